@@ -1,0 +1,5 @@
+//! Step 4: the blue interposer of `rand`. It differs from the other by its name alone.
+
+mod link;
+#[path = "../common/say.rs"]
+mod say;
