@@ -1,0 +1,164 @@
+//! The ways to run a program: without a tool, under Weir, under a peer, under the C limit.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::bench::Bench;
+
+/// Which allocation calls are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// None.
+    Off,
+    /// One in about 128, Weir's default.
+    Sampled,
+    /// Every one.
+    All,
+}
+
+impl Timing {
+    /// All three, cheapest first.
+    pub const ALL: [Self; 3] = [Self::Off, Self::Sampled, Self::All];
+
+    /// The value of `weir run --time`, where it is not the default.
+    fn option(self) -> Option<&'static str> {
+        match self {
+            Self::Off => Some("off"),
+            Self::Sampled => None,
+            Self::All => Some("all"),
+        }
+    }
+}
+
+/// A way to run a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contestant {
+    /// Just so.
+    NoTool,
+    /// Under the C limit.
+    Limit(Timing),
+    /// Under `weir run`.
+    Weir(Timing),
+    /// With the library preloaded, and nothing else of Weir.
+    Preload,
+    /// Under glibc's `memusage`.
+    Memusage,
+    /// Under `heaptrack`.
+    Heaptrack,
+    /// Under `strace -c`.
+    Strace,
+    /// Under `ltrace -c`.
+    Ltrace,
+}
+
+impl Contestant {
+    /// The peers that watch allocations.
+    pub const ALLOCATION_PEERS: [Self; 4] =
+        [Self::Memusage, Self::Heaptrack, Self::Strace, Self::Ltrace];
+
+    /// How tables name it.
+    pub fn label(self) -> String {
+        match self {
+            Self::NoTool => "no tool".into(),
+            Self::Limit(Timing::Off) => "C limit, counts".into(),
+            Self::Limit(Timing::Sampled) => "C limit, 1 in 128 timed".into(),
+            Self::Limit(Timing::All) => "C limit, all timed".into(),
+            Self::Weir(timing) => match timing.option() {
+                Some(value) => format!("`weir run --time {value}`"),
+                None => "`weir run`".into(),
+            },
+            Self::Preload => "`LD_PRELOAD=libweir.so`".into(),
+            Self::Memusage => "`memusage`".into(),
+            Self::Heaptrack => "`heaptrack`".into(),
+            Self::Strace => "`strace -c`".into(),
+            Self::Ltrace => "`ltrace -c`".into(),
+        }
+    }
+
+    /// The program of a peer.
+    pub fn peer(self) -> Option<&'static str> {
+        match self {
+            Self::Memusage => Some("memusage"),
+            Self::Heaptrack => Some("heaptrack"),
+            Self::Strace => Some("strace"),
+            Self::Ltrace => Some("ltrace"),
+            Self::NoTool | Self::Limit(_) | Self::Weir(_) | Self::Preload => None,
+        }
+    }
+
+    /// Whether this machine has what it takes.
+    pub fn is_installed(self) -> bool {
+        self.peer().is_none_or(|peer| find_program(peer).is_some())
+    }
+
+    /// The command that runs `program` this way, still without the program's arguments, with
+    /// `folder` as its working directory and the place of what a tool writes.
+    pub fn command(self, bench: &Bench, program: &OsStr, folder: &Path) -> Command {
+        let mut command = match self {
+            Self::NoTool => Command::new(program),
+            Self::Limit(timing) => {
+                let mut command = Command::new(program);
+                command.env("LD_PRELOAD", bench.loads.limit(timing));
+                command
+            }
+            Self::Preload => {
+                let mut command = Command::new(program);
+                command.env("LD_PRELOAD", &bench.product.library);
+                command.env("WEIR_OUT", folder.join(REPORT));
+                command
+            }
+            Self::Weir(timing) => {
+                let mut command = Command::new(&bench.product.weir);
+                command
+                    .args(["run", "--quiet", "--out"])
+                    .arg(folder.join(REPORT));
+                if let Some(value) = timing.option() {
+                    command.args(["--time", value]);
+                }
+                command.arg("--").arg(program);
+                command
+            }
+            Self::Memusage => under("memusage", &[], program),
+            Self::Heaptrack => under("heaptrack", &["-o", "heaptrack"], program),
+            Self::Strace => under("strace", &["-f", "-c", "-o", "strace"], program),
+            Self::Ltrace => under("ltrace", &["-f", "-c", "-o", "ltrace"], program),
+        };
+        command.current_dir(folder);
+        command
+    }
+}
+
+/// The report that Weir writes, in the folder of a run.
+pub const REPORT: &str = "report.json";
+
+fn under(tool: &str, options: &[&str], program: &OsStr) -> Command {
+    let mut command = Command::new(tool);
+    command.args(options).arg(program);
+    command
+}
+
+/// Where `name` is found by the search path.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_by_the_search_path() {
+        assert!(find_program("sh").is_some_and(|path| path.ends_with("sh")));
+        assert_eq!(find_program("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn own_contestants_are_always_there() {
+        assert!(Contestant::NoTool.is_installed());
+        assert!(Contestant::Weir(Timing::All).is_installed());
+    }
+}

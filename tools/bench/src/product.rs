@@ -1,0 +1,121 @@
+//! Building Weir, finding what was built, reading its reports.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use weir_report::model::Report;
+
+use crate::contestant::REPORT;
+
+/// The root of the workspace.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The command and the library.
+#[derive(Debug)]
+pub struct Product {
+    /// The command `weir`.
+    pub weir: PathBuf,
+    /// The library that it preloads.
+    pub library: PathBuf,
+}
+
+impl Product {
+    /// Builds the workspace's default members in release mode, and takes what cargo says it made.
+    pub fn build() -> Result<Self> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args([
+                "build",
+                "--release",
+                "--message-format=json-render-diagnostics",
+            ])
+            .current_dir(WORKSPACE)
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot run cargo; --weir names a weir that is already built")?;
+        if !output.status.success() {
+            bail!(
+                "cargo did not build weir ({}); --weir names one that is already built",
+                output.status
+            );
+        }
+        let (weir, library) = artifacts(&String::from_utf8_lossy(&output.stdout));
+        Ok(Self {
+            weir: weir.context("cargo built no command named weir")?,
+            library: library.context("cargo built no libweir.so")?,
+        })
+    }
+
+    /// The command at `weir`, and the library beside it.
+    pub fn at(weir: &Path) -> Result<Self> {
+        let weir = weir
+            .canonicalize()
+            .with_context(|| format!("there is no {}", weir.display()))?;
+        let library = weir.with_file_name("libweir.so");
+        if !library.is_file() {
+            bail!("there is no libweir.so beside {}", weir.display());
+        }
+        Ok(Self { weir, library })
+    }
+}
+
+/// The command and the library, from cargo's messages.
+fn artifacts(messages: &str) -> (Option<PathBuf>, Option<PathBuf>) {
+    let artifacts = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| {
+            message["reason"] == "compiler-artifact" && message["target"]["name"] == "weir"
+        });
+    let (mut weir, mut library) = (None, None);
+    for artifact in artifacts {
+        if let Some(path) = artifact["executable"].as_str() {
+            weir = Some(PathBuf::from(path));
+        }
+        let files = artifact["filenames"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        for file in files.map(Path::new) {
+            if file.file_name().is_some_and(|name| name == "libweir.so") {
+                library = Some(file.to_path_buf());
+            }
+        }
+    }
+    (weir, library)
+}
+
+/// The report that a run left in its folder.
+pub fn report(folder: &Path) -> Result<Report> {
+    let path = folder.join(REPORT);
+    let text = std::fs::read(&path).context("weir wrote no report")?;
+    serde_json::from_slice(&text).context("weir wrote a report that is not one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_says_what_it_made() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"weir"},"executable":null,"filenames":["/t/deps/libweir.so","/t/libweir.so"]}
+not a message
+{"reason":"compiler-artifact","target":{"name":"weir_record"},"executable":null,"filenames":["/t/libweir_record.rlib"]}
+{"reason":"compiler-artifact","target":{"name":"weir"},"executable":"/t/weir","filenames":["/t/weir"]}
+{"reason":"build-finished","success":true}"#;
+        let (weir, library) = artifacts(messages);
+        assert_eq!(weir, Some("/t/weir".into()));
+        assert_eq!(library, Some("/t/libweir.so".into()));
+    }
+
+    #[test]
+    fn what_cargo_did_not_make_is_not_there() {
+        assert_eq!(
+            artifacts(r#"{"reason":"build-finished","success":true}"#),
+            (None, None)
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! What starting and ending a program takes longer: the smallest program there is, `true`.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+use crate::bench::{Bench, scratch, succeed};
+use crate::contestant::{Contestant, Timing, find_program};
+use crate::interleave::{Run, interleave};
+use crate::section::{Row, Section};
+use crate::stats::Spread;
+use crate::target::{Bound, Target};
+
+/// What `weir run` may add, in milliseconds.
+const MOST_ADDED_BY_RUN_MS: f64 = 5.0;
+/// What the preloaded library alone may add, in milliseconds.
+const MOST_ADDED_BY_PRELOAD_MS: f64 = 2.0;
+
+/// The time of `true`, and what each tool adds to it.
+pub fn measure(bench: &Bench) -> Result<Section> {
+    let contenders = [
+        Contestant::Weir(Timing::Sampled),
+        Contestant::Preload,
+        Contestant::Memusage,
+        Contestant::Heaptrack,
+        Contestant::Strace,
+        Contestant::Ltrace,
+    ];
+    let mut no_tool = Vec::new();
+    let mut rows = Vec::new();
+    for contestant in contenders {
+        let name = format!("{} adds", contestant.label());
+        if !contestant.is_installed() {
+            rows.push(Row::not_installed(name));
+            continue;
+        }
+        let count = if contestant.peer().is_none() {
+            bench.rounds
+        } else {
+            bench.few_rounds()
+        };
+        let runs = [
+            elapsed_ms(bench, Contestant::NoTool),
+            elapsed_ms(bench, contestant),
+        ];
+        let rounds = interleave(count, &runs)?;
+        no_tool.extend(rounds.values(0));
+        let added = rounds.per_round(|round| round[1] - round[0]);
+        let median = Spread::of(&added).median;
+        let aim = match contestant {
+            Contestant::Weir(_) => Some(MOST_ADDED_BY_RUN_MS),
+            Contestant::Preload => Some(MOST_ADDED_BY_PRELOAD_MS),
+            _ => None,
+        };
+        let row = Row::values(name, added);
+        rows.push(match aim {
+            Some(most) => row.aiming_at(Target::new(
+                Bound::AtMost(most),
+                format!("≤ +{most} ms"),
+                median,
+            )),
+            None => row,
+        });
+    }
+    rows.insert(0, Row::values("`true`, no tool", no_tool));
+    Ok(Section::new("Starting and ending `true`", "ms", rows))
+}
+
+/// The wall time of `true`, from its start until it has been waited for.
+fn elapsed_ms(bench: &Bench, contestant: Contestant) -> Run<'_> {
+    Box::new(move || {
+        let folder = scratch()?;
+        // By its path: a shell that a tool is written in may have a `true` of its own.
+        let program = find_program("true").context("there is no `true` on the search path")?;
+        let mut command = contestant.command(bench, program.as_os_str(), folder.path());
+        let begin = Instant::now();
+        succeed(&mut command)?;
+        Ok(begin.elapsed().as_secs_f64() * 1e3)
+    })
+}
