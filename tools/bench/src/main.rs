@@ -7,7 +7,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
+//! | [`mod@bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
 //! | [`product`] | building Weir, finding it, reading its reports |
 //! | [`loads`] | the C programs that are run, and the C limit |
 //! | [`contestant`] | the ways to run a load: without a tool, under Weir, under a peer |

@@ -68,13 +68,13 @@ impl Row {
     }
 
     /// Adds the ratio to the same work without a tool.
-    pub fn to_no_tool(mut self, ratio: Spread) -> Self {
+    pub fn over_no_tool(mut self, ratio: Spread) -> Self {
         self.to_no_tool = Some(ratio);
         self
     }
 
     /// Adds the ratio to the C limit.
-    pub fn to_limit(mut self, ratio: Spread) -> Self {
+    pub fn over_limit(mut self, ratio: Spread) -> Self {
         self.to_limit = Some(ratio);
         self
     }
@@ -180,7 +180,7 @@ mod tests {
         let rows = vec![
             Row::values("no tool", vec![12.0, 10.0, 14.0]),
             Row::values("weir", vec![15.0])
-                .to_no_tool(ratio)
+                .over_no_tool(ratio)
                 .aiming_at(Target::new(Bound::AtMost(1.0), "≤ 1.00", ratio.median)),
             Row::not_installed("peer"),
         ];

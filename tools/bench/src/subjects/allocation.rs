@@ -48,11 +48,11 @@ fn measure(bench: &Bench, load: Load, title: String, with_targets: bool) -> Resu
         ];
         let rounds = interleave(bench.rounds, &runs)?;
         no_tool.extend(rounds.values(0));
-        rows.push(Row::measured(limit.label(), &rounds, 1).to_no_tool(rounds.ratio(1, 0)));
+        rows.push(Row::measured(limit.label(), &rounds, 1).over_no_tool(rounds.ratio(1, 0)));
         let to_limit = rounds.ratio(2, 1);
         let row = Row::measured(weir.label(), &rounds, 2)
-            .to_no_tool(rounds.ratio(2, 0))
-            .to_limit(to_limit);
+            .over_no_tool(rounds.ratio(2, 0))
+            .over_limit(to_limit);
         rows.push(match with_targets {
             true => row.aiming_at(Target::new(
                 Bound::AtMost(MOST_TO_LIMIT),
@@ -81,7 +81,7 @@ fn measure(bench: &Bench, load: Load, title: String, with_targets: bool) -> Resu
             &[contender(Contestant::NoTool), contender(contestant)],
         )?;
         no_tool.extend(rounds.values(0));
-        rows.push(Row::measured(contestant.label(), &rounds, 1).to_no_tool(rounds.ratio(1, 0)));
+        rows.push(Row::measured(contestant.label(), &rounds, 1).over_no_tool(rounds.ratio(1, 0)));
     }
 
     rows.insert(0, Row::values(Contestant::NoTool.label(), no_tool));

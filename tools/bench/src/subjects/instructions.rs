@@ -11,10 +11,10 @@ use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::table::{Table, number};
 
-const FUNCTIONS: [&str; 4] = ["malloc", "free", "read", "write"];
+/// The load's sections are of so many calls.
+const CALLS_PER_SECTION: u64 = 64;
 
-/// Calls that are counted: enough that the default's random choice of calls to time is averaged.
-const CALLS: u64 = 64 * 1024;
+const FUNCTIONS: [&str; 4] = ["malloc", "free", "read", "write"];
 
 /// What each way of running adds to the instructions of a call.
 pub fn measure(bench: &Bench) -> Result<Section> {
@@ -24,7 +24,6 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         let rows = vec![Row::not_installed("`valgrind --tool=callgrind`")];
         return Ok(Section::new(title, unit, rows));
     }
-    let calls = if bench.quick { 64 } else { CALLS };
     let mut table = Table::new([""].into_iter().chain(FUNCTIONS).map(|name| match name {
         "" => String::new(),
         name => format!("`{name}`"),
@@ -45,7 +44,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
                 cells.push(String::new());
                 continue;
             }
-            let count = instructions_per_call(bench, contestant, function, calls)?;
+            let count = instructions_per_call(bench, contestant, function)?;
             if contestant == Contestant::NoTool {
                 bare[index] = count;
             }
@@ -69,11 +68,13 @@ fn instructions_per_call(
     bench: &Bench,
     contestant: Contestant,
     function: &'static str,
-    calls: u64,
 ) -> Result<f64> {
     let folder = scratch()?;
     let counts = folder.path().join("callgrind");
     let load = Load::Calls { function };
+    let calls = bench
+        .steps(contestant, load)
+        .next_multiple_of(CALLS_PER_SECTION);
     let mut command = contestant.command(bench, "valgrind".as_ref(), folder.path());
     command
         .args(["--tool=callgrind", "--toggle-collect=measured_section"])

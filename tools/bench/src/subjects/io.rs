@@ -34,7 +34,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         )?;
         no_tool.extend(rounds.values(0));
         let ratio = rounds.ratio(1, 0);
-        let row = Row::measured(contestant.label(), &rounds, 1).to_no_tool(ratio);
+        let row = Row::measured(contestant.label(), &rounds, 1).over_no_tool(ratio);
         rows.push(match contestant {
             Contestant::Weir(Timing::Sampled) => row.aiming_at(Target::new(
                 Bound::AtMost(MOST_TO_NO_TOOL),

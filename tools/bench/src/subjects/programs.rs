@@ -87,7 +87,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         all_dropped.set(all_dropped.get() + dropped.get());
         rows.push(
             Row::measured(program.name, &rounds, 1)
-                .to_no_tool(rounds.ratio(1, 0))
+                .over_no_tool(rounds.ratio(1, 0))
                 .aiming_at(Target::new(
                     Bound::AtMost(0.0),
                     "0 samples dropped",
