@@ -92,7 +92,8 @@ fn cpu_model(cpuinfo: &str) -> Option<&str> {
 /// `memusage (GNU libc) 2.36` and the like, where the tool is installed.
 fn version(tool: &'static str) -> Option<String> {
     find_program(tool)?;
-    first_line(tool, &["--version"]).or_else(|| Some(tool.to_owned()))
+    let line = first_line(tool, &["--version"]).unwrap_or_else(|| tool.to_owned());
+    Some(line.replace(" -- version ", " ").replace(" version ", " "))
 }
 
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {

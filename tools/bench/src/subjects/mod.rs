@@ -8,6 +8,7 @@ mod memory;
 mod programs;
 mod scaling;
 mod startup;
+mod writer;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -32,6 +33,8 @@ pub enum Subject {
     Startup,
     /// resident memory
     Memory,
+    /// samples that the writer takes in a second
+    Writer,
     /// processor time while the program idles
     Idle,
     /// real programs: time, and samples dropped
@@ -57,6 +60,7 @@ impl Subject {
             Self::Io => io::measure(bench)?,
             Self::Startup => startup::measure(bench)?,
             Self::Memory => memory::measure(bench)?,
+            Self::Writer => writer::measure(bench)?,
             Self::Idle => idle::measure(bench)?,
             Self::Programs => programs::measure(bench)?,
             Self::Instructions => instructions::measure(bench)?,
