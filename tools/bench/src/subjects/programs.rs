@@ -2,9 +2,10 @@
 //! keeps up with them.
 
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -117,6 +118,7 @@ fn run(bench: &Bench, program: &Program, inputs: &Path, contestant: Contestant) 
         .args(["-c", program.script])
         .env("IN", inputs)
         .env("LC_ALL", "C")
+        .env("PATH", system_first()?)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1");
     let begin = Instant::now();
@@ -135,6 +137,16 @@ fn run(bench: &Bench, program: &Program, inputs: &Path, contestant: Contestant) 
         samples,
         dropped,
     })
+}
+
+/// The search path with the system's folders in front: of the programs themselves, not of the scripts
+/// that version managers put in their place.
+fn system_first() -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/bin", "/bin"].map(PathBuf::from).into_iter();
+    Ok(std::env::join_paths(
+        system.chain(std::env::split_paths(&path)),
+    )?)
 }
 
 /// Writes what the programs work on, the same on every machine: `part` is by how much to make it smaller.
