@@ -1,0 +1,200 @@
+use std::io::Write;
+
+use super::*;
+use crate::model::{EndKind, Function, Process};
+
+fn sample() -> Report {
+    let functions = [(
+        "malloc".to_owned(),
+        Function {
+            calls: 3,
+            ..Function::default()
+        },
+    )];
+    Report {
+        schema: SCHEMA.to_owned(),
+        weir_version: "0.1.0".to_owned(),
+        command: vec!["prögram".to_owned(), "--text=\"[{,:".to_owned()],
+        started_unix_ns: 1,
+        duration_ns: 2,
+        end: Default::default(),
+        timing: "all".to_owned(),
+        functions: functions.clone().into(),
+        heap: Default::default(),
+        slowest: Vec::new(),
+        processes: vec![Process {
+            pid: 7,
+            parent_pid: 1,
+            executable: "/bin/prögram".to_owned(),
+            command: Vec::new(),
+            forked: false,
+            started_unix_ns: 1,
+            duration_ns: 2,
+            end: crate::model::End {
+                how: EndKind::Signaled,
+                status: None,
+                signal: Some(9),
+            },
+            functions: functions.into(),
+            heap: Default::default(),
+            threads: Vec::new(),
+            timeline: Default::default(),
+            slowest: Vec::new(),
+            provenance: Default::default(),
+            missed: Default::default(),
+            tool: Default::default(),
+        }],
+        missed: Default::default(),
+        tool: Default::default(),
+    }
+}
+
+fn refused(text: &[u8]) -> String {
+    from_slice(text).expect_err("refused").to_string()
+}
+
+#[test]
+fn what_was_written_is_read_back() {
+    let report = sample();
+    for text in [
+        serde_json::to_vec(&report),
+        serde_json::to_vec_pretty(&report),
+    ] {
+        let text = text.expect("JSON");
+        assert_eq!(from_slice(&text).expect("a report"), report);
+        assert_eq!(from_reader(&text[..]).expect("a report"), report);
+    }
+}
+
+#[test]
+fn a_report_cut_off_anywhere_is_called_so() {
+    let text = serde_json::to_vec_pretty(&sample()).expect("JSON");
+    for end in 1..text.len() {
+        match from_slice(&text[..end]) {
+            Err(ReadError::Truncated { bytes }) => assert_eq!(bytes, end as u64),
+            other => panic!("cut off after {end} bytes: {other:?}"),
+        }
+    }
+    assert_eq!(
+        refused(&text[..40]),
+        "it is cut off: the JSON is not complete after 40 bytes"
+    );
+}
+
+#[test]
+fn fields_of_later_minor_versions_are_passed_over() {
+    let mut value = serde_json::to_value(sample()).expect("JSON");
+    value["later"] = serde_json::json!({"nested": [1, 2, {"x": null}]});
+    let text = serde_json::to_vec(&value).expect("JSON");
+    assert_eq!(from_slice(&text).expect("a report"), sample());
+}
+
+#[test]
+fn other_documents_are_refused_by_name() {
+    assert_eq!(
+        refused(br#"{"schema": "weir.report/2", "runs": []}"#),
+        "it is in the format weir.report/2; this version of weir reads weir.report/1"
+    );
+    let not_a_report = "it is JSON, but not a report of Weir (no \"schema\": \"weir.report/1\")";
+    for text in [
+        "[]",
+        "3",
+        "{}",
+        r#"{"schema": 1}"#,
+        r#"{"schema": "weir.report/x"}"#,
+        r#"{"schema": "\u001b[2J"}"#,
+    ] {
+        assert_eq!(refused(text.as_bytes()), not_a_report, "{text}");
+    }
+    assert_eq!(
+        refused(b" \n"),
+        "it is empty; was the program still running?"
+    );
+    assert!(refused(b"WEIR\0\0\0\0").starts_with("it is not a report of Weir: not JSON ("));
+    let text = [serde_json::to_vec(&sample()).expect("JSON"), b"{}".to_vec()].concat();
+    assert!(refused(&text).starts_with("it is not a report of Weir: not JSON ("));
+    assert!(
+        refused(br#"{"schema": "weir.report/1"}"#)
+            .starts_with("it is not a valid weir.report/1: missing field `weir_version`")
+    );
+}
+
+#[test]
+fn neither_depth_nor_many_values_exhaust_anything() {
+    let depth = 1 << 20;
+    for key in ["schema", "command", "other"] {
+        let open = [format!("{{\"{key}\":").as_bytes(), &b"[".repeat(depth)].concat();
+        let closed = [&open[..], &b"]".repeat(depth), b"}"].concat();
+        assert!(from_slice(&open).is_err());
+        assert!(from_slice(&closed).is_err());
+    }
+    let limits = Limits {
+        bytes: 1 << 20,
+        values: 1000,
+    };
+    for (first, more) in [
+        ("[\"\"", ",\"\""),
+        ("[[", "],["),
+        ("[{", "},{"),
+        ("{\"a\":0", ",\"a\":0"),
+    ] {
+        let text = first.to_owned() + &more.repeat(1001);
+        assert!(matches!(
+            slice_within(text.as_bytes(), &limits),
+            Err(ReadError::TooManyValues)
+        ));
+    }
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_before_it_is_read() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    // Sparse: it takes no space.
+    file.as_file().set_len(MAX_BYTES + 1).expect("a size");
+    assert!(matches!(load(file.path()), Err(ReadError::TooLarge)));
+    assert_eq!(ReadError::TooLarge.to_string(), "it is larger than 1 GiB");
+}
+
+#[test]
+fn a_stream_without_end_is_refused() {
+    let limits = Limits {
+        bytes: 1 << 20,
+        values: 1000,
+    };
+    assert!(matches!(
+        stream_within(io::repeat(b' '), &limits),
+        Err(ReadError::TooLarge)
+    ));
+}
+
+#[test]
+fn paths_that_are_no_files_are_told_apart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert_eq!(
+        load(directory.path()).expect_err("refused").to_string(),
+        "it is a directory, not a report"
+    );
+    let missing = directory.path().join("missing");
+    assert_eq!(
+        load(&missing).expect_err("refused").to_string(),
+        "No such file or directory"
+    );
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(&serde_json::to_vec(&sample()).expect("JSON"))
+        .expect("written");
+    assert_eq!(load(file.path()).expect("a report"), sample());
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    let text = serde_json::to_vec(&sample()).expect("JSON");
+    let mut refused = 0;
+    for index in 0..text.len() {
+        for bit in 0..8 {
+            let mut damaged = text.clone();
+            damaged[index] ^= 1 << bit;
+            refused += usize::from(from_slice(&damaged).is_err());
+        }
+    }
+    assert!(refused > text.len(), "most damage is noticed: {refused}");
+}

@@ -1,0 +1,327 @@
+//! What an ELF file says of itself. The file may be damaged or hostile: every offset in it is
+//! checked, and no part larger than [`MAX_PART`] is read.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::ffi::OsStringExt;
+
+use object::LittleEndian;
+use object::elf;
+use object::read::elf::{
+    Dyn, FileHeader as _, GnuHashTable, HashTable, ProgramHeader as _, Sym as _,
+};
+use object::read::{ReadCache, ReadRef};
+use weir_record::functions::Function;
+
+type FileHeader = elf::FileHeader64<LittleEndian>;
+type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
+type Symbol = elf::Sym64<LittleEndian>;
+
+const ENDIAN: LittleEndian = LittleEndian;
+/// More than any program's headers, symbols or strings take.
+const MAX_PART: u64 = 64 << 20;
+
+/// A 64-bit x86-64 executable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// What PT_INTERP names.
+    pub dynamic_linker: Option<OsString>,
+    /// The libraries that it is linked against.
+    pub needed: Vec<String>,
+    /// The name that it has as a library.
+    pub soname: Option<String>,
+    /// Whether it loads at a fixed address, or is marked as position-independent executable.
+    pub is_executable: bool,
+    /// Whether the Go linker made it.
+    pub is_go: bool,
+    /// Which of the interposed functions it defines and exports itself; none where its symbols
+    /// cannot be read.
+    pub defines: Option<Vec<&'static str>>,
+}
+
+/// Why a file is not such an executable; reads on after the file's path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsuitable {
+    /// Not ELF at all.
+    NotElf,
+    /// For another machine, or with another word size.
+    Foreign(String),
+    /// ELF, but an object file or a core dump.
+    NotAProgram,
+    /// What it says of itself makes no sense.
+    Damaged(&'static str),
+}
+
+impl fmt::Display for Unsuitable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unsuitable::NotElf => f.write_str(
+                "is neither an ELF program nor a script with a #! line; a shell script without one can be traced as: sh FILE",
+            ),
+            Unsuitable::Foreign(kind) => {
+                write!(f, "is a {kind} program; Weir traces 64-bit x86-64 programs")
+            }
+            Unsuitable::NotAProgram => f.write_str("is an ELF file, but an object file or a core dump, not a program"),
+            Unsuitable::Damaged(part) => write!(f, "is damaged: its {part} cannot be read"),
+        }
+    }
+}
+
+/// Reads what matters of an ELF file.
+pub fn read(file: File) -> Result<Image, Unsuitable> {
+    let cache = ReadCache::new(file);
+    let data = Bounded(&cache);
+    check_identity(data)?;
+    let header: &FileHeader = data
+        .read_at(0)
+        .map_err(|()| Unsuitable::Damaged("header"))?;
+    let segments = header
+        .program_headers(ENDIAN, data)
+        .map_err(|_| Unsuitable::Damaged("table of program headers"))?;
+
+    let mut image = Image {
+        is_executable: header.e_type(ENDIAN) == elf::ET_EXEC,
+        is_go: segments.iter().any(|segment| is_go_note(segment, data)),
+        ..Image::default()
+    };
+    for segment in segments {
+        let name = segment
+            .interpreter(ENDIAN, data)
+            .map_err(|_| Unsuitable::Damaged("dynamic linker's name"))?;
+        if let Some(name) = name {
+            image.dynamic_linker = Some(OsString::from_vec(name.to_vec()));
+        }
+        let entries = segment
+            .dynamic(ENDIAN, data)
+            .map_err(|_| Unsuitable::Damaged("dynamic section"))?;
+        if let Some(entries) = entries {
+            let dynamic = Dynamic {
+                data,
+                segments,
+                entries,
+            };
+            dynamic
+                .describe(&mut image)
+                .map_err(|()| Unsuitable::Damaged("dynamic section"))?;
+            image.defines = dynamic.interposed_functions_defined().ok();
+        }
+    }
+    Ok(image)
+}
+
+/// Refuses what is no 64-bit x86-64 program. The first twenty bytes are alike in all ELF files.
+fn check_identity(data: Bounded<'_>) -> Result<(), Unsuitable> {
+    let identity = data.read_bytes_at(0, 20).map_err(|()| Unsuitable::NotElf)?;
+    if identity[..4] != elf::ELFMAG {
+        return Err(Unsuitable::NotElf);
+    }
+    let bits = match identity[4] {
+        1 => 32,
+        2 => 64,
+        _ => return Err(Unsuitable::Damaged("class")),
+    };
+    let is_little = match identity[5] {
+        1 => true,
+        2 => false,
+        _ => return Err(Unsuitable::Damaged("byte order")),
+    };
+    let half = |at: usize| {
+        let bytes = [identity[at], identity[at + 1]];
+        if is_little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        }
+    };
+    let (kind, machine) = (half(16), elf::Machine(half(18)));
+    if (bits, is_little, machine) != (64, true, elf::EM_X86_64) {
+        return Err(Unsuitable::Foreign(format!(
+            "{bits}-bit {}",
+            machine_name(machine, bits)
+        )));
+    }
+    match elf::FileType(kind) {
+        elf::ET_EXEC | elf::ET_DYN => Ok(()),
+        _ => Err(Unsuitable::NotAProgram),
+    }
+}
+
+fn machine_name(machine: elf::Machine, bits: u8) -> String {
+    let name = match machine {
+        elf::EM_386 => "x86",
+        elf::EM_X86_64 if bits == 32 => "x86-64 (x32)",
+        elf::EM_X86_64 => "x86-64",
+        elf::EM_ARM => "Arm",
+        elf::EM_AARCH64 => "AArch64",
+        elf::EM_RISCV => "RISC-V",
+        elf::EM_MIPS => "MIPS",
+        elf::EM_PPC | elf::EM_PPC64 => "PowerPC",
+        elf::EM_S390 => "S/390",
+        elf::EM_LOONGARCH => "LoongArch",
+        other => return format!("(machine {})", other.0),
+    };
+    name.to_owned()
+}
+
+fn is_go_note(segment: &ProgramHeader, data: Bounded<'_>) -> bool {
+    let Ok(Some(mut notes)) = segment.notes(ENDIAN, data) else {
+        return false;
+    };
+    while let Ok(Some(note)) = notes.next() {
+        if note.name() == b"Go" {
+            return true;
+        }
+    }
+    false
+}
+
+/// The dynamic section, and what it leads to.
+struct Dynamic<'d> {
+    data: Bounded<'d>,
+    segments: &'d [ProgramHeader],
+    entries: &'d [elf::Dyn64<LittleEndian>],
+}
+
+impl<'d> Dynamic<'d> {
+    fn describe(&self, image: &mut Image) -> Result<(), ()> {
+        let flags = self.value(elf::DT_FLAGS_1).unwrap_or(0);
+        image.is_executable |= flags & elf::DF_1_PIE.0 != 0;
+        for (tag, value) in self.values() {
+            match tag {
+                elf::DT_NEEDED => image.needed.push(self.string(value)?),
+                elf::DT_SONAME => image.soname = Some(self.string(value)?),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The interposed functions that other objects find here first.
+    fn interposed_functions_defined(&self) -> Result<Vec<&'static str>, ()> {
+        let names = self.strings()?;
+        let mut defined = [false; Function::COUNT];
+        for symbol in self.symbols()? {
+            let is_visible = matches!(
+                symbol.st_visibility(),
+                elf::STV_DEFAULT | elf::STV_PROTECTED
+            );
+            if symbol.is_undefined(ENDIAN) || symbol.is_local() || !is_visible {
+                continue;
+            }
+            let Ok(name) = string_at(names, u64::from(symbol.st_name(ENDIAN))) else {
+                continue;
+            };
+            if let Some(known) = Function::ALL
+                .iter()
+                .find(|known| known.name().as_bytes() == name)
+            {
+                defined[known.index()] = true;
+            }
+        }
+        let defined = Function::ALL.iter().filter(|known| defined[known.index()]);
+        Ok(defined.map(|known| known.name()).collect())
+    }
+
+    /// The symbols that the hash table has, which is how the dynamic linker finds them.
+    fn symbols(&self) -> Result<&'d [Symbol], ()> {
+        let count = if let Some(address) = self.value(elf::DT_GNU_HASH) {
+            let table = GnuHashTable::<FileHeader>::parse(ENDIAN, self.bytes_from(address)?);
+            // A table without a symbol has no length.
+            table
+                .map_err(|_| ())?
+                .symbol_table_length(ENDIAN)
+                .unwrap_or(0)
+        } else if let Some(address) = self.value(elf::DT_HASH) {
+            let table = HashTable::<FileHeader>::parse(ENDIAN, self.bytes_from(address)?);
+            table.map_err(|_| ())?.symbol_table_length()
+        } else {
+            return Err(());
+        };
+        if count == 0 {
+            return Ok(&[]);
+        }
+        let range = self
+            .file_range(self.value(elf::DT_SYMTAB).ok_or(())?)
+            .ok_or(())?;
+        self.data.read_slice_at(range.start, count as usize)
+    }
+
+    fn string(&self, offset: u64) -> Result<String, ()> {
+        Ok(String::from_utf8_lossy(string_at(self.strings()?, offset)?).into_owned())
+    }
+
+    fn strings(&self) -> Result<&'d [u8], ()> {
+        let range = self
+            .file_range(self.value(elf::DT_STRTAB).ok_or(())?)
+            .ok_or(())?;
+        let size = self.value(elf::DT_STRSZ).ok_or(())?;
+        self.data.read_bytes_at(range.start, size)
+    }
+
+    /// What the file has from an address on, to the end of its segment.
+    fn bytes_from(&self, address: u64) -> Result<&'d [u8], ()> {
+        let range = self.file_range(address).ok_or(())?;
+        self.data
+            .read_bytes_at(range.start, (range.end - range.start).min(MAX_PART))
+    }
+
+    /// Where in the file an address and the rest of its segment are.
+    fn file_range(&self, address: u64) -> Option<Range<u64>> {
+        self.segments.iter().find_map(|segment| {
+            let offset_in = address.checked_sub(segment.p_vaddr(ENDIAN))?;
+            let is_in =
+                segment.p_type(ENDIAN) == elf::PT_LOAD && offset_in < segment.p_filesz(ENDIAN);
+            let start = segment.p_offset(ENDIAN).checked_add(offset_in)?;
+            let end = segment
+                .p_offset(ENDIAN)
+                .checked_add(segment.p_filesz(ENDIAN))?;
+            is_in.then_some(start..end)
+        })
+    }
+
+    fn value(&self, wanted: elf::DynamicTag) -> Option<u64> {
+        self.values()
+            .find(|&(tag, _)| tag == wanted)
+            .map(|(_, value)| value)
+    }
+
+    fn values(&self) -> impl Iterator<Item = (elf::DynamicTag, u64)> {
+        let values = self
+            .entries
+            .iter()
+            .map(|entry| (entry.d_tag(ENDIAN), entry.d_val(ENDIAN)));
+        values.take_while(|&(tag, _)| tag != elf::DT_NULL)
+    }
+}
+
+fn string_at(strings: &[u8], offset: u64) -> Result<&[u8], ()> {
+    let rest = strings
+        .get(usize::try_from(offset).map_err(|_| ())?..)
+        .ok_or(())?;
+    let end = rest.iter().position(|&byte| byte == 0).ok_or(())?;
+    Ok(&rest[..end])
+}
+
+/// A file of which no part larger than [`MAX_PART`] is read into memory.
+#[derive(Clone, Copy, Debug)]
+struct Bounded<'d>(&'d ReadCache<File>);
+
+impl<'d> ReadRef<'d> for Bounded<'d> {
+    fn len(self) -> Result<u64, ()> {
+        self.0.len()
+    }
+
+    fn read_bytes_at(self, offset: u64, size: u64) -> Result<&'d [u8], ()> {
+        if size > MAX_PART {
+            Err(())
+        } else {
+            self.0.read_bytes_at(offset, size)
+        }
+    }
+
+    fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'d [u8], ()> {
+        self.0.read_bytes_at_until(range, delimiter)
+    }
+}

@@ -1,0 +1,61 @@
+//! What is made from definitions: the schema, the completions, the manual page.
+
+use crate::cli;
+use crate::exit_code;
+use crate::failure::Failure;
+
+/// The JSON Schema of the report, from its types.
+pub fn schema() -> Result<String, Failure> {
+    let mut schema = schemars::schema_for!(weir_report::model::Report);
+    // The one field with a single legal value; the type alone does not say so.
+    if let Some(field) = schema.pointer_mut("/properties/schema") {
+        field["const"] = weir_report::model::SCHEMA.into();
+    }
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Failure::of_weir(format!("cannot write the schema: {error}")))?;
+    Ok(text + "\n")
+}
+
+/// A completion script.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut cli::definition(), "weir", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The manual page of the command, or of one of its subcommands.
+pub fn manual(subcommand: Option<&str>) -> Result<String, Failure> {
+    let mut definition = cli::definition();
+    definition.build();
+    let command = match subcommand {
+        None => definition,
+        Some(name) => definition.find_subcommand(name).cloned().ok_or_else(|| {
+            Failure::new(
+                exit_code::USAGE,
+                format!("there is no command {name} (see 'weir --help')"),
+            )
+        })?,
+    };
+    let examples = command.get_after_long_help().map(ToString::to_string);
+    let page = clap_mangen::Man::new(command.after_help(None).after_long_help(None));
+    let mut text = Vec::new();
+    page.render(&mut text)
+        .map_err(|error| Failure::of_weir(format!("cannot write the manual page: {error}")))?;
+    let text = String::from_utf8_lossy(&text);
+    // Before the section that clap_mangen ends with.
+    let (head, version) = text.split_at(text.find(".SH VERSION").unwrap_or(text.len()));
+    let examples = examples.as_deref().map(verbatim).unwrap_or_default();
+    Ok(format!("{head}{examples}{version}"))
+}
+
+/// The notes after a command's help, their lines kept as they are.
+fn verbatim(notes: &str) -> String {
+    let mut section = ".SH NOTES\n.nf\n".to_owned();
+    for line in notes.lines() {
+        // A line that begins with a dot or a quote would be a request.
+        section += "\\&";
+        section += &line.replace('\\', "\\e").replace('-', "\\-");
+        section.push('\n');
+    }
+    section + ".fi\n"
+}

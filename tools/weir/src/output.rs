@@ -1,0 +1,104 @@
+//! Standard output: how wide it is, whether it takes colours, and what its failures mean.
+
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use crate::cli::ColorWhen;
+use crate::failure::{Failure, system_says};
+
+/// The width where nothing tells one.
+const DEFAULT_WIDTH: usize = 80;
+/// Less than this holds no table.
+const MIN_WIDTH: usize = 40;
+
+/// Writes all of the text. A reader that has seen enough, as `head` has, is no failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of_weir(format!(
+            "cannot write to standard output: {}",
+            system_says(&error)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// How many columns there are: as asked for, or as COLUMNS says, or as the terminal says — that of
+/// standard error where standard output goes through a pager.
+pub fn width(asked: Option<u16>) -> usize {
+    let columns = || {
+        std::env::var("COLUMNS")
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|&columns| columns > 0)
+    };
+    let terminal = || {
+        terminal_size::terminal_size_of(io::stdout())
+            .or_else(|| terminal_size::terminal_size_of(io::stderr()))
+            .map(|(width, _)| width.0)
+    };
+    let width = asked
+        .or_else(columns)
+        .or_else(terminal)
+        .map_or(DEFAULT_WIDTH, usize::from);
+    width.max(MIN_WIDTH)
+}
+
+/// Whether to colour.
+pub fn is_coloured(when: ColorWhen) -> bool {
+    let variable = |name| std::env::var_os(name);
+    coloured(
+        when,
+        io::stdout().is_terminal(),
+        variable("NO_COLOR").as_deref(),
+        variable("TERM").as_deref(),
+    )
+}
+
+fn coloured(
+    when: ColorWhen,
+    on_terminal: bool,
+    no_color: Option<&OsStr>,
+    term: Option<&OsStr>,
+) -> bool {
+    match when {
+        ColorWhen::Always => true,
+        ColorWhen::Never => false,
+        // https://no-color.org: set to anything but the empty string.
+        ColorWhen::Auto => {
+            on_terminal && no_color.is_none_or(OsStr::is_empty) && term != Some(OsStr::new("dumb"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_is_for_terminals_that_do_not_object() {
+        let (one, empty, dumb) = (
+            Some(OsStr::new("1")),
+            Some(OsStr::new("")),
+            Some(OsStr::new("dumb")),
+        );
+        assert!(coloured(
+            ColorWhen::Auto,
+            true,
+            None,
+            Some(OsStr::new("xterm"))
+        ));
+        assert!(coloured(ColorWhen::Auto, true, empty, None));
+        assert!(!coloured(ColorWhen::Auto, true, one, None));
+        assert!(!coloured(ColorWhen::Auto, true, None, dumb));
+        assert!(!coloured(ColorWhen::Auto, false, None, None));
+        assert!(coloured(ColorWhen::Always, false, one, dumb));
+        assert!(!coloured(ColorWhen::Never, true, None, None));
+    }
+
+    #[test]
+    fn the_width_asked_for_goes_before_all_else() {
+        assert_eq!(width(Some(123)), 123);
+    }
+}

@@ -1,0 +1,60 @@
+//! What was run, when, and how it ended.
+
+use weir_report::model::Report;
+
+use super::page::Page;
+use super::subject::{Subject, ending};
+use crate::{text, units};
+
+pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
+    let name = match subject.command.first() {
+        Some(program) => text::printable(text::file_name(program)).into_owned(),
+        None => "(no command)".to_owned(),
+    };
+    let process = match subject.processes.as_slice() {
+        [only] => format!("process {}", only.pid),
+        many => text::counted(many.len() as u64, "process", "processes"),
+    };
+    page.heading(&text::cut(&name, page.room()), &process);
+
+    let mut pairs = vec![("command", text::command_line(subject.command))];
+    if let ([process], true) = (subject.processes.as_slice(), subject.is_image) {
+        let parent = process.parent_pid;
+        let origin = if process.forked {
+            "forked by"
+        } else {
+            "executed, child of"
+        };
+        pairs.push((
+            "executable",
+            text::printable(&process.executable).into_owned(),
+        ));
+        pairs.push(("origin", format!("{origin} process {parent}")));
+    }
+    pairs.push(("started", units::moment(subject.started_unix_ns)));
+    pairs.push((
+        "ran",
+        format!(
+            "{}, {}",
+            units::time(subject.duration_ns),
+            ending(subject.end)
+        ),
+    ));
+    pairs.push(("timed", timing(&report.timing)));
+    pairs.push(("weir", text::printable(&report.weir_version).into_owned()));
+    page.pairs(&pairs);
+}
+
+fn timing(timing: &str) -> String {
+    match (timing, timing.strip_prefix("1/")) {
+        ("all", _) => "every call".to_owned(),
+        ("off", _) => "no call".to_owned(),
+        (_, Some(calls)) => {
+            format!(
+                "every I/O call, one allocation call in {}",
+                text::printable(calls)
+            )
+        }
+        _ => text::printable(timing).into_owned(),
+    }
+}

@@ -1,0 +1,279 @@
+//! Totals and estimates that the sections and the summary share. A report may be forged, so sums
+//! saturate.
+
+use std::collections::BTreeMap;
+
+use weir_record::functions::{Function as Known, Role};
+use weir_report::model::{Function, Thread};
+
+use crate::cli::Sort;
+use crate::units;
+
+/// The family of the allocation functions.
+pub const ALLOC: &str = "alloc";
+/// The family of what neither allocates nor moves data.
+pub const PROCESS: &str = "process";
+
+/// The time that all calls took, as far as those that were timed tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Time {
+    /// The sum, extended to the calls that were not timed.
+    pub ns: u64,
+    /// Whether every call was timed.
+    pub is_exact: bool,
+}
+
+impl Time {
+    /// What `calls` took, of which `timed` took `total_ns`; none where none was timed.
+    pub fn estimate(calls: u64, timed: u64, total_ns: u64) -> Option<Time> {
+        if timed == 0 {
+            return None;
+        }
+        let all = u128::from(total_ns) * u128::from(calls) / u128::from(timed);
+        match timed < calls {
+            true => Some(Time {
+                ns: u64::try_from(all).unwrap_or(u64::MAX),
+                is_exact: false,
+            }),
+            false => Some(Time {
+                ns: total_ns,
+                is_exact: true,
+            }),
+        }
+    }
+
+    /// Of a function.
+    pub fn of(function: &Function) -> Option<Time> {
+        let latency = function.latency.as_ref()?;
+        Time::estimate(function.calls, latency.timed, latency.total_ns)
+    }
+
+    /// Both together: an estimate where either is one.
+    pub fn plus(self, other: Time) -> Time {
+        Time {
+            ns: self.ns.saturating_add(other.ns),
+            is_exact: self.is_exact && other.is_exact,
+        }
+    }
+}
+
+impl std::fmt::Display for Time {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.is_exact { "" } else { "≈ " };
+        write!(f, "{sign}{}", units::time(self.ns))
+    }
+}
+
+/// Sums of calls, bytes and time, by which tables are sorted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Calls.
+    pub calls: u64,
+    /// Calls of allocation functions.
+    pub alloc_calls: u64,
+    /// Of those, calls that make a block or change its size.
+    pub allocating_calls: u64,
+    /// Calls of I/O functions.
+    pub io_calls: u64,
+    /// Failed calls.
+    pub errors: u64,
+    /// Bytes asked of the functions that allocate.
+    pub allocated_bytes: u64,
+    /// Bytes that I/O functions moved.
+    pub moved_bytes: u64,
+    /// Of those, bytes that the program read.
+    pub read_bytes: u64,
+    /// Of those, bytes that the program wrote.
+    pub written_bytes: u64,
+    /// Time, where any call was timed.
+    pub time: Option<Time>,
+}
+
+impl Totals {
+    /// Over a table of functions.
+    pub fn of(functions: &BTreeMap<String, Function>) -> Totals {
+        let mut totals = Totals::default();
+        for (name, function) in functions {
+            totals.add(&Part {
+                name,
+                family: &function.family,
+                calls: function.calls,
+                errors: function.errors,
+                requested_bytes: function.requested_bytes,
+                moved_bytes: function.moved_bytes,
+                time: Time::of(function),
+            });
+        }
+        totals
+    }
+
+    /// Over the functions that a thread called; the process knows their families.
+    pub fn of_thread(thread: &Thread, process: &BTreeMap<String, Function>) -> Totals {
+        let mut totals = Totals::default();
+        for (name, function) in &thread.functions {
+            totals.add(&Part {
+                name,
+                family: process.get(name).map_or("", |function| &function.family),
+                calls: function.calls,
+                errors: function.errors,
+                requested_bytes: function.requested_bytes,
+                moved_bytes: function.moved_bytes,
+                time: Time::estimate(function.calls, function.timed, function.total_ns),
+            });
+        }
+        totals
+    }
+
+    fn add(&mut self, part: &Part<'_>) {
+        let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
+        add(&mut self.calls, part.calls);
+        add(&mut self.errors, part.errors);
+        match part.family {
+            ALLOC => add(&mut self.alloc_calls, part.calls),
+            PROCESS => {}
+            _ => add(&mut self.io_calls, part.calls),
+        }
+        add(&mut self.moved_bytes, part.moved_bytes);
+        match role(part.name) {
+            Some(Role::Allocate | Role::Resize) => {
+                add(&mut self.allocating_calls, part.calls);
+                add(&mut self.allocated_bytes, part.requested_bytes);
+            }
+            Some(Role::Read) => add(&mut self.read_bytes, part.moved_bytes),
+            Some(Role::Write) => add(&mut self.written_bytes, part.moved_bytes),
+            _ => {}
+        }
+        self.time = match (self.time, part.time) {
+            (Some(sum), Some(time)) => Some(sum.plus(time)),
+            (sum, time) => sum.or(time),
+        };
+    }
+
+    /// What the table is sorted by, the greatest first.
+    pub fn key(&self, sort: Sort) -> (u64, u64) {
+        match sort {
+            Sort::Time => (self.time.map_or(0, |time| time.ns), self.calls),
+            Sort::Calls => (self.calls, self.bytes()),
+            Sort::Bytes => (self.bytes(), self.calls),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.allocated_bytes.saturating_add(self.moved_bytes)
+    }
+}
+
+struct Part<'a> {
+    name: &'a str,
+    family: &'a str,
+    calls: u64,
+    errors: u64,
+    requested_bytes: u64,
+    moved_bytes: u64,
+    time: Option<Time>,
+}
+
+/// The functions that were called, as the order wants them.
+pub fn called(functions: &BTreeMap<String, Function>, sort: Sort) -> Vec<(&str, &Function)> {
+    let mut called: Vec<(&str, &Function)> = functions
+        .iter()
+        .filter(|(_, function)| function.calls > 0)
+        .map(|(name, function)| (name.as_str(), function))
+        .collect();
+    let time = |function: &Function| Time::of(function).map_or(0, |time| time.ns);
+    called.sort_by_key(|(_, function)| {
+        std::cmp::Reverse(match sort {
+            Sort::Time => (time(function), function.calls),
+            Sort::Calls => (function.calls, bytes(function)),
+            Sort::Bytes => (bytes(function), function.calls),
+        })
+    });
+    called
+}
+
+/// The bytes that tell the most of a function: what it was asked for, or what it moved.
+pub fn bytes(function: &Function) -> u64 {
+    match function.family.as_str() {
+        ALLOC => function.requested_bytes,
+        _ => function.moved_bytes,
+    }
+}
+
+/// What a function does; reports of a later Weir may have functions that this one does not know.
+fn role(name: &str) -> Option<Role> {
+    Known::ALL
+        .iter()
+        .find(|known| known.name() == name)
+        .map(|known| known.row().role)
+}
+
+/// The words for an order.
+pub fn order(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Time => "by total time",
+        Sort::Calls => "by calls",
+        Sort::Bytes => "by bytes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_extended_to_the_calls_that_were_not_timed() {
+        assert_eq!(Time::estimate(5, 0, 0), None);
+        assert_eq!(
+            Time::estimate(5, 5, 40),
+            Some(Time {
+                ns: 40,
+                is_exact: true
+            })
+        );
+        assert_eq!(
+            Time::estimate(1000, 10, 40),
+            Some(Time {
+                ns: 4000,
+                is_exact: false
+            })
+        );
+        let most = Time::estimate(u64::MAX, 1, u64::MAX).expect("timed");
+        assert_eq!(
+            most,
+            Time {
+                ns: u64::MAX,
+                is_exact: false
+            }
+        );
+        assert_eq!(most.plus(most).ns, u64::MAX);
+    }
+
+    #[test]
+    fn totals_tell_allocation_from_input_and_output() {
+        let function = |family: &str, requested_bytes, moved_bytes| Function {
+            family: family.to_owned(),
+            calls: 1,
+            requested_bytes,
+            moved_bytes,
+            ..Function::default()
+        };
+        let functions = BTreeMap::from([
+            ("malloc".to_owned(), function("alloc", 10, 0)),
+            ("free_sized".to_owned(), function("alloc", 100, 0)),
+            ("read".to_owned(), function("file", 4096, 7)),
+            ("write".to_owned(), function("file", 3, 2)),
+            ("_exit".to_owned(), function("process", 0, 0)),
+        ]);
+        let totals = Totals::of(&functions);
+        assert_eq!(
+            (totals.calls, totals.alloc_calls, totals.io_calls),
+            (5, 2, 2)
+        );
+        assert_eq!(totals.allocating_calls, 1);
+        assert_eq!(totals.allocated_bytes, 10, "what is freed is not allocated");
+        assert_eq!(
+            (totals.moved_bytes, totals.read_bytes, totals.written_bytes),
+            (9, 7, 2)
+        );
+    }
+}

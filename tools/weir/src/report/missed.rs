@@ -1,0 +1,88 @@
+//! What the report does not tell, and what the measurement cost.
+
+use weir_report::model::Missed;
+
+use super::page::Page;
+use super::subject::Subject;
+use crate::{text, units};
+
+pub fn show(page: &mut Page, subject: &Subject<'_>) {
+    page.heading("What this report does not tell", "");
+    let mut sentences = shortcomings(subject.missed);
+    let missed = subject.missed;
+    if missed.untimed_calls > 0 {
+        let calls = text::counted(missed.untimed_calls, "call was", "calls were");
+        sentences.push(format!(
+            "{calls} counted but not timed: latencies are those of the others"
+        ));
+    }
+    if missed.reentrant_calls > 0 {
+        let calls = text::counted(missed.reentrant_calls, "call was", "calls were");
+        sentences.push(format!(
+            "{calls} made inside another interposed call, or by Weir itself: passed through, and not among the calls"
+        ));
+    }
+    sentences.push("system calls that libc makes inside other functions, or the program without libc, are never seen".to_owned());
+    page.sentences(&sentences);
+
+    page.heading("What Weir cost", "");
+    let tool = subject.tool;
+    let mut memory = format!("{} shared", units::bytes(tool.region_bytes));
+    if tool.writer_bytes > 0 {
+        memory += &format!(
+            ", {} of the writer in the program",
+            units::bytes(tool.writer_bytes)
+        );
+    }
+    let mut writer = text::counted(tool.samples, "sample", "samples");
+    if tool.writer_polls > 0 {
+        let polls = text::counted(tool.writer_polls, "poll", "polls");
+        writer += &format!(
+            " in {polls}, {} of processor time",
+            units::time(tool.writer_cpu_ns)
+        );
+    }
+    page.pairs(&[("memory", memory), ("writer", writer)]);
+}
+
+/// What went unseen and should not have, a sentence each; none where all went well.
+pub fn shortcomings(missed: &Missed) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let mut say = |count: u64, one: &str, many: &str, predicate: &str| {
+        if count > 0 {
+            sentences.push(format!("{} {predicate}", text::counted(count, one, many)));
+        }
+    };
+    say(
+        missed.uncounted_calls,
+        "call was",
+        "calls were",
+        "made before or after Weir could count: in no number here",
+    );
+    say(
+        missed.dropped_samples,
+        "latency is",
+        "latencies are",
+        "in no percentile, because a ring was full (calls, totals, means and maxima have all)",
+    );
+    say(
+        missed.threads_without_slot,
+        "thread",
+        "threads",
+        "found no slot: counted together, and not timed",
+    );
+    say(
+        missed.unlisted_errnos,
+        "failed call is",
+        "failed calls are",
+        "without its errno, because the table was full",
+    );
+    if !missed.not_interposed.is_empty() {
+        let names = text::list(&missed.not_interposed);
+        sentences.push(format!(
+            "calls of {names} that the program binds elsewhere did not reach Weir"
+        ));
+    }
+    sentences.extend(missed.notes.iter().cloned());
+    sentences
+}

@@ -1,0 +1,126 @@
+//! `weir report`: a report as tables for people.
+//!
+//! ```text
+//! subject     what is shown: the whole recording, or one process image
+//! measure     totals and estimates that the sections share
+//! page        headings, lists, and tables that fit the width
+//! header, heap, functions, sizes, errors, threads, processes,
+//! slowest, timeline, provenance, missed      one section each
+//! ```
+
+mod errors;
+mod functions;
+mod header;
+mod heap;
+pub mod measure;
+mod missed;
+pub mod page;
+mod processes;
+mod provenance;
+mod sizes;
+mod slowest;
+mod subject;
+mod threads;
+mod timeline;
+
+use std::io;
+use std::path::Path;
+
+use weir_report::model::Report;
+use weir_report::read;
+
+use crate::cli::{ReportArgs, Sort};
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::output;
+use page::Page;
+use subject::Subject;
+
+pub use missed::shortcomings;
+pub use subject::ending;
+
+/// How a report is to be shown.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    sort: Sort,
+    process: Option<u32>,
+    width: usize,
+    coloured: bool,
+}
+
+/// Reads a report and prints it.
+pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
+    let report = load(&args.file)?;
+    let options = Options {
+        sort: args.sort,
+        process: args.process,
+        width: output::width(args.width),
+        coloured: output::is_coloured(args.color),
+    };
+    output::print(&rendered(&report, &options)?)
+}
+
+fn load(file: &Path) -> Result<Report, Failure> {
+    let (name, report) = if file == Path::new("-") {
+        (
+            "standard input".into(),
+            read::from_reader(io::stdin().lock()),
+        )
+    } else {
+        (file.to_string_lossy(), read::load(file))
+    };
+    report.map_err(|error| Failure::of_weir(format!("cannot read {name}: {error}")))
+}
+
+fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
+    let mut page = Page::new(options.width, options.coloured);
+    for subject in subjects(report, options.process)? {
+        header::show(&mut page, report, &subject);
+        heap::show(&mut page, &subject);
+        functions::show(&mut page, &subject, options.sort);
+        sizes::show(&mut page, &subject, options.sort);
+        errors::show(&mut page, &subject);
+        processes::show(&mut page, &subject, options.sort);
+        threads::show(&mut page, &subject, options.sort);
+        slowest::show(&mut page, &subject);
+        timeline::show(&mut page, &subject);
+        provenance::show(&mut page, &subject);
+        missed::show(&mut page, &subject);
+    }
+    Ok(page.into_text())
+}
+
+/// The whole recording, or every image that ran under the process id asked for.
+fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, Failure> {
+    let Some(pid) = process else {
+        return Ok(vec![Subject::whole(report)]);
+    };
+    let images = report.processes.iter().filter(|image| image.pid == pid);
+    let subjects: Vec<Subject<'_>> = images.map(Subject::image).collect();
+    if subjects.is_empty() {
+        let mut pids: Vec<String> = report
+            .processes
+            .iter()
+            .map(|image| image.pid.to_string())
+            .collect();
+        pids.dedup();
+        let more = pids.len().saturating_sub(10);
+        pids.truncate(10);
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        return Err(Failure::new(
+            exit_code::USAGE,
+            format!(
+                "the report has no process {pid}; it has {}{more}",
+                pids.join(", ")
+            ),
+        ));
+    }
+    Ok(subjects)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Where the interposed functions lead, and which calls do not reach Weir.
+
+use std::collections::BTreeMap;
+
+use weir_report::model::Process;
+
+use super::page::Page;
+use super::subject::Subject;
+use crate::text;
+
+/// How many processes are named where several have the same to tell.
+const NAMED: usize = 6;
+
+pub fn show(page: &mut Page, subject: &Subject<'_>) {
+    // Processes that have the same to tell tell it together.
+    let mut told: Vec<(Vec<String>, Vec<&Process>)> = Vec::new();
+    for &process in &subject.processes {
+        let sentences = sentences(process);
+        match told.iter_mut().find(|(same, _)| *same == sentences) {
+            Some((_, processes)) => processes.push(process),
+            None => told.push((sentences, vec![process])),
+        }
+    }
+    told.retain(|(sentences, _)| !sentences.is_empty());
+    if told.is_empty() {
+        return;
+    }
+    page.heading("Provenance", "where the interposed functions lead");
+    let is_unanimous = told
+        .iter()
+        .map(|(_, processes)| processes.len())
+        .sum::<usize>()
+        == subject.processes.len()
+        && told.len() == 1;
+    for (sentences, processes) in &told {
+        if !is_unanimous {
+            page.line(&speakers(processes));
+        }
+        page.sentences(sentences);
+    }
+}
+
+fn speakers(processes: &[&Process]) -> String {
+    let name = |process: &&Process| {
+        format!(
+            "{} ({})",
+            process.pid,
+            text::printable(text::file_name(&process.executable))
+        )
+    };
+    let mut names: Vec<String> = processes.iter().take(NAMED).map(name).collect();
+    if processes.len() > NAMED {
+        names.push(format!("{} more", processes.len() - NAMED));
+    }
+    let noun = if processes.len() == 1 {
+        "process"
+    } else {
+        "processes"
+    };
+    format!("{noun} {}:", text::list(&names))
+}
+
+fn sentences(process: &Process) -> Vec<String> {
+    let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut absent = Vec::new();
+    let mut bypassed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, provenance) in &process.provenance {
+        match (&provenance.next, provenance.interposed) {
+            (_, false) if provenance.bound.is_some() || provenance.next.is_some() => {
+                bypassed
+                    .entry(provenance.bound.as_deref().unwrap_or(""))
+                    .or_default()
+                    .push(name);
+            }
+            (Some(object), _) => found.entry(object).or_default().push(name),
+            (None, _) => absent.push(name.as_str()),
+        }
+    }
+
+    let mut sentences = Vec::new();
+    let mut found: Vec<(&str, Vec<&str>)> = found.into_iter().collect();
+    found.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    for (index, (object, names)) in found.iter().enumerate() {
+        let subject = match index {
+            0 => text::counted(names.len() as u64, "function", "functions"),
+            _ => text::list(names),
+        };
+        let verb = if names.len() == 1 { "leads" } else { "lead" };
+        sentences.push(format!("{subject} {verb} to {object}"));
+    }
+    for (object, names) in bypassed {
+        let (verb, them) = if names.len() == 1 {
+            ("is", "it")
+        } else {
+            ("are", "them")
+        };
+        let names = text::list(&names);
+        let place = if object.is_empty() {
+            "elsewhere"
+        } else {
+            object
+        };
+        sentences.push(format!(
+            "{names} {verb} bound to {place}, not interposed: calls of {them} by the program itself are not in this report"
+        ));
+    }
+    if !absent.is_empty() {
+        let verb = if absent.len() == 1 { "is" } else { "are" };
+        sentences.push(format!(
+            "{} {verb} not in this C library",
+            text::list(&absent)
+        ));
+    }
+    sentences
+}

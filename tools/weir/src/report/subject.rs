@@ -1,0 +1,130 @@
+//! What a page is about.
+
+use std::collections::BTreeMap;
+
+use weir_report::model::{End, EndKind, Function, Heap, Missed, Process, Report, SlowCall, Tool};
+
+/// The whole recording, or one process image of it: both have the same sections.
+pub struct Subject<'a> {
+    pub command: &'a [String],
+    pub started_unix_ns: u64,
+    pub duration_ns: u64,
+    pub end: &'a End,
+    pub functions: &'a BTreeMap<String, Function>,
+    pub heap: &'a Heap,
+    pub slowest: &'a [SlowCall],
+    pub processes: Vec<&'a Process>,
+    pub missed: &'a Missed,
+    pub tool: &'a Tool,
+    /// Whether it is one image out of a report.
+    pub is_image: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// All that was recorded.
+    pub fn whole(report: &'a Report) -> Subject<'a> {
+        Subject {
+            command: &report.command,
+            started_unix_ns: report.started_unix_ns,
+            duration_ns: report.duration_ns,
+            end: &report.end,
+            functions: &report.functions,
+            heap: &report.heap,
+            slowest: &report.slowest,
+            processes: report.processes.iter().collect(),
+            missed: &report.missed,
+            tool: &report.tool,
+            is_image: false,
+        }
+    }
+
+    /// One process image.
+    pub fn image(process: &'a Process) -> Subject<'a> {
+        Subject {
+            command: &process.command,
+            started_unix_ns: process.started_unix_ns,
+            duration_ns: process.duration_ns,
+            end: &process.end,
+            functions: &process.functions,
+            heap: &process.heap,
+            slowest: &process.slowest,
+            processes: vec![process],
+            missed: &process.missed,
+            tool: &process.tool,
+            is_image: true,
+        }
+    }
+
+    /// Whether sections have to say which process they speak of.
+    pub fn has_many_processes(&self) -> bool {
+        self.processes.len() > 1
+    }
+}
+
+/// How a process ended, as the predicate of a sentence.
+pub fn ending(end: &End) -> String {
+    match (end.how, end.status, end.signal) {
+        (EndKind::Running, ..) => "still running".to_owned(),
+        (EndKind::Exec, ..) => "replaced itself by exec".to_owned(),
+        (EndKind::Exited, Some(status), _) => format!("exited with status {status}"),
+        (EndKind::Exited, None, _) => "exited".to_owned(),
+        (EndKind::Signaled, _, Some(signal)) => match signal_name(signal) {
+            Some(name) => format!("ended by signal {signal} ({name})"),
+            None => format!("ended by signal {signal}"),
+        },
+        (EndKind::Signaled, _, None) => "ended by a signal".to_owned(),
+        (EndKind::Unknown, ..) => "ended, and nothing tells how".to_owned(),
+    }
+}
+
+fn signal_name(signal: i32) -> Option<&'static str> {
+    let name = match signal {
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGINT => "SIGINT",
+        libc::SIGQUIT => "SIGQUIT",
+        libc::SIGILL => "SIGILL",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGUSR1 => "SIGUSR1",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGUSR2 => "SIGUSR2",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        libc::SIGSYS => "SIGSYS",
+        _ => return None,
+    };
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_a_predicate() {
+        let end = |how, status, signal| {
+            ending(&End {
+                how,
+                status,
+                signal,
+            })
+        };
+        assert_eq!(end(EndKind::Exited, Some(3), None), "exited with status 3");
+        assert_eq!(end(EndKind::Exited, None, None), "exited");
+        assert_eq!(
+            end(EndKind::Signaled, None, Some(11)),
+            "ended by signal 11 (SIGSEGV)"
+        );
+        assert_eq!(end(EndKind::Signaled, None, Some(40)), "ended by signal 40");
+        assert_eq!(
+            end(EndKind::Unknown, None, None),
+            "ended, and nothing tells how"
+        );
+    }
+}

@@ -1,0 +1,188 @@
+use weir_report::model::{EndKind, Process};
+
+use super::*;
+use crate::{sample, text};
+
+fn shown(report: &Report, width: usize, sort: Sort, process: Option<u32>) -> String {
+    let options = Options {
+        sort,
+        process,
+        width,
+        coloured: false,
+    };
+    rendered(report, &options).expect("a page")
+}
+
+#[test]
+fn a_page_of_80_columns() {
+    insta::assert_snapshot!(shown(&sample::report(), 80, Sort::Time, None));
+}
+
+#[test]
+fn a_page_of_140_columns() {
+    insta::assert_snapshot!(shown(&sample::report(), 140, Sort::Time, None));
+}
+
+#[test]
+fn a_page_sorted_by_bytes() {
+    insta::assert_snapshot!(shown(&sample::report(), 100, Sort::Bytes, None));
+}
+
+#[test]
+fn a_page_of_one_process() {
+    insta::assert_snapshot!(shown(&sample::report(), 100, Sort::Calls, Some(4720)));
+}
+
+#[test]
+fn a_process_that_is_not_there_is_refused_with_those_that_are() {
+    let report = sample::report();
+    let options = Options {
+        sort: Sort::Time,
+        process: Some(1),
+        width: 80,
+        coloured: false,
+    };
+    let failure = rendered(&report, &options).expect_err("refused");
+    assert_eq!(
+        failure.message,
+        "the report has no process 1; it has 4711, 4713, 4720"
+    );
+    assert_eq!(failure.code, exit_code::USAGE);
+}
+
+#[test]
+fn every_image_of_a_process_id_is_shown() {
+    let mut report = sample::report();
+    let mut next: Process = report.processes[0].clone();
+    next.executable = "/usr/bin/make".to_owned();
+    next.command = vec!["make".to_owned()];
+    report.processes[0].end.how = EndKind::Exec;
+    report.processes.push(next);
+    let page = shown(&report, 100, Sort::Time, Some(4711));
+    assert!(page.starts_with("bash  process 4711\n"), "{page}");
+    assert!(page.contains("\nmake  process 4711\n"), "{page}");
+    assert_eq!(page.matches("What this report does not tell").count(), 2);
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    let report = sample::report();
+    for width in (40..200).step_by(3) {
+        for process in [None, Some(4711), Some(4713), Some(4720)] {
+            for line in shown(&report, width, Sort::Time, process).lines() {
+                assert!(
+                    text::width(line) <= width,
+                    "{} > {width}: {line}",
+                    text::width(line)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn colours_change_nothing_but_colours() {
+    let report = sample::report();
+    let options = Options {
+        sort: Sort::Time,
+        process: None,
+        width: 100,
+        coloured: true,
+    };
+    let coloured = rendered(&report, &options).expect("a page");
+    assert!(coloured.contains("\x1b["));
+    let mut plain = String::new();
+    for (index, part) in coloured.split('\x1b').enumerate() {
+        match part.split_once('m') {
+            Some((_, text)) if index > 0 => plain.push_str(text),
+            _ => plain.push_str(part),
+        }
+    }
+    assert_eq!(plain, shown(&report, 100, Sort::Time, None));
+}
+
+#[test]
+fn a_report_of_nothing_is_a_page() {
+    let mut report = sample::report();
+    report.functions.clear();
+    report.processes.clear();
+    report.slowest.clear();
+    report.command.clear();
+    insta::assert_snapshot!(shown(&report, 80, Sort::Time, None));
+}
+
+/// A report is a file that anyone may have written: every byte changed must give a page or a
+/// refusal, and never a control character on the terminal.
+#[test]
+fn forged_reports_neither_panic_nor_command_the_terminal() {
+    let mut report = sample::report();
+    report.processes.retain(|process| process.pid != 4713);
+    let text = serde_json::to_string(&report).expect("JSON");
+    let mut pages = 0;
+    let extremes = [
+        "18446744073709551615",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "0",
+        "\"\\u001b[2J\\u202e\"",
+    ];
+    let ends: Vec<usize> = text
+        .match_indices([',', '}', ']'])
+        .map(|(end, _)| end)
+        .collect();
+    for (round, &end) in ends.iter().enumerate() {
+        let Some(start) = text[..end].rfind([':', '[']).map(|start| start + 1) else {
+            continue;
+        };
+        let forged = format!(
+            "{}{}{}",
+            &text[..start],
+            extremes[round % extremes.len()],
+            &text[end..]
+        );
+        let Ok(report) = read::from_slice(forged.as_bytes()) else {
+            continue;
+        };
+        let page = shown(&report, 40 + round % 100, Sort::Bytes, None);
+        assert!(
+            !page.contains(|c: char| c.is_control() && c != '\n'),
+            "{page}"
+        );
+        assert!(!page.contains('\u{202e}'), "{page}");
+        pages += 1;
+    }
+    assert!(pages > 100, "{pages} forged reports were shown");
+}
+
+#[test]
+fn sums_of_extremes_do_not_overflow() {
+    let mut report = sample::report();
+    for process in &mut report.processes {
+        for function in process.functions.values_mut() {
+            function.calls = u64::MAX;
+            function.errors = u64::MAX;
+            function.requested_bytes = u64::MAX;
+            function.moved_bytes = u64::MAX;
+            for count in function.errors_by_errno.values_mut() {
+                *count = u64::MAX;
+            }
+            for class in &mut function.size_classes {
+                (class.from_bytes, class.to_bytes, class.calls) = (u64::MAX, 0, u64::MAX);
+            }
+            if let Some(latency) = &mut function.latency {
+                (latency.timed, latency.total_ns) = (1, u64::MAX);
+            }
+        }
+        process.started_unix_ns = 0;
+        process.heap.live_bytes = i64::MIN;
+        process.heap.peak_bytes = u64::MAX;
+        for point in &mut process.timeline.points {
+            (point.at_ns, point.live_bytes) = (u64::MAX, i64::MAX);
+        }
+    }
+    for process in [None, Some(4713)] {
+        for width in [40, 80, 140] {
+            shown(&report, width, Sort::Time, process);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The live bytes of the heap over time, as a line of blocks.
+
+use std::cmp::Reverse;
+
+use weir_report::model::{Process, Timeline};
+
+use super::page::Page;
+use super::subject::Subject;
+use crate::{text, units};
+
+/// How many processes are shown: of more, those whose heaps were the largest.
+const SHOWN: usize = 8;
+/// The widest label of a process.
+const LABEL: usize = 24;
+/// A page of fewer columns than this has short captions.
+const NARROW: usize = 72;
+/// The widest line.
+const LINE: usize = 100;
+
+pub fn show(page: &mut Page, subject: &Subject<'_>) {
+    let mut processes: Vec<&Process> = subject
+        .processes
+        .iter()
+        .copied()
+        .filter(|process| process.timeline.points.len() > 1)
+        .collect();
+    if processes.is_empty() {
+        return;
+    }
+    let more = processes.len().saturating_sub(SHOWN);
+    if more > 0 {
+        processes.sort_by_key(|process| Reverse(process.heap.peak_bytes));
+        processes.truncate(SHOWN);
+        processes.sort_by_key(|process| process.started_unix_ns);
+    }
+    page.heading(
+        "Live heap over time",
+        "each line from its image's start to its end",
+    );
+
+    let captions = captions(subject, &processes, page.room());
+    let widest = |of: fn(&Caption) -> &str| {
+        captions
+            .iter()
+            .map(|caption| text::width(of(caption)))
+            .max()
+            .unwrap_or(0)
+    };
+    let (left, right) = (
+        widest(|caption| &caption.before),
+        widest(|caption| &caption.after),
+    );
+    let columns = page.room().saturating_sub(left + right).clamp(1, LINE);
+    for (process, Caption { before, after }) in processes.iter().zip(&captions) {
+        let line = sparkline(&process.timeline, process.duration_ns, columns);
+        let space = " ".repeat(left - text::width(before));
+        page.line(&format!("{before}{space}{line}{after}"));
+    }
+    if more > 0 {
+        let more = text::counted(
+            more as u64,
+            "process with a smaller heap",
+            "processes with smaller heaps",
+        );
+        page.remark(&format!("and {more}"));
+    }
+}
+
+/// What stands before and after a line.
+struct Caption {
+    before: String,
+    after: String,
+}
+
+/// Whose line it is, and what its height and its length stand for; on a narrow page, in short.
+fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<Caption> {
+    let is_narrow = room < NARROW;
+    let caption = |process: &&Process| {
+        let name = text::printable(text::file_name(&process.executable)).into_owned();
+        let before = match (subject.has_many_processes(), is_narrow) {
+            (false, _) => String::new(),
+            (true, true) => format!("{}  ", process.pid),
+            (true, false) => format!("{}  ", text::cut(&format!("{} {name}", process.pid), LABEL)),
+        };
+        let most = process
+            .timeline
+            .points
+            .iter()
+            .map(|point| point.live_bytes)
+            .max()
+            .unwrap_or(0);
+        let most = units::signed_bytes(most);
+        let after = match is_narrow {
+            true => format!("  {most}"),
+            false => format!("  up to {most} in {}", units::time(process.duration_ns)),
+        };
+        Caption { before, after }
+    };
+    processes.iter().map(caption).collect()
+}
+
+/// A block for each stretch of time, as high as the most that was live in it. Where no point falls
+/// into a stretch, the last point before it holds.
+fn sparkline(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
+    const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let end = timeline
+        .points
+        .iter()
+        .map(|point| point.at_ns)
+        .max()
+        .unwrap_or(0)
+        .max(duration_ns);
+    let mut most: Vec<Option<u64>> = vec![None; columns];
+    let mut latest: Vec<u64> = vec![0; columns];
+    for point in &timeline.points {
+        let place = u128::from(point.at_ns) * columns as u128 / (u128::from(end) + 1);
+        let place = (place as usize).min(columns - 1);
+        let live = u64::try_from(point.live_bytes).unwrap_or(0);
+        most[place] = Some(most[place].map_or(live, |most| most.max(live)));
+        latest[place] = live;
+    }
+    let highest = most.iter().flatten().copied().max().unwrap_or(0);
+    let mut before = 0;
+    let mut line = String::with_capacity(columns * 3);
+    for (most, latest) in most.into_iter().zip(latest) {
+        let live = most.unwrap_or(before);
+        if most.is_some() {
+            before = latest;
+        }
+        let height = match (live, highest) {
+            (0, _) | (_, 0) => 0,
+            _ => ((live as f64 / highest as f64 * 8.0).round() as usize).clamp(1, 8),
+        };
+        line.push(BLOCKS[height]);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_report::model::TimelinePoint;
+
+    use super::*;
+
+    fn timeline(points: &[(u64, i64)]) -> Timeline {
+        let point = |&(at_ns, live_bytes)| TimelinePoint {
+            at_ns,
+            live_bytes,
+            ..TimelinePoint::default()
+        };
+        Timeline {
+            interval_ns: 1,
+            points: points.iter().map(point).collect(),
+        }
+    }
+
+    #[test]
+    fn a_line_rises_and_falls_with_the_heap() {
+        let points = timeline(&[(0, 0), (10, 10), (20, 40), (30, 80), (39, 20)]);
+        assert_eq!(sparkline(&points, 39, 4), " ▁▄█");
+        assert_eq!(
+            sparkline(&points, 79, 8),
+            " ▁▄█▂▂▂▂",
+            "the last point holds to the end"
+        );
+        assert_eq!(sparkline(&points, 39, 1), "█");
+    }
+
+    #[test]
+    fn a_heap_that_is_not_there_has_no_height() {
+        assert_eq!(sparkline(&timeline(&[(0, -5), (9, 0)]), 9, 2), "  ");
+        let extreme = timeline(&[(0, i64::MIN), (u64::MAX, i64::MAX)]);
+        assert_eq!(sparkline(&extreme, u64::MAX, 2), " █");
+    }
+}

@@ -1,0 +1,207 @@
+//! Text for a terminal: made harmless, measured in columns, cut and wrapped.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Stands for what was cut out.
+const ELLIPSIS: &str = "…";
+
+/// The text with control characters escaped and bidirectional controls made visible: a report is
+/// made of other programs' strings, and must not command the reader's terminal.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unprintable) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        if is_unprintable(character) {
+            out.extend(character.escape_default());
+        } else {
+            out.push(character);
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// How many columns a terminal gives the text.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// The beginning of the text, in no more than `columns`.
+pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = columns.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    Cow::Owned(format!("{}{ELLIPSIS}", prefix(text, room)))
+}
+
+fn prefix(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (start, grapheme) in text.grapheme_indices(true) {
+        used += width(grapheme);
+        if used > columns {
+            return &text[..start];
+        }
+    }
+    text
+}
+
+/// The text in lines of at most `columns`, broken at spaces where there are any.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let gap = usize::from(!line.is_empty());
+        if width(&line) + gap + width(word) <= columns {
+            line.extend([" "].iter().take(gap).copied());
+            line.push_str(word);
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        let mut rest = word;
+        while width(rest) > columns {
+            // A grapheme wider than the line goes on a line of its own all the same.
+            let fits = prefix(rest, columns).len();
+            let first = rest.graphemes(true).next().map_or(rest.len(), str::len);
+            let (head, tail) = rest.split_at(fits.max(first));
+            lines.push(head.to_owned());
+            rest = tail;
+        }
+        line.push_str(rest);
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// A command line as one would type it.
+pub fn command_line(arguments: &[String]) -> String {
+    let words: Vec<Cow<'_, str>> = arguments.iter().map(|argument| quoted(argument)).collect();
+    printable(&words.join(" ")).into_owned()
+}
+
+fn quoted(argument: &str) -> Cow<'_, str> {
+    let plain =
+        |character: char| character.is_alphanumeric() || "-_=+/.,:@%^~\u{fffd}".contains(character);
+    if !argument.is_empty() && argument.chars().all(plain) {
+        return Cow::Borrowed(argument);
+    }
+    // Within double quotes these are the shell's; without any of them they read better.
+    if argument.contains('\'') && !argument.contains(['"', '$', '`', '\\', '!']) {
+        return Cow::Owned(format!("\"{argument}\""));
+    }
+    Cow::Owned(format!("'{}'", argument.replace('\'', r"'\''")))
+}
+
+/// The last part of a path.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit('/')
+        .find(|part| !part.is_empty())
+        .unwrap_or(path)
+}
+
+/// `one thing`, `2 things`: the count with its noun.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{} {many}", crate::units::count(count)),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+pub fn list<S: AsRef<str>>(items: &[S]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => only.as_ref().to_owned(),
+        [head @ .., last] => {
+            let head: Vec<&str> = head.iter().map(AsRef::as_ref).collect();
+            format!("{} and {}", head.join(", "), last.as_ref())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_never_reach_the_terminal() {
+        assert_eq!(printable("plain ünïcode 漢字"), "plain ünïcode 漢字");
+        assert_eq!(
+            printable("a\x1b]0;x\x07\tb\u{9b}"),
+            "a\\u{1b}]0;x\\u{7}\\tb\\u{9b}"
+        );
+        assert_eq!(printable("x\u{202e}fdp.exe"), "x\\u{202e}fdp.exe");
+    }
+
+    #[test]
+    fn what_is_cut_fits_and_keeps_graphemes_whole() {
+        let samples = [
+            "",
+            "short",
+            "/usr/lib/x86_64-linux-gnu/libc.so.6",
+            "漢字漢字漢字",
+            "e\u{301}e\u{301}e\u{301}",
+            "👩‍👩‍👧👩‍👩‍👧",
+        ];
+        for text in samples {
+            for columns in 0..40 {
+                let short = cut(text, columns);
+                assert!(width(&short) <= columns, "{short:?} in {columns}");
+                assert_eq!(
+                    short == text,
+                    width(text) <= columns,
+                    "{short:?} in {columns}"
+                );
+            }
+        }
+        assert_eq!(cut("漢字漢字", 4), "漢…");
+    }
+
+    #[test]
+    fn wrapped_lines_fit_and_lose_nothing() {
+        let text = "a sentence with averyveryveryverylongword and 漢字漢字漢字漢字 in it";
+        for columns in 2..30 {
+            let lines = wrap(text, columns);
+            assert!(lines.iter().all(|line| width(line) <= columns), "{lines:?}");
+            assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        }
+        assert_eq!(
+            wrap("漢", 1),
+            ["漢"],
+            "what cannot fit is not dropped, and does not hang"
+        );
+        assert_eq!(wrap("", 10), Vec::<String>::new());
+    }
+
+    #[test]
+    fn commands_are_quoted_as_a_shell_needs_it() {
+        let arguments = ["sh", "-c", "echo 'hi' | wc", "it's $HOME", "", "a\nb"].map(String::from);
+        assert_eq!(
+            command_line(&arguments),
+            r#"sh -c "echo 'hi' | wc" 'it'\''s $HOME' '' 'a\nb'"#
+        );
+    }
+
+    #[test]
+    fn lists_read_as_a_sentence() {
+        assert_eq!(list::<&str>(&[]), "");
+        assert_eq!(list(&["a"]), "a");
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+}

@@ -1,0 +1,58 @@
+//! The command as a user meets it: arguments, output, exit codes.
+
+mod doctor;
+mod manual;
+mod report;
+mod sample;
+mod schema;
+mod usage;
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+/// The command, in surroundings that do not depend on those of the test.
+fn weir<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(arguments).stdin(Stdio::null());
+    for variable in ["COLUMNS", "NO_COLOR", "TERM"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs the command with this on its standard input.
+fn fed(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // The command may have seen enough.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("ended");
+    writer.join().expect("written");
+    output
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// The one line of a refusal, which must be all there is, and the exit code.
+fn refusal(output: &Output) -> (i32, String) {
+    assert_eq!(text(&output.stdout), "");
+    let stderr = text(&output.stderr);
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    let line = stderr
+        .trim_end()
+        .strip_prefix("weir: ")
+        .expect("a line of Weir's")
+        .to_owned();
+    (output.status.code().expect("an exit code"), line)
+}

@@ -1,0 +1,33 @@
+use std::path::Path;
+
+use super::{sample, text, weir};
+
+/// What docs/commands.md shows is what the command prints: every `console` block there begins with
+/// a command line, and goes on with its output in 80 columns. `sample.json` is the report that the
+/// tests share.
+#[test]
+fn the_manual_shows_what_the_command_prints() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
+    let manual = std::fs::read_to_string(path).expect("docs/commands.md can be read");
+    let directory = tempfile::tempdir().expect("a directory");
+    let json = serde_json::to_vec(&sample::report()).expect("JSON");
+    std::fs::write(directory.path().join("sample.json"), json).expect("written");
+
+    let mut blocks = 0;
+    for block in manual.split("```console\n").skip(1) {
+        let (block, _) = block.split_once("\n```").expect("the block ends");
+        let (line, shown) = block.split_once('\n').expect("a command and its output");
+        let arguments = line
+            .strip_prefix("$ weir")
+            .expect("a command line of weir's");
+        let mut command = weir(arguments.split_whitespace());
+        command.env("COLUMNS", "80").current_dir(directory.path());
+        let output = command.output().expect("ended");
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        // Editors take the spaces at the ends of lines away.
+        let trimmed: Vec<&str> = printed.trim_end().lines().map(str::trim_end).collect();
+        assert_eq!(shown, trimmed.join("\n"), "{line}");
+        blocks += 1;
+    }
+    assert!(blocks >= 6, "{blocks} blocks were compared");
+}

@@ -1,0 +1,147 @@
+use std::fs::File;
+use std::process::Stdio;
+
+use super::{fed, refusal, sample, text, weir};
+
+fn sample_json() -> Vec<u8> {
+    serde_json::to_vec_pretty(&sample::report()).expect("JSON")
+}
+
+fn sample_file() -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), sample_json()).expect("written");
+    file
+}
+
+#[test]
+fn a_file_and_standard_input_give_the_same_page() {
+    let file = sample_file();
+    let from_file = weir(["report".as_ref(), file.path().as_os_str()])
+        .output()
+        .expect("ended");
+    let from_stdin = fed(weir(["report", "-"]), &sample_json());
+    assert_eq!(from_file.status.code(), Some(0));
+    let page = text(&from_file.stdout);
+    assert!(page.starts_with("bash  3 processes\n"), "{page}");
+    assert_eq!(page, text(&from_stdin.stdout));
+    assert_eq!(text(&from_file.stderr), "");
+}
+
+#[test]
+fn a_pipe_has_80_columns_and_no_colour() {
+    let page = text(&fed(weir(["report", "-"]), &sample_json()).stdout);
+    assert!(!page.contains('\x1b'));
+    assert!(page.lines().all(|line| line.chars().count() <= 80));
+    assert!(page.lines().any(|line| line.chars().count() > 75));
+}
+
+#[test]
+fn the_width_is_asked_for_or_told_by_columns() {
+    let widest = |page: &str| page.lines().map(|line| line.chars().count()).max();
+    let mut told = weir(["report", "-"]);
+    told.env("COLUMNS", "120");
+    let told = text(&fed(told, &sample_json()).stdout);
+    let asked = text(&fed(weir(["report", "-", "--width", "120"]), &sample_json()).stdout);
+    assert_eq!(told, asked);
+    assert!(widest(&asked) > Some(100) && widest(&asked) <= Some(120));
+    let mut nonsense = weir(["report", "-"]);
+    nonsense.env("COLUMNS", "wide");
+    assert!(widest(&text(&fed(nonsense, &sample_json()).stdout)) <= Some(80));
+}
+
+#[test]
+fn colour_can_be_had_in_a_pipe_even_where_no_color_is_set() {
+    let mut command = weir(["report", "-", "--color", "always"]);
+    command.env("NO_COLOR", "1");
+    let page = text(&fed(command, &sample_json()).stdout);
+    assert!(page.contains("\x1b[1mbash"), "{page}");
+}
+
+#[test]
+fn one_process_can_be_had() {
+    let page = text(&fed(weir(["report", "-", "--process", "4720"]), &sample_json()).stdout);
+    assert!(page.contains("forked by process 4713"), "{page}");
+    let output = fed(weir(["report", "-", "--process", "1"]), &sample_json());
+    let (code, line) = refusal(&output);
+    assert_eq!(
+        (code, line.as_str()),
+        (2, "the report has no process 1; it has 4711, 4713, 4720")
+    );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let file = sample_file();
+    let mut child = weir(["report".as_ref(), file.path().as_os_str()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    // Gone before the command writes, or soon after.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("opened");
+    let output = weir(["schema"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("ended");
+    assert_eq!(
+        refusal(&output),
+        (
+            125,
+            "cannot write to standard output: No space left on device".to_owned()
+        )
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_in_one_line() {
+    let json = sample_json();
+    let cases: [(&[u8], &str); 4] = [
+        (
+            b"",
+            "cannot read standard input: it is empty; was the program still running?",
+        ),
+        (
+            &json[..1000],
+            "cannot read standard input: it is cut off: the JSON is not complete after 1000 bytes",
+        ),
+        (
+            b"{\"schema\": \"weir.report/9\"}",
+            "cannot read standard input: it is in the format weir.report/9; this version of weir reads weir.report/1",
+        ),
+        (
+            b"{}",
+            "cannot read standard input: it is JSON, but not a report of Weir (no \"schema\": \"weir.report/1\")",
+        ),
+    ];
+    for (input, line) in cases {
+        assert_eq!(
+            refusal(&fed(weir(["report", "-"]), input)),
+            (125, line.to_owned())
+        );
+    }
+    let missing = weir(["report", "/nonexistent/report.json"])
+        .output()
+        .expect("ended");
+    let line = "cannot read /nonexistent/report.json: No such file or directory";
+    assert_eq!(refusal(&missing), (125, line.to_owned()));
+    let directory = weir(["report", "/"]).output().expect("ended");
+    assert_eq!(
+        refusal(&directory),
+        (
+            125,
+            "cannot read /: it is a directory, not a report".to_owned()
+        )
+    );
+}

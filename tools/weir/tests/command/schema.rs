@@ -1,0 +1,77 @@
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{sample, text, weir};
+
+fn schema() -> Value {
+    let output = weir(["schema"]).output().expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn sample_value() -> Value {
+    serde_json::to_value(sample::report()).expect("JSON")
+}
+
+#[test]
+fn the_schema_in_the_documentation_is_that_of_the_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/weir.report-1.schema.json");
+    let documented =
+        std::fs::read_to_string(&path).expect("docs/weir.report-1.schema.json can be read");
+    let output = weir(["schema"]).output().expect("ended");
+    assert!(
+        documented == text(&output.stdout),
+        "the types of the report have changed: weir schema > docs/weir.report-1.schema.json, and if an old reader would be misled, give the format its next number"
+    );
+}
+
+#[test]
+fn a_report_is_valid_by_the_schema() {
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let errors: Vec<String> = validator
+        .iter_errors(&sample_value())
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn the_schema_refuses_what_is_no_report() {
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let damage: [(&str, &str, Value); 6] = [
+        ("", "schema", "weir.report/2".into()),
+        ("", "duration_ns", (-1).into()),
+        ("/end", "how", "vanished".into()),
+        ("/functions/malloc", "calls", 1.5.into()),
+        ("/heap", "live_bytes", "many".into()),
+        ("/processes/0", "pid", Value::Null),
+    ];
+    for (place, field, value) in damage {
+        let mut report = sample_value();
+        report.pointer_mut(place).expect("an object")[field] = value.clone();
+        assert!(!validator.is_valid(&report), "{place}/{field} = {value}");
+    }
+    let mut report = sample_value();
+    report.as_object_mut().expect("an object").remove("missed");
+    assert!(!validator.is_valid(&report), "without missed");
+}
+
+/// Whoever reads the schema must not have to look elsewhere for what a field means.
+#[test]
+fn every_field_is_described() {
+    fn undescribed(schema: &Value, place: &str, found: &mut Vec<String>) {
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        for (name, field) in properties {
+            if field["description"].as_str().is_none_or(str::is_empty) {
+                found.push(format!("{place}.{name}"));
+            }
+        }
+        for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
+            undescribed(definition, name, found);
+        }
+    }
+    let mut found = Vec::new();
+    undescribed(&schema(), "Report", &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}

@@ -1,0 +1,102 @@
+use super::{refusal, text, weir};
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["help"],
+        &["run", "--help"],
+        &["help", "report"],
+    ] {
+        let output = weir(arguments).output().expect("ended");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(
+            text(&output.stdout).contains("Usage: weir"),
+            "{arguments:?}"
+        );
+        assert_eq!(text(&output.stderr), "");
+    }
+    let version = text(&weir(["--version"]).output().expect("ended").stdout);
+    assert_eq!(version, format!("weir {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn every_help_has_examples() {
+    for command in ["run", "report", "recover", "doctor", "completions", "man"] {
+        for flag in ["-h", "--help"] {
+            let mut command_line = weir([command, flag]);
+            command_line.env("COLUMNS", "80");
+            let help = text(&command_line.output().expect("ended").stdout);
+            assert!(
+                help.contains(&format!("\n  weir {command} ")) || help.contains("weir man |"),
+                "{help}"
+            );
+            assert!(
+                help.lines().all(|line| line.chars().count() <= 80),
+                "{help}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nonsense_is_refused_in_one_line_with_2() {
+    let cases: [(&[&str], &str); 5] = [
+        (&[], "no command given"),
+        (&["rnu", "ls"], "unrecognized subcommand 'rnu'"),
+        (&["report"], "required arguments were not provided: <FILE>"),
+        (
+            &["run", "--interval", "soon", "ls"],
+            "invalid value 'soon' for '--interval <SECONDS>'",
+        ),
+        (
+            &["report", "x", "--color", "mauve"],
+            "[possible values: auto, always, never]",
+        ),
+    ];
+    for (arguments, part) in cases {
+        let (code, line) = refusal(&weir(arguments).output().expect("ended"));
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(line.contains(part), "{line}");
+        assert!(line.contains("--help'"), "{line}");
+    }
+}
+
+#[test]
+fn completions_and_the_manual_page_know_every_command() {
+    for generated in [
+        &["completions", "bash"][..],
+        &["completions", "zsh"],
+        &["completions", "fish"],
+        &["man"],
+    ] {
+        let output = text(&weir(generated).output().expect("ended").stdout);
+        for command in [
+            "run",
+            "report",
+            "recover",
+            "doctor",
+            "schema",
+            "completions",
+            "man",
+        ] {
+            assert!(output.contains(command), "{generated:?} without {command}");
+        }
+    }
+}
+
+#[test]
+fn every_command_has_a_manual_page_with_its_options() {
+    for (command, option) in [("run", "time"), ("report", "process"), ("recover", "out")] {
+        let page = text(&weir(["man", command]).output().expect("ended").stdout);
+        assert!(page.contains(&format!(".TH weir-{command} 1")), "{page}");
+        assert!(page.contains(&format!("\\-\\-{option}")), "{page}");
+        assert!(page.contains(".SH NOTES\n.nf\n"), "{page}");
+    }
+    let (code, line) = refusal(&weir(["man", "nothing"]).output().expect("ended"));
+    assert_eq!(
+        (code, line.as_str()),
+        (2, "there is no command nothing (see 'weir --help')")
+    );
+}
