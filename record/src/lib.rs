@@ -1,0 +1,35 @@
+//! What Weir's recording side and its reading side share.
+//!
+//! ```text
+//! functions   the one table of interposed functions
+//! settings    the WEIR_* environment variables
+//! clock       ticks, and what they are in nanoseconds
+//! counter     a number with one writer, safe against that writer's own signal handlers
+//! ring        the lock-free channel of latency samples, one producer and one consumer
+//! sample      what goes through it: a function and a duration in eight bytes
+//! slow        the slowest calls of a thread
+//! errnos      failed calls by errno
+//! slot        everything one thread writes
+//! region      the mapping: a header and the slots; and the checked view of one
+//! ```
+//!
+//! Nothing here allocates, does I/O, locks, or makes a system call: it runs inside the `malloc` of
+//! a program that knows nothing of it. Every shared value is an atomic for which any bit pattern
+//! is valid, so that a reader may be handed a hostile region and still not be misled into more
+//! than wrong numbers.
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
+compile_error!("Weir records on x86-64 Linux with the GNU C library only");
+
+pub mod clock;
+pub mod counter;
+pub mod errnos;
+pub mod functions;
+pub mod region;
+pub mod ring;
+pub mod sample;
+pub mod settings;
+pub mod slot;
+pub mod slow;
+
+mod sync;

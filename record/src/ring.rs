@@ -1,0 +1,173 @@
+//! The channel of latency samples: one producer (the thread), one consumer (the writer).
+//!
+//! A bounded ring in shared memory after Lamport ("Specifying Concurrent Program Modules", 1983):
+//! the producer owns `head`, the consumer owns `tail`, both count for ever and are taken modulo the
+//! ring's length where they index. The producer keeps a copy of the tail it last saw, and looks
+//! at the consumer's cache line only when by that copy the ring is full.
+//!
+//! A full ring refuses the sample. Nobody counts refusals: every timed call is counted
+//! (`FunctionCounters::timed`), so what the consumer did not receive was dropped.
+//!
+//! The producer may be interrupted between its store of the entry and that of `head` by its own signal
+//! handler, which pushes too. Then one of them overwrites the other, or `head` steps back over
+//! what the consumer has taken: the consumer sees a `head` behind its `tail` and waits until it is
+//! ahead again. Samples are lost, at most those of the handler and one, and show as dropped; counters
+//! do not pass this way. A guard against it would cost every push what this costs once in a while.
+
+use crate::sample::Sample;
+use crate::sync::{AtomicU64, Ordering};
+
+/// How many samples a ring holds.
+#[cfg(not(loom))]
+pub const CAPACITY: usize = 16 * 1024;
+/// How many samples a ring holds, few enough to explore.
+#[cfg(loom)]
+pub const CAPACITY: usize = 2;
+
+const _: () = assert!(CAPACITY.is_power_of_two());
+
+/// The ring of one thread.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct Ring {
+    head: AtomicU64,
+    /// The producer's copy of `tail`.
+    seen_tail: AtomicU64,
+    tail: OwnLine,
+    entries: [AtomicU64; CAPACITY],
+}
+
+/// The consumer's line, apart from the producer's (128 bytes: adjacent lines are fetched in pairs).
+#[derive(Debug)]
+#[repr(C, align(128))]
+struct OwnLine(AtomicU64);
+
+impl Ring {
+    /// An empty ring, for tests; in a region a ring begins as zeroes, which is the same.
+    #[cfg(any(test, loom))]
+    pub fn new() -> Box<Ring> {
+        Box::new(Ring {
+            head: AtomicU64::new(0),
+            seen_tail: AtomicU64::new(0),
+            tail: OwnLine(AtomicU64::new(0)),
+            entries: std::array::from_fn(|_| AtomicU64::new(0)),
+        })
+    }
+
+    /// Pushes a sample; for the producer. False where the ring is full and the sample is lost.
+    #[inline(always)]
+    pub fn push(&self, sample: Sample) -> bool {
+        let head = self.head.load(Ordering::Relaxed);
+        if head.wrapping_sub(self.seen_tail.load(Ordering::Relaxed)) >= CAPACITY as u64
+            && !self.has_room(head)
+        {
+            return false;
+        }
+        self.entries[head as usize % CAPACITY].store(sample.to_bits(), Ordering::Relaxed);
+        // Publishes the entry: pairs with the Acquire load in `drain`.
+        self.head.store(head.wrapping_add(1), Ordering::Release);
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn has_room(&self, head: u64) -> bool {
+        // Pairs with the Release store in `drain`: the entries that it freed have been read.
+        let tail = self.tail.0.load(Ordering::Acquire);
+        self.seen_tail.store(tail, Ordering::Relaxed);
+        head.wrapping_sub(tail) < CAPACITY as u64
+    }
+
+    /// Takes every sample there is; for the consumer. Returns how many.
+    pub fn drain(&self, mut take: impl FnMut(Sample)) -> usize {
+        let tail = self.tail.0.load(Ordering::Relaxed);
+        let available = self.head.load(Ordering::Acquire).wrapping_sub(tail);
+        if available > CAPACITY as u64 {
+            // The head is behind (see above), or the memory is not what it should be.
+            return 0;
+        }
+        for position in 0..available {
+            let entry = &self.entries[tail.wrapping_add(position) as usize % CAPACITY];
+            take(Sample::from_bits(entry.load(Ordering::Relaxed)));
+        }
+        // Frees the entries: pairs with the Acquire load in `has_room`.
+        self.tail
+            .0
+            .store(tail.wrapping_add(available), Ordering::Release);
+        available as usize
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::functions::Function;
+
+    fn sample(ticks: u64) -> Sample {
+        Sample::new(Function::Malloc, ticks)
+    }
+
+    #[test]
+    fn gives_back_what_was_pushed_in_order() {
+        let ring = Ring::new();
+        for round in 0..5 {
+            for ticks in 0..CAPACITY as u64 {
+                assert!(ring.push(sample(round + ticks)));
+            }
+            assert!(!ring.push(sample(0)), "a full ring refuses");
+            let mut expected = round;
+            let taken = ring.drain(|sample| {
+                assert_eq!(sample.ticks(), expected);
+                expected += 1;
+            });
+            assert_eq!(taken, CAPACITY);
+        }
+        assert_eq!(ring.drain(|_| unreachable!()), 0);
+    }
+
+    #[test]
+    fn a_head_that_stepped_back_is_waited_for() {
+        let ring = Ring::new();
+        ring.push(sample(1));
+        ring.push(sample(2));
+        assert_eq!(ring.drain(|_| ()), 2);
+        ring.head.store(1, Ordering::Release);
+        assert_eq!(ring.drain(|_| unreachable!()), 0);
+        ring.push(sample(3));
+        ring.push(sample(4));
+        let mut taken = Vec::new();
+        ring.drain(|sample| taken.push(sample.ticks()));
+        assert_eq!(taken, [4]);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::functions::Function;
+    use loom::sync::Arc;
+
+    /// Every interleaving of a producer that overfills the ring and a consumer beside it: the
+    /// consumer gets exactly the samples that were accepted, in order.
+    #[test]
+    fn no_sample_is_lost_or_seen_twice() {
+        loom::model(|| {
+            let ring: Arc<Ring> = Arc::from_std(std::sync::Arc::from(Ring::new()));
+            let producer = {
+                let ring = ring.clone();
+                loom::thread::spawn(move || {
+                    (1..=4u64)
+                        .filter(|&n| ring.push(Sample::new(Function::Read, n)))
+                        .collect::<Vec<_>>()
+                })
+            };
+            let mut taken = Vec::new();
+            for _ in 0..2 {
+                ring.drain(|sample| taken.push(sample.ticks()));
+            }
+            let accepted = producer.join().unwrap();
+            ring.drain(|sample| taken.push(sample.ticks()));
+            assert_eq!(taken, accepted);
+        });
+    }
+}

@@ -1,0 +1,183 @@
+//! The settings of the preloaded library: environment variables, in one table.
+
+/// Nanoseconds in a second.
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// A row of the table of settings; `docs/settings.md` is made of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The environment variable.
+    pub name: &'static str,
+    /// What it may be.
+    pub values: &'static str,
+    /// What holds where it is not set.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+/// Where the report goes.
+pub const OUT: Setting = Setting {
+    name: "WEIR_OUT",
+    values: "a path; `%e` is the executable's name, `%p` the process id, `%%` a percent sign",
+    default: "`weir.%e.%p.json` in the working directory at start",
+    meaning: "Where the report goes. A path without `%p` is replaced if it exists, and a forked \
+              child adds `.<pid>` to it; with `%p`, an existing file is kept and `.1`, `.2`, … added.",
+};
+
+/// Which calls are timed.
+pub const TIME: Setting = Setting {
+    name: "WEIR_TIME",
+    values: "`all`, `off`, or a number N from 1 to 1000000",
+    default: "`128`",
+    meaning: "Which calls are timed: every one; none; or one allocation call in N (at random) \
+              and every I/O call.",
+};
+
+/// How often the report is written while the program runs.
+pub const INTERVAL: Setting = Setting {
+    name: "WEIR_INTERVAL",
+    values: "seconds, from 0.01 to 1000000; decimals allowed",
+    default: "unset: at the end only",
+    meaning: "Write the report every so often while the program runs, each time in place of the \
+              last.",
+};
+
+/// Where the region is made.
+pub const REGION_DIR: Setting = Setting {
+    name: "WEIR_REGION_DIR",
+    values: "a directory",
+    default: "`/dev/shm`",
+    meaning: "Where the region file `weir.<executable>.<pid>.region` lives while the program runs. \
+              It is removed once the report is written; after a SIGKILL it is what `weir recover` reads.",
+};
+
+/// Where the regions of a recording are made.
+pub const SESSION: Setting = Setting {
+    name: "WEIR_SESSION",
+    values: "a directory",
+    default: "unset",
+    meaning: "Set by `weir run`: every process image makes its region here, `weir` reads it, and the \
+              program gets no writer of its own.",
+};
+
+/// All of them.
+pub const ALL: [Setting; 5] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION];
+
+/// One allocation call in so many is timed by default: at 12 ns for reading the clock twice, a tenth
+/// of a nanosecond a call.
+pub const DEFAULT_ONE_IN: u32 = 128;
+
+/// Which calls are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// None.
+    Off,
+    /// Every I/O call, and one allocation call in so many (never 0).
+    OneIn(u32),
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing::OneIn(DEFAULT_ONE_IN)
+    }
+}
+
+impl Timing {
+    /// As a region's header has it: one in how many; 0 is none.
+    pub fn one_in(self) -> u32 {
+        match self {
+            Timing::Off => 0,
+            Timing::OneIn(calls) => calls,
+        }
+    }
+
+    /// Reads `all`, `off` or a number.
+    pub fn parse(value: &[u8]) -> Option<Timing> {
+        match value {
+            b"all" => Some(Timing::OneIn(1)),
+            b"off" => Some(Timing::Off),
+            digits => {
+                let calls: u32 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+                (1..=1_000_000)
+                    .contains(&calls)
+                    .then_some(Timing::OneIn(calls))
+            }
+        }
+    }
+}
+
+/// Reads a number of seconds, decimals allowed, into nanoseconds.
+pub fn parse_seconds(value: &[u8]) -> Option<u64> {
+    let (whole, fraction) = match value.iter().position(|&byte| byte == b'.') {
+        Some(point) => (&value[..point], &value[point + 1..]),
+        None => (value, &[][..]),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let mut ns: u64 = 0;
+    for &digit in whole {
+        ns = ns
+            .checked_mul(10)?
+            .checked_add(u64::from(decimal(digit)?))?;
+    }
+    ns = ns.checked_mul(SECOND_NS)?;
+    let mut unit = SECOND_NS;
+    for &digit in fraction {
+        unit /= 10;
+        ns = ns.checked_add(u64::from(decimal(digit)?) * unit)?;
+    }
+    (SECOND_NS / 100..=1_000_000 * SECOND_NS)
+        .contains(&ns)
+        .then_some(ns)
+}
+
+fn decimal(digit: u8) -> Option<u8> {
+    digit.is_ascii_digit().then(|| digit - b'0')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timing_is_all_off_or_a_number() {
+        assert_eq!(Timing::parse(b"all"), Some(Timing::OneIn(1)));
+        assert_eq!(Timing::parse(b"off"), Some(Timing::Off));
+        assert_eq!(Timing::parse(b"1000"), Some(Timing::OneIn(1000)));
+        for bad in [
+            &b""[..],
+            b"0",
+            b"-1",
+            b"1000001",
+            b"ALL",
+            b"1x",
+            b"99999999999",
+            b"\xff",
+        ] {
+            assert_eq!(Timing::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn seconds_may_have_decimals() {
+        assert_eq!(parse_seconds(b"1"), Some(SECOND_NS));
+        assert_eq!(parse_seconds(b"0.25"), Some(SECOND_NS / 4));
+        assert_eq!(parse_seconds(b".01"), Some(SECOND_NS / 100));
+        assert_eq!(parse_seconds(b"2."), Some(2 * SECOND_NS));
+        for bad in [
+            &b""[..],
+            b".",
+            b"0",
+            b"0.001",
+            b"-1",
+            b"1e3",
+            b"1000001",
+            b"1.2.3",
+            b"99999999999999999999",
+        ] {
+            assert_eq!(parse_seconds(bad), None, "{bad:?}");
+        }
+    }
+}

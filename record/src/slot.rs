@@ -1,0 +1,400 @@
+//! Everything that one thread writes: its counters and its ring.
+//!
+//! A slot begins as zeroes and is never cleared. When its thread ends, another may take it over
+//! and go on counting from there, so that totals are right whatever becomes of the reader.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::counter::{Adder, Counter};
+use crate::errnos::Errnos;
+use crate::functions::{Function, SIZED_COUNT};
+use crate::ring::Ring;
+use crate::sample::Sample;
+use crate::slow::{SlowCall, SlowCalls};
+
+/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first.
+pub const SIZE_CLASSES: usize = 64;
+
+/// The counters of one function, one cache line.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct FunctionCounters {
+    /// Calls.
+    pub calls: Counter,
+    /// Bytes asked for.
+    pub requested_bytes: Counter,
+    /// Calls that failed.
+    pub errors: Counter,
+    /// Bytes moved.
+    pub moved_bytes: Counter,
+    /// Calls that were timed, whether or not the ring took their sample.
+    pub timed: Counter,
+    /// Sum of the timed calls' durations.
+    pub ticks: Counter,
+    /// A timed call longer than this belongs to the slow ones.
+    slow_floor: Counter,
+    /// Calls under the guard, which are in no other counter.
+    pub reentrant: Counter,
+}
+
+/// The counters of one thread, or of those that share the common slot.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Counters {
+    /// Bytes allocated less bytes freed.
+    pub live_bytes: Counter,
+    /// `live_bytes` above which it must be published.
+    publish_above: Counter,
+    /// `live_bytes` below which it must be published.
+    publish_below: Counter,
+    /// What of `live_bytes` the region's total has.
+    published: Counter,
+    /// What to add to allocations less frees to get the blocks that are live: calls that made or
+    /// freed none although the function's role says so (`free(NULL)`, `realloc` from NULL or to 0).
+    pub blocks_adjustment: Counter,
+    functions: [FunctionCounters; Function::COUNT],
+    size_classes: [[Counter; SIZE_CLASSES]; SIZED_COUNT],
+    /// Failed calls by errno.
+    pub errnos: Errnos,
+    slow: [SlowCalls; Function::COUNT],
+}
+
+impl Counters {
+    /// The counters of a function.
+    #[inline(always)]
+    pub fn of(&self, function: Function) -> &FunctionCounters {
+        &self.functions[function.index()]
+    }
+
+    /// Calls of a function by size class; none for a function without a size.
+    pub fn size_classes(&self, function: Function) -> Option<&[Counter; SIZE_CLASSES]> {
+        function
+            .sized_index()
+            .map(|index| &self.size_classes[index])
+    }
+
+    /// The slow calls of a function.
+    pub fn slow(&self, function: Function) -> &SlowCalls {
+        &self.slow[function.index()]
+    }
+
+    /// Counts a call and, where the function has one, its size.
+    #[inline(always)]
+    pub fn count<A: Adder>(&self, function: Function, requested: u64) {
+        let counters = self.of(function);
+        A::add(&counters.calls, 1);
+        if let Some(index) = function.sized_index() {
+            A::add(&counters.requested_bytes, requested);
+            let class = 63 - (requested | 1).leading_zeros();
+            A::add(&self.size_classes[index][class as usize], 1);
+        }
+    }
+
+    /// Adds to the live bytes. True where [`Counters::publish`] is due.
+    #[inline(always)]
+    pub fn grow(&self, by: u64) -> bool {
+        self.live_bytes.add(by);
+        self.live_bytes.get_signed() > self.publish_above.get_signed()
+    }
+
+    /// Takes from the live bytes. True where [`Counters::publish`] is due.
+    #[inline(always)]
+    pub fn shrink(&self, by: u64) -> bool {
+        self.live_bytes.add(by.wrapping_neg());
+        self.live_bytes.get_signed() < self.publish_below.get_signed()
+    }
+
+    /// Brings the region's live and peak bytes up to date with this thread; for the owner.
+    #[cfg(not(loom))]
+    pub fn publish(&self, heap: &HeapTotals) {
+        let live = self.live_bytes.get();
+        let unpublished = live.wrapping_sub(self.published.get());
+        self.published.set(live);
+        let total = heap.live_bytes.add_shared(unpublished).cast_signed();
+        heap.peak_bytes.raise_shared(total);
+        let step = publish_step(total);
+        self.publish_above.set(live.wrapping_add(step));
+        self.publish_below.set(live.wrapping_sub(step));
+    }
+
+    /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
+    #[inline(always)]
+    pub fn time(&self, function: Function, call: SlowCall) -> Sample {
+        let counters = self.of(function);
+        counters.timed.add(1);
+        counters.ticks.add(call.took_ticks);
+        if call.took_ticks > counters.slow_floor.get() {
+            self.keep(function, call);
+        }
+        Sample::new(function, call.took_ticks)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&self, function: Function, call: SlowCall) {
+        self.of(function)
+            .slow_floor
+            .set(self.slow(function).keep(call));
+    }
+}
+
+/// How far a thread's live bytes may move before the total learns of it: a 64th of the heap, within
+/// bounds. The total's peak is too low by no more than this for every thread.
+pub fn publish_step(live: i64) -> u64 {
+    (live.max(0).cast_unsigned() / 64).clamp(4 * 1024, 1024 * 1024)
+}
+
+/// Live and peak bytes of the whole process image.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub struct HeapTotals {
+    /// What the threads have published of their live bytes.
+    pub live_bytes: Counter,
+    /// The most that `live_bytes` has been.
+    pub peak_bytes: Counter,
+}
+
+/// Whose a slot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Tenancy {
+    /// Nobody has had it.
+    Free = 0,
+    /// A thread has it.
+    Taken = 1,
+    /// Its thread ended; another may take over.
+    Ended = 2,
+}
+
+/// The thread that has a slot.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Owner {
+    tenancy: AtomicU32,
+    /// Thread id of the latest owner.
+    tid: AtomicU32,
+    /// How many threads have had the slot.
+    threads: Counter,
+    /// The time-stamp counter when the first owner took it.
+    began_ticks: Counter,
+    /// The name of the latest owner: 16 bytes, NUL-padded, as the kernel keeps it.
+    name: [Counter; 2],
+}
+
+impl Owner {
+    /// Takes the slot if it is as `from` says.
+    pub fn take(&self, from: Tenancy, tid: u32, name: [u64; 2], now_ticks: u64) -> bool {
+        let taken = self.tenancy.compare_exchange(
+            from as u32,
+            Tenancy::Taken as u32,
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        if taken.is_err() {
+            return false;
+        }
+        if self.threads.get() == 0 {
+            self.began_ticks.set(now_ticks);
+        }
+        self.threads.add(1);
+        self.tid.store(tid, Ordering::Relaxed);
+        self.rename(name);
+        true
+    }
+
+    /// Sets the name of the owner.
+    pub fn rename(&self, name: [u64; 2]) {
+        self.name[0].set(name[0]);
+        self.name[1].set(name[1]);
+    }
+
+    /// Leaves the slot to the next thread, which will see all that this one wrote.
+    pub fn leave(&self) {
+        self.tenancy.store(Tenancy::Ended as u32, Ordering::Release);
+    }
+
+    /// Whether a thread has the slot now.
+    pub fn is_taken(&self) -> bool {
+        self.tenancy.load(Ordering::Relaxed) == Tenancy::Taken as u32
+    }
+
+    /// Thread id of the latest owner.
+    pub fn tid(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// How many threads have had the slot.
+    pub fn threads(&self) -> u64 {
+        self.threads.get()
+    }
+
+    /// The time-stamp counter when the first owner took it.
+    pub fn began_ticks(&self) -> u64 {
+        self.began_ticks.get()
+    }
+
+    /// The name of the latest owner, NUL-padded.
+    pub fn name(&self) -> [u8; 16] {
+        let mut name = [0; 16];
+        name[..8].copy_from_slice(&self.name[0].get().to_ne_bytes());
+        name[8..].copy_from_slice(&self.name[1].get().to_ne_bytes());
+        name
+    }
+}
+
+/// Which of a thread's allocation calls are timed: a countdown, set again at random so that no
+/// pattern in the program can hide from it.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Countdown {
+    left: Counter,
+    random: Counter,
+    /// One in how many; 0 is none.
+    one_in: AtomicU32,
+}
+
+impl Countdown {
+    /// Sets it up for a thread: times one call in `one_in` on average, none where that is 0.
+    pub fn start(&self, one_in: u32, seed: u64) {
+        self.one_in.store(one_in, Ordering::Relaxed);
+        self.random.set(seed);
+        self.restart();
+    }
+
+    /// Counts a call. True where it is to be timed.
+    #[inline(always)]
+    pub fn due(&self) -> bool {
+        let left = self.left.get().wrapping_sub(1);
+        self.left.set(left);
+        left == 0
+    }
+
+    /// Sets the countdown again, after a call was timed.
+    #[inline(always)]
+    pub fn restart(&self) {
+        if self.one_in.load(Ordering::Relaxed) == 1 {
+            self.left.set(1);
+        } else {
+            self.restart_at_random();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn restart_at_random(&self) {
+        // Knuth's MMIX multiplier; the upper bits are random enough.
+        let random = self
+            .random
+            .get()
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        self.random.set(random);
+        let left = match self.one_in.load(Ordering::Relaxed) {
+            0 => u64::MAX,
+            // Uniform over 1 to 2N - 1, the mean of which is N.
+            one_in => 1 + (random >> 32) % (2 * u64::from(one_in) - 1),
+        };
+        self.left.set(left);
+    }
+}
+
+/// What one thread writes.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct Slot {
+    /// Whose it is.
+    pub owner: Owner,
+    /// When the next allocation call is timed.
+    pub countdown: Countdown,
+    /// The counters.
+    pub counters: Counters,
+    /// The samples.
+    pub ring: Ring,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::counter::Alone;
+
+    fn zeroed() -> Box<Slot> {
+        // SAFETY: a slot is made of atomics, for which zeroes are valid.
+        unsafe { Box::<Slot>::new_zeroed().assume_init() }
+    }
+
+    #[test]
+    fn a_slot_stays_within_its_budget() {
+        assert!(size_of::<Slot>() <= 256 * 1024, "{}", size_of::<Slot>());
+    }
+
+    #[test]
+    fn sizes_go_to_the_class_of_their_highest_bit() {
+        let slot = zeroed();
+        for size in [0, 1, 2, 3, 4, 1024, 2047, u64::MAX] {
+            slot.counters.count::<Alone>(Function::Malloc, size);
+        }
+        let classes = slot.counters.size_classes(Function::Malloc).unwrap();
+        let of = |class: usize| classes[class].get();
+        assert_eq!([of(0), of(1), of(2), of(10), of(63)], [2, 2, 1, 2, 1]);
+        assert_eq!(slot.counters.of(Function::Malloc).calls.get(), 8);
+    }
+
+    #[test]
+    fn live_bytes_are_published_in_steps() {
+        let slot = zeroed();
+        let heap = HeapTotals {
+            live_bytes: Counter::new(),
+            peak_bytes: Counter::new(),
+        };
+        let counters = &slot.counters;
+        counters.publish(&heap);
+        assert!(!counters.grow(4096));
+        assert!(counters.grow(1));
+        counters.publish(&heap);
+        assert_eq!(heap.live_bytes.get(), 4097);
+        assert!(!counters.shrink(4096));
+        assert!(counters.shrink(1));
+        counters.publish(&heap);
+        assert_eq!((heap.live_bytes.get(), heap.peak_bytes.get()), (0, 4097));
+        // A thread that frees what others made goes below zero.
+        assert!(counters.shrink(5000));
+        counters.publish(&heap);
+        assert_eq!(heap.live_bytes.get_signed(), -5000);
+    }
+
+    #[test]
+    fn countdown_times_one_in_n() {
+        let slot = zeroed();
+        for (one_in, expected) in [(1, 100_000..=100_000), (128, 700..=860), (0, 0..=0)] {
+            slot.countdown.start(one_in, 42);
+            let mut timed = 0;
+            for _ in 0..100_000 {
+                if slot.countdown.due() {
+                    timed += 1;
+                    slot.countdown.restart();
+                }
+            }
+            assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
+        }
+    }
+
+    #[test]
+    fn a_slot_passes_from_thread_to_thread() {
+        let slot = zeroed();
+        let name = [u64::from_ne_bytes(*b"worker\0\0"), 0];
+        assert!(slot.owner.take(Tenancy::Free, 10, name, 99));
+        assert!(!slot.owner.take(Tenancy::Free, 11, name, 100));
+        slot.owner.leave();
+        assert!(!slot.owner.is_taken());
+        assert!(slot.owner.take(Tenancy::Ended, 12, name, 101));
+        assert_eq!(
+            (
+                slot.owner.tid(),
+                slot.owner.threads(),
+                slot.owner.began_ticks()
+            ),
+            (12, 2, 99)
+        );
+        assert_eq!(&slot.owner.name()[..7], b"worker\0");
+    }
+}

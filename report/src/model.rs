@@ -1,0 +1,346 @@
+//! The report: what `weir.report/1` holds, field by field.
+//!
+//! Times are integer nanoseconds (`_ns`), sizes integer bytes (`_bytes`); counts are exact unless
+//! the field says otherwise. A field that may be absent is an `Option`; there is no NaN and no
+//! other in-band sentinel. Text that was not UTF-8 (paths, arguments) has U+FFFD in place of the
+//! bytes that could not be decoded.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The value of [`Report::schema`] that this crate writes and reads.
+pub const SCHEMA: &str = "weir.report/1";
+
+/// A whole recording: one program and every process image that came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Report {
+    /// Name and version of this format: `weir.report/1`.
+    pub schema: String,
+    /// Version of the Weir that wrote the report.
+    pub weir_version: String,
+    /// Command line of the first process image.
+    pub command: Vec<String>,
+    /// When the first process image started, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// From the start of the first process image to the end of the recording.
+    pub duration_ns: u64,
+    /// How the first process ended.
+    pub end: End,
+    /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
+    pub timing: String,
+    /// Totals over all processes, one entry for every interposed function, also for those never called.
+    pub functions: BTreeMap<String, Function>,
+    /// The heap, summed over the processes.
+    pub heap: Heap,
+    /// The slowest timed calls of all processes, slowest first.
+    pub slowest: Vec<SlowCall>,
+    /// Every process image, in the order in which they started.
+    pub processes: Vec<Process>,
+    /// What Weir did not see or measure, over all processes.
+    pub missed: Missed,
+    /// What Weir itself cost, over all processes.
+    pub tool: Tool,
+}
+
+/// One process image: what ran from one start or exec to the next exec or the end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Process {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of the parent when the image started.
+    pub parent_pid: u32,
+    /// Path of the executable.
+    pub executable: String,
+    /// Command line.
+    pub command: Vec<String>,
+    /// True where the image began by fork, and shares its executable with its parent.
+    pub forked: bool,
+    /// When the image started, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
+    /// From the image's start to its end, or to the moment of the report.
+    pub duration_ns: u64,
+    /// How the image ended.
+    pub end: End,
+    /// The functions that were called.
+    pub functions: BTreeMap<String, Function>,
+    /// The heap.
+    pub heap: Heap,
+    /// The threads; see [`Thread::threads`] for what one entry stands for.
+    pub threads: Vec<Thread>,
+    /// Counters over time.
+    pub timeline: Timeline,
+    /// The slowest timed calls, slowest first.
+    pub slowest: Vec<SlowCall>,
+    /// Where each interposed function was found, and who else the program may be calling.
+    pub provenance: BTreeMap<String, Provenance>,
+    /// What was not seen or not measured.
+    pub missed: Missed,
+    /// What the measurement cost.
+    pub tool: Tool,
+}
+
+/// How a process image ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct End {
+    /// The manner of the end.
+    pub how: EndKind,
+    /// Exit status, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<i32>,
+    /// Number of the signal that ended the process, where one did and it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+}
+
+/// The manner in which a process image ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EndKind {
+    /// It still ran when the report was made.
+    Running,
+    /// It exited.
+    Exited,
+    /// It replaced itself by exec; what followed is the next image with this pid.
+    Exec,
+    /// A signal ended it.
+    Signaled,
+    /// It ended, and nothing tells how (killed, or left by a system call Weir does not see).
+    #[default]
+    Unknown,
+}
+
+/// The counters and latencies of one function.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Function {
+    /// The function's family: `alloc`, `file`, `process`.
+    pub family: String,
+    /// Calls, exact.
+    pub calls: u64,
+    /// Calls that failed, exact.
+    pub errors: u64,
+    /// Failed calls by the name of their errno; empty for allocation functions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub errors_by_errno: BTreeMap<String, u64>,
+    /// Bytes that the program asked for, exact.
+    pub requested_bytes: u64,
+    /// Bytes that calls returned as moved (I/O), exact; 0 for other functions.
+    pub moved_bytes: u64,
+    /// Calls by the size asked for; only classes that occurred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub size_classes: Vec<SizeClass>,
+    /// Calls made inside another interposed call or by Weir itself; passed through, not in `calls`.
+    pub reentrant: u64,
+    /// Latency of the timed calls; absent where none was timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+}
+
+/// How many calls asked for a size within bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SizeClass {
+    /// Smallest size of the class.
+    pub from_bytes: u64,
+    /// Largest size of the class, inclusive.
+    pub to_bytes: u64,
+    /// Calls.
+    pub calls: u64,
+}
+
+/// Latencies of one function. Percentiles are those of the histogram, within 1 %.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Latency {
+    /// Calls that were timed.
+    pub timed: u64,
+    /// Timed calls whose sample is not in the histogram: the ring was full. They are in `timed`,
+    /// `total_ns`, `mean_ns` and `max_ns` all the same.
+    pub dropped: u64,
+    /// Sum over the timed calls.
+    pub total_ns: u64,
+    /// Shortest call of the histogram.
+    pub min_ns: u64,
+    /// Mean over the timed calls.
+    pub mean_ns: u64,
+    /// Median.
+    pub p50_ns: u64,
+    /// 90th percentile.
+    pub p90_ns: u64,
+    /// 99th percentile.
+    pub p99_ns: u64,
+    /// 99.9th percentile.
+    pub p99_9_ns: u64,
+    /// Longest timed call.
+    pub max_ns: u64,
+    /// The histogram, in HdrHistogram's V2 compressed form, base64.
+    pub histogram: String,
+}
+
+/// The heap as the allocation functions left it. Sizes are those of malloc_usable_size.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Heap {
+    /// Bytes allocated and not freed at the end.
+    pub live_bytes: i64,
+    /// Allocations not freed at the end.
+    pub live_blocks: i64,
+    /// The most bytes that were live at once: never more than the truth, and less by no more than
+    /// `peak_error_bytes`. Over several processes, the sum of their peaks.
+    pub peak_bytes: u64,
+    /// How much higher than `peak_bytes` the true peak may have been.
+    pub peak_error_bytes: u64,
+    /// Bytes already live when a forked image started; they are part of `live_bytes`.
+    pub inherited_bytes: i64,
+    /// Blocks already live when a forked image started; they are part of `live_blocks`.
+    pub inherited_blocks: i64,
+}
+
+/// The counters of one thread, or of several that one after the other used the same slot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Thread {
+    /// Thread id of the latest thread of this entry; 0 for those that shared the common slot.
+    pub tid: u32,
+    /// Name of the latest thread of this entry.
+    pub name: String,
+    /// How many threads, one after the other, this entry stands for.
+    pub threads: u64,
+    /// When the first of them made its first call, after the start of the image.
+    pub started_ns: u64,
+    /// Whether the latest thread had not ended when the report was made.
+    pub running: bool,
+    /// Bytes it allocated less bytes it freed (a thread that frees what others allocated is negative).
+    pub live_bytes: i64,
+    /// The functions that were called.
+    pub functions: BTreeMap<String, ThreadFunction>,
+}
+
+/// The counters of one function in one thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ThreadFunction {
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// Bytes asked for.
+    pub requested_bytes: u64,
+    /// Bytes moved.
+    pub moved_bytes: u64,
+    /// Calls that were timed.
+    pub timed: u64,
+    /// Sum over the timed calls.
+    pub total_ns: u64,
+}
+
+/// Counters over time. Points are `interval_ns` apart at the least; when there would be too many
+/// of them, every second one is left out and the interval doubles.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Timeline {
+    /// Least distance of two points.
+    pub interval_ns: u64,
+    /// The points; counters are totals since the start of the image.
+    pub points: Vec<TimelinePoint>,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TimelinePoint {
+    /// Time since the start of the image.
+    pub at_ns: u64,
+    /// Live bytes of the heap.
+    pub live_bytes: i64,
+    /// Calls of allocation functions.
+    pub alloc_calls: u64,
+    /// Bytes asked of allocation functions.
+    pub alloc_bytes: u64,
+    /// Calls of I/O functions.
+    pub io_calls: u64,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub written_bytes: u64,
+}
+
+/// One slow call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SlowCall {
+    /// The function.
+    pub function: String,
+    /// How long the call took.
+    pub took_ns: u64,
+    /// When it began, after the start of its image.
+    pub at_ns: u64,
+    /// Process id.
+    pub pid: u32,
+    /// Thread id.
+    pub tid: u32,
+    /// Size that it asked for, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+    /// File descriptor, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+}
+
+/// Where an interposed function leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Provenance {
+    /// The object in which RTLD_NEXT found the function; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The object whose definition the program's own calls reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<String>,
+    /// Whether the program's own calls reach Weir. False means that calls from the program itself
+    /// are not in this report.
+    pub interposed: bool,
+}
+
+/// What a report does not tell, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Missed {
+    /// Timed calls whose latency is in no histogram, because a ring was full.
+    pub dropped_samples: u64,
+    /// Calls made inside another interposed call or by Weir itself.
+    pub reentrant_calls: u64,
+    /// Calls that were counted but not timed.
+    pub untimed_calls: u64,
+    /// Calls that were passed through before or after Weir could count, in no counter.
+    pub uncounted_calls: u64,
+    /// Failed calls whose errno is not told, because the table was full.
+    pub unlisted_errnos: u64,
+    /// Threads that found no slot of their own: counted exactly, in the common slot, never timed.
+    pub threads_without_slot: u64,
+    /// Functions that the program binds elsewhere than to Weir.
+    pub not_interposed: Vec<String>,
+    /// All else that a reader should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The cost of the measurement.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Tool {
+    /// Memory of the region: header and the slots in use.
+    pub region_bytes: u64,
+    /// Memory of the writer where it lives in the program; 0 where it lives in `weir`.
+    pub writer_bytes: u64,
+    /// Samples taken.
+    pub samples: u64,
+    /// Times the writer looked for samples.
+    pub writer_polls: u64,
+    /// Processor time of the writer.
+    pub writer_cpu_ns: u64,
+}
