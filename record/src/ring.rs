@@ -2,8 +2,8 @@
 //!
 //! A bounded ring in shared memory after Lamport ("Specifying Concurrent Program Modules", 1983):
 //! the producer owns `head`, the consumer owns `tail`, both count for ever and are taken modulo the
-//! ring's length where they index. The producer keeps a copy of the tail it last saw, and looks
-//! at the consumer's cache line only when by that copy the ring is full.
+//! ring's length where they index. The producer looks at the consumer's cache line only once in a
+//! quarter of the ring's length, or when the ring may be full.
 //!
 //! A full ring refuses the sample. Nobody counts refusals: every timed call is counted
 //! (`FunctionCounters::timed`), so what the consumer did not receive was dropped.
@@ -22,17 +22,19 @@ use crate::sync::{AtomicU64, Ordering};
 pub const CAPACITY: usize = 16 * 1024;
 /// How many samples a ring holds, few enough to explore.
 #[cfg(loom)]
-pub const CAPACITY: usize = 2;
+pub const CAPACITY: usize = 4;
 
 const _: () = assert!(CAPACITY.is_power_of_two());
+/// How many samples the producer pushes without looking for the consumer.
+const QUARTER: u64 = (CAPACITY / 4) as u64;
 
 /// The ring of one thread.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Ring {
     head: AtomicU64,
-    /// The producer's copy of `tail`.
-    seen_tail: AtomicU64,
+    /// The producer looks at `tail` again once `head` is [`QUARTER`] past this.
+    looked_at: AtomicU64,
     tail: OwnLine,
     entries: [AtomicU64; CAPACITY],
 }
@@ -48,20 +50,27 @@ impl Ring {
     pub fn new() -> Box<Ring> {
         Box::new(Ring {
             head: AtomicU64::new(0),
-            seen_tail: AtomicU64::new(0),
+            looked_at: AtomicU64::new(0),
             tail: OwnLine(AtomicU64::new(0)),
             entries: std::array::from_fn(|_| AtomicU64::new(0)),
         })
     }
 
     /// Pushes a sample; for the producer. False where the ring is full and the sample is lost.
+    ///
+    /// Calls `crowded` now and then while a quarter of the ring, or more, waits for the consumer.
     #[inline(always)]
-    pub fn push(&self, sample: Sample) -> bool {
-        let head = self.head.load(Ordering::Relaxed);
-        if head.wrapping_sub(self.seen_tail.load(Ordering::Relaxed)) >= CAPACITY as u64
-            && !self.has_room(head)
-        {
-            return false;
+    pub fn push(&self, sample: Sample, crowded: impl FnOnce()) -> bool {
+        let mut head = self.head.load(Ordering::Relaxed);
+        if head.wrapping_sub(self.looked_at.load(Ordering::Relaxed)) >= QUARTER {
+            let waiting;
+            (head, waiting) = self.look(head);
+            if waiting >= CAPACITY as u64 {
+                return false;
+            }
+            if waiting >= QUARTER {
+                crowded();
+            }
         }
         self.entries[head as usize % CAPACITY].store(sample.to_bits(), Ordering::Relaxed);
         // Publishes the entry: pairs with the Acquire load in `drain`.
@@ -69,13 +78,25 @@ impl Ring {
         true
     }
 
+    /// Looks how many entries wait for the consumer, and sets when to look again: after a quarter of
+    /// the ring's length, or once the ring may be full. Gives the head and how many wait.
     #[cold]
     #[inline(never)]
-    fn has_room(&self, head: u64) -> bool {
+    fn look(&self, head: u64) -> (u64, u64) {
         // Pairs with the Release store in `drain`: the entries that it freed have been read.
         let tail = self.tail.0.load(Ordering::Acquire);
-        self.seen_tail.store(tail, Ordering::Relaxed);
-        head.wrapping_sub(tail) < CAPACITY as u64
+        // A head that stepped back behind the tail catches up.
+        let head = if head.wrapping_sub(tail) > CAPACITY as u64 {
+            tail
+        } else {
+            head
+        };
+        let waiting = head.wrapping_sub(tail);
+        let room = (CAPACITY as u64).saturating_sub(waiting);
+        let again = head.wrapping_add(room.min(QUARTER));
+        self.looked_at
+            .store(again.wrapping_sub(QUARTER), Ordering::Relaxed);
+        (head, waiting)
     }
 
     /// Takes every sample there is; for the consumer. Returns how many.
@@ -90,7 +111,7 @@ impl Ring {
             let entry = &self.entries[tail.wrapping_add(position) as usize % CAPACITY];
             take(Sample::from_bits(entry.load(Ordering::Relaxed)));
         }
-        // Frees the entries: pairs with the Acquire load in `has_room`.
+        // Frees the entries: pairs with the Acquire load in `look`.
         self.tail
             .0
             .store(tail.wrapping_add(available), Ordering::Release);
@@ -112,9 +133,9 @@ mod tests {
         let ring = Ring::new();
         for round in 0..5 {
             for ticks in 0..CAPACITY as u64 {
-                assert!(ring.push(sample(round + ticks)));
+                assert!(ring.push(sample(round + ticks), || ()));
             }
-            assert!(!ring.push(sample(0)), "a full ring refuses");
+            assert!(!ring.push(sample(0), || ()), "a full ring refuses");
             let mut expected = round;
             let taken = ring.drain(|sample| {
                 assert_eq!(sample.ticks(), expected);
@@ -126,18 +147,44 @@ mod tests {
     }
 
     #[test]
+    fn tells_the_producer_while_a_quarter_waits() {
+        let ring = Ring::new();
+        let told = std::cell::Cell::new(0);
+        let push_quarter = || {
+            for ticks in 0..QUARTER {
+                assert!(ring.push(sample(ticks), || told.set(told.get() + 1)));
+            }
+        };
+        push_quarter();
+        assert_eq!(told.get(), 0);
+        push_quarter();
+        push_quarter();
+        assert_eq!(told.get(), 2);
+        ring.drain(|_| ());
+        push_quarter();
+        assert_eq!(told.get(), 2, "the consumer has caught up");
+    }
+
+    #[test]
     fn a_head_that_stepped_back_is_waited_for() {
         let ring = Ring::new();
-        ring.push(sample(1));
-        ring.push(sample(2));
+        ring.push(sample(1), || ());
+        ring.push(sample(2), || ());
         assert_eq!(ring.drain(|_| ()), 2);
         ring.head.store(1, Ordering::Release);
         assert_eq!(ring.drain(|_| unreachable!()), 0);
-        ring.push(sample(3));
-        ring.push(sample(4));
+        ring.push(sample(3), || ());
+        ring.push(sample(4), || ());
         let mut taken = Vec::new();
         ring.drain(|sample| taken.push(sample.ticks()));
         assert_eq!(taken, [4]);
+        // And where the producer happens to look just then.
+        ring.head.store(1, Ordering::Release);
+        ring.looked_at
+            .store(1_u64.wrapping_sub(QUARTER), Ordering::Relaxed);
+        assert!(ring.push(sample(5), || ()));
+        ring.drain(|sample| taken.push(sample.ticks()));
+        assert_eq!(taken, [4, 5]);
     }
 }
 
@@ -156,8 +203,8 @@ mod loom_tests {
             let producer = {
                 let ring = ring.clone();
                 loom::thread::spawn(move || {
-                    (1..=4u64)
-                        .filter(|&n| ring.push(Sample::new(Function::Read, n)))
+                    (1..=6u64)
+                        .filter(|&n| ring.push(Sample::new(Function::Read, n), || ()))
                         .collect::<Vec<_>>()
                 })
             };

@@ -81,10 +81,15 @@ impl Counters {
     /// Counts a call and, where the function has one, its size.
     #[inline(always)]
     pub fn count<A: Adder>(&self, function: Function, requested: u64) {
-        let counters = self.of(function);
-        A::add(&counters.calls, 1);
+        A::add(&self.of(function).calls, 1);
+        self.count_size::<A>(function, requested);
+    }
+
+    /// Counts the size that a call asked for, where the function has one.
+    #[inline(always)]
+    pub fn count_size<A: Adder>(&self, function: Function, requested: u64) {
         if let Some(index) = function.sized_index() {
-            A::add(&counters.requested_bytes, requested);
+            A::add(&self.of(function).requested_bytes, requested);
             let class = 63 - (requested | 1).leading_zeros();
             A::add(&self.size_classes[index][class as usize], 1);
         }
@@ -267,6 +272,12 @@ impl Countdown {
         let left = self.left.get().wrapping_sub(1);
         self.left.set(left);
         left == 0
+    }
+
+    /// Whether nothing is timed.
+    #[inline(always)]
+    pub fn is_off(&self) -> bool {
+        self.one_in.load(Ordering::Relaxed) == 0
     }
 
     /// Sets the countdown again, after a call was timed.
