@@ -1,9 +1,28 @@
 //! From what Weir recorded to a report.
 //!
 //! ```text
-//! model       the report's types: `weir.report/1`
+//! writer      the one consumer of a region's rings: from a region to its part of the report
+//!   latency     samples to histograms
+//!   timeline    counters over time
+//!   totals      a region's counters, summed over its threads
+//!   process     all else that a region tells of its process image
+//! recording   from process images to one report
+//! emit        a report to disk
 //! read        a report from a file
+//! model       the report's types: `weir.report/1`
 //! ```
+//!
+//! The writer runs inside programs that know nothing of it, and reads regions that anyone may have
+//! written: nothing here may panic, whatever a region holds, and memory is bounded.
 
+mod errno;
+mod latency;
+mod process;
+mod timeline;
+mod totals;
+
+pub mod emit;
 pub mod model;
 pub mod read;
+pub mod recording;
+pub mod writer;

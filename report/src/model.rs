@@ -64,6 +64,8 @@ pub struct Process {
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,
+    /// Which calls were timed, as [`Report::timing`] has it.
+    pub timing: String,
     /// The functions that were called.
     pub functions: BTreeMap<String, Function>,
     /// The heap.
@@ -190,10 +192,10 @@ pub struct Heap {
     pub live_bytes: i64,
     /// Allocations not freed at the end.
     pub live_blocks: i64,
-    /// The most bytes that were live at once: never more than the truth, and less by no more than
-    /// `peak_error_bytes`. Over several processes, the sum of their peaks.
+    /// The most bytes that were live at once, give or take `peak_error_bytes`; never more than the truth
+    /// where one thread allocates. Over several processes, the sum of their peaks.
     pub peak_bytes: u64,
-    /// How much higher than `peak_bytes` the true peak may have been.
+    /// How far `peak_bytes` may be from the truth: threads tell their live bytes in steps.
     pub peak_error_bytes: u64,
     /// Bytes already live when a forked image started; they are part of `live_bytes`.
     pub inherited_bytes: i64,
@@ -239,8 +241,8 @@ pub struct ThreadFunction {
     pub total_ns: u64,
 }
 
-/// Counters over time. Points are `interval_ns` apart at the least; when there would be too many
-/// of them, every second one is left out and the interval doubles.
+/// Counters over time. Points are `interval_ns` apart at the least, but for the last, which is the
+/// moment of the report; when there would be too many, the interval doubles, and every second is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Timeline {
@@ -307,7 +309,8 @@ pub struct Provenance {
     pub interposed: bool,
 }
 
-/// What a report does not tell, in numbers.
+/// What a report does not tell, in numbers. No number can be told of the system calls that the C
+/// library makes inside other functions, or the program without it: those are never seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missed {

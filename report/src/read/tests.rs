@@ -35,6 +35,7 @@ fn sample() -> Report {
                 status: None,
                 signal: Some(9),
             },
+            timing: "all".to_owned(),
             functions: functions.into(),
             heap: Default::default(),
             threads: Vec::new(),

@@ -134,6 +134,7 @@ fn shell() -> Process {
             status: Some(0),
             signal: None,
         },
+        timing: "1/128".to_owned(),
         threads: vec![thread(SHELL, "bash", 1, &functions, 1)],
         functions,
         heap: Heap::default(),
@@ -250,6 +251,7 @@ fn python() -> Process {
             status: Some(0),
             signal: None,
         },
+        timing: "1/128".to_owned(),
         threads: vec![
             thread(PYTHON, "python3", 1, &functions, 3),
             thread(4714, "pool-0 → 漢字", 1, &functions, 6),
@@ -341,6 +343,7 @@ fn child() -> Process {
             status: None,
             signal: Some(9),
         },
+        timing: "1/128".to_owned(),
         threads: vec![thread(CHILD, "python3", 1, &functions, 1)],
         functions,
         heap: Heap {

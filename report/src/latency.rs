@@ -1,0 +1,168 @@
+//! Samples to histograms, and histograms to figures and text.
+
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use weir_record::clock::Rate;
+use weir_record::functions::Function;
+use weir_record::sample::Sample;
+
+use crate::model::Latency;
+
+/// With two, a histogram tells a value from one that is a 128th larger.
+const SIGNIFICANT_DIGITS: u8 = 2;
+
+/// Longer calls (36 years) are held at this: hostile clocks must not bring the histogram's own arithmetic
+/// to its end.
+const MAX_NS: u64 = 1 << 60;
+
+/// The most samples of a histogram that is merged, for the same reason.
+const MAX_SAMPLES: u64 = 1 << 56;
+
+/// The latencies of every function that had a sample.
+#[derive(Debug)]
+pub struct Latencies {
+    /// In the order of the table.
+    histograms: [Option<Histogram<u64>>; Function::COUNT],
+}
+
+impl Latencies {
+    pub fn new() -> Latencies {
+        Latencies {
+            histograms: [const { None }; Function::COUNT],
+        }
+    }
+
+    /// Records a sample, unless it makes no sense.
+    #[inline]
+    pub fn record(&mut self, sample: Sample, rate: Rate) {
+        let Some(function) = sample.function() else {
+            return;
+        };
+        let Some(place) = self.histograms.get_mut(function.index()) else {
+            return;
+        };
+        if place.is_none() {
+            *place = empty();
+        }
+        if let Some(histogram) = place {
+            record(histogram, rate.ns(sample.ticks()));
+        }
+    }
+
+    /// The histogram of a function.
+    pub fn of(&self, function: Function) -> Option<&Histogram<u64>> {
+        self.histograms.get(function.index())?.as_ref()
+    }
+
+    /// How many samples were recorded.
+    pub fn samples(&self) -> u64 {
+        self.histograms
+            .iter()
+            .flatten()
+            .fold(0, |sum, histogram| sum.saturating_add(histogram.len()))
+    }
+}
+
+fn record(histogram: &mut Histogram<u64>, ns: u64) {
+    // It resizes itself: there is no value that it refuses.
+    let _ = histogram.record(ns.min(MAX_NS));
+}
+
+/// A histogram that grows as it must. There is one: the digits are few enough.
+pub fn empty() -> Option<Histogram<u64>> {
+    Histogram::new(SIGNIFICANT_DIGITS).ok()
+}
+
+/// What is known of a function's timed calls beside the histogram.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timed {
+    pub calls: u64,
+    pub total_ns: u64,
+    /// The longest of those that were kept as slow calls.
+    pub slowest_ns: u64,
+}
+
+/// The figures.
+pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
+    // The histogram tells a range for its longest; a slow call is exact.
+    let longest = histogram.lowest_equivalent(histogram.max());
+    let max_ns = longest.max(timed.slowest_ns);
+    let quantile = |quantile| histogram.value_at_quantile(quantile).min(max_ns);
+    Latency {
+        timed: timed.calls,
+        dropped: timed.calls.saturating_sub(histogram.len()),
+        total_ns: timed.total_ns,
+        min_ns: histogram.min(),
+        mean_ns: timed.total_ns.checked_div(timed.calls).unwrap_or(0),
+        p50_ns: quantile(0.5),
+        p90_ns: quantile(0.9),
+        p99_ns: quantile(0.99),
+        p99_9_ns: quantile(0.999),
+        max_ns,
+        histogram: to_text(histogram),
+    }
+}
+
+/// HdrHistogram's V2 compressed form, base64.
+fn to_text(histogram: &Histogram<u64>) -> String {
+    let mut bytes = Vec::new();
+    // Fails only where a count is beyond an `i64`.
+    match V2DeflateSerializer::new().serialize(histogram, &mut bytes) {
+        Ok(_) => STANDARD.encode(bytes),
+        Err(_) => String::new(),
+    }
+}
+
+/// Adds a histogram in its text form to another; false, and no change, where it is none that
+/// [`figures`] could have written.
+pub fn add_text(histogram: &mut Histogram<u64>, text: &str) -> bool {
+    let Some(other) = from_text(text) else {
+        return false;
+    };
+    let fits = histogram.len().saturating_add(other.len()) <= MAX_SAMPLES;
+    fits && histogram.add(other).is_ok()
+}
+
+/// The V2 format: "cookie", length of the rest, and a zlib stream with the uncompressed form, which is
+/// cookie, length of the counts, normalising offset, digits, lowest and highest value, ratio, counts.
+const HEADER: usize = 8;
+const INNER_HEADER: usize = 40;
+/// A count takes nine bytes at most, and there are 128 to each power of two.
+const MAX_INNER: u64 = 64 * 128 * 9;
+
+/// The text is checked before it is decoded, since the decoder believes a length that it reads, and its
+/// arithmetic has limits.
+fn from_text(text: &str) -> Option<Histogram<u64>> {
+    if text.len() as u64 > 2 * MAX_INNER {
+        return None;
+    }
+    let compressed = STANDARD.decode(text).ok()?;
+    let mut inner = Vec::new();
+    flate2::read::ZlibDecoder::new(compressed.get(HEADER..)?)
+        .take(MAX_INNER)
+        .read_to_end(&mut inner)
+        .ok()?;
+    let word = |at: usize| -> Option<u32> {
+        let bytes = inner.get(at..at.checked_add(4)?)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    let long = |at: usize| Some(u64::from(word(at)?) << 32 | u64::from(word(at + 4)?));
+    let counts = inner.get(INNER_HEADER..)?;
+    let is_ours = word(4)? as usize == counts.len()
+        && word(12)? == u32::from(SIGNIFICANT_DIGITS)
+        && long(16)? == 1
+        && long(24)? <= 2 * MAX_NS;
+    // Nine such bytes are the number that has no negative, which the decoder would negate.
+    let is_decodable = !counts.windows(9).any(|bytes| bytes == [0xff; 9]);
+    if !is_ours || !is_decodable {
+        return None;
+    }
+    let histogram: Histogram<u64> = Deserializer::new()
+        .deserialize(&mut inner.as_slice())
+        .ok()?;
+    (histogram.len() <= MAX_SAMPLES).then_some(histogram)
+}

@@ -1,0 +1,103 @@
+//! What a region tells of its process image.
+
+mod functions;
+mod heap;
+mod missed;
+mod slow;
+mod threads;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+use weir_record::clock::{Moment, Rate};
+use weir_record::functions::Function;
+use weir_record::region::{Circumstance, Provenance as Places, Region, Text};
+
+use crate::latency::Latencies;
+use crate::model::{End, Process, Provenance, Timeline, Tool};
+use crate::totals::Totals;
+
+pub use slow::REPORTED as REPORTED_SLOW_CALLS;
+
+/// What the writer has gathered of an image.
+pub struct Findings<'a> {
+    pub region: Region<'a>,
+    pub started: Moment,
+    pub duration_ns: u64,
+    pub end: End,
+    /// Nanoseconds for ticks; none where the clocks did not advance, and then nothing was timed.
+    pub rate: Option<Rate>,
+    pub timeline: Timeline,
+    pub totals: &'a Totals,
+    pub latencies: &'a Latencies,
+    pub tool: Tool,
+}
+
+/// The process image's part of a report.
+pub fn process(findings: Findings<'_>) -> Process {
+    let header = findings.region.header;
+    let slowest = slow::SlowCalls::of(&findings);
+    let functions = functions::functions(&findings, &slowest);
+    let provenance = provenance(findings.region);
+    Process {
+        pid: header.pid.load(Relaxed),
+        parent_pid: header.parent_pid.load(Relaxed),
+        executable: text(&header.executable),
+        command: command(&header.command),
+        forked: header.has(Circumstance::Forked),
+        started_unix_ns: findings.started.unix_ns,
+        duration_ns: findings.duration_ns,
+        timing: timing(header.timed_one_in.load(Relaxed)),
+        heap: heap::heap(&findings),
+        threads: threads::threads(&findings),
+        slowest: slowest.slowest(&findings),
+        missed: missed::missed(&findings, &functions, &provenance),
+        functions,
+        provenance,
+        end: findings.end,
+        timeline: findings.timeline,
+        tool: findings.tool,
+    }
+}
+
+fn text<const N: usize>(text: &Text<N>) -> String {
+    let bytes: Vec<u8> = text.bytes().collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Every argument is ended by NUL, but for one that was cut.
+fn command<const N: usize>(text: &Text<N>) -> Vec<String> {
+    let bytes: Vec<u8> = text.bytes().collect();
+    bytes
+        .split_inclusive(|&byte| byte == 0)
+        .map(|argument| argument.strip_suffix(&[0]).unwrap_or(argument))
+        .map(|argument| String::from_utf8_lossy(argument).into_owned())
+        .collect()
+}
+
+fn timing(one_in: u32) -> String {
+    match one_in {
+        0 => "off".to_owned(),
+        1 => "all".to_owned(),
+        calls => format!("1/{calls}"),
+    }
+}
+
+/// Where each function leads, for those of which anything is known.
+fn provenance(region: Region<'_>) -> BTreeMap<String, Provenance> {
+    let object = |place: u8| {
+        let index = usize::from(place).checked_sub(1)?;
+        region.header.objects.get(index).map(text)
+    };
+    let provenance = |places: &Places| Provenance {
+        next: object(places.next.load(Relaxed)),
+        bound: object(places.bound.load(Relaxed)),
+        interposed: places.interposed.load(Relaxed) != 0,
+    };
+    Function::ALL
+        .into_iter()
+        .zip(&region.header.provenance)
+        .map(|(function, places)| (function.name().to_owned(), provenance(places)))
+        .filter(|(_, known)| known.next.is_some() || known.bound.is_some() || known.interposed)
+        .collect()
+}

@@ -1,0 +1,106 @@
+//! The counters and latencies of the functions that were called.
+
+use std::collections::BTreeMap;
+
+use weir_record::functions::{Family, Function};
+use weir_record::region::Region;
+
+use super::Findings;
+use super::slow::SlowCalls;
+use crate::latency::{self, Timed};
+use crate::totals::FunctionTotals;
+use crate::{errno, model};
+
+/// The functions that were called, by name.
+pub fn functions(
+    findings: &Findings<'_>,
+    slowest: &SlowCalls,
+) -> BTreeMap<String, model::Function> {
+    let mut errnos = errnos(findings.region);
+    findings
+        .totals
+        .functions()
+        .filter(|(_, total)| total.were_called())
+        .map(|(function, total)| {
+            let reported = model::Function {
+                family: function.row().family.name().to_owned(),
+                calls: total.calls,
+                errors: total.errors,
+                errors_by_errno: errnos.remove(function.name()).unwrap_or_default(),
+                requested_bytes: total.requested_bytes,
+                moved_bytes: total.moved_bytes,
+                size_classes: size_classes(findings.region, function),
+                reentrant: total.reentrant,
+                latency: latency(findings, function, total, slowest),
+            };
+            (function.name().to_owned(), reported)
+        })
+        .collect()
+}
+
+fn latency(
+    findings: &Findings<'_>,
+    function: Function,
+    total: &FunctionTotals,
+    slowest: &SlowCalls,
+) -> Option<model::Latency> {
+    let rate = findings.rate.filter(|_| total.timed != 0)?;
+    let timed = Timed {
+        calls: total.timed,
+        total_ns: rate.ns(total.ticks),
+        slowest_ns: rate.ns(slowest.longest_ticks(function)),
+    };
+    match findings.latencies.of(function) {
+        Some(histogram) => Some(latency::figures(histogram, timed)),
+        None => Some(latency::figures(&latency::empty()?, timed)),
+    }
+}
+
+/// Failed calls by function and errno.
+fn errnos(region: Region<'_>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
+    let mut errnos: BTreeMap<&str, BTreeMap<String, u64>> = BTreeMap::new();
+    for counters in region.counters() {
+        for (function, errno, count) in counters.errnos.iter() {
+            if function.row().family == Family::Alloc {
+                continue;
+            }
+            let name = errno::name(errno).map_or_else(|| errno.to_string(), str::to_owned);
+            let calls = errnos.entry(function.name()).or_default().entry(name);
+            let calls = calls.or_default();
+            *calls = calls.saturating_add(count);
+        }
+    }
+    errnos
+}
+
+/// Calls by size, for the sizes that occurred.
+fn size_classes(region: Region<'_>, function: Function) -> Vec<model::SizeClass> {
+    let mut sums: Vec<u64> = Vec::new();
+    for counters in region.counters() {
+        let classes = counters.size_classes(function).into_iter().flatten();
+        let parts: Vec<u64> = classes.map(|class| class.get()).collect();
+        sums.resize(parts.len(), 0);
+        for (sum, part) in sums.iter_mut().zip(parts) {
+            *sum = sum.saturating_add(part);
+        }
+    }
+    sums.into_iter()
+        .zip(0_u32..)
+        .filter(|&(calls, _)| calls != 0)
+        .map(|(calls, class)| {
+            let (from_bytes, to_bytes) = bounds(class);
+            model::SizeClass {
+                from_bytes,
+                to_bytes,
+                calls,
+            }
+        })
+        .collect()
+}
+
+/// The smallest and largest size of a class: those with the same highest bit; 0 is with 1.
+fn bounds(class: u32) -> (u64, u64) {
+    let highest = 1_u64.checked_shl(class).unwrap_or(1 << 63);
+    let from = if class == 0 { 0 } else { highest };
+    (from, highest | (highest - 1))
+}

@@ -1,0 +1,125 @@
+//! What was not seen or not measured of a process image.
+
+use std::collections::BTreeMap;
+
+use weir_record::functions::{Family, Function, Returns};
+use weir_record::region::Circumstance;
+
+use super::Findings;
+use crate::model::{self, Missed, Provenance};
+
+/// What the report does not tell.
+pub fn missed(
+    findings: &Findings<'_>,
+    functions: &BTreeMap<String, model::Function>,
+    provenance: &BTreeMap<String, Provenance>,
+) -> Missed {
+    let header = findings.region.header;
+    let mut missed = Missed {
+        uncounted_calls: header.uncounted_calls.get(),
+        threads_without_slot: header.threads_without_slot.get(),
+        not_interposed: provenance
+            .iter()
+            .filter(|(_, known)| known.bound.is_some() && !known.interposed)
+            .map(|(name, _)| name.clone())
+            .collect(),
+        notes: notes(findings),
+        ..Missed::default()
+    };
+    let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
+    for (function, total) in findings.totals.functions() {
+        add(&mut missed.reentrant_calls, total.reentrant);
+        if matches!(function.row().family, Family::Alloc | Family::File) {
+            let untimed = total.calls.saturating_sub(total.timed);
+            add(&mut missed.untimed_calls, untimed);
+        }
+        let reported = functions.get(function.name());
+        let latency = reported.and_then(|reported| reported.latency.as_ref());
+        let dropped = latency.map_or(total.timed, |latency| latency.dropped);
+        add(&mut missed.dropped_samples, dropped);
+        if tells_errno(function) {
+            let listed = reported.map_or(0, |reported| {
+                let counts = reported.errors_by_errno.values();
+                counts.fold(0, |sum: u64, &count| sum.saturating_add(count))
+            });
+            let unlisted = total.errors.saturating_sub(listed);
+            add(&mut missed.unlisted_errnos, unlisted);
+        }
+    }
+    missed
+}
+
+/// Whether failed calls of the function are listed by errno.
+fn tells_errno(function: Function) -> bool {
+    matches!(
+        function.row().returns,
+        Returns::Bytes
+            | Returns::Descriptor
+            | Returns::Offset
+            | Returns::Status
+            | Returns::ProcessId
+    )
+}
+
+fn notes(findings: &Findings<'_>) -> Vec<String> {
+    let header = findings.region.header;
+    let circumstances = Circumstance::ALL
+        .into_iter()
+        .filter(|&circumstance| header.has(circumstance))
+        .filter_map(sentence);
+    let common = &header.common;
+    let shared = Function::ALL
+        .into_iter()
+        .any(|function| common.of(function).calls.get() != 0);
+    let others = [
+        (
+            shared,
+            "threads that had no slot of their own, or no longer, were counted together (thread 0) and \
+             not timed",
+        ),
+        (
+            findings.rate.is_none(),
+            "the image's clocks did not advance: there are no latencies",
+        ),
+        (
+            header.command.is_full(),
+            "the command line is longer than a region has room for, and was cut",
+        ),
+        (
+            header.executable.is_full(),
+            "the executable's path is longer than a region has room for, and was cut",
+        ),
+    ];
+    let others = others
+        .into_iter()
+        .filter_map(|(holds, sentence)| holds.then_some(sentence));
+    circumstances.chain(others).map(str::to_owned).collect()
+}
+
+/// What to tell of a circumstance, where it is worth telling.
+fn sentence(circumstance: Circumstance) -> Option<&'static str> {
+    match circumstance {
+        Circumstance::Forked => None,
+        Circumstance::PrivateMemory => Some(
+            "no region file could be made: after a kill there would have been nothing to recover",
+        ),
+        Circumstance::FewSlots => {
+            Some("a resource limit left room for fewer threads with counters of their own")
+        }
+        Circumstance::UnsteadyClock => {
+            Some("the processor's time-stamp counter may change its rate: times may be wrong")
+        }
+        Circumstance::NoWriter => Some(
+            "no writer could be started in the program: samples were dropped once the rings were full",
+        ),
+        Circumstance::BadSetting => {
+            Some("a setting (WEIR_…) was not understood, and its default used")
+        }
+        Circumstance::NoThreadExit => Some(
+            "no thread-specific key was left: the slots of ended threads could not be used again",
+        ),
+        Circumstance::OtherDirectory => Some(
+            "the region could not be made in the directory that was set, and was made in another",
+        ),
+    }
+}

@@ -1,0 +1,203 @@
+//! From process images to one report.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use weir_record::clock::Moment;
+use weir_record::functions::Function as Known;
+use weir_record::region::Region;
+
+use crate::latency::{self, Timed};
+use crate::model::{
+    End, Function, Heap, Latency, Missed, Process, Report, SCHEMA, SizeClass, SlowCall, Tool,
+};
+use crate::process::REPORTED_SLOW_CALLS;
+use crate::writer::Writer;
+
+/// One report of all process images, in the order of their start. `end` is the first one's, and
+/// `duration_ns` is from its start to the end of the recording.
+pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report {
+    processes.sort_by_key(|process| process.started_unix_ns);
+    let first = processes.first();
+    Report {
+        schema: SCHEMA.to_owned(),
+        weir_version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: first.map(|first| first.command.clone()).unwrap_or_default(),
+        started_unix_ns: first.map_or(0, |first| first.started_unix_ns),
+        duration_ns,
+        end,
+        timing: first.map_or_else(|| "off".to_owned(), |first| first.timing.clone()),
+        functions: functions(&processes),
+        heap: heap(&processes),
+        slowest: slowest(&processes),
+        missed: missed(&processes),
+        tool: tool(&processes),
+        processes,
+    }
+}
+
+/// The report of a single region as it is at this moment, whatever it holds.
+pub fn report_of(region: Region<'_>, now: Moment, end: End) -> Report {
+    let process = Writer::new(region).process(now, end.clone());
+    let duration_ns = process.duration_ns;
+    report(vec![process], end, duration_ns)
+}
+
+fn add(to: &mut u64, by: u64) {
+    *to = to.saturating_add(by);
+}
+
+/// Every function of the table, and what others there are.
+fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
+    let mut names: BTreeSet<&str> = Known::ALL.into_iter().map(Known::name).collect();
+    for process in processes {
+        names.extend(process.functions.keys().map(String::as_str));
+    }
+    let families: BTreeMap<&str, &str> = Known::ALL
+        .into_iter()
+        .map(|known| (known.name(), known.row().family.name()))
+        .collect();
+    // One function at a time, so that there is one histogram at a time.
+    names
+        .into_iter()
+        .map(|name| {
+            let parts: Vec<&Function> = processes
+                .iter()
+                .filter_map(|process| process.functions.get(name))
+                .collect();
+            let mut sum = function(&parts);
+            if let Some(family) = families.get(name) {
+                sum.family = (*family).to_owned();
+            }
+            (name.to_owned(), sum)
+        })
+        .collect()
+}
+
+/// One function over several process images.
+fn function(parts: &[&Function]) -> Function {
+    let mut sum = Function::default();
+    let mut classes: BTreeMap<(u64, u64), u64> = BTreeMap::new();
+    for part in parts {
+        sum.family.clone_from(&part.family);
+        add(&mut sum.calls, part.calls);
+        add(&mut sum.errors, part.errors);
+        add(&mut sum.requested_bytes, part.requested_bytes);
+        add(&mut sum.moved_bytes, part.moved_bytes);
+        add(&mut sum.reentrant, part.reentrant);
+        for (errno, &calls) in &part.errors_by_errno {
+            add(sum.errors_by_errno.entry(errno.clone()).or_default(), calls);
+        }
+        for class in &part.size_classes {
+            let bounds = (class.from_bytes, class.to_bytes);
+            add(classes.entry(bounds).or_default(), class.calls);
+        }
+    }
+    sum.size_classes = classes
+        .into_iter()
+        .map(|((from_bytes, to_bytes), calls)| SizeClass {
+            from_bytes,
+            to_bytes,
+            calls,
+        })
+        .collect();
+    let latencies: Vec<&Latency> = parts
+        .iter()
+        .filter_map(|part| part.latency.as_ref())
+        .collect();
+    sum.latency = match latencies.as_slice() {
+        [] => None,
+        [one] => Some((*one).clone()),
+        several => latency(several),
+    };
+    sum
+}
+
+/// The histograms are added, and the percentiles are those of the sum.
+fn latency(parts: &[&Latency]) -> Option<Latency> {
+    let mut histogram = latency::empty()?;
+    let mut timed = Timed::default();
+    for part in parts {
+        add(&mut timed.calls, part.timed);
+        add(&mut timed.total_ns, part.total_ns);
+        timed.slowest_ns = timed.slowest_ns.max(part.max_ns);
+        // One that is not a histogram adds nothing: its calls count as dropped.
+        latency::add_text(&mut histogram, &part.histogram);
+    }
+    Some(latency::figures(&histogram, timed))
+}
+
+fn heap(processes: &[Process]) -> Heap {
+    let mut sum = Heap::default();
+    let add_signed = |to: &mut i64, by: i64| *to = to.saturating_add(by);
+    for part in processes.iter().map(|process| &process.heap) {
+        add_signed(&mut sum.live_bytes, part.live_bytes);
+        add_signed(&mut sum.live_blocks, part.live_blocks);
+        add(&mut sum.peak_bytes, part.peak_bytes);
+        add(&mut sum.peak_error_bytes, part.peak_error_bytes);
+        add_signed(&mut sum.inherited_bytes, part.inherited_bytes);
+        add_signed(&mut sum.inherited_blocks, part.inherited_blocks);
+    }
+    sum
+}
+
+fn slowest(processes: &[Process]) -> Vec<SlowCall> {
+    let calls = processes.iter().flat_map(|process| &process.slowest);
+    let mut slowest: Vec<&SlowCall> = calls.collect();
+    slowest.sort_by_key(|call| Reverse(call.took_ns));
+    slowest.truncate(REPORTED_SLOW_CALLS);
+    slowest.into_iter().cloned().collect()
+}
+
+fn missed(processes: &[Process]) -> Missed {
+    let mut sum = Missed::default();
+    let mut not_interposed: BTreeSet<&String> = BTreeSet::new();
+    for part in processes.iter().map(|process| &process.missed) {
+        add(&mut sum.dropped_samples, part.dropped_samples);
+        add(&mut sum.reentrant_calls, part.reentrant_calls);
+        add(&mut sum.untimed_calls, part.untimed_calls);
+        add(&mut sum.uncounted_calls, part.uncounted_calls);
+        add(&mut sum.unlisted_errnos, part.unlisted_errnos);
+        add(&mut sum.threads_without_slot, part.threads_without_slot);
+        not_interposed.extend(&part.not_interposed);
+    }
+    sum.not_interposed = not_interposed.into_iter().cloned().collect();
+    sum.notes = notes(processes);
+    sum
+}
+
+/// Every note once, with whom it is about where that is not everyone.
+fn notes(processes: &[Process]) -> Vec<String> {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut notes: Vec<(&str, Vec<u32>)> = Vec::new();
+    for process in processes {
+        for note in &process.missed.notes {
+            let place = *places.entry(note).or_insert(notes.len());
+            match notes.get_mut(place) {
+                Some((_, pids)) => pids.push(process.pid),
+                None => notes.push((note, vec![process.pid])),
+            }
+        }
+    }
+    let all = processes.len();
+    notes
+        .into_iter()
+        .map(|(note, pids)| match pids.as_slice() {
+            some if some.len() >= all => note.to_owned(),
+            [pid] => format!("process {pid}: {note}"),
+            some => format!("{} of {all} processes: {note}", some.len()),
+        })
+        .collect()
+}
+
+fn tool(processes: &[Process]) -> Tool {
+    let mut sum = Tool::default();
+    for part in processes.iter().map(|process| &process.tool) {
+        add(&mut sum.region_bytes, part.region_bytes);
+        add(&mut sum.writer_bytes, part.writer_bytes);
+        add(&mut sum.samples, part.samples);
+        add(&mut sum.writer_polls, part.writer_polls);
+        add(&mut sum.writer_cpu_ns, part.writer_cpu_ns);
+    }
+    sum
+}

@@ -1,0 +1,156 @@
+//! Counters over time, in bounded memory.
+
+use weir_record::functions::{Family, Role};
+
+use crate::model::{Timeline, TimelinePoint};
+use crate::totals::Totals;
+
+/// How far apart points are at first.
+const FIRST_INTERVAL_NS: u64 = 100_000_000;
+
+/// The most points that are kept.
+const MAX_POINTS: usize = 600;
+
+/// The points so far.
+#[derive(Debug)]
+pub struct Series {
+    interval_ns: u64,
+    points: Vec<TimelinePoint>,
+}
+
+impl Series {
+    /// A series that begins at an image's start, with the heap that it inherited.
+    pub fn new(inherited_bytes: i64) -> Series {
+        Series {
+            interval_ns: FIRST_INTERVAL_NS,
+            points: vec![TimelinePoint {
+                live_bytes: inherited_bytes,
+                ..TimelinePoint::default()
+            }],
+        }
+    }
+
+    /// Whether a point is due, so long after the image's start.
+    pub fn is_due(&self, at_ns: u64) -> bool {
+        self.points
+            .last()
+            .is_none_or(|last| at_ns.saturating_sub(last.at_ns) >= self.interval_ns)
+    }
+
+    /// Adds a point. Where they have become too many, the interval doubles, and those that are too close
+    /// go: every second one, if they were as close as they could be.
+    pub fn add(&mut self, point: TimelinePoint) {
+        self.points.push(point);
+        while self.points.len() > MAX_POINTS {
+            self.interval_ns = self.interval_ns.saturating_mul(2);
+            let mut due_ns = 0;
+            self.points.retain(|point| {
+                let keep = point.at_ns >= due_ns;
+                if keep {
+                    due_ns = point.at_ns.saturating_add(self.interval_ns);
+                }
+                keep
+            });
+        }
+    }
+
+    /// The timeline up to this point, which is not kept.
+    pub fn until(&self, last: TimelinePoint) -> Timeline {
+        let mut points = self.points.clone();
+        points.retain(|point| point.at_ns < last.at_ns);
+        points.push(last);
+        Timeline {
+            interval_ns: self.interval_ns,
+            points,
+        }
+    }
+}
+
+/// The point that the counters make, so long after the image's start.
+pub fn point(at_ns: u64, totals: &Totals) -> TimelinePoint {
+    let mut point = TimelinePoint {
+        at_ns,
+        live_bytes: totals.live_bytes,
+        ..TimelinePoint::default()
+    };
+    let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
+    for (function, total) in totals.functions() {
+        let row = function.row();
+        match row.family {
+            Family::Alloc => add(&mut point.alloc_calls, total.calls),
+            Family::File => add(&mut point.io_calls, total.calls),
+            Family::Process => {}
+        }
+        match row.role {
+            Role::Allocate | Role::Resize => add(&mut point.alloc_bytes, total.requested_bytes),
+            Role::Read => add(&mut point.read_bytes, total.moved_bytes),
+            Role::Write => add(&mut point.written_bytes, total.moved_bytes),
+            _ => {}
+        }
+    }
+    point
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(at_ns: u64) -> TimelinePoint {
+        TimelinePoint {
+            at_ns,
+            alloc_calls: at_ns / 7,
+            ..TimelinePoint::default()
+        }
+    }
+
+    /// A day, looked at every 10 ms for the first hour and every minute after it.
+    #[test]
+    fn a_long_recording_keeps_few_points_evenly() {
+        const HOUR: u64 = 3_600_000_000_000;
+        let mut series = Series::new(77);
+        let moments = (0..HOUR)
+            .step_by(10_000_000)
+            .chain((HOUR..24 * HOUR).step_by(60_000_000_000));
+        for moment in moments {
+            if series.is_due(moment) {
+                series.add(at(moment));
+            }
+            assert!(series.points.len() <= MAX_POINTS);
+        }
+        let timeline = series.until(at(24 * HOUR));
+        assert_eq!(
+            timeline
+                .points
+                .first()
+                .map(|first| (first.at_ns, first.live_bytes)),
+            Some((0, 77))
+        );
+        assert_eq!(timeline.points.last(), Some(&at(24 * HOUR)));
+        assert!(timeline.points.len() > MAX_POINTS / 4);
+        // But for the last, no two are closer than the interval, nor much further apart.
+        let kept = &timeline.points[..timeline.points.len() - 1];
+        for pair in kept.windows(2) {
+            let apart = pair[1].at_ns - pair[0].at_ns;
+            assert!(apart >= timeline.interval_ns, "{apart}");
+            assert!(apart <= 2 * timeline.interval_ns, "{apart}");
+        }
+    }
+
+    #[test]
+    fn the_last_point_is_not_kept_and_comes_once() {
+        let mut series = Series::new(0);
+        series.add(at(FIRST_INTERVAL_NS));
+        for last in [FIRST_INTERVAL_NS + 5, FIRST_INTERVAL_NS] {
+            let moments: Vec<u64> = series
+                .until(at(last))
+                .points
+                .iter()
+                .map(|point| point.at_ns)
+                .collect();
+            let mut expected = vec![0, FIRST_INTERVAL_NS, last];
+            expected.dedup();
+            assert_eq!(moments, expected);
+        }
+        assert_eq!(series.until(at(0)).points, [at(0)]);
+    }
+}

@@ -1,0 +1,97 @@
+//! A region's counters, summed over its threads.
+
+use weir_record::functions::{Family, Function};
+use weir_record::region::Region;
+use weir_record::slot::Counters;
+
+/// The counters of one function.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FunctionTotals {
+    pub calls: u64,
+    pub errors: u64,
+    pub requested_bytes: u64,
+    pub moved_bytes: u64,
+    pub timed: u64,
+    pub ticks: u64,
+    pub reentrant: u64,
+}
+
+impl FunctionTotals {
+    /// Those of one thread.
+    pub fn of(counters: &Counters, function: Function) -> FunctionTotals {
+        let counters = counters.of(function);
+        FunctionTotals {
+            calls: counters.calls.get(),
+            errors: counters.errors.get(),
+            requested_bytes: counters.requested_bytes.get(),
+            moved_bytes: counters.moved_bytes.get(),
+            timed: counters.timed.get(),
+            ticks: counters.ticks.get(),
+            reentrant: counters.reentrant.get(),
+        }
+    }
+
+    /// Whether the function was called.
+    pub fn were_called(&self) -> bool {
+        (self.calls, self.errors, self.reentrant, self.timed) != (0, 0, 0, 0)
+    }
+
+    fn add(&mut self, other: FunctionTotals) {
+        for (total, part) in [
+            (&mut self.calls, other.calls),
+            (&mut self.errors, other.errors),
+            (&mut self.requested_bytes, other.requested_bytes),
+            (&mut self.moved_bytes, other.moved_bytes),
+            (&mut self.timed, other.timed),
+            (&mut self.ticks, other.ticks),
+            (&mut self.reentrant, other.reentrant),
+        ] {
+            *total = total.saturating_add(part);
+        }
+    }
+}
+
+/// The counters of all threads at about one moment.
+#[derive(Debug)]
+pub struct Totals {
+    /// In the order of the table.
+    functions: Vec<FunctionTotals>,
+    /// Bytes live in the heap, with those inherited at a fork.
+    pub live_bytes: i64,
+    /// Calls that made or freed no block although their function's role says so.
+    pub blocks_adjustment: i64,
+    /// How many threads (slots, and the common counters) have called an allocation function.
+    pub allocating_threads: u64,
+}
+
+impl Totals {
+    /// Reads the counters as they now are.
+    pub fn of(region: Region<'_>) -> Totals {
+        let mut totals = Totals {
+            functions: vec![FunctionTotals::default(); Function::COUNT],
+            live_bytes: region.header.inherited_bytes.get_signed(),
+            blocks_adjustment: 0,
+            allocating_threads: 0,
+        };
+        for counters in region.counters() {
+            let mut allocates = false;
+            for (function, total) in Function::ALL.into_iter().zip(&mut totals.functions) {
+                let part = FunctionTotals::of(counters, function);
+                allocates |= function.row().family == Family::Alloc && part.calls != 0;
+                total.add(part);
+            }
+            totals.allocating_threads += u64::from(allocates);
+            // These go both ways and wrap by design: a thread may free what another allocated.
+            let live = counters.live_bytes.get_signed();
+            totals.live_bytes = totals.live_bytes.wrapping_add(live);
+            let adjustment = counters.blocks_adjustment.get_signed();
+            totals.blocks_adjustment = totals.blocks_adjustment.wrapping_add(adjustment);
+        }
+        totals
+    }
+
+    /// Every function with its counters.
+    pub fn functions(&self) -> impl Iterator<Item = (Function, &FunctionTotals)> {
+        Function::ALL.into_iter().zip(&self.functions)
+    }
+}

@@ -1,0 +1,118 @@
+//! The one consumer of a region's rings.
+
+use weir_record::clock::{Moment, Rate};
+use weir_record::region::{Region, size_with};
+
+use crate::latency::Latencies;
+use crate::model::{End, Process, Tool};
+use crate::process::{self, Findings};
+use crate::timeline::{self, Series};
+use crate::totals::Totals;
+
+/// How long an image must have run before its clock's rate can be told: over less, the time that reading the
+/// clocks takes would be a thousandth of it and more.
+pub const MIN_BASELINE_NS: u64 = 1_000_000;
+
+/// Turns what a process image records into its part of a report; the one consumer of its rings.
+#[derive(Debug)]
+pub struct Writer<'r> {
+    region: Region<'r>,
+    started: Moment,
+    latencies: Latencies,
+    series: Series,
+    polls: u64,
+    own_bytes: u64,
+    own_cpu_ns: u64,
+}
+
+/// What a look at the rings found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Poll {
+    /// How many samples there were.
+    pub samples: u64,
+    /// The most that one ring held, of [`weir_record::ring::CAPACITY`].
+    pub fullest_ring: usize,
+}
+
+impl<'r> Writer<'r> {
+    /// A writer for an image that has started: its header is complete.
+    pub fn new(region: Region<'r>) -> Writer<'r> {
+        Writer {
+            region,
+            started: region.header.started.get(),
+            latencies: Latencies::new(),
+            series: Series::new(region.header.inherited_bytes.get_signed()),
+            polls: 0,
+            own_bytes: 0,
+            own_cpu_ns: 0,
+        }
+    }
+
+    /// Drains the rings, and adds a point to the timeline where one is due. Does nothing before
+    /// [`MIN_BASELINE_NS`] after the image's start.
+    pub fn poll(&mut self, now: Moment) -> Poll {
+        let at_ns = self.since_start(now);
+        let rate = Rate::between(self.started, now).filter(|_| at_ns >= MIN_BASELINE_NS);
+        let Some(rate) = rate else {
+            return Poll::default();
+        };
+        if self.series.is_due(at_ns) {
+            let totals = Totals::of(self.region);
+            self.series.add(timeline::point(at_ns, &totals));
+        }
+        self.drain(rate)
+    }
+
+    /// Drains what is left, and reports the image as it is at this moment. May be called again, later.
+    pub fn process(&mut self, now: Moment, end: End) -> Process {
+        // The counters before the samples: a sample that arrives in between is one too many, not one
+        // that was dropped.
+        let totals = Totals::of(self.region);
+        let rate = Rate::between(self.started, now)
+            .or_else(|| Rate::between(self.started, self.region.header.latest.get()));
+        if let Some(rate) = rate {
+            self.drain(rate);
+        }
+        let at_ns = self.since_start(now);
+        process::process(Findings {
+            region: self.region,
+            started: self.started,
+            duration_ns: at_ns,
+            end,
+            rate,
+            timeline: self.series.until(timeline::point(at_ns, &totals)),
+            totals: &totals,
+            latencies: &self.latencies,
+            tool: Tool {
+                region_bytes: size_with(self.region.slots().len()) as u64,
+                writer_bytes: self.own_bytes,
+                samples: self.latencies.samples(),
+                writer_polls: self.polls,
+                writer_cpu_ns: self.own_cpu_ns,
+            },
+        })
+    }
+
+    /// Sets what the writer costs where it lives in the program: bytes of memory, nanoseconds of
+    /// processor time.
+    pub fn set_own_cost(&mut self, bytes: u64, cpu_ns: u64) {
+        self.own_bytes = bytes;
+        self.own_cpu_ns = cpu_ns;
+    }
+
+    fn since_start(&self, now: Moment) -> u64 {
+        now.monotonic_ns.saturating_sub(self.started.monotonic_ns)
+    }
+
+    fn drain(&mut self, rate: Rate) -> Poll {
+        self.polls = self.polls.saturating_add(1);
+        let latencies = &mut self.latencies;
+        let mut poll = Poll::default();
+        for slot in self.region.slots() {
+            let taken = slot.ring.drain(|sample| latencies.record(sample, rate));
+            poll.samples = poll.samples.saturating_add(taken as u64);
+            poll.fullest_ring = poll.fullest_ring.max(taken);
+        }
+        poll
+    }
+}
