@@ -1,14 +1,217 @@
 //! `weir run`: starts a program under the preloaded library and writes the report.
+//!
+//! ```text
+//! library       the library, in a place that LD_PRELOAD can name
+//! session       the directory in which the program's processes make their regions
+//! environment   the program's environment
+//! launch        fork and exec
+//!   inherited     what weir was started with and the program must get
+//! supervisor    passes signals on, and tells when the program has ended
+//!   signals       what weir takes, and what becomes of it
+//! collector     the processes of the program's tree: found, drained, folded when they have ended
+//!   image         one of them
+//!   mapping       its region's memory
+//!   life          whether its process still runs
+//!   ending        how it ended
+//!   pace          how long to wait before looking again
+//! destination   where the report goes
+//! moment        this moment
+//! ```
+
+mod collector;
+mod destination;
+pub mod ending;
+mod environment;
+mod image;
+mod inherited;
+mod launch;
+mod library;
+pub mod life;
+mod mapping;
+pub mod moment;
+mod pace;
+mod session;
+mod signals;
+mod supervisor;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select, tick};
+use rustix::time::{ClockId, clock_gettime};
+use weir_record::clock::Moment;
+use weir_report::model::{End, Process, Report};
+use weir_report::recording;
 
 use crate::cli::RunArgs;
-use crate::doctor;
-use crate::exit_code::ProgramEnd;
-use crate::failure::Failure;
+use crate::exit_code::{self, ProgramEnd};
+use crate::failure::{Failure, system_says};
+use crate::summary::summary;
+use crate::{doctor, text};
+use collector::Collector;
+use destination::Destination;
+use pace::Pace;
+use session::Session;
 
-/// Runs the program to its end, and tells how it ended.
+/// Runs the program to its end, and tells how it ended. Where a signal ended it, weir ends by the same.
 pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
-    if let Some(program) = args.program.first() {
-        doctor::inspect(program)?;
+    let status = run(args)?;
+    let end = ProgramEnd::from(status);
+    if let ProgramEnd::Signaled(signal) = end {
+        signals::die_of(signal.into());
     }
-    Err(Failure::of_weir("this build of weir cannot run programs"))
+    Ok(end)
+}
+
+fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
+    let Some(name) = args.program.first() else {
+        return Err(Failure::new(exit_code::USAGE, "no program given"));
+    };
+    doctor::inspect(name)?;
+    let mut destination = Destination::asked(args.out.as_deref())?;
+    let session = Session::new()?;
+    let library = library::locate(session.path())?;
+    let environment = environment::with(&library, session.path(), args.time)
+        .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
+
+    let signals = signals::hold();
+    let launched = moment::now();
+    let pid = launch::start(&args.program, &environment, &signals)
+        .map_err(|error| cannot_execute(name, &error))?;
+    let ended = supervisor::supervise(pid);
+    destination.name_after(name, pid.cast_unsigned());
+
+    let mut recording = Recording {
+        collector: Collector::new(session.path(), pid.cast_unsigned()),
+        program: &args.program,
+        launched,
+    };
+    let status = recording.watch(&ended, args.interval, &mut destination);
+    let other_version = recording.collector.found_other_version();
+    let report = recording.finish(status);
+    drop(session);
+
+    if other_version {
+        complain(&format!(
+            "{} is of another version of Weir than this command, and cannot be read by it",
+            library.display()
+        ));
+    } else if report.processes.is_empty() {
+        complain(&format!(
+            "no process loaded {}, so nothing was measured; is it readable, and does the program start with LD_PRELOAD in force?",
+            library.display()
+        ));
+    }
+    write(&report, &mut destination, args);
+    Ok(status)
+}
+
+/// A recording in progress.
+struct Recording<'a> {
+    collector: Collector,
+    program: &'a [OsString],
+    launched: Moment,
+}
+
+impl Recording<'_> {
+    /// Gathers what is recorded until the program has ended; how it did.
+    fn watch(
+        &mut self,
+        ended: &Receiver<ExitStatus>,
+        interval: Option<Duration>,
+        destination: &mut Destination,
+    ) -> ExitStatus {
+        let snapshots = interval.map_or_else(never, tick);
+        let mut pace = Pace::new();
+        let mut can_write = true;
+        loop {
+            select! {
+                recv(ended) -> status => if let Ok(status) = status {
+                    return status;
+                },
+                recv(snapshots) -> _ => if can_write {
+                    let processes = self.collector.snapshot();
+                    let report = self.report(processes, ending::running());
+                    if let Err(failure) = destination.write(&report) {
+                        complain(&format!("{failure}; the report will be written at the end only"));
+                        can_write = false;
+                    }
+                },
+                recv(after(pace.wait())) -> _ => {},
+            }
+            pace.adapt(self.collector.turn());
+        }
+    }
+
+    fn finish(mut self, status: ExitStatus) -> Report {
+        let processes = self.collector.finish(status);
+        self.report(processes, ending::known(status))
+    }
+
+    fn report(&self, processes: Vec<Process>, end: End) -> Report {
+        let began = self.collector.first_started().unwrap_or(self.launched);
+        let now = moment::now();
+        let ran_ns = now.monotonic_ns.saturating_sub(began.monotonic_ns);
+        let mut report = recording::report(processes, end, ran_ns);
+        if report.processes.is_empty() {
+            report.started_unix_ns = began.unix_ns;
+            report.command = self
+                .program
+                .iter()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect();
+        }
+        report.tool.writer_cpu_ns = own_processor_time_ns();
+        report
+    }
+}
+
+/// Writes the report and the summary. The program has run, and its status is what counts from here on.
+fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
+    let path = match destination.write(report) {
+        Ok(path) => path.to_owned(),
+        Err(failure) => match destination.write_elsewhere(report) {
+            Ok(path) => {
+                complain(&format!("{failure}; the report is in {}", path.display()));
+                path
+            }
+            Err(error) => {
+                let again = system_says(&error);
+                return complain(&format!(
+                    "{failure}; nor in the directory for temporary files: {again}"
+                ));
+            }
+        },
+    };
+    if !args.quiet {
+        // Where standard error is gone, so is who would read it.
+        let _ = summary(report, &path, args.sort, &mut std::io::stderr().lock());
+    }
+}
+
+fn cannot_execute(program: &std::ffi::OsStr, error: &std::io::Error) -> Failure {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => exit_code::NOT_FOUND,
+        _ => exit_code::CANNOT_TRACE,
+    };
+    let program = program.display();
+    Failure::new(
+        code,
+        format!("{program} cannot be executed: {}", system_says(error)),
+    )
+}
+
+/// Says what is wrong, while there is a program whose end matters more.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "weir: {}", text::printable(message));
+}
+
+fn own_processor_time_ns() -> u64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let part = |number| u64::try_from(number).unwrap_or(0);
+    part(time.tv_sec)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(part(time.tv_nsec))
 }

@@ -1,0 +1,254 @@
+//! Gathers what the processes of the program's tree record: finds their regions, drains them, and
+//! folds every image into its part of the report as soon as it has ended, so that a storm of
+//! short-lived processes takes no more memory than their numbers do.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::{Duration, Instant, SystemTime};
+
+use weir_record::clock::Moment;
+use weir_report::model::{End, EndKind, Process};
+use weir_report::read;
+
+use super::ending;
+use super::image::{Image, NoImage};
+use super::moment;
+
+/// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
+/// change so soon after a scan may not show.
+const STAMP_BLUR: Duration = Duration::from_millis(20);
+/// How long a region may take to be finished, before only a change of the directory has it looked at.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many images whose process could not be seen are kept while they do not say that they end.
+const MAX_UNSEEN: usize = 256;
+
+const BECAME_UNTRACED: &str = "what it became by exec was not traced: statically linked, setuid, or started without LD_PRELOAD";
+
+/// What is known of the tree so far.
+#[derive(Debug)]
+pub struct Collector {
+    directory: PathBuf,
+    /// The process that weir itself waits for.
+    program: u32,
+    images: Vec<Image>,
+    ended: Vec<Process>,
+    /// Files that are no regions, or not yet, since when.
+    refused: HashMap<OsString, Instant>,
+    scanned: Option<SystemTime>,
+    first_started: Option<Moment>,
+    other_version: bool,
+}
+
+impl Collector {
+    /// A collector for the program with this process id, and what it starts.
+    pub fn new(directory: &Path, program: u32) -> Collector {
+        Collector {
+            directory: directory.to_owned(),
+            program,
+            images: Vec::new(),
+            ended: Vec::new(),
+            refused: HashMap::new(),
+            scanned: None,
+            first_started: None,
+            other_version: false,
+        }
+    }
+
+    /// Looks at everything once. Returns how many samples the fullest ring had.
+    pub fn turn(&mut self) -> usize {
+        if self.is_scan_due() {
+            self.scan();
+        }
+        let now = moment::now();
+        let mut fullest = 0;
+        for image in &mut self.images {
+            fullest = fullest.max(image.poll(now).fullest_ring);
+        }
+        self.fold_ended();
+        self.fold_unseen();
+        fullest
+    }
+
+    /// Every image so far, as it is now.
+    pub fn snapshot(&mut self) -> Vec<Process> {
+        let now = moment::now();
+        let running = self
+            .images
+            .iter_mut()
+            .map(|image| image.process(now, ending::running()));
+        let running: Vec<_> = running.collect();
+        self.ended.iter().cloned().chain(running).collect()
+    }
+
+    /// Every image at the end of the program, which ended so. What still runs is left to run.
+    pub fn finish(&mut self, status: ExitStatus) -> Vec<Process> {
+        self.scan();
+        let now = moment::now();
+        for mut image in std::mem::take(&mut self.images) {
+            let end = if image.pid() == self.program {
+                Some(image.end_with(status))
+            } else if image.was_seen() {
+                image.end()
+            } else {
+                Some(image.end_by_its_word())
+            };
+            match end {
+                Some(end) => self.close(image, now, end),
+                None => self.ended.push(image.process(now, ending::running())),
+            }
+        }
+        std::mem::take(&mut self.ended)
+    }
+
+    /// When the first image started.
+    pub fn first_started(&self) -> Option<Moment> {
+        self.first_started
+    }
+
+    /// Whether there were regions that another version of the library made.
+    pub fn found_other_version(&self) -> bool {
+        self.other_version
+    }
+
+    fn is_scan_due(&self) -> bool {
+        if self
+            .refused
+            .values()
+            .any(|since| since.elapsed() < PATIENCE)
+        {
+            return true;
+        }
+        let changed = fs::metadata(&self.directory).and_then(|metadata| metadata.modified());
+        match (changed, self.scanned) {
+            (Ok(changed), Some(scanned)) => changed + STAMP_BLUR >= scanned,
+            (Ok(_), None) => true,
+            // The program removed it; what is mapped stays.
+            (Err(_), _) => false,
+        }
+    }
+
+    /// Finds new regions, and reports of images that had to keep theirs to themselves.
+    fn scan(&mut self) {
+        self.scanned = Some(SystemTime::now());
+        let Ok(entries) = fs::read_dir(&self.directory) else {
+            return;
+        };
+        let mut found = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("region") => found.extend(self.open(&path)),
+                Some("json") => self.take_report(&path),
+                _ => {}
+            }
+        }
+        found.sort_by_key(|image| image.started().monotonic_ns);
+        for image in found {
+            self.adopt(image);
+        }
+    }
+
+    /// The image of a region file that is not known yet.
+    fn open(&mut self, path: &Path) -> Option<Image> {
+        if self.images.iter().any(|image| image.path() == path) {
+            return None;
+        }
+        let name = path.file_name()?;
+        match Image::open(path) {
+            Ok(image) => {
+                self.refused.remove(name);
+                Some(image)
+            }
+            Err(reason) => {
+                self.other_version |= matches!(reason, NoImage::OtherVersion);
+                self.refused
+                    .entry(name.to_owned())
+                    .or_insert_with(Instant::now);
+                None
+            }
+        }
+    }
+
+    fn adopt(&mut self, image: Image) {
+        let started = image.started();
+        if self
+            .first_started
+            .is_none_or(|first| started.monotonic_ns < first.monotonic_ns)
+        {
+            self.first_started = Some(started);
+        }
+        let pid = image.pid();
+        let predecessors = self
+            .images
+            .extract_if(.., |image| image.pid() == pid && image.was_seen());
+        let predecessors: Vec<_> = predecessors.collect();
+        let now = moment::now();
+        for predecessor in predecessors {
+            let end = predecessor.end_before_successor();
+            self.ended.push(predecessor.close(now, end));
+        }
+        self.images.push(image);
+    }
+
+    /// Takes the report that an image without a shared region left.
+    fn take_report(&mut self, path: &Path) {
+        let Some(name) = path.file_name() else {
+            return;
+        };
+        if self.refused.contains_key(name) {
+            return;
+        }
+        if let Ok(report) = read::load(path) {
+            self.ended.extend(report.processes);
+        }
+        if fs::remove_file(path).is_err() {
+            // It must not be taken twice.
+            self.refused.insert(name.to_owned(), Instant::now());
+        }
+    }
+
+    fn fold_ended(&mut self) {
+        let instant = Instant::now();
+        let mut index = 0;
+        while let Some(image) = self.images.get_mut(index) {
+            // How the program itself ends, weir will be told.
+            let end = match image.pid() == self.program {
+                true => None,
+                false => image.end_if_due(instant),
+            };
+            match end {
+                Some(end) => {
+                    let image = self.images.swap_remove(index);
+                    self.close(image, moment::now(), end);
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    fn fold_unseen(&mut self) {
+        let unseen = self.images.iter().filter(|image| !image.was_seen());
+        let too_many = unseen.count().saturating_sub(MAX_UNSEEN);
+        for _ in 0..too_many {
+            let oldest = (0..self.images.len())
+                .filter(|&index| !self.images[index].was_seen())
+                .min_by_key(|&index| self.images[index].started().monotonic_ns);
+            if let Some(index) = oldest {
+                let image = self.images.swap_remove(index);
+                let end = image.end_by_its_word();
+                self.close(image, moment::now(), end);
+            }
+        }
+    }
+
+    /// Folds an image that has no traced successor.
+    fn close(&mut self, image: Image, now: Moment, end: End) {
+        let mut process = image.close(now, end);
+        if process.end.how == EndKind::Exec {
+            process.missed.notes.push(BECAME_UNTRACED.to_owned());
+        }
+        self.ended.push(process);
+    }
+}

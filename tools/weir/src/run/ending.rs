@@ -1,0 +1,44 @@
+//! How a process image ended, from what tells of it.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use weir_report::model::{End, EndKind};
+
+/// It has not.
+pub fn running() -> End {
+    End {
+        how: EndKind::Running,
+        ..End::default()
+    }
+}
+
+/// As wait(2) told its parent.
+pub fn known(status: ExitStatus) -> End {
+    match status.signal() {
+        Some(signal) => End {
+            how: EndKind::Signaled,
+            signal: Some(signal),
+            status: None,
+        },
+        None => exited(status.code()),
+    }
+}
+
+/// It exited, with this status if that is known.
+pub fn exited(status: Option<i32>) -> End {
+    End {
+        how: EndKind::Exited,
+        // What exit(3) was given; the parent sees the lowest eight bits.
+        status: status.map(|status| status & 0xff),
+        signal: None,
+    }
+}
+
+/// It went on as another image.
+pub fn replaced() -> End {
+    End {
+        how: EndKind::Exec,
+        ..End::default()
+    }
+}

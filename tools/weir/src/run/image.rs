@@ -1,0 +1,220 @@
+//! One process image of the program's tree: its region, the writer that drains it, and whether it
+//! has ended.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use weir_record::clock::Moment;
+use weir_record::region::{NotARegion, Phase, Region};
+use weir_report::model::{End, Process};
+use weir_report::writer::{Poll, Writer};
+
+use super::ending;
+use super::life::Life;
+use super::mapping::Mapping;
+
+/// How soon a process is looked for again, once its image says that it ends.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+/// The longest that goes by between two looks.
+const LAST_LOOK: Duration = Duration::from_millis(500);
+/// How long an image is given to go on counting after it said that it ends, where its process cannot be seen.
+const GRACE: Duration = Duration::from_millis(100);
+/// How long an image must have run for its own word of when it ended to tell the clock's rate: the clocks
+/// are read within tens of nanoseconds of each other, a thousandth of this.
+const SHORTEST_RUN_NS: u64 = 50_000;
+
+/// An image that has not ended, as far as is known.
+#[derive(Debug)]
+pub struct Image {
+    // These two borrow from `mapping`, and are dropped before it.
+    writer: Writer<'static>,
+    region: Region<'static>,
+    _mapping: Mapping,
+    path: PathBuf,
+    /// When the process started, as [`Life`] tells it; none where it could not be seen.
+    since: Option<u64>,
+    look_at: Instant,
+    look_after: Duration,
+    /// When it was seen to say that it ends.
+    leaving: Option<Instant>,
+}
+
+/// Why a file is no image.
+#[derive(Debug)]
+pub enum NoImage {
+    /// It is being made.
+    Unfinished,
+    /// It was made by another version of the library.
+    OtherVersion,
+    /// It cannot be opened or mapped.
+    Unavailable,
+}
+
+impl Image {
+    /// Opens the region that a process made.
+    ///
+    /// # Errors
+    /// Where it is none, or none yet.
+    pub fn open(path: &Path) -> Result<Image, NoImage> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)
+            .map_err(|_| NoImage::Unavailable)?;
+        let mapping = Mapping::shared(&file).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => NoImage::Unfinished,
+            _ => NoImage::Unavailable,
+        })?;
+        let region = match mapping.region() {
+            // SAFETY: the same region, borrowed for longer than the compiler can see. It points into
+            // the mapped memory, which stays where it is when `Image` moves and is unmapped after
+            // the other fields are dropped; neither `region` nor `writer` leaves `Image`.
+            Ok(region) => unsafe { std::mem::transmute::<Region<'_>, Region<'static>>(region) },
+            Err(NotARegion::Layout) => return Err(NoImage::OtherVersion),
+            Err(NotARegion::Short | NotARegion::Magic | NotARegion::Alignment) => {
+                return Err(NoImage::Unfinished);
+            }
+        };
+        let mut image = Image {
+            writer: Writer::new(region),
+            region,
+            _mapping: mapping,
+            path: path.to_owned(),
+            since: None,
+            look_at: Instant::now(),
+            look_after: FIRST_LOOK,
+            leaving: None,
+        };
+        image.since = Life::of(image.pid()).since();
+        Ok(image)
+    }
+
+    /// The region's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The process's id, by its own word.
+    pub fn pid(&self) -> u32 {
+        self.region.header.pid.load(Ordering::Relaxed)
+    }
+
+    /// When the image started.
+    pub fn started(&self) -> Moment {
+        self.region.header.started.get()
+    }
+
+    /// Whether its process was there when the region was found. One that was not has ended before, or
+    /// is in a pid namespace of its own, where nothing tells when it ends but itself.
+    pub fn was_seen(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Drains the rings.
+    pub fn poll(&mut self, now: Moment) -> Poll {
+        self.writer.poll(now)
+    }
+
+    /// The image as it is now; it may go on.
+    pub fn process(&mut self, now: Moment, end: End) -> Process {
+        self.writer.process(now, end)
+    }
+
+    /// The image at its end, which was found now. Its region is removed.
+    pub fn close(mut self, now: Moment, end: End) -> Process {
+        let ended = self.farewell().unwrap_or(now);
+        let process = self.writer.process(ended, end);
+        // Where it cannot be removed now, it is with the session.
+        let _ = std::fs::remove_file(&self.path);
+        process
+    }
+
+    /// How the image ended, where it has and it is time to look.
+    pub fn end_if_due(&mut self, now: Instant) -> Option<End> {
+        match (self.leaving, self.is_leaving()) {
+            (None, true) => {
+                self.leaving = Some(now);
+                self.look_at = now;
+                self.look_after = FIRST_LOOK;
+            }
+            // An exec failed.
+            (Some(_), false) => self.leaving = None,
+            _ => {}
+        }
+        if now < self.look_at {
+            return None;
+        }
+        self.look_at = now + self.look_after;
+        self.look_after = (self.look_after * 2).min(LAST_LOOK);
+        if self.was_seen() {
+            return self.end();
+        }
+        self.leaving
+            .filter(|&leaving| now >= leaving + GRACE)
+            .map(|_| self.end_by_its_word())
+    }
+
+    /// How the image ended, where its process is seen to have ended.
+    pub fn end(&self) -> Option<End> {
+        let since = self.since?;
+        match Life::of(self.pid()) {
+            Life::Running { since: now } if now == since => None,
+            Life::Ended {
+                since: now,
+                status: Some(status),
+            } if now == since => Some(self.end_with(status)),
+            // Gone; or another process has its id by now.
+            _ => Some(self.end_by_its_word()),
+        }
+    }
+
+    /// How the image ended, given how its process did.
+    pub fn end_with(&self, status: ExitStatus) -> End {
+        match self.region.header.phase() {
+            // What ended is what it became.
+            Phase::Replacing => ending::replaced(),
+            _ => ending::known(status),
+        }
+    }
+
+    /// How the image ended, by what it last said of itself.
+    pub fn end_by_its_word(&self) -> End {
+        let header = self.region.header;
+        match header.phase() {
+            Phase::Replacing => ending::replaced(),
+            Phase::Exiting => ending::exited(header.exit_status()),
+            Phase::Starting | Phase::Running => End::default(),
+        }
+    }
+
+    /// How the image ended, given that there is a later one with its process's id.
+    pub fn end_before_successor(&self) -> End {
+        match self.region.header.phase() {
+            // It may have become the other by a system call that nobody saw, if it is the same process.
+            Phase::Running if self.since == Life::of(self.pid()).since() => ending::replaced(),
+            _ => self.end_by_its_word(),
+        }
+    }
+
+    /// When the image said that it ends, where it did and ran long enough to tell the clock's rate.
+    fn farewell(&self) -> Option<Moment> {
+        let latest = self.region.header.latest.get();
+        let ran_ns = latest
+            .monotonic_ns
+            .checked_sub(self.started().monotonic_ns)?;
+        (self.is_leaving() && ran_ns >= SHORTEST_RUN_NS).then_some(latest)
+    }
+
+    fn is_leaving(&self) -> bool {
+        matches!(
+            self.region.header.phase(),
+            Phase::Exiting | Phase::Replacing
+        )
+    }
+}

@@ -1,0 +1,154 @@
+//! Finds the library that is preloaded, in a place that LD_PRELOAD can name.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::StatVfsMountFlags;
+
+use crate::failure::Failure;
+
+const NAME: &str = "libweir.so";
+
+/// The library as it was built with this command, for where none stands beside it.
+const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
+
+/// The library's path, good for LD_PRELOAD: what stands beside the command, else what is installed
+/// with it, else a copy of the one that the command brings with it.
+pub fn locate(session: &Path) -> Result<PathBuf, Failure> {
+    let library = match installed() {
+        Some(library) => library,
+        None => unpacked(session)?,
+    };
+    if is_nameable(&library) {
+        return Ok(library);
+    }
+    let link = session.join(NAME);
+    symlink(&library, &link).map_err(|error| Failure::of_file("make", &link, &error))?;
+    Ok(link)
+}
+
+/// Whether LD_PRELOAD can hold the path: spaces and colons are between paths there, and the dynamic
+/// linker replaces what begins with a dollar sign.
+fn is_nameable(path: &Path) -> bool {
+    let special = |byte: &u8| matches!(byte, b' ' | b':' | b'$');
+    !path.as_os_str().as_bytes().iter().any(special)
+}
+
+fn installed() -> Option<PathBuf> {
+    let command = std::env::current_exe().ok()?;
+    let directory = command.parent()?;
+    [NAME, "../lib/weir/libweir.so", "../lib/libweir.so"]
+        .into_iter()
+        .map(|place| directory.join(place))
+        .find(|library| library.is_file())
+        .map(|library| fs::canonicalize(&library).unwrap_or(library))
+}
+
+/// The embedded library as a file: one that an earlier run left in the user's cache, or a new one.
+fn unpacked(session: &Path) -> Result<PathBuf, Failure> {
+    let cache = cache().and_then(|cache| unpack_into(&cache).ok());
+    match cache {
+        Some(library) => Ok(library),
+        None => unpack_into(session).map_err(|error| Failure::of_file("make", session, &error)),
+    }
+}
+
+fn cache() -> Option<PathBuf> {
+    let variable = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    variable("XDG_CACHE_HOME")
+        .or_else(|| Some(variable("HOME")?.join(".cache")))
+        .map(|cache| cache.join("weir"))
+}
+
+fn unpack_into(directory: &Path) -> io::Result<PathBuf> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    let mounted = rustix::fs::statvfs(directory)?;
+    if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let path = directory.join(format!("libweir-{:016x}.so", hash(EMBEDDED)));
+    if is_ours(&path) {
+        return Ok(path);
+    }
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(EMBEDDED)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(0o755))?;
+    file.persist(&path)?;
+    Ok(path)
+}
+
+/// Whether this is the embedded library, and nobody but this user and root can have put something
+/// else in its place.
+fn is_ours(path: &Path) -> bool {
+    let check = || -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        let there = file.metadata()?;
+        let own = rustix::process::geteuid().as_raw();
+        let trusted = there.is_file()
+            && (there.uid() == own || there.uid() == 0)
+            && there.mode() & 0o022 == 0
+            && there.len() == EMBEDDED.len() as u64;
+        let mut content = Vec::new();
+        if trusted {
+            file.read_to_end(&mut content)?;
+        }
+        Ok(trusted && content == EMBEDDED)
+    };
+    check().unwrap_or(false)
+}
+
+/// FNV-1a, by words: tells the versions of the library apart, and is not relied on for more.
+fn hash(bytes: &[u8]) -> u64 {
+    let words = bytes.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    });
+    words.fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+        (hash ^ word).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_paths_are_more_than_ld_preload_can_name() {
+        assert!(is_nameable(Path::new("/usr/lib/weir/libweir.so")));
+        for path in ["/a b/libweir.so", "/a:b/libweir.so", "/$LIB/libweir.so"] {
+            assert!(!is_nameable(Path::new(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_library_is_unpacked_once_and_never_trusted_blindly() {
+        let directory = tempfile::tempdir().unwrap();
+        let nested = directory.path().join("cache/weir");
+        let library = unpack_into(&nested).unwrap();
+        let inode = |path: &Path| path.metadata().unwrap().ino();
+        assert_eq!(fs::read(&library).unwrap(), EMBEDDED);
+        assert_eq!(nested.metadata().unwrap().mode() & 0o777, 0o700);
+
+        let first = inode(&library);
+        assert_eq!(inode(&unpack_into(&nested).unwrap()), first);
+
+        // Whoever may write to it may have changed it since it was compared.
+        fs::set_permissions(&library, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_ne!(inode(&unpack_into(&nested).unwrap()), first);
+        fs::write(&library, "something else").unwrap();
+        assert_eq!(fs::read(unpack_into(&nested).unwrap()).unwrap(), EMBEDDED);
+        assert_eq!(nested.read_dir().unwrap().count(), 1);
+    }
+}

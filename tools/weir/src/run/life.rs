@@ -1,0 +1,109 @@
+//! Whether a process of the program's tree still runs. Only the program itself is weir's child; of the
+//! others /proc tells (proc_pid_stat(5)).
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+/// What a process is at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It runs, since so many clock ticks after boot: with the pid, its identity.
+    Running {
+        /// Ticks of sysconf(_SC_CLK_TCK) after boot.
+        since: u64,
+    },
+    /// It has ended, and its parent has not looked yet.
+    Ended {
+        /// Ticks of sysconf(_SC_CLK_TCK) after boot.
+        since: u64,
+        /// How, where the kernel tells.
+        status: Option<ExitStatus>,
+    },
+    /// There is no such process in weir's pid namespace.
+    Absent,
+}
+
+impl Life {
+    /// That of the process with this id.
+    pub fn of(pid: u32) -> Life {
+        std::fs::read(format!("/proc/{pid}/stat"))
+            .ok()
+            .and_then(|stat| parse(&stat))
+            .unwrap_or(Life::Absent)
+    }
+
+    /// When the process started, in ticks after boot.
+    pub fn since(self) -> Option<u64> {
+        match self {
+            Life::Running { since } | Life::Ended { since, .. } => Some(since),
+            Life::Absent => None,
+        }
+    }
+}
+
+fn parse(stat: &[u8]) -> Option<Life> {
+    // The second field is the program's name in parentheses, and may hold anything.
+    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
+    let text = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
+    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
+    // By the manual's numbers, which count from 1.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let since = field(22)?.parse().ok()?;
+    // The first thread may have ended before the others: that is no end of the process.
+    let threads: u64 = field(20)?.parse().ok()?;
+    match field(3)? {
+        "Z" | "X" if threads <= 1 => {
+            // 0 also where weir may not know, so then it says nothing.
+            let raw: i32 = field(52)?.parse().ok()?;
+            let status = (raw != 0).then(|| ExitStatus::from_raw(raw));
+            Some(Life::Ended { since, status })
+        }
+        _ => Some(Life::Running { since }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn this_process_runs() {
+        assert!(matches!(Life::of(std::process::id()), Life::Running { .. }));
+    }
+
+    #[test]
+    fn a_child_runs_and_ends_and_is_gone() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let Life::Running { since } = Life::of(pid) else {
+            panic!("{:?}", Life::of(pid));
+        };
+        child.kill().unwrap();
+        let ended = loop {
+            match Life::of(pid) {
+                Life::Running { .. } => std::thread::yield_now(),
+                ended => break ended,
+            }
+        };
+        let status = Some(ExitStatus::from_raw(libc::SIGKILL));
+        assert_eq!(ended, Life::Ended { since, status });
+        child.wait().unwrap();
+        assert_eq!(Life::of(pid), Life::Absent);
+    }
+
+    #[test]
+    fn names_may_hold_anything() {
+        let rest = "1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 777 1 1 1 1 1 1 1 1 1 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 9";
+        let life = |state| parse(format!("12 (a) Z (\u{fffd}) {state} {rest}\n").as_bytes());
+        assert_eq!(life("S"), Some(Life::Running { since: 777 }));
+        assert_eq!(
+            life("Z"),
+            Some(Life::Running { since: 777 }),
+            "only its first thread has ended"
+        );
+        assert_eq!(parse(b""), None);
+        assert_eq!(parse(b"1 (x"), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! The memory of a region, shared with the process that writes it.
+
+use std::fs::File;
+use std::io;
+use std::ptr::NonNull;
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use weir_record::region::{self, MAX_SLOTS, NotARegion, Region};
+
+/// Mapped memory, unmapped when dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    memory: NonNull<u8>,
+    length: usize,
+}
+
+// SAFETY: the memory belongs to no thread; what is read of it are atomics.
+unsafe impl Send for Mapping {}
+
+impl Mapping {
+    /// Maps a file for reading and writing, to its length or that of the longest region. Of a sparse
+    /// file only what is touched takes memory.
+    ///
+    /// # Errors
+    /// Where the file is too short to be a region ([`io::ErrorKind::UnexpectedEof`]), or the system
+    /// will not map it.
+    pub fn shared(file: &File) -> io::Result<Mapping> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let length = usize::try_from(metadata.len())
+            .unwrap_or(usize::MAX)
+            .min(region::size_with(MAX_SLOTS));
+        if length < region::size_with(0) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: a new mapping, at an address of the kernel's choosing.
+        let memory = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                length,
+                access,
+                MapFlags::SHARED,
+                file,
+                0,
+            )?
+        };
+        Mapping::new(memory, length)
+    }
+
+    fn new(memory: *mut std::ffi::c_void, length: usize) -> io::Result<Mapping> {
+        let memory = NonNull::new(memory.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Mapping { memory, length })
+    }
+
+    /// Looks at the memory as a region.
+    ///
+    /// # Errors
+    /// Where it is none, or one of another version.
+    pub fn region(&self) -> Result<Region<'_>, NotARegion> {
+        // SAFETY: mapped for as long as `self` lives, readable and writable; whoever shares it is a
+        // recording library, which writes atomics. Should another program cut the file off, reading
+        // it is a SIGBUS, as with every mapped file; the directory is this user's alone.
+        unsafe { Region::from_memory(self.memory.as_ptr(), self.length) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped with this length, and nothing that was borrowed from it outlives it. That it
+        // cannot fail for such arguments is why its result does not matter.
+        let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.length) };
+    }
+}

@@ -1,0 +1,61 @@
+//! How long to wait before looking for samples again: short while they come, long while nothing
+//! happens. A ring holds 16,384 samples; a thread that makes a million timed calls a second fills it
+//! in 16 ms.
+
+use std::time::Duration;
+
+use weir_record::ring::CAPACITY;
+
+const SHORTEST: Duration = Duration::from_micros(100);
+const BUSY: Duration = Duration::from_millis(1);
+/// At a hundredth of a second, looking costs a few thousandths of a processor.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// The wait that goes before the next look.
+#[derive(Debug)]
+pub struct Pace(Duration);
+
+impl Pace {
+    /// That of a program which is about to start, and will be busy with it.
+    pub fn new() -> Pace {
+        Pace(BUSY)
+    }
+
+    /// How long to wait.
+    pub fn wait(&self) -> Duration {
+        self.0
+    }
+
+    /// Adapts to what was found: how many samples the fullest ring had.
+    pub fn adapt(&mut self, fullest_ring: usize) {
+        self.0 = if fullest_ring > CAPACITY / 4 {
+            (self.0 / 4).max(SHORTEST)
+        } else if fullest_ring > CAPACITY / 64 {
+            self.0.min(BUSY)
+        } else {
+            (self.0 * 2).min(IDLE)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_longer_while_nothing_comes_and_less_when_rings_fill() {
+        let mut pace = Pace::new();
+        for _ in 0..10 {
+            pace.adapt(0);
+        }
+        assert_eq!(pace.wait(), IDLE);
+        pace.adapt(CAPACITY / 8);
+        assert_eq!(pace.wait(), BUSY);
+        for _ in 0..10 {
+            pace.adapt(CAPACITY);
+        }
+        assert_eq!(pace.wait(), SHORTEST);
+        pace.adapt(0);
+        assert!(pace.wait() > SHORTEST);
+    }
+}

@@ -1,0 +1,101 @@
+//! The directory in which the program's processes make their regions.
+
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
+use tempfile::TempDir;
+use weir_record::region;
+use weir_record::settings;
+
+use crate::failure::{Failure, system_says};
+
+/// Memory that looks like a file system: regions cost no disk traffic.
+const SHARED_MEMORY: &str = "/dev/shm";
+
+/// A directory of this recording alone, for this user alone. Dropped, it is gone; who still has a
+/// region mapped keeps the memory.
+#[derive(Debug)]
+pub struct Session(TempDir);
+
+impl Session {
+    /// Makes the directory: where WEIR_REGION_DIR says, else in shared memory, else where temporary
+    /// files go; the first of these that has room.
+    pub fn new() -> Result<Session, Failure> {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let candidates = [
+            variable(settings::REGION_DIR.name),
+            Some(OsString::from(SHARED_MEMORY)),
+            variable("TMPDIR"),
+            Some(OsString::from("/tmp")),
+        ];
+        let mut trouble = None;
+        for parent in candidates.into_iter().flatten().map(PathBuf::from) {
+            match in_directory(&parent) {
+                Ok(directory) => return Ok(Session(directory)),
+                Err(error) => trouble = Some((parent, error)),
+            }
+        }
+        let (parent, error) =
+            trouble.unwrap_or_else(|| (PathBuf::from("/tmp"), io::ErrorKind::NotFound.into()));
+        Err(Failure::of_weir(format!(
+            "no room for regions in {SHARED_MEMORY}, and not in {} either: {}; set {} to a directory that has some",
+            parent.display(),
+            system_says(&error),
+            settings::REGION_DIR.name,
+        )))
+    }
+
+    /// The directory, an absolute path.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+fn in_directory(parent: &Path) -> io::Result<TempDir> {
+    // The program may change its working directory.
+    let parent = std::path::absolute(parent)?;
+    // Nobody else may enter: a region tells what a program does.
+    let directory = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o700))
+        .prefix("weir.")
+        .rand_bytes(10)
+        .tempdir_in(parent)?;
+    let path = directory.path().join("room");
+    let probe = File::create(&path)?;
+    fallocate(
+        &probe,
+        FallocateFlags::empty(),
+        0,
+        region::size_with(1) as u64,
+    )?;
+    std::fs::remove_file(&path)?;
+    Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_the_user_s_alone_and_leaves_nothing_behind() {
+        let session = Session::new().unwrap();
+        let path = session.path().to_owned();
+        assert!(path.is_absolute());
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(path.read_dir().unwrap().count(), 0);
+        std::fs::write(path.join("1-a.region"), "x").unwrap();
+        drop(session);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn where_no_directory_can_be_made_there_is_no_session() {
+        assert!(in_directory(Path::new("/proc")).is_err());
+        assert!(in_directory(Path::new("/nonexistent")).is_err());
+    }
+}

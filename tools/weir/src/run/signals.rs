@@ -1,0 +1,130 @@
+//! The signals that weir takes while a program runs, and what becomes of them.
+//!
+//! A terminal sends its signals to weir and to the program alike; weir stays until the program has
+//! ended. What another process sends to weir is meant for the program, and passed on.
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use libc::{c_int, pid_t, sigset_t};
+
+use super::inherited;
+
+/// What weir takes: what is passed on, and the news of the program's end.
+const TAKEN: [c_int; 7] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGCHLD,
+];
+
+/// The signals as they were before weir took its own.
+#[derive(Clone, Copy)]
+pub struct Before {
+    mask: sigset_t,
+    sigchld: libc::sighandler_t,
+}
+
+/// Holds weir's signals back in this thread and in those it starts, so that [`wait`] gets them.
+pub fn hold() -> Before {
+    // Where SIGCHLD is ignored, children leave no status.
+    let sigchld = if inherited::is_ignored(libc::SIGCHLD) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    };
+    let mut mask = MaybeUninit::uninit();
+    // SAFETY: SIGCHLD gets its default action; a mask that may be read and one that may be written.
+    // Neither call fails for these arguments, so `mask` is written.
+    let mask = unsafe {
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &taken(), mask.as_mut_ptr());
+        mask.assume_init()
+    };
+    Before { mask, sigchld }
+}
+
+impl Before {
+    /// Puts everything back, SIGPIPE included; for the child between fork and exec.
+    pub fn restore(&self) {
+        // SAFETY: dispositions that weir was started with, and a mask that the kernel gave.
+        unsafe {
+            libc::signal(libc::SIGPIPE, inherited::sigpipe());
+            libc::signal(libc::SIGCHLD, self.sigchld);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, ptr::null_mut());
+        }
+    }
+}
+
+/// A signal that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// Its number.
+    pub signal: c_int,
+    /// Whether a process sent it, not the kernel for a terminal or a child.
+    pub sent: bool,
+}
+
+/// Waits for one of the signals that were held back.
+pub fn wait() -> Came {
+    let taken = taken();
+    // SAFETY: a `siginfo_t` is made of numbers.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    loop {
+        // SAFETY: a set that may be read, and information that may be written.
+        let signal = unsafe { libc::sigwaitinfo(&taken, &mut info) };
+        if signal > 0 {
+            return Came {
+                signal,
+                // What the kernel sends has codes above SI_USER, which is 0.
+                sent: info.si_code <= libc::SI_USER,
+            };
+        }
+    }
+}
+
+/// Sends a signal to a child that has not been waited for.
+pub fn send(pid: pid_t, signal: c_int) {
+    // SAFETY: no memory is involved; the pid is still the child's.
+    unsafe { libc::kill(pid, signal) };
+}
+
+/// Ends weir by a signal, as the program was. Returns where the signal ends nothing.
+pub fn die_of(signal: c_int) {
+    let no_core = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: a limit that may be read, dispositions and masks of this process; the signal does what
+    // it does to the program as well. The program has dumped core if it was to: once is enough.
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &no_core);
+        libc::prctl(libc::PR_SET_DUMPABLE, 0);
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set = empty();
+        libc::sigaddset(&mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut());
+        libc::raise(signal);
+    }
+}
+
+fn taken() -> sigset_t {
+    let mut set = empty();
+    for signal in TAKEN {
+        // SAFETY: a whole set, and the number of a signal.
+        unsafe { libc::sigaddset(&mut set, signal) };
+    }
+    set
+}
+
+fn empty() -> sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` writes the whole set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        set.assume_init()
+    }
+}
