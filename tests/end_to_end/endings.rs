@@ -1,0 +1,134 @@
+//! However a process ends: its output and its end are the same, and what it did is in the report.
+
+use std::os::unix::process::ExitStatusExt;
+
+use weir_report::model::EndKind;
+
+use crate::support::recover::{recover, region_files};
+use crate::support::{Account, Mode, Program, scratch, victim};
+
+fn ends(way: &str) -> Program {
+    Program::new(victim("ways_to_exit")).arg(way)
+}
+
+/// The lines that are the same from run to run.
+fn own_lines(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter(|line| !line.starts_with("witness "))
+        .collect()
+}
+
+/// Ends in which the bare library is told that the end has come.
+#[track_caller]
+fn expect_report_of_exit(way: &str, status: i32) {
+    let plain = ends(way).plain().expect_status(status);
+    for mode in Mode::MEASURED {
+        let outcome = ends(way).run(mode).expect_status(status);
+        assert_eq!(own_lines(&outcome.text()), own_lines(&plain.text()));
+        assert_eq!(outcome.complaints(), "");
+        let process = outcome.process();
+        match way {
+            "exit_in_thread" => Account::of(&outcome.text()).expect_in_threaded(process, 1),
+            _ => Account::of(&outcome.text()).expect_in(process),
+        }
+        assert_eq!(process.end.how, EndKind::Exited, "{mode:?}");
+        assert_eq!(process.end.status, Some(status), "{mode:?}");
+        assert_eq!(process.end.signal, None);
+    }
+}
+
+#[test]
+fn return_from_main() {
+    expect_report_of_exit("return", 7);
+}
+
+#[test]
+fn exit() {
+    expect_report_of_exit("exit", 7);
+}
+
+#[test]
+fn underscore_exit() {
+    expect_report_of_exit("_exit", 7);
+}
+
+#[test]
+fn underscore_exit_of_c99() {
+    expect_report_of_exit("_Exit", 7);
+}
+
+#[test]
+fn quick_exit_with_a_handler_that_writes() {
+    expect_report_of_exit("quick_exit", 7);
+}
+
+#[test]
+fn exit_in_another_thread() {
+    expect_report_of_exit("exit_in_thread", 7);
+}
+
+#[test]
+fn pthread_exit_in_the_main_thread() {
+    expect_report_of_exit("pthread_exit", 0);
+}
+
+/// Ends that nobody announces: `weir run` reports them; the bare library leaves the region, of
+/// which `weir recover` makes the report.
+#[track_caller]
+fn expect_report_of_sudden_end(way: &str) {
+    let plain = ends(way).plain();
+    let regions = scratch();
+    for mode in Mode::MEASURED {
+        let mut program = ends(way);
+        if mode == Mode::Bare {
+            program = program
+                .env("WEIR_REGION_DIR", regions.path())
+                .without_reports();
+        }
+        let outcome = program.run(mode);
+        assert_eq!(own_lines(&outcome.text()), own_lines(&plain.text()));
+        assert_eq!(outcome.complaints(), "");
+        let account = Account::of(&outcome.text());
+        if mode == Mode::Bare {
+            assert_eq!(outcome.status, plain.status);
+            let files = region_files(regions.path());
+            assert_eq!(files.len(), 1, "{files:?}");
+            let report = recover(&files[0]);
+            assert_eq!(report.processes.len(), 1);
+            account.expect_in(&report.processes[0]);
+        } else {
+            let signal = plain.status.signal();
+            let shell = signal.map_or(plain.status.code(), |signal| Some(128 + signal));
+            assert_eq!(outcome.status.code(), shell);
+            account.expect_in(outcome.process());
+            let end = &outcome.process().end;
+            assert_eq!((end.status, end.signal), (plain.status.code(), signal));
+            assert_eq!(outcome.reports[0].end, *end);
+        }
+    }
+}
+
+#[test]
+fn exit_by_a_bare_system_call() {
+    expect_report_of_sudden_end("bare_system_call");
+}
+
+#[test]
+fn abort() {
+    expect_report_of_sudden_end("abort");
+}
+
+#[test]
+fn segmentation_fault() {
+    expect_report_of_sudden_end("segmentation_fault");
+}
+
+#[test]
+fn sigterm() {
+    expect_report_of_sudden_end("SIGTERM");
+}
+
+#[test]
+fn sigkill() {
+    expect_report_of_sudden_end("SIGKILL");
+}

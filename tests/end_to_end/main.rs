@@ -1,0 +1,33 @@
+//! Real programs under the library: what they do is the same, and what the report says is true.
+//!
+//! ```text
+//! support/             runs a program without Weir, under the bare library, or under `weir run`
+//! exactness            every counter of every function, beside the victim's own account
+//! witnesses            sort, git, python3 and others, beside strace and heaptrack
+//! transparency         the same output and the same end, whatever is scarce, full or closed
+//! killed               what SIGKILL leaves, at random moments
+//! processes            fork, vfork, exec, posix_spawn; one report for a tree of them
+//! endings              all the ways in which a process can end
+//! threads              many of them, their destructors, their cancellation
+//! signals              handlers that call what they interrupted, and jump away
+//! loading              dlopen, and constructors that run before ours
+//! rough_programs       those that close what is not theirs, and empty their environment
+//! silence              no system call and no allocation of our own
+//! settings             the environment variables, right and wrong
+//! exports              the dynamic symbols are the table of functions
+//! documents            docs/settings.md and docs/functions.md are what the tables say
+//! ```
+//!
+//! The victims are the C programs in `tests/programs`; each says in its first line how it is
+//! compiled. A missing tool or privilege fails a test; none is skipped.
+
+mod support;
+
+mod endings;
+mod exactness;
+mod loading;
+mod processes;
+mod rough_programs;
+mod signals;
+mod silence;
+mod threads;

@@ -1,0 +1,181 @@
+//! More than one process image: each counts for itself, and `weir run` reports them all in one.
+
+use std::path::Path;
+
+use weir_report::model::EndKind;
+
+use crate::support::{Account, Mode, Program, victim};
+
+/// Runs a victim of which every process image gives its account; compares them all.
+#[track_caller]
+fn expect_every_image(program: &Program, images: usize) {
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        assert_eq!(Account::expect_all_in(&outcome), images);
+        assert_eq!(outcome.processes().len(), images, "{mode:?}");
+        if mode == Mode::Run {
+            assert_eq!(outcome.reports.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn fork_in_a_fan_and_in_a_chain() {
+    let forks = Program::new(victim("forks"));
+    expect_every_image(&forks, 12);
+    let outcome = forks.run(Mode::Run);
+    let forked = outcome
+        .processes()
+        .iter()
+        .filter(|image| image.forked)
+        .count();
+    assert_eq!(forked, 11);
+    for image in outcome.processes() {
+        assert_eq!(image.end.how, EndKind::Exited);
+        assert!(image.executable.ends_with("/forks"), "{}", image.executable);
+    }
+}
+
+#[test]
+fn fork_that_runs_no_handlers() {
+    expect_every_image(&Program::new(victim("fork_without_handlers")), 2);
+}
+
+/// Sixty children, forked by threads while other threads are in malloc.
+#[test]
+fn fork_from_threads() {
+    let program = Program::new(victim("fork_from_threads"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        let account = Account::of(&outcome.text());
+        let processes = outcome.processes();
+        let (parents, children): (Vec<_>, Vec<_>) = processes
+            .into_iter()
+            .partition(|image| image.pid == account.pid);
+        assert_eq!((parents.len(), children.len()), (1, 60), "{mode:?}");
+        account.expect_in_threaded(parents[0], 6);
+        for child in children {
+            let calls = |name: &str| child.functions.get(name).map_or(0, |f| f.calls);
+            assert_eq!(calls("malloc"), 50);
+            // The C library may free the stacks of the parent's other threads, and what is theirs.
+            assert!((50..=56).contains(&calls("free")), "{}", calls("free"));
+            assert_eq!(
+                child.functions["malloc"].requested_bytes,
+                50 * 100 + 49 * 50 / 2
+            );
+            assert_eq!(child.functions["write"].moved_bytes, 1);
+            assert!(child.forked);
+        }
+    }
+}
+
+#[test]
+fn every_member_of_the_exec_family() {
+    let program = victim("ways_to_exec");
+    let folder = program.parent().expect("victims are in a folder");
+    let path = format!("{}:/usr/bin:/bin", folder.display());
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(&program)
+            .env("PATH", &path)
+            .run(mode)
+            .expect_status(5);
+        assert_eq!(Account::expect_all_in(&outcome), 10);
+        let ends: Vec<EndKind> = outcome
+            .processes()
+            .iter()
+            .map(|image| image.end.how)
+            .collect();
+        assert_eq!(ends[..9], [EndKind::Exec; 9], "{mode:?}");
+        assert_eq!(ends[9], EndKind::Exited, "{mode:?}");
+    }
+}
+
+/// The variadic ones pass on what lies on the stack as well as what is in registers.
+#[test]
+fn exec_with_many_arguments() {
+    let program = Program::new(victim("many_arguments"));
+    let plain = program.plain().expect_status(5);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        assert_eq!(outcome.processes().len(), 4);
+    }
+}
+
+/// Found by PATH, and no program: the C library has a shell run it.
+#[test]
+fn execvp_of_a_script_without_an_interpreter() {
+    let folder = crate::support::scratch();
+    let script = folder.path().join("plain-script");
+    std::fs::write(&script, "echo it is a script: $1\n").expect("a script");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, executable).expect("permissions");
+    let program = Program::new("/usr/bin/env")
+        .arg("plain-script")
+        .arg("indeed")
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text(), "it is a script: indeed\n");
+    for mode in Mode::MEASURED {
+        program.run(mode).expect_same(&plain);
+    }
+}
+
+#[test]
+fn vfork_and_posix_spawn() {
+    let program = Program::new(victim("spawns")).arg(victim("ways_to_exit"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        assert_eq!(Account::expect_all_in(&outcome), 7);
+        assert_eq!(outcome.processes().len(), 7, "{mode:?}");
+    }
+}
+
+/// A shell, a pipeline, a loop of processes: all of them in one report, in the order of their starts.
+#[test]
+fn a_tree_of_programs_is_one_report() {
+    let script =
+        "for n in 1 2 3; do /usr/bin/seq $n 100 | /usr/bin/sort -n | /usr/bin/tail -1; done";
+    let program = Program::new("/bin/sh").args(["-c", script]);
+    let plain = program.plain().expect_status(0);
+    let outcome = program.run(Mode::Run).expect_same(&plain);
+    assert_eq!(outcome.reports.len(), 1);
+    let report = &outcome.reports[0];
+    let ran = |name: &str| {
+        report
+            .processes
+            .iter()
+            .filter(|image| Path::new(&image.executable).ends_with(name) && !image.forked)
+            .count()
+    };
+    assert_eq!((ran("seq"), ran("sort"), ran("tail")), (3, 3, 3));
+    let starts: Vec<u64> = report
+        .processes
+        .iter()
+        .map(|image| image.started_unix_ns)
+        .collect();
+    assert!(starts.is_sorted());
+    // The totals are the sums.
+    for (name, total) in &report.functions {
+        let sum: u64 = report
+            .processes
+            .iter()
+            .filter_map(|image| image.functions.get(name))
+            .map(|function| function.calls)
+            .sum();
+        assert_eq!(total.calls, sum, "{name}");
+    }
+    assert_eq!(
+        report.functions.len(),
+        weir_record::functions::Function::COUNT
+    );
+    assert_eq!(
+        report.heap.live_bytes,
+        report
+            .processes
+            .iter()
+            .map(|image| image.heap.live_bytes)
+            .sum::<i64>()
+    );
+}

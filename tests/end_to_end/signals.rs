@@ -1,0 +1,23 @@
+//! Signal handlers that call what they interrupted, and that jump away.
+
+use crate::support::{Account, Mode, Program, victim};
+
+#[track_caller]
+fn expect_exact(name: &str) {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim(name)).run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        Account::of(&outcome.text()).expect_in(outcome.process());
+    }
+}
+
+/// Five thousand alarms, whose handler writes, reads and fails, in a program that does so too.
+#[test]
+fn a_storm_of_alarms() {
+    expect_exact("alarm_storm");
+}
+
+#[test]
+fn a_jump_out_of_a_blocked_read() {
+    expect_exact("jumps_out");
+}

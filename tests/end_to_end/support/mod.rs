@@ -1,0 +1,19 @@
+//! What the tests share.
+//!
+//! ```text
+//! weir      the library and the command under test, built once
+//! victim    C programs, compiled once
+//! program   a program to run, and how; what came of it
+//! recover   what a killed program left
+//! witness   a victim's own account, and its comparison with a report
+//! ```
+
+pub mod program;
+pub mod recover;
+pub mod victim;
+pub mod weir;
+pub mod witness;
+
+pub use program::{Mode, Outcome, Program, scratch};
+pub use victim::victim;
+pub use witness::Account;

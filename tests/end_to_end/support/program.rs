@@ -1,0 +1,378 @@
+//! A program to run, how to run it, and what came of it.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use weir_report::model::{Process, Report};
+
+use super::weir;
+
+/// A program that has not ended by then hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A new folder, removed when dropped.
+pub fn scratch() -> TempDir {
+    TempDir::with_prefix("weir-test-").expect("a temporary folder")
+}
+
+/// How a program is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Without Weir.
+    Plain,
+    /// With LD_PRELOAD and nothing else.
+    Bare,
+    /// By `weir run --quiet`.
+    Run,
+}
+
+impl Mode {
+    /// Both ways of measuring.
+    pub const MEASURED: [Mode; 2] = [Mode::Bare, Mode::Run];
+}
+
+type Preparation = dyn Fn() -> io::Result<()> + Send + Sync;
+
+/// A program to run.
+#[derive(Clone)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    stdin: Vec<u8>,
+    folder: Option<PathBuf>,
+    before_exec: Vec<Arc<Preparation>>,
+    reports_expected: bool,
+}
+
+impl Program {
+    /// The program at a path, without arguments, with nothing on standard input.
+    pub fn new(path: impl Into<PathBuf>) -> Program {
+        Program {
+            path: path.into(),
+            args: Vec::new(),
+            env: vec![("LC_ALL".into(), Some("C".into()))],
+            stdin: Vec::new(),
+            folder: None,
+            before_exec: Vec::new(),
+            reports_expected: true,
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Program {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Program {
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets an environment variable of the program (and of `weir run` before it).
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
+        self.env
+            .push((name.into(), Some(value.as_ref().to_owned())));
+        self
+    }
+
+    /// Gives it something to read on standard input.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Program {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// Runs it in this folder. By default it has an empty one, which is removed afterwards.
+    pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Program {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Does something in the child before the program (or `weir run`) is executed. It is between fork
+    /// and exec: system calls only.
+    pub fn before_exec(
+        mut self,
+        preparation: impl Fn() -> io::Result<()> + Send + Sync + 'static,
+    ) -> Program {
+        self.before_exec.push(Arc::new(preparation));
+        self
+    }
+
+    /// Sets a resource limit, soft and hard.
+    pub fn limit(self, resource: libc::__rlimit_resource_t, value: u64) -> Program {
+        self.before_exec(move || {
+            let limit = libc::rlimit {
+                rlim_cur: value,
+                rlim_max: value,
+            };
+            // SAFETY: `limit` is whole, and read only.
+            match unsafe { libc::setrlimit(resource, &raw const limit) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        })
+    }
+
+    /// For surroundings in which no report can be written.
+    pub fn without_reports(mut self) -> Program {
+        self.reports_expected = false;
+        self
+    }
+
+    /// Runs it without Weir.
+    pub fn plain(&self) -> Outcome {
+        self.run(Mode::Plain)
+    }
+
+    /// Runs it.
+    pub fn run(&self, mode: Mode) -> Outcome {
+        let own_folder = scratch();
+        let folder = self.folder.as_deref().unwrap_or(own_folder.path());
+        let reports = scratch();
+        let mut command = self.command(mode, &reports.path().join("report.json"));
+        command.current_dir(folder);
+        let before: Vec<_> = report_files(folder);
+        let (status, stdout, stderr) = finish(&mut command, &self.stdin);
+        let files = match mode {
+            Mode::Plain => Vec::new(),
+            Mode::Run => vec![reports.path().join("report.json")],
+            Mode::Bare => {
+                let mut files = report_files(folder);
+                files.retain(|file| !before.contains(file));
+                files
+            }
+        };
+        let read = |file: &PathBuf| {
+            weir_report::read::load(file).unwrap_or_else(|error| {
+                panic!(
+                    "{}: {error}\nstderr: {}",
+                    file.display(),
+                    String::from_utf8_lossy(&stderr)
+                )
+            })
+        };
+        let reports: Vec<Report> = if self.reports_expected {
+            files.iter().map(read).collect()
+        } else {
+            Vec::new()
+        };
+        assert!(
+            mode == Mode::Plain || !self.reports_expected || !reports.is_empty(),
+            "{}: no report; stderr: {}",
+            self.path.display(),
+            String::from_utf8_lossy(&stderr)
+        );
+        Outcome {
+            mode,
+            status,
+            stdout,
+            stderr,
+            reports,
+        }
+    }
+
+    /// The command line that runs it, without a folder.
+    pub fn command(&self, mode: Mode, report: &Path) -> Command {
+        let mut command = match mode {
+            Mode::Run => {
+                let mut command = Command::new(weir::command());
+                command
+                    .args(["run", "--quiet", "--out"])
+                    .arg(report)
+                    .arg("--")
+                    .arg(&self.path);
+                command
+            }
+            _ => Command::new(&self.path),
+        };
+        command.args(&self.args);
+        for name in ["LD_PRELOAD", "LD_LIBRARY_PATH"] {
+            command.env_remove(name);
+        }
+        for setting in weir_record::settings::ALL {
+            command.env_remove(setting.name);
+        }
+        if mode == Mode::Bare {
+            command.env("LD_PRELOAD", weir::library());
+        }
+        for (name, value) in &self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        for preparation in &self.before_exec {
+            let preparation = preparation.clone();
+            // SAFETY: preparations make system calls only, as `before_exec` demands.
+            unsafe { command.pre_exec(move || preparation()) };
+        }
+        command
+    }
+}
+
+/// The reports that the bare library left in a folder, in no order.
+pub fn report_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("weir.") && name.contains(".json")
+        })
+        .collect()
+}
+
+/// Runs a command to its end; kills it, and fails, where it does not come to one.
+fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let group = child.id().cast_signed();
+    let (done, ended) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let guard = scope.spawn(move || {
+            let hangs = ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            if hangs {
+                // SAFETY: a signal to the group of a child that is not waited for yet.
+                unsafe { libc::kill(-group, libc::SIGKILL) };
+            }
+            hangs
+        });
+        let outputs = outputs(&mut child, stdin);
+        let status = child.wait().expect("the child is ours");
+        drop(done);
+        let hung = guard.join().expect("the guard does not panic");
+        assert!(
+            !hung,
+            "{command:?} hangs; stdout: {:?}, stderr: {:?}",
+            String::from_utf8_lossy(&outputs.0),
+            String::from_utf8_lossy(&outputs.1)
+        );
+        (status, outputs.0, outputs.1)
+    })
+}
+
+/// Feeds a child, and reads what it writes until nobody holds its outputs.
+fn outputs(child: &mut Child, stdin: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    fn all(mut stream: impl Read) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("a pipe can be read");
+        bytes
+    }
+    let (mut input, stdout, stderr) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // A program need not read what it is given.
+            let _ = input.take().map(|mut input| input.write_all(stdin));
+        });
+        let stderr = scope.spawn(move || stderr.map_or_else(Vec::new, all));
+        (
+            stdout.map_or_else(Vec::new, all),
+            stderr.join().expect("the reader does not panic"),
+        )
+    })
+}
+
+/// What came of a program.
+pub struct Outcome {
+    /// How it was run.
+    pub mode: Mode,
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote.
+    pub stdout: Vec<u8>,
+    /// What it wrote.
+    pub stderr: Vec<u8>,
+    /// The reports, in no order; one where it was run by `weir run`.
+    pub reports: Vec<Report>,
+}
+
+impl Outcome {
+    /// Every process image of the reports, in the order of their starts.
+    pub fn processes(&self) -> Vec<&Process> {
+        let mut processes: Vec<_> = self
+            .reports
+            .iter()
+            .flat_map(|report| &report.processes)
+            .collect();
+        processes.sort_by_key(|process| process.started_unix_ns);
+        processes
+    }
+
+    /// The one process image.
+    #[track_caller]
+    pub fn process(&self) -> &Process {
+        match self.processes()[..] {
+            [process] => process,
+            ref processes => panic!("{:?}: {} process images", self.mode, processes.len()),
+        }
+    }
+
+    /// Standard output, as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error, as text.
+    pub fn complaints(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Fails unless it ended with this exit status.
+    #[track_caller]
+    pub fn expect_status(self, status: i32) -> Outcome {
+        assert_eq!(
+            self.status.code(),
+            Some(status),
+            "{:?}: {}\nstdout: {}\nstderr: {}",
+            self.mode,
+            self.status,
+            self.text(),
+            self.complaints()
+        );
+        self
+    }
+
+    /// Fails unless whoever ran the program could not tell it from `plain`: the same output, the
+    /// same end. `weir run` exits with 128 + N where signal N ended the program.
+    #[track_caller]
+    pub fn expect_same(self, plain: &Outcome) -> Outcome {
+        assert_eq!(self.text(), plain.text(), "{:?}: stdout", self.mode);
+        assert_eq!(
+            self.complaints(),
+            plain.complaints(),
+            "{:?}: stderr",
+            self.mode
+        );
+        assert!(self.stdout == plain.stdout && self.stderr == plain.stderr);
+        let end = |outcome: &Outcome| (outcome.status.code(), outcome.status.signal());
+        let expected = match (self.mode, end(plain)) {
+            (Mode::Run, (_, Some(signal))) => (Some(128 + signal), None),
+            (_, end) => end,
+        };
+        assert_eq!(
+            end(&self),
+            expected,
+            "{:?}: exit status and signal",
+            self.mode
+        );
+        self
+    }
+}

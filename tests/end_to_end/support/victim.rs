@@ -1,0 +1,69 @@
+//! Victims: C programs and shared libraries, compiled when first asked for.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tempfile::TempDir;
+
+/// Where this run's victims are compiled to.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    extern "C" fn remove() {
+        if let Some(folder) = FOLDER.get() {
+            // Nothing can be done about what cannot be removed, and nobody told.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+    FOLDER.get_or_init(|| {
+        let folder = TempDir::with_prefix("weir-victims-").expect("a folder for victims");
+        // SAFETY: `remove` has the type that atexit wants, and uses nothing but a static.
+        unsafe { libc::atexit(remove) };
+        folder.keep()
+    })
+}
+
+/// The victim of this name in `tests/programs`, compiled with the flags of its first line. There
+/// `@name` stands for another compiled victim: a library to link.
+pub fn victim(name: &str) -> PathBuf {
+    static COMPILED: OnceLock<Mutex<HashMap<String, Arc<OnceLock<PathBuf>>>>> = OnceLock::new();
+    let compiled = {
+        let mut all = COMPILED
+            .get_or_init(Mutex::default)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.entry(name.to_owned()).or_default().clone()
+    };
+    compiled.get_or_init(|| compile(name)).clone()
+}
+
+fn compile(name: &str) -> PathBuf {
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let source = programs.join(name).with_extension("c");
+    let text = std::fs::read_to_string(&source).expect("a victim's source");
+    let flags = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("// flags:"))
+        .unwrap_or_else(|| panic!("{name}.c does not begin with // flags:"));
+    let suffix = if flags.contains("-shared") { ".so" } else { "" };
+    let target = folder().join(format!("{name}{suffix}"));
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=gnu11", "-g", "-o"])
+        .arg(&target)
+        .arg(&source);
+    for flag in flags.split_whitespace() {
+        match flag.strip_prefix('@') {
+            Some(library) => gcc.arg(victim(library)),
+            None => gcc.arg(flag),
+        };
+    }
+    let compiled = gcc.output().expect("gcc runs");
+    assert!(
+        compiled.status.success(),
+        "{name}.c does not compile:\n{}",
+        String::from_utf8_lossy(&compiled.stderr)
+    );
+    target
+}

@@ -1,0 +1,47 @@
+//! Threads: many, short-lived, with calls in their destructors, cancelled.
+
+use crate::support::{Account, Mode, Program, victim};
+
+/// Five thousand threads, fifty at a time. Their totals are right to the last byte.
+#[test]
+fn thousands_come_and_go() {
+    let program = Program::new(victim("threads_come_and_go")).arg("5000");
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        let process = outcome.process();
+        Account::of(&outcome.text()).expect_in_threaded(process, 5000);
+        assert_eq!(process.missed.threads_without_slot, 0, "{mode:?}");
+        let threads: u64 = process.threads.iter().map(|thread| thread.threads).sum();
+        assert_eq!(threads, 5001, "{mode:?}");
+    }
+}
+
+#[test]
+fn eight_share_the_heap() {
+    let program = Program::new(victim("eight_threads"));
+    let plain = program.plain().expect_status(3);
+    let results = |text: &str| text.lines().take(8).map(str::to_owned).collect::<Vec<_>>();
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(3);
+        assert_eq!(results(&outcome.text()), results(&plain.text()));
+        assert_eq!(outcome.complaints(), "");
+        let process = outcome.process();
+        Account::of(&outcome.text()).expect_in_threaded(process, 8);
+        assert_eq!(process.threads.len(), 9, "{mode:?}");
+    }
+}
+
+/// Cancelled while they block in read and write, and before they do: the cleanup handlers run, and
+/// what those call is counted.
+#[test]
+fn cancellation() {
+    let program = Program::new(victim("cancelled"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.text().lines().next(), Some("100 cleaned"));
+        assert_eq!(outcome.complaints(), "");
+        let account = Account::of(&outcome.text());
+        account.expect_in_threaded(outcome.process(), 100);
+    }
+}

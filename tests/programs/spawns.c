@@ -1,0 +1,46 @@
+// flags: -O1 -fno-builtin
+/* Starts the program of its first argument in every way that is not fork, and waits for each. */
+#include "witness.h"
+#include <spawn.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static void await(pid_t child, int expected) {
+    int status;
+    MUST(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+    MUST(WEXITSTATUS(status) == expected);
+}
+
+int main(int argc, char **argv) {
+    MUST(argc == 2);
+    char *program = argv[1];
+    char *args[] = {program, "return", NULL};
+    MUST(make(77));
+
+    for (int i = 0; i < 4; i++) {
+        pid_t child = vfork();
+        if (!child) {
+            /* The child has the parent's memory: what it calls is the parent's call. */
+            note_call(DOES_execv);
+            execv(program, args);
+            syscall(SYS_exit, 97);
+        }
+        await(child, 7);
+    }
+    pid_t child = vfork();
+    if (!child) {
+        TRY(execv, execv("/no/such/program", args));
+        note_call(DOES__exit);
+        _exit(96);
+    }
+    await(child, 96);
+
+    MUST(!posix_spawn(&child, program, NULL, NULL, args, environ));
+    await(child, 7);
+    MUST(!posix_spawnp(&child, program, NULL, NULL, args, environ));
+    await(child, 7);
+    MUST(posix_spawn(&child, "/no/such/program", NULL, NULL, args, environ) == ENOENT);
+    tell();
+    return 0;
+}

@@ -1,0 +1,47 @@
+// flags: -O1 -fno-builtin -pthread
+/* Between two markers (system calls that nobody else makes): every kind of call, many times. Then
+ * prints what the C library's heap says of itself, and how far blocks lie apart. */
+#include "witness.h"
+#include <pthread.h>
+#include <sys/wait.h>
+
+static void all_kinds(int fd, int rounds) {
+    static char bytes[4096];
+    struct iovec part = {bytes, 100};
+    for (int i = 0; i < rounds; i++) {
+        (void)!read(fd, bytes, 10);
+        (void)!pread(fd, bytes, 10, 0);
+        (void)!write(1, "", 0);
+        (void)!writev(1, &part, 0);
+        (void)!read(-1, bytes, 10);
+        close(open("/dev/null", O_RDONLY));
+        (void)!open("/no/such/file", O_RDONLY);
+        lseek(fd, 0, SEEK_SET);
+        fsync(-1);
+        void *blocks[] = {malloc(100), calloc(3, 100), aligned_alloc(64, 640), realloc(NULL, 50)};
+        blocks[3] = reallocarray(blocks[3], 10, 20);
+        for (int b = 0; b < 4; b++)
+            free(blocks[b]);
+    }
+}
+
+static void *thread(void *fd) {
+    all_kinds((int)(intptr_t)fd, 100);
+    syscall(SYS_getpgid, 4100);
+    all_kinds((int)(intptr_t)fd, 20000);
+    syscall(SYS_getpgid, 4200);
+    return NULL;
+}
+
+int main(void) {
+    int fd = open("/proc/self/exe", O_RDONLY);
+    MUST(fd >= 0);
+    all_kinds(fd, 100);
+    syscall(SYS_getpgid, 4000);
+    all_kinds(fd, 20000);
+    syscall(SYS_getpgid, 4001);
+    pthread_t other;
+    MUST(!pthread_create(&other, NULL, thread, (void *)(intptr_t)fd));
+    MUST(!pthread_join(other, NULL));
+    return 0;
+}

@@ -1,0 +1,209 @@
+/* What a victim did, by its own account: the truth that a report is compared with.
+ *
+ * Every call goes through a macro or function of this file, which notes it. The account is told
+ * by the bare system call, which no library can count. Noting is done with atomic additions only,
+ * so that threads and signal handlers may do it too. */
+#ifndef WITNESS_H
+#define WITNESS_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define EACH_FUNCTION(F) \
+    F(malloc) F(calloc) F(realloc) F(reallocarray) F(free) F(cfree) F(free_sized) \
+    F(free_aligned_sized) F(posix_memalign) F(aligned_alloc) F(memalign) F(valloc) F(pvalloc) \
+    F(malloc_usable_size) \
+    F(open) F(open64) F(__open_2) F(__open64_2) F(openat) F(openat64) F(__openat_2) \
+    F(__openat64_2) F(creat) F(creat64) F(close) F(read) F(__read_chk) F(pread) F(pread64) \
+    F(__pread_chk) F(__pread64_chk) F(readv) F(preadv) F(preadv64) F(preadv2) F(preadv64v2) \
+    F(write) F(pwrite) F(pwrite64) F(writev) F(pwritev) F(pwritev64) F(pwritev2) F(pwritev64v2) \
+    F(lseek) F(lseek64) F(fsync) F(fdatasync) \
+    F(_exit) F(_Exit) F(quick_exit) F(execv) F(execve) F(execvp) F(execvpe) F(execl) F(execle) \
+    F(execlp) F(execveat) F(fexecve) F(_Fork)
+
+#define AS_ENUM(name) DOES_##name,
+enum { EACH_FUNCTION(AS_ENUM) FUNCTIONS };
+
+#define AS_NAME(name) #name,
+static const char *const function_names[FUNCTIONS] = {EACH_FUNCTION(AS_NAME)};
+
+enum { MOST_ERRNOS = 134 };
+
+struct tally {
+    unsigned long calls, errors, requested, moved;
+    unsigned long classes[64];
+    unsigned long errnos[MOST_ERRNOS];
+};
+
+static struct tally tallies[FUNCTIONS];
+static long live_bytes, live_blocks, peak_bytes;
+static long inherited_bytes, inherited_blocks;
+
+#define PLUS(place, by) __atomic_fetch_add(&(place), (by), __ATOMIC_RELAXED)
+
+static __attribute__((unused)) void note_call(int function) { PLUS(tallies[function].calls, 1); }
+
+static __attribute__((unused)) void note_size(int function, size_t size) {
+    PLUS(tallies[function].requested, size);
+    PLUS(tallies[function].classes[63 - __builtin_clzl(size | 1)], 1);
+}
+
+static __attribute__((unused)) void note_error(int function, int number) {
+    PLUS(tallies[function].errors, 1);
+    if (number > 0 && number < MOST_ERRNOS)
+        PLUS(tallies[function].errnos[number], 1);
+}
+
+/* A call that moves bytes: CALL gives how many, or -1. */
+#define MOVE(name, size, CALL)                                      \
+    ({                                                              \
+        size_t size_ = (size);                                      \
+        note_call(DOES_##name);                                     \
+        note_size(DOES_##name, size_);                              \
+        long moved_ = (CALL);                                       \
+        int errno_ = errno;                                         \
+        if (moved_ < 0)                                             \
+            note_error(DOES_##name, errno_);                        \
+        else                                                        \
+            PLUS(tallies[DOES_##name].moved, (unsigned long)moved_); \
+        errno = errno_;                                             \
+        moved_;                                                     \
+    })
+
+/* A call that gives -1 where it fails, and has no size. */
+#define TRY(name, CALL)                      \
+    ({                                       \
+        note_call(DOES_##name);              \
+        long result_ = (CALL);               \
+        int errno_ = errno;                  \
+        if (result_ < 0)                     \
+            note_error(DOES_##name, errno_); \
+        errno = errno_;                      \
+        result_;                             \
+    })
+
+static __attribute__((unused)) size_t usable(void *block) {
+    note_call(DOES_malloc_usable_size);
+    return malloc_usable_size(block);
+}
+
+static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
+    long live = PLUS(live_bytes, bytes) + bytes;
+    PLUS(live_blocks, blocks);
+    long peak = __atomic_load_n(&peak_bytes, __ATOMIC_RELAXED);
+    while (live > peak && !__atomic_compare_exchange_n(&peak_bytes, &peak, live, 1,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+}
+
+/* A call that makes a block: CALL gives it, or NULL. */
+#define MAKE(name, size, CALL)                  \
+    ({                                          \
+        size_t size_ = (size);                  \
+        note_call(DOES_##name);                 \
+        note_size(DOES_##name, size_);          \
+        void *block_ = (CALL);                  \
+        if (block_)                             \
+            heap_changed(usable(block_), 1);    \
+        else                                    \
+            note_error(DOES_##name, 0);         \
+        block_;                                 \
+    })
+
+/* A call that resizes `old`: realloc to 0 frees, which is no failure. */
+#define RESIZE(name, old, size, CALL)                             \
+    ({                                                            \
+        void *old_ = (old);                                       \
+        size_t size_ = (size);                                    \
+        long before_ = old_ ? (long)usable(old_) : 0;             \
+        note_call(DOES_##name);                                   \
+        note_size(DOES_##name, size_);                            \
+        void *block_ = (CALL);                                    \
+        if (block_)                                               \
+            heap_changed((long)usable(block_) - before_, !old_);  \
+        else if (old_ && !size_)                                  \
+            heap_changed(-before_, -1);                           \
+        else                                                      \
+            note_error(DOES_##name, 0);                           \
+        block_;                                                   \
+    })
+
+/* A call that frees `old`. */
+#define DROP(name, old, CALL)                    \
+    do {                                         \
+        void *old_ = (old);                      \
+        if (old_)                                \
+            heap_changed(-(long)usable(old_), -1); \
+        note_call(DOES_##name);                  \
+        CALL;                                    \
+    } while (0)
+
+static __attribute__((unused)) void *make(size_t size) { return MAKE(malloc, size, malloc(size)); }
+static __attribute__((unused)) void drop(void *block) { DROP(free, block, free(block)); }
+
+static __attribute__((format(printf, 1, 2), unused)) void say(const char *format, ...) {
+    char line[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    syscall(SYS_write, 1, line, (size_t)length);
+}
+
+/* Tells the account of this process image. */
+static __attribute__((unused)) void tell(void) {
+    static char text[1 << 16];
+    int at = 0;
+#define ADD(...) at += snprintf(text + at, sizeof text - (size_t)at, __VA_ARGS__)
+    ADD("witness image %d\n", (int)syscall(SYS_getpid));
+    for (int f = 0; f < FUNCTIONS; f++) {
+        struct tally *t = &tallies[f];
+        if (!t->calls)
+            continue;
+        ADD("witness call %s %lu %lu %lu %lu classes", function_names[f], t->calls, t->errors,
+            t->requested, t->moved);
+        for (int c = 0; c < 64; c++)
+            if (t->classes[c])
+                ADD(" %d:%lu", c, t->classes[c]);
+        ADD(" errnos");
+        for (int e = 1; e < MOST_ERRNOS; e++)
+            if (t->errnos[e])
+                ADD(" %d:%lu", e, t->errnos[e]);
+        ADD("\n");
+    }
+    ADD("witness heap %ld %ld %ld %ld %ld\n", live_bytes, live_blocks, peak_bytes, inherited_bytes,
+        inherited_blocks);
+#undef ADD
+    syscall(SYS_write, 1, text, (size_t)at);
+}
+
+/* In a child that fork made: what it does is its own; the heap is what it inherited. */
+static __attribute__((unused)) void begin_again(void) {
+    memset(tallies, 0, sizeof tallies);
+    peak_bytes = inherited_bytes = live_bytes;
+    inherited_blocks = live_blocks;
+}
+
+/* Ends the victim where something that the test builds upon did not happen. */
+#define MUST(what)                                                       \
+    do {                                                                 \
+        if (!(what)) {                                                   \
+            say("%s:%d: not so: %s (errno %d)\n", __FILE__, __LINE__, #what, errno); \
+            syscall(SYS_exit_group, 99);                                 \
+        }                                                                \
+    } while (0)
+
+#endif
