@@ -148,7 +148,7 @@ pub enum Circumstance {
     BadSetting = 5,
     /// The slot of an ended thread cannot be taken over, because no thread-specific key was left.
     NoThreadExit = 6,
-    /// A file was wanted by `weir run`, and another place had to do.
+    /// The region's file is in the second-best directory.
     OtherDirectory = 7,
 }
 

@@ -109,6 +109,14 @@ impl Counters {
         self.live_bytes.get_signed() < self.publish_below.get_signed()
     }
 
+    /// Adds to the live bytes, or, wrapping, takes from them. True where [`Counters::publish`] is due.
+    #[inline(always)]
+    pub fn shift(&self, by: u64) -> bool {
+        self.live_bytes.add(by);
+        let live = self.live_bytes.get_signed();
+        live > self.publish_above.get_signed() || live < self.publish_below.get_signed()
+    }
+
     /// Brings the region's live and peak bytes up to date with this thread; for the owner.
     #[cfg(not(loom))]
     pub fn publish(&self, heap: &HeapTotals) {

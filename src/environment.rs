@@ -1,0 +1,268 @@
+//! What the process was started with: settings, executable, command line, working directory.
+//!
+//! Read once, at the first call of the process, when nothing may be allocated and constructors may not
+//! have run; kept in static memory, because a program may overwrite its environment.
+
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char};
+use std::mem::MaybeUninit;
+
+use weir_record::settings::{self, Setting, Timing};
+
+use crate::sys;
+
+/// The longest path (limits.h, PATH_MAX).
+pub const PATH_MAX: usize = 4096;
+
+/// Some bytes, in place.
+#[derive(Clone, Copy)]
+pub struct Bytes<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Bytes<N> {
+    /// None.
+    pub const fn new() -> Bytes<N> {
+        Bytes {
+            bytes: [0; N],
+            length: 0,
+        }
+    }
+
+    /// Appends. Where there is no room for all of it, nothing, and false.
+    #[must_use]
+    pub fn push(&mut self, more: &[u8]) -> bool {
+        // One byte is left for the NUL of `as_c_str`.
+        let Some(room) = self
+            .bytes
+            .get_mut(self.length..N - 1)
+            .and_then(|room| room.get_mut(..more.len()))
+        else {
+            return false;
+        };
+        room.copy_from_slice(more);
+        self.length += more.len();
+        true
+    }
+
+    /// Appends a number, in decimal.
+    #[must_use]
+    pub fn push_number(&mut self, number: u64) -> bool {
+        let mut digits = [0; 20];
+        let mut left = number;
+        let mut first = digits.len();
+        loop {
+            first -= 1;
+            digits[first] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                return self.push(&digits[first..]);
+            }
+        }
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// The bytes, as a C string up to the first NUL.
+    pub fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_until_nul(&self.bytes[..=self.length]).unwrap_or(c"")
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+/// A path.
+pub type Path = Bytes<PATH_MAX>;
+
+/// What the process was started with.
+pub struct Environment {
+    /// Which calls are timed.
+    pub timing: Timing,
+    /// How often a report is written while the program runs.
+    pub interval_ns: Option<u64>,
+    /// The template of the report's path, absolute where the working directory is known.
+    pub out: Path,
+    /// Where the region is made; empty for the default.
+    pub region_dir: Path,
+    /// The directory of the recording that this process is part of; empty where there is none.
+    pub session: Path,
+    /// Path of the executable.
+    pub executable: Path,
+    /// Whether a setting was not understood.
+    pub has_bad_setting: bool,
+}
+
+impl Environment {
+    const fn new() -> Environment {
+        Environment {
+            timing: Timing::OneIn(settings::DEFAULT_ONE_IN),
+            interval_ns: None,
+            out: Bytes::new(),
+            region_dir: Bytes::new(),
+            session: Bytes::new(),
+            executable: Bytes::new(),
+            has_bad_setting: false,
+        }
+    }
+
+    /// The last part of the executable's path.
+    pub fn executable_name(&self) -> &[u8] {
+        let path = self.executable.as_bytes();
+        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        if name.is_empty() { b"program" } else { name }
+    }
+
+    /// Whether the report is written by `weir run`, not by the process.
+    pub fn has_session(&self) -> bool {
+        !self.session.is_empty()
+    }
+
+    fn fill(&mut self) {
+        let mut buffer = [MaybeUninit::uninit(); PATH_MAX - 1];
+        let executable = sys::read_link(c"/proc/self/exe", &mut buffer);
+        let _ = self.executable.push(executable);
+        if let Some(value) = self.value(&settings::TIME) {
+            match Timing::parse(value) {
+                Some(timing) => self.timing = timing,
+                None => self.complain(&settings::TIME, value),
+            }
+        }
+        if let Some(value) = self.value(&settings::INTERVAL) {
+            self.interval_ns = settings::parse_seconds(value);
+            if self.interval_ns.is_none() {
+                self.complain(&settings::INTERVAL, value);
+            }
+        }
+        if let Some(value) = self.value(&settings::REGION_DIR)
+            && !absolute(&mut self.region_dir, value, b"%")
+        {
+            self.complain(&settings::REGION_DIR, value);
+        }
+        if let Some(value) = self.value(&settings::SESSION)
+            && !absolute(&mut self.session, value, b"%")
+        {
+            self.complain(&settings::SESSION, value);
+        }
+        let template = self.value(&settings::OUT);
+        if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%") {
+            self.complain(&settings::OUT, template.unwrap_or_default());
+            let _ = absolute(&mut self.out, DEFAULT_OUT, b"%%");
+        }
+    }
+
+    /// The value of a setting, where it is set and not empty.
+    fn value(&self, setting: &Setting) -> Option<&'static [u8]> {
+        variable(setting.name.as_bytes()).filter(|value| !value.is_empty())
+    }
+
+    fn complain(&mut self, setting: &Setting, value: &[u8]) {
+        self.has_bad_setting = true;
+        let mut line = Bytes::<1024>::new();
+        let shown = &value[..value.len().min(256)];
+        let _ = line.push(b"weir: ")
+            && line.push(setting.name.as_bytes())
+            && line.push(b" must be ")
+            && setting
+                .values
+                .bytes()
+                .filter(|&byte| byte != b'`')
+                .all(|byte| line.push(&[byte]))
+            && line.push(b", not '")
+            && shown
+                .iter()
+                .all(|&byte| line.push(&[if byte.is_ascii_control() { b'?' } else { byte }]))
+            && line.push(b"'; going on as if it were not set\n");
+        sys::write(2, line.as_bytes());
+    }
+}
+
+/// Sets a path to `value`, behind the working directory where it is relative. A percent sign of that directory
+/// becomes `percent`. False where the path is too long.
+fn absolute(path: &mut Path, value: &[u8], percent: &[u8]) -> bool {
+    let mut buffer = [0; PATH_MAX];
+    let directory = if value.starts_with(b"/") {
+        &[]
+    } else {
+        sys::working_directory(&mut buffer)
+    };
+    let separator: &[u8] = match directory {
+        [] | [.., b'/'] => b"",
+        _ => b"/",
+    };
+    *path = Bytes::new();
+    directory.iter().all(|byte| match byte {
+        b'%' => path.push(percent),
+        byte => path.push(std::slice::from_ref(byte)),
+    }) && path.push(separator)
+        && path.push(value)
+}
+
+/// What [`settings::OUT`] says.
+const DEFAULT_OUT: &[u8] = b"weir.%e.%p.json";
+
+struct Place(UnsafeCell<Environment>);
+
+// SAFETY: written by `read` alone, before any other thread may ask.
+unsafe impl Sync for Place {}
+
+static ENVIRONMENT: Place = Place(UnsafeCell::new(Environment::new()));
+
+/// Reads it all.
+///
+/// # Safety
+/// Called once, and nothing else of this module at the same time or before.
+pub unsafe fn read() {
+    // SAFETY: nobody else has a reference, as the caller promises.
+    unsafe { (*ENVIRONMENT.0.get()).fill() }
+}
+
+/// What the process was started with, once [`read`] has read it.
+pub fn get() -> &'static Environment {
+    // SAFETY: only read from now on.
+    unsafe { &*ENVIRONMENT.0.get() }
+}
+
+/// The value of an environment variable.
+fn variable(name: &[u8]) -> Option<&'static [u8]> {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    // SAFETY: an array of C strings ended by NULL, or NULL; no other thread changes it this early.
+    unsafe {
+        let mut entry = environ;
+        while !entry.is_null() && !(*entry).is_null() {
+            let text = CStr::from_ptr(*entry).to_bytes();
+            if let Some(value) = text
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix(b"="))
+            {
+                return Some(value);
+            }
+            entry = entry.add(1);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_all_or_nothing() {
+        let mut bytes = Bytes::<8>::new();
+        assert!(bytes.push(b"abc") && bytes.push_number(1234));
+        assert!(!bytes.push(b"x"));
+        assert_eq!(bytes.as_c_str(), c"abc1234");
+        let mut number = Bytes::<32>::new();
+        assert!(number.push_number(0) && number.push_number(u64::MAX));
+        assert_eq!(number.as_bytes(), b"018446744073709551615");
+    }
+}

@@ -1,0 +1,35 @@
+//! `libweir.so`: what a program calls instead of the C library.
+//!
+//! ```text
+//! hooks/       the interposed functions
+//!   └ recording   count a call, time it, call the next function
+//! next         the functions behind ours, found by dlsym(RTLD_NEXT)
+//! thread       the state of one thread: its slot, its guard
+//! image        the state of the process image: start, fork, end
+//!   ├ environment   settings and the like, read without allocating
+//!   ├ mapping       the region's memory
+//!   └ provenance    which object each function was found in
+//! writer       the writer where it lives in the program
+//! arena        memory for what the C library allocates on our behalf
+//! own_heap     memory for what we allocate
+//! sys          the kernel, asked directly
+//! ```
+//!
+//! A call goes down this list and never up. What it records lands in memory described by
+//! `weir-record`; who reads that is none of a hook's business.
+//!
+//! The rules of a guest: nothing here allocates from the program's heap, keeps a descriptor open,
+//! takes a signal, uses stdio, or panics in a hook.
+
+mod arena;
+mod environment;
+mod hooks;
+mod image;
+mod mapping;
+mod next;
+mod own_heap;
+mod provenance;
+mod recording;
+mod sys;
+mod thread;
+mod writer;

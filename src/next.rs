@@ -1,0 +1,168 @@
+//! The functions behind ours: what `dlsym(RTLD_NEXT)` finds.
+//!
+//! Every pointer is found once and kept in a [`OnceNonZeroUsize`], which never blocks: two threads that
+//! look at the same time find the same. When an image starts it finds all of them, so that no
+//! call looks later, perhaps in a signal handler or in a child of fork.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::transmute;
+use std::num::NonZeroUsize;
+
+use libc::{iovec, mode_t, off_t, off64_t, pid_t, size_t, ssize_t};
+use once_cell::race::OnceNonZeroUsize;
+use weir_record::functions::Function;
+
+use crate::thread::{self, Guard};
+
+static NEXT: [OnceNonZeroUsize; Function::COUNT] =
+    [const { OnceNonZeroUsize::new() }; Function::COUNT];
+
+/// The address of the function behind ours.
+#[inline(always)]
+pub fn address(function: Function) -> NonZeroUsize {
+    match NEXT[function.index()].get() {
+        Some(address) => address,
+        None => resolve(function),
+    }
+}
+
+/// Finds every function.
+pub fn resolve_all() {
+    for function in Function::ALL {
+        address(function);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn resolve(function: Function) -> NonZeroUsize {
+    let found = thread::guarded(Guard::Ours, || look_up(function));
+    let address = found.or_else(|| stand_in(function)).unwrap_or_else(absent);
+    // Another thread may have been faster; it found the same.
+    let _ = NEXT[function.index()].set(address);
+    address
+}
+
+/// The C library tells the object to search after from our return address: the calls below must not
+/// be compiled to jumps, and are not, because what they return is looked at.
+fn look_up(function: Function) -> Option<NonZeroUsize> {
+    let mut name = [0_u8; 32];
+    name[..function.name().len()].copy_from_slice(function.name().as_bytes());
+    let name = CStr::from_bytes_until_nul(&name).ok()?;
+    // SAFETY: `name` is a C string.
+    let mut found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    if found.is_null() && function == Function::Cfree {
+        // Since 2.26 only a symbol for old programs, without a default version.
+        // SAFETY: as above.
+        found = unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), c"GLIBC_2.2.5".as_ptr()) };
+    }
+    if found.is_null() {
+        // The program must not find our error where it asks for its own.
+        // SAFETY: it has no preconditions.
+        unsafe { libc::dlerror() };
+    }
+    NonZeroUsize::new(found.addr())
+}
+
+/// What does the work of a function that this C library lacks: the ways to free are all `free`.
+fn stand_in(function: Function) -> Option<NonZeroUsize> {
+    use Function::{Cfree, Free, FreeAlignedSized, FreeSized};
+    matches!(function, Cfree | FreeSized | FreeAlignedSized).then(|| address(Free))
+}
+
+fn absent() -> NonZeroUsize {
+    // The address of a function is not 0.
+    NonZeroUsize::new(unavailable as *const () as usize).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Stands for a function that this C library lacks, as the kernel does for a system call.
+extern "C-unwind" fn unavailable() -> isize {
+    // SAFETY: every thread has its errno.
+    unsafe { *libc::__errno_location() = libc::ENOSYS };
+    -1
+}
+
+macro_rules! next {
+    ($(fn $name:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)+) => {$(
+        /// The function of that name behind ours.
+        ///
+        /// # Safety
+        /// As the C library has it.
+        #[inline(always)]
+        pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
+            // SAFETY: the address is that of a function of this name, which has this type.
+            let next = unsafe {
+                transmute::<usize, unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
+                    address(Function::$function).get(),
+                )
+            };
+            // SAFETY: as the caller promises.
+            unsafe { next($($argument),*) }
+        }
+    )+};
+}
+
+type Strings = *const *const c_char;
+
+next! {
+    fn malloc = Malloc(size: size_t) -> *mut c_void;
+    fn calloc = Calloc(count: size_t, size: size_t) -> *mut c_void;
+    fn realloc = Realloc(block: *mut c_void, size: size_t) -> *mut c_void;
+    fn reallocarray = Reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void;
+    fn free = Free(block: *mut c_void);
+    fn cfree = Cfree(block: *mut c_void);
+    fn free_sized = FreeSized(block: *mut c_void, size: size_t);
+    fn free_aligned_sized = FreeAlignedSized(block: *mut c_void, align: size_t, size: size_t);
+    fn posix_memalign = PosixMemalign(place: *mut *mut c_void, align: size_t, size: size_t) -> c_int;
+    fn aligned_alloc = AlignedAlloc(align: size_t, size: size_t) -> *mut c_void;
+    fn memalign = Memalign(align: size_t, size: size_t) -> *mut c_void;
+    fn valloc = Valloc(size: size_t) -> *mut c_void;
+    fn pvalloc = Pvalloc(size: size_t) -> *mut c_void;
+    fn malloc_usable_size = MallocUsableSize(block: *mut c_void) -> size_t;
+
+    fn open = Open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    fn open64 = Open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    fn open_2 = OpenChk(path: *const c_char, flags: c_int) -> c_int;
+    fn open64_2 = Open64Chk(path: *const c_char, flags: c_int) -> c_int;
+    fn openat = Openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    fn openat64 = Openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
+    fn openat_2 = OpenatChk(dir: c_int, path: *const c_char, flags: c_int) -> c_int;
+    fn openat64_2 = Openat64Chk(dir: c_int, path: *const c_char, flags: c_int) -> c_int;
+    fn creat = Creat(path: *const c_char, mode: mode_t) -> c_int;
+    fn creat64 = Creat64(path: *const c_char, mode: mode_t) -> c_int;
+    fn close = Close(fd: c_int) -> c_int;
+    fn read = Read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t;
+    fn read_chk = ReadChk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t;
+    fn pread = Pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t;
+    fn pread64 = Pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t;
+    fn pread_chk = PreadChk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t;
+    fn pread64_chk = Pread64Chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t;
+    fn readv = Readv(fd: c_int, vector: *const iovec, count: c_int) -> ssize_t;
+    fn preadv = Preadv(fd: c_int, vector: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    fn preadv64 = Preadv64(fd: c_int, vector: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+    fn preadv2 = Preadv2(fd: c_int, vector: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t;
+    fn preadv64v2 = Preadv64v2(fd: c_int, vector: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t;
+    fn write = Write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t;
+    fn pwrite = Pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t;
+    fn pwrite64 = Pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t;
+    fn writev = Writev(fd: c_int, vector: *const iovec, count: c_int) -> ssize_t;
+    fn pwritev = Pwritev(fd: c_int, vector: *const iovec, count: c_int, at: off_t) -> ssize_t;
+    fn pwritev64 = Pwritev64(fd: c_int, vector: *const iovec, count: c_int, at: off64_t) -> ssize_t;
+    fn pwritev2 = Pwritev2(fd: c_int, vector: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t;
+    fn pwritev64v2 = Pwritev64v2(fd: c_int, vector: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t;
+    fn lseek = Lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t;
+    fn lseek64 = Lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t;
+    fn fsync = Fsync(fd: c_int) -> c_int;
+    fn fdatasync = Fdatasync(fd: c_int) -> c_int;
+
+    fn underscore_exit = UnderscoreExit(status: c_int) -> !;
+    fn underscore_exit_c99 = UnderscoreExitC99(status: c_int) -> !;
+    fn quick_exit = QuickExit(status: c_int) -> !;
+    fn execv = Execv(path: *const c_char, arguments: Strings) -> c_int;
+    fn execve = Execve(path: *const c_char, arguments: Strings, environment: Strings) -> c_int;
+    fn execvp = Execvp(file: *const c_char, arguments: Strings) -> c_int;
+    fn execvpe = Execvpe(file: *const c_char, arguments: Strings, environment: Strings) -> c_int;
+    fn execveat = Execveat(dir: c_int, path: *const c_char, arguments: Strings, environment: Strings, flags: c_int) -> c_int;
+    fn fexecve = Fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int;
+    fn underscore_fork = UnderscoreFork() -> pid_t;
+}

@@ -1,0 +1,316 @@
+//! The kernel and the thread, asked on a way that no interposed function is on.
+
+use std::arch::asm;
+use std::ffi::{CStr, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::fd::BorrowedFd;
+use rustix::mm::{MapFlags, ProtFlags};
+use rustix::process::Resource;
+use rustix::time::{ClockId, Timespec};
+use weir_record::clock::{self, Moment};
+
+/// The process id, as the kernel has it now.
+pub fn pid() -> u32 {
+    rustix::process::getpid()
+        .as_raw_nonzero()
+        .get()
+        .cast_unsigned()
+}
+
+/// The parent's process id; 0 where it is outside the process-id namespace.
+pub fn parent_pid() -> u32 {
+    rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned())
+}
+
+/// The calling thread's id.
+pub fn tid() -> u32 {
+    rustix::thread::gettid()
+        .as_raw_nonzero()
+        .get()
+        .cast_unsigned()
+}
+
+/// The calling thread's name, as the two words of [`weir_record::slot::Owner`].
+pub fn thread_name() -> [u64; 2] {
+    let mut name = [0_u64; 2];
+    // SAFETY: PR_GET_NAME writes 16 bytes at most, which `name` has.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
+/// This moment.
+pub fn now() -> Moment {
+    let ns = |id| {
+        let time = rustix::time::clock_gettime(id);
+        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    };
+    Moment {
+        ticks: clock::ticks(),
+        monotonic_ns: ns(ClockId::Monotonic),
+        unix_ns: ns(ClockId::Realtime),
+    }
+}
+
+/// Blocks the signals of the calling thread for as long as `work` takes.
+pub fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: both sets are whole once initialised; `before` is read only where it was written.
+    let blocked = unsafe {
+        let mut all = MaybeUninit::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let result = work();
+    if blocked {
+        // SAFETY: the call that blocked wrote `before`.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
+        }
+    }
+    result
+}
+
+/// Does `work` and leaves `errno` as it was.
+pub fn with_errno_kept<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: every thread has its errno.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: valid for as long as the thread runs.
+    let errno = unsafe { place.read() };
+    let result = work();
+    // SAFETY: as above; `work` did not change threads.
+    unsafe { place.write(errno) };
+    result
+}
+
+/// The calling thread's `errno`.
+#[inline(always)]
+pub fn errno() -> i32 {
+    // SAFETY: every thread has its errno.
+    unsafe { libc::__errno_location().read() }
+}
+
+/// Sets the calling thread's `errno`.
+pub fn set_errno(errno: i32) {
+    // SAFETY: every thread has its errno.
+    unsafe { libc::__errno_location().write(errno) }
+}
+
+/// The target of a symbolic link; nothing where there is none or it is too long.
+pub fn read_link<'b>(path: &CStr, buffer: &'b mut [MaybeUninit<u8>]) -> &'b [u8] {
+    match rustix::fs::readlinkat_raw(rustix::fs::CWD, path, buffer) {
+        Ok((target, _)) => target,
+        Err(_) => &[],
+    }
+}
+
+/// Reads a small file from its start into `buffer`; the bytes that were read.
+pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
+    use rustix::fs::{Mode, OFlags};
+    let Ok(file) = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+        return &[];
+    };
+    let mut length = 0;
+    while length < buffer.len() {
+        match rustix::io::read(&file, &mut buffer[length..]) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => length += read,
+        }
+    }
+    &buffer[..length]
+}
+
+/// Writes to a descriptor that may not be there; what happens to it is nobody's concern.
+pub fn write(fd: i32, bytes: &[u8]) {
+    if fd < 0 {
+        return;
+    }
+    // SAFETY: a descriptor is a number; where it is not open the kernel says so, and that is ignored.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let _ = rustix::io::write(fd, bytes);
+}
+
+/// What file a descriptor is open on; `None` where it is not open.
+pub fn identity(fd: i32) -> Option<(u64, u64)> {
+    // SAFETY: as in `write`.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let stat = rustix::fs::fstat(fd).ok()?;
+    Some((stat.st_dev, stat.st_ino))
+}
+
+/// Memory of our own, straight from the kernel.
+pub struct Memory {
+    start: *mut c_void,
+    bytes: usize,
+}
+
+impl Memory {
+    /// So many zeroed bytes; none where the kernel refuses.
+    pub fn new(bytes: usize) -> Option<Memory> {
+        // SAFETY: a new mapping, wherever the kernel has room, harms nobody.
+        let start = unsafe {
+            rustix::mm::mmap_anonymous(
+                ptr::null_mut(),
+                bytes,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE,
+            )
+        };
+        start.ok().map(|start| Memory { start, bytes })
+    }
+
+    /// The first byte.
+    pub fn start(&self) -> *mut c_void {
+        self.start
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and whoever had a pointer into it is done.
+        let _ = unsafe { rustix::mm::munmap(self.start, self.bytes) };
+    }
+}
+
+/// The limit on a resource; none where it is unlimited.
+pub fn limit(resource: Resource) -> Option<u64> {
+    rustix::process::getrlimit(resource).current
+}
+
+/// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
+/// done, where there is no memory for one.
+pub fn on_own_stack(mut work: impl FnMut()) -> bool {
+    extern "C" fn call<F: FnMut()>(work: *mut c_void) {
+        // SAFETY: it is the `work` of below.
+        unsafe { (*work.cast::<F>())() }
+    }
+    fn thunk<F: FnMut()>(_: &F) -> extern "C" fn(*mut c_void) {
+        call::<F>
+    }
+    let Some(stack) = Memory::new(OWN_STACK) else {
+        return false;
+    };
+    let thunk = thunk(&work);
+    // SAFETY: the end of the mapping is a multiple of 16. `thunk` keeps r12, returns, and does
+    // not unwind out of an `extern "C"` function; the mapping outlives it.
+    unsafe {
+        asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {thunk}",
+            "mov rsp, r12",
+            out("r12") _,
+            top = in(reg) stack.start().byte_add(OWN_STACK),
+            thunk = in(reg) thunk,
+            in("rdi") (&raw mut work).cast::<c_void>(),
+            clobber_abi("C"),
+        );
+    }
+    true
+}
+
+/// Bytes of the stack that the writer works on. Untouched pages cost nothing.
+pub const OWN_STACK: usize = 1024 * 1024;
+
+/// The working directory; nothing where it is unreachable or too long.
+pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
+    // SAFETY: the kernel writes no more than the buffer holds, and ends it by NUL.
+    let length = unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) };
+    match usize::try_from(length) {
+        Ok(length) if length > 1 && buffer[0] == b'/' => &buffer[..length - 1],
+        _ => &[],
+    }
+}
+
+/// Whether the calling thread blocks any signal.
+pub fn are_signals_blocked() -> bool {
+    let mut blocked = 0_u64;
+    // SAFETY: asks for the mask, 8 bytes on Linux, and changes nothing.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            ptr::null::<u64>(),
+            &raw mut blocked,
+            size_of::<u64>(),
+        );
+    }
+    blocked != 0
+}
+
+/// Starts a detached thread with a small stack. False where that cannot be.
+pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: the attributes are used between their making and their end.
+    unsafe {
+        if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
+            return false;
+        }
+        libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), OWN_STACK);
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let made = libc::pthread_create(
+            thread.as_mut_ptr(),
+            attributes.as_ptr(),
+            run,
+            ptr::null_mut(),
+        );
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        made == 0
+    }
+}
+
+/// Names the calling thread.
+pub fn name_this_thread(name: &CStr) {
+    let _ = rustix::thread::set_name(name);
+}
+
+/// Gives the calling thread a table of descriptors of its own, with none in it: what it opens
+/// is not seen by the program, and what the program closes is not kept open by it.
+pub fn part_from_descriptors() {
+    // SAFETY: the thread is our own and uses no descriptor that it did not open.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            0,
+            u32::MAX,
+            libc::CLOSE_RANGE_UNSHARE,
+        )
+    };
+}
+
+/// Processor time of the calling thread, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
+
+/// Lets time pass.
+pub fn pause(duration: Duration) {
+    let request = Timespec {
+        tv_sec: duration.as_secs().cast_signed(),
+        tv_nsec: duration.subsec_nanos().into(),
+    };
+    let _ = rustix::thread::nanosleep(&request);
+}
+
+static STDERR: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// Remembers what standard error is.
+pub fn remember_stderr() {
+    if let Some((device, inode)) = identity(2) {
+        STDERR[0].store(device, Ordering::Relaxed);
+        STDERR[1].store(inode, Ordering::Relaxed);
+    }
+}
+
+/// Whether standard error is what it was: a program may have closed it, and opened a file of its own there.
+pub fn is_stderr_as_at_start() -> bool {
+    identity(2).is_some_and(|(device, inode)| {
+        inode != 0
+            && [device, inode] == [&STDERR[0], &STDERR[1]].map(|part| part.load(Ordering::Relaxed))
+    })
+}

@@ -1,0 +1,307 @@
+//! The state of one thread: which slot is its own, and the guard.
+//!
+//! The state is initial-exec thread-local storage: at a fixed distance from the thread pointer,
+//! known once the library is loaded, so that a hook reaches it in two loads (`thread_local!` in a
+//! shared library calls `__tls_get_addr`, 2.4 ns measured here, and that may allocate). Stable Rust has
+//! no way to ask for that model, hence the assembly. The state needs no destructor and begins
+//! as zeroes, so that it is there before any constructor runs and after the last destructor.
+//!
+//! The guard marks the time in which calls of interposed functions are not the program's own doing: while we
+//! call into the C library ourselves, and while the C library carries out one operation by
+//! another (`reallocarray` by `realloc`). It is never held across a call that may block, be
+//! cancelled or be left by a jump. A guarded thread has no slot to be seen, so that the hot path asks
+//! one question only: is there a slot?
+
+use std::arch::{asm, global_asm};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use weir_record::slot::{Counters, Slot};
+
+use crate::{image, sys};
+
+/// Why a thread's calls are not counted as the program's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Guard {
+    /// They are.
+    Open = 0,
+    /// Weir itself is at work, or the C library on its behalf.
+    Ours = 1,
+    /// The real function of a counted call is at work.
+    Nested = 2,
+}
+
+/// What a thread counts into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+enum Attachment {
+    /// Not known yet in this image.
+    Unknown = 0,
+    /// `home`.
+    Slot = 1,
+    /// The common counters.
+    Common = 2,
+    /// Nothing: Weir could not start.
+    Nothing = 3,
+}
+
+#[repr(C, align(64))]
+struct State {
+    /// The slot, where the thread has one and the guard is open; the only field of the hot path.
+    slot: *const Slot,
+    /// The slot, also while the guard is taken.
+    home: *const Slot,
+    guard: Guard,
+    attachment: Attachment,
+    /// Where the frame is that took the guard, to know a guard that a jump left behind.
+    guard_frame: usize,
+}
+
+global_asm!(
+    ".pushsection .tbss.weir_thread_state,\"awT\",@nobits",
+    ".balign 64",
+    ".globl weir_thread_state",
+    ".hidden weir_thread_state",
+    ".type weir_thread_state, @object",
+    ".size weir_thread_state, 64",
+    "weir_thread_state:",
+    ".zero 64",
+    ".popsection",
+);
+const _: () = assert!(size_of::<State>() == 64);
+
+/// The thread's slot, if its calls are to be counted into one.
+#[inline(always)]
+pub fn slot() -> Option<&'static Slot> {
+    let slot: *const Slot;
+    // SAFETY: reads the first word of this thread's `State`. The offset is in the global offset table
+    // because the library has static thread-local storage.
+    unsafe {
+        asm!(
+            "mov {slot}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
+            "mov {slot}, qword ptr fs:[{slot}]",
+            slot = out(reg) slot,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    // SAFETY: NULL, or set by `attach` to a slot of the region, which stays mapped.
+    unsafe { slot.as_ref() }
+}
+
+fn state() -> *mut State {
+    let state: *mut State;
+    // SAFETY: computes the address of this thread's `State`: the thread pointer, which stands at
+    // fs:0 (ELF Handling For Thread-Local Storage, section 4.4.6), and the offset.
+    unsafe {
+        asm!(
+            "mov {state}, qword ptr fs:[0]",
+            "add {state}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
+            state = out(reg) state,
+            options(readonly, nostack),
+        );
+    }
+    state
+}
+
+/// What a call is counted into when the thread shows no slot.
+#[derive(Clone, Copy)]
+pub enum Target {
+    /// The thread's own slot: it has just been attached.
+    Own(&'static Slot),
+    /// The common counters.
+    Common(&'static Counters),
+    /// None: the call is not the program's own. With the thread's slot, if it has one.
+    Guarded(Guard, Option<&'static Slot>),
+    /// None: Weir could not start.
+    Nothing,
+}
+
+/// Finds out what a thread without a visible slot counts into; attaches it where it is new.
+#[cold]
+#[inline(never)]
+pub fn target() -> Target {
+    let state = state();
+    // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
+    unsafe {
+        if (*state).guard != Guard::Open {
+            if !guard_is_stale(state) {
+                return Target::Guarded((*state).guard, (*state).home.as_ref());
+            }
+            open(state);
+        }
+        match (*state).attachment {
+            Attachment::Unknown => attach(state),
+            Attachment::Slot => (*state).home.as_ref().map_or(Target::Nothing, Target::Own),
+            Attachment::Common => {
+                image::header().map_or(Target::Nothing, |header| Target::Common(&header.common))
+            }
+            Attachment::Nothing => Target::Nothing,
+        }
+    }
+}
+
+/// Attaches the calling thread, if that has not been done.
+pub fn attach_early() {
+    if slot().is_none() {
+        target();
+    }
+}
+
+/// A guard is left behind where a signal handler that interrupted its holder jumped away. Then the frame
+/// that took it is gone: we are no deeper than it on the same stack.
+///
+/// # Safety
+/// `state` is this thread's.
+unsafe fn guard_is_stale(state: *mut State) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { (*state).guard == Guard::Nested && stack_pointer() >= (*state).guard_frame }
+}
+
+#[inline(always)]
+fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer
+}
+
+/// # Safety
+/// `state` is this thread's, and its guard was taken.
+unsafe fn open(state: *mut State) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*state).guard = Guard::Open;
+        (*state).slot = (*state).home;
+    }
+}
+
+/// Does `work` with the guard taken. Where it is taken already, it stays as it is.
+///
+/// `work` must not block, be cancelled, or unwind.
+pub fn guarded<T>(guard: Guard, work: impl FnOnce() -> T) -> T {
+    let state = state();
+    // SAFETY: this thread's state, no reference to which outlives a statement.
+    unsafe {
+        let before = (*state).guard;
+        if before != Guard::Open {
+            return work();
+        }
+        (*state).slot = std::ptr::null();
+        (*state).guard_frame = stack_pointer();
+        (*state).guard = guard;
+        let result = work();
+        open(state);
+        result
+    }
+}
+
+/// Takes the guard for ever: this thread is Weir's.
+pub fn become_ours() {
+    let state = state();
+    // SAFETY: this thread's state.
+    unsafe {
+        (*state).slot = std::ptr::null();
+        (*state).guard = Guard::Ours;
+    }
+}
+
+/// # Safety
+/// `state` is this thread's, and its guard is open.
+unsafe fn attach(state: *mut State) -> Target {
+    // A handler that ran now would have its calls taken for ours.
+    sys::with_errno_kept(|| {
+        sys::with_signals_blocked(|| {
+            // SAFETY: as the caller promises.
+            unsafe {
+                (*state).guard = Guard::Ours;
+                let target = match image::start() {
+                    None => Target::Nothing,
+                    Some(header) => match image::claim_slot() {
+                        Some(slot) => Target::Own(slot),
+                        None => {
+                            header.threads_without_slot.add_shared(1);
+                            Target::Common(&header.common)
+                        }
+                    },
+                };
+                (*state).home = std::ptr::null();
+                (*state).attachment = match target {
+                    Target::Own(slot) => {
+                        (*state).home = slot;
+                        Attachment::Slot
+                    }
+                    Target::Common(_) => Attachment::Common,
+                    _ => Attachment::Nothing,
+                };
+                open(state);
+                target
+            }
+        })
+    })
+}
+
+/// Forgets the slot: after fork, when the image is another.
+pub fn forget() {
+    let state = state();
+    // SAFETY: this thread's state.
+    unsafe {
+        (*state).slot = std::ptr::null();
+        (*state).home = std::ptr::null();
+        (*state).attachment = Attachment::Unknown;
+        (*state).guard = Guard::Open;
+    }
+}
+
+static EXIT_KEY: AtomicU32 = AtomicU32::new(NO_KEY);
+const NO_KEY: u32 = u32::MAX;
+
+/// Sees to it that a thread leaves its slot when it ends. False where that cannot be had.
+pub fn watch_exits() -> bool {
+    if EXIT_KEY.load(Ordering::Relaxed) != NO_KEY {
+        return true;
+    }
+    let mut key = 0;
+    // SAFETY: `key` may be written; `on_exit` is what the key's destructor must be.
+    if unsafe { libc::pthread_key_create(&raw mut key, Some(on_exit)) } != 0 {
+        return false;
+    }
+    EXIT_KEY.store(key, Ordering::Relaxed);
+    true
+}
+
+/// Sees to it that [`on_exit`] is called for this thread.
+pub fn watch_exit_of_this_thread() {
+    set_exit_round(1);
+}
+
+fn set_exit_round(round: usize) {
+    let key = EXIT_KEY.load(Ordering::Relaxed);
+    if key != NO_KEY {
+        // SAFETY: the key was created, and is never deleted. The value is a number, not a pointer.
+        unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(round)) };
+    }
+}
+
+/// PTHREAD_DESTRUCTOR_ITERATIONS of the GNU C library (bits/local_lim.h).
+const DESTRUCTOR_ROUNDS: usize = 4;
+
+/// Called as a destructor of thread-specific data when a thread ends. Other destructors may yet
+/// allocate: it asks to be called again until the last round.
+extern "C" fn on_exit(round: *mut c_void) {
+    let state = state();
+    // SAFETY: this thread's state.
+    let slot = unsafe { (*state).home.as_ref() };
+    let Some(slot) = slot else { return };
+    if round.addr() < DESTRUCTOR_ROUNDS {
+        guarded(Guard::Ours, || set_exit_round(round.addr() + 1));
+        return;
+    }
+    // SAFETY: as above. What follows in this thread goes to the common counters.
+    unsafe {
+        (*state).slot = std::ptr::null();
+        (*state).home = std::ptr::null();
+        (*state).attachment = Attachment::Common;
+    }
+    sys::with_errno_kept(|| image::release_slot(slot));
+}

@@ -1,0 +1,298 @@
+//! The writer where it lives in the program: without `weir run`, or where no region file could be made.
+//!
+//! The report is written by the thread that ends the process, on a stack of our own. A thread that
+//! drains the rings meanwhile is started only when it is needed, because a second thread changes
+//! what a program can do (a process with two may not join a user namespace, and is warned of
+//! fork): when a ring has filled to a quarter, when the program has threads itself, or when
+//! reports are wanted at intervals.
+
+use std::cell::UnsafeCell;
+use std::ffi::{OsStr, OsString, c_void};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::process::Resource;
+use weir_record::clock::Moment;
+use weir_record::region::{Circumstance, Header, Phase, Region};
+use weir_record::ring;
+use weir_report::model::{End, EndKind};
+use weir_report::writer::Writer;
+use weir_report::{emit, recording};
+
+use crate::environment::{self, Environment};
+use crate::thread::{self, Guard};
+use crate::{image, mapping, own_heap, sys};
+
+/// Whether the writer's thread has been started, or cannot be.
+static STARTED: AtomicBool = AtomicBool::new(false);
+/// Whether someone is at [`WORK`].
+static BUSY: AtomicBool = AtomicBool::new(false);
+static WORK: Shared = Shared(UnsafeCell::new(None));
+/// Processor time of the writer's thread so far.
+static CPU_NS: AtomicU64 = AtomicU64::new(0);
+
+struct Shared(UnsafeCell<Option<Work>>);
+
+// SAFETY: whoever looks inside holds `BUSY`.
+unsafe impl Sync for Shared {}
+
+/// How long the end of the process waits for the writer's thread to pause.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Memory that one round of work may need, on top of what the threads' entries do.
+const WORK_BYTES: usize = 4 * 1024 * 1024;
+const WORK_BYTES_PER_SLOT: usize = 64 * 1024;
+
+/// What the writer has in hand.
+struct Work {
+    writer: Writer<'static>,
+    /// Where the report went the first time.
+    path: Option<PathBuf>,
+}
+
+/// The header, where the report is this process's to write.
+fn ours() -> Option<&'static Header> {
+    let header = image::header()?;
+    let alone = !environment::get().has_session() || header.has(Circumstance::PrivateMemory);
+    alone.then_some(header)
+}
+
+/// Starts the writer's thread if reports are wanted at intervals.
+pub fn start_if_wanted() {
+    if environment::get().interval_ns.is_some() {
+        start();
+    }
+}
+
+/// Starts the writer's thread, unless the calling thread may be in a signal handler, which might have
+/// interrupted the very function that makes threads. A handler runs with signals blocked.
+#[cold]
+pub fn start_unless_in_handler() {
+    if !STARTED.load(Ordering::Relaxed) && !sys::are_signals_blocked() {
+        start();
+    }
+}
+
+/// Starts the writer's thread, if there is none.
+#[cold]
+pub fn start() {
+    if STARTED.load(Ordering::Relaxed) {
+        return;
+    }
+    let Some(header) = ours() else { return };
+    if STARTED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let made = sys::with_errno_kept(|| {
+        thread::guarded(Guard::Ours, || {
+            sys::with_signals_blocked(|| sys::start_thread(run))
+        })
+    });
+    if !made {
+        header.note(Circumstance::NoWriter);
+    }
+}
+
+/// The writer's thread. It ends with the process.
+extern "C" fn run(_: *mut c_void) -> *mut c_void {
+    const IDLE_MS: u64 = 8;
+    const ACTIVE_MS: u64 = 1;
+    thread::become_ours();
+    sys::name_this_thread(c"weir");
+    sys::part_from_descriptors();
+    let interval = environment::get().interval_ns;
+    let mut written_ns = sys::now().monotonic_ns;
+    loop {
+        let now = sys::now();
+        let poll = with_work(Duration::ZERO, |work| {
+            let poll = work.writer.poll(now);
+            if interval
+                .is_some_and(|interval| now.monotonic_ns.wrapping_sub(written_ns) >= interval)
+            {
+                written_ns = now.monotonic_ns;
+                // It is tried again; the last failure is told.
+                let _ = work.write(now);
+            }
+            poll
+        });
+        CPU_NS.store(sys::thread_cpu_ns(), Ordering::Relaxed);
+        let pause = match poll {
+            Some(poll) if poll.fullest_ring > ring::CAPACITY / 2 => Duration::from_micros(250),
+            Some(poll) if poll.samples > 0 => Duration::from_millis(ACTIVE_MS),
+            _ => Duration::from_millis(IDLE_MS),
+        };
+        let until_report = interval
+            .map(|interval| interval.saturating_sub(now.monotonic_ns.wrapping_sub(written_ns)))
+            .map_or(pause, Duration::from_nanos);
+        sys::pause(pause.min(until_report.max(Duration::from_micros(100))));
+    }
+}
+
+/// Does something with the work in hand, if nobody else does so for longer than `patience`.
+fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<T> {
+    const STEP: Duration = Duration::from_micros(100);
+    let region = image::region()?;
+    if !has_memory(&region) {
+        return None;
+    }
+    let mut waited = Duration::ZERO;
+    while BUSY.swap(true, Ordering::Acquire) {
+        if waited >= patience {
+            return None;
+        }
+        sys::pause(STEP);
+        waited += STEP;
+    }
+    // SAFETY: we hold `BUSY`.
+    let work = unsafe { &mut *WORK.0.get() };
+    let work = work.get_or_insert_with(|| Work {
+        writer: Writer::new(region),
+        path: None,
+    });
+    let result = act(work);
+    BUSY.store(false, Ordering::Release);
+    Some(result)
+}
+
+/// Whether the kernel would give us the memory that a round of work may need. Rust ends the process where an
+/// allocation fails, so it must not.
+fn has_memory(region: &Region) -> bool {
+    let limited = [Resource::As, Resource::Data]
+        .into_iter()
+        .any(|what| sys::limit(what).is_some());
+    let needed = WORK_BYTES + region.slots().len() * WORK_BYTES_PER_SLOT;
+    !limited || sys::Memory::new(needed).is_some()
+}
+
+/// Writes the report: the process ends, or is replaced.
+pub fn finish() {
+    if ours().is_none() {
+        return;
+    }
+    let mut outcome = None;
+    thread::guarded(Guard::Ours, || {
+        sys::with_signals_blocked(|| {
+            sys::on_own_stack(|| {
+                outcome = with_work(PATIENCE, |work| work.write(sys::now()));
+                match &outcome {
+                    Some(Ok(())) => mapping::remove(image::file().as_c_str()),
+                    Some(Err(failure)) => complain(failure),
+                    None => complain("there is no memory for it"),
+                }
+            });
+        });
+    });
+}
+
+/// In a child of fork: the thread, and the work, are the parent's.
+pub fn forked() {
+    STARTED.store(false, Ordering::Relaxed);
+    BUSY.store(false, Ordering::Relaxed);
+    CPU_NS.store(0, Ordering::Relaxed);
+    // SAFETY: a child has one thread. The parent's writer may have been in the middle of it, so it is
+    // forgotten, not dropped.
+    unsafe { WORK.0.get().write(None) };
+}
+
+impl Work {
+    fn write(&mut self, now: Moment) -> Result<(), String> {
+        let header = image::header().ok_or("the region is gone")?;
+        let end = end(header);
+        let mut process = self.writer.process(now, end.clone());
+        process.tool.writer_bytes = own_heap::peak_bytes() as u64;
+        process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
+        let duration_ns = process.duration_ns;
+        let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
+        // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
+        if sys::limit(Resource::Fsize).is_some_and(|limit| limit < json.len() as u64) {
+            return Err("the limit on file sizes (ulimit -f) is too low for it".to_owned());
+        }
+        self.put(header, &json)
+    }
+
+    fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), String> {
+        if let Some(path) = &self.path {
+            return emit::replace(path, json).map_err(|error| told(path, &error));
+        }
+        let (path, may_replace) = destination(environment::get(), header);
+        let written = if may_replace {
+            emit::replace(&path, json).map(|()| path.clone())
+        } else {
+            emit::create_new(&path, json)
+        };
+        self.path = Some(written.map_err(|error| told(&path, &error))?);
+        Ok(())
+    }
+}
+
+fn told(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+fn end(header: &Header) -> End {
+    let how = match header.phase() {
+        Phase::Starting | Phase::Running => EndKind::Running,
+        Phase::Exiting => EndKind::Exited,
+        Phase::Replacing => EndKind::Exec,
+    };
+    let status = header.exit_status().filter(|_| how == EndKind::Exited);
+    // What the parent gets to see of it.
+    End {
+        how,
+        status: status.map(|status| status & 0xff),
+        signal: None,
+    }
+}
+
+/// Where the report goes, and whether it may replace what is there.
+fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
+    let pid = header.pid.load(Ordering::Relaxed);
+    if environment.has_session() {
+        let directory = Path::new(OsStr::from_bytes(environment.session.as_bytes()));
+        return (
+            directory.join(format!("{pid}-{}.json", header.started.get().ticks)),
+            true,
+        );
+    }
+    let mut path = Vec::new();
+    let mut has_pid = false;
+    let mut template = environment.out.as_bytes().iter();
+    while let Some(&byte) = template.next() {
+        match (byte, template.as_slice().first()) {
+            (b'%', Some(b'e')) => path.extend_from_slice(environment.executable_name()),
+            (b'%', Some(b'p')) => {
+                path.extend_from_slice(pid.to_string().as_bytes());
+                has_pid = true;
+            }
+            (b'%', Some(b'%')) => path.push(b'%'),
+            _ => {
+                path.push(byte);
+                continue;
+            }
+        }
+        template.next();
+    }
+    if !has_pid && header.has(Circumstance::Forked) {
+        path.extend_from_slice(format!(".{pid}").as_bytes());
+    }
+    (PathBuf::from(OsString::from_vec(path)), !has_pid)
+}
+
+/// One line on standard error, if that is still what it was when the process began.
+fn complain(failure: &str) {
+    if !sys::is_stderr_as_at_start() {
+        return;
+    }
+    let file = image::file();
+    let line = if file.is_empty() {
+        format!("weir: cannot write the report: {failure}\n")
+    } else {
+        let region = String::from_utf8_lossy(file.as_bytes());
+        format!(
+            "weir: cannot write the report: {failure}; `weir recover {region}` makes it from what is left\n"
+        )
+    };
+    sys::write(2, line.as_bytes());
+}
