@@ -23,11 +23,14 @@
 
 mod support;
 
+mod documents;
 mod endings;
 mod exactness;
+mod exports;
 mod loading;
 mod processes;
 mod rough_programs;
+mod settings;
 mod signals;
 mod silence;
 mod threads;

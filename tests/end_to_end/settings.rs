@@ -1,0 +1,248 @@
+//! The environment variables of the library: right, wrong, and out of reach.
+
+use std::path::Path;
+
+use weir_record::region::Circumstance;
+use weir_report::model::Report;
+
+use crate::support::program::report_files;
+use crate::support::recover::region_files;
+use crate::support::{Account, Mode, Outcome, Program, scratch, victim};
+
+fn fortified() -> Program {
+    Program::new(victim("fortified"))
+}
+
+#[track_caller]
+fn load(path: &Path) -> Report {
+    weir_report::read::load(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Runs it in the bare mode, for tests that look for the report themselves.
+fn bare(program: Program) -> Outcome {
+    program.without_reports().run(Mode::Bare).expect_status(0)
+}
+
+#[test]
+fn the_default_is_a_report_in_the_working_directory() {
+    let folder = scratch();
+    let outcome = bare(fortified().in_folder(folder.path()));
+    let pid = Account::of(&outcome.text()).pid;
+    let expected = folder.path().join(format!("weir.fortified.{pid}.json"));
+    assert_eq!(report_files(folder.path()), [expected.clone()]);
+    assert_eq!(load(&expected).timing, "1/128");
+}
+
+#[test]
+fn out_names_the_report() {
+    let folder = scratch();
+    let pattern = folder.path().join("100%%-%e-%p.txt");
+    let outcome = bare(fortified().env("WEIR_OUT", pattern));
+    let pid = Account::of(&outcome.text()).pid;
+    let report = load(&folder.path().join(format!("100%-fortified-{pid}.txt")));
+    assert_eq!(report.processes[0].pid, pid);
+}
+
+/// A path without %p: the next run replaces it, a forked child adds its pid.
+#[test]
+fn out_without_a_pid_is_replaced_and_children_add_theirs() {
+    let folder = scratch();
+    let out = folder.path().join("report.json");
+    let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", &out);
+    for _ in 0..2 {
+        let outcome = bare(program.clone());
+        let accounts = Account::all(&outcome.text());
+        let [child, parent] = &accounts[..] else {
+            panic!("two accounts")
+        };
+        assert_eq!(load(&out).processes[0].pid, parent.pid);
+        let of_child = folder.path().join(format!("report.json.{}", child.pid));
+        assert_eq!(load(&of_child).processes[0].pid, child.pid);
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        3
+    );
+}
+
+/// With %p, what is there is kept: images of one process have one pid.
+#[test]
+fn out_with_a_pid_keeps_what_is_there() {
+    let folder = scratch();
+    let program = Program::new(victim("many_arguments"))
+        .env("WEIR_OUT", folder.path().join("%p.json"))
+        .without_reports();
+    program.run(Mode::Bare).expect_status(5);
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    names.sort();
+    let first = names[0].clone();
+    let expected = ["", ".1", ".2", ".3"].map(|suffix| format!("{first}{suffix}"));
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn time_says_what_is_timed() {
+    for (value, timing) in [("all", "all"), ("1", "all"), ("7", "1/7"), ("off", "off")] {
+        let outcome = Program::new(victim("allocation_calls"))
+            .env("WEIR_TIME", value)
+            .run(Mode::Bare)
+            .expect_status(0);
+        assert_eq!(outcome.reports[0].timing, timing);
+        // Whatever is timed, everything is counted.
+        Account::of(&outcome.text()).expect_in(outcome.process());
+        for (name, function) in &outcome.process().functions {
+            let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
+            match timing {
+                "all" => assert_eq!(timed, function.calls, "{name}"),
+                "off" => assert_eq!(timed, 0, "{name}"),
+                _ => assert!(timed < function.calls.max(20), "{name}: {timed}"),
+            }
+        }
+    }
+}
+
+/// I/O calls are timed all, allocation calls in part.
+#[test]
+fn by_default_every_io_call_is_timed() {
+    let outcome = Program::new(victim("file_calls"))
+        .run(Mode::Bare)
+        .expect_status(0);
+    for (name, function) in &outcome.process().functions {
+        let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
+        assert_eq!(timed, function.calls, "{name}");
+    }
+}
+
+/// A program that is killed has left the reports of every interval before.
+#[test]
+fn interval_writes_while_the_program_runs() {
+    let folder = scratch();
+    let program = Program::new("/bin/sleep")
+        .arg("60")
+        .env("WEIR_INTERVAL", "0.05")
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path());
+    let mut command = program.command(Mode::Bare, Path::new(""));
+    let mut child = command
+        .current_dir(folder.path())
+        .spawn()
+        .expect("sleep runs");
+    let appeared = (0..1000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        !report_files(folder.path()).is_empty()
+    });
+    child.kill().expect("the child is ours");
+    child.wait().expect("the child is ours");
+    assert!(appeared, "no report in ten seconds");
+    let report = load(&report_files(folder.path())[0]);
+    assert_eq!(report.end.how, weir_report::model::EndKind::Running);
+}
+
+#[test]
+fn region_dir_holds_the_region() {
+    let regions = scratch();
+    let program = Program::new(victim("ways_to_exit"))
+        .arg("SIGKILL")
+        .env("WEIR_REGION_DIR", regions.path())
+        .without_reports();
+    let outcome = program.run(Mode::Bare);
+    let pid = Account::of(&outcome.text()).pid;
+    let expected = regions
+        .path()
+        .join(format!("weir.ways_to_exit.{pid}.region"));
+    assert_eq!(region_files(regions.path()), [expected]);
+}
+
+/// The program runs on, one line says what is wrong, the report notes it, and the default holds.
+#[test]
+fn a_bad_value_is_named_and_its_default_used() {
+    for (name, value) in [
+        ("WEIR_TIME", "sometimes"),
+        ("WEIR_TIME", "0"),
+        ("WEIR_TIME", ""),
+        ("WEIR_TIME", "-1"),
+        ("WEIR_TIME", "99999999999999999999"),
+        ("WEIR_TIME", "\u{1b}[31m"),
+        ("WEIR_INTERVAL", "often"),
+        ("WEIR_INTERVAL", "0.0001"),
+        ("WEIR_INTERVAL", "1e3"),
+        ("WEIR_INTERVAL", "nan"),
+    ] {
+        let plain = fortified().plain();
+        let outcome = fortified().env(name, value).run(Mode::Bare);
+        assert_eq!(outcome.status, plain.status);
+        let complaints = outcome.complaints();
+        assert!(
+            complaints.starts_with("weir: ") && complaints.lines().count() == 1,
+            "{name}={value}: {complaints:?}"
+        );
+        assert!(complaints.contains(name), "{complaints:?}");
+        assert!(
+            complaints.ends_with('\n') && !complaints.contains('\u{1b}'),
+            "{complaints:?}"
+        );
+        let process = outcome.process();
+        Account::of(&outcome.text()).expect_in(process);
+        assert_eq!(outcome.reports[0].timing, "1/128");
+        assert!(
+            !process.missed.notes.is_empty(),
+            "{:?} is noted",
+            Circumstance::BadSetting
+        );
+    }
+}
+
+/// Places that are no places, and values as long as an environment can hold.
+#[test]
+fn places_that_cannot_be_used_do_no_harm() {
+    let plain = fortified().plain();
+    let own_lines = |outcome: &Outcome| outcome.text().lines().count();
+    let long = "x".repeat(100_000);
+    for name in ["WEIR_OUT", "WEIR_REGION_DIR", "WEIR_SESSION"] {
+        for value in [
+            "/no/such/folder/x",
+            "/dev/full",
+            "/dev/null/x",
+            "/proc/x",
+            &long,
+            "",
+            "%",
+        ] {
+            let program = fortified().env(name, value).without_reports();
+            let outcome = program.run(Mode::Bare).expect_status(0);
+            assert_eq!(own_lines(&outcome), own_lines(&plain), "{name}={value:.20}");
+            let complaints = outcome.complaints();
+            assert!(
+                complaints.lines().count() <= 1 && complaints.len() < 1000,
+                "{name}={value:.20}: {complaints:?}"
+            );
+        }
+    }
+}
+
+/// Values that are not text.
+#[test]
+fn bytes_that_are_not_utf_8_are_a_path_like_others() {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = scratch();
+    let out = folder
+        .path()
+        .join(std::ffi::OsStr::from_bytes(b"caf\xe9-%p"));
+    let outcome = bare(fortified().env("WEIR_OUT", out));
+    let pid = Account::of(&outcome.text()).pid;
+    let mut name = b"caf\xe9-".to_vec();
+    name.extend(pid.to_string().bytes());
+    assert_eq!(
+        load(&folder.path().join(std::ffi::OsStr::from_bytes(&name))).processes[0].pid,
+        pid
+    );
+}
