@@ -15,8 +15,8 @@ use crate::model::Report;
 
 /// The report as JSON.
 ///
-/// A function is a line, and so is a thread, a point of a timeline, a slow call: `grep` finds all that is
-/// known of one, `diff` shows what changed, and there is little white space in a large recording.
+/// A function is a line, and so is a thread, a slow call, a whole timeline: `grep` finds all that is known
+/// of one, `diff` shows what changed, and there is little white space in a large recording.
 pub fn to_json(report: &Report) -> Vec<u8> {
     let mut json = Vec::new();
     let mut serializer = serde_json::Serializer::with_formatter(&mut json, lines::Lines::default());

@@ -60,8 +60,8 @@ pub struct Totals {
     pub live_bytes: i64,
     /// Calls that made or freed no block although their function's role says so.
     pub blocks_adjustment: i64,
-    /// How many threads (slots, and the common counters) have called an allocation function.
-    pub allocating_threads: u64,
+    /// How many slots have a call of an allocation function.
+    pub allocating_slots: u64,
 }
 
 impl Totals {
@@ -71,23 +71,29 @@ impl Totals {
             functions: vec![FunctionTotals::default(); Function::COUNT],
             live_bytes: region.header.inherited_bytes.get_signed(),
             blocks_adjustment: 0,
-            allocating_threads: 0,
+            allocating_slots: 0,
         };
-        for counters in region.counters() {
-            let mut allocates = false;
-            for (function, total) in Function::ALL.into_iter().zip(&mut totals.functions) {
-                let part = FunctionTotals::of(counters, function);
-                allocates |= function.row().family == Family::Alloc && part.calls != 0;
-                total.add(part);
-            }
-            totals.allocating_threads += u64::from(allocates);
-            // These go both ways and wrap by design: a thread may free what another allocated.
-            let live = counters.live_bytes.get_signed();
-            totals.live_bytes = totals.live_bytes.wrapping_add(live);
-            let adjustment = counters.blocks_adjustment.get_signed();
-            totals.blocks_adjustment = totals.blocks_adjustment.wrapping_add(adjustment);
+        for slot in region.slots() {
+            totals.allocating_slots += u64::from(totals.add(&slot.counters));
         }
+        totals.add(&region.header.common);
         totals
+    }
+
+    /// Adds those of one thread. True where it has called an allocation function.
+    fn add(&mut self, counters: &Counters) -> bool {
+        let mut allocates = false;
+        for (function, total) in Function::ALL.into_iter().zip(&mut self.functions) {
+            let part = FunctionTotals::of(counters, function);
+            allocates |= function.row().family == Family::Alloc && part.calls != 0;
+            total.add(part);
+        }
+        // These go both ways and wrap by design: a thread may free what another allocated.
+        let live = counters.live_bytes.get_signed();
+        self.live_bytes = self.live_bytes.wrapping_add(live);
+        let adjustment = counters.blocks_adjustment.get_signed();
+        self.blocks_adjustment = self.blocks_adjustment.wrapping_add(adjustment);
+        allocates
     }
 
     /// Every function with its counters.

@@ -13,6 +13,8 @@ const PROCESS_DEPTH: usize = 4;
 #[derive(Debug, Default)]
 pub struct Lines {
     depth: usize,
+    /// Whether a list or map has just been opened.
+    is_empty: bool,
     /// Whether a key is being written.
     in_key: bool,
     /// Whether this is within `processes`.
@@ -22,18 +24,21 @@ pub struct Lines {
 impl Lines {
     fn open<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
         self.depth = self.depth.saturating_add(1);
+        self.is_empty = true;
         writer.write_all(bracket)
     }
 
     fn close<W: ?Sized + Write>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
-        if self.breaks() {
+        if self.breaks() && !self.is_empty {
             writer.write_all(b"\n")?;
         }
         self.depth = self.depth.saturating_sub(1);
+        self.is_empty = false;
         writer.write_all(bracket)
     }
 
     fn next<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.is_empty = false;
         if !first {
             writer.write_all(b",")?;
         }

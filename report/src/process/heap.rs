@@ -14,8 +14,9 @@ pub fn heap(findings: &Findings<'_>) -> Heap {
     let inherited_blocks = header.inherited_blocks.get_signed();
     let live_bytes = totals.live_bytes;
 
-    // The threads tell the region's total of their live bytes in steps: what they have not told yet is
-    // missing from the peak. The image's beginning and end are known without them.
+    // The threads tell the region's total of their live bytes in steps. What one has allocated and not told
+    // is missing from the peak, and what it has freed and not told is too much in it. (The common
+    // counters tell at once.) The image's beginning, where all was inherited, and its end are known exactly.
     let peak = header
         .heap
         .peak_bytes
@@ -23,7 +24,7 @@ pub fn heap(findings: &Findings<'_>) -> Heap {
         .max(live_bytes)
         .max(inherited_bytes)
         .max(0);
-    let peak_error_bytes = publish_step(peak).saturating_mul(totals.allocating_threads);
+    let peak_error_bytes = publish_step(peak).saturating_mul(totals.allocating_slots);
 
     Heap {
         live_bytes,

@@ -1,0 +1,163 @@
+//! Reports on disk.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use weir_record::functions::Function;
+use weir_report::emit::{create_new, replace, to_json};
+
+use crate::memory::Memory;
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_function_is_a_line() {
+    let memory = Memory::new(1);
+    memory.thread(0, "t").timed(Function::Read, 5, 3, 0, 100);
+    memory.header().pid.store(31, crate::memory::RELAXED);
+    let text = String::from_utf8(to_json(&memory.report(2_000_000))).unwrap();
+    assert!(
+        text.starts_with("{\n\"schema\":\"weir.report/1\",\n"),
+        "{text}"
+    );
+    assert!(text.ends_with("}\n"));
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!(
+        lines("\"read\":{\"family\":\"file\",\"calls\":1,"),
+        2,
+        "in the report and in its process"
+    );
+    assert_eq!(lines("\"pid\":31,"), 1);
+    assert_eq!(lines("{\"function\":\"read\",\"took_ns\":100,"), 2);
+    assert_eq!(lines("\"points\":[{\"at_ns\":0,"), 1);
+    assert_eq!(lines("\"provenance\":{},"), 1);
+    assert_eq!(lines("{\"tid\":100,"), 1);
+}
+
+#[test]
+fn a_reader_sees_the_old_report_or_the_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let content = |round: usize| vec![b'0' + (round % 10) as u8; 100_000 + round];
+    replace(&path, &content(0)).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !done.load(Ordering::Acquire) {
+                let read = fs::read(&path).unwrap();
+                assert_eq!(read, content(read.len() - 100_000));
+                seen.insert(read.len());
+            }
+            seen.len()
+        });
+        for round in 1..300 {
+            replace(&path, &content(round)).unwrap();
+        }
+        done.store(true, Ordering::Release);
+        assert!(reader.join().unwrap() > 0);
+    });
+    assert_eq!(names(folder.path()), ["report.json"]);
+    // As any file that a program makes: what this process' umask leaves of 0666.
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&path), mode(&plain));
+}
+
+#[test]
+fn what_a_link_leads_to_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+    fs::write(&file, "old").unwrap();
+    symlink("file", &link).unwrap();
+    replace(&link, b"new").unwrap();
+    assert_eq!(fs::read(&file).unwrap(), b"new");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[test]
+fn what_is_no_file_is_written_to() {
+    replace(Path::new("/dev/null"), b"gone").unwrap();
+    assert!(!fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_failure_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing/report.json");
+    assert_eq!(
+        replace(&missing, b"x").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        create_new(&missing, b"x").unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    // Nothing can be renamed to a name this long.
+    let long = folder.path().join("x".repeat(300));
+    assert!(replace(&long, b"x").is_err());
+    assert!(create_new(&long, b"x").is_err());
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_new_file_takes_the_first_free_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, taken) in [
+        (
+            "weir.x.123.json",
+            ["weir.x.123.json", "weir.x.123.1.json", "weir.x.123.2.json"],
+        ),
+        ("report", ["report", "report.1", "report.2"]),
+        (".hidden", [".hidden", ".hidden.1", ".hidden.2"]),
+    ] {
+        for (round, expected) in taken.into_iter().enumerate() {
+            let content = format!("{round}");
+            let path = create_new(&folder.path().join(name), content.as_bytes()).unwrap();
+            assert_eq!(path, folder.path().join(expected));
+            assert_eq!(fs::read_to_string(path).unwrap(), content);
+        }
+    }
+    assert_eq!(names(folder.path()).len(), 9);
+}
+
+#[test]
+fn two_at_once_never_take_the_same_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.json");
+    std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..2)
+            .map(|maker| {
+                let path = &path;
+                scope.spawn(move || {
+                    let make = |round| {
+                        let content = format!("{maker} {round}");
+                        (create_new(path, content.as_bytes()).unwrap(), content)
+                    };
+                    (0..100).map(make).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let made: Vec<_> = makers
+            .into_iter()
+            .flat_map(|maker| maker.join().unwrap())
+            .collect();
+        for (path, content) in &made {
+            assert_eq!(fs::read_to_string(path).unwrap(), *content);
+        }
+        let distinct: BTreeSet<_> = made.iter().map(|(path, _)| path).collect();
+        assert_eq!((distinct.len(), names(folder.path()).len()), (200, 200));
+    });
+}

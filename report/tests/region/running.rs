@@ -1,0 +1,67 @@
+//! A writer beside a program that goes on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use weir_record::functions::Function;
+
+use crate::latency::decoded;
+use crate::memory::{Memory, after, exited, running};
+
+/// Snapshots of a program that never stops are each consistent, and the last has everything.
+#[test]
+fn a_running_image_is_reported_again_and_again() {
+    const CALLS: u64 = 400_000;
+    let memory = Memory::new(2);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let thread = memory.thread(0, "busy");
+            for call in 0..CALLS {
+                thread.timed(Function::Write, call % 100, 1, 0, 10 + call % 50);
+            }
+            done.store(true, Ordering::Release);
+        });
+        let mut writer = memory.writer();
+        let (mut now_ns, mut calls) = (1_000_000, 0);
+        while !done.load(Ordering::Acquire) {
+            now_ns += 1_000_000;
+            writer.poll(after(now_ns));
+            let process = writer.process(after(now_ns), running());
+            let Some(write) = process.functions.get("write") else {
+                continue;
+            };
+            assert!(write.calls >= calls, "counters only grow");
+            calls = write.calls;
+            if let Some(latency) = &write.latency {
+                assert!(latency.timed <= write.calls);
+                assert!(decoded(latency).len() + latency.dropped >= latency.timed);
+                assert!(latency.p50_ns <= latency.p99_ns && latency.p99_ns <= latency.max_ns);
+            }
+        }
+        let process = writer.process(after(now_ns + 1), exited());
+        let write = &process.functions["write"];
+        let latency = write.latency.as_ref().unwrap();
+        assert_eq!((write.calls, latency.timed), (CALLS, CALLS));
+        assert_eq!(latency.timed - latency.dropped, decoded(latency).len());
+        assert_eq!(process.tool.samples, CALLS - latency.dropped);
+        assert_eq!(
+            latency.total_ns,
+            (0..CALLS).map(|call| 10 + call % 50).sum::<u64>()
+        );
+    });
+}
+
+/// While nothing is lost, a snapshot of a running image must not say that something was.
+#[test]
+fn samples_under_way_are_not_called_dropped() {
+    let memory = Memory::new(1);
+    let thread = memory.thread(0, "t");
+    let mut writer = memory.writer();
+    for round in 0..50 {
+        for _ in 0..1000 {
+            thread.timed(Function::Write, 1, 1, 0, 10);
+        }
+        let process = writer.process(after((1 + round) * 1_000_000), running());
+        assert_eq!(process.missed.dropped_samples, 0);
+    }
+}
