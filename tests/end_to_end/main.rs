@@ -27,10 +27,13 @@ mod documents;
 mod endings;
 mod exactness;
 mod exports;
+mod killed;
 mod loading;
 mod processes;
 mod rough_programs;
 mod settings;
 mod signals;
 mod silence;
+mod transparency;
+
 mod threads;

@@ -4,12 +4,16 @@
 //! weir      the library and the command under test, built once
 //! victim    C programs, compiled once
 //! program   a program to run, and how; what came of it
+//! real      programs that many people run
+//! scarce    too little of something
 //! recover   what a killed program left
 //! witness   a victim's own account, and its comparison with a report
 //! ```
 
 pub mod program;
+pub mod real;
 pub mod recover;
+pub mod scarce;
 pub mod victim;
 pub mod weir;
 pub mod witness;

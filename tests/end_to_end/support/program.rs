@@ -108,19 +108,14 @@ impl Program {
         self
     }
 
-    /// Sets a resource limit, soft and hard.
-    pub fn limit(self, resource: libc::__rlimit_resource_t, value: u64) -> Program {
-        self.before_exec(move || {
-            let limit = libc::rlimit {
-                rlim_cur: value,
-                rlim_max: value,
-            };
-            // SAFETY: `limit` is whole, and read only.
-            match unsafe { libc::setrlimit(resource, &raw const limit) } {
-                0 => Ok(()),
-                _ => Err(io::Error::last_os_error()),
-            }
-        })
+    /// Has another program execute it: one that takes a command line after its own arguments.
+    pub fn by(&self, other: &str, args: &[&str]) -> Program {
+        let mut program = self.clone();
+        let own = std::mem::replace(&mut program.path, other.into());
+        program.args = args.iter().map(OsString::from).collect();
+        program.args.push(own.into());
+        program.args.extend_from_slice(&self.args);
+        program
     }
 
     /// For surroundings in which no report can be written.
