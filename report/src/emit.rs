@@ -132,3 +132,26 @@ impl Drop for Temporary {
         let _ = fs::remove_file(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_are_no_links_a_name_is_claimed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let mut first = Temporary::write_beside(&path, b"first").unwrap();
+        first.claim(&path).unwrap();
+        drop(first);
+        let mut second = Temporary::write_beside(&path, b"second").unwrap();
+        let taken = second.claim(&path).unwrap_err();
+        assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+        // One that has gone cannot be renamed: what was claimed is given back.
+        let free = folder.path().join("free.json");
+        fs::remove_file(&second.0).unwrap();
+        assert!(second.claim(&free).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use weir_record::functions::{Family, Function};
 use weir_record::region::Region;
+use weir_record::slot::SIZE_CLASSES;
 
 use super::Findings;
 use super::slow::SlowCalls;
@@ -75,13 +76,11 @@ fn errnos(region: Region<'_>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
 
 /// Calls by size, for the sizes that occurred.
 fn size_classes(region: Region<'_>, function: Function) -> Vec<model::SizeClass> {
-    let mut sums: Vec<u64> = Vec::new();
+    let mut sums = [0_u64; SIZE_CLASSES];
     for counters in region.counters() {
         let classes = counters.size_classes(function).into_iter().flatten();
-        let parts: Vec<u64> = classes.map(|class| class.get()).collect();
-        sums.resize(parts.len(), 0);
-        for (sum, part) in sums.iter_mut().zip(parts) {
-            *sum = sum.saturating_add(part);
+        for (sum, class) in sums.iter_mut().zip(classes) {
+            *sum = sum.saturating_add(class.get());
         }
     }
     sums.into_iter()
