@@ -12,7 +12,6 @@ use weir_record::clock;
 use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
-use weir_record::slow::SlowCall;
 
 use crate::thread::{Guard, Target};
 use crate::{arena, image, next, sys, thread, writer};
@@ -26,11 +25,11 @@ pub fn allocate(
     function: Function,
     size: Option<usize>,
     align: usize,
-    next: impl Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     match thread::slot() {
         Some(slot) => allocate_into(slot, function, size, next),
-        None => allocate_unseen(function, size, align, &next),
+        None => allocate_unseen(function, size, align, next),
     }
 }
 
@@ -39,7 +38,7 @@ fn allocate_into(
     slot: &Slot,
     function: Function,
     size: Option<usize>,
-    next: impl Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     // A product that no size can hold is asked for in vain; it counts as a call and an error.
     let requested = size.unwrap_or(0) as u64;
@@ -63,7 +62,7 @@ fn allocate_unseen(
     function: Function,
     size: Option<usize>,
     align: usize,
-    next: &dyn Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     let counters = match thread::target() {
         Target::Own(slot) => return allocate_into(slot, function, size, next),
@@ -90,14 +89,14 @@ pub fn resize(
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
-    next: impl Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     if arena::holds(block) {
         return out_of_arena(block, size);
     }
     match thread::slot() {
         Some(slot) => resize_into(slot, function, block, size, next),
-        None => resize_unseen(function, block, size, &next),
+        None => resize_unseen(function, block, size, next),
     }
 }
 
@@ -107,7 +106,7 @@ fn resize_into(
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
-    next: impl Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     let requested = size.unwrap_or(0) as u64;
     let before = usable(block);
@@ -137,7 +136,7 @@ fn resize_unseen(
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
-    next: &dyn Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     let counters = match thread::target() {
         Target::Own(slot) => return resize_into(slot, function, block, size, next),
@@ -201,18 +200,24 @@ impl Resized {
 
 /// Records a call that gives a heap block back.
 #[inline(always)]
-pub fn release(function: Function, block: *mut c_void, size: usize, next: impl Fn()) {
+pub fn release(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     if arena::holds(block) {
         return;
     }
     match thread::slot() {
         Some(slot) => release_into(slot, function, block, size, next),
-        None => release_unseen(function, block, size, &next),
+        None => release_unseen(function, block, size, next),
     }
 }
 
 #[inline(always)]
-fn release_into(slot: &Slot, function: Function, block: *mut c_void, size: usize, next: impl Fn()) {
+fn release_into(
+    slot: &Slot,
+    function: Function,
+    block: *mut c_void,
+    size: usize,
+    next: impl Fn() + Copy,
+) {
     slot.counters.count::<Alone>(function, size as u64);
     if block.is_null() {
         slot.counters.blocks_adjustment.add(1);
@@ -231,7 +236,7 @@ fn release_into(slot: &Slot, function: Function, block: *mut c_void, size: usize
 
 #[cold]
 #[inline(never)]
-fn release_unseen(function: Function, block: *mut c_void, size: usize, next: &dyn Fn()) {
+fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     match thread::target() {
         Target::Own(slot) => return release_into(slot, function, block, size, next),
         Target::Common(counters) => {
@@ -351,11 +356,11 @@ pub fn transfer<R: Returned>(
     function: Function,
     fd: c_int,
     size: impl Requested,
-    next: impl Fn() -> R,
+    next: impl Fn() -> R + Copy,
 ) -> R {
     match thread::slot() {
         Some(slot) => transfer_into(slot, function, fd, size, next),
-        None => transfer_unseen(function, fd, size, &next),
+        None => transfer_unseen(function, fd, size, next),
     }
 }
 
@@ -365,7 +370,7 @@ fn transfer_into<R: Returned>(
     function: Function,
     fd: c_int,
     size: impl Requested,
-    next: impl Fn() -> R,
+    next: impl Fn() -> R + Copy,
 ) -> R {
     let counters = &slot.counters;
     counters.of(function).calls.add(1);
@@ -391,14 +396,7 @@ fn transfer_into<R: Returned>(
         requested = Some(size);
     }
     let size = requested.unwrap_or(0);
-    let call = SlowCall {
-        took_ticks,
-        began_ticks,
-        size,
-        fd,
-        tid: slot.owner.tid(),
-    };
-    let sample = counters.time(function, call);
+    let sample = slot.time(function, began_ticks, took_ticks, size, fd);
     slot.ring.push(sample, writer::start_unless_in_handler);
     settle::<Alone>(counters, function, outcome);
     result
@@ -410,7 +408,7 @@ fn transfer_unseen<R: Returned>(
     function: Function,
     fd: c_int,
     size: impl Requested,
-    next: &dyn Fn() -> R,
+    next: impl Fn() -> R + Copy,
 ) -> R {
     let counters = match thread::target() {
         Target::Own(slot) => return transfer_into(slot, function, fd, size, next),
@@ -459,23 +457,13 @@ fn timed_allocation(
     slot: &Slot,
     function: Function,
     size: u64,
-    next: impl Fn() -> *mut c_void,
+    next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     slot.countdown.restart();
-    if slot.countdown.is_off() {
-        return next();
-    }
     let began_ticks = clock::ticks();
     let block = next();
     let took_ticks = clock::ticks().wrapping_sub(began_ticks);
-    let call = SlowCall {
-        took_ticks,
-        began_ticks,
-        size,
-        fd: NO_FD,
-        tid: slot.owner.tid(),
-    };
-    let sample = slot.counters.time(function, call);
+    let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
     slot.ring.push(sample, writer::start);
     block
 }

@@ -129,26 +129,6 @@ impl Counters {
         self.publish_above.set(live.wrapping_add(step));
         self.publish_below.set(live.wrapping_sub(step));
     }
-
-    /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
-    #[inline(always)]
-    pub fn time(&self, function: Function, call: SlowCall) -> Sample {
-        let counters = self.of(function);
-        counters.timed.add(1);
-        counters.ticks.add(call.took_ticks);
-        if call.took_ticks > counters.slow_floor.get() {
-            self.keep(function, call);
-        }
-        Sample::new(function, call.took_ticks)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn keep(&self, function: Function, call: SlowCall) {
-        self.of(function)
-            .slow_floor
-            .set(self.slow(function).keep(call));
-    }
 }
 
 /// How far a thread's live bytes may move before the total learns of it: a 64th of the heap, within
@@ -311,7 +291,7 @@ impl Countdown {
         let left = match self.one_in.load(Ordering::Relaxed) {
             0 => u64::MAX,
             // Uniform over 1 to 2N - 1, the mean of which is N.
-            one_in => 1 + (random >> 32) % (2 * u64::from(one_in) - 1),
+            one_in => 1 + (((random >> 32) * (2 * u64::from(one_in) - 1)) >> 32),
         };
         self.left.set(left);
     }
@@ -329,6 +309,41 @@ pub struct Slot {
     pub counters: Counters,
     /// The samples.
     pub ring: Ring,
+}
+
+impl Slot {
+    /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
+    #[inline(always)]
+    pub fn time(
+        &self,
+        function: Function,
+        began_ticks: u64,
+        took_ticks: u64,
+        size: u64,
+        fd: i32,
+    ) -> Sample {
+        let counters = self.counters.of(function);
+        counters.timed.add(1);
+        counters.ticks.add(took_ticks);
+        if took_ticks > counters.slow_floor.get() {
+            self.keep(function, began_ticks, took_ticks, size, fd);
+        }
+        Sample::new(function, took_ticks)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&self, function: Function, began_ticks: u64, took_ticks: u64, size: u64, fd: i32) {
+        let call = SlowCall {
+            took_ticks,
+            began_ticks,
+            size,
+            fd,
+            tid: self.owner.tid(),
+        };
+        let floor = self.counters.slow(function).keep(call);
+        self.counters.of(function).slow_floor.set(floor);
+    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -78,7 +78,9 @@ fn nested<T>(call: impl FnOnce() -> T) -> T {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free(block: *mut c_void) {
     // SAFETY: what the caller promises is what the next one asks.
-    release(Function::Free, block, 0, || unsafe { next::free(block) });
+    release(Function::Free, block, 0, move || unsafe {
+        next::free(block)
+    });
 }
 
 /// # Safety
@@ -86,7 +88,9 @@ unsafe extern "C-unwind" fn free(block: *mut c_void) {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn cfree(block: *mut c_void) {
     // SAFETY: what the caller promises is what the next one asks.
-    release(Function::Cfree, block, 0, || unsafe { next::cfree(block) });
+    release(Function::Cfree, block, 0, move || unsafe {
+        next::cfree(block)
+    });
 }
 
 /// # Safety
@@ -103,7 +107,7 @@ unsafe extern "C-unwind" fn free_sized(block: *mut c_void, size: size_t) {
 /// As C23 has it (7.24.3.5).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_aligned_sized(block: *mut c_void, align: size_t, size: size_t) {
-    release(Function::FreeAlignedSized, block, size, || {
+    release(Function::FreeAlignedSized, block, size, move || {
         // SAFETY: what the caller promises is what the next one asks.
         unsafe { next::free_aligned_sized(block, align, size) }
     });

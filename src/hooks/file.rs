@@ -58,7 +58,7 @@ macro_rules! hooks {
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
-            transfer(Function::$function, $fd, $size, || {
+            transfer(Function::$function, $fd, $size, move || {
                 // SAFETY: what the caller promises is what the next one asks.
                 unsafe { next::$next($($argument),*) }
             })

@@ -71,7 +71,9 @@ fn replace(function: Function, exec: impl FnOnce() -> c_int) -> c_int {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execv(path: *const c_char, arguments: Strings) -> c_int {
     // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Execv, || unsafe { next::execv(path, arguments) })
+    replace(Function::Execv, move || unsafe {
+        next::execv(path, arguments)
+    })
 }
 
 /// # Safety
