@@ -12,6 +12,7 @@
 //! writer       the writer where it lives in the program
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
+//! log2         what would have libm loaded otherwise
 //! sys          the kernel, asked directly
 //! ```
 //!
@@ -25,6 +26,7 @@ mod arena;
 mod environment;
 mod hooks;
 mod image;
+mod log2;
 mod mapping;
 mod next;
 mod own_heap;
