@@ -130,7 +130,6 @@ fn begin() -> Option<&'static Header> {
         next::resolve_all();
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
-        sys::remember_stderr();
         own_heap::survive_fork();
         watch_process();
     }

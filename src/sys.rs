@@ -4,7 +4,6 @@ use std::arch::asm;
 use std::ffi::{CStr, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
@@ -131,14 +130,6 @@ pub fn write(fd: i32, bytes: &[u8]) {
     // SAFETY: a descriptor is a number; where it is not open the kernel says so, and that is ignored.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
     let _ = rustix::io::write(fd, bytes);
-}
-
-/// What file a descriptor is open on; `None` where it is not open.
-pub fn identity(fd: i32) -> Option<(u64, u64)> {
-    // SAFETY: as in `write`.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    let stat = rustix::fs::fstat(fd).ok()?;
-    Some((stat.st_dev, stat.st_ino))
 }
 
 /// Memory of our own, straight from the kernel.
@@ -295,22 +286,4 @@ pub fn pause(duration: Duration) {
         tv_nsec: duration.subsec_nanos().into(),
     };
     let _ = rustix::thread::nanosleep(&request);
-}
-
-static STDERR: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-
-/// Remembers what standard error is.
-pub fn remember_stderr() {
-    if let Some((device, inode)) = identity(2) {
-        STDERR[0].store(device, Ordering::Relaxed);
-        STDERR[1].store(inode, Ordering::Relaxed);
-    }
-}
-
-/// Whether standard error is what it was: a program may have closed it, and opened a file of its own there.
-pub fn is_stderr_as_at_start() -> bool {
-    identity(2).is_some_and(|(device, inode)| {
-        inode != 0
-            && [device, inode] == [&STDERR[0], &STDERR[1]].map(|part| part.load(Ordering::Relaxed))
-    })
 }

@@ -112,8 +112,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
                 .is_some_and(|interval| now.monotonic_ns.wrapping_sub(written_ns) >= interval)
             {
                 written_ns = now.monotonic_ns;
-                // It is tried again; the last failure is told.
-                let _ = work.write(now);
+                work.write(now);
             }
             poll
         });
@@ -167,19 +166,18 @@ fn has_memory(region: &Region) -> bool {
 }
 
 /// Writes the report: the process ends, or is replaced.
+///
+/// Where that cannot be done the region's file stays, for `weir recover`. Nothing is said: standard error
+/// is the program's.
 pub fn finish() {
     if ours().is_none() {
         return;
     }
-    let mut outcome = None;
     thread::guarded(Guard::Ours, || {
         sys::with_signals_blocked(|| {
             sys::on_own_stack(|| {
-                outcome = with_work(PATIENCE, |work| work.write(sys::now()));
-                match &outcome {
-                    Some(Ok(())) => mapping::remove(image::file().as_c_str()),
-                    Some(Err(failure)) => complain(failure),
-                    None => complain("there is no memory for it"),
+                if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+                    mapping::remove(image::file().as_c_str());
                 }
             });
         });
@@ -197,8 +195,11 @@ pub fn forked() {
 }
 
 impl Work {
-    fn write(&mut self, now: Moment) -> Result<(), String> {
-        let header = image::header().ok_or("the region is gone")?;
+    /// Writes the report as of now. False where it cannot be written.
+    fn write(&mut self, now: Moment) -> bool {
+        let Some(header) = image::header() else {
+            return false;
+        };
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
@@ -206,29 +207,23 @@ impl Work {
         let duration_ns = process.duration_ns;
         let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
-        if sys::limit(Resource::Fsize).is_some_and(|limit| limit < json.len() as u64) {
-            return Err("the limit on file sizes (ulimit -f) is too low for it".to_owned());
-        }
-        self.put(header, &json)
+        let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
+        fits && self.put(header, &json).is_ok()
     }
 
-    fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), String> {
+    fn put(&mut self, header: &Header, json: &[u8]) -> io::Result<()> {
         if let Some(path) = &self.path {
-            return emit::replace(path, json).map_err(|error| told(path, &error));
+            return emit::replace(path, json);
         }
         let (path, may_replace) = destination(environment::get(), header);
-        let written = if may_replace {
-            emit::replace(&path, json).map(|()| path.clone())
+        self.path = Some(if may_replace {
+            emit::replace(&path, json)?;
+            path
         } else {
-            emit::create_new(&path, json)
-        };
-        self.path = Some(written.map_err(|error| told(&path, &error))?);
+            emit::create_new(&path, json)?
+        });
         Ok(())
     }
-}
-
-fn told(path: &Path, error: &io::Error) -> String {
-    format!("{}: {error}", path.display())
 }
 
 fn end(header: &Header) -> End {
@@ -278,21 +273,4 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
         path.extend_from_slice(format!(".{pid}").as_bytes());
     }
     (PathBuf::from(OsString::from_vec(path)), !has_pid)
-}
-
-/// One line on standard error, if that is still what it was when the process began.
-fn complain(failure: &str) {
-    if !sys::is_stderr_as_at_start() {
-        return;
-    }
-    let file = image::file();
-    let line = if file.is_empty() {
-        format!("weir: cannot write the report: {failure}\n")
-    } else {
-        let region = String::from_utf8_lossy(file.as_bytes());
-        format!(
-            "weir: cannot write the report: {failure}; `weir recover {region}` makes it from what is left\n"
-        )
-    };
-    sys::write(2, line.as_bytes());
 }

@@ -1,11 +1,15 @@
-//! Tells the command where the library is that it brings with it.
+//! Tells the command where cargo puts the library that it brings with it.
+//!
+//! The library is a dependency, so it is there when the command is compiled, but perhaps not yet when this
+//! script runs: `include_bytes!` is what reads it and what has cargo watch it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let library = out.join("libweir.so");
-    std::fs::write(&library, []).expect("OUT_DIR can be written to");
+    // OUT_DIR is <profile>/build/<package>/out.
+    let profile = out.ancestors().nth(3).unwrap_or(Path::new(""));
+    let library = profile.join("deps/libweir.so");
     println!("cargo::rustc-env=WEIR_LIBRARY={}", library.display());
 }

@@ -7,7 +7,6 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::region::{Header, Region, size_with};
 use weir_record::slot::{Slot, Tenancy};
-use weir_record::slow::SlowCall;
 use weir_report::model::{End, EndKind, Report};
 use weir_report::recording;
 use weir_report::writer::Writer;
@@ -107,11 +106,7 @@ impl Memory {
         };
         let now = after(1000 * index as u64).ticks;
         assert!(slot.owner.take(from, tid, words, now));
-        Thread {
-            memory: self,
-            slot,
-            tid,
-        }
+        Thread { memory: self, slot }
     }
 
     /// The report of this image alone, so long after its start.
@@ -143,7 +138,6 @@ pub const RELAXED: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Re
 pub struct Thread<'m> {
     memory: &'m Memory,
     pub slot: &'m Slot,
-    pub tid: u32,
 }
 
 impl Thread<'_> {
@@ -155,16 +149,8 @@ impl Thread<'_> {
     /// A call that took so many nanoseconds, and began so long after the start.
     pub fn timed(&self, function: Function, size: u64, fd: i32, began_ns: u64, took_ns: u64) {
         self.call(function, size);
-        let sample = self.slot.counters.time(
-            function,
-            SlowCall {
-                took_ticks: TICKS_IN_NS * took_ns,
-                began_ticks: after(began_ns).ticks,
-                size,
-                fd,
-                tid: self.tid,
-            },
-        );
+        let (began, took) = (after(began_ns).ticks, TICKS_IN_NS * took_ns);
+        let sample = self.slot.time(function, began, took, size, fd);
         self.slot.ring.push(sample, || ());
     }
 

@@ -1,14 +1,234 @@
 //! `weir recover`: a report from the region that a killed program left.
+//!
+//! The file may be anything. It is copied, never mapped: nobody can cut it off under the reader, and a
+//! process that still uses it is not disturbed.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
-use crate::cli::RecoverArgs;
+use weir_record::clock::{Moment, Rate};
+use weir_record::functions::Function;
+use weir_record::region::{self, MAGIC, MAX_SLOTS, NotARegion, Region};
+use weir_report::model::Report;
+use weir_report::{emit, recording};
+
+use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
+use crate::run::mapping::Mapping;
+use crate::run::{ending, moment};
+use crate::summary::summary;
+
+/// Over less than this, reading the clocks takes too large a part for a rate.
+const MIN_BASELINE_NS: u64 = 1_000_000;
+
+const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are whole, but percentiles are those of the last samples only; the writer had the others, and ended with the process";
 
 /// Reads the region and writes the report.
 pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
-    File::open(&args.region).map_err(|error| Failure::of_file("read", &args.region, &error))?;
-    Err(Failure::of_weir(
-        "this build of weir cannot recover regions",
-    ))
+    let file = open(&args.region)?;
+    let about = |trouble: Trouble| trouble.about(&args.region);
+    let memory = copy(&file).map_err(about)?;
+    let region = region_of(&memory).map_err(about)?;
+
+    let pid = region.header.pid.load(Ordering::Relaxed);
+    let runs = is_used_by(pid, &file, &args.region);
+    let (end, at) = if runs {
+        (ending::running(), moment::now())
+    } else {
+        (
+            ending::told(region.header),
+            end_moment(region, moment::now()),
+        )
+    };
+    let mut report = recording::report_of(region, at, end);
+    report.missed.notes.push(NO_HISTOGRAMS.to_owned());
+    for process in &mut report.processes {
+        process.missed.notes.push(NO_HISTOGRAMS.to_owned());
+    }
+    let path = write(&report, args)?;
+
+    let mut err = io::stderr().lock();
+    // The report is written; where standard error is gone there is no one to tell.
+    if runs {
+        let _ = writeln!(
+            err,
+            "weir: process {pid} still runs: this is what it has recorded so far"
+        );
+    }
+    let _ = summary(&report, &path, Sort::default(), &mut err);
+    Ok(())
+}
+
+/// Why there is no region.
+#[derive(Debug)]
+enum Trouble {
+    Io(io::Error),
+    Empty,
+    NotARegion,
+    OtherVersion,
+    CutOff { length: u64 },
+}
+
+impl Trouble {
+    fn about(self, path: &Path) -> Failure {
+        let path_text = path.display();
+        Failure::of_weir(match self {
+            Trouble::Io(error) => return Failure::of_file("read", path, &error),
+            Trouble::Empty => format!("{path_text} is empty, and no region"),
+            Trouble::NotARegion => {
+                format!(
+                    "{path_text} is no region, as a program has in /dev/shm or WEIR_REGION_DIR while it runs under Weir"
+                )
+            }
+            Trouble::OtherVersion => format!(
+                "{path_text} is a region of another version of Weir than this command; use the weir that came with the library"
+            ),
+            Trouble::CutOff { length } => {
+                format!("{path_text} is cut off: the region is not complete after {length} bytes")
+            }
+        })
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Trouble {
+        Trouble::Io(error)
+    }
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    let failed = |error| Failure::of_file("read", path, &error);
+    let file = OpenOptions::new()
+        .read(true)
+        // A pipe without a writer must not keep us waiting.
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let kind = match metadata.file_type() {
+        kind if kind.is_file() => return Ok(file),
+        kind if kind.is_dir() => "a directory",
+        _ => "no regular file",
+    };
+    Err(Failure::of_weir(format!(
+        "{} is {kind}, and no region",
+        path.display()
+    )))
+}
+
+/// Copies the part of a region file that has been used.
+fn copy(file: &File) -> Result<Mapping, Trouble> {
+    let length = file.metadata()?.len();
+    let head = region::size_with(0);
+    if length < head as u64 {
+        return Err(short(file, length)?);
+    }
+    let used = region_of(&Mapping::copy(file, head)?)?.header.slots_used();
+    if used > MAX_SLOTS {
+        return Err(Trouble::NotARegion);
+    }
+    let bytes = region::size_with(used);
+    if length < bytes as u64 {
+        return Err(Trouble::CutOff { length });
+    }
+    Ok(Mapping::copy(file, bytes)?)
+}
+
+/// What is wrong with a file that is shorter than a header.
+fn short(file: &File, length: u64) -> io::Result<Trouble> {
+    let mut magic = [0; size_of_val(&MAGIC)];
+    if length == 0 {
+        return Ok(Trouble::Empty);
+    }
+    if length < magic.len() as u64 {
+        return Ok(Trouble::NotARegion);
+    }
+    file.read_exact_at(&mut magic, 0)?;
+    Ok(match u64::from_ne_bytes(magic) {
+        MAGIC => Trouble::CutOff { length },
+        _ => Trouble::NotARegion,
+    })
+}
+
+fn region_of(memory: &Mapping) -> Result<Region<'_>, Trouble> {
+    memory.region().map_err(|reason| match reason {
+        NotARegion::Layout => Trouble::OtherVersion,
+        NotARegion::Magic | NotARegion::Short | NotARegion::Alignment => Trouble::NotARegion,
+    })
+}
+
+/// Whether the process runs and still has the file mapped.
+fn is_used_by(pid: u32, file: &File, path: &Path) -> bool {
+    let (Ok(maps), Ok(there)) = (std::fs::read(format!("/proc/{pid}/maps")), file.metadata())
+    else {
+        return false;
+    };
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    // proc_pid_maps(5): address, permissions, offset, device, inode, path.
+    maps.split(|&byte| byte == b'\n').any(|line| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        let inode = fields
+            .nth(4)
+            .and_then(|inode| std::str::from_utf8(inode).ok());
+        inode.and_then(|inode| inode.parse().ok()) == Some(there.ino()) && line.ends_with(name)
+    })
+}
+
+/// The last moment that the region knows of, at the clock's right rate.
+///
+/// That is the region's own latest moment, where it is late enough. Else it is the end of the last call
+/// that was kept, at the rate of this machine's clocks since the region's start, if they have run on.
+fn end_moment(region: Region<'_>, now: Moment) -> Moment {
+    let started = region.header.started.get();
+    let latest = region.header.latest.get();
+    let since_start = |moment: Moment| moment.monotonic_ns.saturating_sub(started.monotonic_ns);
+    if since_start(latest) >= MIN_BASELINE_NS {
+        return latest;
+    }
+    let Some(rate) = Rate::between(started, now) else {
+        return latest;
+    };
+    let (all_ticks, all_ns) = (now.ticks - started.ticks, since_start(now));
+    let ran_ns = rate
+        .ns(last_ticks(region).saturating_sub(started.ticks))
+        .max(MIN_BASELINE_NS)
+        .min(all_ns);
+    let ran_ticks = u128::from(all_ticks) * u128::from(ran_ns) / u128::from(all_ns);
+    Moment {
+        // No more than `all_ticks`.
+        ticks: started.ticks + ran_ticks as u64,
+        monotonic_ns: started.monotonic_ns + ran_ns,
+        unix_ns: started.unix_ns.saturating_add(ran_ns),
+    }
+}
+
+/// The latest tick that is recorded anywhere.
+fn last_ticks(region: Region<'_>) -> u64 {
+    let slow = region.counters().flat_map(|counters| {
+        Function::ALL
+            .into_iter()
+            .flat_map(|function| counters.slow(function).iter())
+    });
+    slow.map(|call| call.began_ticks.saturating_add(call.took_ticks))
+        .chain(region.slots().iter().map(|slot| slot.owner.began_ticks()))
+        .chain([region.header.latest.get().ticks])
+        .max()
+        .unwrap_or(0)
+}
+
+/// Writes the report where it was asked for; else to a new file, because the program may have
+/// written one of the name before it was killed.
+fn write(report: &Report, args: &RecoverArgs) -> Result<PathBuf, Failure> {
+    let json = emit::to_json(report);
+    if let Some(path) = &args.out {
+        emit::replace(path, &json).map_err(|error| Failure::of_file("write", path, &error))?;
+        return Ok(path.clone());
+    }
+    let name = args.region.file_name().unwrap_or_default();
+    let path = Path::new(name).with_extension("json");
+    emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, &error))
 }

@@ -73,8 +73,7 @@ impl Collector {
     }
 
     /// Every image so far, as it is now.
-    pub fn snapshot(&mut self) -> Vec<Process> {
-        let now = moment::now();
+    pub fn snapshot(&mut self, now: Moment) -> Vec<Process> {
         let running = self
             .images
             .iter_mut()
@@ -83,10 +82,9 @@ impl Collector {
         self.ended.iter().cloned().chain(running).collect()
     }
 
-    /// Every image at the end of the program, which ended so. What still runs is left to run.
-    pub fn finish(&mut self, status: ExitStatus) -> Vec<Process> {
+    /// Every image at the end of the program, which ended now and so. What still runs is left to run.
+    pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.scan();
-        let now = moment::now();
         for mut image in std::mem::take(&mut self.images) {
             let end = if image.pid() == self.program {
                 Some(image.end_with(status))
@@ -180,10 +178,10 @@ impl Collector {
             self.first_started = Some(started);
         }
         let pid = image.pid();
-        let predecessors = self
-            .images
-            .extract_if(.., |image| image.pid() == pid && image.was_seen());
-        let predecessors: Vec<_> = predecessors.collect();
+        // Two that cannot be seen may have the same id in namespaces of their own.
+        let is_predecessor =
+            |image: &mut Image| image.pid() == pid && (image.was_seen() || image.is_replacing());
+        let predecessors: Vec<_> = self.images.extract_if(.., is_predecessor).collect();
         let now = moment::now();
         for predecessor in predecessors {
             let end = predecessor.end_before_successor();
@@ -211,19 +209,23 @@ impl Collector {
 
     fn fold_ended(&mut self) {
         let instant = Instant::now();
-        let mut index = 0;
-        while let Some(image) = self.images.get_mut(index) {
-            // How the program itself ends, weir will be told.
-            let end = match image.pid() == self.program {
-                true => None,
-                false => image.end_if_due(instant),
-            };
-            match end {
-                Some(end) => {
-                    let image = self.images.swap_remove(index);
-                    self.close(image, moment::now(), end);
-                }
-                None => index += 1,
+        let program = self.program;
+        // How the program itself ends, weir will be told.
+        let others = self
+            .images
+            .iter_mut()
+            .filter(|image| image.pid() != program);
+        let ended: Vec<(PathBuf, End)> = others
+            .filter_map(|image| Some((image.path().to_owned(), image.end_if_due(instant)?)))
+            .collect();
+        if ended.iter().any(|(_, end)| end.how == EndKind::Exec) {
+            // What it became may have come and gone since the last scan.
+            self.scan();
+        }
+        for (path, end) in ended {
+            if let Some(index) = self.images.iter().position(|image| image.path() == path) {
+                let image = self.images.swap_remove(index);
+                self.close(image, moment::now(), end);
             }
         }
     }

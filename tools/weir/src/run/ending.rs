@@ -3,6 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use weir_record::region::{Header, Phase};
 use weir_report::model::{End, EndKind};
 
 /// It has not.
@@ -22,6 +23,15 @@ pub fn known(status: ExitStatus) -> End {
             status: None,
         },
         None => exited(status.code()),
+    }
+}
+
+/// As the image itself last told, now that it has ended.
+pub fn told(header: &Header) -> End {
+    match header.phase() {
+        Phase::Replacing => replaced(),
+        Phase::Exiting => exited(header.exit_status()),
+        Phase::Starting | Phase::Running => End::default(),
     }
 }
 

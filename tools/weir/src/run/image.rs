@@ -116,6 +116,11 @@ impl Image {
         self.since.is_some()
     }
 
+    /// Whether it has said that it becomes another image.
+    pub fn is_replacing(&self) -> bool {
+        self.region.header.phase() == Phase::Replacing
+    }
+
     /// Drains the rings.
     pub fn poll(&mut self, now: Moment) -> Poll {
         self.writer.poll(now)
@@ -185,12 +190,7 @@ impl Image {
 
     /// How the image ended, by what it last said of itself.
     pub fn end_by_its_word(&self) -> End {
-        let header = self.region.header;
-        match header.phase() {
-            Phase::Replacing => ending::replaced(),
-            Phase::Exiting => ending::exited(header.exit_status()),
-            Phase::Starting | Phase::Running => End::default(),
-        }
+        ending::told(self.region.header)
     }
 
     /// How the image ended, given that there is a later one with its process's id.

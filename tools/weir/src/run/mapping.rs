@@ -1,10 +1,11 @@
-//! The memory of a region, shared with the process that writes it.
+//! The memory of a region: shared with the process that writes it, or a copy.
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use weir_record::region::{self, MAX_SLOTS, NotARegion, Region};
 
 /// Mapped memory, unmapped when dropped.
@@ -48,6 +49,22 @@ impl Mapping {
             )?
         };
         Mapping::new(memory, length)
+    }
+
+    /// Copies so many bytes (not 0) from the start of a file.
+    ///
+    /// # Errors
+    /// Where the file has fewer, or cannot be read, or there is no memory.
+    pub fn copy(file: &File, length: usize) -> io::Result<Mapping> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: as in `shared`.
+        let memory =
+            unsafe { mmap_anonymous(std::ptr::null_mut(), length, access, MapFlags::PRIVATE)? };
+        let mapping = Mapping::new(memory, length)?;
+        // SAFETY: so many bytes, just mapped and zeroed, and known to nobody else yet.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(mapping.memory.as_ptr(), length) };
+        file.read_exact_at(bytes, 0)?;
+        Ok(mapping)
     }
 
     fn new(memory: *mut std::ffi::c_void, length: usize) -> io::Result<Mapping> {

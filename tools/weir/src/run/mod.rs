@@ -26,8 +26,8 @@ mod image;
 mod inherited;
 mod launch;
 mod library;
-pub mod life;
-mod mapping;
+mod life;
+pub mod mapping;
 pub mod moment;
 mod pace;
 mod session;
@@ -132,8 +132,9 @@ impl Recording<'_> {
                     return status;
                 },
                 recv(snapshots) -> _ => if can_write {
-                    let processes = self.collector.snapshot();
-                    let report = self.report(processes, ending::running());
+                    let now = moment::now();
+                    let processes = self.collector.snapshot(now);
+                    let report = self.report(processes, ending::running(), now);
                     if let Err(failure) = destination.write(&report) {
                         complain(&format!("{failure}; the report will be written at the end only"));
                         can_write = false;
@@ -146,13 +147,13 @@ impl Recording<'_> {
     }
 
     fn finish(mut self, status: ExitStatus) -> Report {
-        let processes = self.collector.finish(status);
-        self.report(processes, ending::known(status))
+        let now = moment::now();
+        let processes = self.collector.finish(status, now);
+        self.report(processes, ending::known(status), now)
     }
 
-    fn report(&self, processes: Vec<Process>, end: End) -> Report {
+    fn report(&self, processes: Vec<Process>, end: End, now: Moment) -> Report {
         let began = self.collector.first_started().unwrap_or(self.launched);
-        let now = moment::now();
         let ran_ns = now.monotonic_ns.saturating_sub(began.monotonic_ns);
         let mut report = recording::report(processes, end, ran_ns);
         if report.processes.is_empty() {
