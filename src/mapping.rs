@@ -160,28 +160,10 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
             remove(path);
             open()
         }
-        Err(Errno::MFILE) => with_one_more_descriptor(open),
+        Err(Errno::MFILE) => sys::with_more_descriptors(open)?,
         other => other,
     };
     result.ok()
-}
-
-/// Raises the soft limit on descriptors for as long as `open` takes.
-pub fn with_one_more_descriptor<T>(open: impl FnOnce() -> Result<T, Errno>) -> Result<T, Errno> {
-    const MORE: u64 = 1024;
-    let before = rustix::process::getrlimit(Resource::Nofile);
-    let raised = before.current.map(|soft| {
-        soft.saturating_add(MORE)
-            .min(before.maximum.unwrap_or(u64::MAX))
-    });
-    let limit = rustix::process::Rlimit {
-        current: raised,
-        maximum: before.maximum,
-    };
-    rustix::process::setrlimit(Resource::Nofile, limit)?;
-    let result = open();
-    let _ = rustix::process::setrlimit(Resource::Nofile, before);
-    result
 }
 
 /// Maps the file, with as many slots as can be had, up to `slots`.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
 use rustix::mm::{MapFlags, ProtFlags};
-use rustix::process::Resource;
+use rustix::process::{Resource, Rlimit};
 use rustix::time::{ClockId, Timespec};
 use weir_record::clock::{self, Moment};
 
@@ -169,6 +169,27 @@ impl Drop for Memory {
 /// The limit on a resource; none where it is unlimited.
 pub fn limit(resource: Resource) -> Option<u64> {
     rustix::process::getrlimit(resource).current
+}
+
+/// Does `work` with the limit on descriptors raised, as far as may be; none, and nothing done, where it may not be.
+pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
+    const MORE: u64 = 64;
+    let before = rustix::process::getrlimit(Resource::Nofile);
+    let most = before.maximum.unwrap_or(u64::MAX);
+    let raised = before
+        .current
+        .map(|soft| soft.saturating_add(MORE).min(most));
+    if raised == before.current {
+        return None;
+    }
+    let limit = Rlimit {
+        current: raised,
+        maximum: before.maximum,
+    };
+    rustix::process::setrlimit(Resource::Nofile, limit).ok()?;
+    let result = work();
+    let _ = rustix::process::setrlimit(Resource::Nofile, before);
+    Some(result)
 }
 
 /// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing

@@ -208,7 +208,13 @@ impl Work {
         let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
         let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
-        fits && self.put(header, &json).is_ok()
+        fits && match self.put(header, &json) {
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                let again = sys::with_more_descriptors(|| self.put(header, &json));
+                again.is_some_and(|written| written.is_ok())
+            }
+            written => written.is_ok(),
+        }
     }
 
     fn put(&mut self, header: &Header, json: &[u8]) -> io::Result<()> {
