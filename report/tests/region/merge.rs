@@ -160,7 +160,7 @@ fn a_histogram_that_is_none_is_dropped() {
                 ],
             ),
             inner(3, 1000, &[2, 0xff, 0xff]),
-            compressed(&vec![0; 100_000_000]),
+            compressed(&vec![0; 10_000_000]),
         ]
     };
     let bad = [
