@@ -412,6 +412,10 @@ fn transfer_unseen<R: Returned>(
 ) -> R {
     let counters = match thread::target() {
         Target::Own(slot) => return transfer_into(slot, function, fd, size, next),
+        // No allocation function does I/O: a signal handler of the program interrupted one.
+        Target::Guarded(Guard::Nested, Some(slot)) => {
+            return transfer_into(slot, function, fd, size, next);
+        }
         Target::Common(counters) => counters,
         other => {
             pass(other, function);

@@ -131,18 +131,12 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
 
 /// Does something with the work in hand, if nobody else does so for longer than `patience`.
 fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<T> {
-    const STEP: Duration = Duration::from_micros(100);
     let region = image::region()?;
     if !has_memory(&region) {
         return None;
     }
-    let mut waited = Duration::ZERO;
-    while BUSY.swap(true, Ordering::Acquire) {
-        if waited >= patience {
-            return None;
-        }
-        sys::pause(STEP);
-        waited += STEP;
+    if !acquire(patience) {
+        return None;
     }
     // SAFETY: we hold `BUSY`.
     let work = unsafe { &mut *WORK.0.get() };
@@ -151,8 +145,33 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
         path: None,
     });
     let result = act(work);
-    BUSY.store(false, Ordering::Release);
+    let_go();
     Some(result)
+}
+
+/// Takes hold of the work in hand. False where somebody else has it for longer than `patience`.
+fn acquire(patience: Duration) -> bool {
+    const STEP: Duration = Duration::from_micros(100);
+    let mut waited = Duration::ZERO;
+    while BUSY.swap(true, Ordering::Acquire) {
+        if waited >= patience {
+            return false;
+        }
+        sys::pause(STEP);
+        waited += STEP;
+    }
+    true
+}
+
+/// Keeps the writer's thread from its work, so that a fork without handlers does not copy our heap with
+/// its lock taken. True where [`let_go`] must follow.
+pub fn hold() -> bool {
+    STARTED.load(Ordering::Relaxed) && sys::with_errno_kept(|| acquire(PATIENCE))
+}
+
+/// Lets the writer's thread go on.
+pub fn let_go() {
+    BUSY.store(false, Ordering::Release);
 }
 
 /// Whether the kernel would give us the memory that a round of work may need. Rust ends the process where an

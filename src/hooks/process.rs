@@ -11,7 +11,7 @@ use std::ptr;
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::{image, next, recording, sys};
+use crate::{image, next, recording, sys, writer};
 
 type Strings = *const *const c_char;
 
@@ -281,12 +281,18 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
     recording::count(Function::UnderscoreFork);
+    let is_held = writer::hold();
     // SAFETY: what the caller promises is what the next one asks.
     let pid = unsafe { next::underscore_fork() };
-    match pid {
-        0 => image::forked(),
-        -1 => recording::count_failure(Function::UnderscoreFork),
-        _ => {}
+    if pid == 0 {
+        image::forked();
+        return pid;
+    }
+    if is_held {
+        writer::let_go();
+    }
+    if pid == -1 {
+        recording::count_failure(Function::UnderscoreFork);
     }
     pid
 }
