@@ -207,11 +207,13 @@ pub struct Heap {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
-    /// Thread id of the latest thread of this entry; 0 for those that shared the common slot.
+    /// Thread id of the latest thread of this entry; 0 for the calls that were counted together: those of
+    /// threads that found no slot, and the last ones of threads that were ending. They are not timed.
     pub tid: u32,
     /// Name of the latest thread of this entry.
     pub name: String,
-    /// How many threads, one after the other, this entry stands for.
+    /// How many threads, one after the other, this entry stands for; where `tid` is 0, how many found no
+    /// slot.
     pub threads: u64,
     /// When the first of them made its first call, after the start of the image.
     pub started_ns: u64,

@@ -67,16 +67,7 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
         .into_iter()
         .filter(|&circumstance| header.has(circumstance))
         .filter_map(sentence);
-    let common = &header.common;
-    let shared = Function::ALL
-        .into_iter()
-        .any(|function| common.of(function).calls.get() != 0);
     let others = [
-        (
-            shared,
-            "threads that had no slot of their own, or no longer, were counted together (thread 0) and \
-             not timed",
-        ),
         (
             findings.rate.is_none(),
             "the image's clocks did not advance: there are no latencies",
