@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use weir_record::functions::{Family, Function, Size};
 use weir_report::model::{Process, ThreadFunction};
 
-use crate::memory::{Memory, Random, after, exited};
+use crate::memory::{Memory, Random};
 
 /// What the test knows of a function: every call of it.
 #[derive(Default)]
@@ -281,45 +281,4 @@ fn only_functions_that_were_called_are_in_a_process_and_all_are_in_the_report() 
     );
     assert_eq!(report.functions["lseek"].family, "file");
     assert_eq!(report.functions["malloc"].latency, None);
-}
-
-#[test]
-fn the_timeline_has_what_was_counted_by_then() {
-    const MS: u64 = 1_000_000;
-    let memory = Memory::new(1);
-    memory.header().inherited_bytes.set(50);
-    let thread = memory.thread(0, "t");
-    let mut writer = memory.writer();
-    for tenth in 1..=5 {
-        thread.call(Function::Malloc, 10);
-        thread.shift(16);
-        thread.call(Function::FreeSized, 1000);
-        thread.call(Function::Read, 100);
-        thread.moved(Function::Read, 7);
-        thread.call(Function::Write, 100);
-        thread.moved(Function::Write, 9);
-        thread.call(Function::UnderscoreFork, 0);
-        writer.poll(after(tenth * 100 * MS));
-        writer.poll(after(tenth * 100 * MS + 20 * MS));
-    }
-    let timeline = writer.process(after(555 * MS), exited()).timeline;
-    assert_eq!(timeline.interval_ns, 100 * MS);
-    let moments: Vec<u64> = timeline
-        .points
-        .iter()
-        .map(|point| point.at_ns / MS)
-        .collect();
-    assert_eq!(moments, [0, 100, 200, 300, 400, 500, 555]);
-    for (point, tenth) in timeline.points.iter().zip([0_u64, 1, 2, 3, 4, 5, 5]) {
-        assert_eq!(point.live_bytes, 50 + 16 * tenth.cast_signed());
-        assert_eq!(
-            (point.alloc_calls, point.alloc_bytes),
-            (2 * tenth, 10 * tenth)
-        );
-        assert_eq!(point.io_calls, 2 * tenth);
-        assert_eq!(
-            (point.read_bytes, point.written_bytes),
-            (7 * tenth, 9 * tenth)
-        );
-    }
 }
