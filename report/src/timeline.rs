@@ -6,7 +6,7 @@ use crate::model::{Timeline, TimelinePoint};
 use crate::totals::Totals;
 
 /// How far apart points are at first.
-const FIRST_INTERVAL_NS: u64 = 100_000_000;
+const FIRST_INTERVAL_NS: u64 = 5_000_000;
 
 /// The most points that are kept.
 const MAX_POINTS: usize = 600;

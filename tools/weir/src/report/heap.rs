@@ -51,7 +51,7 @@ pub fn peak(heap: &Heap) -> String {
     let peak = units::bytes(heap.peak_bytes);
     match heap.peak_error_bytes {
         0 => peak,
-        error => format!("{peak}, or up to {} more", units::bytes(error)),
+        error => format!("{peak}, give or take {}", units::bytes(error)),
     }
 }
 
