@@ -103,10 +103,10 @@ fn the_timeline_has_what_was_counted_by_then() {
         thread.moved(Function::Write, 9);
         thread.call(Function::UnderscoreFork, 0);
         writer.poll(after(tenth * 100 * MS));
-        writer.poll(after(tenth * 100 * MS + 20 * MS));
+        writer.poll(after(tenth * 100 * MS + 2 * MS));
     }
     let timeline = writer.process(after(555 * MS), exited()).timeline;
-    assert_eq!(timeline.interval_ns, 100 * MS);
+    assert_eq!(timeline.interval_ns, 5 * MS);
     let moments: Vec<u64> = timeline
         .points
         .iter()
