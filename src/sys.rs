@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fd::BorrowedFd;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
-use rustix::time::{ClockId, Timespec};
+use rustix::thread::Timespec;
 use weir_record::clock::{self, Moment};
 
 /// The process id, as the kernel has it now.
@@ -43,15 +43,22 @@ pub fn thread_name() -> [u64; 2] {
 
 /// This moment.
 pub fn now() -> Moment {
-    let ns = |id| {
-        let time = rustix::time::clock_gettime(id);
-        time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
-    };
     Moment {
         ticks: clock::ticks(),
-        monotonic_ns: ns(ClockId::Monotonic),
-        unix_ns: ns(ClockId::Realtime),
+        monotonic_ns: time_ns(libc::CLOCK_MONOTONIC),
+        unix_ns: time_ns(libc::CLOCK_REALTIME),
     }
+}
+
+/// What a clock shows, in nanoseconds. By the C library, which knows where the kernel put it.
+fn time_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` may be written.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
 /// Blocks the signals of the calling thread for as long as `work` takes.
@@ -296,8 +303,7 @@ pub fn part_from_descriptors() {
 
 /// Processor time of the calling thread, in nanoseconds.
 pub fn thread_cpu_ns() -> u64 {
-    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+    time_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// Lets time pass.
