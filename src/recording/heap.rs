@@ -1,23 +1,19 @@
-//! How a call is recorded: counted, timed where that is due, and passed on.
-//!
-//! Each of [`allocate`], [`resize`], [`release`] and [`transfer`] has a hot path for a thread that has
-//! its slot, which is inlined into the hook, and a cold one for all others. The real function is
-//! called with nothing held: no guard (but see [`thread`](crate::thread)), no lock, no destructor, so that it may block, be
-//! cancelled or be left by a jump. What is known before the call is counted before it.
+//! Calls that make, resize, give back or ask about heap blocks.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr;
 
 use weir_record::clock;
-use weir_record::counter::{Adder, Alone, Shared};
+use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
+use super::{count_unseen, pass};
 use crate::thread::{Guard, Target};
 use crate::{arena, image, next, sys, thread, writer};
 
 /// No descriptor.
-const NO_FD: c_int = -1;
+const NO_FD: i32 = -1;
 
 /// Records a call that makes a heap block.
 #[inline(always)]
@@ -262,199 +258,6 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
     next()
 }
 
-#[cold]
-#[inline(never)]
-fn count_unseen(function: Function) {
-    match thread::target() {
-        Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
-        Target::Common(counters) => counters.count::<Shared>(function, 0),
-        other => pass(other, function),
-    }
-}
-
-/// Counts a call of which nothing else is to be known, for the functions of the process's life.
-pub fn count(function: Function) {
-    match thread::slot() {
-        Some(slot) => slot.counters.count::<Alone>(function, 0),
-        None => count_unseen(function),
-    }
-}
-
-/// Counts the failure of a call that [`count`] has counted, by `errno`.
-pub fn count_failure(function: Function) {
-    let failed = Outcome::Failed(sys::errno());
-    match thread::slot() {
-        Some(slot) => settle::<Alone>(&slot.counters, function, failed),
-        None => {
-            if let Target::Common(counters) = thread::target() {
-                settle::<Shared>(counters, function, failed);
-            }
-        }
-    }
-}
-
-/// What an I/O call returns.
-pub trait Returned: Copy {
-    /// The bytes that it moved; None where it failed.
-    fn moved(self) -> Option<u64>;
-}
-
-impl Returned for isize {
-    #[inline(always)]
-    fn moved(self) -> Option<u64> {
-        u64::try_from(self).ok()
-    }
-}
-
-impl Returned for c_int {
-    #[inline(always)]
-    fn moved(self) -> Option<u64> {
-        (self >= 0).then_some(0)
-    }
-}
-
-impl Returned for i64 {
-    #[inline(always)]
-    fn moved(self) -> Option<u64> {
-        (self >= 0).then_some(0)
-    }
-}
-
-/// The size that an I/O call asks for.
-pub trait Requested: Copy {
-    /// The size where it is known before the call.
-    fn before(self) -> Option<u64>;
-    /// The size where only the call shows that the memory which holds it may be read.
-    fn after(self, result: Outcome) -> Option<u64>;
-}
-
-/// Nothing is asked for, or so many bytes.
-impl Requested for usize {
-    #[inline(always)]
-    fn before(self) -> Option<u64> {
-        Some(self as u64)
-    }
-
-    #[inline(always)]
-    fn after(self, _: Outcome) -> Option<u64> {
-        None
-    }
-}
-
-/// How an I/O call ended.
-#[derive(Clone, Copy)]
-pub enum Outcome {
-    /// It moved so many bytes.
-    Bytes(u64),
-    /// It failed, with this errno.
-    Failed(i32),
-}
-
-/// Records an I/O call.
-#[inline(always)]
-pub fn transfer<R: Returned>(
-    function: Function,
-    fd: c_int,
-    size: impl Requested,
-    next: impl Fn() -> R + Copy,
-) -> R {
-    match thread::slot() {
-        Some(slot) => transfer_into(slot, function, fd, size, next),
-        None => transfer_unseen(function, fd, size, next),
-    }
-}
-
-#[inline(always)]
-fn transfer_into<R: Returned>(
-    slot: &Slot,
-    function: Function,
-    fd: c_int,
-    size: impl Requested,
-    next: impl Fn() -> R + Copy,
-) -> R {
-    let counters = &slot.counters;
-    counters.of(function).calls.add(1);
-    if let Some(requested) = size.before() {
-        counters.count_size::<Alone>(function, requested);
-    }
-    if slot.countdown.is_off() {
-        let result = next();
-        let outcome = outcome(result);
-        if let Some(requested) = size.after(outcome) {
-            counters.count_size::<Alone>(function, requested);
-        }
-        settle::<Alone>(counters, function, outcome);
-        return result;
-    }
-    let began_ticks = clock::ticks();
-    let result = next();
-    let took_ticks = clock::ticks().wrapping_sub(began_ticks);
-    let outcome = outcome(result);
-    let mut requested = size.before();
-    if let Some(size) = size.after(outcome) {
-        counters.count_size::<Alone>(function, size);
-        requested = Some(size);
-    }
-    let size = requested.unwrap_or(0);
-    let sample = slot.time(function, began_ticks, took_ticks, size, fd);
-    slot.ring.push(sample, writer::start_unless_in_handler);
-    settle::<Alone>(counters, function, outcome);
-    result
-}
-
-#[cold]
-#[inline(never)]
-fn transfer_unseen<R: Returned>(
-    function: Function,
-    fd: c_int,
-    size: impl Requested,
-    next: impl Fn() -> R + Copy,
-) -> R {
-    let counters = match thread::target() {
-        Target::Own(slot) => return transfer_into(slot, function, fd, size, next),
-        // No allocation function does I/O: a signal handler of the program interrupted one.
-        Target::Guarded(Guard::Nested, Some(slot)) => {
-            return transfer_into(slot, function, fd, size, next);
-        }
-        Target::Common(counters) => counters,
-        other => {
-            pass(other, function);
-            return next();
-        }
-    };
-    counters.of(function).calls.add_shared(1);
-    let result = next();
-    let outcome = outcome(result);
-    if let Some(requested) = size.before().or(size.after(outcome)) {
-        counters.count_size::<Shared>(function, requested);
-    }
-    settle::<Shared>(counters, function, outcome);
-    result
-}
-
-#[inline(always)]
-fn outcome(result: impl Returned) -> Outcome {
-    match result.moved() {
-        Some(bytes) => Outcome::Bytes(bytes),
-        None => Outcome::Failed(sys::errno()),
-    }
-}
-
-#[inline(always)]
-fn settle<A: Adder>(counters: &Counters, function: Function, outcome: Outcome) {
-    match outcome {
-        Outcome::Bytes(bytes) => A::add(&counters.of(function).moved_bytes, bytes),
-        Outcome::Failed(errno) => settle_failure::<A>(counters, function, errno),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32) {
-    A::add(&counters.of(function).errors, 1);
-    counters.errnos.count::<A>(function, errno);
-}
-
 /// Times an allocation call whose turn it is. Not inlined: the untimed path needs its registers.
 #[inline(never)]
 fn timed_allocation(
@@ -470,19 +273,6 @@ fn timed_allocation(
     let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
     slot.ring.push(sample, writer::start);
     block
-}
-
-/// Notes a call that is not the program's own, or that nothing can be counted into.
-fn pass(target: Target, function: Function) {
-    match target {
-        Target::Guarded(_, Some(slot)) => slot.counters.of(function).reentrant.add(1),
-        Target::Guarded(_, None) => {
-            if let Some(header) = image::header() {
-                header.common.of(function).reentrant.add_shared(1);
-            }
-        }
-        _ => image::count_uncounted(),
-    }
 }
 
 /// The size of a block as its allocator sees it; 0 for NULL.

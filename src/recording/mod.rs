@@ -1,0 +1,88 @@
+//! How a call is recorded: counted, timed where that is due, and passed on.
+//!
+//! Each of [`allocate`], [`resize`], [`release`] and [`transfer`] has a hot path for a thread that has
+//! its slot, which is inlined into the hook, and a cold one for all others. The real function is
+//! called with nothing held: no guard (but see [`thread`](crate::thread)), no lock, no destructor, so
+//! that it may block, be cancelled or be left by a jump. What is known before the call is counted
+//! before it.
+
+mod heap;
+mod transfer;
+
+use weir_record::counter::{Adder, Alone, Shared};
+use weir_record::functions::Function;
+use weir_record::slot::Counters;
+
+use crate::thread::Target;
+use crate::{image, sys, thread};
+
+pub use heap::{allocate, query, release, resize};
+pub use transfer::{Requested, transfer};
+
+/// Counts a call of which nothing else is to be known, for the functions of the process's life.
+pub fn count(function: Function) {
+    match thread::slot() {
+        Some(slot) => slot.counters.count::<Alone>(function, 0),
+        None => count_unseen(function),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn count_unseen(function: Function) {
+    match thread::target() {
+        Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
+        Target::Common(counters) => counters.count::<Shared>(function, 0),
+        other => pass(other, function),
+    }
+}
+
+/// Counts the failure of a call that [`count`] has counted, by `errno`.
+pub fn count_failure(function: Function) {
+    let failed = Outcome::Failed(sys::errno());
+    match thread::slot() {
+        Some(slot) => settle::<Alone>(&slot.counters, function, failed),
+        None => {
+            if let Target::Common(counters) = thread::target() {
+                settle::<Shared>(counters, function, failed);
+            }
+        }
+    }
+}
+
+/// How an I/O call ended.
+#[derive(Clone, Copy)]
+pub enum Outcome {
+    /// It moved so many bytes.
+    Bytes(u64),
+    /// It failed, with this errno.
+    Failed(i32),
+}
+
+#[inline(always)]
+fn settle<A: Adder>(counters: &Counters, function: Function, outcome: Outcome) {
+    match outcome {
+        Outcome::Bytes(bytes) => A::add(&counters.of(function).moved_bytes, bytes),
+        Outcome::Failed(errno) => settle_failure::<A>(counters, function, errno),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32) {
+    A::add(&counters.of(function).errors, 1);
+    counters.errnos.count::<A>(function, errno);
+}
+
+/// Notes a call that is not the program's own, or that nothing can be counted into.
+fn pass(target: Target, function: Function) {
+    match target {
+        Target::Guarded(_, Some(slot)) => slot.counters.of(function).reentrant.add(1),
+        Target::Guarded(_, None) => {
+            if let Some(header) = image::header() {
+                header.common.of(function).reentrant.add_shared(1);
+            }
+        }
+        _ => image::count_uncounted(),
+    }
+}
