@@ -51,11 +51,3 @@ fn needs_the_c_library_only() {
     let c_library = BTreeSet::from(["ld-linux-x86-64.so.2", "libc.so.6", "libgcc_s.so.1"]);
     assert!(needed.is_subset(&c_library), "{needed:?}");
 }
-
-/// Its thread-local storage is at a fixed distance from the thread pointer: a general-dynamic access
-/// calls __tls_get_addr, which may allocate.
-#[test]
-fn never_looks_up_thread_local_storage() {
-    let wanted = symbols(&["--dynamic", "--undefined-only"]);
-    assert!(!wanted.contains("__tls_get_addr"), "{wanted:?}");
-}

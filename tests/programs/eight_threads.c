@@ -1,4 +1,4 @@
-// flags: -O1 -fno-builtin -pthread
+// flags: -O1 -fno-builtin -pthread @counting
 /* Eight threads that pass blocks around and write; a block is freed by another thread than made it.
  * Prints a sum that depends on all that was read and written. */
 #include "witness.h"
@@ -36,6 +36,7 @@ static void *thread(void *argument) {
 }
 
 int main(void) {
+    count_again();
     pthread_t threads[THREADS];
     MUST(!pthread_barrier_init(&barrier, NULL, THREADS));
     for (size_t i = 0; i < THREADS; i++)
@@ -44,6 +45,6 @@ int main(void) {
         MUST(!pthread_join(threads[i], NULL));
     for (size_t i = 0; i < THREADS; i++)
         say("%lx\n", sums[i]);
-    tell();
+    tell_counted();
     return 3;
 }

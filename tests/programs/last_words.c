@@ -15,7 +15,7 @@ __attribute__((destructor(200))) static void destructor(void) {
 __attribute__((destructor(101))) static void last(void) { tell(); }
 
 int main(void) {
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 20; i++)
         MUST(!atexit(at_exit));
     return 4;
 }

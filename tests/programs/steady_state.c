@@ -26,7 +26,7 @@ static void all_kinds(int fd, int rounds) {
 }
 
 static void *thread(void *fd) {
-    all_kinds((int)(intptr_t)fd, 100);
+    all_kinds((int)(intptr_t)fd, 3000);
     syscall(SYS_getpgid, 4100);
     all_kinds((int)(intptr_t)fd, 20000);
     syscall(SYS_getpgid, 4200);
@@ -36,7 +36,7 @@ static void *thread(void *fd) {
 int main(void) {
     int fd = open("/proc/self/exe", O_RDONLY);
     MUST(fd >= 0);
-    all_kinds(fd, 100);
+    all_kinds(fd, 3000); /* start-up: of everything that is started when first needed */
     syscall(SYS_getpgid, 4000);
     all_kinds(fd, 20000);
     syscall(SYS_getpgid, 4001);

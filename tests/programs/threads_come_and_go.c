@@ -1,4 +1,4 @@
-// flags: -O1 -fno-builtin -pthread
+// flags: -O1 -fno-builtin -pthread @counting
 /* Thousands of threads, one batch after the other. Each allocates, writes, and allocates again in
  * the destructors that run when it ends. The argument is how many. */
 #include "witness.h"
@@ -36,6 +36,7 @@ static void *thread(void *argument) {
 }
 
 int main(int argc, char **argv) {
+    count_again();
     MUST(argc == 2);
     size_t threads = (size_t)atoi(argv[1]);
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
@@ -48,6 +49,6 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < started; i++)
             MUST(!pthread_join(batch[i], NULL));
     }
-    tell();
+    tell_counted();
     return 0;
 }

@@ -6,14 +6,18 @@
 //! program   a program to run, and how; what came of it
 //! real      programs that many people run
 //! scarce    too little of something
+//! strace    system calls, and whose they were
+//! heaptrack allocations
 //! recover   what a killed program left
 //! witness   a victim's own account, and its comparison with a report
 //! ```
 
+pub mod heaptrack;
 pub mod program;
 pub mod real;
 pub mod recover;
 pub mod scarce;
+pub mod strace;
 pub mod victim;
 pub mod weir;
 pub mod witness;

@@ -83,9 +83,9 @@ pub const ALL: [Real; 9] = [
         name: "git",
         prepare: tree,
         program: || {
-            let script = "git init -q . && git add . && git commit -q -m first && \
+            let script = "git init -q . && git add tree && git commit -q -m first && \
                           echo more >> tree/file-3 && git commit -q -a -m second && \
-                          git log --stat && git status --short";
+                          git log --stat && git status --short -uno";
             identified(Program::new("/bin/sh").args(["-c", script]))
         },
     },

@@ -1,0 +1,197 @@
+//! Real programs: the report beside strace and heaptrack, of another run of the same command.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use weir_record::functions::{Function, Role};
+use weir_report::model::Process;
+
+use crate::support::heaptrack::{self, Allocations};
+use crate::support::real::Real;
+use crate::support::strace::{self, Image, Sums};
+use crate::support::{Mode, Program, scratch};
+
+/// A fresh folder for one run of a program, and what the program reads.
+struct Run {
+    folder: TempDir,
+    _input: TempDir,
+    stdin: PathBuf,
+    program: Program,
+}
+
+impl Run {
+    fn of(real: &Real) -> Run {
+        let folder = real.folder();
+        let input = scratch();
+        let stdin = input.path().join("stdin");
+        let program = real.program().in_folder(folder.path());
+        fs::write(&stdin, program.input()).expect("a file");
+        Run {
+            folder,
+            _input: input,
+            stdin,
+            program,
+        }
+    }
+
+    fn under_strace(&self) -> Vec<Image> {
+        let mut images = strace::images(&self.program, &self.stdin, self.folder.path());
+        images.sort();
+        images
+    }
+
+    fn under_heaptrack(&self) -> Allocations {
+        heaptrack::allocations(&self.program, &self.stdin, self.folder.path())
+    }
+
+    fn under_weir(&self, mode: Mode) -> Vec<Process> {
+        let outcome = self.program.run(mode).expect_status(0);
+        outcome.processes().into_iter().cloned().collect()
+    }
+}
+
+/// A report's process image, in strace's terms.
+fn image(process: &Process) -> Image {
+    let mut own = Sums::new();
+    for (name, function) in &process.functions {
+        if let Some(kind) = strace::kind_of(name).filter(|_| function.calls != 0) {
+            let sum = own.entry(kind).or_default();
+            let counts = [function.calls, function.errors, function.moved_bytes];
+            *sum = [0, 1, 2].map(|place| sum[place] + counts[place]);
+        }
+    }
+    let name = process.executable.rsplit('/').next().unwrap_or_default();
+    Image {
+        executable: name.to_owned(),
+        forked: process.forked,
+        own,
+        inside_libc: Sums::new(),
+    }
+}
+
+/// Every process image of the program made the I/O calls that strace saw its own code make: as many, as many
+/// failed, as many bytes.
+#[track_caller]
+fn expect_as_strace(name: &str) {
+    let real = Real::named(name);
+    let mut seen = Run::of(real).under_strace();
+    let again = Run::of(real).under_strace();
+    assert_eq!(
+        seen, again,
+        "{name}: two runs without Weir differ, so nothing can be compared"
+    );
+    assert!(
+        seen.iter()
+            .any(|image| image.inside_libc.contains_key("read")),
+        "{name}: strace should have seen the dynamic linker read libraries"
+    );
+    for image in &mut seen {
+        image.inside_libc.clear();
+    }
+    for mode in Mode::MEASURED {
+        let mut reported: Vec<Image> = Run::of(real).under_weir(mode).iter().map(image).collect();
+        reported.sort();
+        for (reported, seen) in reported.iter().zip(&seen) {
+            assert_eq!(reported, seen, "{name}, {mode:?}: the report, and strace");
+        }
+        assert_eq!(
+            reported.len(),
+            seen.len(),
+            "{name}, {mode:?}: process images"
+        );
+    }
+}
+
+/// The program made as many allocations as heaptrack saw, of as many bytes, and freed as many blocks.
+#[track_caller]
+fn expect_as_heaptrack(name: &str) {
+    let real = Real::named(name);
+    let seen = Run::of(real).under_heaptrack();
+    let again = Run::of(real).under_heaptrack();
+    assert_eq!(
+        seen, again,
+        "{name}: two runs without Weir differ, so nothing can be compared"
+    );
+    assert!(seen.calls > 10, "{seen:?}");
+    for mode in Mode::MEASURED {
+        let processes = Run::of(real).under_weir(mode);
+        let [process] = &processes[..] else {
+            panic!("{} process images", processes.len())
+        };
+        assert_eq!(
+            allocations(process),
+            seen,
+            "{name}, {mode:?}: the report, and heaptrack"
+        );
+    }
+}
+
+/// A report's allocations, in heaptrack's terms: it sees no failed calls, and nothing of `free(NULL)`.
+fn allocations(process: &Process) -> Allocations {
+    let mut sums = Allocations::default();
+    for function in Function::ALL {
+        let role = function.row().role;
+        if let (Role::Allocate | Role::Resize, Some(counts)) =
+            (role, process.functions.get(function.name()))
+        {
+            sums.calls += counts.calls - counts.errors;
+            sums.requested_bytes += counts.requested_bytes;
+        }
+    }
+    // What was made and is not live any more.
+    sums.freed =
+        sums.calls - u64::try_from(process.heap.live_blocks).expect("more made than freed");
+    sums
+}
+
+#[test]
+fn sort_reads_and_writes_as_strace_saw() {
+    expect_as_strace("sort");
+    expect_as_strace("sort in two threads");
+}
+
+#[test]
+fn gzip_reads_and_writes_as_strace_saw() {
+    expect_as_strace("gzip");
+}
+
+#[test]
+fn tar_reads_and_writes_as_strace_saw() {
+    expect_as_strace("tar");
+}
+
+#[test]
+fn sqlite3_reads_and_writes_as_strace_saw() {
+    expect_as_strace("sqlite3");
+}
+
+#[test]
+fn git_reads_and_writes_as_strace_saw() {
+    expect_as_strace("git");
+}
+
+#[test]
+fn gcc_reads_and_writes_as_strace_saw() {
+    expect_as_strace("gcc");
+}
+
+#[test]
+fn python3_reads_and_writes_as_strace_saw() {
+    expect_as_strace("python3");
+    expect_as_strace("python3 with its own allocator");
+}
+
+#[test]
+fn programs_allocate_as_heaptrack_saw() {
+    for name in [
+        "sort",
+        "gzip",
+        "tar",
+        "sqlite3",
+        "python3",
+        "python3 with its own allocator",
+    ] {
+        expect_as_heaptrack(name);
+    }
+}

@@ -1,0 +1,65 @@
+// flags: -O2 -fno-builtin -shared -fPIC
+/* Stands between whoever calls malloc, calloc, realloc and free and the C library, and counts: also what the
+ * C library calls by itself, when it starts and ends threads or loads libraries. A victim that is linked
+ * with it tells these counts instead of its own. */
+#include "witness.h"
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void __libc_free(void *);
+
+/* malloc_usable_size is what a block has beyond its header; asking it would be a call to count. */
+static long usable_by_header(void *block) {
+    size_t header = ((size_t *)block)[-1];
+    int mapped = (header & 2) != 0;
+    return (long)((header & ~(size_t)7) - (mapped ? 16 : 8));
+}
+
+static void made(int function, size_t size, void *block) {
+    note_call(function);
+    note_size(function, size);
+    if (block)
+        heap_changed(usable_by_header(block), 1);
+    else
+        note_error(function, 0);
+}
+
+void *malloc(size_t size) {
+    void *block = __libc_malloc(size);
+    made(DOES_malloc, size, block);
+    return block;
+}
+
+void *calloc(size_t count, size_t each) {
+    void *block = __libc_calloc(count, each);
+    made(DOES_calloc, count * each, block);
+    return block;
+}
+
+void *realloc(void *old, size_t size) {
+    if (old)
+        heap_changed(-usable_by_header(old), -1);
+    void *block = __libc_realloc(old, size);
+    made(DOES_realloc, size, block);
+    return block;
+}
+
+void free(void *block) {
+    if (block)
+        heap_changed(-usable_by_header(block), -1);
+    note_call(DOES_free);
+    __libc_free(block);
+}
+
+void counted(struct tally *into, long *bytes, long *blocks) {
+    static const int functions[] = {DOES_malloc, DOES_calloc, DOES_realloc, DOES_free};
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        into[functions[i]] = tallies[functions[i]];
+    *bytes = live_bytes;
+    *blocks = live_blocks;
+}
+
+/* What was counted before is not the victim's: what preloaded libraries did when they started, or
+ * what the parent did, whose notes a fork may have met half-way. */
+void count_again(void) { begin_again(); }
