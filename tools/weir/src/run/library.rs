@@ -12,6 +12,15 @@ use crate::failure::Failure;
 
 const NAME: &str = "libweir.so";
 
+/// Where the library may be, from the command's directory. The first is where cargo builds it along with
+/// the command; beside the command it has one that was asked for by itself, perhaps long ago.
+const PLACES: [&str; 4] = [
+    "deps/libweir.so",
+    "libweir.so",
+    "../lib/weir/libweir.so",
+    "../lib/libweir.so",
+];
+
 /// The library as it was built with this command, for where none stands beside it.
 const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
 
@@ -40,7 +49,7 @@ fn is_nameable(path: &Path) -> bool {
 fn installed() -> Option<PathBuf> {
     let command = std::env::current_exe().ok()?;
     let directory = command.parent()?;
-    [NAME, "../lib/weir/libweir.so", "../lib/libweir.so"]
+    PLACES
         .into_iter()
         .map(|place| directory.join(place))
         .find(|library| library.is_file())

@@ -2,7 +2,9 @@
 
 mod doctor;
 mod manual;
+mod recover;
 mod report;
+mod run;
 mod sample;
 mod schema;
 mod usage;

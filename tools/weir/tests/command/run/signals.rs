@@ -1,0 +1,82 @@
+//! Signals that come to weir while the program runs.
+
+use std::fs;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command};
+
+use weir_report::model::EndKind;
+
+use super::{Place, wait_until};
+
+/// Starts it in a process group of its own, as a shell does, and waits until the program is ready.
+fn started(place: &Place, mut command: Command) -> Child {
+    let child = command.process_group(0).spawn().expect("started");
+    wait_until("the program is ready", || place.file("ready").exists());
+    child
+}
+
+fn send(pid: i32, signal: i32) {
+    // SAFETY: no memory is involved.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+fn id(child: &Child) -> i32 {
+    child.id().cast_signed()
+}
+
+const READY_THEN: &str = "echo > ready; while :; do sleep 0.01; done";
+
+#[test]
+fn what_is_sent_to_weir_reaches_the_program() {
+    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGUSR1] {
+        let place = Place::new();
+        let script = format!("trap 'exit 5' {signal}; {READY_THEN}");
+        let mut weir = started(&place, place.run_shell(&script));
+        send(id(&weir), signal);
+        assert_eq!(
+            weir.wait().expect("ended").code(),
+            Some(5),
+            "signal {signal}"
+        );
+        assert_eq!(place.report().end.status, Some(5));
+        assert!(place.regions().is_empty());
+    }
+}
+
+#[test]
+fn a_signal_that_ends_the_program_ends_weir_after_the_report() {
+    let place = Place::new();
+    let mut weir = started(&place, place.run_shell(READY_THEN));
+    send(id(&weir), libc::SIGTERM);
+    assert_eq!(weir.wait().expect("ended").signal(), Some(libc::SIGTERM));
+    let end = place.report().end;
+    assert_eq!(
+        (end.how, end.signal),
+        (EndKind::Signaled, Some(libc::SIGTERM))
+    );
+    assert!(place.regions().is_empty());
+}
+
+#[test]
+fn a_program_that_handles_an_interrupt_of_the_whole_group_goes_on_under_weir() {
+    let place = Place::new();
+    let script = "trap 'echo > interrupted' INT; echo > ready
+        while [ ! -e interrupted ]; do sleep 0.01; done; exit 6";
+    let mut weir = started(&place, place.run_shell(script));
+    send(-id(&weir), libc::SIGINT);
+    assert_eq!(weir.wait().expect("ended").code(), Some(6));
+    assert_eq!(place.report().end.status, Some(6));
+}
+
+#[test]
+fn weir_killed_the_program_goes_on_unharmed() {
+    let place = Place::new();
+    let script = "echo > ready; while [ ! -e go ]; do sleep 0.01; done
+        cat /dev/null; echo whole > result";
+    let mut weir = started(&place, place.run_shell(script));
+    send(id(&weir), libc::SIGKILL);
+    weir.wait().expect("ended");
+    fs::write(place.file("go"), "").expect("written");
+    let result = || fs::read_to_string(place.file("result")).unwrap_or_default();
+    wait_until("the program's result", || result() == "whole\n");
+}
