@@ -128,38 +128,40 @@ impl Environment {
         let mut buffer = [MaybeUninit::uninit(); PATH_MAX - 1];
         let executable = sys::read_link(c"/proc/self/exe", &mut buffer);
         let _ = self.executable.push(executable);
-        if let Some(value) = self.value(&settings::TIME) {
+        let variables = Variables::of_this_process();
+        // A setting that is empty is not set.
+        let value = |setting: &Setting| {
+            variables
+                .get(setting.name.as_bytes())
+                .filter(|value| !value.is_empty())
+        };
+        if let Some(value) = value(&settings::TIME) {
             match Timing::parse(value) {
                 Some(timing) => self.timing = timing,
                 None => self.complain(&settings::TIME, value),
             }
         }
-        if let Some(value) = self.value(&settings::INTERVAL) {
+        if let Some(value) = value(&settings::INTERVAL) {
             self.interval_ns = settings::parse_seconds(value);
             if self.interval_ns.is_none() {
                 self.complain(&settings::INTERVAL, value);
             }
         }
-        if let Some(value) = self.value(&settings::REGION_DIR)
+        if let Some(value) = value(&settings::REGION_DIR)
             && !absolute(&mut self.region_dir, value, b"%")
         {
             self.complain(&settings::REGION_DIR, value);
         }
-        if let Some(value) = self.value(&settings::SESSION)
+        if let Some(value) = value(&settings::SESSION)
             && !absolute(&mut self.session, value, b"%")
         {
             self.complain(&settings::SESSION, value);
         }
-        let template = self.value(&settings::OUT);
+        let template = value(&settings::OUT);
         if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%") {
             self.complain(&settings::OUT, template.unwrap_or_default());
             let _ = absolute(&mut self.out, DEFAULT_OUT, b"%%");
         }
-    }
-
-    /// The value of a setting, where it is set and not empty.
-    fn value(&self, setting: &Setting) -> Option<&'static [u8]> {
-        variable(setting.name.as_bytes()).filter(|value| !value.is_empty())
     }
 
     fn complain(&mut self, setting: &Setting, value: &[u8]) {
@@ -229,26 +231,65 @@ pub fn get() -> &'static Environment {
     unsafe { &*ENVIRONMENT.0.get() }
 }
 
-/// The value of an environment variable.
-fn variable(name: &[u8]) -> Option<&'static [u8]> {
-    unsafe extern "C" {
-        static environ: *const *const c_char;
-    }
-    // SAFETY: an array of C strings ended by NULL, or NULL; no other thread changes it this early.
-    unsafe {
-        let mut entry = environ;
-        while !entry.is_null() && !(*entry).is_null() {
-            let text = CStr::from_ptr(*entry).to_bytes();
-            if let Some(value) = text
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix(b"="))
-            {
-                return Some(value);
+/// The process's environment.
+enum Variables {
+    /// The C library's list of it.
+    List(*const *const c_char),
+    /// The kernel's copy, from the start of the process: before the C library has made its list, where a
+    /// program calls us from its `.preinit_array`.
+    Copy(sys::Memory, usize),
+}
+
+impl Variables {
+    /// The most that is read of the kernel's copy (a quarter of a stack of 8 MiB is what exec allows).
+    const MOST: usize = 2 * 1024 * 1024;
+
+    fn of_this_process() -> Variables {
+        unsafe extern "C" {
+            static environ: *const *const c_char;
+        }
+        // SAFETY: the C library's variable; no other thread changes it this early.
+        let list = unsafe { environ };
+        match list
+            .is_null()
+            .then(|| sys::Memory::new(Self::MOST))
+            .flatten()
+        {
+            Some(mut memory) => {
+                let length = sys::read_file(c"/proc/self/environ", memory.as_bytes_mut()).len();
+                Variables::Copy(memory, length)
             }
-            entry = entry.add(1);
+            None => Variables::List(list),
         }
     }
-    None
+
+    /// The value of a variable.
+    fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        let value = |text: &[u8]| -> Option<(usize, usize)> {
+            let rest = text.strip_prefix(name)?.strip_prefix(b"=")?;
+            Some((text.len() - rest.len(), text.len()))
+        };
+        match self {
+            Variables::Copy(memory, length) => {
+                let mut texts = memory.as_bytes()[..*length].split(|&byte| byte == 0);
+                texts.find_map(|text| value(text).map(|(from, to)| &text[from..to]))
+            }
+            Variables::List(list) => {
+                let mut entry = *list;
+                // SAFETY: an array of C strings ended by NULL, or NULL.
+                unsafe {
+                    while !entry.is_null() && !(*entry).is_null() {
+                        let text = CStr::from_ptr(*entry).to_bytes();
+                        if let Some((from, to)) = value(text) {
+                            return Some(&text[from..to]);
+                        }
+                        entry = entry.add(1);
+                    }
+                }
+                None
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use weir_record::clock;
 use weir_record::functions::{Family, Function, Role};
@@ -39,6 +41,9 @@ static INHERITED_BYTES: AtomicU64 = AtomicU64::new(0);
 static INHERITED_BLOCKS: AtomicU64 = AtomicU64::new(0);
 /// The first slot that nobody has had.
 static FRESH_SLOT: AtomicUsize = AtomicUsize::new(0);
+/// How many slots have their memory in this process. The header's number is shared: after fork it is the
+/// parent's, and goes on.
+static MADE_SLOTS: AtomicUsize = AtomicUsize::new(0);
 /// Where the search for a slot that was left begins.
 static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
 /// Held while a fresh slot is made: slots get their memory in order.
@@ -194,6 +199,16 @@ fn begin() -> Option<&'static Header> {
 
 unsafe extern "C" {
     fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+    // What at_quick_exit, which lives in each program, calls.
+    fn __cxa_at_quick_exit(function: extern "C" fn(*mut c_void), object: *mut c_void) -> c_int;
+}
+
+/// The status that quick_exit was called with.
+static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// The process is about to end by quick_exit, once the program's handlers have run.
+pub fn begin_quick_exit(status: i32) {
+    QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
 }
 
 /// Asks to be told of exit and fork.
@@ -204,12 +219,16 @@ fn watch_process() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         end(status);
     }
+    extern "C" fn at_quick_exit(_: *mut c_void) {
+        end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
+    }
     extern "C" fn in_child() {
         forked();
     }
-    // SAFETY: both handlers stay where they are: the library is never unloaded (`-z nodelete`).
+    // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
     unsafe {
         on_exit(at_exit, ptr::null_mut());
+        __cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
         libc::pthread_atfork(None, None, Some(in_child));
     }
 }
@@ -236,7 +255,7 @@ pub fn count_uncounted() {
 /// that makes none, or none but exec, costs nothing more.
 pub fn forked() {
     if let Some(region) = region() {
-        let (bytes, blocks) = live(&region);
+        let (bytes, blocks) = inherited(&region);
         INHERITED_BYTES.store(bytes, Ordering::Relaxed);
         INHERITED_BLOCKS.store(blocks, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
@@ -244,6 +263,7 @@ pub fn forked() {
     HEADER.store(ptr::null_mut(), Ordering::Relaxed);
     UNCOUNTED.store(0, Ordering::Relaxed);
     FRESH_SLOT.store(0, Ordering::Relaxed);
+    MADE_SLOTS.store(0, Ordering::Relaxed);
     ENDED_HINT.store(0, Ordering::Relaxed);
     MAKING_SLOT.store(false, Ordering::Relaxed);
     writer::forked();
@@ -253,11 +273,17 @@ pub fn forked() {
     }
 }
 
-/// Live bytes and blocks of the whole region.
-fn live(region: &Region) -> (u64, u64) {
+/// Live bytes and blocks of the whole region, in a child that has just been forked.
+fn inherited(region: &Region) -> (u64, u64) {
     let mut bytes = region.header.inherited_bytes.get();
     let mut blocks = region.header.inherited_blocks.get();
-    for counters in region.counters() {
+    let made = MADE_SLOTS.load(Ordering::Relaxed);
+    let slots = region
+        .all_slots()
+        .iter()
+        .take(made)
+        .map(|slot| &slot.counters);
+    for counters in slots.chain([&region.header.common]) {
         bytes = bytes.wrapping_add(counters.live_bytes.get());
         blocks = blocks.wrapping_add(live_blocks(counters));
     }
@@ -367,6 +393,7 @@ fn fresh_slot(slots: &'static [Slot], region: &Region) -> Option<&'static Slot> 
     match slot {
         Some(slot) => {
             take(slot, Tenancy::Free);
+            MADE_SLOTS.store(index + 1, Ordering::Relaxed);
             region.header.use_slots(index + 1);
             FRESH_SLOT.store(index + 1, Ordering::Relaxed);
         }

@@ -164,6 +164,18 @@ impl Memory {
     pub fn start(&self) -> *mut c_void {
         self.start
     }
+
+    /// All of it.
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the mapping is ours, as long as this, and zeroed where nothing was written.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.bytes) }
+    }
+
+    /// All of it, to be written.
+    pub fn as_bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and borrowed by nobody else.
+        unsafe { std::slice::from_raw_parts_mut(self.start.cast(), self.bytes) }
+    }
 }
 
 impl Drop for Memory {

@@ -192,8 +192,8 @@ pub fn finish() {
     if ours().is_none() {
         return;
     }
-    thread::guarded(Guard::Ours, || {
-        sys::with_signals_blocked(|| {
+    sys::with_signals_blocked(|| {
+        thread::guarded(Guard::Ours, || {
             sys::on_own_stack(|| {
                 if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
                     mapping::remove(image::file().as_c_str());

@@ -39,15 +39,14 @@ unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     unsafe { next::underscore_exit_c99(status) }
 }
 
-/// The handlers of at_quick_exit run after us, and the C library then ends by a system call that nobody
-/// can interpose: what they do is in the region, but not in a report that the program itself writes.
+/// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
 ///
 /// # Safety
 /// As C11 has it (7.22.4.7).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn quick_exit(status: c_int) -> ! {
     recording::count(Function::QuickExit);
-    image::end(status);
+    image::begin_quick_exit(status);
     // SAFETY: what the caller promises is what the next one asks.
     unsafe { next::quick_exit(status) }
 }

@@ -40,7 +40,7 @@ fn allocate_into(
     let requested = size.unwrap_or(0) as u64;
     slot.counters.count::<Alone>(function, requested);
     let block = if slot.countdown.due() {
-        timed_allocation(slot, function, requested, next)
+        timed(slot, function, requested, next)
     } else {
         next()
     };
@@ -108,7 +108,7 @@ fn resize_into(
     let before = usable(block);
     slot.counters.count::<Alone>(function, requested);
     let after = if slot.countdown.due() {
-        timed_allocation(slot, function, requested, next)
+        timed(slot, function, requested, next)
     } else {
         next()
     };
@@ -221,10 +221,7 @@ fn release_into(
         publish(slot);
     }
     if slot.countdown.due() {
-        timed_allocation(slot, function, size as u64, || {
-            next();
-            ptr::null_mut()
-        });
+        timed(slot, function, size as u64, next);
     } else {
         next();
     }
@@ -252,7 +249,12 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
 #[inline(always)]
 pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
     match thread::slot() {
-        Some(slot) => slot.counters.count::<Alone>(function, 0),
+        Some(slot) => {
+            slot.counters.count::<Alone>(function, 0);
+            if slot.countdown.due() {
+                return timed(slot, function, 0, next);
+            }
+        }
         None => count_unseen(function),
     }
     next()
@@ -260,19 +262,14 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
 
 /// Times an allocation call whose turn it is. Not inlined: the untimed path needs its registers.
 #[inline(never)]
-fn timed_allocation(
-    slot: &Slot,
-    function: Function,
-    size: u64,
-    next: impl Fn() -> *mut c_void + Copy,
-) -> *mut c_void {
+fn timed<T>(slot: &Slot, function: Function, size: u64, next: impl Fn() -> T) -> T {
     slot.countdown.restart();
     let began_ticks = clock::ticks();
-    let block = next();
+    let result = next();
     let took_ticks = clock::ticks().wrapping_sub(began_ticks);
     let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
     slot.ring.push(sample, writer::start);
-    block
+    result
 }
 
 /// The size of a block as its allocator sees it; 0 for NULL.
