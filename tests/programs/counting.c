@@ -52,12 +52,11 @@ void free(void *block) {
     __libc_free(block);
 }
 
-void counted(struct tally *into, long *bytes, long *blocks) {
+void counted(struct tally *into, struct heap *heap) {
     static const int functions[] = {DOES_malloc, DOES_calloc, DOES_realloc, DOES_free};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         into[functions[i]] = tallies[functions[i]];
-    *bytes = live_bytes;
-    *blocks = live_blocks;
+    *heap = (struct heap){live_bytes, live_blocks, inherited_bytes, inherited_blocks};
 }
 
 /* What was counted before is not the victim's: what preloaded libraries did when they started, or

@@ -191,11 +191,19 @@ static __attribute__((unused)) void tell(void) {
 }
 
 /* With counting.c: all that it counted, the victim's own calls among them. */
-extern void counted(struct tally *into, long *bytes, long *blocks);
+struct heap {
+    long live_bytes, live_blocks, inherited_bytes, inherited_blocks;
+};
+extern void counted(struct tally *into, struct heap *heap);
 extern void count_again(void);
 
 static __attribute__((unused)) void tell_counted(void) {
-    counted(tallies, &live_bytes, &live_blocks);
+    struct heap heap;
+    counted(tallies, &heap);
+    live_bytes = heap.live_bytes;
+    live_blocks = heap.live_blocks;
+    inherited_bytes = heap.inherited_bytes;
+    inherited_blocks = heap.inherited_blocks;
     tell();
 }
 

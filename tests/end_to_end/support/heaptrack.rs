@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::program::finish;
 use super::{Mode, Program, scratch};
 
 /// What was allocated.
@@ -20,33 +21,47 @@ pub struct Allocations {
     pub freed: u64,
 }
 
-/// Runs a program under heaptrack, in this folder.
-pub fn allocations(program: &Program, stdin: &Path, folder: &Path) -> Allocations {
+/// Runs a program under heaptrack, in this folder, to be compared with a run in a mode of Weir's. heaptrack takes
+/// its own variables out of the environment, of which some programs make objects: variables as long as
+/// Weir's take their place.
+pub fn allocations(program: &Program, folder: &Path, mode: Mode) -> Allocations {
     let records = scratch();
     let record = records.path().join("record");
     let plain = program.command(Mode::Plain, Path::new(""));
     let mut command = Command::new(plain.get_program());
-    command
-        .args(plain.get_args())
-        .stdin(fs::File::open(stdin).expect("what it reads"))
-        .current_dir(folder);
+    command.args(plain.get_args()).current_dir(folder);
     for (name, value) in plain.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
+    for (name, value) in added_to_environment(mode) {
+        let stand_in: String = name.chars().rev().collect();
+        command.env(stand_in, value);
+    }
     // As the script `heaptrack` does, less its compression of the record.
     command
         .env("LD_PRELOAD", "/usr/lib/heaptrack/libheaptrack_preload.so")
         .env("DUMP_HEAPTRACK_OUTPUT", &record);
-    let output = command.output().expect("the program runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let (status, _, stderr) = finish(&mut command, program.input());
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     read(&fs::read_to_string(&record).expect("heaptrack's record"))
+}
+
+/// The variables that Weir adds to a program's environment.
+fn added_to_environment(mode: Mode) -> Vec<(String, String)> {
+    let variables = |mode| {
+        let outcome = Program::new("/usr/bin/env").run(mode).expect_status(0);
+        let text = outcome.text();
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let owned = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        owned.collect::<Vec<_>>()
+    };
+    let plain = variables(Mode::Plain);
+    let mut measured = variables(mode);
+    measured.retain(|(name, _)| !plain.iter().any(|(known, _)| known == name));
+    measured
 }
 
 /// An object in memory: its name, and where its segments are.
@@ -55,12 +70,19 @@ struct Object {
     segments: Vec<(u64, u64)>,
 }
 
+/// A frame, and the place of the one that called it; 0 is none.
+#[derive(Default)]
+struct Frame {
+    address: u64,
+    caller: u64,
+}
+
 /// Reads a raw record: lines of `m` (a loaded object), `t` (a frame and the one that called it), `+` (size, frame,
 /// block) and `-` (block); numbers are hexadecimal.
 fn read(record: &str) -> Allocations {
     let mut sums = Allocations::default();
     let mut objects: Vec<Object> = Vec::new();
-    let mut frames: Vec<u64> = vec![0];
+    let mut frames: Vec<Frame> = vec![Frame::default()];
     let mut brought_along = Vec::new();
     for line in record.lines() {
         let words: Vec<&str> = line.split(' ').collect();
@@ -77,19 +99,15 @@ fn read(record: &str) -> Allocations {
                     segments,
                 });
             }
-            ["t", address, _] => frames.push(hexadecimal(address)),
+            ["t", address, caller] => frames.push(Frame {
+                address: hexadecimal(address),
+                caller: hexadecimal(caller),
+            }),
             ["+", size, frame, block] => {
-                let caller = frames[usize::try_from(hexadecimal(frame)).expect("a frame")];
-                let holds = |object: &&Object| {
-                    object
-                        .segments
-                        .iter()
-                        .any(|&(at, size)| (at..at + size).contains(&caller))
-                };
-                let object = objects.iter().find(holds).map_or("", |object| &object.name);
-                if ["libstdc++", "libunwind", "libheaptrack"]
+                let caller = caller(&frames, &objects, hexadecimal(frame));
+                if ["libstdc++", "libunwind"]
                     .iter()
-                    .any(|part| object.contains(part))
+                    .any(|part| caller.contains(part))
                 {
                     brought_along.push(block);
                 } else {
@@ -102,6 +120,24 @@ fn read(record: &str) -> Allocations {
         }
     }
     sums
+}
+
+/// The object that called for memory: the innermost that is not heaptrack.
+fn caller<'o>(frames: &[Frame], objects: &'o [Object], innermost: u64) -> &'o str {
+    let mut place = innermost;
+    while place != 0 {
+        let frame = &frames[usize::try_from(place).expect("a frame")];
+        let holds = |object: &&Object| {
+            let mut segments = object.segments.iter();
+            segments.any(|&(at, size)| (at..at + size).contains(&frame.address))
+        };
+        let name = objects.iter().find(holds).map_or("", |object| &object.name);
+        if !name.contains("libheaptrack") {
+            return name;
+        }
+        place = frame.caller;
+    }
+    ""
 }
 
 fn hexadecimal(word: &str) -> u64 {

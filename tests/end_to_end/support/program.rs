@@ -235,7 +235,7 @@ pub fn report_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Runs a command to its end; kills it, and fails, where it does not come to one.
-fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
+pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

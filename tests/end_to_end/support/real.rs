@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -84,7 +85,8 @@ pub const ALL: [Real; 9] = [
         prepare: tree,
         program: || {
             let script = "git init -q . && git add tree && git commit -q -m first && \
-                          echo more >> tree/file-3 && git commit -q -a -m second && \
+                          echo more >> tree/file-3 && touch -d @1700000000 tree/file-3 && \
+                          git commit -q -a -m second && \
                           git log --stat && git status --short -uno";
             identified(Program::new("/bin/sh").args(["-c", script]))
         },
@@ -99,7 +101,7 @@ pub const ALL: [Real; 9] = [
         prepare: |_| (),
         program: || {
             Program::new("/usr/bin/python3")
-                .args(["-I", "-S", "-c", PYTHON])
+                .args(["-S", "-s", "-B", "-c", PYTHON])
                 .env("PYTHONHASHSEED", "0")
                 .env("PYTHONMALLOC", "malloc")
         },
@@ -168,7 +170,12 @@ fn tree(folder: &Path) {
         fs::create_dir(&part).expect("a folder");
         for number in 0..8_usize {
             let content = format!("{number}, once more\n").repeat(number * number * 97);
-            fs::write(part.join(format!("file-{number}")), content).expect("a file");
+            let path = part.join(format!("file-{number}"));
+            fs::write(&path, content).expect("a file");
+            // Long ago: git reads again what may have changed since it last looked.
+            let file = fs::File::options().write(true).open(path).expect("a file");
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000))
+                .expect("a time");
         }
     }
 }

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::program::finish;
 use super::{Mode, Program, scratch};
 
 /// Calls, failed calls and bytes moved, by what was asked of the kernel.
@@ -30,7 +31,7 @@ pub struct Image {
 }
 
 /// What is compared: the system call, what it is called here, whether it returns bytes moved.
-const CALLS: [(&str, &str, bool); 16] = [
+const CALLS: [(&str, &str, bool); 17] = [
     ("read", "read", true),
     ("pread64", "pread64", true),
     ("readv", "readv", true),
@@ -47,6 +48,7 @@ const CALLS: [(&str, &str, bool); 16] = [
     ("close", "close", false),
     ("lseek", "lseek", false),
     ("fsync", "fsync", false),
+    ("fdatasync", "fdatasync", false),
 ];
 
 /// Under which name of [`CALLS`] the calls of an interposed function go.
@@ -65,12 +67,13 @@ pub fn kind_of(function: &str) -> Option<&'static str> {
         "close" => "close",
         "lseek" | "lseek64" => "lseek",
         "fsync" => "fsync",
+        "fdatasync" => "fdatasync",
         _ => return None,
     })
 }
 
 /// Runs a program under strace, in this folder; every process image of it.
-pub fn images(program: &Program, stdin: &Path, folder: &Path) -> Vec<Image> {
+pub fn images(program: &Program, folder: &Path) -> Vec<Image> {
     let traces = scratch();
     let plain = program.command(Mode::Plain, Path::new(""));
     let mut names: Vec<&str> = CALLS.iter().map(|call| call.0).collect();
@@ -82,7 +85,6 @@ pub fn images(program: &Program, stdin: &Path, folder: &Path) -> Vec<Image> {
         .arg(format!("--trace={}", names.join(",")))
         .arg(plain.get_program())
         .args(plain.get_args())
-        .stdin(fs::File::open(stdin).expect("what it reads"))
         .current_dir(folder);
     for (name, value) in plain.get_envs() {
         match value {
@@ -90,12 +92,8 @@ pub fn images(program: &Program, stdin: &Path, folder: &Path) -> Vec<Image> {
             None => strace.env_remove(name),
         };
     }
-    let output = strace.output().expect("strace runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let (status, _, stderr) = finish(&mut strace, program.input());
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     let mut reader = Reader {
         tasks: HashMap::new(),
         images: Vec::new(),
@@ -140,7 +138,9 @@ impl Call<'_> {
     fn is_own(&self) -> bool {
         let mut frames = self.frames.iter();
         // The wrapper, and what fortified programs call, which jumps or calls on to it.
-        let innermost = frames.next().is_some_and(|frame| is_libc(frame));
+        // libc's variants that are no cancellation points are for itself.
+        let wrapper = |frame: &str| is_libc(frame) && !frame.contains("_nocancel+");
+        let innermost = frames.next().is_some_and(|frame| wrapper(frame));
         let caller = frames.find(|frame| !frame.contains("_chk+") && !frame.contains("64_2+"));
         innermost && caller.is_some_and(|frame| !is_libc(frame))
     }
