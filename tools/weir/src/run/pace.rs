@@ -33,7 +33,8 @@ impl Pace {
         } else if fullest_ring > CAPACITY / 64 {
             self.0.min(BUSY)
         } else {
-            (self.0 * 2).min(IDLE)
+            // Slowly: who pauses is likely to go on, and a new process is not seen before the next look.
+            (self.0 + self.0 / 32).min(IDLE)
         };
     }
 }
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn waits_longer_while_nothing_comes_and_less_when_rings_fill() {
         let mut pace = Pace::new();
-        for _ in 0..10 {
+        for _ in 0..100 {
             pace.adapt(0);
         }
         assert_eq!(pace.wait(), IDLE);

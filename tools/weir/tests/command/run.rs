@@ -100,7 +100,7 @@ fn weir_exits_with_the_program_s_status() {
         assert_eq!(silent(&output), "");
         let end = place.report().end;
         assert_eq!((end.how, end.status), (EndKind::Exited, Some(status)));
-        assert_eq!(place.regions(), [PathBuf::new(); 0]);
+        assert!(place.regions().is_empty());
     }
 }
 
@@ -123,7 +123,7 @@ fn weir_ends_by_the_program_s_signal() {
         assert_eq!(report.end.how, EndKind::Signaled);
         assert_eq!(report.end.signal, Some(signal));
         assert_eq!(report.processes[0].end, report.end);
-        assert_eq!(place.regions(), [PathBuf::new(); 0]);
+        assert!(place.regions().is_empty());
     }
 }
 
