@@ -106,6 +106,12 @@ impl Collector {
         self.first_started
     }
 
+    /// How many regions could not be read: their processes ended while they made them, or the system will
+    /// not have them mapped.
+    pub fn unread(&self) -> usize {
+        self.refused.len()
+    }
+
     /// Whether there were regions that another version of the library made.
     pub fn found_other_version(&self) -> bool {
         self.other_version
@@ -252,5 +258,37 @@ impl Collector {
             process.missed.notes.push(BECAME_UNTRACED.to_owned());
         }
         self.ended.push(process);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_region_is_counted_and_what_is_no_report_is_taken_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| directory.path().join(name);
+        fs::write(file("7-1.region"), "unfinished").unwrap();
+        fs::write(file("7-2.region"), vec![b'x'; 1 << 20]).unwrap();
+        fs::create_dir(file("7-3.region")).unwrap();
+        fs::write(file("7-4.json"), "{}").unwrap();
+        fs::write(file("7-5.json.tmp"), "not yet").unwrap();
+        let mut collector = Collector::new(directory.path(), 7);
+        collector.turn();
+        assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
+        assert_eq!(collector.unread(), 3);
+        assert!(!collector.found_other_version());
+        assert!(!file("7-4.json").exists());
+        assert!(file("7-5.json.tmp").exists());
+    }
+
+    #[test]
+    fn a_session_that_is_gone_is_no_trouble() {
+        let mut collector = Collector::new(Path::new("/nonexistent"), 7);
+        assert_eq!(collector.turn(), 0);
+        assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
     }
 }

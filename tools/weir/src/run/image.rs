@@ -3,6 +3,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -27,6 +28,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long an image must have run for its own word of when it ended to tell the clock's rate: the clocks
 /// are read within tens of nanoseconds of each other, a thousandth of this.
 const SHORTEST_RUN_NS: u64 = 50_000;
+/// How much of an executable's path is compared; a region has less room than a path can need.
+const MAX_COMPARED: usize = 1000;
 
 /// An image that has not ended, as far as is known.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ impl Image {
             look_after: FIRST_LOOK,
             leaving: None,
         };
-        image.since = Life::of(image.pid()).since();
+        image.since = image.process_since();
         Ok(image)
     }
 
@@ -114,6 +117,27 @@ impl Image {
     /// is in a pid namespace of its own, where nothing tells when it ends but itself.
     pub fn was_seen(&self) -> bool {
         self.since.is_some()
+    }
+
+    /// When the process started, where it can be seen. In a pid namespace of its own it has an id there that
+    /// may be another's here, who runs something else.
+    fn process_since(&self) -> Option<u64> {
+        let pid = self.pid();
+        match Life::of(pid) {
+            Life::Running { since } => {
+                let runs = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+                let recorded = self.region.header.executable.bytes();
+                runs.as_os_str()
+                    .as_bytes()
+                    .iter()
+                    .copied()
+                    .take(MAX_COMPARED)
+                    .eq(recorded.take(MAX_COMPARED))
+                    .then_some(since)
+            }
+            Life::Ended { since, .. } => Some(since),
+            Life::Absent => None,
+        }
     }
 
     /// Whether it has said that it becomes another image.

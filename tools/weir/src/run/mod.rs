@@ -149,7 +149,15 @@ impl Recording<'_> {
     fn finish(mut self, status: ExitStatus) -> Report {
         let now = moment::now();
         let processes = self.collector.finish(status, now);
-        self.report(processes, ending::known(status), now)
+        let mut report = self.report(processes, ending::known(status), now);
+        let unread = self.collector.unread();
+        if unread > 0 {
+            report.missed.notes.push(format!(
+                "{} could not be read: what happened there is not in this report",
+                text::counted(unread as u64, "region", "regions")
+            ));
+        }
+        report
     }
 
     fn report(&self, processes: Vec<Process>, end: End, now: Moment) -> Report {

@@ -135,6 +135,42 @@ fn what_is_left_behind_goes_on_and_is_reported_as_running() {
     wait_until("the result of what was left", || result() == "whole\n");
 }
 
+/// There the shell is process 1, and its children have ids that are others' outside.
+#[test]
+fn processes_in_a_namespace_of_their_own_are_told_by_their_own_word() {
+    let place = Place::new();
+    let script = "cat /dev/null; sh -c 'echo one; kill -KILL $$'; exit 4";
+    let program = [
+        "unshare",
+        "--map-root-user",
+        "--pid",
+        "--fork",
+        "--mount-proc",
+        "sh",
+        "-c",
+        script,
+    ];
+    let output = place.run(&[], &program).output().expect("ended");
+    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(text(&output.stdout), "one\n");
+    let report = place.report();
+    let shell = of_command(&report.processes, "sh");
+    let inner: Vec<_> = shell.iter().filter(|process| process.pid == 1).collect();
+    assert_eq!(
+        (inner[0].end.how, inner[0].end.status),
+        (EndKind::Exited, Some(4))
+    );
+    assert_eq!(
+        of_command(&report.processes, "cat")[0].end.how,
+        EndKind::Exited
+    );
+    let running = report
+        .processes
+        .iter()
+        .filter(|process| process.end.how == EndKind::Running);
+    assert_eq!(running.count(), 0);
+}
+
 /// More processes than regions could be kept at once under tight limits; none is lost.
 #[test]
 fn a_storm_of_processes_is_counted_to_the_last() {
