@@ -34,7 +34,16 @@ impl Run {
 
     fn under_weir(&self, mode: Mode) -> Vec<Process> {
         let outcome = self.program.run(mode).expect_status(0);
-        outcome.processes().into_iter().cloned().collect()
+        let processes: Vec<Process> = outcome.processes().into_iter().cloned().collect();
+        for process in &processes {
+            let elsewhere = &process.missed.not_interposed;
+            assert!(
+                elsewhere.is_empty(),
+                "{}: {elsewhere:?}",
+                process.executable
+            );
+        }
+        processes
     }
 }
 

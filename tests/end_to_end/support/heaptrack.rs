@@ -3,6 +3,7 @@
 //! heaptrack is a preloaded library too, written by others: it records every successful allocation with its
 //! size and stack. It brings libstdc++ and libunwind with it; what these allocate is left out.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -83,7 +84,7 @@ fn read(record: &str) -> Allocations {
     let mut sums = Allocations::default();
     let mut objects: Vec<Object> = Vec::new();
     let mut frames: Vec<Frame> = vec![Frame::default()];
-    let mut brought_along = Vec::new();
+    let mut live = HashSet::new();
     for line in record.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
@@ -105,17 +106,15 @@ fn read(record: &str) -> Allocations {
             }),
             ["+", size, frame, block] => {
                 let caller = caller(&frames, &objects, hexadecimal(frame));
-                if ["libstdc++", "libunwind"]
-                    .iter()
-                    .any(|part| caller.contains(part))
-                {
-                    brought_along.push(block);
-                } else {
+                let brought = ["libstdc++", "libunwind"];
+                if !brought.iter().any(|part| caller.contains(part)) {
                     sums.calls += 1;
                     sums.requested_bytes += hexadecimal(size);
+                    live.insert(block);
                 }
             }
-            ["-", block] => sums.freed += u64::from(!brought_along.contains(&block)),
+            // It also records blocks given back that were made before it began.
+            ["-", block] => sums.freed += u64::from(live.remove(block)),
             _ => (),
         }
     }
