@@ -12,7 +12,7 @@ use libc::{iovec, mode_t, off_t, off64_t, pid_t, size_t, ssize_t};
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 
-use crate::thread::{self, Guard};
+use crate::thread;
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
@@ -36,7 +36,7 @@ pub fn resolve_all() {
 #[cold]
 #[inline(never)]
 fn resolve(function: Function) -> NonZeroUsize {
-    let found = thread::guarded(Guard::Ours, || look_up(function));
+    let found = thread::ours(|| look_up(function));
     let address = found.or_else(|| stand_in(function)).unwrap_or_else(absent);
     // Another thread may have been faster; it found the same.
     let _ = NEXT[function.index()].set(address);

@@ -176,15 +176,25 @@ unsafe fn open(state: *mut State) {
     }
 }
 
-/// Does `work` with the guard taken. Where it is taken already, it stays as it is.
+/// Does `work`, the calls of which are our own. Where the guard is taken already, it stays as it is.
 ///
-/// `work` must not block, be cancelled, or unwind.
-pub fn guarded<T>(guard: Guard, work: impl FnOnce() -> T) -> T {
+/// Signals are blocked meanwhile: the calls of a handler are the program's own. `work` must not block for
+/// long, be cancelled, or unwind.
+pub fn ours<T>(work: impl FnOnce() -> T) -> T {
+    sys::with_signals_blocked(|| guarded(Guard::Ours, work))
+}
+
+/// Does `work`, a real function that is built from other interposed ones, so that one operation counts
+/// once. It must not block, be cancelled, or unwind.
+pub fn nested<T>(work: impl FnOnce() -> T) -> T {
+    guarded(Guard::Nested, work)
+}
+
+fn guarded<T>(guard: Guard, work: impl FnOnce() -> T) -> T {
     let state = state();
     // SAFETY: this thread's state, no reference to which outlives a statement.
     unsafe {
-        let before = (*state).guard;
-        if before != Guard::Open {
+        if (*state).guard != Guard::Open {
             return work();
         }
         (*state).slot = std::ptr::null();
@@ -294,7 +304,7 @@ extern "C" fn on_exit(round: *mut c_void) {
     let slot = unsafe { (*state).home.as_ref() };
     let Some(slot) = slot else { return };
     if round.addr() < DESTRUCTOR_ROUNDS {
-        guarded(Guard::Ours, || set_exit_round(round.addr() + 1));
+        ours(|| set_exit_round(round.addr() + 1));
         return;
     }
     // SAFETY: as above. What follows in this thread goes to the common counters.

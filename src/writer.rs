@@ -23,8 +23,7 @@ use weir_report::writer::Writer;
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
-use crate::thread::{self, Guard};
-use crate::{image, mapping, own_heap, sys};
+use crate::{image, mapping, own_heap, sys, thread};
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -85,11 +84,7 @@ pub fn start() {
     if STARTED.swap(true, Ordering::Relaxed) {
         return;
     }
-    let made = sys::with_errno_kept(|| {
-        thread::guarded(Guard::Ours, || {
-            sys::with_signals_blocked(|| sys::start_thread(run))
-        })
-    });
+    let made = sys::with_errno_kept(|| thread::ours(|| sys::start_thread(run)));
     if !made {
         header.note(Circumstance::NoWriter);
     }
@@ -192,13 +187,11 @@ pub fn finish() {
     if ours().is_none() {
         return;
     }
-    sys::with_signals_blocked(|| {
-        thread::guarded(Guard::Ours, || {
-            sys::on_own_stack(|| {
-                if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
-                    mapping::remove(image::file().as_c_str());
-                }
-            });
+    thread::ours(|| {
+        sys::on_own_stack(|| {
+            if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+                mapping::remove(image::file().as_c_str());
+            }
         });
     });
 }

@@ -8,7 +8,7 @@ use libc::size_t;
 use weir_record::functions::Function;
 
 use crate::recording::{allocate, query, release, resize};
-use crate::{arena, next};
+use crate::{arena, next, thread};
 
 /// What blocks are aligned to that nothing else is asked of.
 const ALIGN: usize = 16;
@@ -60,17 +60,12 @@ unsafe extern "C-unwind" fn reallocarray(
         count.checked_mul(size),
         || {
             // The GNU C library's calls realloc, where anyone may interpose.
-            nested(|| {
+            thread::nested(|| {
                 // SAFETY: what the caller promises is what the next one asks.
                 unsafe { next::reallocarray(block, count, size) }
             })
         },
     )
-}
-
-/// Brackets a real function that is built from other interposed ones, so that one operation counts once.
-fn nested<T>(call: impl FnOnce() -> T) -> T {
-    crate::thread::guarded(crate::thread::Guard::Nested, call)
 }
 
 /// # Safety
