@@ -71,12 +71,12 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     };
     doctor::inspect(name)?;
     let mut destination = Destination::asked(args.out.as_deref())?;
+    let signals = signals::hold();
     let session = Session::new()?;
     let library = library::locate(session.path())?;
     let environment = environment::with(&library, session.path(), args.time)
         .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
 
-    let signals = signals::hold();
     let launched = moment::now();
     let pid = launch::start(&args.program, &environment, &signals)
         .map_err(|error| cannot_execute(name, &error))?;

@@ -26,25 +26,38 @@ const TAKEN: [c_int; 7] = [
 pub struct Before {
     mask: sigset_t,
     sigchld: libc::sighandler_t,
+    sigxfsz: libc::sighandler_t,
 }
 
 /// Holds weir's signals back in this thread and in those it starts, so that [`wait`] gets them.
 pub fn hold() -> Before {
-    // Where SIGCHLD is ignored, children leave no status.
-    let sigchld = if inherited::is_ignored(libc::SIGCHLD) {
-        libc::SIG_IGN
-    } else {
-        libc::SIG_DFL
-    };
+    let sigchld = disposition(libc::SIGCHLD);
+    let sigxfsz = disposition(libc::SIGXFSZ);
     let mut mask = MaybeUninit::uninit();
-    // SAFETY: SIGCHLD gets its default action; a mask that may be read and one that may be written.
-    // Neither call fails for these arguments, so `mask` is written.
+    // SAFETY: no handlers are installed; a mask that may be read and one that may be written. That call
+    // does not fail for these arguments, so `mask` is written.
     let mask = unsafe {
+        // Where it is ignored, children leave no status.
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        // A limit on the size of files is an error among others.
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::pthread_sigmask(libc::SIG_BLOCK, &taken(), mask.as_mut_ptr());
         mask.assume_init()
     };
-    Before { mask, sigchld }
+    Before {
+        mask,
+        sigchld,
+        sigxfsz,
+    }
+}
+
+/// What a signal does that has no handler.
+fn disposition(signal: c_int) -> libc::sighandler_t {
+    if inherited::is_ignored(signal) {
+        libc::SIG_IGN
+    } else {
+        libc::SIG_DFL
+    }
 }
 
 impl Before {
@@ -54,6 +67,7 @@ impl Before {
         unsafe {
             libc::signal(libc::SIGPIPE, inherited::sigpipe());
             libc::signal(libc::SIGCHLD, self.sigchld);
+            libc::signal(libc::SIGXFSZ, self.sigxfsz);
             libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, ptr::null_mut());
         }
     }

@@ -5,7 +5,7 @@ mod signals;
 mod tree;
 
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -253,6 +253,37 @@ fn a_report_that_cannot_be_written_here_is_written_elsewhere() {
     );
     let report = read::load(Path::new(elsewhere)).expect("a report");
     assert_eq!(report.end.status, Some(7));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_kills_nobody() {
+    let limited = |place: &Place, bytes: libc::rlim_t| {
+        let mut command = place.run(&[], &["cat", "/dev/null"]);
+        // SAFETY: a limit of the child, between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                let limit = libc::rlimit {
+                    rlim_cur: bytes,
+                    rlim_max: bytes,
+                };
+                libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
+                Ok(())
+            });
+        }
+        command.output().expect("ended")
+    };
+    let place = Place::new();
+    let output = limited(&place, 1 << 20);
+    assert_eq!(
+        (silent(&output).as_str(), output.status.code()),
+        ("", Some(0))
+    );
+    assert_eq!(calls(&place.report(), "read"), 1);
+
+    let place = Place::new();
+    let (code, line) = refusal(&limited(&place, 0));
+    assert_eq!(code, 125);
+    assert!(line.starts_with("no room for regions in "), "{line}");
 }
 
 #[test]
