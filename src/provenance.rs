@@ -1,6 +1,8 @@
 //! Which object each function was found in, and which one the program's own calls reach.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use weir_record::functions::Function;
@@ -63,6 +65,39 @@ fn bound(function: Function) -> usize {
     unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr().cast()) }.addr()
 }
 
+/// Whether the program's symbol at an address is not a function of its own, but its entry for the function that it
+/// is bound to: where a program that has a fixed address takes a function's address, that entry
+/// stands for the function (System V ABI, AMD64 supplement, 4.4: function addresses).
+fn is_entry_for_another(address: usize) -> bool {
+    const RTLD_DL_SYMENT: c_int = 1;
+    unsafe extern "C" {
+        fn dladdr1(
+            address: *const c_void,
+            info: *mut libc::Dl_info,
+            symbol: *mut *mut c_void,
+            flags: c_int,
+        ) -> c_int;
+    }
+    let mut info = MaybeUninit::uninit();
+    let mut symbol = ptr::null_mut();
+    // SAFETY: both may be written.
+    let found = unsafe {
+        dladdr1(
+            ptr::without_provenance(address),
+            info.as_mut_ptr(),
+            &raw mut symbol,
+            RTLD_DL_SYMENT,
+        )
+    };
+    if found == 0 || symbol.is_null() {
+        return false;
+    }
+    // SAFETY: it was found, so it is an entry of the program's symbol table.
+    let section = unsafe { (*symbol.cast::<libc::Elf64_Sym>()).st_shndx };
+    const UNDEFINED: u16 = 0;
+    section == UNDEFINED
+}
+
 /// Looks which functions an object holds.
 unsafe extern "C" fn visit(
     object: *mut libc::dl_phdr_info,
@@ -84,6 +119,13 @@ unsafe extern "C" fn visit(
         })
     };
     let is_own = holds(search.own);
+    if is_program {
+        for leads in &mut search.leads {
+            if holds(leads.bound) && is_entry_for_another(leads.bound) {
+                leads.bound = search.own;
+            }
+        }
+    }
     let mut place = 0;
     for (leads, provenance) in search.leads.iter().zip(&search.header.provenance) {
         let next = !is_own && holds(leads.next);
