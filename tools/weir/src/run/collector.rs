@@ -88,7 +88,7 @@ impl Collector {
         for mut image in std::mem::take(&mut self.images) {
             let end = if image.pid() == self.program {
                 Some(image.end_with(status))
-            } else if image.was_seen() {
+            } else if image.was_seen() && !image.is_replacing() {
                 image.end()
             } else {
                 Some(image.end_by_its_word())

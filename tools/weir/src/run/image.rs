@@ -127,13 +127,15 @@ impl Image {
             Life::Running { since } => {
                 let runs = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
                 let recorded = self.region.header.executable.bytes();
-                runs.as_os_str()
+                let is_same = runs
+                    .as_os_str()
                     .as_bytes()
                     .iter()
                     .copied()
                     .take(MAX_COMPARED)
-                    .eq(recorded.take(MAX_COMPARED))
-                    .then_some(since)
+                    .eq(recorded.take(MAX_COMPARED));
+                // In the middle of an exec it runs something else already.
+                (is_same || self.is_replacing()).then_some(since)
             }
             Life::Ended { since, .. } => Some(since),
             Life::Absent => None,

@@ -1,7 +1,7 @@
 //! The directory in which the program's processes make their regions.
 
 use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use crate::failure::{Failure, system_says};
 
 /// Memory that looks like a file system: regions cost no disk traffic.
 const SHARED_MEMORY: &str = "/dev/shm";
+
+/// How often the removal of a directory is tried.
+const REMOVALS: usize = 8;
 
 /// A directory of this recording alone, for this user alone. Dropped, it is gone; who still has a
 /// region mapped keeps the memory.
@@ -55,6 +58,25 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    /// Takes the directory away from processes that go on and would make more regions in it, then
+    /// removes it.
+    fn drop(&mut self) {
+        let mut name = self.path().as_os_str().to_owned();
+        name.push(".ended");
+        if fs::rename(self.path(), &name).is_err() {
+            // The directory's own removal remains.
+            return;
+        }
+        // A process that was about to make its region may still do so once.
+        for _ in 0..REMOVALS {
+            if fs::remove_dir_all(&name).is_ok() {
+                return;
+            }
+        }
+    }
+}
+
 fn in_directory(parent: &Path) -> io::Result<TempDir> {
     // The program may change its working directory.
     let parent = std::path::absolute(parent)?;
@@ -72,7 +94,7 @@ fn in_directory(parent: &Path) -> io::Result<TempDir> {
         0,
         region::size_with(1) as u64,
     )?;
-    std::fs::remove_file(&path)?;
+    fs::remove_file(&path)?;
     Ok(directory)
 }
 
@@ -88,7 +110,7 @@ mod tests {
         let mode = path.metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert_eq!(path.read_dir().unwrap().count(), 0);
-        std::fs::write(path.join("1-a.region"), "x").unwrap();
+        fs::write(path.join("1-a.region"), "x").unwrap();
         drop(session);
         assert!(!path.exists());
     }
