@@ -14,6 +14,7 @@
 //! rough_programs       those that close what is not theirs, and empty their environment
 //! silence              no system call and no allocation of our own
 //! settings             the environment variables, right and wrong
+//! machine_code         additions to counters that no signal can split
 //! exports              the dynamic symbols are the table of functions
 //! documents            docs/settings.md and docs/functions.md are what the tables say
 //! ```
@@ -29,6 +30,7 @@ mod exactness;
 mod exports;
 mod killed;
 mod loading;
+mod machine_code;
 mod processes;
 mod rough_programs;
 mod settings;
