@@ -24,7 +24,7 @@ fn id(child: &Child) -> i32 {
     child.id().cast_signed()
 }
 
-const READY_THEN: &str = "echo > ready; while :; do sleep 0.01; done";
+const READY_THEN: &str = "echo > ready; while [ -e ready ]; do sleep 0.01; done";
 
 #[test]
 fn what_is_sent_to_weir_reaches_the_program() {
@@ -61,7 +61,7 @@ fn a_signal_that_ends_the_program_ends_weir_after_the_report() {
 fn a_program_that_handles_an_interrupt_of_the_whole_group_goes_on_under_weir() {
     let place = Place::new();
     let script = "trap 'echo > interrupted' INT; echo > ready
-        while [ ! -e interrupted ]; do sleep 0.01; done; exit 6";
+        while [ -e ready ] && [ ! -e interrupted ]; do sleep 0.01; done; exit 6";
     let mut weir = started(&place, place.run_shell(script));
     send(-id(&weir), libc::SIGINT);
     assert_eq!(weir.wait().expect("ended").code(), Some(6));
@@ -71,7 +71,7 @@ fn a_program_that_handles_an_interrupt_of_the_whole_group_goes_on_under_weir() {
 #[test]
 fn weir_killed_the_program_goes_on_unharmed() {
     let place = Place::new();
-    let script = "echo > ready; while [ ! -e go ]; do sleep 0.01; done
+    let script = "echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done
         cat /dev/null; echo whole > result";
     let mut weir = started(&place, place.run_shell(script));
     send(id(&weir), libc::SIGKILL);

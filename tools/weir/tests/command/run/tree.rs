@@ -113,7 +113,7 @@ fn a_killed_child_is_in_the_report_with_all_it_did() {
 #[test]
 fn what_is_left_behind_goes_on_and_is_reported_as_running() {
     let place = Place::new();
-    let script = "sh -c 'echo > ready; while [ ! -e go ]; do sleep 0.01; done
+    let script = "sh -c 'echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done
         cat /dev/null; echo whole > result' > /dev/null 2>&1 &
         while [ ! -e ready ]; do sleep 0.01; done";
     silent(&place.run_shell(script).output().expect("ended"));
