@@ -32,6 +32,7 @@ unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
 /// # Safety
 /// As _exit(2) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
+#[cfg_attr(test, expect(non_snake_case, reason = "the C library's name"))]
 unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExitC99);
     image::end(status);
@@ -278,6 +279,7 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
 /// # Safety
 /// As _Fork(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
+#[cfg_attr(test, expect(non_snake_case, reason = "the C library's name"))]
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
     recording::count(Function::UnderscoreFork);
     let is_held = writer::hold();
