@@ -114,7 +114,9 @@ pub fn start() -> Option<&'static Header> {
                 let begun =
                     STATE.compare_exchange(unborn, starting, Ordering::Acquire, Ordering::Relaxed);
                 if begun.is_ok() {
-                    let header = begin();
+                    let mut header = None;
+                    // The thread's own stack may be a signal handler's.
+                    sys::on_own_stack(|| header = begin());
                     let state = if header.is_some() {
                         State::Ready
                     } else {
