@@ -48,3 +48,52 @@ fn libraries_come_and_go() {
         }
     }
 }
+
+/// Who stands behind us is named: the next one in the order of the dynamic linker, not always the C library.
+#[test]
+fn the_next_in_line_is_named() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("ways_to_exit")).arg("return").run(mode);
+        let next = |name: &str| {
+            outcome.process().provenance[name]
+                .next
+                .clone()
+                .unwrap_or_default()
+        };
+        assert!(
+            next("malloc").ends_with("/counting.so"),
+            "{}",
+            next("malloc")
+        );
+        assert!(next("read").ends_with("/libc.so.6"), "{}", next("read"));
+        assert!(outcome.process().provenance["malloc"].interposed);
+    }
+}
+
+/// A program with an allocator of its own is said to have one; the rest of its calls are counted.
+#[test]
+fn an_allocator_in_the_program_is_admitted() {
+    let program = Program::new(victim("own_malloc"));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text(), "own\nused\n");
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let process = outcome.process();
+        let own = ["calloc", "free", "malloc", "realloc"];
+        assert_eq!(process.missed.not_interposed, own, "{mode:?}");
+        for name in own {
+            let provenance = &process.provenance[name];
+            assert!(!provenance.interposed);
+            let bound = provenance.bound.clone().unwrap_or_default();
+            assert!(bound.ends_with("/own_malloc"), "{name}: {bound}");
+            assert_eq!(
+                process
+                    .functions
+                    .get(name)
+                    .map_or(0, |function| function.calls),
+                0
+            );
+        }
+        assert_eq!(process.functions["write"].calls, 1);
+    }
+}

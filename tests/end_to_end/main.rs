@@ -6,6 +6,7 @@
 //! witnesses            sort, git, python3 and others, beside strace and heaptrack
 //! transparency         the same output and the same end, whatever is scarce, full or closed
 //! killed               what SIGKILL leaves, at random moments
+//! names                executables, arguments and files with odd names
 //! processes            fork, vfork, exec, posix_spawn; one report for a tree of them
 //! endings              all the ways in which a process can end
 //! threads              many of them, their destructors, their cancellation
@@ -31,6 +32,7 @@ mod exports;
 mod killed;
 mod loading;
 mod machine_code;
+mod names;
 mod processes;
 mod rough_programs;
 mod settings;

@@ -176,3 +176,22 @@ fn a_tree_of_programs_is_one_report() {
             .sum::<i64>()
     );
 }
+
+/// Twenty times over, a thread replaces the image while others are in malloc and write.
+#[test]
+fn exec_from_a_thread() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("exec_from_thread"))
+            .run(mode)
+            .expect_status(8);
+        assert_eq!(outcome.complaints(), "");
+        let processes = outcome.processes();
+        assert_eq!(processes.len(), 21, "{mode:?}");
+        let account = Account::of(&outcome.text());
+        account.expect_in(processes[20]);
+        for image in &processes[..20] {
+            assert_eq!(image.end.how, EndKind::Exec, "{mode:?}");
+            assert_eq!(image.functions["execv"].calls, 1);
+        }
+    }
+}

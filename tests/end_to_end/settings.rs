@@ -29,7 +29,7 @@ fn the_default_is_a_report_in_the_working_directory() {
     let outcome = bare(fortified().in_folder(folder.path()));
     let pid = Account::of(&outcome.text()).pid;
     let expected = folder.path().join(format!("weir.fortified.{pid}.json"));
-    assert_eq!(report_files(folder.path()), [expected.clone()]);
+    assert_eq!(report_files(folder.path()), std::slice::from_ref(&expected));
     assert_eq!(load(&expected).timing, "1/128");
 }
 

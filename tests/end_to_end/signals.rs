@@ -21,3 +21,15 @@ fn a_storm_of_alarms() {
 fn a_jump_out_of_a_blocked_read() {
     expect_exact("jumps_out");
 }
+
+/// The first calls of a thread are those of a handler, on an alternative stack of 8 KiB.
+#[test]
+fn a_small_signal_stack() {
+    let program = Program::new(victim("small_signal_stack"));
+    program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        Account::of(&outcome.text()).expect_in_threaded(outcome.process());
+    }
+}

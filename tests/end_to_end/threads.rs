@@ -1,5 +1,7 @@
 //! Threads: many, short-lived, with calls in their destructors, cancelled.
 
+use weir_record::region::MAX_SLOTS;
+
 use crate::support::{Account, Mode, Program, victim};
 
 /// Five thousand threads, fifty at a time. Their totals are right to the last byte.
@@ -45,5 +47,23 @@ fn cancellation() {
         assert_eq!(outcome.complaints(), "");
         let account = Account::of(&outcome.text());
         account.expect_in_threaded(outcome.process());
+    }
+}
+
+/// 1300 at once, on stacks of the least size that there may be: some find no slot, and all are counted.
+#[test]
+fn more_than_there_are_slots() {
+    let program = Program::new(victim("many_at_once"));
+    program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        let process = outcome.process();
+        Account::of(&outcome.text()).expect_in_threaded(process);
+        assert_eq!(
+            process.missed.threads_without_slot,
+            1301 - MAX_SLOTS as u64,
+            "{mode:?}"
+        );
     }
 }

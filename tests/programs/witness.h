@@ -154,7 +154,8 @@ static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
 static __attribute__((unused)) void *make(size_t size) { return MAKE(malloc, size, malloc(size)); }
 static __attribute__((unused)) void drop(void *block) { DROP(free, block, free(block)); }
 
-static __attribute__((format(printf, 1, 2), unused)) void say(const char *format, ...) {
+/* Not inlined: its frame is large, and some victims have small stacks. */
+static __attribute__((format(printf, 1, 2), noinline, unused)) void say(const char *format, ...) {
     char line[4096];
     va_list arguments;
     va_start(arguments, format);

@@ -1,0 +1,43 @@
+// flags: -O1 -fno-builtin -pthread -Wl,-z,now @counting
+/* Threads whose very first calls are made by a signal handler, on an alternative stack of the size that SIGSTKSZ
+ * always was: 8 KiB, of which the kernel takes about half. */
+#include "witness.h"
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+static int null;
+static __thread volatile sig_atomic_t handled;
+
+static void handler(int signal) {
+    (void)signal;
+    MUST(MOVE(write, 3, write(null, "abc", 3)) == 3);
+    MUST(MOVE(read, 3, read(-1, NULL, 3)) < 0);
+    handled = 1;
+}
+
+static void *thread(void *argument) {
+    char *memory = argument;
+    /* Below it is a page that faults. */
+    stack_t stack = {.ss_sp = memory + 4096, .ss_size = 8192};
+    MUST(!sigaltstack(&stack, NULL));
+    raise(SIGUSR1);
+    MUST(handled);
+    return NULL;
+}
+
+int main(void) {
+    count_again();
+    null = (int)TRY(open, open("/dev/null", O_WRONLY));
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    MUST(!sigaction(SIGUSR1, &action, NULL));
+    for (int i = 0; i < 50; i++) {
+        pthread_t other;
+        char *memory = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        MUST(memory != MAP_FAILED && !mprotect(memory, 4096, PROT_NONE));
+        MUST(!pthread_create(&other, NULL, thread, memory));
+        MUST(!pthread_join(other, NULL));
+    }
+    tell_counted();
+    return 0;
+}
