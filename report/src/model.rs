@@ -5,6 +5,8 @@
 //! other in-band sentinel. Text that was not UTF-8 (paths, arguments) has U+FFFD in place of the
 //! bytes that could not be decoded.
 
+mod provenance;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -70,13 +72,16 @@ pub struct Process {
     pub functions: BTreeMap<String, Function>,
     /// The heap.
     pub heap: Heap,
-    /// The threads; see [`Thread::threads`] for what one entry stands for.
+    /// The threads; one entry may stand for several, one after the other.
     pub threads: Vec<Thread>,
     /// Counters over time.
     pub timeline: Timeline,
     /// The slowest timed calls, slowest first.
     pub slowest: Vec<SlowCall>,
-    /// Where each interposed function was found, and who else the program may be calling.
+    /// Where each interposed function was found, and who else the program may be calling. In JSON, functions
+    /// that lead to the same places stand together: most processes have one or two such groups.
+    #[serde(with = "provenance")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<provenance::Group>"))]
     pub provenance: BTreeMap<String, Provenance>,
     /// What was not seen or not measured.
     pub missed: Missed,
@@ -297,7 +302,7 @@ pub struct SlowCall {
 }
 
 /// Where an interposed function leads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provenance {
     /// The object in which RTLD_NEXT found the function; absent where there is none.

@@ -41,7 +41,7 @@ fn a_function_is_a_line() {
     assert_eq!(lines("\"pid\":31,"), 1);
     assert_eq!(lines("{\"function\":\"read\",\"took_ns\":100,"), 2);
     assert_eq!(lines("\"points\":[{\"at_ns\":0,"), 1);
-    assert_eq!(lines("\"provenance\":{},"), 1);
+    assert_eq!(lines("\"provenance\":[],"), 1);
     assert_eq!(lines("{\"tid\":100,"), 1);
 }
 
