@@ -8,8 +8,18 @@ use weir_report::model::EndKind;
 
 use super::{Place, wait_until};
 
-/// Starts it in a process group of its own, as a shell does, and waits until the program is ready.
+/// Starts it in a process group of its own and with the signals as they usually are, as a shell does, and
+/// waits until the program is ready. The tests themselves may run where SIGHUP is ignored, under nohup.
 fn started(place: &Place, mut command: Command) -> Child {
+    // SAFETY: signal(2) may be called between fork and exec.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT, libc::SIGUSR1] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
     let child = command.process_group(0).spawn().expect("started");
     wait_until("the program is ready", || place.file("ready").exists());
     child
