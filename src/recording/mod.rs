@@ -1,8 +1,8 @@
 //! How a call is recorded: counted, timed where that is due, and passed on.
 //!
-//! Each of [`allocate`], [`resize`], [`release`] and [`transfer`] has a hot path for a thread that has
+//! Each of [`allocate`], [`resize`], [`release`] and [`transfer()`] has a hot path for a thread that has
 //! its slot, which is inlined into the hook, and a cold one for all others. The real function is
-//! called with nothing held: no guard (but see [`thread`](crate::thread)), no lock, no destructor, so
+//! called with nothing held: no guard (but see [`thread`]), no lock, no destructor, so
 //! that it may block, be cancelled or be left by a jump. What is known before the call is counted
 //! before it.
 
