@@ -130,7 +130,7 @@ impl Phase {
     }
 }
 
-/// What went otherwise than it should, as bits of [`Header::circumstances`].
+/// What went otherwise than it should, as bits of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Circumstance {
