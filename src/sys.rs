@@ -256,22 +256,6 @@ pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
     }
 }
 
-/// Whether the calling thread blocks any signal.
-pub fn are_signals_blocked() -> bool {
-    let mut blocked = 0_u64;
-    // SAFETY: asks for the mask, 8 bytes on Linux, and changes nothing.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_BLOCK,
-            ptr::null::<u64>(),
-            &raw mut blocked,
-            size_of::<u64>(),
-        );
-    }
-    blocked != 0
-}
-
 /// Starts a detached thread with a small stack. False where that cannot be.
 pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     let mut attributes = MaybeUninit::uninit();

@@ -268,7 +268,7 @@ fn timed<T>(slot: &Slot, function: Function, size: u64, next: impl Fn() -> T) ->
     let result = next();
     let took_ticks = clock::ticks().wrapping_sub(began_ticks);
     let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
-    slot.ring.push(sample, writer::start);
+    slot.ring.push(sample, writer::crowded);
     result
 }
 

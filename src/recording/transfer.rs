@@ -106,7 +106,7 @@ fn transfer_into<R: Returned>(
     }
     let size = requested.unwrap_or(0);
     let sample = slot.time(function, began_ticks, took_ticks, size, fd);
-    slot.ring.push(sample, writer::start_unless_in_handler);
+    slot.ring.push(sample, writer::crowded);
     settle::<Alone>(counters, function, outcome);
     result
 }
