@@ -101,9 +101,6 @@ fn time_says_what_is_timed() {
         // Whatever is timed, everything is counted.
         Account::of(&outcome.text()).expect_in(outcome.process());
         for (name, function) in &outcome.process().functions {
-            if name == "malloc_usable_size" {
-                continue; // It asks, and does nothing.
-            }
             let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
             match timing {
                 "all" => assert_eq!(timed, function.calls, "{name}"),
