@@ -1,8 +1,9 @@
 //! The functions behind ours: what `dlsym(RTLD_NEXT)` finds.
 //!
 //! Every pointer is found once and kept in a [`OnceNonZeroUsize`], which never blocks: two threads that
-//! look at the same time find the same. When an image starts it finds all of them, so that no
-//! call looks later, perhaps in a signal handler or in a child of fork.
+//! look at the same time find the same. When an image starts it finds all of them: the hot paths
+//! need not ask whether they have been found, and no call looks later, perhaps in a signal handler
+//! or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
@@ -24,6 +25,12 @@ pub fn address(function: Function) -> NonZeroUsize {
         Some(address) => address,
         None => resolve(function),
     }
+}
+
+/// Sees to it that a function has been found.
+#[cold]
+pub fn ensure(function: Function) {
+    address(function);
 }
 
 /// Finds every function.
@@ -87,13 +94,14 @@ macro_rules! next {
         /// The function of that name behind ours.
         ///
         /// # Safety
-        /// As the C library has it.
+        /// As the C library has it; and the function has been found: the calling thread has its slot, so
+        /// the image has started, or [`ensure`] has seen to it.
         #[inline(always)]
         pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            // SAFETY: the address is that of a function of this name, which has this type.
+            // SAFETY: it has been found, as the caller promises, under this name, which has this type.
             let next = unsafe {
                 transmute::<usize, unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
-                    address(Function::$function).get(),
+                    NEXT[Function::$function.index()].get_unchecked().get(),
                 )
             };
             // SAFETY: as the caller promises.

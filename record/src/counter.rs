@@ -34,6 +34,12 @@ impl Counter {
         self.get().cast_signed()
     }
 
+    /// Where the value is.
+    #[cfg(not(loom))]
+    pub(crate) fn as_ptr(&self) -> *mut u64 {
+        self.0.as_ptr()
+    }
+
     /// Sets the value; for the owner.
     #[inline(always)]
     pub fn set(&self, value: u64) {

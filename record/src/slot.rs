@@ -257,9 +257,26 @@ impl Countdown {
     /// Counts a call. True where it is to be timed.
     #[inline(always)]
     pub fn due(&self) -> bool {
-        let left = self.left.get().wrapping_sub(1);
-        self.left.set(left);
-        left == 0
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: the operand is a live, aligned `u64` that may be written through `&self` (an atomic); a
+        // plain aligned 8-byte access is what a relaxed atomic one compiles to.
+        unsafe {
+            // One instruction, the outcome of which is in the flags: the compiler would load, store and test.
+            std::arch::asm!(
+                "dec qword ptr [{left}]",
+                "jz {due}",
+                left = in(reg) self.left.as_ptr(),
+                due = label { return true },
+                options(nostack),
+            );
+            false
+        }
+        #[cfg(any(miri, loom))]
+        {
+            let left = self.left.get().wrapping_sub(1);
+            self.left.set(left);
+            left == 0
+        }
     }
 
     /// Whether nothing is timed.
@@ -301,10 +318,10 @@ impl Countdown {
 #[derive(Debug)]
 #[repr(C, align(4096))]
 pub struct Slot {
+    /// When the next allocation call is timed. First, so that its address is the slot's.
+    pub countdown: Countdown,
     /// Whose it is.
     pub owner: Owner,
-    /// When the next allocation call is timed.
-    pub countdown: Countdown,
     /// The counters.
     pub counters: Counters,
     /// The samples.

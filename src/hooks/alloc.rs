@@ -20,7 +20,7 @@ const PAGE: usize = 4096;
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn malloc(size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Malloc, Some(size), ALIGN, || unsafe {
+    allocate(Function::Malloc, Some(size), ALIGN, move || unsafe {
         next::malloc(size)
     })
 }
@@ -31,7 +31,7 @@ unsafe extern "C-unwind" fn malloc(size: size_t) -> *mut c_void {
 unsafe extern "C-unwind" fn calloc(count: size_t, size: size_t) -> *mut c_void {
     let product = count.checked_mul(size);
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Calloc, product, ALIGN, || unsafe {
+    allocate(Function::Calloc, product, ALIGN, move || unsafe {
         next::calloc(count, size)
     })
 }
@@ -41,7 +41,7 @@ unsafe extern "C-unwind" fn calloc(count: size_t, size: size_t) -> *mut c_void {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn realloc(block: *mut c_void, size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    resize(Function::Realloc, block, Some(size), || unsafe {
+    resize(Function::Realloc, block, Some(size), move || unsafe {
         next::realloc(block, size)
     })
 }
@@ -93,7 +93,7 @@ unsafe extern "C-unwind" fn cfree(block: *mut c_void) {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_sized(block: *mut c_void, size: size_t) {
     // SAFETY: what the caller promises is what the next one asks.
-    release(Function::FreeSized, block, size, || unsafe {
+    release(Function::FreeSized, block, size, move || unsafe {
         next::free_sized(block, size)
     });
 }
@@ -141,7 +141,7 @@ unsafe extern "C-unwind" fn posix_memalign(
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn aligned_alloc(align: size_t, size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::AlignedAlloc, Some(size), align, || unsafe {
+    allocate(Function::AlignedAlloc, Some(size), align, move || unsafe {
         next::aligned_alloc(align, size)
     })
 }
@@ -151,7 +151,7 @@ unsafe extern "C-unwind" fn aligned_alloc(align: size_t, size: size_t) -> *mut c
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn memalign(align: size_t, size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Memalign, Some(size), align, || unsafe {
+    allocate(Function::Memalign, Some(size), align, move || unsafe {
         next::memalign(align, size)
     })
 }
@@ -161,7 +161,7 @@ unsafe extern "C-unwind" fn memalign(align: size_t, size: size_t) -> *mut c_void
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Valloc, Some(size), PAGE, || unsafe {
+    allocate(Function::Valloc, Some(size), PAGE, move || unsafe {
         next::valloc(size)
     })
 }
@@ -171,7 +171,7 @@ unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn pvalloc(size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Pvalloc, Some(size), PAGE, || unsafe {
+    allocate(Function::Pvalloc, Some(size), PAGE, move || unsafe {
         next::pvalloc(size)
     })
 }
@@ -185,7 +185,7 @@ unsafe extern "C-unwind" fn malloc_usable_size(block: *mut c_void) -> size_t {
         return unsafe { arena::size(block) };
     }
     // SAFETY: what the caller promises is what the next one asks.
-    query(Function::MallocUsableSize, || unsafe {
+    query(Function::MallocUsableSize, move || unsafe {
         next::malloc_usable_size(block)
     })
 }

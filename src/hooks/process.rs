@@ -55,6 +55,9 @@ unsafe extern "C-unwind" fn quick_exit(status: c_int) -> ! {
 /// Tells that the image is about to be replaced, and, if that fails, that it was not.
 fn replace(function: Function, exec: impl FnOnce() -> c_int) -> c_int {
     recording::count(function);
+    // What does the work of those with variable arguments.
+    next::ensure(Function::Execve);
+    next::ensure(Function::Execvp);
     let replacing = image::begin_replacing();
     let result = exec();
     sys::with_errno_kept(|| {

@@ -14,7 +14,7 @@ use weir_record::functions::Function;
 use weir_record::slot::Counters;
 
 use crate::thread::Target;
-use crate::{image, sys, thread};
+use crate::{image, next, sys, thread};
 
 pub use heap::{allocate, query, release, resize};
 pub use transfer::{Requested, transfer};
@@ -74,8 +74,10 @@ fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32)
     counters.errnos.count::<A>(function, errno);
 }
 
-/// Notes a call that is not the program's own, or that nothing can be counted into.
+/// Notes a call that is not the program's own, or that nothing can be counted into, and sees to it that it can be
+/// passed on.
 fn pass(target: Target, function: Function) {
+    next::ensure(function);
     match target {
         Target::Guarded(_, Some(slot)) => slot.counters.of(function).reentrant.add(1),
         Target::Guarded(_, None) => {
