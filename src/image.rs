@@ -12,11 +12,12 @@ use std::sync::atomic::{
 
 use weir_record::clock;
 use weir_record::functions::{Family, Function, Role};
-use weir_record::region::{Circumstance, Header, Phase, Region, size_with};
+use weir_record::region::{Circumstance, Header, Phase, Region};
 use weir_record::slot::{Counters, Slot, Tenancy};
 
 use crate::environment::{self, Path};
-use crate::{mapping, next, own_heap, provenance, sys, thread, writer};
+use crate::files::{self, Inheritance};
+use crate::{mapping, next, own_heap, provenance, streams, sys, thread, writer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -33,6 +34,8 @@ enum State {
 
 static STATE: AtomicU32 = AtomicU32::new(State::Unborn as u32);
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
+/// That of the parent, in a child of fork that has none yet.
+static PARENTS: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// Calls that nothing could be counted into, while there is no header.
 static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
 /// Whether this process began by fork, in an image that had begun before.
@@ -76,15 +79,13 @@ pub fn header() -> Option<&'static Header> {
 
 /// The region, where there is one.
 pub fn region() -> Option<Region<'static>> {
-    let header = header()?;
-    // SAFETY: the mapping has as many slots, and stays; only slots in use are looked into.
-    unsafe {
-        Region::from_memory(
-            ptr::from_ref(header).cast(),
-            size_with(header.slot_capacity()),
-        )
-    }
-    .ok()
+    region_at(HEADER.load(Ordering::Acquire))
+}
+
+fn region_at(header: *mut Header) -> Option<Region<'static>> {
+    // SAFETY: NULL, or the header of a region that stays mapped, with as much room; only what is in use of it is
+    // looked into.
+    unsafe { Region::from_memory(header.cast(), header.as_ref()?.room().bytes()) }.ok()
 }
 
 /// Path of the region's file; empty where it has none.
@@ -141,10 +142,12 @@ fn begin() -> Option<&'static Header> {
         watch_process();
     }
     let pid = sys::pid();
+    // The new region takes the place of the parent's.
+    let inheritance = Inheritance::of(region_at(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed)));
     let mapping = mapping::make(pid)?;
     let environment = environment::get();
     let header = mapping.header;
-    header.prepare(mapping.slots);
+    header.prepare(mapping.room);
     for circumstance in mapping.circumstances.into_iter().flatten() {
         header.note(circumstance);
     }
@@ -162,6 +165,9 @@ fn begin() -> Option<&'static Header> {
     header
         .command
         .set(sys::read_file(c"/proc/self/cmdline", &mut command));
+    if !streams::interpose() {
+        header.note(Circumstance::StdioUnseen);
+    }
     provenance::record(header, environment.executable.as_bytes());
     if is_forked {
         header.note(Circumstance::Forked);
@@ -196,6 +202,10 @@ fn begin() -> Option<&'static Header> {
     unsafe { *FILE.0.get() = mapping.file };
     header.complete();
     HEADER.store(ptr::from_ref(header).cast_mut(), Ordering::Release);
+    if let Some(region) = region() {
+        files::begin(header, region.all_files());
+        inheritance.settle();
+    }
     Some(header)
 }
 
@@ -245,6 +255,19 @@ extern "C" fn constructor() {
     writer::start_if_wanted();
 }
 
+static IS_SEALED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the process has taken from itself the right to make any system call it likes: none may be made
+/// that it would not make itself.
+pub fn is_sealed() -> bool {
+    IS_SEALED.load(Ordering::Relaxed)
+}
+
+/// The process is about to take that right from itself.
+pub fn seal() {
+    IS_SEALED.store(true, Ordering::Relaxed);
+}
+
 /// Counts a call that nothing can be counted into.
 pub fn count_uncounted() {
     match header() {
@@ -262,13 +285,17 @@ pub fn forked() {
         INHERITED_BLOCKS.store(blocks, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
     }
-    HEADER.store(ptr::null_mut(), Ordering::Relaxed);
+    let parents = HEADER.swap(ptr::null_mut(), Ordering::Relaxed);
+    if !parents.is_null() {
+        PARENTS.store(parents, Ordering::Relaxed);
+    }
     UNCOUNTED.store(0, Ordering::Relaxed);
     FRESH_SLOT.store(0, Ordering::Relaxed);
     MADE_SLOTS.store(0, Ordering::Relaxed);
     ENDED_HINT.store(0, Ordering::Relaxed);
     MAKING_SLOT.store(false, Ordering::Relaxed);
     writer::forked();
+    files::forked();
     thread::forget();
     if state() != State::Off {
         STATE.store(State::Unborn as u32, Ordering::Release);

@@ -3,6 +3,8 @@
 //! ```text
 //! hooks/       the interposed functions
 //!   └ recording   count a call, time it, call the next function
+//! files        which file or socket a call is about
+//! streams      stdio's streams, from inside
 //! next         the functions behind ours, found by dlsym(RTLD_NEXT)
 //! thread       the state of one thread: its slot, its guard
 //! image        the state of the process image: start, fork, end
@@ -32,6 +34,7 @@
 
 mod arena;
 mod environment;
+mod files;
 mod hooks;
 mod image;
 mod log2;
@@ -40,6 +43,7 @@ mod next;
 mod own_heap;
 mod provenance;
 mod recording;
+mod streams;
 mod sys;
 mod thread;
 mod writer;

@@ -1,7 +1,7 @@
 //! The region's memory: a file if one can be had, else private memory.
 //!
-//! The address space of all slots is reserved at once, without access, and each slot's memory is made when a
-//! thread takes it, by a system call that says so where there is none left: touching a page of a
+//! All addresses are reserved at once, without access; the memory of a slot is made when a
+//! thread takes it, and that of entries for files when there are new names, by a system call that says so where there is none left: touching a page of a
 //! full file system would end the program with SIGBUS. A slot that nobody took has no memory,
 //! neither for mlockall(2) to lock.
 
@@ -14,28 +14,47 @@ use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use rustix::process::Resource;
-use weir_record::region::{self, Circumstance, Header, MAX_SLOTS};
+use weir_record::file::FileEntry;
+use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Bytes, Path};
 use crate::sys;
 
-/// Slots where address space is limited.
-const FEW_SLOTS: usize = 4;
+/// Where address space is limited.
+const FEW: Room = Room {
+    files: 64,
+    slots: 4,
+};
+/// Entries for files that get their memory at once: a few pages.
+const FILES_AT_ONCE: usize = 32;
 /// Slots where the kernel cannot make memory page by page and tell (before Linux 5.14): all of them get
 /// their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
 
 /// Where the region is, kept for as long as the process runs: a forked child makes its own in the same place.
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+static FILES: AtomicU32 = AtomicU32::new(0);
 static SLOTS: AtomicU32 = AtomicU32::new(0);
+
+fn room() -> Room {
+    Room {
+        files: FILES.load(Ordering::Relaxed) as usize,
+        slots: SLOTS.load(Ordering::Relaxed) as usize,
+    }
+}
+
+fn set_room(room: Room) {
+    FILES.store(room.files as u32, Ordering::Relaxed);
+    SLOTS.store(room.slots as u32, Ordering::Relaxed);
+}
 
 /// A new region's memory.
 pub struct Mapping {
     /// The first byte; the header's memory is there and zeroed.
     pub header: &'static Header,
-    /// How many slots there is room for.
-    pub slots: usize,
+    /// How much there is room for.
+    pub room: Room,
     /// The region's file; empty where it has none.
     pub file: Path,
     /// What went otherwise than it should.
@@ -45,14 +64,14 @@ pub struct Mapping {
 impl Mapping {
     fn new(
         header: &'static Header,
-        slots: usize,
+        room: Room,
         file: Path,
         place: Option<Circumstance>,
     ) -> Mapping {
-        let few = (slots < MAX_SLOTS).then_some(Circumstance::FewSlots);
+        let few = (room.slots < MAX_SLOTS).then_some(Circumstance::FewSlots);
         Mapping {
             header,
-            slots,
+            room,
             file,
             circumstances: [few, place],
         }
@@ -61,18 +80,18 @@ impl Mapping {
 
 /// Makes the region's memory. None where there is none to be had.
 pub fn make(pid: u32) -> Option<Mapping> {
-    let slots = slots_within_limits();
+    let room = within_limits();
     let mut file = Path::new();
     if let Some((fd, place)) = create(pid, &mut file) {
-        if let Some((header, slots)) = map_file(&fd, slots) {
-            return Some(Mapping::new(header, slots, file, place));
+        if let Some((header, room)) = map_file(&fd, room) {
+            return Some(Mapping::new(header, room, file, place));
         }
         remove(file.as_c_str());
     }
-    let header = map(slots, None)?;
+    let header = map(room, None)?;
     Some(Mapping::new(
         header,
-        slots,
+        room,
         Bytes::new(),
         Some(Circumstance::PrivateMemory),
     ))
@@ -80,13 +99,25 @@ pub fn make(pid: u32) -> Option<Mapping> {
 
 /// Makes the memory of a slot. False where there is none left.
 pub fn make_slot(index: usize) -> bool {
+    index < room().slots && make_memory(room().slot_at(index), size_of::<Slot>())
+}
+
+/// Makes the memory of some entries for files, from this one on. How many; none where there is none left.
+pub fn make_files(index: usize) -> Option<usize> {
+    let count = room().files.checked_sub(index)?.min(FILES_AT_ONCE);
+    let made = count > 0 && make_memory(room().file_at(index), count * size_of::<FileEntry>());
+    made.then_some(count)
+}
+
+/// Makes memory for a part of the region, which begins and ends with a page.
+fn make_memory(at: usize, bytes: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
-    if start.is_null() || index >= SLOTS.load(Ordering::Relaxed) as usize {
+    if start.is_null() {
         return false;
     }
-    // SAFETY: the slot is within the reserved addresses.
-    let place = unsafe { start.byte_add(region::size_with(index)) };
-    open_up(place, size_of::<Slot>()) && populate(place, size_of::<Slot>()) != Err(Errno::NOMEM)
+    // SAFETY: within the reserved addresses, as the callers see to.
+    let place = unsafe { start.byte_add(at) };
+    open_up(place, bytes) && populate(place, bytes) != Err(Errno::NOMEM)
 }
 
 /// Removes a region's file.
@@ -94,11 +125,11 @@ pub fn remove(file: &CStr) {
     let _ = rustix::fs::unlinkat(rustix::fs::CWD, file, rustix::fs::AtFlags::empty());
 }
 
-fn slots_within_limits() -> usize {
+fn within_limits() -> Room {
     let limited = [Resource::As, Resource::Data]
         .into_iter()
         .any(|what| sys::limit(what).is_some());
-    if limited { FEW_SLOTS } else { MAX_SLOTS }
+    if limited { FEW } else { Room::MOST }
 }
 
 /// Creates the region's file; its path is in `file`. Tells where it is not in the first directory.
@@ -166,52 +197,55 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
     result.ok()
 }
 
-/// Maps the file, with as many slots as can be had, up to `slots`.
-fn map_file(file: &OwnedFd, slots: usize) -> Option<(&'static Header, usize)> {
+/// Maps the file, with room for as much as can be had, up to `room`.
+fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
-    let room = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
-    let slots = room
-        .checked_sub(region::size_with(0))?
+    let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
+    let files = if room.bytes() <= limit {
+        room.files
+    } else {
+        FEW.files.min(room.files)
+    };
+    let slots = limit
+        .checked_sub(Room { files, slots: 0 }.bytes())?
         .checked_div(size_of::<Slot>())?
-        .min(slots);
+        .min(room.slots);
     if slots == 0 {
         return None;
     }
-    rustix::fs::fallocate(
-        file,
-        FallocateFlags::empty(),
-        0,
-        region::size_with(1) as u64,
-    )
-    .ok()?;
-    rustix::fs::ftruncate(file, region::size_with(slots) as u64).ok()?;
-    let header = map(slots, Some(file))?;
+    let room = Room { files, slots };
+    allocate(file, 0, size_of::<Header>())?;
+    rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
+    let header = map(room, Some(file))?;
     let start = ptr::from_ref(header).cast_mut().cast();
     if populate(start, size_of::<Header>()) != Err(Errno::INVAL) {
-        return Some((header, slots));
+        // Whether there is memory for a thread is better known now than when the first one comes.
+        allocate(file, room.slot_at(0), size_of::<Slot>())?;
+        return Some((header, room));
     }
-    let slots = slots.min(SLOTS_AT_ONCE);
-    rustix::fs::fallocate(
-        file,
-        FallocateFlags::empty(),
-        0,
-        region::size_with(slots) as u64,
-    )
-    .ok()?;
-    SLOTS.store(slots as u32, Ordering::Relaxed);
-    Some((header, slots))
+    let room = Room {
+        files: room.files.min(FEW.files),
+        slots: room.slots.min(SLOTS_AT_ONCE),
+    };
+    allocate(file, 0, room.bytes())?;
+    set_room(room);
+    Some((header, room))
+}
+
+fn allocate(file: &OwnedFd, at: usize, bytes: usize) -> Option<()> {
+    rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, bytes as u64).ok()
 }
 
 /// Reserves the addresses and opens up the header's. In a forked child, in place of the parent's region.
-fn map(slots: usize, file: Option<&OwnedFd>) -> Option<&'static Header> {
+fn map(wanted: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
     let mut start = START.load(Ordering::Relaxed);
     let mut flags = MapFlags::NORESERVE;
-    if start.is_null() || SLOTS.load(Ordering::Relaxed) as usize != slots {
+    if start.is_null() || room() != wanted {
         start = ptr::null_mut();
     } else {
         flags |= MapFlags::FIXED;
     }
-    let bytes = region::size_with(slots);
+    let bytes = wanted.bytes();
     let none = ProtFlags::empty();
     // SAFETY: either where the kernel has room, or over the region of the parent, to which this process has
     // forgotten all references (`image::forked`).
@@ -223,7 +257,7 @@ fn map(slots: usize, file: Option<&OwnedFd>) -> Option<&'static Header> {
     };
     let start = mapped.ok()?;
     START.store(start, Ordering::Relaxed);
-    SLOTS.store(slots as u32, Ordering::Relaxed);
+    set_room(wanted);
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     if !open_up(start, size_of::<Header>()) {

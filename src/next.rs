@@ -6,10 +6,10 @@
 //! or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::transmute;
+use std::mem::transmute_copy;
 use std::num::NonZeroUsize;
 
-use libc::{iovec, mode_t, off_t, off64_t, pid_t, size_t, ssize_t};
+use libc::{pid_t, size_t};
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 
@@ -89,6 +89,21 @@ extern "C-unwind" fn unavailable() -> isize {
     -1
 }
 
+/// The function behind ours, as what it is.
+///
+/// # Safety
+/// `F` is the type of a pointer to that function; and the function has been found: the calling thread has its
+/// slot, so the image has started, or [`ensure`] has seen to it.
+#[inline(always)]
+pub unsafe fn of<F: Copy>(function: Function) -> F {
+    const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
+    // SAFETY: it has been found, as the caller promises, and `F` is a pointer to it.
+    unsafe {
+        let address = NEXT[function.index()].get_unchecked();
+        transmute_copy::<NonZeroUsize, F>(&address)
+    }
+}
+
 macro_rules! next {
     ($(fn $name:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)+) => {$(
         /// The function of that name behind ours.
@@ -98,11 +113,9 @@ macro_rules! next {
         /// the image has started, or [`ensure`] has seen to it.
         #[inline(always)]
         pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            // SAFETY: it has been found, as the caller promises, under this name, which has this type.
+            // SAFETY: found, as the caller promises, under this name, which has this type.
             let next = unsafe {
-                transmute::<usize, unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
-                    NEXT[Function::$function.index()].get_unchecked().get(),
-                )
+                of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(Function::$function)
             };
             // SAFETY: as the caller promises.
             unsafe { next($($argument),*) }
@@ -128,41 +141,6 @@ next! {
     fn pvalloc = Pvalloc(size: size_t) -> *mut c_void;
     fn malloc_usable_size = MallocUsableSize(block: *mut c_void) -> size_t;
 
-    fn open = Open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
-    fn open64 = Open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
-    fn open_2 = OpenChk(path: *const c_char, flags: c_int) -> c_int;
-    fn open64_2 = Open64Chk(path: *const c_char, flags: c_int) -> c_int;
-    fn openat = Openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
-    fn openat64 = Openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int;
-    fn openat_2 = OpenatChk(dir: c_int, path: *const c_char, flags: c_int) -> c_int;
-    fn openat64_2 = Openat64Chk(dir: c_int, path: *const c_char, flags: c_int) -> c_int;
-    fn creat = Creat(path: *const c_char, mode: mode_t) -> c_int;
-    fn creat64 = Creat64(path: *const c_char, mode: mode_t) -> c_int;
-    fn close = Close(fd: c_int) -> c_int;
-    fn read = Read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t;
-    fn read_chk = ReadChk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t;
-    fn pread = Pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t;
-    fn pread64 = Pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t;
-    fn pread_chk = PreadChk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t;
-    fn pread64_chk = Pread64Chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t;
-    fn readv = Readv(fd: c_int, vector: *const iovec, count: c_int) -> ssize_t;
-    fn preadv = Preadv(fd: c_int, vector: *const iovec, count: c_int, at: off_t) -> ssize_t;
-    fn preadv64 = Preadv64(fd: c_int, vector: *const iovec, count: c_int, at: off64_t) -> ssize_t;
-    fn preadv2 = Preadv2(fd: c_int, vector: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t;
-    fn preadv64v2 = Preadv64v2(fd: c_int, vector: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t;
-    fn write = Write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t;
-    fn pwrite = Pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t;
-    fn pwrite64 = Pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t;
-    fn writev = Writev(fd: c_int, vector: *const iovec, count: c_int) -> ssize_t;
-    fn pwritev = Pwritev(fd: c_int, vector: *const iovec, count: c_int, at: off_t) -> ssize_t;
-    fn pwritev64 = Pwritev64(fd: c_int, vector: *const iovec, count: c_int, at: off64_t) -> ssize_t;
-    fn pwritev2 = Pwritev2(fd: c_int, vector: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t;
-    fn pwritev64v2 = Pwritev64v2(fd: c_int, vector: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t;
-    fn lseek = Lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t;
-    fn lseek64 = Lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t;
-    fn fsync = Fsync(fd: c_int) -> c_int;
-    fn fdatasync = Fdatasync(fd: c_int) -> c_int;
-
     fn underscore_exit = UnderscoreExit(status: c_int) -> !;
     fn underscore_exit_c99 = UnderscoreExitC99(status: c_int) -> !;
     fn quick_exit = QuickExit(status: c_int) -> !;
@@ -173,4 +151,5 @@ next! {
     fn execveat = Execveat(dir: c_int, path: *const c_char, arguments: Strings, environment: Strings, flags: c_int) -> c_int;
     fn fexecve = Fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int;
     fn underscore_fork = UnderscoreFork() -> pid_t;
+    fn prctl = Prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int;
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use weir_record::functions::Function;
 use weir_record::region::{Header, MAX_OBJECTS};
 
-use crate::next;
+use crate::{next, streams};
 
 /// The addresses of a function.
 #[derive(Clone, Copy)]
@@ -59,6 +59,10 @@ fn found(function: Function) -> usize {
 /// Where a search through all objects, as the dynamic linker makes it for the program's calls, finds
 /// a function; 0 where it does not.
 fn bound(function: Function) -> usize {
+    if !function.row().is_symbol() && streams::are_seen() {
+        // By a table of functions.
+        return record as *const () as usize;
+    }
     let mut name = [0_u8; 32];
     name[..function.name().len()].copy_from_slice(function.name().as_bytes());
     // SAFETY: `name` is a C string, as the table's names are shorter than 32.

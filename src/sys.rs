@@ -12,6 +12,70 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 use weir_record::clock::{self, Moment};
 
+/// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
+/// error, negated.
+///
+/// # Safety
+/// As the kernel has it.
+unsafe fn call(number: i64, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the kernel's convention (syscall(2)): these registers, and rcx and r11 are lost. What the call
+    // does is the caller's to answer for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// An integer option of a socket (`SOL_SOCKET`); none where it is no socket.
+pub fn socket_option(fd: i32, option: i32) -> Option<i32> {
+    let mut value = 0_i32;
+    let mut length = size_of::<i32>() as libc::socklen_t;
+    let arguments = [
+        fd as usize,
+        libc::SOL_SOCKET as usize,
+        option as usize,
+        (&raw mut value).addr(),
+        (&raw mut length).addr(),
+    ];
+    // SAFETY: the kernel writes as many bytes as `length` says, and that.
+    let result = unsafe { call(libc::SYS_getsockopt, arguments) };
+    (result == 0).then_some(value)
+}
+
+/// Shows the address of a socket's other end to `show`; none where it has none.
+pub fn peer<T>(
+    fd: i32,
+    show: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> T,
+) -> Option<T> {
+    // SAFETY: all zeroes are an address of no family.
+    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut length = size_of_val(&address) as libc::socklen_t;
+    let arguments = [
+        fd as usize,
+        (&raw mut address).addr(),
+        (&raw mut length).addr(),
+        0,
+        0,
+    ];
+    // SAFETY: the kernel writes as many bytes as `length` says, and how many there are.
+    let result = unsafe { call(libc::SYS_getpeername, arguments) };
+    let length = length.min(size_of_val(&address) as libc::socklen_t);
+    (result == 0).then(|| show((&raw const address).cast(), length))
+}
+
 /// The process id, as the kernel has it now.
 pub fn pid() -> u32 {
     rustix::process::getpid()
@@ -36,8 +100,15 @@ pub fn tid() -> u32 {
 /// The calling thread's name, as the two words of [`weir_record::slot::Owner`].
 pub fn thread_name() -> [u64; 2] {
     let mut name = [0_u64; 2];
+    let arguments = [
+        libc::PR_GET_NAME as usize,
+        name.as_mut_ptr().addr(),
+        0,
+        0,
+        0,
+    ];
     // SAFETY: PR_GET_NAME writes 16 bytes at most, which `name` has.
-    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    unsafe { call(libc::SYS_prctl, arguments) };
     name
 }
 
@@ -249,7 +320,12 @@ pub const OWN_STACK: usize = 1024 * 1024;
 /// The working directory; nothing where it is unreachable or too long.
 pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
     // SAFETY: the kernel writes no more than the buffer holds, and ends it by NUL.
-    let length = unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) };
+    let length = unsafe {
+        call(
+            libc::SYS_getcwd,
+            [buffer.as_mut_ptr().addr(), buffer.len(), 0, 0, 0],
+        )
+    };
     match usize::try_from(length) {
         Ok(length) if length > 1 && buffer[0] == b'/' => &buffer[..length - 1],
         _ => &[],
@@ -288,11 +364,15 @@ pub fn name_this_thread(name: &CStr) {
 pub fn part_from_descriptors() {
     // SAFETY: the thread is our own and uses no descriptor that it did not open.
     unsafe {
-        libc::syscall(
+        call(
             libc::SYS_close_range,
-            0,
-            u32::MAX,
-            libc::CLOSE_RANGE_UNSHARE,
+            [
+                0,
+                u32::MAX as usize,
+                libc::CLOSE_RANGE_UNSHARE as usize,
+                0,
+                0,
+            ],
         )
     };
 }

@@ -158,8 +158,14 @@ unsafe fn guard_is_stale(state: *mut State) -> bool {
     unsafe { (*state).guard == Guard::Nested && stack_pointer() >= (*state).guard_frame }
 }
 
+/// What tells the calling thread from all others that there are now; never 0.
+pub fn identity() -> usize {
+    state().addr()
+}
+
+/// Where the calling thread's stack is.
 #[inline(always)]
-fn stack_pointer() -> usize {
+pub fn stack_pointer() -> usize {
     let pointer: usize;
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };

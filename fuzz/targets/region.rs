@@ -1,20 +1,20 @@
 //! A region of whatever content, behind a header that is valid: `weir recover` and `weir run` make a report
 //! of it, in bounded memory, without panic, and the report can be read back.
 //!
-//! An input is a list of changes to a region of two slots: where, and eight bytes; or a sample for a ring.
+//! An input is a list of changes to a region of four files and two slots: where, and eight bytes; or a sample for a ring.
 #![no_main]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 use libfuzzer_sys::fuzz_target;
 use weir_record::clock::Moment;
-use weir_record::region::{Header, Region, size_with};
+use weir_record::region::{Header, Region, Room};
 use weir_record::sample::Sample;
 use weir_report::model::{End, EndKind};
 use weir_report::writer::Writer;
 use weir_report::{emit, read, recording};
 
-const SLOTS: usize = 2;
+const ROOM: Room = Room { files: 4, slots: 2 };
 /// Magic and layout stay: without them nothing behind them is looked at.
 const FIRST_CHANGED: usize = 16;
 const CHANGE: usize = 12;
@@ -24,7 +24,7 @@ struct Memory(*mut u8, Layout);
 
 impl Memory {
     fn new() -> Memory {
-        let layout = Layout::from_size_align(size_with(SLOTS), 4096).expect("a small size");
+        let layout = Layout::from_size_align(ROOM.bytes(), 4096).expect("a small size");
         // SAFETY: the size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         if start.is_null() {
@@ -32,8 +32,9 @@ impl Memory {
         }
         // SAFETY: long enough for a header, aligned, and zeroes are a valid one.
         let header = unsafe { &*start.cast::<Header>() };
-        header.prepare(SLOTS);
-        header.use_slots(SLOTS);
+        header.prepare(ROOM);
+        header.use_files(ROOM.files);
+        header.use_slots(ROOM.slots);
         header.complete();
         Memory(start, layout)
     }
@@ -68,7 +69,7 @@ fuzz_target!(|changes: &[u8]| {
         if place >> 30 == 3 {
             // The few words that make a ring look full are hardly found by chance.
             let slots = memory.region().all_slots();
-            slots[place as usize % SLOTS]
+            slots[place as usize % ROOM.slots]
                 .ring
                 .push(Sample::from_bits(value), || ());
         } else {

@@ -8,7 +8,7 @@ use crate::functions::Function;
 use crate::sync::{AtomicU64, Ordering};
 
 /// How many pairs of function and errno a table holds.
-pub const CAPACITY: usize = 128;
+pub const CAPACITY: usize = 256;
 
 /// The table of one slot.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_full_table_leaves_the_rest_out() {
         let errnos = empty();
-        for errno in 1..=200 {
+        for errno in 1..=300 {
             errnos.count::<Alone>(Function::Open, errno);
         }
         assert_eq!(errnos.iter().count(), CAPACITY);

@@ -3,28 +3,108 @@
 //! A row is all that the rest of Weir knows of a function: the enum that indexes counters and
 //! `next` pointers, the names in the report, the table in `docs/functions.md` and the test that
 //! compares what the library exports all come from it. A new function is a row here and a body in
-//! the preloaded library's `hooks`.
+//! the preloaded library's `hooks`. The rows themselves are in `functions/rows.rs`.
+
+mod rows;
+
+pub use rows::Function;
 
 /// What a function is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
     /// The heap.
     Alloc,
-    /// Files, by path or descriptor.
+    /// What a file holds, by descriptor; and files opened by path.
     File,
+    /// Descriptors as such, and what else has one.
+    Descriptor,
+    /// Sockets.
+    Socket,
+    /// Waiting, for descriptors or for time to pass.
+    Wait,
+    /// Memory maps.
+    Map,
+    /// What a file system knows of files, and directories.
+    Metadata,
+    /// What the program asks of stdio.
+    Stdio,
+    /// What stdio asks of the kernel.
+    StdioSystem,
     /// The life of the process: what must flush, or starts another image.
     Process,
+    /// What is counted, and not measured.
+    Noted,
 }
 
 impl Family {
+    /// All of them, in the order of the table.
+    pub const ALL: [Family; Family::COUNT] = [
+        Family::Alloc,
+        Family::File,
+        Family::Descriptor,
+        Family::Socket,
+        Family::Wait,
+        Family::Map,
+        Family::Metadata,
+        Family::Stdio,
+        Family::StdioSystem,
+        Family::Process,
+        Family::Noted,
+    ];
+
+    /// How many there are.
+    pub const COUNT: usize = 11;
+
+    /// The family's place among all.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The family's name in the report.
     pub const fn name(self) -> &'static str {
         match self {
             Family::Alloc => "alloc",
             Family::File => "file",
+            Family::Descriptor => "descriptor",
+            Family::Socket => "socket",
+            Family::Wait => "wait",
+            Family::Map => "memory_map",
+            Family::Metadata => "metadata",
+            Family::Stdio => "stdio",
+            Family::StdioSystem => "stdio_system",
             Family::Process => "process",
+            Family::Noted => "noted",
         }
     }
+
+    /// Which calls of the family are timed.
+    pub const fn timing(self) -> Timing {
+        match self {
+            Family::Alloc | Family::Stdio => Timing::Sampled,
+            Family::Process | Family::Noted => Timing::Never,
+            _ => Timing::Always,
+        }
+    }
+
+    /// Whether the functions of the family do I/O by asking the kernel, so that their bytes may be summed up:
+    /// what the program reads from stdio is what stdio read from the kernel, and not read twice.
+    pub const fn is_io(self) -> bool {
+        matches!(
+            self,
+            Family::File | Family::Descriptor | Family::Socket | Family::StdioSystem
+        )
+    }
+}
+
+/// Which calls are timed, unless timing is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Every call.
+    Always,
+    /// One call in so many: reading the clock twice may cost more than the call.
+    Sampled,
+    /// None.
+    Never,
 }
 
 /// What a call does, as far as totals are concerned.
@@ -38,49 +118,115 @@ pub enum Role {
     Free,
     /// Asks about something and changes nothing.
     Query,
-    /// Makes a descriptor.
+    /// Makes a descriptor, or a stream.
     Open,
-    /// Closes a descriptor.
+    /// Closes a descriptor, or a stream.
     Close,
     /// Moves bytes into the program.
     Read,
     /// Moves bytes out of the program.
     Write,
-    /// Moves a file offset.
+    /// Moves bytes from one descriptor to another.
+    Move,
+    /// Moves an offset.
     Seek,
-    /// Waits for storage.
+    /// Waits for storage, or empties a buffer.
     Sync,
+    /// Changes how something works.
+    Control,
+    /// Names a socket's end, or connects it.
+    Connect,
+    /// Waits for a connection and makes a descriptor for it.
+    Accept,
+    /// Waits for descriptors.
+    Wait,
+    /// Lets time pass.
+    Sleep,
+    /// Makes or moves a memory map.
+    Map,
+    /// Gives a memory map back.
+    Unmap,
+    /// Changes what a file system knows.
+    Change,
     /// Ends the process.
     Exit,
     /// Replaces the process image.
     Exec,
     /// Makes a process.
     Fork,
+    /// Makes a process of another image.
+    Spawn,
+    /// Is counted, no more.
+    Noted,
 }
 
 /// How a function tells its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
-    /// A pointer; NULL is failure.
+    /// A heap block; NULL is failure.
     Pointer,
     /// A size that cannot fail.
     Size,
-    /// A count of bytes; -1 is failure, with errno.
+    /// A count of bytes that were moved; -1 is failure, with errno.
     Bytes,
+    /// A count of bytes that were read or asked about; -1 is failure, with errno, or, of a stream, its end.
+    Length,
     /// A descriptor; -1 is failure, with errno.
     Descriptor,
     /// A file offset; -1 is failure, with errno.
     Offset,
-    /// 0; -1 is failure, with errno.
+    /// 0 or more; -1 is failure, with errno.
     Status,
+    /// How many there are; -1 is failure, with errno.
+    Count,
+    /// How many messages were moved, the lengths of which stand in the array; -1 is failure, with errno.
+    Messages,
+    /// A pointer; NULL is failure, with errno.
+    Handle,
+    /// A pointer; NULL is the end, or failure where errno has changed.
+    Entry,
+    /// An address; MAP_FAILED is failure, with errno.
+    Address,
     /// 0, or the number of an error.
     ErrorNumber,
     /// A process id; -1 is failure, with errno.
     ProcessId,
+    /// So many items of a size; fewer than were asked for is the end, or failure where the stream has an error.
+    Items,
+    /// A character of one byte; EOF is the end, or failure where the stream has an error.
+    Character,
+    /// A word of four bytes; EOF as above.
+    Word,
+    /// A wide character; WEOF as above.
+    Wide,
+    /// A line in memory; NULL is the end, or failure where the stream has an error.
+    Line,
+    /// A line of wide characters; NULL as above.
+    WideLine,
+    /// 0 or more where the whole text was written; EOF is failure, with errno.
+    Text,
+    /// As that, of wide characters.
+    WideText,
+    /// How many bytes were written; less than 0 is failure, with errno.
+    Printed,
+    /// How many wide characters were written; less than 0 is failure, with errno.
+    WidePrinted,
+    /// How many values were read; EOF is the end, or failure where the stream has an error.
+    Scanned,
     /// Nothing.
     Nothing,
     /// It does not return, or only when it failed.
     Never,
+}
+
+impl Returns {
+    /// Whether failure comes with an errno that is told.
+    pub const fn has_errno(self) -> bool {
+        !matches!(
+            self,
+            Returns::Pointer | Returns::Size | Returns::Nothing | Returns::Never
+        )
+    }
 }
 
 /// Which argument (counted from 0) is the size that a call asks for.
@@ -94,6 +240,8 @@ pub enum Size {
     Product(u8, u8),
     /// The lengths in an `iovec` array: the array, and how many it holds.
     Vector(u8, u8),
+    /// The lengths in the `iovec` array of a `msghdr`.
+    Message(u8),
 }
 
 /// One row of the table.
@@ -115,101 +263,12 @@ pub struct Row {
     pub path: Option<u8>,
 }
 
-macro_rules! functions {
-    ($($variant:ident = $name:literal: $family:ident $role:ident $returns:ident
-        $(, size $size:expr)? $(, fd $fd:literal)? $(, path $path:literal)?;)+) => {
-        /// An interposed function.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Function { $(#[doc = concat!("`", $name, "`")] $variant,)+ }
-
-        impl Function {
-            /// Every function, in the order of the table.
-            pub const ALL: [Function; Function::COUNT] = [$(Function::$variant),+];
-            /// How many there are.
-            pub const COUNT: usize = [$(Function::$variant),+].len();
-        }
-
-        static TABLE: [Row; Function::COUNT] = [$(Row {
-            name: $name,
-            family: Family::$family,
-            role: Role::$role,
-            returns: Returns::$returns,
-            size: functions!(@or Size::None $(, $size)?),
-            fd: functions!(@or None $(, Some($fd))?),
-            path: functions!(@or None $(, Some($path))?),
-        }),+];
-    };
-    (@or $default:expr) => { $default };
-    (@or $default:expr, $given:expr) => { $given };
-}
-
-use Size::{Argument, Product, Vector};
-
-functions! {
-    Malloc = "malloc": Alloc Allocate Pointer, size Argument(0);
-    Calloc = "calloc": Alloc Allocate Pointer, size Product(0, 1);
-    Realloc = "realloc": Alloc Resize Pointer, size Argument(1);
-    Reallocarray = "reallocarray": Alloc Resize Pointer, size Product(1, 2);
-    Free = "free": Alloc Free Nothing;
-    Cfree = "cfree": Alloc Free Nothing;
-    FreeSized = "free_sized": Alloc Free Nothing, size Argument(1);
-    FreeAlignedSized = "free_aligned_sized": Alloc Free Nothing, size Argument(2);
-    PosixMemalign = "posix_memalign": Alloc Allocate ErrorNumber, size Argument(2);
-    AlignedAlloc = "aligned_alloc": Alloc Allocate Pointer, size Argument(1);
-    Memalign = "memalign": Alloc Allocate Pointer, size Argument(1);
-    Valloc = "valloc": Alloc Allocate Pointer, size Argument(0);
-    Pvalloc = "pvalloc": Alloc Allocate Pointer, size Argument(0);
-    MallocUsableSize = "malloc_usable_size": Alloc Query Size;
-
-    Open = "open": File Open Descriptor, path 0;
-    Open64 = "open64": File Open Descriptor, path 0;
-    OpenChk = "__open_2": File Open Descriptor, path 0;
-    Open64Chk = "__open64_2": File Open Descriptor, path 0;
-    Openat = "openat": File Open Descriptor, fd 0, path 1;
-    Openat64 = "openat64": File Open Descriptor, fd 0, path 1;
-    OpenatChk = "__openat_2": File Open Descriptor, fd 0, path 1;
-    Openat64Chk = "__openat64_2": File Open Descriptor, fd 0, path 1;
-    Creat = "creat": File Open Descriptor, path 0;
-    Creat64 = "creat64": File Open Descriptor, path 0;
-    Close = "close": File Close Status, fd 0;
-    Read = "read": File Read Bytes, size Argument(2), fd 0;
-    ReadChk = "__read_chk": File Read Bytes, size Argument(2), fd 0;
-    Pread = "pread": File Read Bytes, size Argument(2), fd 0;
-    Pread64 = "pread64": File Read Bytes, size Argument(2), fd 0;
-    PreadChk = "__pread_chk": File Read Bytes, size Argument(2), fd 0;
-    Pread64Chk = "__pread64_chk": File Read Bytes, size Argument(2), fd 0;
-    Readv = "readv": File Read Bytes, size Vector(1, 2), fd 0;
-    Preadv = "preadv": File Read Bytes, size Vector(1, 2), fd 0;
-    Preadv64 = "preadv64": File Read Bytes, size Vector(1, 2), fd 0;
-    Preadv2 = "preadv2": File Read Bytes, size Vector(1, 2), fd 0;
-    Preadv64v2 = "preadv64v2": File Read Bytes, size Vector(1, 2), fd 0;
-    Write = "write": File Write Bytes, size Argument(2), fd 0;
-    Pwrite = "pwrite": File Write Bytes, size Argument(2), fd 0;
-    Pwrite64 = "pwrite64": File Write Bytes, size Argument(2), fd 0;
-    Writev = "writev": File Write Bytes, size Vector(1, 2), fd 0;
-    Pwritev = "pwritev": File Write Bytes, size Vector(1, 2), fd 0;
-    Pwritev64 = "pwritev64": File Write Bytes, size Vector(1, 2), fd 0;
-    Pwritev2 = "pwritev2": File Write Bytes, size Vector(1, 2), fd 0;
-    Pwritev64v2 = "pwritev64v2": File Write Bytes, size Vector(1, 2), fd 0;
-    Lseek = "lseek": File Seek Offset, fd 0;
-    Lseek64 = "lseek64": File Seek Offset, fd 0;
-    Fsync = "fsync": File Sync Status, fd 0;
-    Fdatasync = "fdatasync": File Sync Status, fd 0;
-
-    UnderscoreExit = "_exit": Process Exit Never;
-    UnderscoreExitC99 = "_Exit": Process Exit Never;
-    QuickExit = "quick_exit": Process Exit Never;
-    Execv = "execv": Process Exec Never, path 0;
-    Execve = "execve": Process Exec Never, path 0;
-    Execvp = "execvp": Process Exec Never, path 0;
-    Execvpe = "execvpe": Process Exec Never, path 0;
-    Execl = "execl": Process Exec Never, path 0;
-    Execle = "execle": Process Exec Never, path 0;
-    Execlp = "execlp": Process Exec Never, path 0;
-    Execveat = "execveat": Process Exec Never, fd 0, path 1;
-    Fexecve = "fexecve": Process Exec Never, fd 0;
-    UnderscoreFork = "_Fork": Process Fork ProcessId;
+impl Row {
+    /// Whether the function is interposed as a symbol. stdio's own system calls are not: stdio calls them by a
+    /// table of functions, in which ours stand.
+    pub const fn is_symbol(&self) -> bool {
+        !matches!(self.family, Family::StdioSystem)
+    }
 }
 
 impl Function {
@@ -225,7 +284,13 @@ impl Function {
 
     /// The function's row.
     pub fn row(self) -> &'static Row {
-        &TABLE[self.index()]
+        &rows::TABLE[self.index()]
+    }
+
+    /// As [`Function::row`], where a constant is wanted.
+    #[inline(always)]
+    pub const fn constant_row(self) -> &'static Row {
+        &rows::TABLE[self as usize]
     }
 
     /// The symbol.
@@ -249,7 +314,7 @@ const SIZED_INDEX: [u16; Function::COUNT] = {
     let mut next = 0;
     let mut function = 0;
     while function < Function::COUNT {
-        if !matches!(TABLE[function].size, Size::None) {
+        if !matches!(rows::TABLE[function].size, Size::None) {
             indices[function] = next;
             next += 1;
         }

@@ -8,9 +8,10 @@
 //! ring        the lock-free channel of latency samples, one producer and one consumer
 //! sample      what goes through it: a function and a duration in eight bytes
 //! slow        the slowest calls of a thread
+//! file        what is recorded of one file or socket
 //! errnos      failed calls by errno
 //! slot        everything one thread writes
-//! region      the mapping: a header and the slots; and the checked view of one
+//! region      the mapping: a header, the files and the slots; and the checked view of one
 //! ```
 //!
 //! Nothing here allocates, does I/O, locks, or makes a system call: it runs inside the `malloc` of
@@ -24,6 +25,7 @@ compile_error!("Weir records on x86-64 Linux with the GNU C library only");
 pub mod clock;
 pub mod counter;
 pub mod errnos;
+pub mod file;
 pub mod functions;
 pub mod region;
 pub mod ring;

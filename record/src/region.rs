@@ -1,4 +1,4 @@
-//! The mapping: a header, and a slot for every thread.
+//! The mapping: a header, a table of files, and a slot for every thread.
 //!
 //! One region per process image. It is a shared file, so that it outlives whatever ends the process;
 //! where no file can be had, it is private memory and only the process itself reads it.
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::clock::SharedMoment;
 use crate::counter::Counter;
 use crate::errnos;
+use crate::file::FileEntry;
 use crate::functions::{Function, SIZED_COUNT};
 use crate::ring;
 use crate::slot::{Counters, HeapTotals, Slot};
@@ -18,7 +19,7 @@ use crate::slow;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 1;
+const LAYOUT_VERSION: u64 = 2;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -31,6 +32,7 @@ pub const LAYOUT: u64 = {
         ring::CAPACITY as u64,
         errnos::CAPACITY as u64,
         slow::KEPT as u64,
+        size_of::<FileEntry>() as u64,
     ];
     // FNV-1a over the numbers.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -45,9 +47,39 @@ pub const LAYOUT: u64 = {
 /// The most slots that a region has; threads beyond them share the common one.
 pub const MAX_SLOTS: usize = 1024;
 
-/// Bytes of a region with so many slots.
-pub const fn size_with(slots: usize) -> usize {
-    size_of::<Header>() + slots * size_of::<Slot>()
+/// The most entries that a region has for files and sockets; what does not fit shares the first.
+pub const MAX_FILES: usize = 4096;
+
+/// How much a region has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Entries for files; a multiple of four, so that the slots begin with a page.
+    pub files: usize,
+    /// Slots for threads.
+    pub slots: usize,
+}
+
+impl Room {
+    /// The most there is.
+    pub const MOST: Room = Room {
+        files: MAX_FILES,
+        slots: MAX_SLOTS,
+    };
+
+    /// Bytes of the region.
+    pub const fn bytes(self) -> usize {
+        self.slot_at(self.slots)
+    }
+
+    /// Where the entry of this number begins.
+    pub const fn file_at(self, index: usize) -> usize {
+        size_of::<Header>() + index * size_of::<FileEntry>()
+    }
+
+    /// Where the slot of this number begins.
+    pub const fn slot_at(self, index: usize) -> usize {
+        self.file_at(self.files) + index * size_of::<Slot>()
+    }
 }
 
 /// Text of unknown encoding, cut to fit.
@@ -150,11 +182,13 @@ pub enum Circumstance {
     NoThreadExit = 6,
     /// The region's file is in the second-best directory.
     OtherDirectory = 7,
+    /// What stdio asks of the kernel is not seen.
+    StdioUnseen = 8,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 8] = [
+    pub const ALL: [Circumstance; 9] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -163,6 +197,7 @@ impl Circumstance {
         Circumstance::BadSetting,
         Circumstance::NoThreadExit,
         Circumstance::OtherDirectory,
+        Circumstance::StdioUnseen,
     ];
 }
 
@@ -186,8 +221,14 @@ pub struct Header {
     pub timed_one_in: AtomicU32,
     /// How many slots the mapping has.
     slot_capacity: AtomicU32,
+    /// How many entries for files the mapping has.
+    file_capacity: AtomicU32,
+    /// How many of them, from the first, have ever been used.
+    files_used: AtomicU32,
     /// How many slots, from the first, have ever been taken.
     slots_used: AtomicU64,
+    /// Files and sockets whose entry was given to another: they count in the first entry.
+    pub folded_files: Counter,
     /// Threads that share the common counters.
     pub threads_without_slot: Counter,
     /// Calls that passed through uncounted.
@@ -216,10 +257,12 @@ pub struct Header {
 
 impl Header {
     /// Fills in what a reader checks first. The region is not valid before [`Header::complete`].
-    pub fn prepare(&self, slot_capacity: usize) {
+    pub fn prepare(&self, room: Room) {
         self.layout.store(LAYOUT, Ordering::Relaxed);
+        self.file_capacity
+            .store(room.files as u32, Ordering::Relaxed);
         self.slot_capacity
-            .store(slot_capacity as u32, Ordering::Relaxed);
+            .store(room.slots as u32, Ordering::Relaxed);
     }
 
     /// Makes the region valid: everything stored before is there for whoever sees the magic.
@@ -261,9 +304,25 @@ impl Header {
         self.circumstances.load(Ordering::Relaxed) & 1 << circumstance as u32 != 0
     }
 
-    /// How many slots the mapping has, by its own word.
-    pub fn slot_capacity(&self) -> usize {
-        self.slot_capacity.load(Ordering::Relaxed) as usize
+    /// How much the mapping has room for, by its own word, but never more than [`Room::MOST`].
+    pub fn room(&self) -> Room {
+        let files = self.file_capacity.load(Ordering::Relaxed) as usize;
+        let slots = self.slot_capacity.load(Ordering::Relaxed) as usize;
+        // With an odd number of files the slots would not be aligned.
+        Room {
+            files: files.min(MAX_FILES) & !3,
+            slots: slots.min(MAX_SLOTS),
+        }
+    }
+
+    /// How many entries for files have ever been used, by the region's own word.
+    pub fn files_used(&self) -> usize {
+        self.files_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Raises the number of entries ever used; every one below it has its memory.
+    pub fn use_files(&self, count: usize) {
+        self.files_used.fetch_max(count as u32, Ordering::Release);
     }
 
     /// How many slots have ever been taken, by the region's own word.
@@ -295,6 +354,7 @@ pub enum NotARegion {
 pub struct Region<'a> {
     /// The header.
     pub header: &'a Header,
+    files: &'a [FileEntry],
     slots: &'a [Slot],
 }
 
@@ -323,19 +383,42 @@ impl<'a> Region<'a> {
         if header.layout.load(Ordering::Relaxed) != LAYOUT {
             return Err(NotARegion::Layout);
         }
-        let room = (length - size_of::<Header>()) / size_of::<Slot>();
-        let count = room.min(header.slot_capacity()).min(MAX_SLOTS);
-        // SAFETY: `count` slots fit behind the header; a slot's alignment divides the header's size,
-        // and any bits are valid for it.
-        let slots = unsafe {
-            std::slice::from_raw_parts(memory.add(size_of::<Header>()).cast::<Slot>(), count)
+        let said = header.room();
+        let left = length - size_of::<Header>();
+        let files = said.files.min(left / size_of::<FileEntry>()) & !3;
+        let left = left - files * size_of::<FileEntry>();
+        let slots = said.slots.min(left / size_of::<Slot>());
+        let room = Room { files, slots };
+        // SAFETY: so many entries fit behind the header, and so many slots behind them; their
+        // alignments divide where they begin, and any bits are valid for them.
+        let (files, slots) = unsafe {
+            let files = memory.add(room.file_at(0)).cast::<FileEntry>();
+            let slots = memory.add(room.slot_at(0)).cast::<Slot>();
+            (
+                std::slice::from_raw_parts(files, room.files),
+                std::slice::from_raw_parts(slots, room.slots),
+            )
         };
-        Ok(Region { header, slots })
+        Ok(Region {
+            header,
+            files,
+            slots,
+        })
     }
 
     /// The slots that have ever been taken.
     pub fn slots(&self) -> &'a [Slot] {
         &self.slots[..self.header.slots_used().min(self.slots.len())]
+    }
+
+    /// The entries for files that have ever been used.
+    pub fn files(&self) -> &'a [FileEntry] {
+        &self.files[..self.header.files_used().min(self.files.len())]
+    }
+
+    /// All entries for files, also those whose memory may not be there yet.
+    pub fn all_files(&self) -> &'a [FileEntry] {
+        self.files
     }
 
     /// All slots, also those whose memory may not be there yet.
@@ -356,6 +439,10 @@ impl<'a> Region<'a> {
 mod tests {
     use super::*;
     use std::alloc::{Layout, alloc_zeroed, dealloc};
+
+    const fn room(slots: usize) -> Room {
+        Room { files: 4, slots }
+    }
 
     struct Memory(*mut u8, Layout);
 
@@ -386,32 +473,37 @@ mod tests {
 
     #[test]
     fn only_a_complete_region_of_this_layout_is_read() {
-        let memory = Memory::new(size_with(2));
+        let memory = Memory::new(room(2).bytes());
         assert_eq!(memory.region().unwrap_err(), NotARegion::Magic);
         memory.header().complete();
         assert_eq!(memory.region().unwrap_err(), NotARegion::Layout);
-        memory.header().prepare(2);
+        memory.header().prepare(room(2));
         assert_eq!(memory.region().unwrap().slots().len(), 0);
         // SAFETY: a prefix of the memory.
         let short = unsafe { Region::from_memory(memory.0, 4096) };
         assert_eq!(short.unwrap_err(), NotARegion::Short);
         // SAFETY: as above.
-        let odd = unsafe { Region::from_memory(memory.0.add(8), size_with(1)) };
+        let odd = unsafe { Region::from_memory(memory.0.add(8), room(1).bytes()) };
         assert_eq!(odd.unwrap_err(), NotARegion::Alignment);
     }
 
     #[test]
     fn a_region_that_lies_about_its_slots_gives_only_those_it_has() {
-        let memory = Memory::new(size_with(2) + 100);
-        memory.header().prepare(1000);
+        let memory = Memory::new(room(2).bytes() + 100);
+        memory.header().prepare(Room {
+            files: 4,
+            slots: 1000,
+        });
         memory.header().complete();
         memory.header().use_slots(usize::MAX >> 1);
+        memory.header().use_files(usize::MAX >> 1);
         assert_eq!(memory.region().unwrap().slots().len(), 2);
+        assert_eq!(memory.region().unwrap().files().len(), 4);
     }
 
     #[test]
     fn text_is_cut_to_fit() {
-        let memory = Memory::new(size_with(0));
+        let memory = Memory::new(room(0).bytes());
         let text = &memory.header().objects[0];
         text.set(b"libc.so.6");
         assert_eq!(text.bytes().collect::<Vec<_>>(), b"libc.so.6");
@@ -422,7 +514,7 @@ mod tests {
 
     #[test]
     fn exit_status_is_absent_until_set() {
-        let memory = Memory::new(size_with(0));
+        let memory = Memory::new(room(0).bytes());
         assert_eq!(memory.header().exit_status(), None);
         for status in [0, 1, 255, -1, i32::MIN] {
             memory.header().set_exit_status(status);

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::counter::{Adder, Counter};
 use crate::errnos::Errnos;
-use crate::functions::{Function, SIZED_COUNT};
+use crate::functions::{Family, Function, SIZED_COUNT};
 use crate::ring::Ring;
 use crate::sample::Sample;
 use crate::slow::{SlowCall, SlowCalls};
 
-/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first.
-pub const SIZE_CLASSES: usize = 64;
+/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first, and those from 2^43
+/// (8 TiB) on the last.
+pub const SIZE_CLASSES: usize = 44;
 
 /// The counters of one function, one cache line.
 #[derive(Debug)]
@@ -31,8 +32,8 @@ pub struct FunctionCounters {
     pub timed: Counter,
     /// Sum of the timed calls' durations.
     pub ticks: Counter,
-    /// A timed call longer than this belongs to the slow ones.
-    slow_floor: Counter,
+    /// The longest of the timed calls.
+    pub longest_ticks: Counter,
     /// Calls under the guard, which are in no other counter.
     pub reentrant: Counter,
 }
@@ -56,7 +57,9 @@ pub struct Counters {
     size_classes: [[Counter; SIZE_CLASSES]; SIZED_COUNT],
     /// Failed calls by errno.
     pub errnos: Errnos,
-    slow: [SlowCalls; Function::COUNT],
+    /// A timed call of a family longer than this belongs to the slow ones.
+    slow_floors: [Counter; Family::COUNT],
+    slow: [SlowCalls; Family::COUNT],
 }
 
 impl Counters {
@@ -73,9 +76,9 @@ impl Counters {
             .map(|index| &self.size_classes[index])
     }
 
-    /// The slow calls of a function.
-    pub fn slow(&self, function: Function) -> &SlowCalls {
-        &self.slow[function.index()]
+    /// The slow calls of a family.
+    pub fn slow(&self, family: Family) -> &SlowCalls {
+        &self.slow[family.index()]
     }
 
     /// Counts a call and, where the function has one, its size.
@@ -90,7 +93,7 @@ impl Counters {
     pub fn count_size<A: Adder>(&self, function: Function, requested: u64) {
         if let Some(index) = function.sized_index() {
             A::add(&self.of(function).requested_bytes, requested);
-            let class = 63 - (requested | 1).leading_zeros();
+            let class = (63 - (requested | 1).leading_zeros()).min(SIZE_CLASSES as u32 - 1);
             A::add(&self.size_classes[index][class as usize], 1);
         }
     }
@@ -342,7 +345,11 @@ impl Slot {
         let counters = self.counters.of(function);
         counters.timed.add(1);
         counters.ticks.add(took_ticks);
-        if took_ticks > counters.slow_floor.get() {
+        if took_ticks > counters.longest_ticks.get() {
+            counters.longest_ticks.set(took_ticks);
+        }
+        let family = function.row().family.index();
+        if took_ticks > self.counters.slow_floors[family].get() {
             self.keep(function, began_ticks, took_ticks, size, fd);
         }
         Sample::new(function, took_ticks)
@@ -351,15 +358,17 @@ impl Slot {
     #[cold]
     #[inline(never)]
     fn keep(&self, function: Function, began_ticks: u64, took_ticks: u64, size: u64, fd: i32) {
+        let family = function.row().family;
         let call = SlowCall {
+            function: function.index() as u64,
             took_ticks,
             began_ticks,
             size,
             fd,
             tid: self.owner.tid(),
         };
-        let floor = self.counters.slow(function).keep(call);
-        self.counters.of(function).slow_floor.set(floor);
+        let floor = self.counters.slow(family).keep(call);
+        self.counters.slow_floors[family.index()].set(floor);
     }
 }
 
@@ -386,7 +395,7 @@ mod tests {
         }
         let classes = slot.counters.size_classes(Function::Malloc).unwrap();
         let of = |class: usize| classes[class].get();
-        assert_eq!([of(0), of(1), of(2), of(10), of(63)], [2, 2, 1, 2, 1]);
+        assert_eq!([of(0), of(1), of(2), of(10), of(43)], [2, 2, 1, 2, 1]);
         assert_eq!(slot.counters.of(Function::Malloc).calls.get(), 8);
     }
 

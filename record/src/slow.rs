@@ -1,15 +1,17 @@
-//! The slowest calls of a function in one thread, with what a sample has no room for.
+//! The slowest calls of a family of functions in one thread, with what a sample has no room for.
 //!
 //! They are kept where the call is made, not picked from the samples: a full ring loses none of them.
 
 use crate::counter::Counter;
 
-/// How many calls are kept for a function in a thread.
-pub const KEPT: usize = 4;
+/// How many calls are kept for a family in a thread.
+pub const KEPT: usize = 12;
 
 /// What is known of a slow call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlowCall {
+    /// The function's place in the table.
+    pub function: u64,
     /// Duration in ticks.
     pub took_ticks: u64,
     /// The time-stamp counter when it began.
@@ -22,7 +24,7 @@ pub struct SlowCall {
     pub tid: u32,
 }
 
-/// The slowest calls of one function.
+/// The slowest calls of one family.
 #[derive(Debug)]
 #[repr(C)]
 pub struct SlowCalls {
@@ -32,6 +34,7 @@ pub struct SlowCalls {
 #[derive(Debug)]
 #[repr(C)]
 struct Entry {
+    function: Counter,
     took_ticks: Counter,
     began_ticks: Counter,
     size: Counter,
@@ -42,7 +45,7 @@ impl SlowCalls {
     /// Keeps a call in place of the least slow one. Returns how slow a call must now be to be kept.
     ///
     /// A signal handler that comes here in the middle of it may leave an entry made of two calls, both
-    /// slow and of this function.
+    /// slow and of this family.
     pub fn keep(&self, call: SlowCall) -> u64 {
         let mut least = &self.entries[0];
         for entry in &self.entries {
@@ -50,6 +53,7 @@ impl SlowCalls {
                 least = entry;
             }
         }
+        least.function.set(call.function);
         least.began_ticks.set(call.began_ticks);
         least.size.set(call.size);
         least
@@ -71,6 +75,7 @@ impl SlowCalls {
             .map(|entry| {
                 let fd_and_tid = entry.fd_and_tid.get();
                 SlowCall {
+                    function: entry.function.get(),
                     took_ticks: entry.took_ticks.get(),
                     began_ticks: entry.began_ticks.get(),
                     size: entry.size.get(),
@@ -89,6 +94,7 @@ mod tests {
     fn keeps_the_slowest() {
         let slow = SlowCalls {
             entries: std::array::from_fn(|_| Entry {
+                function: Counter::new(),
                 took_ticks: Counter::new(),
                 began_ticks: Counter::new(),
                 size: Counter::new(),
@@ -96,9 +102,10 @@ mod tests {
             }),
         };
         let mut floor = 0;
-        for took_ticks in [5, 900, 3, 70, 40, 8, 41] {
+        for took_ticks in (1..=KEPT as u64).chain([5, 900, 3, 70, 40, 8, 41]) {
             if took_ticks > floor {
                 floor = slow.keep(SlowCall {
+                    function: 3,
                     took_ticks,
                     began_ticks: 1,
                     size: 2,
@@ -109,11 +116,11 @@ mod tests {
         }
         let mut kept: Vec<u64> = slow.iter().map(|call| call.took_ticks).collect();
         kept.sort_unstable();
-        assert_eq!(kept, [40, 41, 70, 900]);
-        assert_eq!(floor, 40);
+        assert_eq!(kept, [6, 7, 8, 8, 9, 10, 11, 12, 40, 41, 70, 900]);
+        assert_eq!(floor, 6);
         assert!(
             slow.iter()
-                .all(|call| (call.fd, call.tid, call.size) == (-1, 7, 2))
+                .all(|call| (call.function, call.fd, call.tid, call.size) == (3, -1, 7, 2))
         );
     }
 }

@@ -5,6 +5,8 @@
 //!   latency     samples to histograms
 //!   timeline    counters over time
 //!   totals      a region's counters, summed over its threads
+//!   activity    what its calls were for
+//!   files       its files and sockets
 //!   process     all else that a region tells of its process image
 //! recording   from process images to one report
 //! emit        a report to disk
@@ -15,7 +17,9 @@
 //! The writer runs inside programs that know nothing of it, and reads regions that anyone may have
 //! written: nothing here may panic, whatever a region holds, and memory is bounded.
 
+mod activity;
 mod errno;
+mod files;
 mod latency;
 mod process;
 mod timeline;

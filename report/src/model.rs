@@ -5,11 +5,14 @@
 //! other in-band sentinel. Text that was not UTF-8 (paths, arguments) has U+FFFD in place of the
 //! bytes that could not be decoded.
 
+mod files;
 mod provenance;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use files::{FileUse, Files, SlowestUse};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
@@ -36,8 +39,19 @@ pub struct Report {
     pub functions: BTreeMap<String, Function>,
     /// The heap, summed over the processes.
     pub heap: Heap,
-    /// The slowest timed calls of all processes, slowest first.
+    /// What the calls that are always timed were for: `transfer` (reading, writing, moving and syncing), `wait`
+    /// (waiting for descriptors, for connections, for time to pass), `memory_map`, and `other` (all else that is asked
+    /// of the kernel). What stdio does in memory, and allocation, are not among them.
+    #[serde(default)]
+    pub activities: BTreeMap<String, Activity>,
+    /// Files and sockets over all processes.
+    #[serde(default)]
+    pub files: Files,
+    /// The slowest timed calls of all processes, slowest first; but for those that wait.
     pub slowest: Vec<SlowCall>,
+    /// The longest calls that wait (those of `wait` in `activities`), longest first.
+    #[serde(default)]
+    pub longest_waits: Vec<SlowCall>,
     /// Every process image, in the order in which they started.
     pub processes: Vec<Process>,
     /// What Weir did not see or measure, over all processes.
@@ -76,8 +90,17 @@ pub struct Process {
     pub threads: Vec<Thread>,
     /// Counters over time.
     pub timeline: Timeline,
-    /// The slowest timed calls, slowest first.
+    /// What the calls that are always timed were for, as [`Report::activities`] has it.
+    #[serde(default)]
+    pub activities: BTreeMap<String, Activity>,
+    /// Files and sockets.
+    #[serde(default)]
+    pub files: Files,
+    /// The slowest timed calls, slowest first; but for those that wait.
     pub slowest: Vec<SlowCall>,
+    /// The longest calls that wait, longest first.
+    #[serde(default)]
+    pub longest_waits: Vec<SlowCall>,
     /// Where each interposed function was found, and who else the program may be calling. In JSON, functions
     /// that lead to the same places stand together: most processes have one or two such groups.
     #[serde(with = "provenance")]
@@ -125,7 +148,9 @@ pub enum EndKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Function {
-    /// The function's family: `alloc`, `file`, `process`.
+    /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `memory_map`, `metadata`, `stdio` (what the
+    /// program asks of stdio), `stdio_system` (what stdio asks of the kernel), `process`, `noted` (counted, and not
+    /// measured).
     pub family: String,
     /// Calls, exact.
     pub calls: u64,
@@ -187,6 +212,16 @@ pub struct Latency {
     pub max_ns: u64,
     /// The histogram, in HdrHistogram's V2 compressed form, base64.
     pub histogram: String,
+}
+
+/// Calls of one kind of activity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Activity {
+    /// Calls.
+    pub calls: u64,
+    /// Sum of their durations, of those that were timed.
+    pub total_ns: u64,
 }
 
 /// The heap as the allocation functions left it. Sizes are those of malloc_usable_size.

@@ -14,8 +14,9 @@ use weir_record::functions::Function;
 use weir_record::region::{Circumstance, Provenance as Places, Region, Text};
 
 use crate::latency::Latencies;
-use crate::model::{End, Process, Provenance, Timeline, Tool};
+use crate::model::{End, Files, Process, Provenance, Timeline, Tool};
 use crate::totals::Totals;
+use crate::{activity, files};
 
 pub use slow::REPORTED as REPORTED_SLOW_CALLS;
 
@@ -36,8 +37,7 @@ pub struct Findings<'a> {
 /// The process image's part of a report.
 pub fn process(findings: Findings<'_>) -> Process {
     let header = findings.region.header;
-    let slowest = slow::SlowCalls::of(&findings);
-    let functions = functions::functions(&findings, &slowest);
+    let functions = functions::functions(&findings);
     let provenance = provenance(findings.region);
     Process {
         pid: header.pid.load(Relaxed),
@@ -50,7 +50,10 @@ pub fn process(findings: Findings<'_>) -> Process {
         timing: timing(header.timed_one_in.load(Relaxed)),
         heap: heap::heap(&findings),
         threads: threads::threads(&findings),
-        slowest: slowest.slowest(&findings),
+        activities: activity::activities(findings.totals, findings.rate),
+        files: files(&findings),
+        slowest: slow::slowest(&findings, false),
+        longest_waits: slow::slowest(&findings, true),
         missed: missed::missed(&findings, &functions, &provenance),
         functions,
         provenance,
@@ -58,6 +61,17 @@ pub fn process(findings: Findings<'_>) -> Process {
         timeline: findings.timeline,
         tool: findings.tool,
     }
+}
+
+fn files(findings: &Findings<'_>) -> Files {
+    let header = findings.region.header;
+    let clock = files::Clock {
+        ns: &|ticks| findings.rate.map_or(0, |rate| rate.ns(ticks)),
+        started_ticks: findings.started.ticks,
+        pid: header.pid.load(Relaxed),
+    };
+    let entries = findings.region.files();
+    files::of_image(entries, header.folded_files.get(), &clock)
 }
 
 fn text<const N: usize>(text: &Text<N>) -> String {

@@ -13,6 +13,7 @@ use crate::model::{
 };
 use crate::process::REPORTED_SLOW_CALLS;
 use crate::writer::Writer;
+use crate::{activity, files};
 
 /// One report of all process images, in the order of their start. `end` is the first one's, and
 /// `duration_ns` is from its start to the end of the recording.
@@ -29,7 +30,10 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         timing: first.map_or_else(|| "off".to_owned(), |first| first.timing.clone()),
         functions: functions(&processes),
         heap: heap(&processes),
-        slowest: slowest(&processes),
+        activities: activity::together(processes.iter().map(|process| &process.activities)),
+        files: files::together(processes.iter().map(|process| &process.files)),
+        slowest: slowest(&processes, |process| &process.slowest),
+        longest_waits: slowest(&processes, |process| &process.longest_waits),
         missed: missed(&processes),
         tool: tool(&processes),
         processes,
@@ -141,8 +145,8 @@ fn heap(processes: &[Process]) -> Heap {
     sum
 }
 
-fn slowest(processes: &[Process]) -> Vec<SlowCall> {
-    let calls = processes.iter().flat_map(|process| &process.slowest);
+fn slowest(processes: &[Process], of: fn(&Process) -> &Vec<SlowCall>) -> Vec<SlowCall> {
+    let calls = processes.iter().flat_map(of);
     let mut slowest: Vec<&SlowCall> = calls.collect();
     slowest.sort_by_key(|call| Reverse(call.took_ns));
     slowest.truncate(REPORTED_SLOW_CALLS);

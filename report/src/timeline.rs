@@ -76,15 +76,15 @@ pub fn point(at_ns: u64, totals: &Totals) -> TimelinePoint {
     let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
     for (function, total) in totals.functions() {
         let row = function.row();
-        match row.family {
-            Family::Alloc => add(&mut point.alloc_calls, total.calls),
-            Family::File => add(&mut point.io_calls, total.calls),
-            Family::Process => {}
+        if row.family == Family::Alloc {
+            add(&mut point.alloc_calls, total.calls);
+        } else if row.family.is_io() {
+            add(&mut point.io_calls, total.calls);
         }
         match row.role {
             Role::Allocate | Role::Resize => add(&mut point.alloc_bytes, total.requested_bytes),
-            Role::Read => add(&mut point.read_bytes, total.moved_bytes),
-            Role::Write => add(&mut point.written_bytes, total.moved_bytes),
+            Role::Read if row.family.is_io() => add(&mut point.read_bytes, total.moved_bytes),
+            Role::Write if row.family.is_io() => add(&mut point.written_bytes, total.moved_bytes),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! The one consumer of a region's rings.
 
 use weir_record::clock::{Moment, Rate};
-use weir_record::region::{Region, size_with};
+use weir_record::region::Region;
 
 use crate::latency::Latencies;
 use crate::model::{End, Process, Tool};
@@ -84,7 +84,7 @@ impl<'r> Writer<'r> {
             totals: &totals,
             latencies: &self.latencies,
             tool: Tool {
-                region_bytes: size_with(self.region.slots().len()) as u64,
+                region_bytes: region_bytes(self.region),
                 writer_bytes: self.own_bytes,
                 samples: self.latencies.samples(),
                 writer_polls: self.polls,
@@ -115,4 +115,14 @@ impl<'r> Writer<'r> {
         }
         poll
     }
+}
+
+/// Memory of a region: what has been used of it.
+fn region_bytes(region: Region<'_>) -> u64 {
+    let all = [
+        size_of_val(region.header),
+        size_of_val(region.files()),
+        size_of_val(region.slots()),
+    ];
+    all.into_iter().sum::<usize>() as u64
 }

@@ -1,138 +1,151 @@
-//! Files: descriptors made, closed, read, written, moved in and synced.
+//! What files hold: descriptors made, closed, read, written, moved in and synced.
 //!
 //! The integer after `open`'s flags is a variable argument; in the calling convention of x86-64 it arrives
 //! where a fixed one would (System V ABI, AMD64 supplement, 3.2.3), so it is taken and passed as one.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
-use weir_record::functions::Function;
 
-use crate::next;
-use crate::recording::{Outcome, Requested, transfer};
+use super::io_hooks;
+use crate::files;
+use crate::recording::{Vector, returns};
 
-/// A call that is about no descriptor yet.
-const NO_FD: c_int = -1;
-/// A call that asks for no bytes.
-const NO_SIZE: usize = 0;
-/// The most parts that a vector may have (limits.h).
-const IOV_MAX: c_int = 1024;
-
-/// What a vector asks for. Its array is read only once the kernel has shown that it can be: a program
-/// may pass a bad one and be told EFAULT, which must not become a fault of ours.
-#[derive(Clone, Copy)]
-struct Vector {
-    array: *const iovec,
-    count: c_int,
-}
-
-impl Requested for Vector {
-    fn before(self) -> Option<u64> {
-        None
-    }
-
-    fn after(self, outcome: Outcome) -> Option<u64> {
-        use libc::{EBADF, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, ESPIPE};
-        if let Outcome::Failed(EBADF | EFAULT | EINVAL | ENOMEM | ENOSYS | EOPNOTSUPP | ESPIPE) =
-            outcome
-        {
-            return Some(0);
-        }
-        if self.array.is_null() || !(0..=IOV_MAX).contains(&self.count) {
-            return Some(0);
-        }
-        let sum = (0..self.count as usize).fold(0, |sum: u64, part| {
-            // SAFETY: the kernel has just read as many parts from there, whatever their alignment.
-            let part = unsafe { self.array.add(part).read_unaligned() };
-            sum.wrapping_add(part.iov_len as u64)
-        });
-        Some(sum)
-    }
-}
-
-/// Defines hooks: the name, the row of the table, the arguments, the result, and which of the arguments are
-/// the descriptor and the size.
-macro_rules! hooks {
-    ($($name:ident / $next:ident = $function:ident($($argument:ident: $type:ty),*) -> $result:ty,
-        fd $fd:expr, size $size:expr, as $manual:literal;)+) => {$(
-        #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
-        #[cfg_attr(not(test), unsafe(no_mangle))]
-        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
-            transfer(Function::$function, $fd, $size, move || {
-                // SAFETY: what the caller promises is what the next one asks.
-                unsafe { next::$next($($argument),*) }
-            })
-        }
-    )+};
-}
-
-hooks! {
-    open / open = Open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int,
-        fd NO_FD, size NO_SIZE, as "open(2)";
-    open64 / open64 = Open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int,
-        fd NO_FD, size NO_SIZE, as "open(2)";
-    __open_2 / open_2 = OpenChk(path: *const c_char, flags: c_int) -> c_int,
-        fd NO_FD, size NO_SIZE, as "open(2)";
-    __open64_2 / open64_2 = Open64Chk(path: *const c_char, flags: c_int) -> c_int,
-        fd NO_FD, size NO_SIZE, as "open(2)";
-    openat / openat = Openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int,
-        fd dir, size NO_SIZE, as "openat(2)";
-    openat64 / openat64 = Openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int,
-        fd dir, size NO_SIZE, as "openat(2)";
-    __openat_2 / openat_2 = OpenatChk(dir: c_int, path: *const c_char, flags: c_int) -> c_int,
-        fd dir, size NO_SIZE, as "openat(2)";
-    __openat64_2 / openat64_2 = Openat64Chk(dir: c_int, path: *const c_char, flags: c_int) -> c_int,
-        fd dir, size NO_SIZE, as "openat(2)";
-    creat / creat = Creat(path: *const c_char, mode: mode_t) -> c_int,
-        fd NO_FD, size NO_SIZE, as "creat(2)";
-    creat64 / creat64 = Creat64(path: *const c_char, mode: mode_t) -> c_int,
-        fd NO_FD, size NO_SIZE, as "creat(2)";
-    close / close = Close(fd: c_int) -> c_int,
-        fd fd, size NO_SIZE, as "close(2)";
-    read / read = Read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t,
-        fd fd, size size, as "read(2)";
-    __read_chk / read_chk = ReadChk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t,
-        fd fd, size size, as "read(2)";
-    pread / pread = Pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t,
-        fd fd, size size, as "pread(2)";
-    pread64 / pread64 = Pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t,
-        fd fd, size size, as "pread(2)";
-    __pread_chk / pread_chk = PreadChk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t,
-        fd fd, size size, as "pread(2)";
-    __pread64_chk / pread64_chk = Pread64Chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t,
-        fd fd, size size, as "pread(2)";
-    readv / readv = Readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "readv(2)";
-    preadv / preadv = Preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t,
-        fd fd, size Vector { array, count }, as "preadv(2)";
-    preadv64 / preadv64 = Preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t,
-        fd fd, size Vector { array, count }, as "preadv(2)";
-    preadv2 / preadv2 = Preadv2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "preadv2(2)";
-    preadv64v2 / preadv64v2 = Preadv64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "preadv2(2)";
-    write / write = Write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t,
-        fd fd, size size, as "write(2)";
-    pwrite / pwrite = Pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t,
-        fd fd, size size, as "pwrite(2)";
-    pwrite64 / pwrite64 = Pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t,
-        fd fd, size size, as "pwrite(2)";
-    writev / writev = Writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "writev(2)";
-    pwritev / pwritev = Pwritev(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t,
-        fd fd, size Vector { array, count }, as "pwritev(2)";
-    pwritev64 / pwritev64 = Pwritev64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t,
-        fd fd, size Vector { array, count }, as "pwritev(2)";
-    pwritev2 / pwritev2 = Pwritev2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "pwritev2(2)";
-    pwritev64v2 / pwritev64v2 = Pwritev64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t,
-        fd fd, size Vector { array, count }, as "pwritev2(2)";
-    lseek / lseek = Lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t,
-        fd fd, size NO_SIZE, as "lseek(2)";
-    lseek64 / lseek64 = Lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t,
-        fd fd, size NO_SIZE, as "lseek(2)";
-    fsync / fsync = Fsync(fd: c_int) -> c_int,
-        fd fd, size NO_SIZE, as "fsync(2)";
-    fdatasync / fdatasync = Fdatasync(fd: c_int) -> c_int,
-        fd fd, size NO_SIZE, as "fsync(2)";
+io_hooks! {
+    Open = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Open64 = open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    OpenChk = __open_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Open64Chk = __open64_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    OpenAlias = __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Open64Alias = __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Openat = openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        dir dir,
+        then |result| files::opened(result, dir, path);
+    Openat64 = openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        dir dir,
+        then |result| files::opened(result, dir, path);
+    OpenatChk = __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
+        dir dir,
+        then |result| files::opened(result, dir, path);
+    Openat64Chk = __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
+        dir dir,
+        then |result| files::opened(result, dir, path);
+    Creat = creat(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Creat64 = creat64(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, path);
+    Mkstemp = mkstemp(template: *mut c_char) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkstemp64 = mkstemp64(template: *mut c_char) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkostemp = mkostemp(template: *mut c_char, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkostemp64 = mkostemp64(template: *mut c_char, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkstemps = mkstemps(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkstemps64 = mkstemps64(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkostemps = mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Mkostemps64 = mkostemps64(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
+        then |result| files::opened(result, libc::AT_FDCWD, template);
+    Close = close(fd: c_int) -> c_int: returns::status,
+        fd fd;
+    CloseAlias = __close(fd: c_int) -> c_int: returns::status,
+        fd fd;
+    Read = read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    ReadAlias = __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    ReadChk = __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Pread = pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Pread64 = pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Pread64Alias = __pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    PreadChk = __pread_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Pread64Chk = __pread64_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Readv = readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
+        fd fd, size Vector::new(array, count as usize);
+    Preadv = preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Preadv64 = preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Preadv2 = preadv2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Preadv64v2 = preadv64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Write = write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    WriteAlias = __write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Pwrite = pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Pwrite64 = pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Pwrite64Alias = __pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size size;
+    Writev = writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
+        fd fd, size Vector::new(array, count as usize);
+    Pwritev = pwritev(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Pwritev64 = pwritev64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Pwritev2 = pwritev2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Pwritev64v2 = pwritev64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, at at, size Vector::new(array, count as usize);
+    Lseek = lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
+        fd fd;
+    LseekAlias = __lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
+        fd fd;
+    Lseek64 = lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t: returns::offset,
+        fd fd;
+    Fsync = fsync(fd: c_int) -> c_int: returns::status,
+        fd fd;
+    Fdatasync = fdatasync(fd: c_int) -> c_int: returns::status,
+        fd fd;
+    Syncfs = syncfs(fd: c_int) -> c_int: returns::status,
+        fd fd;
+    SyncFileRange = sync_file_range(fd: c_int, at: off64_t, size: off64_t, flags: c_uint) -> c_int: returns::status,
+        fd fd;
+    Ftruncate = ftruncate(fd: c_int, length: off_t) -> c_int: returns::status,
+        fd fd;
+    Ftruncate64 = ftruncate64(fd: c_int, length: off64_t) -> c_int: returns::status,
+        fd fd;
+    Fallocate = fallocate(fd: c_int, mode: c_int, at: off_t, length: off_t) -> c_int: returns::status,
+        fd fd;
+    Fallocate64 = fallocate64(fd: c_int, mode: c_int, at: off64_t, length: off64_t) -> c_int: returns::status,
+        fd fd;
+    PosixFallocate = posix_fallocate(fd: c_int, at: off_t, length: off_t) -> c_int: returns::error_number,
+        fd fd;
+    PosixFallocate64 = posix_fallocate64(fd: c_int, at: off64_t, length: off64_t) -> c_int: returns::error_number,
+        fd fd;
+    PosixFadvise = posix_fadvise(fd: c_int, at: off_t, length: off_t, advice: c_int) -> c_int: returns::error_number,
+        fd fd;
+    PosixFadvise64 = posix_fadvise64(fd: c_int, at: off64_t, length: off64_t, advice: c_int) -> c_int: returns::error_number,
+        fd fd;
+    CopyFileRange = copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        fd from, to to, size size;
+    Sendfile = sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
+        fd from, to to, size size;
+    Sendfile64 = sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
+        fd from, to to, size size;
+    Splice = splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        fd from, to to, size size;
+    Tee = tee(from: c_int, to: c_int, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        fd from, to to, size size;
+    Vmsplice = vmsplice(fd: c_int, array: *const iovec, count: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        fd fd, size Vector::new(array, count);
 }

@@ -1,12 +1,126 @@
 //! The interposed functions.
 //!
-//! Each is a row of [`weir_record::functions`] and a body here: it hands the call to
+//! Each is a row of [`weir_record::functions`] and a line here: it hands the call to
 //! [`recording`](crate::recording), with the next function to call in its place. They depend on nothing
 //! that must have run before: the first call of the process may reach any of them.
 //!
 //! `extern "C-unwind"`, because pthread_cancel unwinds through those that are cancellation points.
 //! In unit tests they are not exported, or the test runner would allocate by them.
 
+#![allow(
+    non_snake_case,
+    reason = "the C library's names, which no_mangle excuses and unit tests do not have"
+)]
+
 mod alloc;
+mod descriptor;
 mod file;
+mod memory_map;
+mod metadata;
+mod noted;
 mod process;
+mod socket;
+mod stdio;
+mod stdio_formatted;
+pub mod stdio_system;
+mod stdio_wide;
+mod wait;
+
+/// A wide character or WEOF.
+#[expect(non_camel_case_types, reason = "the C library's name")]
+type wint_t = u32;
+
+/// The next function of a row of the table, called with these arguments.
+macro_rules! next_call {
+    ($function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
+        // SAFETY: what our caller promises is what the next one asks, which has been found: whoever
+        // records a call has seen to that.
+        unsafe {
+            crate::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
+                weir_record::functions::Function::$function,
+            )($($argument),*)
+        }
+    };
+}
+
+/// Defines hooks for I/O: the row of the table, the name, the arguments and the result, what the result means; and,
+/// where there are any, the descriptor of the file that the call is about (`fd`), that of a directory that it
+/// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, and what to keep track of.
+macro_rules! io_hooks {
+    ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
+        $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
+        $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
+        /// # Safety
+        /// As the C library has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
+            let file = super::or!(crate::recording::NO_FD $(, $fd)?);
+            let call = crate::recording::Call {
+                function: weir_record::functions::Function::$function,
+                fd: super::or!(file $(, $dir)?),
+                file,
+                to: super::or!(crate::recording::NO_FD $(, $to)?),
+                at: super::or!(None $(, u64::try_from($at).ok())?),
+                size: super::or!(crate::recording::NO_SIZE $(, $size)?),
+            };
+            call.make(
+                $judge,
+                || super::next_call!($function($($argument: $type),*) $(-> $result)?),
+                |_result| { $(let $outcome = _result; $then)? },
+            )
+        }
+    )+};
+}
+
+/// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
+/// descriptor, the size.
+macro_rules! io_body {
+    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr) => {{
+        let fd = $fd;
+        let call = crate::recording::Call {
+            function: weir_record::functions::Function::$function,
+            fd,
+            file: fd,
+            to: crate::recording::NO_FD,
+            at: None,
+            size: $size,
+        };
+        call.make(
+            $judge,
+            || super::next_call!($function($($argument: $type),*) -> $result),
+            |_| {},
+        )
+    }};
+}
+
+/// Defines hooks for stdio: the row of the table, the name, the arguments and the result, what the result means; and,
+/// where there are any, the size, and what to keep track of.
+macro_rules! stdio_hooks {
+    ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
+        $(, size $size:expr)? $(, then |$outcome:ident| $then:expr)?;)+) => {$(
+        /// # Safety
+        /// As the C library has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
+            crate::recording::buffered(
+                weir_record::functions::Function::$function,
+                super::or!(crate::recording::NO_SIZE $(, $size)?),
+                $judge,
+                || super::next_call!($function($($argument: $type),*) $(-> $result)?),
+                |_result| { $(let $outcome = _result; $then)? },
+            )
+        }
+    )+};
+}
+
+/// What is given, or else a default.
+macro_rules! or {
+    ($default:expr) => {
+        $default
+    };
+    ($default:expr, $given:expr) => {
+        $given
+    };
+}
+
+use {io_body, io_hooks, next_call, or, stdio_hooks};

@@ -5,7 +5,7 @@
 //! sees to that.
 
 use std::arch::naked_asm;
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use libc::pid_t;
@@ -32,7 +32,6 @@ unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
 /// # Safety
 /// As _exit(2) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-#[cfg_attr(test, expect(non_snake_case, reason = "the C library's name"))]
 unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExitC99);
     image::end(status);
@@ -282,7 +281,6 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
 /// # Safety
 /// As _Fork(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-#[cfg_attr(test, expect(non_snake_case, reason = "the C library's name"))]
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
     recording::count(Function::UnderscoreFork);
     let is_held = writer::hold();
@@ -299,4 +297,67 @@ unsafe extern "C-unwind" fn _Fork() -> pid_t {
         recording::count_failure(Function::UnderscoreFork);
     }
     pid
+}
+
+/// The arguments after the first are integers or pointers, whatever the option; they arrive in registers and are
+/// passed on in them, used or not.
+///
+/// # Safety
+/// As prctl(2) has it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C-unwind" fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
+    recording::count(Function::Prctl);
+    if option == libc::PR_SET_SECCOMP {
+        image::seal();
+    }
+    // SAFETY: what the caller promises is what the next one asks.
+    let result = unsafe { next::prctl(option, a, b, c, d) };
+    if result == -1 {
+        recording::count_failure(Function::Prctl);
+    }
+    result
+}
+
+type Spawn = unsafe extern "C-unwind" fn(
+    *mut pid_t,
+    *const c_char,
+    *const c_void,
+    *const c_void,
+    Strings,
+    Strings,
+) -> c_int;
+
+/// Defines the hooks of the two ways to start a program without a fork.
+macro_rules! spawns {
+    ($($function:ident = $name:ident;)+) => {$(
+        /// # Safety
+        /// As posix_spawn(3) has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name(
+            pid: *mut pid_t,
+            path: *const c_char,
+            actions: *const c_void,
+            attributes: *const c_void,
+            arguments: Strings,
+            environment: Strings,
+        ) -> c_int {
+            recording::count(Function::$function);
+            next::ensure(Function::$function);
+            // SAFETY: what the caller promises is what the next one asks, which has been found.
+            let result = unsafe {
+                next::of::<Spawn>(Function::$function)(
+                    pid, path, actions, attributes, arguments, environment,
+                )
+            };
+            if result != 0 {
+                recording::count_failure_of(Function::$function, result);
+            }
+            result
+        }
+    )+};
+}
+
+spawns! {
+    PosixSpawn = posix_spawn;
+    PosixSpawnp = posix_spawnp;
 }

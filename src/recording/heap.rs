@@ -3,17 +3,13 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use weir_record::clock;
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use super::{count_unseen, pass};
+use super::{count_unseen, pass, timed};
 use crate::thread::{Guard, Target};
-use crate::{arena, image, next, sys, thread, writer};
-
-/// No descriptor.
-const NO_FD: i32 = -1;
+use crate::{arena, image, next, sys, thread};
 
 /// Records a call that makes a heap block.
 #[inline(always)]
@@ -258,18 +254,6 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
         None => count_unseen(function),
     }
     next()
-}
-
-/// Times an allocation call whose turn it is. Not inlined: the untimed path needs its registers.
-#[inline(never)]
-fn timed<T>(slot: &Slot, function: Function, size: u64, next: impl Fn() -> T) -> T {
-    slot.countdown.restart();
-    let began_ticks = clock::ticks();
-    let result = next();
-    let took_ticks = clock::ticks().wrapping_sub(began_ticks);
-    let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
-    slot.ring.push(sample, writer::crowded);
-    result
 }
 
 /// The size of a block as its allocator sees it; 0 for NULL.

@@ -1,23 +1,27 @@
 //! How a call is recorded: counted, timed where that is due, and passed on.
 //!
-//! Each of [`allocate`], [`resize`], [`release`] and [`transfer()`] has a hot path for a thread that has
-//! its slot, which is inlined into the hook, and a cold one for all others. The real function is
+//! Each of [`allocate`], [`resize`], [`release`], [`Call::make`] and [`buffered()`] has a hot path for a thread that
+//! has its slot, which is inlined into the hook, and a cold one for all others. The real function is
 //! called with nothing held: no guard (but see [`thread`]), no lock, no destructor, so
 //! that it may block, be cancelled or be left by a jump. What is known before the call is counted
 //! before it.
 
+mod buffered;
 mod heap;
-mod transfer;
+mod io;
+pub mod returns;
 
+use weir_record::clock;
 use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
-use weir_record::slot::Counters;
+use weir_record::slot::{Counters, Slot};
 
 use crate::thread::Target;
-use crate::{image, next, sys, thread};
+use crate::{image, next, sys, thread, writer};
 
+pub use buffered::buffered;
 pub use heap::{allocate, query, release, resize};
-pub use transfer::{Requested, transfer};
+pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
 /// Counts a call of which nothing else is to be known, for the functions of the process's life.
 pub fn count(function: Function) {
@@ -39,7 +43,12 @@ fn count_unseen(function: Function) {
 
 /// Counts the failure of a call that [`count`] has counted, by `errno`.
 pub fn count_failure(function: Function) {
-    let failed = Outcome::Failed(sys::errno());
+    count_failure_of(function, sys::errno());
+}
+
+/// Counts the failure of a call that [`count`] has counted, by this errno.
+pub fn count_failure_of(function: Function, errno: i32) {
+    let failed = Outcome::Failed(errno);
     match thread::slot() {
         Some(slot) => settle::<Alone>(&slot.counters, function, failed),
         None => {
@@ -55,14 +64,40 @@ pub fn count_failure(function: Function) {
 pub enum Outcome {
     /// It moved so many bytes.
     Bytes(u64),
+    /// It moved an offset to there.
+    At(u64),
     /// It failed, with this errno.
     Failed(i32),
+}
+
+impl Outcome {
+    /// The bytes that were moved.
+    #[inline(always)]
+    fn moved(self) -> u64 {
+        match self {
+            Outcome::Bytes(bytes) => bytes,
+            Outcome::At(_) | Outcome::Failed(_) => 0,
+        }
+    }
+}
+
+/// Times a call whose turn it is. Not inlined: the untimed path needs its registers.
+#[inline(never)]
+fn timed<T>(slot: &Slot, function: Function, size: u64, next: impl Fn() -> T) -> T {
+    slot.countdown.restart();
+    let began_ticks = clock::ticks();
+    let result = next();
+    let took_ticks = clock::ticks().wrapping_sub(began_ticks);
+    let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
+    slot.ring.push(sample, writer::crowded);
+    result
 }
 
 #[inline(always)]
 fn settle<A: Adder>(counters: &Counters, function: Function, outcome: Outcome) {
     match outcome {
         Outcome::Bytes(bytes) => A::add(&counters.of(function).moved_bytes, bytes),
+        Outcome::At(_) => {}
         Outcome::Failed(errno) => settle_failure::<A>(counters, function, errno),
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use weir_record::functions::{Family, Function, Returns, Row, Size};
+use weir_record::functions::{Family, Function, Returns, Role, Row, Size, Timing};
 use weir_record::settings;
 
 /// A generated table stands between these lines.
@@ -52,13 +52,12 @@ fn settings_page_is_the_table_of_settings() {
 #[test]
 fn functions_page_is_the_table_of_functions() {
     let mut table = String::new();
-    for (family, title) in [
-        (Family::Alloc, "Allocation (`alloc`)"),
-        (Family::File, "Files (`file`)"),
-        (Family::Process, "Processes (`process`)"),
-    ] {
+    for family in Family::ALL {
+        let title = title(family);
         table += &format!(
-            "\n### {title}\n\n| function | asked for | moved | failed when it returns |\n| --- | --- | --- | --- |\n"
+            "\n### {title} (`{}`)\n\n{}\n\n| function | asked for | moved | failed when it returns |\n| --- | --- | --- | --- |\n",
+            family.name(),
+            timed(family),
         );
         for function in Function::ALL {
             let row = function.row();
@@ -70,6 +69,30 @@ fn functions_page_is_the_table_of_functions() {
     table.push('\n');
     let table = table.trim_start();
     expect_table("functions.md", table);
+}
+
+fn title(family: Family) -> &'static str {
+    match family {
+        Family::Alloc => "Allocation",
+        Family::File => "What files hold",
+        Family::Descriptor => "Descriptors",
+        Family::Socket => "Sockets",
+        Family::Wait => "Waiting",
+        Family::Map => "Memory maps",
+        Family::Metadata => "What a file system knows of files",
+        Family::Stdio => "What the program asks of stdio",
+        Family::StdioSystem => "What stdio asks of the kernel",
+        Family::Process => "Processes",
+        Family::Noted => "Counted, and not measured",
+    }
+}
+
+fn timed(family: Family) -> &'static str {
+    match family.timing() {
+        Timing::Always => "Every call is timed.",
+        Timing::Sampled => "One call in 128 is timed, by default.",
+        Timing::Never => "No call is timed.",
+    }
 }
 
 fn line(row: &Row) -> String {
@@ -84,22 +107,41 @@ fn line(row: &Row) -> String {
         Size::Argument(argument) => format!("{} argument", ordinal(argument)),
         Size::Product(one, other) => format!("{} × {} argument", ordinal(one), ordinal(other)),
         Size::Vector(vector, _) => format!("lengths in the {} argument", ordinal(vector)),
+        Size::Message(message) => format!("lengths in the {} argument's vector", ordinal(message)),
     };
-    let moved = if row.returns == Returns::Bytes {
-        "what it returns"
-    } else {
-        "–"
+    let moved = match row.returns {
+        Returns::Bytes | Returns::Printed => "what it returns",
+        Returns::Length if row.role == Role::Read => "what it returns",
+        Returns::Items => "what it returns, times the size of an item",
+        Returns::Messages => "lengths in the array",
+        Returns::Character => "1",
+        Returns::Word => "4",
+        Returns::Line | Returns::Text => "the length of the text",
+        Returns::Status if row.name.starts_with("eventfd_") => "8",
+        _ => "–",
     };
     let failed = match row.returns {
-        Returns::Pointer => "NULL",
+        Returns::Pointer | Returns::Handle => "NULL",
+        Returns::Line | Returns::WideLine => "NULL, and the stream has an error",
         Returns::ErrorNumber => "an error number",
+        Returns::Address => "MAP_FAILED",
+        Returns::Length if row.family == Family::Stdio => "-1, and the stream has an error",
         Returns::Bytes
+        | Returns::Length
         | Returns::Descriptor
         | Returns::Offset
         | Returns::Status
+        | Returns::Count
+        | Returns::Messages
         | Returns::ProcessId => "-1",
+        Returns::Items => "less than was asked for, and the stream has an error",
+        Returns::Character | Returns::Word | Returns::Wide | Returns::Scanned => {
+            "EOF, and the stream has an error"
+        }
+        Returns::Text | Returns::WideText => "EOF",
+        Returns::Printed | Returns::WidePrinted => "less than 0",
         Returns::Never if row.name.starts_with("exec") || row.name == "fexecve" => "at all",
-        Returns::Size | Returns::Nothing | Returns::Never => "–",
+        Returns::Size | Returns::Entry | Returns::Nothing | Returns::Never => "–",
     };
     format!("| `{}` | {asked} | {moved} | {failed} |\n", row.name)
 }

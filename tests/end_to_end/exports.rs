@@ -29,8 +29,86 @@ fn symbols(options: &[&str]) -> BTreeSet<String> {
 #[test]
 fn exports_are_the_table() {
     let exported = symbols(&["--dynamic", "--defined-only"]);
-    let table: BTreeSet<String> = Function::ALL.iter().map(|f| f.name().to_owned()).collect();
+    let symbols = Function::ALL
+        .iter()
+        .filter(|function| function.row().is_symbol());
+    let table: BTreeSet<String> = symbols.map(|f| f.name().to_owned()).collect();
     assert_eq!(exported, table);
+}
+
+/// The public names of the C library, of all its versions.
+fn names_of_the_c_library() -> BTreeSet<String> {
+    let output = Command::new("nm")
+        .args(["--dynamic", "--defined-only", "--with-symbol-versions"])
+        .arg("/lib/x86_64-linux-gnu/libc.so.6")
+        .output()
+        .expect("nm runs");
+    assert!(output.status.success());
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .filter_map(|name| name.split_once('@'))
+        // What is for the C library's own parts only.
+        .filter(|(_, version)| !version.contains("GLIBC_PRIVATE"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// Names that the table has and this C library may lack: C23's, of later versions.
+const OF_LATER_VERSIONS: [&str; 2] = ["free_sized", "free_aligned_sized"];
+
+/// Names that are like those of interposed functions, and are something else.
+const OTHERS: [&str; 2] = [
+    // Reads up to a delimiter into a buffer, for stdio's own use.
+    "_IO_getline",
+    // Takes one argument more; only for programs that were built before 2001, and dlsym does not find it.
+    "_IO_vfscanf",
+];
+
+/// Every interposed name is one of the C library's; and all other names under which it has an interposed
+/// function are interposed too: a program built long ago, or fortified, or with 64-bit offsets, calls those.
+/// But not `__libc_malloc` and its kin, by which an allocator that interposes malloc itself gets at what is behind it.
+#[test]
+fn every_name_of_an_interposed_function_is_interposed() {
+    let theirs = names_of_the_c_library();
+    let table: BTreeSet<&str> = Function::ALL
+        .iter()
+        .map(|function| function.name())
+        .collect();
+    let unknown: Vec<&&str> = table
+        .iter()
+        .filter(|name| !theirs.contains(**name))
+        .filter(|name| !OF_LATER_VERSIONS.contains(name) && !name.starts_with("__isoc23_"))
+        .collect();
+    assert!(unknown.is_empty(), "not in the C library: {unknown:?}");
+    let mut missing = BTreeSet::new();
+    for name in &table {
+        let plain = name.trim_start_matches('_');
+        for variant in [
+            format!("__{plain}"),
+            format!("{plain}64"),
+            format!("__{plain}64"),
+            format!("{plain}_time64"),
+            format!("__{plain}_time64"),
+            format!("__{plain}_chk"),
+            format!("__{plain}64_chk"),
+            format!("{plain}_unlocked"),
+            format!("__{plain}_unlocked_chk"),
+            format!("__{plain}_2"),
+            format!("__{plain}64_2"),
+            format!("__isoc99_{plain}"),
+            format!("__isoc23_{plain}"),
+            format!("_IO_{plain}"),
+        ] {
+            if theirs.contains(&variant)
+                && !table.contains(&*variant)
+                && !OTHERS.contains(&&*variant)
+            {
+                missing.insert(variant);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "not interposed: {missing:?}");
 }
 
 /// What the library asks of others is in the C library: nothing else has to be there for a program to

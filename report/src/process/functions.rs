@@ -7,16 +7,12 @@ use weir_record::region::Region;
 use weir_record::slot::SIZE_CLASSES;
 
 use super::Findings;
-use super::slow::SlowCalls;
 use crate::latency::{self, Timed};
 use crate::totals::FunctionTotals;
 use crate::{errno, model};
 
 /// The functions that were called, by name.
-pub fn functions(
-    findings: &Findings<'_>,
-    slowest: &SlowCalls,
-) -> BTreeMap<String, model::Function> {
+pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
     let mut errnos = errnos(findings.region);
     findings
         .totals
@@ -32,7 +28,7 @@ pub fn functions(
                 moved_bytes: total.moved_bytes,
                 size_classes: size_classes(findings.region, function),
                 reentrant: total.reentrant,
-                latency: latency(findings, function, total, slowest),
+                latency: latency(findings, function, total),
             };
             (function.name().to_owned(), reported)
         })
@@ -43,18 +39,25 @@ fn latency(
     findings: &Findings<'_>,
     function: Function,
     total: &FunctionTotals,
-    slowest: &SlowCalls,
 ) -> Option<model::Latency> {
     let rate = findings.rate.filter(|_| total.timed != 0)?;
     let timed = Timed {
         calls: total.timed,
         total_ns: rate.ns(total.ticks),
-        slowest_ns: rate.ns(slowest.longest_ticks(function)),
+        slowest_ns: rate.ns(longest_ticks(findings.region, function)),
     };
     match findings.latencies.of(function) {
         Some(histogram) => Some(latency::figures(histogram, timed)),
         None => Some(latency::figures(&latency::empty()?, timed)),
     }
+}
+
+/// The longest call of a function.
+fn longest_ticks(region: Region<'_>, function: Function) -> u64 {
+    let all = region.counters();
+    all.map(|counters| counters.of(function).longest_ticks.get())
+        .max()
+        .unwrap_or(0)
 }
 
 /// Failed calls by function and errno.
@@ -97,9 +100,13 @@ fn size_classes(region: Region<'_>, function: Function) -> Vec<model::SizeClass>
         .collect()
 }
 
-/// The smallest and largest size of a class: those with the same highest bit; 0 is with 1.
+/// The smallest and largest size of a class: those with the same highest bit; 0 is with 1, and the last class
+/// has all that are larger.
 fn bounds(class: u32) -> (u64, u64) {
     let highest = 1_u64.checked_shl(class).unwrap_or(1 << 63);
     let from = if class == 0 { 0 } else { highest };
+    if class as usize + 1 >= SIZE_CLASSES {
+        return (from, u64::MAX);
+    }
     (from, highest | (highest - 1))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_record::functions::{Family, Function, Returns};
+use weir_record::functions::Timing;
 use weir_record::region::Circumstance;
 
 use super::Findings;
@@ -29,7 +29,7 @@ pub fn missed(
     let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
     for (function, total) in findings.totals.functions() {
         add(&mut missed.reentrant_calls, total.reentrant);
-        if matches!(function.row().family, Family::Alloc | Family::File) {
+        if function.row().family.timing() != Timing::Never {
             let untimed = total.calls.saturating_sub(total.timed);
             add(&mut missed.untimed_calls, untimed);
         }
@@ -37,7 +37,7 @@ pub fn missed(
         let latency = reported.and_then(|reported| reported.latency.as_ref());
         let dropped = latency.map_or(total.timed, |latency| latency.dropped);
         add(&mut missed.dropped_samples, dropped);
-        if tells_errno(function) {
+        if function.row().returns.has_errno() {
             let listed = reported.map_or(0, |reported| {
                 let counts = reported.errors_by_errno.values();
                 counts.fold(0, |sum: u64, &count| sum.saturating_add(count))
@@ -47,18 +47,6 @@ pub fn missed(
         }
     }
     missed
-}
-
-/// Whether failed calls of the function are listed by errno.
-fn tells_errno(function: Function) -> bool {
-    matches!(
-        function.row().returns,
-        Returns::Bytes
-            | Returns::Descriptor
-            | Returns::Offset
-            | Returns::Status
-            | Returns::ProcessId
-    )
 }
 
 fn notes(findings: &Findings<'_>) -> Vec<String> {
@@ -108,6 +96,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         }
         Circumstance::NoThreadExit => Some(
             "no thread-specific key was left: the slots of ended threads could not be used again",
+        ),
+        Circumstance::StdioUnseen => Some(
+            "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
         ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",

@@ -1,7 +1,8 @@
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::*;
-use crate::model::{EndKind, Function, Process};
+use crate::model::{EndKind, Files, Function, Process};
 
 fn sample() -> Report {
     let functions = [(
@@ -21,6 +22,9 @@ fn sample() -> Report {
         timing: "all".to_owned(),
         functions: functions.clone().into(),
         heap: Default::default(),
+        activities: BTreeMap::new(),
+        files: Files::default(),
+        longest_waits: Vec::new(),
         slowest: Vec::new(),
         processes: vec![Process {
             pid: 7,
@@ -40,6 +44,9 @@ fn sample() -> Report {
             heap: Default::default(),
             threads: Vec::new(),
             timeline: Default::default(),
+            activities: BTreeMap::new(),
+            files: Files::default(),
+            longest_waits: Vec::new(),
             slowest: Vec::new(),
             provenance: Default::default(),
             missed: Default::default(),

@@ -2,6 +2,7 @@
 
 use weir_record::clock::Moment;
 use weir_record::functions::Function;
+use weir_record::region::Room;
 use weir_report::{emit, read, recording};
 
 use crate::memory::{Memory, Random, after, exited, running};
@@ -56,7 +57,7 @@ fn noise_behind_a_valid_head() {
         for word in memory.bytes().chunks_exact_mut(8) {
             word.copy_from_slice(&random.next().to_ne_bytes());
         }
-        memory.header().prepare(2);
+        memory.header().prepare(Room { files: 8, slots: 2 });
         memory.header().complete();
         survives(&memory, &mut random);
     }
@@ -68,9 +69,10 @@ fn one_byte_everywhere() {
     for byte in [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff] {
         let mut memory = Memory::new(2);
         memory.bytes().fill(byte);
-        memory.header().prepare(2);
+        memory.header().prepare(Room { files: 8, slots: 2 });
         memory.header().complete();
         memory.header().use_slots(2);
+        memory.header().use_files(8);
         survives(&memory, &mut random);
     }
 }
@@ -102,7 +104,10 @@ fn damaged_words() {
             };
             memory.bytes()[word..word + 8].copy_from_slice(&value.to_ne_bytes());
         }
-        memory.header().prepare(random.magnitude(16) as usize);
+        memory.header().prepare(Room {
+            files: random.magnitude(16) as usize,
+            slots: random.magnitude(16) as usize,
+        });
         memory.header().complete();
         survives(&memory, &mut random);
     }

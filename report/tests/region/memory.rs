@@ -5,7 +5,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use weir_record::clock::Moment;
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
-use weir_record::region::{Header, Region, size_with};
+use weir_record::region::{Header, Region, Room};
 use weir_record::slot::{Slot, Tenancy};
 use weir_report::model::{End, EndKind, Report};
 use weir_report::recording;
@@ -58,14 +58,15 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// A valid region of an image that has started and has so many slots, none of them taken.
     pub fn new(slots: usize) -> Memory {
-        let layout = Layout::from_size_align(size_with(slots), 4096).unwrap();
+        let room = Room { files: 8, slots };
+        let layout = Layout::from_size_align(room.bytes(), 4096).unwrap();
         // SAFETY: the size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         if start.is_null() {
             handle_alloc_error(layout);
         }
         let memory = Memory { start, layout };
-        memory.header().prepare(slots);
+        memory.header().prepare(room);
         memory.header().started.set(STARTED);
         memory.header().timed_one_in.store(1, RELAXED);
         memory.header().complete();

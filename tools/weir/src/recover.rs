@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use weir_record::clock::{Moment, Rate};
-use weir_record::functions::Function;
-use weir_record::region::{self, MAGIC, MAX_SLOTS, NotARegion, Region};
+use weir_record::functions::Family;
+use weir_record::region::{Header, MAGIC, MAX_SLOTS, NotARegion, Region};
 use weir_report::model::Report;
 use weir_report::{emit, recording};
 
@@ -123,15 +123,17 @@ fn open(path: &Path) -> Result<File, Failure> {
 /// Copies the part of a region file that has been used.
 fn copy(file: &File) -> Result<Mapping, Trouble> {
     let length = file.metadata()?.len();
-    let head = region::size_with(0);
+    let head = size_of::<Header>();
     if length < head as u64 {
         return Err(short(file, length)?);
     }
-    let used = region_of(&Mapping::copy(file, head)?)?.header.slots_used();
+    let header = Mapping::copy(file, head)?;
+    let header = region_of(&header)?.header;
+    let used = header.slots_used();
     if used > MAX_SLOTS {
         return Err(Trouble::NotARegion);
     }
-    let bytes = region::size_with(used);
+    let bytes = header.room().slot_at(used);
     if length < bytes as u64 {
         return Err(Trouble::CutOff { length });
     }
@@ -209,9 +211,9 @@ fn end_moment(region: Region<'_>, now: Moment) -> Moment {
 /// The latest tick that is recorded anywhere.
 fn last_ticks(region: Region<'_>) -> u64 {
     let slow = region.counters().flat_map(|counters| {
-        Function::ALL
+        Family::ALL
             .into_iter()
-            .flat_map(|function| counters.slow(function).iter())
+            .flat_map(|family| counters.slow(family).iter())
     });
     slow.map(|call| call.began_ticks.saturating_add(call.took_ticks))
         .chain(region.slots().iter().map(|slot| slot.owner.began_ticks()))

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_record::functions::{Function as Known, Role};
+use weir_record::functions::{Family, Function as Known, Role};
 use weir_report::model::{Function, Thread};
 
 use crate::cli::Sort;
@@ -11,8 +11,6 @@ use crate::units;
 
 /// The family of the allocation functions.
 pub const ALLOC: &str = "alloc";
-/// The family of what neither allocates nor moves data.
-pub const PROCESS: &str = "process";
 
 /// The time that all calls took, as far as those that were timed tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,13 +126,14 @@ impl Totals {
         let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
         add(&mut self.calls, part.calls);
         add(&mut self.errors, part.errors);
-        match part.family {
-            ALLOC => add(&mut self.alloc_calls, part.calls),
-            PROCESS => {}
-            _ => add(&mut self.io_calls, part.calls),
+        let asks_the_kernel = family(part.family).is_some_and(Family::is_io);
+        if part.family == ALLOC {
+            add(&mut self.alloc_calls, part.calls);
+        } else if asks_the_kernel {
+            add(&mut self.io_calls, part.calls);
+            add(&mut self.moved_bytes, part.moved_bytes);
         }
-        add(&mut self.moved_bytes, part.moved_bytes);
-        match role(part.name) {
+        match role(part.name).filter(|_| part.family == ALLOC || asks_the_kernel) {
             Some(Role::Allocate | Role::Resize) => {
                 add(&mut self.allocating_calls, part.calls);
                 add(&mut self.allocated_bytes, part.requested_bytes);
@@ -205,6 +204,11 @@ fn role(name: &str) -> Option<Role> {
         .iter()
         .find(|known| known.name() == name)
         .map(|known| known.row().role)
+}
+
+/// A family by its name; reports of a later Weir may have some that this one does not know.
+fn family(name: &str) -> Option<Family> {
+    Family::ALL.into_iter().find(|family| family.name() == name)
 }
 
 /// The words for an order.

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
-use weir_record::region::{self, MAX_SLOTS, NotARegion, Region};
+use weir_record::region::{Header, NotARegion, Region, Room};
 
 /// Mapped memory, unmapped when dropped.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ impl Mapping {
         }
         let length = usize::try_from(metadata.len())
             .unwrap_or(usize::MAX)
-            .min(region::size_with(MAX_SLOTS));
-        if length < region::size_with(0) {
+            .min(Room::MOST.bytes());
+        if length < size_of::<Header>() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let access = ProtFlags::READ | ProtFlags::WRITE;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
 use tempfile::TempDir;
-use weir_record::region;
+use weir_record::region::Room;
 use weir_record::settings;
 
 use crate::failure::{Failure, system_says};
@@ -92,7 +92,7 @@ fn in_directory(parent: &Path) -> io::Result<TempDir> {
         &probe,
         FallocateFlags::empty(),
         0,
-        region::size_with(1) as u64,
+        Room { files: 0, slots: 1 }.bytes() as u64,
     )?;
     fs::remove_file(&path)?;
     Ok(directory)

@@ -59,6 +59,9 @@ pub fn report() -> Report {
         timing: "1/128".to_owned(),
         functions,
         heap,
+        activities: BTreeMap::new(),
+        files: Files::default(),
+        longest_waits: Vec::new(),
         slowest,
         missed: Missed {
             dropped_samples: 1234,
@@ -139,6 +142,9 @@ fn shell() -> Process {
         functions,
         heap: Heap::default(),
         timeline: Timeline::default(),
+        activities: BTreeMap::new(),
+        files: Files::default(),
+        longest_waits: Vec::new(),
         slowest: vec![slow(
             SHELL,
             SHELL,
@@ -271,6 +277,9 @@ fn python() -> Process {
             interval_ns: 120 * MS,
             points: points.collect(),
         },
+        activities: BTreeMap::new(),
+        files: Files::default(),
+        longest_waits: Vec::new(),
         slowest: vec![
             slow(
                 PYTHON,
@@ -358,6 +367,9 @@ fn child() -> Process {
             interval_ns: 490 * MS,
             points: points.to_vec(),
         },
+        activities: BTreeMap::new(),
+        files: Files::default(),
+        longest_waits: Vec::new(),
         slowest: vec![slow(
             CHILD,
             CHILD,

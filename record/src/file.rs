@@ -1,0 +1,413 @@
+//! What is recorded of one file or socket: an entry of the region's table of files.
+//!
+//! An entry has two sets of counters. The first thread that moves bytes owns one of them, and adds to it as it
+//! adds to its slot, without a locked instruction; all others share the other set, by locked additions.
+//! Most files have one user, and those that have many pay tens of nanoseconds for a system call each.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::counter::{Adder, Alone, Counter, Shared};
+use crate::functions::Function;
+use crate::region::Text;
+
+/// Classes of the bytes that a call moved; each class is eight times as wide as the one before.
+pub const SIZE_CLASSES: usize = 10;
+
+/// The smallest size of a class.
+pub const fn class_from_bytes(class: usize) -> u64 {
+    if class == 0 { 0 } else { 1 << (3 * class) }
+}
+
+fn class_of(bytes: u64) -> usize {
+    (((63 - (bytes | 1).leading_zeros()) / 3) as usize).min(SIZE_CLASSES - 1)
+}
+
+macro_rules! kinds {
+    ($($variant:ident = $number:literal $name:literal $doc:literal;)+) => {
+        /// What a descriptor leads to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        pub enum Kind { $(#[doc = $doc] $variant = $number,)+ }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Kind] = &[$(Kind::$variant),+];
+
+            /// The kind's name in the report.
+            pub const fn name(self) -> &'static str {
+                match self { $(Kind::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    Other = 0 "other" "None of the others, or not known.";
+    File = 1 "file" "A file, as far as its name tells.";
+    Directory = 2 "directory" "A directory.";
+    Device = 3 "device" "A device.";
+    Terminal = 4 "terminal" "A terminal.";
+    Pipe = 5 "pipe" "A pipe.";
+    Tcp = 6 "tcp" "A TCP socket.";
+    Udp = 7 "udp" "A UDP socket.";
+    Unix = 8 "unix" "A Unix domain socket.";
+    SocketPair = 9 "socketpair" "One of a pair of sockets.";
+    Socket = 10 "socket" "A socket of another kind.";
+    Epoll = 11 "epoll" "A set of descriptors to wait for.";
+    Event = 12 "eventfd" "An eventfd.";
+    Timer = 13 "timerfd" "A timer.";
+    Signal = 14 "signalfd" "A signalfd.";
+    Memory = 15 "memfd" "A file in memory only.";
+}
+
+impl Kind {
+    /// The kind of this number; what is none is [`Kind::Other`].
+    pub fn from_bits(bits: u32) -> Kind {
+        let known = Kind::ALL.iter().find(|&&kind| kind as u32 == bits);
+        known.copied().unwrap_or(Kind::Other)
+    }
+
+    /// Whether calls have a place in it.
+    pub const fn has_offsets(self) -> bool {
+        matches!(self, Kind::File | Kind::Device | Kind::Memory)
+    }
+}
+
+/// What a call did to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// It read.
+    Read,
+    /// It wrote.
+    Write,
+    /// It moved the offset to what is in [`Access::at`].
+    Seek,
+    /// Anything else.
+    Other,
+}
+
+/// A call, as far as the file is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The function.
+    pub function: Function,
+    /// What it did.
+    pub deed: Deed,
+    /// Where; none where it is the file's own offset.
+    pub at: Option<u64>,
+    /// Bytes that it moved.
+    pub bytes: u64,
+    /// Whether it failed.
+    pub failed: bool,
+    /// When it began; 0 where it was not timed.
+    pub began_ticks: u64,
+    /// How long it took; 0 where it was not timed.
+    pub took_ticks: u64,
+}
+
+/// One set of counters.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub struct FileCounters {
+    /// Descriptors made for it.
+    pub opens: Counter,
+    /// Calls that read.
+    pub reads: Counter,
+    /// Calls that wrote.
+    pub writes: Counter,
+    /// All other calls.
+    pub other_calls: Counter,
+    /// Calls of all kinds that failed.
+    pub errors: Counter,
+    /// Bytes read.
+    pub read_bytes: Counter,
+    /// Bytes written.
+    pub written_bytes: Counter,
+    /// Time of the reads.
+    pub read_ticks: Counter,
+    /// Time of the writes.
+    pub write_ticks: Counter,
+    /// Time of all other calls.
+    pub other_ticks: Counter,
+    /// Reads and writes that began where the one before them ended.
+    pub sequential: Counter,
+    /// Reads and writes that began elsewhere.
+    pub random: Counter,
+    /// Reads after a write, and writes after a read.
+    pub switches: Counter,
+    /// Reads and writes by the bytes that they moved.
+    pub sizes: [Counter; SIZE_CLASSES],
+    /// The slowest call: how long it took.
+    pub slowest_ticks: Counter,
+    /// When it began.
+    pub slowest_began: Counter,
+    /// The bytes that it moved.
+    pub slowest_bytes: Counter,
+    /// Its function's place in the table.
+    pub slowest_function: Counter,
+    /// Where the next call without an offset of its own will be.
+    cursor: Counter,
+    /// Where the latest read or write ended.
+    ended_at: Counter,
+    /// The latest read or write: 0 none, 1 a read, 2 a write.
+    latest: Counter,
+}
+
+impl FileCounters {
+    /// What is added up, in an order of its own.
+    pub fn sums(&self) -> [&Counter; 13 + SIZE_CLASSES] {
+        let mut sums = [&self.opens; 13 + SIZE_CLASSES];
+        let first = [
+            &self.opens,
+            &self.reads,
+            &self.writes,
+            &self.other_calls,
+            &self.errors,
+            &self.read_bytes,
+            &self.written_bytes,
+            &self.read_ticks,
+            &self.write_ticks,
+            &self.other_ticks,
+            &self.sequential,
+            &self.random,
+            &self.switches,
+        ];
+        let all = first.into_iter().chain(&self.sizes);
+        for (place, counter) in sums.iter_mut().zip(all) {
+            *place = counter;
+        }
+        sums
+    }
+
+    #[inline]
+    fn count<A: Adder>(&self, kind: Kind, access: &Access) {
+        if access.failed {
+            A::add(&self.errors, 1);
+        }
+        let (calls, ticks) = match access.deed {
+            Deed::Read => (&self.reads, &self.read_ticks),
+            Deed::Write => (&self.writes, &self.write_ticks),
+            Deed::Seek | Deed::Other => (&self.other_calls, &self.other_ticks),
+        };
+        A::add(calls, 1);
+        A::add(ticks, access.took_ticks);
+        if access.took_ticks > self.slowest_ticks.get() {
+            self.slowest_ticks.set(access.took_ticks);
+            self.slowest_began.set(access.began_ticks);
+            self.slowest_bytes.set(access.bytes);
+            self.slowest_function.set(access.function.index() as u64);
+        }
+        if access.failed {
+            return;
+        }
+        let number = match access.deed {
+            Deed::Read => {
+                A::add(&self.read_bytes, access.bytes);
+                1
+            }
+            Deed::Write => {
+                A::add(&self.written_bytes, access.bytes);
+                2
+            }
+            Deed::Seek => return self.cursor.set(access.at.unwrap_or(0)),
+            Deed::Other => return,
+        };
+        A::add(&self.sizes[class_of(access.bytes)], 1);
+        if self.latest.get() != number {
+            if self.latest.get() != 0 {
+                A::add(&self.switches, 1);
+            }
+            self.latest.set(number);
+        }
+        if kind.has_offsets() {
+            let at = access.at.unwrap_or_else(|| self.cursor.get());
+            if at == self.ended_at.get() {
+                A::add(&self.sequential, 1);
+            } else {
+                A::add(&self.random, 1);
+            }
+            let end = at.wrapping_add(access.bytes);
+            self.ended_at.set(end);
+            if access.at.is_none() {
+                self.cursor.set(end);
+            }
+        }
+    }
+
+    fn forget(&self) {
+        for counter in self.sums() {
+            counter.set(0);
+        }
+        for counter in [
+            &self.slowest_ticks,
+            &self.slowest_began,
+            &self.slowest_bytes,
+            &self.slowest_function,
+            &self.cursor,
+            &self.ended_at,
+            &self.latest,
+        ] {
+            counter.set(0);
+        }
+    }
+}
+
+/// A file or socket, by name.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct FileEntry {
+    /// The address of the slot of the thread that owns `own`; 0 where none does.
+    owner: AtomicU64,
+    /// What the name hashes to.
+    pub hash: AtomicU64,
+    kind: AtomicU32,
+    /// Descriptors that lead here.
+    pub links: AtomicU32,
+    /// The next entry of the same hash bucket; for the recording side.
+    pub next: AtomicU32,
+    own: FileCounters,
+    shared: FileCounters,
+    /// The name; of a long one, the end.
+    pub name: Text<NAME_BYTES>,
+}
+
+/// How much of a name there is room for.
+pub const NAME_BYTES: usize = 440;
+const _: () = assert!(size_of::<FileEntry>() == 1024);
+
+impl FileEntry {
+    /// Makes it that of a file of this kind, without a past.
+    pub fn begin(&self, kind: Kind, hash: u64) {
+        self.owner.store(0, Ordering::Relaxed);
+        self.own.forget();
+        self.shared.forget();
+        self.kind.store(kind as u32, Ordering::Relaxed);
+        self.hash.store(hash, Ordering::Relaxed);
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        Kind::from_bits(self.kind.load(Ordering::Relaxed))
+    }
+
+    /// Counts a descriptor made for it.
+    pub fn count_open(&self) {
+        self.shared.opens.add_shared(1);
+    }
+
+    /// Counts a call. `slot` is the address of the calling thread's slot, 0 where it has none.
+    #[inline]
+    pub fn count(&self, slot: u64, access: &Access) {
+        let kind = self.kind();
+        if slot != 0 && self.is_owned_by(slot) {
+            self.own.count::<Alone>(kind, access);
+        } else {
+            self.shared.count::<Shared>(kind, access);
+        }
+    }
+
+    #[inline]
+    fn is_owned_by(&self, slot: u64) -> bool {
+        match self.owner.load(Ordering::Relaxed) {
+            0 => self
+                .owner
+                .compare_exchange(0, slot, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok(),
+            owner => owner == slot,
+        }
+    }
+
+    /// Both sets of counters.
+    pub fn sets(&self) -> [&FileCounters; 2] {
+        [&self.own, &self.shared]
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        let calls = |set: &FileCounters| {
+            [&set.reads, &set.writes, &set.other_calls]
+                .iter()
+                .fold(0, |sum: u64, counter| sum.wrapping_add(counter.get()))
+        };
+        calls(&self.own).wrapping_add(calls(&self.shared))
+    }
+
+    /// Adds what it counted to another entry, which several threads may be adding to.
+    pub fn fold_into(&self, other: &FileEntry) {
+        for set in self.sets() {
+            for (from, to) in set.sums().into_iter().zip(other.shared.sums()) {
+                to.add_shared(from.get());
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn entry(kind: Kind) -> Box<FileEntry> {
+        // SAFETY: an entry is made of atomics, for which zeroes are valid.
+        let entry = unsafe { Box::<FileEntry>::new_zeroed().assume_init() };
+        entry.begin(kind, 1);
+        entry
+    }
+
+    fn access(deed: Deed, at: Option<u64>, bytes: u64) -> Access {
+        Access {
+            function: Function::Read,
+            deed,
+            at,
+            bytes,
+            failed: false,
+            began_ticks: 5,
+            took_ticks: bytes,
+        }
+    }
+
+    #[test]
+    fn tells_sequential_from_random_and_reads_from_writes() {
+        let entry = entry(Kind::File);
+        for access in [
+            access(Deed::Read, None, 10),
+            access(Deed::Read, None, 10),
+            access(Deed::Read, Some(20), 5),
+            access(Deed::Read, Some(500), 7),
+            access(Deed::Seek, Some(507), 0),
+            access(Deed::Write, None, 64),
+            access(Deed::Read, None, 0),
+        ] {
+            entry.count(99, &access);
+        }
+        let [own, shared] = entry.sets();
+        assert_eq!((own.sequential.get(), own.random.get()), (5, 1));
+        assert_eq!(own.switches.get(), 2);
+        assert_eq!((own.read_bytes.get(), own.written_bytes.get()), (32, 64));
+        assert_eq!(own.slowest_ticks.get(), 64);
+        assert_eq!(own.sizes[2].get(), 1);
+        assert_eq!(shared.reads.get(), 0);
+    }
+
+    #[test]
+    fn a_second_thread_uses_the_shared_set() {
+        let entry = entry(Kind::Pipe);
+        entry.count(1, &access(Deed::Read, None, 1));
+        entry.count(2, &access(Deed::Read, None, 2));
+        entry.count(0, &access(Deed::Write, None, 4));
+        let [own, shared] = entry.sets();
+        assert_eq!((own.read_bytes.get(), shared.read_bytes.get()), (1, 2));
+        assert_eq!((own.random.get(), shared.random.get()), (0, 0));
+        let sum = super::tests::entry(Kind::Other);
+        entry.fold_into(&sum);
+        assert_eq!(sum.calls(), 3);
+        assert_eq!(sum.sets()[1].written_bytes.get(), 4);
+    }
+
+    #[test]
+    fn classes_are_eight_times_as_wide() {
+        for (bytes, class) in [(0, 0), (7, 0), (8, 1), (4096, 4), (u64::MAX, 9)] {
+            assert_eq!(class_of(bytes), class, "{bytes}");
+            assert!(class_from_bytes(class) <= bytes);
+        }
+    }
+}

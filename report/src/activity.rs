@@ -1,0 +1,58 @@
+//! What calls were for: moving bytes, waiting, and the rest.
+
+use std::collections::BTreeMap;
+
+use weir_record::clock::Rate;
+use weir_record::functions::{Family, Function, Role, Timing};
+
+use crate::model::Activity;
+use crate::totals::Totals;
+
+/// Whether a function waits for something to happen, and moves nothing.
+pub fn waits(function: Function) -> bool {
+    let row = function.row();
+    row.family == Family::Wait
+        || matches!(row.role, Role::Accept)
+        || matches!(function, Function::Connect | Function::ConnectAlias)
+}
+
+/// The activities of a process image, by name.
+pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activity> {
+    let mut activities: BTreeMap<String, Activity> = BTreeMap::new();
+    for (function, total) in totals.functions() {
+        if function.row().family.timing() != Timing::Always || total.calls == 0 {
+            continue;
+        }
+        let activity = activities.entry(name(function).to_owned()).or_default();
+        activity.calls = activity.calls.saturating_add(total.calls);
+        let ns = rate.map_or(0, |rate| rate.ns(total.ticks));
+        activity.total_ns = activity.total_ns.saturating_add(ns);
+    }
+    activities
+}
+
+fn name(function: Function) -> &'static str {
+    let row = function.row();
+    if waits(function) {
+        "wait"
+    } else if row.family == Family::Map {
+        "memory_map"
+    } else if matches!(row.role, Role::Read | Role::Write | Role::Move | Role::Sync) {
+        "transfer"
+    } else {
+        "other"
+    }
+}
+
+/// Those of several images together.
+pub fn together<'a>(
+    images: impl Iterator<Item = &'a BTreeMap<String, Activity>>,
+) -> BTreeMap<String, Activity> {
+    let mut sums: BTreeMap<String, Activity> = BTreeMap::new();
+    for (name, part) in images.flatten() {
+        let sum = sums.entry(name.clone()).or_default();
+        sum.calls = sum.calls.saturating_add(part.calls);
+        sum.total_ns = sum.total_ns.saturating_add(part.total_ns);
+    }
+    sums
+}

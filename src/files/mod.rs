@@ -1,0 +1,391 @@
+//! Files and sockets: which of them a call is about.
+//!
+//! ```text
+//! links    which entry a descriptor leads to
+//! table    the entries, by name
+//! names    what files and sockets are called
+//! ```
+//!
+//! A descriptor is known from the call that made it, and its link goes where the descriptor goes: dup, fork. One that
+//! was not seen to be made (inherited, or made inside the C library) is asked about at `/proc/self/fd`
+//! when it is first used. That costs a system call, as naming the other end of a connection does;
+//! calls on descriptors that are known cost none.
+
+mod links;
+mod names;
+mod table;
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+
+use libc::{FILE, sockaddr, socklen_t};
+use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
+use weir_record::region::{Header, Region};
+
+use crate::{image, streams, sys, thread};
+use links::TOLD_TOGETHER;
+pub use links::UNKNOWN;
+
+/// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
+#[inline]
+pub fn count(fd: c_int, slot: u64, access: &Access) {
+    let link = links::get(fd);
+    if link == UNKNOWN {
+        return count_unknown(fd, slot, access);
+    }
+    count_by(link, slot, access);
+}
+
+#[cold]
+#[inline(never)]
+fn count_unknown(fd: c_int, slot: u64, access: &Access) {
+    if !access.failed {
+        find(fd);
+    }
+    count_by(links::get(fd), slot, access);
+}
+
+/// Counts a call on what a link leads to.
+#[inline]
+pub fn count_by(link: u32, slot: u64, access: &Access) {
+    if let Some(entry) = table::entry(link) {
+        entry.count(slot, access);
+    }
+}
+
+/// Sets where a descriptor leads, whatever it led to before.
+fn relink(fd: c_int, link: u32) {
+    if link != UNKNOWN
+        && link != TOLD_TOGETHER
+        && let Some(entry) = table::entry(link)
+    {
+        entry
+            .links
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    match links::set(fd, link) {
+        Some(before) => let_go(before),
+        None => let_go(link),
+    }
+}
+
+fn let_go(link: u32) {
+    if link != UNKNOWN
+        && link != TOLD_TOGETHER
+        && let Some(entry) = table::entry(link)
+    {
+        entry
+            .links
+            .fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// A descriptor is about to be closed; what it led to.
+#[inline]
+pub fn unlink(fd: c_int) -> u32 {
+    let link = links::get(fd);
+    if link != UNKNOWN {
+        links::set(fd, UNKNOWN);
+        let_go(link);
+    }
+    link
+}
+
+/// A descriptor was made for what has this name.
+fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
+    let link = table::with(|table| table.link(kind, name));
+    let link = link.unwrap_or(TOLD_TOGETHER);
+    relink(fd, link);
+    if let Some(entry) = table::entry(link) {
+        entry.count_open();
+    }
+}
+
+/// A descriptor leads to what has this name from now on.
+fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
+    relink(
+        fd,
+        table::with(|table| table.link(kind, name)).unwrap_or(TOLD_TOGETHER),
+    );
+}
+
+/// Finds out what a descriptor is.
+#[cold]
+#[inline(never)]
+fn find(fd: c_int) {
+    if fd < 0 || image::is_sealed() {
+        return;
+    }
+    sys::with_errno_kept(|| {
+        thread::ours(|| {
+            // The thread's stack may be small, and a path is long.
+            sys::on_own_stack(|| {
+                if let Some(found) = names::find(fd) {
+                    lead_to(fd, found.kind, &[found.name.as_bytes()]);
+                }
+            });
+        });
+    });
+}
+
+/// A path was opened, if it was.
+pub fn opened(fd: c_int, dir: c_int, path: *const c_char) {
+    opened_as(None, fd, dir, path);
+}
+
+fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
+    if fd < 0 || path.is_null() {
+        return;
+    }
+    // SAFETY: the kernel has just read it.
+    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
+    let kind = kind.unwrap_or_else(|| names::kind_of_path(path));
+    if path.starts_with(b"/") {
+        return made_for(fd, kind, &[path]);
+    }
+    let path = plain(path);
+    if dir != libc::AT_FDCWD && links::get(dir) == UNKNOWN {
+        find(dir);
+    }
+    let link = table::with(|table| {
+        if dir != libc::AT_FDCWD {
+            return match table::entry(links::get(dir)) {
+                Some(entry) if links::get(dir) != TOLD_TOGETHER => {
+                    let mut name = names::Line::<{ NAME_BYTES }>::new();
+                    entry.name.bytes().for_each(|byte| name.push(&[byte]));
+                    table.link(kind, &[name.as_bytes(), b"/", path])
+                }
+                _ => TOLD_TOGETHER,
+            };
+        }
+        // SAFETY: the table is held.
+        let here = unsafe { names::working_directory() };
+        if here.is_empty() {
+            return table.link(kind, &[path]);
+        }
+        table.link(kind, &[here, b"/", path])
+    });
+    let link = link.unwrap_or(TOLD_TOGETHER);
+    relink(fd, link);
+    if let Some(entry) = table::entry(link) {
+        entry.count_open();
+    }
+}
+
+/// A relative path without `./` at its head.
+fn plain(path: &[u8]) -> &[u8] {
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix(b"./") {
+        path = rest;
+        while let Some(rest) = path.strip_prefix(b"/") {
+            path = rest;
+        }
+    }
+    path
+}
+
+/// A stream was opened for a path, if it was.
+pub fn opened_stream(stream: *mut FILE, path: *const c_char) {
+    if !stream.is_null() {
+        streams::see(stream);
+        opened(streams::fd(stream), libc::AT_FDCWD, path);
+    }
+}
+
+/// A stream was opened for a command, if it was.
+pub fn opened_pipe(stream: *mut FILE) {
+    if !stream.is_null() {
+        streams::see(stream);
+        made(Kind::Pipe, streams::fd(stream));
+    }
+}
+
+/// A directory was opened, if it was.
+pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
+    opened_as(
+        Some(Kind::Directory),
+        directory_fd(directory),
+        libc::AT_FDCWD,
+        path,
+    );
+}
+
+/// The descriptor of a directory stream; -1 where there is none.
+pub fn directory_fd(directory: *mut c_void) -> c_int {
+    if directory.is_null() {
+        return -1;
+    }
+    // SAFETY: the program passes it as a directory stream.
+    unsafe { libc::dirfd(directory.cast()) }
+}
+
+/// A descriptor was made, if it was, for something that has no name but its kind.
+pub fn made(kind: Kind, fd: c_int) {
+    if fd >= 0 {
+        made_for(fd, kind, &[]);
+    }
+}
+
+/// Two descriptors were made, if they were.
+pub fn made_pair(kind: Kind, ends: *const c_int, status: c_int) {
+    if status == 0 {
+        // SAFETY: the kernel has just written both.
+        let [one, other] = unsafe { ends.cast::<[c_int; 2]>().read_unaligned() };
+        made(kind, one);
+        made(kind, other);
+    }
+}
+
+/// A socket was made, if it was.
+pub fn made_socket(domain: c_int, kind: c_int, fd: c_int) {
+    if fd >= 0 {
+        made_for(fd, names::socket_kind(domain, kind), &[]);
+    }
+}
+
+/// The kind of what a descriptor leads to.
+fn kind_of(fd: c_int) -> Kind {
+    table::entry(links::get(fd)).map_or(Kind::Socket, |entry| entry.kind())
+}
+
+/// A socket was given an address, if it was.
+pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
+    if status == 0 {
+        // SAFETY: the kernel has just read it.
+        let address = unsafe { names::address(address, length, true) };
+        if !address.as_bytes().is_empty() {
+            lead_to(fd, kind_of(fd), &[b"at ", address.as_bytes()]);
+        }
+    }
+}
+
+/// A socket was connected, or is being connected.
+pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
+    if status == 0 || sys::errno() == libc::EINPROGRESS {
+        // SAFETY: the kernel has just read it.
+        let address = unsafe { names::address(address, length, true) };
+        if !address.as_bytes().is_empty() {
+            made_for(fd, kind_of(fd), &[b"to ", address.as_bytes()]);
+        }
+    }
+}
+
+/// A connection was accepted, if one was: named by who it is from and which socket took it, not by the
+/// other end's port, which is another every time.
+pub fn accepted(listener: c_int, fd: c_int) {
+    if fd < 0 {
+        return;
+    }
+    if links::get(listener) == UNKNOWN {
+        find(listener);
+    }
+    let peer = if image::is_sealed() {
+        names::Address::new()
+    } else {
+        names::peer(fd, false)
+    };
+    let mut here = names::Line::<192>::new();
+    if let Some(entry) = table::entry(links::get(listener)) {
+        entry.name.bytes().for_each(|byte| here.push(&[byte]));
+    }
+    let kind = kind_of(listener);
+    match (peer.as_bytes(), here.as_bytes()) {
+        ([], here) => made_for(fd, kind, &[b"accepted ", here]),
+        (peer, here) => made_for(fd, kind, &[b"accepted from ", peer, b" ", here]),
+    }
+}
+
+/// A descriptor was duplicated, if it was.
+pub fn duplicated(from: c_int, to: c_int) {
+    if to < 0 || from == to {
+        return;
+    }
+    if links::get(from) == UNKNOWN {
+        find(from);
+    }
+    relink(to, links::get(from));
+}
+
+/// What fcntl did.
+pub fn controlled(fd: c_int, command: c_int, result: c_int) {
+    if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
+        duplicated(fd, result);
+    }
+}
+
+/// Descriptors were closed, if they were.
+pub fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
+    if status == 0 && flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0 {
+        for fd in links::known(first, last) {
+            unlink(fd);
+        }
+    }
+}
+
+/// All descriptors from one on were closed.
+pub fn closed_from(first: c_int) {
+    closed_range(first.max(0).cast_unsigned(), c_uint::MAX, 0, 0);
+}
+
+/// The working directory was changed, if it was.
+pub fn changed_directory(status: c_int) {
+    if status == 0 {
+        names::forget_working_directory();
+    }
+}
+
+/// The root directory was changed, if it was.
+pub fn changed_root(status: c_int) {
+    changed_directory(status);
+}
+
+/// A new region: its table is empty.
+pub fn begin(header: &Header, files: &'static [FileEntry]) {
+    table::begin(header, files);
+}
+
+/// What the descriptors of a process lead to, to be told in another region: a forked child inherits
+/// descriptors, not the table.
+pub struct Inheritance(Vec<Inherited>);
+
+struct Inherited {
+    fd: c_int,
+    kind: Kind,
+    name: Vec<u8>,
+}
+
+impl Inheritance {
+    /// Notes what is known of the descriptors in the region of the parent, which must still be there.
+    /// Where there is no memory, less.
+    pub fn of(parent: Option<Region<'_>>) -> Inheritance {
+        let mut all = Vec::new();
+        for fd in links::known(0, c_uint::MAX) {
+            let link = links::get(fd) as usize;
+            let entry = parent.as_ref().and_then(|region| region.files().get(link));
+            let mut name = Vec::new();
+            if let Some(entry) = entry
+                && all.try_reserve(1).is_ok()
+                && name.try_reserve(NAME_BYTES).is_ok()
+            {
+                name.extend(entry.name.bytes());
+                let kind = entry.kind();
+                all.push(Inherited { fd, kind, name });
+            }
+        }
+        Inheritance(all)
+    }
+
+    /// Tells it to the new region's table.
+    pub fn settle(self) {
+        for fd in links::known(0, c_uint::MAX) {
+            links::set(fd, UNKNOWN);
+        }
+        for Inherited { fd, kind, name } in self.0 {
+            lead_to(fd, kind, &[&name]);
+        }
+    }
+}
+
+/// In a child of fork: the table was that of the parent's region.
+pub fn forked() {
+    table::forget();
+}

@@ -1,0 +1,231 @@
+//! The table of files: an entry for every name.
+//!
+//! Entries are looked up and made when a descriptor is, under a lock that nobody waits for without a bound: a
+//! signal handler may come while its thread holds it. Who does not get it has the descriptor told together
+//! with all others that have no entry. A full table gives the entry that no descriptor leads to and
+//! that was used least to the new name, and adds what it counted to the first entry: nothing is lost,
+//! only told less exactly.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+use weir_record::file::{FileEntry, Kind, NAME_BYTES};
+use weir_record::region::{Header, MAX_FILES, Region};
+
+use super::links::TOLD_TOGETHER;
+use crate::{image, mapping, thread};
+
+/// The first entry is of what has no entry of its own.
+const FIRST: usize = 1;
+/// So many entries are looked at for one to give away.
+const CANDIDATES: usize = 64;
+
+const BUCKETS: usize = MAX_FILES;
+/// The first entry of each bucket; 0 is none.
+static HEADS: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
+/// Entries in use, from the first.
+static USED: AtomicUsize = AtomicUsize::new(0);
+/// Entries that have their memory.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+/// The first entry.
+static ENTRIES: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
+/// Where the next search for an entry to give away begins.
+static HAND: AtomicUsize = AtomicUsize::new(FIRST);
+/// The thread that is at the table; 0 where none is.
+static HOLDER: AtomicUsize = AtomicUsize::new(0);
+/// Where its frame is, to know one that a jump left behind.
+static FRAME: AtomicUsize = AtomicUsize::new(0);
+
+/// So many times a thread looks whether another is done with the table.
+const PATIENCE: u32 = 20_000;
+
+/// The table, held.
+pub struct Table {
+    region: Region<'static>,
+}
+
+/// Does something with the table, if it can be had.
+pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
+    let region = image::region()?;
+    let this = thread::identity();
+    for _ in 0..PATIENCE {
+        match HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
+            Ok(_) => return Some(held(region, work)),
+            // We are in a signal handler, or it jumped away.
+            Err(holder) if holder == this => {
+                let is_left = thread::stack_pointer() >= FRAME.load(Ordering::Relaxed);
+                return is_left.then(|| held(region, work));
+            }
+            Err(_) => std::hint::spin_loop(),
+        }
+    }
+    None
+}
+
+fn held<T>(region: Region<'static>, work: impl FnOnce(&Table) -> T) -> T {
+    FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
+    let result = work(&Table { region });
+    HOLDER.store(0, Ordering::Release);
+    result
+}
+
+/// Makes the table of a new region; without it nothing is told of files.
+pub fn begin(header: &Header, files: &'static [FileEntry]) {
+    if let Some(made) = mapping::make_files(0) {
+        header.use_files(FIRST);
+        ENTRIES.store(files.as_ptr().cast_mut(), Ordering::Relaxed);
+        MADE.store(made.min(files.len()), Ordering::Release);
+    }
+}
+
+/// The entry that a link leads to.
+#[inline]
+pub fn entry(link: u32) -> Option<&'static FileEntry> {
+    let index = if link == TOLD_TOGETHER {
+        0
+    } else {
+        link as usize
+    };
+    if index >= MADE.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: so many entries have their memory, which stays.
+    Some(unsafe { &*ENTRIES.load(Ordering::Relaxed).add(index) })
+}
+
+/// In a child of fork, whose region is another.
+pub fn forget() {
+    if USED.swap(0, Ordering::Relaxed) != 0 {
+        for head in &HEADS {
+            head.store(0, Ordering::Relaxed);
+        }
+    }
+    MADE.store(0, Ordering::Relaxed);
+    HAND.store(FIRST, Ordering::Relaxed);
+    HOLDER.store(0, Ordering::Relaxed);
+}
+
+impl Table {
+    /// The link to the entry of a name, which is the parts one after the other; it is made where there is none.
+    pub fn link(&self, kind: Kind, name: &[&[u8]]) -> u32 {
+        let hash = hash(kind, name);
+        let bucket = &HEADS[hash as usize % BUCKETS];
+        let mut index = bucket.load(Ordering::Relaxed);
+        // Bounded: a jump out of a signal handler may have left a chain that leads nowhere.
+        for _ in 0..MAX_FILES {
+            if index == 0 {
+                break;
+            }
+            let Some(entry) = entry(index) else { break };
+            if entry.hash.load(Ordering::Relaxed) == hash && has_name(entry, name) {
+                return index;
+            }
+            index = entry.next.load(Ordering::Relaxed);
+        }
+        let Some(index) = self.fresh().or_else(|| self.given_away()) else {
+            return TOLD_TOGETHER;
+        };
+        let entry = &self.region.all_files()[index];
+        entry.begin(kind, hash);
+        set_name(entry, name);
+        entry
+            .next
+            .store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
+        bucket.store(index as u32, Ordering::Relaxed);
+        self.region.header.use_files(index + 1);
+        index as u32
+    }
+
+    /// An entry that nothing has had.
+    fn fresh(&self) -> Option<usize> {
+        let index = USED.load(Ordering::Relaxed).max(FIRST);
+        if index >= self.region.all_files().len() {
+            return None;
+        }
+        let made = MADE.load(Ordering::Relaxed);
+        if index >= made {
+            let more = mapping::make_files(made)?;
+            MADE.store(made + more, Ordering::Relaxed);
+            if index >= made + more {
+                return None;
+            }
+        }
+        USED.store(index + 1, Ordering::Relaxed);
+        Some(index)
+    }
+
+    /// An entry that no descriptor leads to, taken from its name.
+    fn given_away(&self) -> Option<usize> {
+        let used = USED.load(Ordering::Relaxed);
+        let hand = HAND.load(Ordering::Relaxed);
+        let files = self.region.all_files();
+        let candidates = (0..CANDIDATES.min(used.checked_sub(FIRST)?))
+            .map(|step| FIRST + (hand + step) % (used - FIRST));
+        let index = candidates
+            .filter(|&index| files[index].links.load(Ordering::Relaxed) == 0)
+            .min_by_key(|&index| files[index].calls())?;
+        HAND.store(hand.wrapping_add(CANDIDATES), Ordering::Relaxed);
+        self.take_out(index);
+        files[index].fold_into(&files[0]);
+        self.region.header.folded_files.add_shared(1);
+        Some(index)
+    }
+
+    /// Takes an entry out of its bucket.
+    fn take_out(&self, index: usize) {
+        let files = self.region.all_files();
+        let hash = files[index].hash.load(Ordering::Relaxed);
+        let mut place = &HEADS[hash as usize % BUCKETS];
+        for _ in 0..MAX_FILES {
+            let link = place.load(Ordering::Relaxed);
+            let Some(entry) = entry(link).filter(|_| link != 0) else {
+                return;
+            };
+            if link as usize == index {
+                place.store(entry.next.load(Ordering::Relaxed), Ordering::Relaxed);
+                return;
+            }
+            place = &entry.next;
+        }
+    }
+}
+
+/// FNV-1a over the kind and the whole name.
+fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
+    let begin = 0xcbf2_9ce4_8422_2325 ^ kind as u64;
+    name.iter().copied().flatten().fold(begin, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+const CUT: &[u8] = "…".as_bytes();
+
+/// Sets the name; of a long one, the end.
+fn set_name(entry: &FileEntry, name: &[&[u8]]) {
+    let length = name.iter().map(|part| part.len()).sum::<usize>();
+    if length <= NAME_BYTES {
+        return entry.name.set_parts(name.iter().copied());
+    }
+    let mut left_out = length - (NAME_BYTES - CUT.len());
+    let rest = name.iter().map(|part| {
+        let here = left_out.min(part.len());
+        left_out -= here;
+        &part[here..]
+    });
+    entry.name.set_parts([CUT].into_iter().chain(rest));
+}
+
+/// Whether the entry has this name; of a long one, whether the ends are the same.
+fn has_name(entry: &FileEntry, name: &[&[u8]]) -> bool {
+    let bytes = || name.iter().copied().flatten().copied();
+    let length = name.iter().map(|part| part.len()).sum::<usize>();
+    if length <= NAME_BYTES {
+        return entry.name.bytes().eq(bytes());
+    }
+    let end = NAME_BYTES - CUT.len();
+    entry
+        .name
+        .bytes()
+        .skip(CUT.len())
+        .eq(bytes().skip(length - end))
+}

@@ -1,0 +1,66 @@
+//! Sockets.
+
+use std::ffi::{c_int, c_uint, c_void};
+
+use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
+use weir_record::file::Kind;
+
+use super::io_hooks;
+use crate::files;
+use crate::recording::{Message, returns};
+
+io_hooks! {
+    Socket = socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int: returns::status,
+        then |result| files::made_socket(domain, kind, result);
+    Socketpair = socketpair(domain: c_int, kind: c_int, protocol: c_int, ends: *mut c_int) -> c_int: returns::status,
+        then |result| files::made_pair(Kind::SocketPair, ends, result);
+    Bind = bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
+        fd fd,
+        then |result| files::bound(fd, address, length, result);
+    Listen = listen(fd: c_int, backlog: c_int) -> c_int: returns::status,
+        fd fd;
+    Connect = connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
+        fd fd,
+        then |result| files::connected(fd, address, length, result);
+    ConnectAlias = __connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
+        fd fd,
+        then |result| files::connected(fd, address, length, result);
+    Accept = accept(fd: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int: returns::status,
+        fd fd,
+        then |result| files::accepted(fd, result);
+    Accept4 = accept4(fd: c_int, address: *mut sockaddr, length: *mut socklen_t, flags: c_int) -> c_int: returns::status,
+        fd fd,
+        then |result| files::accepted(fd, result);
+    Shutdown = shutdown(fd: c_int, how: c_int) -> c_int: returns::status,
+        fd fd;
+    Recv = recv(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    RecvChk = __recv_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Recvfrom = recvfrom(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    RecvfromChk = __recvfrom_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Recvmsg = recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size Message(message);
+    Recvmmsg = recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int: |count| returns::messages(count, messages),
+        fd fd;
+    Send = send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    SendAlias = __send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Sendto = sendto(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int, address: *const sockaddr, length: socklen_t) -> ssize_t: returns::bytes,
+        fd fd, size size;
+    Sendmsg = sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t: returns::bytes,
+        fd fd, size Message(message);
+    Sendmmsg = sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int: |count| returns::messages(count, messages),
+        fd fd;
+    Setsockopt = setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int: returns::status,
+        fd fd;
+    Getsockopt = getsockopt(fd: c_int, level: c_int, option: c_int, value: *mut c_void, length: *mut socklen_t) -> c_int: returns::status,
+        fd fd;
+    Getsockname = getsockname(fd: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int: returns::status,
+        fd fd;
+    Getpeername = getpeername(fd: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int: returns::status,
+        fd fd;
+}

@@ -1,0 +1,190 @@
+//! What the program prints and scans by a format.
+//!
+//! Stable Rust cannot define a function with variable arguments. A naked function stores the registers in which they
+//! may have come as a `va_list` has them (System V ABI, AMD64 supplement, 3.5.7) and calls a body, which calls the
+//! C library's form of the function that takes a `va_list`.
+
+use std::arch::naked_asm;
+use std::ffi::{c_char, c_int, c_void};
+
+use libc::{FILE, wchar_t};
+use weir_record::functions::Function;
+
+use super::stdio_hooks;
+use crate::recording::{NO_SIZE, buffered, returns};
+use crate::{next, streams};
+
+/// The registers in which arguments come, as a `va_list` finds them.
+#[repr(C, align(16))]
+struct Registers {
+    general: [usize; 6],
+    vector: [[u64; 2]; 8],
+}
+
+/// A `va_list`.
+#[repr(C)]
+struct Arguments {
+    general_offset: u32,
+    vector_offset: u32,
+    on_stack: *const c_void,
+    registers: *const Registers,
+}
+
+const _: () = assert!(size_of::<Registers>() == 176 && size_of::<Arguments>() == 24);
+
+impl Arguments {
+    /// What follows so many fixed arguments, all of which came in general registers.
+    fn after(fixed: usize, registers: *const Registers, on_stack: *const c_void) -> Arguments {
+        Arguments {
+            general_offset: (fixed * size_of::<usize>()) as u32,
+            vector_offset: std::mem::offset_of!(Registers, vector) as u32,
+            on_stack,
+            registers,
+        }
+    }
+}
+
+/// A fixed argument, out of its register.
+trait Fixed {
+    fn from_register(register: usize) -> Self;
+}
+
+impl Fixed for c_int {
+    fn from_register(register: usize) -> c_int {
+        register as c_int
+    }
+}
+
+impl<T> Fixed for *mut T {
+    fn from_register(register: usize) -> *mut T {
+        std::ptr::with_exposed_provenance_mut(register)
+    }
+}
+
+impl<T> Fixed for *const T {
+    fn from_register(register: usize) -> *const T {
+        std::ptr::with_exposed_provenance(register)
+    }
+}
+
+/// Defines hooks for functions with variable arguments: the row of the table, the name, the fixed arguments, the
+/// function that does the work, and what the result means.
+macro_rules! variadic_hooks {
+    ($($function:ident = $name:ident($($argument:ident: $type:ty),*) by $by:ident: $judge:expr;)+) => {$(
+        /// # Safety
+        /// As the C library has it.
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name() {
+            unsafe extern "C-unwind" fn body(
+                registers: *const Registers,
+                on_stack: *const c_void,
+            ) -> c_int {
+                // SAFETY: the naked function has just stored them.
+                let general = unsafe { (*registers).general };
+                let mut count = 0;
+                $(
+                    let $argument = <$type>::from_register(general[count]);
+                    count += 1;
+                )*
+                buffered(Function::$function, NO_SIZE, $judge, || {
+                    let mut arguments = Arguments::after(count, registers, on_stack);
+                    next::ensure(Function::$by);
+                    // SAFETY: what the caller of a printf or scanf promises of its arguments is what the
+                    // next one asks of their list.
+                    unsafe {
+                        next::of::<unsafe extern "C-unwind" fn($($type,)* *mut Arguments) -> c_int>(
+                            Function::$by,
+                        )($($argument,)* &raw mut arguments)
+                    }
+                }, |_| {})
+            }
+            naked_asm!(
+                ".cfi_startproc",
+                // The return address is between: the stack is aligned to 16 again.
+                "sub rsp, 184",
+                ".cfi_adjust_cfa_offset 184",
+                "mov [rsp], rdi",
+                "mov [rsp + 8], rsi",
+                "mov [rsp + 16], rdx",
+                "mov [rsp + 24], rcx",
+                "mov [rsp + 32], r8",
+                "mov [rsp + 40], r9",
+                // The most that there are in vector registers.
+                "test al, al",
+                "je 2f",
+                "movaps [rsp + 48], xmm0",
+                "movaps [rsp + 64], xmm1",
+                "movaps [rsp + 80], xmm2",
+                "movaps [rsp + 96], xmm3",
+                "movaps [rsp + 112], xmm4",
+                "movaps [rsp + 128], xmm5",
+                "movaps [rsp + 144], xmm6",
+                "movaps [rsp + 160], xmm7",
+                "2:",
+                "mov rdi, rsp",
+                "lea rsi, [rsp + 192]",
+                "call {body}",
+                "add rsp, 184",
+                ".cfi_adjust_cfa_offset -184",
+                "ret",
+                ".cfi_endproc",
+                body = sym body,
+            )
+        }
+    )+};
+}
+
+variadic_hooks! {
+    Printf = printf(format: *const c_char) by Vprintf: streams::printed;
+    PrintfChk = __printf_chk(flag: c_int, format: *const c_char) by VprintfChk: streams::printed;
+    IoPrintf = _IO_printf(format: *const c_char) by Vprintf: streams::printed;
+    Fprintf = fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: streams::printed;
+    FprintfChk = __fprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char) by VfprintfChk: streams::printed;
+    IoFprintf = _IO_fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: streams::printed;
+    Dprintf = dprintf(fd: c_int, format: *const c_char) by Vdprintf: streams::printed;
+    DprintfChk = __dprintf_chk(fd: c_int, flag: c_int, format: *const c_char) by VdprintfChk: streams::printed;
+    Scanf = scanf(format: *const c_char) by Vscanf: move |values| streams::scanned(values, streams::standard_input());
+    Isoc99Scanf = __isoc99_scanf(format: *const c_char) by Isoc99Vscanf: move |values| streams::scanned(values, streams::standard_input());
+    Isoc23Scanf = __isoc23_scanf(format: *const c_char) by Isoc23Vscanf: move |values| streams::scanned(values, streams::standard_input());
+    Fscanf = fscanf(stream: *mut FILE, format: *const c_char) by Vfscanf: move |values| streams::scanned(values, stream);
+    Isoc99Fscanf = __isoc99_fscanf(stream: *mut FILE, format: *const c_char) by Isoc99Vfscanf: move |values| streams::scanned(values, stream);
+    Isoc23Fscanf = __isoc23_fscanf(stream: *mut FILE, format: *const c_char) by Isoc23Vfscanf: move |values| streams::scanned(values, stream);
+    Wprintf = wprintf(format: *const wchar_t) by Vwprintf: returns::status;
+    WprintfChk = __wprintf_chk(flag: c_int, format: *const wchar_t) by VwprintfChk: returns::status;
+    Fwprintf = fwprintf(stream: *mut FILE, format: *const wchar_t) by Vfwprintf: returns::status;
+    FwprintfChk = __fwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t) by VfwprintfChk: returns::status;
+    Wscanf = wscanf(format: *const wchar_t) by Vwscanf: move |values| streams::scanned(values, streams::standard_input());
+    Isoc99Wscanf = __isoc99_wscanf(format: *const wchar_t) by Isoc99Vwscanf: move |values| streams::scanned(values, streams::standard_input());
+    Isoc23Wscanf = __isoc23_wscanf(format: *const wchar_t) by Isoc23Vwscanf: move |values| streams::scanned(values, streams::standard_input());
+    Fwscanf = fwscanf(stream: *mut FILE, format: *const wchar_t) by Vfwscanf: move |values| streams::scanned(values, stream);
+    Isoc99Fwscanf = __isoc99_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc99Vfwscanf: move |values| streams::scanned(values, stream);
+    Isoc23Fwscanf = __isoc23_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc23Vfwscanf: move |values| streams::scanned(values, stream);
+}
+
+stdio_hooks! {
+    Vprintf = vprintf(format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    VprintfChk = __vprintf_chk(flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    Vfprintf = vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    VfprintfChk = __vfprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    IoVfprintf = _IO_vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    Vdprintf = vdprintf(fd: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    VdprintfChk = __vdprintf_chk(fd: c_int, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: streams::printed;
+    Vscanf = vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Isoc99Vscanf = __isoc99_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Isoc23Vscanf = __isoc23_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Vfscanf = vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    VfscanfAlias = __vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    Isoc99Vfscanf = __isoc99_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    Isoc23Vfscanf = __isoc23_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    Vwprintf = vwprintf(format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    VwprintfChk = __vwprintf_chk(flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    Vfwprintf = vfwprintf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    VfwprintfChk = __vfwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    Vwscanf = vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Isoc99Vwscanf = __isoc99_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Isoc23Vwscanf = __isoc23_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, streams::standard_input());
+    Vfwscanf = vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    Isoc99Vfwscanf = __isoc99_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+    Isoc23Vfwscanf = __isoc23_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| streams::scanned(values, stream);
+}

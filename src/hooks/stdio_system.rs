@@ -1,0 +1,53 @@
+//! What stdio asks of the kernel: the functions that [`streams`] puts in the tables of streams. They are not
+//! exported, and are called by the C library alone.
+
+use std::ffi::{c_int, c_void};
+
+use libc::{FILE, off64_t, ssize_t};
+
+use super::io_body;
+use crate::recording::{NO_SIZE, returns};
+use crate::streams;
+
+/// # Safety
+/// As stdio calls it: a stream, and a buffer of that size.
+pub unsafe extern "C-unwind" fn read(
+    stream: *mut FILE,
+    buffer: *mut c_void,
+    size: ssize_t,
+) -> ssize_t {
+    io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
+        returns::bytes, streams::fd(stream), size as usize)
+}
+
+/// # Safety
+/// As above. It returns less than `size` only where it failed.
+pub unsafe extern "C-unwind" fn write(
+    stream: *mut FILE,
+    buffer: *const c_void,
+    size: ssize_t,
+) -> ssize_t {
+    io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
+        returns::bytes, streams::fd(stream), size as usize)
+}
+
+/// # Safety
+/// As stdio calls it, with a stream.
+pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t {
+    io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
+        returns::offset, streams::fd(stream), NO_SIZE)
+}
+
+/// # Safety
+/// As stdio calls it, with a stream.
+pub unsafe extern "C-unwind" fn close(stream: *mut FILE) -> c_int {
+    io_body!(StdioClose(stream: *mut FILE) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE)
+}
+
+/// # Safety
+/// As stdio calls it: a stream, and room for what is known of its file.
+pub unsafe extern "C-unwind" fn stat(stream: *mut FILE, to: *mut c_void) -> c_int {
+    io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE)
+}

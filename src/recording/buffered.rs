@@ -1,0 +1,57 @@
+//! Calls of stdio, most of which do no more than move bytes in memory: timed one in so many, as allocations
+//! are. What stdio asks of the kernel is recorded by itself.
+
+use weir_record::counter::{Alone, Shared};
+use weir_record::functions::Function;
+
+use super::{Outcome, pass, settle, timed};
+use crate::thread;
+use crate::thread::{Guard, Target};
+
+/// Makes a call by `next` and records it, as [`Call::make`](super::Call::make) does.
+#[inline(always)]
+pub fn buffered<R: Copy>(
+    function: Function,
+    size: usize,
+    judge: impl Fn(R) -> Outcome,
+    next: impl Fn() -> R,
+    then: impl Fn(R),
+) -> R {
+    let slot = match thread::slot() {
+        Some(slot) => slot,
+        None => match thread::target() {
+            Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => slot,
+            other => return unseen(other, function, size, judge, next, then),
+        },
+    };
+    slot.counters.count::<Alone>(function, size as u64);
+    let result = if slot.countdown.due() {
+        timed(slot, function, size as u64, next)
+    } else {
+        next()
+    };
+    settle::<Alone>(&slot.counters, function, judge(result));
+    then(result);
+    result
+}
+
+#[cold]
+#[inline(never)]
+fn unseen<R: Copy>(
+    target: Target,
+    function: Function,
+    size: usize,
+    judge: impl Fn(R) -> Outcome,
+    next: impl Fn() -> R,
+    then: impl Fn(R),
+) -> R {
+    let Target::Common(counters) = target else {
+        pass(target, function);
+        return next();
+    };
+    counters.count::<Shared>(function, size as u64);
+    let result = next();
+    settle::<Shared>(counters, function, judge(result));
+    then(result);
+    result
+}

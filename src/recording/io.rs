@@ -1,0 +1,317 @@
+//! Calls that do I/O, or wait for it, or ask about it: everything that ends in a system call.
+
+use std::ffi::c_int;
+
+use libc::{iovec, msghdr};
+use weir_record::clock;
+use weir_record::counter::{Alone, Shared};
+use weir_record::file::{Access, Deed};
+use weir_record::functions::{Family, Function, Role};
+use weir_record::slot::Slot;
+
+use super::{Outcome, pass, settle};
+use crate::thread::{Guard, Target};
+use crate::{files, thread, writer};
+
+/// No descriptor.
+pub const NO_FD: c_int = -1;
+/// No size.
+pub const NO_SIZE: usize = 0;
+
+/// The size that an I/O call asks for.
+pub trait Requested: Copy {
+    /// The size where it is known before the call.
+    fn before(self) -> Option<u64>;
+    /// The size where only the call shows that the memory which holds it may be read.
+    fn after(self, result: Outcome) -> Option<u64>;
+}
+
+/// Nothing is asked for, or so many bytes.
+impl Requested for usize {
+    #[inline(always)]
+    fn before(self) -> Option<u64> {
+        Some(self as u64)
+    }
+
+    #[inline(always)]
+    fn after(self, _: Outcome) -> Option<u64> {
+        None
+    }
+}
+
+/// What a vector asks for. Its array is read only once the kernel has shown that it can be: a program
+/// may pass a bad one and be told EFAULT, which must not become a fault of ours.
+#[derive(Clone, Copy)]
+pub struct Vector {
+    array: *const iovec,
+    count: usize,
+}
+
+impl Vector {
+    /// The most parts that a vector may have (limits.h).
+    const MOST: usize = 1024;
+
+    pub fn new(array: *const iovec, count: usize) -> Vector {
+        Vector { array, count }
+    }
+
+    /// # Safety
+    /// The kernel has just read the array.
+    unsafe fn sum(self) -> u64 {
+        if self.array.is_null() || self.count > Self::MOST {
+            return 0;
+        }
+        (0..self.count).fold(0, |sum: u64, part| {
+            // SAFETY: as the caller promises, whatever the alignment.
+            let part = unsafe { self.array.add(part).read_unaligned() };
+            sum.wrapping_add(part.iov_len as u64)
+        })
+    }
+}
+
+impl Requested for Vector {
+    fn before(self) -> Option<u64> {
+        None
+    }
+
+    fn after(self, outcome: Outcome) -> Option<u64> {
+        use libc::{EBADF, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, ESPIPE};
+        if let Outcome::Failed(EBADF | EFAULT | EINVAL | ENOMEM | ENOSYS | EOPNOTSUPP | ESPIPE) =
+            outcome
+        {
+            return Some(0);
+        }
+        // SAFETY: the call got past what it fails by before it reads the array.
+        Some(unsafe { self.sum() })
+    }
+}
+
+/// What the vector of a message asks for; read where the call succeeded only, for it has many ways to fail.
+#[derive(Clone, Copy)]
+pub struct Message(pub *const msghdr);
+
+impl Requested for Message {
+    fn before(self) -> Option<u64> {
+        None
+    }
+
+    fn after(self, outcome: Outcome) -> Option<u64> {
+        if let Outcome::Failed(_) = outcome {
+            return Some(0);
+        }
+        // SAFETY: the kernel has just read the message and its vector.
+        unsafe {
+            let message = self.0.read_unaligned();
+            Some(Vector::new(message.msg_iov, message.msg_iovlen).sum())
+        }
+    }
+}
+
+/// An I/O call about to be made.
+#[derive(Clone, Copy)]
+pub struct Call<S> {
+    /// The function.
+    pub function: Function,
+    /// The descriptor among the arguments.
+    pub fd: c_int,
+    /// The descriptor of the file that it is about.
+    pub file: c_int,
+    /// The descriptor that bytes go to, where they come from `file` and not from the program.
+    pub to: c_int,
+    /// Where in the file, where that is among the arguments.
+    pub at: Option<u64>,
+    /// What it asks for.
+    pub size: S,
+}
+
+impl<S: Requested> Call<S> {
+    /// Makes the call by `next` and records it; `judge` tells what its result means. `then` keeps track
+    /// of what the call changed, and leaves errno alone.
+    ///
+    /// The call may be cancelled, or left by a jump: nothing is held across it, and what is known before it is
+    /// counted before it.
+    #[inline(always)]
+    pub fn make<R: Copy>(
+        self,
+        judge: impl Fn(R) -> Outcome,
+        next: impl Fn() -> R,
+        then: impl Fn(R),
+    ) -> R {
+        let slot = match thread::slot() {
+            Some(slot) => slot,
+            None => match thread::target() {
+                // No allocation function does I/O: a signal handler of the program interrupted one.
+                Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => slot,
+                other => return self.make_unseen(other, judge, next, then),
+            },
+        };
+        let Call { function, size, .. } = self;
+        let counters = &slot.counters;
+        counters.of(function).calls.add(1);
+        if let Some(requested) = size.before() {
+            counters.count_size::<Alone>(function, requested);
+        }
+        let link = self.link_before();
+        let is_timed = !slot.countdown.is_off();
+        let began_ticks = if is_timed { clock::ticks() } else { 0 };
+        let result = next();
+        let took_ticks = if is_timed {
+            clock::ticks().wrapping_sub(began_ticks)
+        } else {
+            0
+        };
+        let outcome = judge(result);
+        let requested = match size.after(outcome) {
+            Some(requested) => {
+                counters.count_size::<Alone>(function, requested);
+                requested
+            }
+            None => size.before().unwrap_or(0),
+        };
+        let end = End {
+            slot,
+            function,
+            fd: self.fd,
+            requested,
+            outcome,
+            is_timed,
+            began_ticks,
+            took_ticks,
+        };
+        if is_hot(function) {
+            end.record();
+        } else {
+            end.record_elsewhere();
+        }
+        then(result);
+        self.count_files(
+            std::ptr::from_ref(slot).addr() as u64,
+            link,
+            outcome,
+            began_ticks,
+            took_ticks,
+        );
+        result
+    }
+
+    /// The same for a thread without a slot of its own, or whose calls are not the program's.
+    #[cold]
+    #[inline(never)]
+    fn make_unseen<R: Copy>(
+        self,
+        target: Target,
+        judge: impl Fn(R) -> Outcome,
+        next: impl Fn() -> R,
+        then: impl Fn(R),
+    ) -> R {
+        let Target::Common(counters) = target else {
+            pass(target, self.function);
+            return next();
+        };
+        counters.of(self.function).calls.add_shared(1);
+        let link = self.link_before();
+        let result = next();
+        let outcome = judge(result);
+        if let Some(requested) = self.size.before().or(self.size.after(outcome)) {
+            counters.count_size::<Shared>(self.function, requested);
+        }
+        settle::<Shared>(counters, self.function, outcome);
+        then(result);
+        self.count_files(0, link, outcome, 0, 0);
+        result
+    }
+
+    /// A descriptor that is closed is another's as soon as it is: what it led to is asked before.
+    #[inline(always)]
+    fn link_before(&self) -> u32 {
+        if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
+            files::unlink(self.file)
+        } else {
+            files::UNKNOWN
+        }
+    }
+
+    #[inline(always)]
+    fn count_files(
+        &self,
+        slot: u64,
+        link: u32,
+        outcome: Outcome,
+        began_ticks: u64,
+        took_ticks: u64,
+    ) {
+        if self.file < 0 {
+            return;
+        }
+        let role = self.function.constant_row().role;
+        let deed = match role {
+            Role::Read | Role::Move => Deed::Read,
+            Role::Write => Deed::Write,
+            Role::Seek => Deed::Seek,
+            _ => Deed::Other,
+        };
+        let at = match outcome {
+            Outcome::At(at) => Some(at),
+            _ => self.at,
+        };
+        let access = Access {
+            function: self.function,
+            deed,
+            at,
+            bytes: outcome.moved(),
+            failed: matches!(outcome, Outcome::Failed(_)),
+            began_ticks,
+            took_ticks,
+        };
+        if matches!(role, Role::Close) {
+            return files::count_by(link, slot, &access);
+        }
+        files::count(self.file, slot, &access);
+        if matches!(role, Role::Move) {
+            let deed = Deed::Write;
+            files::count(self.to, slot, &Access { deed, ..access });
+        }
+    }
+}
+
+/// Whether what follows a call is worth its place in the hook.
+const fn is_hot(function: Function) -> bool {
+    let row = function.constant_row();
+    matches!(row.role, Role::Read | Role::Write)
+        && matches!(row.family, Family::File | Family::Socket)
+}
+
+/// A call that has been made.
+struct End<'s> {
+    slot: &'s Slot,
+    function: Function,
+    fd: c_int,
+    requested: u64,
+    outcome: Outcome,
+    is_timed: bool,
+    began_ticks: u64,
+    took_ticks: u64,
+}
+
+impl End<'_> {
+    #[inline(always)]
+    fn record(&self) {
+        let slot = self.slot;
+        if self.is_timed {
+            let sample = slot.time(
+                self.function,
+                self.began_ticks,
+                self.took_ticks,
+                self.requested,
+                self.fd,
+            );
+            slot.ring.push(sample, writer::crowded);
+        }
+        settle::<Alone>(&slot.counters, self.function, self.outcome);
+    }
+
+    #[inline(never)]
+    fn record_elsewhere(&self) {
+        self.record();
+    }
+}

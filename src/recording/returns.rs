@@ -1,0 +1,115 @@
+//! What the results of functions mean.
+
+use std::ffi::{c_int, c_long};
+
+use libc::mmsghdr;
+
+use super::Outcome;
+use crate::sys;
+
+/// A count of bytes that were moved; -1 is failure.
+#[inline(always)]
+pub fn bytes(result: isize) -> Outcome {
+    match u64::try_from(result) {
+        Ok(bytes) => Outcome::Bytes(bytes),
+        Err(_) => Outcome::Failed(sys::errno()),
+    }
+}
+
+/// A length that is not of bytes moved; -1 is failure.
+#[inline(always)]
+pub fn length(result: isize) -> Outcome {
+    moved_none(result >= 0)
+}
+
+/// 0 or more, which is no count of bytes; -1 is failure.
+#[inline(always)]
+pub fn status(result: c_int) -> Outcome {
+    moved_none(result >= 0)
+}
+
+/// An offset; -1 is failure.
+#[inline(always)]
+pub fn offset(result: i64) -> Outcome {
+    match u64::try_from(result) {
+        Ok(offset) => Outcome::At(offset),
+        Err(_) => Outcome::Failed(sys::errno()),
+    }
+}
+
+/// A stream's offset, which is not of the file's; -1 is failure.
+#[inline(always)]
+pub fn place(result: c_long) -> Outcome {
+    moved_none(result >= 0)
+}
+
+/// A pointer; NULL is failure.
+#[inline(always)]
+pub fn handle<T>(result: *mut T) -> Outcome {
+    moved_none(!result.is_null())
+}
+
+/// A pointer; NULL is the end.
+#[inline(always)]
+pub fn entry<T>(_: *mut T) -> Outcome {
+    Outcome::Bytes(0)
+}
+
+/// An address; all ones is failure.
+#[inline(always)]
+pub fn address<T>(result: *mut T) -> Outcome {
+    moved_none(result.addr() != usize::MAX)
+}
+
+/// 0, or the number of an error.
+#[inline(always)]
+pub fn error_number(result: c_int) -> Outcome {
+    match result {
+        0 => Outcome::Bytes(0),
+        errno => Outcome::Failed(errno),
+    }
+}
+
+/// What cannot fail.
+#[inline(always)]
+pub fn size(_: u32) -> Outcome {
+    Outcome::Bytes(0)
+}
+
+/// What tells nothing.
+#[inline(always)]
+pub fn nothing((): ()) -> Outcome {
+    Outcome::Bytes(0)
+}
+
+/// 0 where an eventfd's eight bytes were moved.
+#[inline(always)]
+pub fn event(result: c_int) -> Outcome {
+    match result {
+        0 => Outcome::Bytes(8),
+        _ => Outcome::Failed(sys::errno()),
+    }
+}
+
+/// How many messages of an array were moved; -1 is failure.
+#[inline(always)]
+pub fn messages(result: c_int, array: *const mmsghdr) -> Outcome {
+    let Ok(count) = usize::try_from(result) else {
+        return Outcome::Failed(sys::errno());
+    };
+    let sum = (0..count).fold(0, |sum: u64, index| {
+        // SAFETY: the kernel has just written the lengths of as many.
+        let message = unsafe { array.add(index).read_unaligned() };
+        sum.wrapping_add(message.msg_len.into())
+    });
+    Outcome::Bytes(sum)
+}
+
+#[inline(always)]
+fn moved_none(succeeded: bool) -> Outcome {
+    if succeeded {
+        Outcome::Bytes(0)
+    } else {
+        Outcome::Failed(sys::errno())
+    }
+}

@@ -1,0 +1,357 @@
+//! stdio's streams, from inside.
+//!
+//! What the C library reads and writes under a `FILE` cannot be interposed by symbol: it calls its own functions.
+//! But it calls them through a table, one for each kind of stream, which names the functions that ask the
+//! kernel: places 14 to 18 are read, write, seek, close and stat (libio/libioP.h, `struct _IO_jump_t`). Ours are put
+//! there, once and for the life of the process, if what is there are the very functions that the C
+//! library exports under their names; else stdio is left alone and the report says so. So every
+//! refill and every flush passes by here, and nothing is paid for a character.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+
+use libc::{FILE, size_t, wchar_t};
+use rustix::mm::MprotectFlags;
+use weir_record::functions::Function;
+
+use crate::hooks::stdio_system as ours;
+use crate::recording::Outcome;
+use crate::{next, sys, thread};
+
+/// What of a `FILE` is fixed by the C library's binary interface: macros of old programs look at it.
+#[repr(C)]
+struct Inside {
+    flags: c_int,
+    pointers: [*mut c_void; 12],
+    chain: *mut c_void,
+    descriptor: c_int,
+    rest: [u8; 100],
+    table: *mut Table,
+}
+const _: () = assert!(std::mem::offset_of!(Inside, descriptor) == 112);
+const _: () = assert!(std::mem::offset_of!(Inside, table) == 216);
+
+/// A stream's table of functions.
+#[repr(C)]
+struct Table {
+    others: [usize; 14],
+    system: [AtomicUsize; 5],
+}
+
+const HAS_FAILED: c_int = 0x20;
+
+/// The functions of a table that ask the kernel.
+const SYSTEM: [Function; 5] = [
+    Function::StdioRead,
+    Function::StdioWrite,
+    Function::StdioSeek,
+    Function::StdioClose,
+    Function::StdioStat,
+];
+
+/// Whether the tables of files have ours.
+static ARE_SEEN: AtomicBool = AtomicBool::new(false);
+/// The table that a stream was last seen to have besides, which has been dealt with.
+static KNOWN: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
+
+unsafe extern "C" {
+    #[link_name = "stdin"]
+    static STDIN: *mut FILE;
+    #[link_name = "stdout"]
+    static STDOUT: *mut FILE;
+}
+
+/// The stream that is standard input now.
+#[inline(always)]
+pub fn standard_input() -> *mut FILE {
+    // SAFETY: a variable of the C library, which the program may set.
+    unsafe { STDIN }
+}
+
+/// The stream that is standard output now.
+#[inline(always)]
+pub fn standard_output() -> *mut FILE {
+    // SAFETY: as above.
+    unsafe { STDOUT }
+}
+
+/// The descriptor of a stream; -1 where there is none.
+#[inline(always)]
+pub fn fd(stream: *mut FILE) -> c_int {
+    if stream.is_null() {
+        return -1;
+    }
+    // SAFETY: the program passes it as a stream, and nothing writes the descriptor of an open one.
+    unsafe { (*stream.cast::<Inside>()).descriptor }
+}
+
+/// Whether a stream has had an error.
+fn has_failed(stream: *mut FILE) -> bool {
+    // SAFETY: the program passes it as a stream, which it may have locked or not: the flag is as good as any
+    // moment's.
+    !stream.is_null() && unsafe { (*stream.cast::<Inside>()).flags } & HAS_FAILED != 0
+}
+
+/// Puts our functions in the tables of files and of wide files, if that has not been done. For a guarded
+/// thread. False where the C library is not as it should be.
+pub fn interpose() -> bool {
+    if !ARE_SEEN.load(Ordering::Relaxed) {
+        let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(exported);
+        let done = both.into_iter().all(|table| interpose_in(table.cast()));
+        ARE_SEEN.store(done, Ordering::Relaxed);
+    }
+    are_seen()
+}
+
+/// Whether what stdio asks of the kernel is seen.
+pub fn are_seen() -> bool {
+    ARE_SEEN.load(Ordering::Relaxed)
+}
+
+/// Looks at a stream that was made, if it was: that of a command has a table of its own.
+pub fn see(stream: *mut FILE) {
+    if stream.is_null() || !are_seen() {
+        return;
+    }
+    // SAFETY: a stream of the C library has a table.
+    let table = unsafe { (*stream.cast::<Inside>()).table };
+    if table == KNOWN.load(Ordering::Relaxed) {
+        return;
+    }
+    sys::with_errno_kept(|| {
+        thread::ours(|| {
+            interpose_in(table);
+        });
+    });
+    KNOWN.store(table, Ordering::Relaxed);
+}
+
+fn exported(name: &CStr) -> *mut c_void {
+    // SAFETY: a C string. What is found is looked at with care.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}
+
+/// Puts our functions in a table, if it is one of the C library's and has what it should have.
+fn interpose_in(table: *mut Table) -> bool {
+    let Some(protection) = Protection::of(table.addr(), size_of::<Table>()) else {
+        return false;
+    };
+    // SAFETY: the whole table is within a segment that is mapped for as long as the process lives.
+    let system = unsafe { &(*table).system };
+    let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
+    let theirs = SYSTEM.map(|function| next::address(function).get());
+    if found == addresses() {
+        return true;
+    }
+    // A stream to a command closes in a way of its own, which is left alone.
+    let must_be = [true, true, true, false, true];
+    let is_as_it_should = found
+        .iter()
+        .zip(theirs)
+        .zip(must_be)
+        .all(|((&found, theirs), must_be)| found == theirs || !must_be);
+    if !is_as_it_should || !protection.lift() {
+        return false;
+    }
+    for ((place, ours), theirs) in system.iter().zip(addresses()).zip(theirs) {
+        if place.load(Ordering::Relaxed) == theirs {
+            place.store(ours, Ordering::Relaxed);
+        }
+    }
+    protection.restore();
+    true
+}
+
+fn addresses() -> [usize; 5] {
+    [
+        ours::read as *const () as usize,
+        ours::write as *const () as usize,
+        ours::seek as *const () as usize,
+        ours::close as *const () as usize,
+        ours::stat as *const () as usize,
+    ]
+}
+
+/// How a table is protected.
+struct Protection {
+    from: usize,
+    bytes: usize,
+    /// Whether it is read only since the dynamic linker has relocated it.
+    is_read_only: bool,
+}
+
+impl Protection {
+    /// None where the addresses are not within one writable segment of a loaded object.
+    fn of(address: usize, bytes: usize) -> Option<Protection> {
+        struct Search {
+            address: usize,
+            end: usize,
+            is_writable: bool,
+            is_read_only: bool,
+        }
+        unsafe extern "C" fn visit(
+            object: *mut libc::dl_phdr_info,
+            _: size_t,
+            search: *mut c_void,
+        ) -> c_int {
+            // SAFETY: as it is called below, and as dl_iterate_phdr(3) has it.
+            let (object, search) = unsafe { (&*object, &mut *search.cast::<Search>()) };
+            // SAFETY: as above.
+            let segments =
+                unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
+            for segment in segments {
+                let from = object.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
+                let to = from.wrapping_add(segment.p_memsz as usize);
+                if search.address < from || search.end > to {
+                    continue;
+                }
+                search.is_writable |=
+                    segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
+                search.is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
+            }
+            c_int::from(search.is_writable)
+        }
+        let mut search = Search {
+            address,
+            end: address.checked_add(bytes)?,
+            is_writable: false,
+            is_read_only: false,
+        };
+        if address == 0 || !address.is_multiple_of(align_of::<Table>()) {
+            return None;
+        }
+        // SAFETY: `visit` takes `search` as what it is, and does not keep what it is given.
+        unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+        const PAGE: usize = 4096;
+        let from = address & !(PAGE - 1);
+        search.is_writable.then(|| Protection {
+            from,
+            bytes: (search.end - from).next_multiple_of(PAGE),
+            is_read_only: search.is_read_only,
+        })
+    }
+
+    fn lift(&self) -> bool {
+        !self.is_read_only || self.set(MprotectFlags::READ | MprotectFlags::WRITE)
+    }
+
+    fn restore(&self) {
+        if self.is_read_only {
+            self.set(MprotectFlags::READ);
+        }
+    }
+
+    fn set(&self, protection: MprotectFlags) -> bool {
+        let from = ptr::without_provenance_mut(self.from);
+        // SAFETY: whole pages of a loaded object, which stay readable and never become executable. What is
+        // around the table in them is as constant as it is.
+        unsafe { rustix::mm::mprotect(from, self.bytes, protection) }.is_ok()
+    }
+}
+
+/// So many items of a size; fewer than asked for is failure where the stream has had an error.
+#[inline(always)]
+pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> Outcome {
+    if items < asked && has_failed(stream) {
+        return failed();
+    }
+    Outcome::Bytes(items.wrapping_mul(size) as u64)
+}
+
+/// A line in memory; NULL is failure where the stream has had an error.
+#[inline(always)]
+pub fn line(line: *mut c_char, stream: *mut FILE) -> Outcome {
+    if line.is_null() {
+        return end_or_failure(stream);
+    }
+    // SAFETY: the C library has just ended it by NUL.
+    Outcome::Bytes(unsafe { libc::strlen(line) } as u64)
+}
+
+/// A line of wide characters, the bytes of which nobody tells.
+#[inline(always)]
+pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
+    if line.is_null() {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+/// A text that was written, and so many bytes behind it; less than 0 is failure.
+#[inline(always)]
+pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
+    if status < 0 {
+        return failed();
+    }
+    // SAFETY: the C library has just written it up to its NUL.
+    Outcome::Bytes(unsafe { libc::strlen(text) } as u64 + more)
+}
+
+/// A character; EOF is failure where the stream has had an error.
+#[inline(always)]
+pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
+    if character < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(1)
+}
+
+/// A word, which may be any number.
+#[inline(always)]
+pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
+    if word == libc::EOF {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(4)
+}
+
+/// A wide character, the bytes of which nobody tells; all ones is failure where the stream has had an error.
+#[inline(always)]
+pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
+    if character == u32::MAX {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+/// So many bytes; less than 0 is failure where the stream has had an error.
+#[inline(always)]
+pub fn length(length: isize, stream: *mut FILE) -> Outcome {
+    match u64::try_from(length) {
+        Ok(length) => Outcome::Bytes(length),
+        Err(_) => end_or_failure(stream),
+    }
+}
+
+/// So many bytes were written; less than 0 is failure.
+#[inline(always)]
+pub fn printed(length: c_int) -> Outcome {
+    match u64::try_from(length) {
+        Ok(length) => Outcome::Bytes(length),
+        Err(_) => failed(),
+    }
+}
+
+/// So many values were read; less than 0 is failure where the stream has had an error.
+#[inline(always)]
+pub fn scanned(values: c_int, stream: *mut FILE) -> Outcome {
+    if values < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+#[cold]
+fn end_or_failure(stream: *mut FILE) -> Outcome {
+    if has_failed(stream) {
+        failed()
+    } else {
+        Outcome::Bytes(0)
+    }
+}
+
+#[cold]
+fn failed() -> Outcome {
+    Outcome::Failed(sys::errno())
+}
