@@ -138,8 +138,6 @@ fn begin() -> Option<&'static Header> {
         next::resolve_all();
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
-        own_heap::survive_fork();
-        watch_process();
     }
     let pid = sys::pid();
     // The new region takes the place of the parent's.
@@ -165,6 +163,9 @@ fn begin() -> Option<&'static Header> {
     header
         .command
         .set(sys::read_file(c"/proc/self/cmdline", &mut command));
+    if !next::is_of_one_allocator() {
+        header.note(Circumstance::NoBlockSizes);
+    }
     if !streams::interpose() {
         header.note(Circumstance::StdioUnseen);
     }
@@ -225,8 +226,9 @@ pub fn begin_quick_exit(status: i32) {
 
 /// Asks to be told of exit and fork.
 ///
-/// What is registered first is called last at exit, and this is before the dynamic linker registers that it
-/// runs the destructors of libraries: those are all done when we are called.
+/// From our constructor, not from the first call: that may come from within one of these very functions, with the
+/// lock held that they take. What is registered first is called last at exit, and this is before the dynamic
+/// linker registers that it runs the destructors of libraries: those are all done when we are called.
 fn watch_process() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         end(status);
@@ -251,6 +253,10 @@ static CONSTRUCTOR: extern "C" fn() = constructor;
 
 /// Called by the dynamic linker before the program begins.
 extern "C" fn constructor() {
+    thread::ours(|| {
+        own_heap::survive_fork();
+        watch_process();
+    });
     thread::attach_early();
     writer::start_if_wanted();
 }
@@ -299,6 +305,13 @@ pub fn forked() {
     thread::forget();
     if state() != State::Off {
         STATE.store(State::Unborn as u32, Ordering::Release);
+    }
+}
+
+/// The same, if no handler has told of the fork.
+pub fn forked_if_not_told() {
+    if header().is_some_and(|header| !is_this_process(header)) {
+        forked();
     }
 }
 

@@ -184,11 +184,13 @@ pub enum Circumstance {
     OtherDirectory = 7,
     /// What stdio asks of the kernel is not seen.
     StdioUnseen = 8,
+    /// The sizes of blocks are not known: one object has the next `malloc`, another `malloc_usable_size`.
+    NoBlockSizes = 9,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 9] = [
+    pub const ALL: [Circumstance; 10] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -198,6 +200,7 @@ impl Circumstance {
         Circumstance::NoThreadExit,
         Circumstance::OtherDirectory,
         Circumstance::StdioUnseen,
+        Circumstance::NoBlockSizes,
     ];
 }
 

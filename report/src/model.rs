@@ -76,7 +76,8 @@ pub struct Process {
     pub forked: bool,
     /// When the image started, in nanoseconds since the Unix epoch.
     pub started_unix_ns: u64,
-    /// From the image's start to its end, or to the moment of the report.
+    /// From the image's start to its end, or to the moment of the report; where the report was recovered from a
+    /// region that a killed process left, to the last that was recorded there.
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,

@@ -276,6 +276,34 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
     })
 }
 
+/// Forks. The child is told of by a handler of ours, unless the fork comes before our constructor.
+fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
+    recording::count(function);
+    let pid = fork();
+    if pid == 0 {
+        image::forked_if_not_told();
+    } else if pid == -1 {
+        recording::count_failure(function);
+    }
+    pid
+}
+
+/// # Safety
+/// As fork(2) has it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C-unwind" fn fork() -> pid_t {
+    // SAFETY: what the caller promises is what the next one asks.
+    forking(Function::Fork, || unsafe { next::fork() })
+}
+
+/// # Safety
+/// As fork(2) has it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C-unwind" fn __fork() -> pid_t {
+    // SAFETY: what the caller promises is what the next one asks.
+    forking(Function::ForkAlias, || unsafe { next::fork_alias() })
+}
+
 /// The fork that runs no handlers, ours neither.
 ///
 /// # Safety

@@ -100,6 +100,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::StdioUnseen => Some(
             "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
         ),
+        Circumstance::NoBlockSizes => Some(
+            "live and peak bytes of the heap are not known: the allocator behind Weir has no malloc_usable_size of its own",
+        ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",
         ),
