@@ -85,7 +85,7 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval)]
     pub interval: Option<Duration>,
 
-    /// What the summary's table of functions is sorted by
+    /// What the summary's functions and files are sorted by
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
@@ -105,7 +105,7 @@ pub struct ReportArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// What functions, threads and processes are sorted by
+    /// What functions, files, threads and processes are sorted by
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
