@@ -163,13 +163,19 @@ fn begin() -> Option<&'static Header> {
     header
         .command
         .set(sys::read_file(c"/proc/self/cmdline", &mut command));
-    if !next::is_of_one_allocator() {
-        header.note(Circumstance::NoBlockSizes);
-    }
     if !streams::interpose() {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
+    let next = |function: Function| {
+        let provenance = &header.provenance[function.index()];
+        provenance.next.load(Ordering::Relaxed)
+    };
+    let is_of_one_allocator = next(Function::Malloc) == next(Function::MallocUsableSize);
+    next::set_size_of_block(is_of_one_allocator);
+    if !is_of_one_allocator {
+        header.note(Circumstance::NoBlockSizes);
+    }
     if is_forked {
         header.note(Circumstance::Forked);
         header

@@ -6,9 +6,8 @@
 //! or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::{MaybeUninit, transmute, transmute_copy};
+use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
-use std::ptr;
 
 use libc::{pid_t, size_t};
 use once_cell::race::OnceNonZeroUsize;
@@ -39,29 +38,19 @@ pub fn resolve_all() {
     for function in Function::ALL {
         address(function);
     }
-    let _ = SIZE_OF_BLOCK.set(if is_of_one_allocator() {
-        address(Function::MallocUsableSize)
-    } else {
-        function_address(no_size as *const ())
-    });
 }
 
 /// What tells the size of a block of the next `malloc`.
 static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
-/// Whether the next `malloc` and the next `malloc_usable_size` are of one object. A library that has the one and
-/// not the other makes blocks which the other does not know.
-pub fn is_of_one_allocator() -> bool {
-    let object = |function| {
-        let mut info = MaybeUninit::<libc::Dl_info>::uninit();
-        let address = ptr::without_provenance(address(function).get());
-        // SAFETY: `info` may be written, and is read only where it was.
-        unsafe {
-            let found = libc::dladdr(address, info.as_mut_ptr()) != 0;
-            found.then(|| info.assume_init().dli_fbase)
-        }
-    };
-    object(Function::Malloc) == object(Function::MallocUsableSize)
+/// Says whether the next `malloc` and the next `malloc_usable_size` are of one object: a library that has the one
+/// and not the other makes blocks which the other does not know. To be said before any thread has its slot.
+pub fn set_size_of_block(is_of_one_allocator: bool) {
+    let _ = SIZE_OF_BLOCK.set(if is_of_one_allocator {
+        address(Function::MallocUsableSize)
+    } else {
+        function_address(no_size as *const ())
+    });
 }
 
 extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {

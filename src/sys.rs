@@ -55,9 +55,17 @@ pub fn socket_option(fd: i32, option: i32) -> Option<i32> {
     (result == 0).then_some(value)
 }
 
-/// Shows the address of a socket's other end to `show`; none where it has none.
-pub fn peer<T>(
+/// One of a connection's ends.
+#[derive(Clone, Copy)]
+pub enum End {
+    Own,
+    Peer,
+}
+
+/// Shows the address of a socket's end to `show`; none where it has none.
+pub fn socket_address<T>(
     fd: i32,
+    end: End,
     show: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> T,
 ) -> Option<T> {
     // SAFETY: all zeroes are an address of no family.
@@ -70,8 +78,12 @@ pub fn peer<T>(
         0,
         0,
     ];
+    let number = match end {
+        End::Own => libc::SYS_getsockname,
+        End::Peer => libc::SYS_getpeername,
+    };
     // SAFETY: the kernel writes as many bytes as `length` says, and how many there are.
-    let result = unsafe { call(libc::SYS_getpeername, arguments) };
+    let result = unsafe { call(number, arguments) };
     let length = length.min(size_of_val(&address) as libc::socklen_t);
     (result == 0).then(|| show((&raw const address).cast(), length))
 }

@@ -35,7 +35,7 @@ pub struct Report {
     pub end: End,
     /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
     pub timing: String,
-    /// Totals over all processes, one entry for every interposed function, also for those never called.
+    /// Totals over all processes: the functions that were called, and all of the families `alloc` and `file`.
     pub functions: BTreeMap<String, Function>,
     /// The heap, summed over the processes.
     pub heap: Heap,

@@ -1,6 +1,7 @@
 //! The tables of functions: what was called, how often, and how long it took. What waits, and what goes through
 //! stdio, has tables of its own: the one would hide the rest, the other invites to add up what is the same.
 
+use weir_record::functions::Function as Known;
 use weir_report::model::{Function, Latency};
 
 use super::measure::{self, Part, Time};
@@ -27,7 +28,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         of_part.copied().collect()
     };
     if section(page, &of(Part::Plain), "Functions", order) {
-        let never = subject.functions.len().saturating_sub(called.len()) as u64;
+        let never = Known::COUNT.saturating_sub(called.len()) as u64;
         if never > 0 {
             let never = text::counted(never, "function was", "functions were");
             page.remark(&format!("{never} never called"));
