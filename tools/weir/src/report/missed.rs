@@ -1,6 +1,8 @@
 //! What the report does not tell, and what the measurement cost.
 
-use weir_report::model::Missed;
+use std::collections::HashMap;
+
+use weir_report::model::{Missed, Untraced};
 
 use super::page::Page;
 use super::subject::Subject;
@@ -83,6 +85,41 @@ pub fn shortcomings(missed: &Missed) -> Vec<String> {
             "calls of {names} that the program binds elsewhere did not reach Weir"
         ));
     }
+    sentences.extend(untraced(missed));
+    if missed.unlisted_starts > 0 {
+        let starts = text::counted(missed.unlisted_starts, "start", "starts");
+        sentences.push(format!(
+            "{starts} of programs came too fast to be noted: whether these were traced is not known"
+        ));
+    }
     sentences.extend(missed.notes.iter().cloned());
     sentences
+}
+
+/// A sentence for every program that was not traced, however often it was started.
+fn untraced(missed: &Missed) -> Vec<String> {
+    let mut groups: Vec<(&Untraced, u64)> = Vec::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for one in &missed.untraced {
+        let place = places.entry((&one.program, &one.reason));
+        let place = *place.or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((one, 1)),
+        }
+    }
+    let sentence = |(one, count): (&Untraced, u64)| {
+        let Untraced {
+            pid,
+            program,
+            reason,
+        } = one;
+        if count == 1 {
+            format!("process {pid} ({program}) was not traced: it {reason}")
+        } else {
+            let processes = text::counted(count, "process", "processes");
+            format!("{processes} of {program} were not traced: it {reason}")
+        }
+    };
+    groups.into_iter().map(sentence).collect()
 }
