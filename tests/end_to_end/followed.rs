@@ -117,6 +117,18 @@ fn what_a_process_became_is_listed_too() {
     assert_eq!(process.missed.notes, [""; 0]);
 }
 
+#[test]
+fn a_storm_of_programs_that_cannot_be_traced_is_listed_to_the_last() {
+    let script = format!(
+        "i=0; while [ $i -lt 200 ]; do {}; i=$((i + 1)); done; exit 7",
+        victim("static").display()
+    );
+    let outcome = Program::new("/bin/sh").args(["-c", &script]).run(Mode::Run);
+    let missed = &outcome.expect_status(7).reports[0].missed;
+    assert_eq!((missed.untraced.len(), missed.unlisted_starts), (200, 0));
+    assert_eq!(missed.notes, [""; 0]);
+}
+
 /// Of programs that are started and traced nothing is listed, however they are started.
 #[test]
 fn children_that_are_traced_are_not_listed() {
@@ -185,6 +197,24 @@ fn exec_with_many_arguments_is_followed() {
     for mode in Mode::MEASURED {
         let outcome = program.run(mode).expect_same(&plain);
         assert_eq!(outcome.processes().len(), 4, "{mode:?}");
+    }
+}
+
+/// What a program passes to exec may be anything: the kernel says what is wrong with it.
+#[test]
+fn arguments_that_lead_nowhere_are_errors_as_before() {
+    let program = Program::new(victim("bad_environments"));
+    let plain = program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        program.run(mode).expect_same(&plain);
+        let followed = program.clone().env("WEIR_FOLLOW", "cleared").run(mode);
+        let followed = followed.expect_status(0);
+        assert!(
+            followed.text().starts_with(&plain.text()),
+            "{}",
+            followed.text()
+        );
+        assert_eq!(followed.processes().len(), 2, "{mode:?}");
     }
 }
 

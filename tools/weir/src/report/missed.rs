@@ -89,7 +89,7 @@ pub fn shortcomings(missed: &Missed) -> Vec<String> {
     if missed.unlisted_starts > 0 {
         let starts = text::counted(missed.unlisted_starts, "start", "starts");
         sentences.push(format!(
-            "{starts} of programs came too fast to be noted: whether these were traced is not known"
+            "{starts} of programs came too fast to be noted: whether they were traced is not known"
         ));
     }
     sentences.extend(missed.notes.iter().cloned());
@@ -122,4 +122,35 @@ fn untraced(missed: &Missed) -> Vec<String> {
         }
     };
     groups.into_iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_were_not_traced_are_told_once_each() {
+        let one = |pid, program: &str, reason: &str| Untraced {
+            pid,
+            program: program.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let missed = Missed {
+            untraced: vec![
+                one(3, "/bin/busybox", "is statically linked"),
+                one(4, "/bin/cat", "was started without LD_PRELOAD"),
+                one(5, "/bin/busybox", "is statically linked"),
+            ],
+            unlisted_starts: 1,
+            ..Missed::default()
+        };
+        assert_eq!(
+            shortcomings(&missed),
+            [
+                "2 processes of /bin/busybox were not traced: it is statically linked",
+                "process 4 (/bin/cat) was not traced: it was started without LD_PRELOAD",
+                "1 start of programs came too fast to be noted: whether they were traced is not known",
+            ]
+        );
+    }
 }

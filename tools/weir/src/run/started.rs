@@ -128,7 +128,7 @@ fn hindrance(flags: u32) -> Option<&'static str> {
 /// What a look at the program tells; reads on after its name.
 fn reason(program: &OsStr) -> String {
     let Err(refusal) = doctor::inspect(program) else {
-        return "ended before its first call, or something took LD_PRELOAD from it".to_owned();
+        return "ended before its first call, or could make no region (as another user), or something took LD_PRELOAD from it".to_owned();
     };
     // The line begins with the path of the file that is to blame, which may be an interpreter's.
     let own = |path: &OsStr| {
