@@ -108,6 +108,17 @@ pub fn make_slot(index: usize) -> bool {
     index < room().slots && make_memory(room().slot_at(index), size_of::<Slot>())
 }
 
+/// Opens up slots that have their memory already: another process that shares the region has made it.
+pub fn open_slots(from: usize, to: usize) -> bool {
+    let start = START.load(Ordering::Relaxed);
+    if start.is_null() || from >= to || to > room().slots {
+        return false;
+    }
+    // SAFETY: within the reserved addresses.
+    let place = unsafe { start.byte_add(room().slot_at(from)) };
+    open_up(place, (to - from) * size_of::<Slot>())
+}
+
 /// Makes the memory of some entries for files, from this one on. How many; none where there is none left.
 pub fn make_files(index: usize) -> Option<usize> {
     let count = room().files.checked_sub(index)?.min(FILES_AT_ONCE);

@@ -25,6 +25,8 @@ static MAKING: AtomicBool = AtomicBool::new(false);
 const PATIENCE: u32 = 10_000;
 /// A process with more threads than this has slots that were left taken over, before fresh ones.
 const FRESH_PREFERRED: usize = 32;
+/// How many slots a process that shares a region looks at for one that was left.
+const MOST_TRIED: usize = 64;
 
 /// A new region: no slot of it has its memory.
 pub fn begin() {
@@ -51,14 +53,22 @@ pub fn claim() -> Option<&'static Slot> {
         return None;
     }
     let region = image::mapped_region()?;
-    let slot = if FRESH.load(Ordering::Relaxed) < FRESH_PREFERRED {
-        fresh(&region).or_else(|| ended(visible(&region)))
+    let thread = Thread::this();
+    let used = region.header.slots_used();
+    if used > MADE.load(Ordering::Relaxed) {
+        while_making(|| {
+            reveal(used.min(region.all_slots().len()));
+            Some(())
+        });
+    }
+    let slot = if used < FRESH_PREFERRED {
+        fresh(&region, &thread).or_else(|| ended(visible(&region), &thread))
     } else {
-        ended(visible(&region)).or_else(|| fresh(&region))
+        ended(visible(&region), &thread).or_else(|| fresh(&region, &thread))
     }?;
     let one_in = region.header.timed_one_in.load(Ordering::Relaxed);
     slot.countdown
-        .start(one_in, clock::ticks() ^ u64::from(slot.owner.tid()) << 40);
+        .start(one_in, clock::ticks() ^ u64::from(thread.tid) << 40);
     thread::watch_exit_of_this_thread();
     if region.header.slots_used() > 1 {
         // One thread more makes no difference to a program that has several.
@@ -67,52 +77,92 @@ pub fn claim() -> Option<&'static Slot> {
     Some(slot)
 }
 
-fn take(slot: &Slot, from: Tenancy) -> bool {
-    slot.owner
-        .take(from, sys::tid(), sys::thread_name(), clock::ticks())
+/// The calling thread, as its slot tells of it.
+struct Thread {
+    tid: u32,
+    name: [u64; 2],
+}
+
+impl Thread {
+    fn this() -> Thread {
+        Thread {
+            tid: sys::tid(),
+            name: sys::thread_name(),
+        }
+    }
+
+    fn take(&self, slot: &Slot, from: Tenancy) -> bool {
+        slot.owner.take(from, self.tid, self.name, clock::ticks())
+    }
 }
 
 /// A slot whose thread ended.
-fn ended(used: &'static [Slot]) -> Option<&'static Slot> {
-    let from = ENDED_HINT.load(Ordering::Relaxed).min(used.len());
+fn ended(used: &'static [Slot], thread: &Thread) -> Option<&'static Slot> {
+    // Every process that shares the region begins anew, and threads of killed ones keep their slots: it looks at some
+    // of them only, and not all look at the same.
+    let (from, most) = if image::is_sharer() {
+        (thread.tid as usize % used.len().max(1), MOST_TRIED)
+    } else {
+        (
+            ENDED_HINT.load(Ordering::Relaxed).min(used.len()),
+            used.len(),
+        )
+    };
     let (behind, ahead) = used.split_at(from);
     let place = ahead
         .iter()
         .chain(behind)
-        .position(|slot| take(slot, Tenancy::Ended))?;
+        .take(most)
+        .position(|slot| thread.take(slot, Tenancy::Ended))?;
     let index = (from + place) % used.len();
     ENDED_HINT.store(index + 1, Ordering::Relaxed);
     used.get(index)
 }
 
 /// A slot that nobody has had.
-fn fresh(region: &Region<'static>) -> Option<&'static Slot> {
+fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
     let slots = region.all_slots();
     if FRESH.load(Ordering::Relaxed) >= slots.len() {
         return None;
     }
+    while_making(|| {
+        loop {
+            let index = FRESH.load(Ordering::Relaxed);
+            let Some(slot) = slots.get(index).filter(|_| mapping::make_slot(index)) else {
+                // There is no memory, and asking again for every thread would not make any.
+                FRESH.store(slots.len(), Ordering::Relaxed);
+                return None;
+            };
+            MADE.store(index + 1, Ordering::Relaxed);
+            FRESH.store(index + 1, Ordering::Relaxed);
+            // Another process that shares the region may have been faster.
+            if thread.take(slot, Tenancy::Free) {
+                region.header.use_slots(index + 1);
+                return Some(slot);
+            }
+        }
+    })
+}
+
+/// Opens up the slots that other processes have made, up to this one.
+fn reveal(used: usize) {
+    let made = MADE.load(Ordering::Relaxed);
+    if used > made && mapping::open_slots(made, used) {
+        MADE.store(used, Ordering::Relaxed);
+        FRESH.fetch_max(used, Ordering::Relaxed);
+    }
+}
+
+/// Does `work` while no other thread makes slots; nothing where one takes too long.
+fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     let mut patience = 0..PATIENCE;
     while MAKING.swap(true, Ordering::Acquire) {
         patience.next()?;
         rustix::thread::sched_yield();
     }
-    let slot = loop {
-        let index = FRESH.load(Ordering::Relaxed);
-        let Some(slot) = slots.get(index).filter(|_| mapping::make_slot(index)) else {
-            // There is no memory, and asking again for every thread would not make any.
-            FRESH.store(slots.len(), Ordering::Relaxed);
-            break None;
-        };
-        MADE.store(index + 1, Ordering::Relaxed);
-        FRESH.store(index + 1, Ordering::Relaxed);
-        // Another process that shares the region may have been faster.
-        if take(slot, Tenancy::Free) {
-            region.header.use_slots(index + 1);
-            break Some(slot);
-        }
-    };
+    let result = work();
     MAKING.store(false, Ordering::Release);
-    slot
+    result
 }
 
 /// The calling thread ends.

@@ -5,7 +5,7 @@ use std::fs;
 
 use weir_report::model::{EndKind, Process, Untraced};
 
-use crate::support::{Account, Mode, Program, scratch, victim};
+use crate::support::{Mode, Program, scratch, victim};
 
 /// What one child of the victim does, with its threads and its own child; this one and so many others are in a process.
 #[track_caller]
@@ -85,7 +85,7 @@ fn children_that_cannot_be_traced_are_listed() {
     let program = victim("static");
     let outcome = Program::new(victim("spawns")).arg(&program).run(Mode::Run);
     let outcome = outcome.expect_status(0);
-    assert_eq!(Account::expect_all_in(&outcome), 1);
+    assert_eq!(outcome.processes().len(), 1);
     let report = &outcome.reports[0];
     let untraced = &report.missed.untraced;
     assert_eq!(untraced.len(), 6, "{untraced:?}");
