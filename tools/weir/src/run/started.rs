@@ -144,3 +144,49 @@ fn reason(program: &OsStr) -> String {
         })
         .unwrap_or_else(|| format!("runs what cannot be traced: {}", refusal.message))
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_record::starts::Starts as Notes;
+
+    use super::*;
+
+    fn noted(starts: &mut Starts, notes: &Notes) {
+        notes.take(|start| starts.note(1, start));
+    }
+
+    #[test]
+    fn a_start_is_awaited_until_it_is_seen_or_failed() {
+        // SAFETY: the notes are made of atomics, for which zeroes are valid.
+        let notes = unsafe { Box::<Notes>::new_zeroed().assume_init() };
+        let mut starts = Starts::default();
+        starts.see(7, 50);
+        let ticket = notes.note(7, 0, 100, [&b"cat"[..]]).expect("room");
+        notes.note(8, 0, 100, [&b"ls"[..]]);
+        noted(&mut starts, &notes);
+        assert!(
+            starts.is_awaited(7),
+            "what was seen before is another image"
+        );
+        notes.withdraw(ticket, 7, 100);
+        starts.see(8, 100);
+        noted(&mut starts, &notes);
+        assert!(!starts.is_awaited(7) && !starts.is_awaited(8));
+        assert!(!starts.is_awaited(9));
+    }
+
+    #[test]
+    fn the_reason_is_the_doctor_s() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("data");
+        std::fs::write(&file, "text").expect("written");
+        let told = reason(file.as_os_str());
+        assert!(told.starts_with("may not be executed"), "{told}");
+        let told = reason(OsStr::new("no-such-program-anywhere"));
+        assert!(!told.contains("no-such-program"), "{told}");
+        assert_eq!(hindrance(0), None);
+        assert!(
+            hindrance(NOT_PRELOADED | OUT_OF_REACH).is_some_and(|told| told.contains("LD_PRELOAD"))
+        );
+    }
+}
