@@ -371,8 +371,26 @@ pub struct Missed {
     pub threads_without_slot: u64,
     /// Functions that the program binds elsewhere than to Weir.
     pub not_interposed: Vec<String>,
+    /// Programs that were started and are not in the report, as far as `weir run` knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untraced: Vec<Untraced>,
+    /// Starts of programs that there was no room to note: whether these were traced is not known.
+    #[serde(default)]
+    pub unlisted_starts: u64,
     /// All else that a reader should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// A program that was started and not traced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Untraced {
+    /// Process id.
+    pub pid: u32,
+    /// The program's path, as its start named it.
+    pub program: String,
+    /// Why it was not traced; reads on after the program's name.
+    pub reason: String,
 }
 
 /// The cost of the measurement.

@@ -171,6 +171,8 @@ fn missed(processes: &[Process]) -> Missed {
         add(&mut sum.uncounted_calls, part.uncounted_calls);
         add(&mut sum.unlisted_errnos, part.unlisted_errnos);
         add(&mut sum.threads_without_slot, part.threads_without_slot);
+        add(&mut sum.unlisted_starts, part.unlisted_starts);
+        sum.untraced.extend(part.untraced.iter().cloned());
         not_interposed.extend(&part.not_interposed);
     }
     sum.not_interposed = not_interposed.into_iter().cloned().collect();

@@ -82,9 +82,13 @@ pub fn report() -> Report {
             unlisted_errnos: 0,
             threads_without_slot: 0,
             not_interposed: strings(&["calloc", "free", "malloc", "realloc"]),
-            notes: strings(&[
-                "process 4712 (/usr/local/bin/gzip-static) was not traced: it is statically linked",
-            ]),
+            untraced: vec![Untraced {
+                pid: 4712,
+                program: "/usr/local/bin/gzip-static".to_owned(),
+                reason: "is statically linked".to_owned(),
+            }],
+            unlisted_starts: 0,
+            notes: Vec::new(),
         },
         tool: Tool {
             region_bytes: 3 * MIB,
