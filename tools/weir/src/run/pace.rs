@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn waits_longer_while_nothing_comes_and_less_when_rings_fill() {
         let mut pace = Pace::new();
-        for _ in 0..100 {
+        for _ in 0..200 {
             pace.adapt(0);
         }
         assert_eq!(pace.wait(), IDLE);
