@@ -64,9 +64,11 @@ fn look_up(function: Function) -> Option<NonZeroUsize> {
         found = unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), c"GLIBC_2.2.5".as_ptr()) };
     }
     if found.is_null() {
-        // The program must not find our error where it asks for its own.
-        // SAFETY: it has no preconditions.
-        unsafe { libc::dlerror() };
+        // The program must not find our error where it asks for its own. A search that succeeds forgets it, as
+        // dlerror would; but dlerror translates it first, under the lock of the locale, which the call that
+        // started us may hold: newlocale allocates.
+        // SAFETY: as above.
+        unsafe { libc::dlsym(libc::RTLD_NEXT, c"free".as_ptr()) };
     }
     NonZeroUsize::new(found.addr())
 }

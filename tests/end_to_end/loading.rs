@@ -24,6 +24,17 @@ fn calls_after_main() {
     }
 }
 
+/// The call that starts us may hold a lock of the C library.
+#[test]
+fn a_first_call_with_a_lock_held() {
+    let program = Program::new(victim("locale_first"));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text(), "1 no error\nC\n");
+    for mode in Mode::MEASURED {
+        program.run(mode).expect_same(&plain);
+    }
+}
+
 #[test]
 fn libraries_come_and_go() {
     for deep in [false, true] {
