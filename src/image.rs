@@ -230,6 +230,7 @@ pub fn begin_quick_exit(status: i32) {
 fn watch_process() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         end(status);
+        EXITING.store(thread::identity(), Ordering::Relaxed);
     }
     extern "C" fn at_quick_exit(_: *mut c_void) {
         end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
@@ -294,6 +295,7 @@ pub fn forked() {
     MADE_SLOTS.store(0, Ordering::Relaxed);
     ENDED_HINT.store(0, Ordering::Relaxed);
     MAKING_SLOT.store(false, Ordering::Relaxed);
+    EXITING.store(0, Ordering::Relaxed);
     writer::forked();
     files::forked();
     thread::forget();
@@ -346,6 +348,28 @@ pub fn end(status: i32) {
         header.set_phase(Phase::Exiting);
         writer::finish();
     });
+}
+
+/// The thread that is in exit, whose handlers have all run; 0 where there is none.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+/// stdio has asked the kernel for something. Where that is the last thing that the process does, its end is told
+/// again.
+#[inline(always)]
+pub fn asked_by_stdio() {
+    if EXITING.load(Ordering::Relaxed) != 0 {
+        end_again();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_again() {
+    if EXITING.load(Ordering::Relaxed) == thread::identity()
+        && let Some(status) = header().and_then(Header::exit_status)
+    {
+        end(status);
+    }
 }
 
 /// An exec under way.
