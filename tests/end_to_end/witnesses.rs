@@ -128,12 +128,13 @@ fn steady(mut images: Vec<Image>, of: Steady) -> Vec<Image> {
 }
 
 /// Who may move bytes without a call of ours: all bytes that strace sees are the program's, stdio's, or theirs.
-const OTHERS: [(&str, &str); 2] = [
+const OTHERS: [(&str, &str); 3] = [
     (strace::LINKER, "reads libraries"),
     (
         "syscall",
         "is told which system call to make: jemalloc reads a setting by it",
     ),
+    (strace::BARE, "is how a victim tells its account"),
 ];
 
 /// Every process image of the program made the system calls that strace saw it make, by itself or by stdio: as many,

@@ -72,7 +72,7 @@ int main(void) {
         while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
             sched_yield();
         if (i % 2)
-            usleep(300); /* so that some are in the system call, and some not yet */
+            TRY(usleep, usleep(300)); /* so that some are in the system call, and some not yet */
         pthread_cancel(thread);
         void *result;
         MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);

@@ -17,7 +17,7 @@ use super::program::finish;
 use super::{Mode, Program, scratch};
 pub use kinds::{moves, of_function};
 use stack::Asker;
-pub use stack::LINKER;
+pub use stack::{BARE, LINKER};
 
 /// Calls, failed calls and bytes moved, by what was asked of the kernel.
 pub type Sums = BTreeMap<&'static str, [u64; 3]>;

@@ -6,17 +6,19 @@ use std::sync::OnceLock;
 use super::kinds::{self, Kind};
 
 /// Who asked for a system call.
-pub enum Asker<'s> {
+pub enum Asker {
     /// The program, or stdio for it: a call of an interposed function, of this kind.
     Function(&'static Kind),
     /// The C library for itself, in this function of it; or code that makes system calls without it.
-    Other(&'s str),
+    Other(&'static str),
 }
 
 /// The dynamic linker, as an asker.
 pub const LINKER: &str = "ld.so";
+/// Code that makes system calls by itself.
+pub const BARE: &str = "a bare system call";
 /// The C library without a call of the program: in a new thread, in a child that it made.
-pub const NOBODY: &str = "-";
+const NOBODY: &str = "-";
 
 struct Frame<'s> {
     object: &'s str,
@@ -102,15 +104,15 @@ fn exports() -> &'static [Symbol] {
 ///
 /// The C library's frames up to the first of another object belong to one call of the program. The outermost of them
 /// is the function that it called, unless that ended in a jump to the next.
-pub fn asker<'s>(call: &str, lines: &[&'s str]) -> Asker<'s> {
-    let frames: Vec<Frame<'s>> = lines.iter().filter_map(|line| Frame::of(line)).collect();
+pub fn asker(call: &str, lines: &[&str]) -> Asker {
+    let frames: Vec<Frame<'_>> = lines.iter().filter_map(|line| Frame::of(line)).collect();
     let length = frames
         .iter()
         .position(|frame| !frame.is_libc())
         .unwrap_or(frames.len());
     let is_called = length < frames.len();
     let Some((outermost, _)) = frames[..length].split_last() else {
-        return Asker::Other(frames.first().map_or("", |frame| frame.object));
+        return Asker::Other(BARE);
     };
     if frames[..length].iter().any(Frame::is_linker) {
         return Asker::Other(LINKER);
