@@ -95,8 +95,62 @@ pub struct Environment {
     pub session: Path,
     /// Path of the executable.
     pub executable: Path,
+    /// What is added to environments that lack it; nothing where that is not wanted.
+    pub additions: Additions,
     /// Whether a setting was not understood.
     pub has_bad_setting: bool,
+}
+
+/// Entries for an environment, in place: `LD_PRELOAD=` with our own path, and the settings as they were found.
+pub struct Additions {
+    /// Each ended by NUL.
+    texts: Bytes<{ 4 * PATH_MAX }>,
+    /// Where each begins, and how long its name is, with the equals sign.
+    places: [(usize, usize); Self::MOST],
+    count: usize,
+}
+
+impl Additions {
+    /// The most there are.
+    pub const MOST: usize = 1 + settings::ALL.len();
+
+    const fn new() -> Additions {
+        Additions {
+            texts: Bytes::new(),
+            places: [(0, 0); Self::MOST],
+            count: 0,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The name of each, with its equals sign, and the whole of it.
+    pub fn all(&self) -> impl Iterator<Item = (&[u8], &CStr)> {
+        self.places[..self.count].iter().map(|&(from, name)| {
+            let text = &self.texts.bytes[from..];
+            (
+                &text[..name],
+                CStr::from_bytes_until_nul(text).unwrap_or(c""),
+            )
+        })
+    }
+
+    /// Adds an entry. Where there is no room for it, nothing.
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let before = self.texts.length;
+        let texts = &mut self.texts;
+        let added = texts.push(name) && texts.push(b"=") && texts.push(value) && texts.push(b"\0");
+        match self.places.get_mut(self.count).filter(|_| added) {
+            Some(place) => {
+                *place = (before, name.len() + 1);
+                self.count += 1;
+            }
+            None => self.texts.length = before,
+        }
+    }
 }
 
 impl Environment {
@@ -108,6 +162,7 @@ impl Environment {
             region_dir: Bytes::new(),
             session: Bytes::new(),
             executable: Bytes::new(),
+            additions: Additions::new(),
             has_bad_setting: false,
         }
     }
@@ -157,10 +212,40 @@ impl Environment {
         {
             self.complain(&settings::SESSION, value);
         }
+        if let Some(value) = value(&settings::FOLLOW) {
+            if value == b"cleared" {
+                self.prepare_additions(&variables);
+            } else {
+                self.complain(&settings::FOLLOW, value);
+            }
+        }
         let template = value(&settings::OUT);
         if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%") {
             self.complain(&settings::OUT, template.unwrap_or_default());
             let _ = absolute(&mut self.out, DEFAULT_OUT, b"%%");
+        }
+    }
+
+    fn prepare_additions(&mut self, variables: &Variables) {
+        let mut library = Path::new();
+        // SAFETY: all zeroes are an answer that says nothing.
+        let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
+        // SAFETY: an address of ours, and an answer that may be written; a name in it is the dynamic linker's and stays.
+        let name = unsafe {
+            let own = (&raw const ENVIRONMENT).cast();
+            if libc::dladdr(own, &raw mut found) == 0 || found.dli_fname.is_null() {
+                return;
+            }
+            CStr::from_ptr(found.dli_fname)
+        };
+        if !absolute(&mut library, name.to_bytes(), b"%") {
+            return;
+        }
+        self.additions.add(b"LD_PRELOAD", library.as_bytes());
+        for setting in settings::ALL {
+            if let Some(value) = variables.get(setting.name.as_bytes()) {
+                self.additions.add(setting.name.as_bytes(), value);
+            }
         }
     }
 

@@ -1,10 +1,14 @@
 //! The state of the process image: its start, at the first call that is interposed; fork; and its end.
 //!
+//! A forked child that can make no region file (it is in another root, or another user, or has sealed itself)
+//! stays in its parent's region, which is shared memory: its threads take slots of their own there, its files
+//! are told together, and the header says how many there are of its kind.
+//!
 //! Nothing here waits for another thread without a bound: the first call may come while the
 //! dynamic linker's lock is held, and another thread may hold up the start by waiting for that lock.
 
 use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
@@ -13,11 +17,12 @@ use std::sync::atomic::{
 use weir_record::clock;
 use weir_record::functions::{Family, Function, Role};
 use weir_record::region::{Circumstance, Header, Phase, Region};
-use weir_record::slot::{Counters, Slot, Tenancy};
+use weir_record::slot::Counters;
 
 use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
-use crate::{mapping, next, own_heap, provenance, streams, sys, thread, writer};
+use crate::starts::{self, Program};
+use crate::{mapping, next, own_heap, provenance, slots, streams, sys, thread, writer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -42,25 +47,18 @@ static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
 static IS_FORKED: AtomicBool = AtomicBool::new(false);
 static INHERITED_BYTES: AtomicU64 = AtomicU64::new(0);
 static INHERITED_BLOCKS: AtomicU64 = AtomicU64::new(0);
-/// The first slot that nobody has had.
-static FRESH_SLOT: AtomicUsize = AtomicUsize::new(0);
-/// How many slots have their memory in this process. The header's number is shared: after fork it is the
-/// parent's, and goes on.
-static MADE_SLOTS: AtomicUsize = AtomicUsize::new(0);
-/// Where the search for a slot that was left begins.
-static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
-/// Held while a fresh slot is made: slots get their memory in order.
-static MAKING_SLOT: AtomicBool = AtomicBool::new(false);
+/// The process that counts in its parent's region, because it could make none; 0 where it has its own.
+static SHARER: AtomicU32 = AtomicU32::new(0);
+/// A sharer that may not ask for its process id.
+const NAMELESS: u32 = u32::MAX;
 
 struct File(UnsafeCell<Path>);
 // SAFETY: written in `begin` alone, which one thread runs; read once the state is Ready.
 unsafe impl Sync for File {}
 static FILE: File = File(UnsafeCell::new(Path::new()));
 
-/// So many times a thread gives way to one that starts the image or makes a slot, before it goes on without.
+/// So many times a thread gives way to one that starts the image, before it goes on without.
 const PATIENCE: u32 = 10_000;
-/// A process with more threads than this has slots that were left taken over, before fresh ones.
-const FRESH_PREFERRED: usize = 32;
 
 fn state() -> State {
     match STATE.load(Ordering::Acquire) {
@@ -77,9 +75,19 @@ pub fn header() -> Option<&'static Header> {
     unsafe { HEADER.load(Ordering::Acquire).as_ref() }
 }
 
-/// The region, where there is one.
+/// The region, where there is one and it describes this process.
 pub fn region() -> Option<Region<'static>> {
+    if is_sharer() { None } else { mapped_region() }
+}
+
+/// The region that is counted in, where there is one.
+pub fn mapped_region() -> Option<Region<'static>> {
     region_at(HEADER.load(Ordering::Acquire))
+}
+
+/// Whether the process counts in the region of another.
+pub fn is_sharer() -> bool {
+    SHARER.load(Ordering::Relaxed) != 0
 }
 
 fn region_at(header: *mut Header) -> Option<Region<'static>> {
@@ -98,9 +106,29 @@ pub fn file() -> Path {
     }
 }
 
-/// Whether the calling process is the one that the region describes, not a child of vfork in its memory.
-fn is_this_process(header: &Header) -> bool {
-    header.pid.load(Ordering::Relaxed) == sys::pid()
+/// Whose the calling process is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The one that the region describes.
+    Region,
+    /// One that shares the region.
+    Sharer,
+    /// A child of vfork, in the memory of one of these.
+    Vfork,
+}
+
+/// A sealed process may not ask who it is: a child of vfork is taken for its parent there.
+fn whose(header: &Header) -> Whose {
+    let sharer = SHARER.load(Ordering::Relaxed);
+    let (process, is) = match sharer {
+        0 => (header.pid.load(Ordering::Relaxed), Whose::Region),
+        sharer => (sharer, Whose::Sharer),
+    };
+    if is_sealed() || process == sys::pid() {
+        is
+    } else {
+        Whose::Vfork
+    }
 }
 
 /// Starts the image if that has not been done. For a guarded thread with signals blocked.
@@ -109,6 +137,7 @@ pub fn start() -> Option<&'static Header> {
         match state() {
             State::Ready => return header(),
             State::Off => return None,
+            _ if is_sealed() => return None,
             State::Starting => rustix::thread::sched_yield(),
             State::Unborn => {
                 let (unborn, starting) = (State::Unborn as u32, State::Starting as u32);
@@ -138,14 +167,18 @@ fn begin() -> Option<&'static Header> {
         next::resolve_all();
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
-        own_heap::survive_fork();
-        watch_process();
     }
     let pid = sys::pid();
-    // The new region takes the place of the parent's.
-    let inheritance = Inheritance::of(region_at(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed)));
-    let mapping = mapping::make(pid)?;
     let environment = environment::get();
+    // The new region takes the place of the parent's.
+    let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
+    let inheritance = Inheritance::of(region_at(parents));
+    let may_share = environment.has_session() && is_shareable(parents);
+    let Some(mapping) = mapping::make(pid, may_share) else {
+        return share(parents, pid);
+    };
+    SHARER.store(0, Ordering::Relaxed);
+    slots::begin();
     let header = mapping.header;
     header.prepare(mapping.room);
     for circumstance in mapping.circumstances.into_iter().flatten() {
@@ -169,6 +202,15 @@ fn begin() -> Option<&'static Header> {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
+    let next = |function: Function| {
+        let provenance = &header.provenance[function.index()];
+        provenance.next.load(Ordering::Relaxed)
+    };
+    let is_of_one_allocator = next(Function::Malloc) == next(Function::MallocUsableSize);
+    next::set_size_of_block(is_of_one_allocator);
+    if !is_of_one_allocator {
+        header.note(Circumstance::NoBlockSizes);
+    }
     if is_forked {
         header.note(Circumstance::Forked);
         header
@@ -209,6 +251,31 @@ fn begin() -> Option<&'static Header> {
     Some(header)
 }
 
+/// Whether another process sees what is counted in a region.
+fn is_shareable(parents: *const Header) -> bool {
+    // SAFETY: NULL, or the header of a region that stays mapped.
+    unsafe { parents.as_ref() }.is_some_and(|header| !header.has(Circumstance::PrivateMemory))
+}
+
+/// Goes on in the parent's region, where that is there.
+fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
+    if !mapping::is_still(parents) || !is_shareable(parents) {
+        return None;
+    }
+    let region = region_at(parents)?;
+    let header = region.header;
+    header.sharers.add_shared(1);
+    header
+        .uncounted_calls
+        .add_shared(UNCOUNTED.swap(0, Ordering::Relaxed));
+    SHARER.store(sharer, Ordering::Relaxed);
+    HEADER.store(parents, Ordering::Release);
+    // The table of files is the parent's: what this process has open is told together.
+    Inheritance::of(None).settle();
+    files::begin(header, region.all_files());
+    Some(header)
+}
+
 unsafe extern "C" {
     fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     // What at_quick_exit, which lives in each program, calls.
@@ -225,8 +292,9 @@ pub fn begin_quick_exit(status: i32) {
 
 /// Asks to be told of exit and fork.
 ///
-/// What is registered first is called last at exit, and this is before the dynamic linker registers that it
-/// runs the destructors of libraries: those are all done when we are called.
+/// From our constructor, not from the first call: that may come from within one of these very functions, with the
+/// lock held that they take. What is registered first is called last at exit, and this is before the dynamic
+/// linker registers that it runs the destructors of libraries: those are all done when we are called.
 fn watch_process() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         end(status);
@@ -252,6 +320,10 @@ static CONSTRUCTOR: extern "C" fn() = constructor;
 
 /// Called by the dynamic linker before the program begins.
 extern "C" fn constructor() {
+    thread::ours(|| {
+        own_heap::survive_fork();
+        watch_process();
+    });
     thread::attach_early();
     writer::start_if_wanted();
 }
@@ -264,9 +336,32 @@ pub fn is_sealed() -> bool {
     IS_SEALED.load(Ordering::Relaxed)
 }
 
-/// The process is about to take that right from itself.
-pub fn seal() {
+/// The process is about to take that right from itself. False where it had done so before, or it is a child of
+/// vfork, which seals nothing but itself.
+pub fn seal() -> bool {
+    let Some(header) = header() else { return false };
+    if is_sealed() || whose(header) == Whose::Vfork {
+        return false;
+    }
+    sys::with_errno_kept(|| {
+        header.note(Circumstance::Sealed);
+        if !is_sharer() {
+            header.latest.set(sys::now());
+        }
+        writer::stop();
+    });
     IS_SEALED.store(true, Ordering::Relaxed);
+    true
+}
+
+/// It was not to be.
+pub fn unseal() {
+    IS_SEALED.store(false, Ordering::Relaxed);
+    let Some(header) = header() else { return };
+    sys::with_errno_kept(|| {
+        header.forget(Circumstance::Sealed);
+        writer::start_again();
+    });
 }
 
 /// Counts a call that nothing can be counted into.
@@ -278,9 +373,9 @@ pub fn count_uncounted() {
 }
 
 /// In a child of fork: the region is the parent's. The child begins one of its own at its next call; a child
-/// that makes none, or none but exec, costs nothing more.
+/// that makes none costs nothing more. A sealed one stays in the parent's.
 pub fn forked() {
-    if let Some(region) = region() {
+    if let Some(region) = mapped_region() {
         let (bytes, blocks) = inherited(&region);
         INHERITED_BYTES.store(bytes, Ordering::Relaxed);
         INHERITED_BLOCKS.store(blocks, Ordering::Relaxed);
@@ -291,29 +386,34 @@ pub fn forked() {
         PARENTS.store(parents, Ordering::Relaxed);
     }
     UNCOUNTED.store(0, Ordering::Relaxed);
-    FRESH_SLOT.store(0, Ordering::Relaxed);
-    MADE_SLOTS.store(0, Ordering::Relaxed);
-    ENDED_HINT.store(0, Ordering::Relaxed);
-    MAKING_SLOT.store(false, Ordering::Relaxed);
     EXITING.store(0, Ordering::Relaxed);
+    slots::forked();
     writer::forked();
     files::forked();
     thread::forget();
-    if state() != State::Off {
+    if is_sealed() {
+        let state = match share(PARENTS.load(Ordering::Relaxed), NAMELESS) {
+            Some(_) => State::Ready,
+            None => State::Off,
+        };
+        STATE.store(state as u32, Ordering::Release);
+    } else if state() != State::Off {
         STATE.store(State::Unborn as u32, Ordering::Release);
     }
 }
 
+/// The same, if no handler has told of the fork.
+pub fn forked_if_not_told() {
+    if header().is_some_and(|header| whose(header) == Whose::Vfork) {
+        forked();
+    }
+}
+
 /// Live bytes and blocks of the whole region, in a child that has just been forked.
-fn inherited(region: &Region) -> (u64, u64) {
+fn inherited(region: &Region<'static>) -> (u64, u64) {
     let mut bytes = region.header.inherited_bytes.get();
     let mut blocks = region.header.inherited_blocks.get();
-    let made = MADE_SLOTS.load(Ordering::Relaxed);
-    let slots = region
-        .all_slots()
-        .iter()
-        .take(made)
-        .map(|slot| &slot.counters);
+    let slots = slots::visible(region).iter().map(|slot| &slot.counters);
     for counters in slots.chain([&region.header.common]) {
         bytes = bytes.wrapping_add(counters.live_bytes.get());
         blocks = blocks.wrapping_add(live_blocks(counters));
@@ -339,14 +439,18 @@ fn live_blocks(counters: &Counters) -> u64 {
 
 /// The process ends with this status. What it does from here on is still counted.
 pub fn end(status: i32) {
-    let Some(header) = header().filter(|header| is_this_process(header)) else {
-        return;
-    };
-    sys::with_errno_kept(|| {
-        header.set_exit_status(status);
-        header.latest.set(sys::now());
-        header.set_phase(Phase::Exiting);
-        writer::finish();
+    let Some(header) = header() else { return };
+    sys::with_errno_kept(|| match whose(header) {
+        Whose::Vfork => {}
+        Whose::Sharer => {
+            header.sharers_gone.add_shared(1);
+            // Another process may have the slot; what is still to come goes to the common counters.
+            thread::leave();
+        }
+        Whose::Region => {
+            header.set_exit_status(status);
+            tell(header, Phase::Exiting);
+        }
     });
 }
 
@@ -366,102 +470,60 @@ pub fn asked_by_stdio() {
 #[inline(never)]
 fn end_again() {
     if EXITING.load(Ordering::Relaxed) == thread::identity()
-        && let Some(status) = header().and_then(Header::exit_status)
+        && let Some(header) = header()
+        && matches!(whose(header), Whose::Region)
     {
-        end(status);
+        sys::with_errno_kept(|| tell(header, Phase::Exiting));
     }
 }
 
-/// An exec under way.
-pub struct Replacing(&'static Header);
+/// The image is about to end, or to be replaced.
+fn tell(header: &Header, phase: Phase) {
+    if is_sealed() {
+        return header.set_phase(phase);
+    }
+    header.latest.set(sys::now());
+    header.set_phase(phase);
+    writer::finish();
+}
 
-/// The image is about to be replaced. None in a child of vfork, which replaces only itself.
-pub fn begin_replacing() -> Option<Replacing> {
-    let header = header().filter(|header| is_this_process(header))?;
-    sys::with_errno_kept(|| {
-        header.latest.set(sys::now());
-        header.set_phase(Phase::Replacing);
-        writer::finish();
-    });
-    Some(Replacing(header))
+/// An exec under way.
+pub struct Replacing {
+    header: &'static Header,
+    whose: Whose,
+    note: Option<starts::Note>,
+}
+
+/// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
+/// process that shares the region.
+pub fn begin_replacing(program: Program, environment: *const *const c_char) -> Option<Replacing> {
+    let header = header()?;
+    Some(sys::with_errno_kept(|| {
+        let note = starts::note_exec(header, program, environment);
+        let whose = whose(header);
+        match whose {
+            Whose::Vfork => {}
+            Whose::Sharer => _ = header.sharers_gone.add_shared(1),
+            Whose::Region => tell(header, Phase::Replacing),
+        }
+        Replacing {
+            header,
+            whose,
+            note,
+        }
+    }))
 }
 
 impl Replacing {
     /// The exec failed: the image goes on.
     pub fn failed(self) {
-        self.0.set_phase(Phase::Running);
-    }
-}
-
-/// A slot for the calling thread; none where there is none left. For a guarded thread with signals blocked.
-pub fn claim_slot() -> Option<&'static Slot> {
-    let region = region()?;
-    let slots = region.all_slots();
-    let slot = if FRESH_SLOT.load(Ordering::Relaxed) < FRESH_PREFERRED {
-        fresh_slot(slots, &region).or_else(|| ended_slot(region.slots()))
-    } else {
-        ended_slot(region.slots()).or_else(|| fresh_slot(slots, &region))
-    }?;
-    let one_in = region.header.timed_one_in.load(Ordering::Relaxed);
-    slot.countdown
-        .start(one_in, clock::ticks() ^ u64::from(slot.owner.tid()) << 40);
-    thread::watch_exit_of_this_thread();
-    if region.header.slots_used() > 1 {
-        // One thread more makes no difference to a program that has several.
-        writer::start();
-    }
-    Some(slot)
-}
-
-fn take(slot: &Slot, from: Tenancy) -> bool {
-    slot.owner
-        .take(from, sys::tid(), sys::thread_name(), clock::ticks())
-}
-
-/// A slot whose thread ended.
-fn ended_slot(used: &'static [Slot]) -> Option<&'static Slot> {
-    let from = ENDED_HINT.load(Ordering::Relaxed).min(used.len());
-    let (behind, ahead) = used.split_at(from);
-    let place = ahead
-        .iter()
-        .chain(behind)
-        .position(|slot| take(slot, Tenancy::Ended))?;
-    let index = (from + place) % used.len();
-    ENDED_HINT.store(index + 1, Ordering::Relaxed);
-    used.get(index)
-}
-
-/// A slot that nobody has had.
-fn fresh_slot(slots: &'static [Slot], region: &Region) -> Option<&'static Slot> {
-    if FRESH_SLOT.load(Ordering::Relaxed) >= slots.len() {
-        return None;
-    }
-    let mut patience = 0..PATIENCE;
-    while MAKING_SLOT.swap(true, Ordering::Acquire) {
-        patience.next()?;
-        rustix::thread::sched_yield();
-    }
-    let index = FRESH_SLOT.load(Ordering::Relaxed);
-    let slot = slots.get(index).filter(|_| mapping::make_slot(index));
-    match slot {
-        Some(slot) => {
-            take(slot, Tenancy::Free);
-            MADE_SLOTS.store(index + 1, Ordering::Relaxed);
-            region.header.use_slots(index + 1);
-            FRESH_SLOT.store(index + 1, Ordering::Relaxed);
+        match self.whose {
+            Whose::Vfork => {}
+            Whose::Sharer => _ = self.header.sharers_gone.add_shared(1_u64.wrapping_neg()),
+            Whose::Region => self.header.set_phase(Phase::Running),
         }
-        // There is no memory, and asking again for every thread would not make any.
-        None => FRESH_SLOT.store(slots.len(), Ordering::Relaxed),
+        if let Some(note) = self.note {
+            note.withdraw();
+        }
     }
-    MAKING_SLOT.store(false, Ordering::Release);
-    slot
-}
-
-/// The calling thread ends.
-pub fn release_slot(slot: &'static Slot) {
-    if let Some(header) = header() {
-        slot.counters.publish(&header.heap);
-    }
-    slot.owner.rename(sys::thread_name());
-    slot.owner.leave();
 }

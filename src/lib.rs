@@ -10,7 +10,10 @@
 //! image        the state of the process image: start, fork, end
 //!   ├ environment   settings and the like, read without allocating
 //!   ├ mapping       the region's memory
-//!   └ provenance    which object each function was found in
+//!   ├ provenance    which object each function was found in
+//!   ├ slots         which thread has which slot
+//!   └ starts        the programs that the process starts
+//! follow       into the environments that programs are given
 //! writer       the writer where it lives in the program
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
@@ -35,6 +38,7 @@
 mod arena;
 mod environment;
 mod files;
+mod follow;
 mod hooks;
 mod image;
 mod log2;
@@ -43,6 +47,8 @@ mod next;
 mod own_heap;
 mod provenance;
 mod recording;
+mod slots;
+mod starts;
 mod streams;
 mod sys;
 mod thread;

@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{FallocateFlags, Mode, OFlags};
@@ -19,7 +19,7 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Bytes, Path};
-use crate::sys;
+use crate::{image, sys};
 
 /// Where address space is limited.
 const FEW: Room = Room {
@@ -34,6 +34,8 @@ const SLOTS_AT_ONCE: usize = 16;
 
 /// Where the region is, kept for as long as the process runs: a forked child makes its own in the same place.
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// Entries for files, from the first, that have their memory here.
+static MADE_FILES: AtomicUsize = AtomicUsize::new(0);
 static FILES: AtomicU32 = AtomicU32::new(0);
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 
@@ -78,8 +80,9 @@ impl Mapping {
     }
 }
 
-/// Makes the region's memory. None where there is none to be had.
-pub fn make(pid: u32) -> Option<Mapping> {
+/// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it, and then
+/// what was there before stays ([`is_still`]).
+pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     let room = within_limits();
     let mut file = Path::new();
     if let Some((fd, place)) = create(pid, &mut file) {
@@ -87,6 +90,9 @@ pub fn make(pid: u32) -> Option<Mapping> {
             return Some(Mapping::new(header, room, file, place));
         }
         remove(file.as_c_str());
+    }
+    if must_be_file {
+        return None;
     }
     let header = map(room, None)?;
     Some(Mapping::new(
@@ -102,11 +108,37 @@ pub fn make_slot(index: usize) -> bool {
     index < room().slots && make_memory(room().slot_at(index), size_of::<Slot>())
 }
 
+/// Opens up slots that have their memory already: another process that shares the region has made it.
+pub fn open_slots(from: usize, to: usize) -> bool {
+    let start = START.load(Ordering::Relaxed);
+    if start.is_null() || from >= to || to > room().slots {
+        return false;
+    }
+    // SAFETY: within the reserved addresses.
+    let place = unsafe { start.byte_add(room().slot_at(from)) };
+    open_up(place, (to - from) * size_of::<Slot>())
+}
+
 /// Makes the memory of some entries for files, from this one on. How many; none where there is none left.
 pub fn make_files(index: usize) -> Option<usize> {
     let count = room().files.checked_sub(index)?.min(FILES_AT_ONCE);
-    let made = count > 0 && make_memory(room().file_at(index), count * size_of::<FileEntry>());
-    made.then_some(count)
+    if count > 0 && index + count <= MADE_FILES.load(Ordering::Relaxed) {
+        // In a forked child that counts in its parent's region.
+        return Some(count);
+    }
+    if count == 0 || image::is_sealed() {
+        return None;
+    }
+    let made = make_memory(room().file_at(index), count * size_of::<FileEntry>());
+    made.then(|| {
+        MADE_FILES.store(index + count, Ordering::Relaxed);
+        count
+    })
+}
+
+/// Whether this is the region that is mapped here.
+pub fn is_still(header: *const Header) -> bool {
+    !header.is_null() && START.load(Ordering::Relaxed).cast_const() == header.cast()
 }
 
 /// Makes memory for a part of the region, which begins and ends with a page.
@@ -216,11 +248,11 @@ fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
     let room = Room { files, slots };
     allocate(file, 0, size_of::<Header>())?;
     rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
+    // Whether there is memory for a thread is better known now than when the first one comes.
+    allocate(file, room.slot_at(0), size_of::<Slot>())?;
     let header = map(room, Some(file))?;
     let start = ptr::from_ref(header).cast_mut().cast();
     if populate(start, size_of::<Header>()) != Err(Errno::INVAL) {
-        // Whether there is memory for a thread is better known now than when the first one comes.
-        allocate(file, room.slot_at(0), size_of::<Slot>())?;
         return Some((header, room));
     }
     let room = Room {
@@ -245,6 +277,8 @@ fn map(wanted: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
     } else {
         flags |= MapFlags::FIXED;
     }
+    START.store(ptr::null_mut(), Ordering::Relaxed);
+    MADE_FILES.store(0, Ordering::Relaxed);
     let bytes = wanted.bytes();
     let none = ProtFlags::empty();
     // SAFETY: either where the kernel has room, or over the region of the parent, to which this process has
@@ -256,13 +290,13 @@ fn map(wanted: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
         }
     };
     let start = mapped.ok()?;
-    START.store(start, Ordering::Relaxed);
     set_room(wanted);
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     if !open_up(start, size_of::<Header>()) {
         return None;
     }
+    START.store(start, Ordering::Relaxed);
     // SAFETY: a header's size of zeroes at a page's start, which stays mapped.
     Some(unsafe { &*start.cast::<Header>() })
 }

@@ -6,7 +6,7 @@
 //! or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::mem::transmute_copy;
+use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
 
 use libc::{pid_t, size_t};
@@ -40,6 +40,38 @@ pub fn resolve_all() {
     }
 }
 
+/// What tells the size of a block of the next `malloc`.
+static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
+
+/// Says whether the next `malloc` and the next `malloc_usable_size` are of one object: a library that has the one
+/// and not the other makes blocks which the other does not know. To be said before any thread has its slot.
+pub fn set_size_of_block(is_of_one_allocator: bool) {
+    let _ = SIZE_OF_BLOCK.set(if is_of_one_allocator {
+        address(Function::MallocUsableSize)
+    } else {
+        function_address(no_size as *const ())
+    });
+}
+
+extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
+    0
+}
+
+/// The size of a block as its allocator sees it; 0 for NULL, and where nobody knows it.
+///
+/// # Safety
+/// The block is live, of the next `malloc` or its kin; and the calling thread has its slot.
+#[inline(always)]
+pub unsafe fn size_of_block(block: *mut c_void) -> size_t {
+    // SAFETY: the image has started, as the caller promises, and has set it to a function of this type.
+    unsafe {
+        let size = transmute::<usize, unsafe extern "C-unwind" fn(*mut c_void) -> size_t>(
+            SIZE_OF_BLOCK.get_unchecked().get(),
+        );
+        size(block)
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn resolve(function: Function) -> NonZeroUsize {
@@ -64,11 +96,11 @@ fn look_up(function: Function) -> Option<NonZeroUsize> {
         found = unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), c"GLIBC_2.2.5".as_ptr()) };
     }
     if found.is_null() {
-        // The program must not find our error where it asks for its own. A search that succeeds forgets it, as
-        // dlerror would; but dlerror translates it first, under the lock of the locale, which the call that
-        // started us may hold: newlocale allocates.
-        // SAFETY: as above.
-        unsafe { libc::dlsym(libc::RTLD_NEXT, c"free".as_ptr()) };
+        // The program must not find our error where it asks for its own. A search that succeeds forgets
+        // it; dlerror would too, but it asks for a translation, and that waits for a lock which our
+        // caller may hold: the first call may come from within newlocale.
+        // SAFETY: a C string.
+        unsafe { libc::dlsym(libc::RTLD_NEXT, c"malloc".as_ptr()) };
     }
     NonZeroUsize::new(found.addr())
 }
@@ -93,8 +125,12 @@ fn stand_in(function: Function) -> Option<NonZeroUsize> {
 }
 
 fn absent() -> NonZeroUsize {
+    function_address(unavailable as *const ())
+}
+
+fn function_address(function: *const ()) -> NonZeroUsize {
     // The address of a function is not 0.
-    NonZeroUsize::new(unavailable as *const () as usize).unwrap_or(NonZeroUsize::MIN)
+    NonZeroUsize::new(function.addr()).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Stands for a function that this C library lacks, as the kernel does for a system call.
@@ -165,6 +201,8 @@ next! {
     fn execvpe = Execvpe(file: *const c_char, arguments: Strings, environment: Strings) -> c_int;
     fn execveat = Execveat(dir: c_int, path: *const c_char, arguments: Strings, environment: Strings, flags: c_int) -> c_int;
     fn fexecve = Fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int;
+    fn fork = Fork() -> pid_t;
+    fn fork_alias = ForkAlias() -> pid_t;
     fn underscore_fork = UnderscoreFork() -> pid_t;
     fn prctl = Prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int;
 }

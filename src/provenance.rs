@@ -115,13 +115,18 @@ unsafe extern "C" fn visit(
     // SAFETY: as above.
     let segments =
         unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
-    let holds = |address: usize| {
-        segments.iter().any(|segment| {
-            let start = object.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
-            segment.p_type == libc::PT_LOAD
-                && address.wrapping_sub(start) < segment.p_memsz as usize
-        })
-    };
+    // The dynamic linker reserves all addresses of an object at once: no other is between its segments.
+    let loaded = segments
+        .iter()
+        .filter(|segment| segment.p_type == libc::PT_LOAD);
+    let (from, to) = loaded.fold((usize::MAX, 0), |(from, to), segment| {
+        let start = object.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
+        (
+            from.min(start),
+            to.max(start.saturating_add(segment.p_memsz as usize)),
+        )
+    });
+    let holds = |address: usize| (from..to).contains(&address);
     let is_own = holds(search.own);
     if is_program {
         for leads in &mut search.leads {

@@ -1,7 +1,7 @@
 //! The kernel and the thread, asked on a way that no interposed function is on.
 
 use std::arch::asm;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 use weir_record::clock::{self, Moment};
+
+use crate::image;
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
 /// error, negated.
@@ -31,6 +33,7 @@ unsafe fn call(number: i64, arguments: [usize; 5]) -> isize {
             in("rdx") c,
             in("r10") d,
             in("r8") e,
+            in("r9") 0,
             lateout("rcx") _,
             lateout("r11") _,
             options(nostack),
@@ -55,9 +58,17 @@ pub fn socket_option(fd: i32, option: i32) -> Option<i32> {
     (result == 0).then_some(value)
 }
 
-/// Shows the address of a socket's other end to `show`; none where it has none.
-pub fn peer<T>(
+/// One of a connection's ends.
+#[derive(Clone, Copy)]
+pub enum End {
+    Own,
+    Peer,
+}
+
+/// Shows the address of a socket's end to `show`; none where it has none.
+pub fn socket_address<T>(
     fd: i32,
+    end: End,
     show: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> T,
 ) -> Option<T> {
     // SAFETY: all zeroes are an address of no family.
@@ -70,10 +81,56 @@ pub fn peer<T>(
         0,
         0,
     ];
+    let number = match end {
+        End::Own => libc::SYS_getsockname,
+        End::Peer => libc::SYS_getpeername,
+    };
     // SAFETY: the kernel writes as many bytes as `length` says, and how many there are.
-    let result = unsafe { call(libc::SYS_getpeername, arguments) };
+    let result = unsafe { call(number, arguments) };
     let length = length.min(size_of_val(&address) as libc::socklen_t);
     (result == 0).then(|| show((&raw const address).cast(), length))
+}
+
+/// Whether a C string can be read, and what a file of that name is like for the calling process (for its effective user):
+/// 0, or the number of the error that access(2) fails with. Less than 0 where it cannot be read.
+pub fn access(path: *const c_char, mode: i32) -> i32 {
+    let ids = libc::AT_EACCESS as usize;
+    let arguments = [libc::AT_FDCWD as usize, path.addr(), mode as usize, ids, 0];
+    // SAFETY: the kernel reads the string, and says so where it cannot.
+    let ask = |number| unsafe { call(number, arguments) };
+    let result = match ask(libc::SYS_faccessat2) {
+        // Before Linux 5.8; it goes by the real user.
+        error if error == -(libc::ENOSYS as isize) => ask(libc::SYS_faccessat),
+        result => result,
+    };
+    match result {
+        0 => 0,
+        error if error == -(libc::EFAULT as isize) => -1,
+        error => (-error) as i32,
+    }
+}
+
+/// Copies memory of the calling process that may not be there: these parts, one after the other, as many as can be
+/// read. How many bytes that are; none where the kernel does not do it.
+pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
+    let local = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
+    let arguments = [
+        pid() as usize,
+        (&raw const local).addr(),
+        1,
+        parts.as_ptr().addr(),
+        parts.len(),
+    ];
+    // SAFETY: the kernel writes no more than `into` holds; what it reads it checks (process_vm_readv(2)).
+    let result = unsafe { call(libc::SYS_process_vm_readv, arguments) };
+    match usize::try_from(result) {
+        Ok(bytes) => Some(bytes),
+        Err(_) if result == -(libc::EFAULT as isize) => Some(0),
+        Err(_) => None,
+    }
 }
 
 /// The process id, as the kernel has it now.
@@ -132,8 +189,12 @@ fn time_ns(clock: libc::clockid_t) -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
-/// Blocks the signals of the calling thread for as long as `work` takes.
+/// Blocks the signals of the calling thread for as long as `work` takes; not in a sealed process, which may not ask
+/// for that.
 pub fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
+    if image::is_sealed() {
+        return work();
+    }
     let mut before = MaybeUninit::uninit();
     // SAFETY: both sets are whole once initialised; `before` is read only where it was written.
     let blocked = unsafe {
@@ -217,8 +278,16 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// So many zeroed bytes; none where the kernel refuses.
+    /// So many zeroed bytes; none where the kernel refuses, or may not be asked.
     pub fn new(bytes: usize) -> Option<Memory> {
+        if image::is_sealed() {
+            return None;
+        }
+        Self::for_the_program(bytes)
+    }
+
+    /// The same, for what the program itself asked for.
+    pub fn for_the_program(bytes: usize) -> Option<Memory> {
         // SAFETY: a new mapping, wherever the kernel has room, harms nobody.
         let start = unsafe {
             rustix::mm::mmap_anonymous(
@@ -317,8 +386,11 @@ pub fn on_own_stack(mut work: impl FnMut()) -> bool {
 /// Bytes of the stack that the writer works on. Untouched pages cost nothing.
 pub const OWN_STACK: usize = 1024 * 1024;
 
-/// The working directory; nothing where it is unreachable or too long.
+/// The working directory; nothing where it is unreachable or too long, or may not be asked for.
 pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
+    if image::is_sealed() {
+        return &[];
+    }
     // SAFETY: the kernel writes no more than the buffer holds, and ends it by NUL.
     let length = unsafe {
         call(
@@ -389,4 +461,24 @@ pub fn pause(duration: Duration) {
         tv_nsec: duration.subsec_nanos().into(),
     };
     let _ = rustix::thread::nanosleep(&request);
+}
+
+/// Lets time pass until something is so. False where that takes longer than `patience`.
+pub fn await_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    const STEP: Duration = Duration::from_micros(100);
+    let mut waited = Duration::ZERO;
+    while !is_so() {
+        if waited >= patience {
+            return false;
+        }
+        pause(STEP);
+        waited += STEP;
+    }
+    true
+}
+
+/// Whether the process has a thread of this id.
+pub fn is_thread(tid: u32) -> bool {
+    // SAFETY: no signal, but the question whether one could be sent.
+    unsafe { call(libc::SYS_tgkill, [pid() as usize, tid as usize, 0, 0, 0]) == 0 }
 }

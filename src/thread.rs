@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::slot::{Counters, Slot};
 
-use crate::{image, sys};
+use crate::{image, slots, sys};
 
 /// Why a thread's calls are not counted as the program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +233,7 @@ unsafe fn attach(state: *mut State) -> Target {
                 (*state).guard = Guard::Ours;
                 let target = match image::start() {
                     None => Target::Nothing,
-                    Some(header) => match image::claim_slot() {
+                    Some(header) => match slots::claim() {
                         Some(slot) => Target::Own(slot),
                         None => {
                             header.threads_without_slot.add_shared(1);
@@ -313,11 +313,24 @@ extern "C" fn on_exit(round: *mut c_void) {
         ours(|| set_exit_round(round.addr() + 1));
         return;
     }
-    // SAFETY: as above. What follows in this thread goes to the common counters.
+    leave_slot(slot);
+}
+
+/// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
+pub fn leave() {
+    // SAFETY: this thread's state.
+    if let Some(slot) = unsafe { (*state()).home.as_ref() } {
+        leave_slot(slot);
+    }
+}
+
+fn leave_slot(slot: &'static Slot) {
+    let state = state();
+    // SAFETY: this thread's state.
     unsafe {
         (*state).slot = std::ptr::null();
         (*state).home = std::ptr::null();
         (*state).attachment = Attachment::Common;
     }
-    sys::with_errno_kept(|| image::release_slot(slot));
+    sys::with_errno_kept(|| slots::release(slot));
 }

@@ -12,7 +12,8 @@ use std::ffi::{OsStr, OsString, c_void};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::Resource;
@@ -31,6 +32,11 @@ static STARTED: AtomicBool = AtomicBool::new(false);
 /// Whether someone is at [`WORK`].
 static BUSY: AtomicBool = AtomicBool::new(false);
 static WORK: Shared = Shared(UnsafeCell::new(None));
+/// The writer's thread; 0 where it has not begun, [`NOBODY`] where it could not be started.
+static THREAD: AtomicU32 = AtomicU32::new(0);
+const NOBODY: u32 = u32::MAX;
+/// Whether the writer's thread is to end.
+static MUST_STOP: AtomicBool = AtomicBool::new(false);
 /// Processor time of the writer's thread so far.
 static CPU_NS: AtomicU64 = AtomicU64::new(0);
 
@@ -54,7 +60,7 @@ struct Work {
 
 /// The header, where the report is this process's to write.
 fn ours() -> Option<&'static Header> {
-    let header = image::header()?;
+    let header = image::header().filter(|_| !image::is_sharer())?;
     let alone = !environment::get().has_session() || header.has(Circumstance::PrivateMemory);
     alone.then_some(header)
 }
@@ -69,7 +75,7 @@ pub fn start_if_wanted() {
 /// A quarter of the calling thread's ring is full: drains it, unless the writer's thread sees to that.
 #[cold]
 pub fn crowded() {
-    if STARTED.load(Ordering::Relaxed) || ours().is_none() {
+    if STARTED.load(Ordering::Relaxed) || image::is_sealed() || ours().is_none() {
         return;
     }
     sys::with_errno_kept(|| {
@@ -93,20 +99,46 @@ pub fn start() {
     }
     let made = sys::with_errno_kept(|| thread::ours(|| sys::start_thread(run)));
     if !made {
+        THREAD.store(NOBODY, Ordering::Relaxed);
         header.note(Circumstance::NoWriter);
     }
 }
 
-/// The writer's thread. It ends with the process.
+/// The process is about to seal itself: ends the writer's thread, which may make no call from then on, and sees to it
+/// that none is started. What is in the rings stays there.
+pub fn stop() {
+    if ours().is_none() || !STARTED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    MUST_STOP.store(true, Ordering::Relaxed);
+    let is_there = || match THREAD.load(Ordering::Relaxed) {
+        0 => true,
+        NOBODY => false,
+        thread => sys::is_thread(thread),
+    };
+    sys::await_until(PATIENCE, || !is_there());
+}
+
+/// The process has not sealed itself.
+pub fn start_again() {
+    MUST_STOP.store(false, Ordering::Relaxed);
+    STARTED.store(false, Ordering::Relaxed);
+    if THREAD.swap(0, Ordering::Relaxed) != 0 {
+        start();
+    }
+}
+
+/// The writer's thread. It ends with the process, unless it is stopped.
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
     const IDLE_MS: u64 = 8;
     const ACTIVE_MS: u64 = 1;
     thread::become_ours();
+    THREAD.store(sys::tid(), Ordering::Relaxed);
     sys::name_this_thread(c"weir");
     sys::part_from_descriptors();
     let interval = environment::get().interval_ns;
     let mut written_ns = sys::now().monotonic_ns;
-    loop {
+    while !MUST_STOP.load(Ordering::Relaxed) {
         let now = sys::now();
         let poll = with_work(Duration::ZERO, |work| {
             let poll = work.writer.poll(now);
@@ -129,6 +161,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
             .map_or(pause, Duration::from_nanos);
         sys::pause(pause.min(until_report.max(Duration::from_micros(100))));
     }
+    ptr::null_mut()
 }
 
 /// Does something with the work in hand, if nobody else does so for longer than `patience`.
@@ -153,16 +186,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
 
 /// Takes hold of the work in hand. False where somebody else has it for longer than `patience`.
 fn acquire(patience: Duration) -> bool {
-    const STEP: Duration = Duration::from_micros(100);
-    let mut waited = Duration::ZERO;
-    while BUSY.swap(true, Ordering::Acquire) {
-        if waited >= patience {
-            return false;
-        }
-        sys::pause(STEP);
-        waited += STEP;
-    }
-    true
+    sys::await_until(patience, || !BUSY.swap(true, Ordering::Acquire))
 }
 
 /// Keeps the writer's thread from its work, so that a fork without handlers does not copy our heap with
@@ -206,6 +230,8 @@ pub fn finish() {
 /// In a child of fork: the thread, and the work, are the parent's.
 pub fn forked() {
     STARTED.store(false, Ordering::Relaxed);
+    THREAD.store(0, Ordering::Relaxed);
+    MUST_STOP.store(false, Ordering::Relaxed);
     BUSY.store(false, Ordering::Relaxed);
     CPU_NS.store(0, Ordering::Relaxed);
     // SAFETY: a child has one thread. The parent's writer may have been in the middle of it, so it is

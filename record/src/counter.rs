@@ -60,7 +60,6 @@ impl Counter {
     }
 
     /// Raises the value to at least this one, both taken as signed; for many threads at once.
-    #[cfg(not(loom))]
     pub fn raise_shared(&self, to: i64) {
         let mut seen = self.get();
         while seen.cast_signed() < to {
@@ -134,5 +133,57 @@ mod tests {
         counter.raise_shared(4);
         counter.raise_shared(-1);
         assert_eq!(counter.get(), 9);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc;
+
+    fn zero() -> Arc<Counter> {
+        Arc::new(Counter(AtomicU64::new(0)))
+    }
+
+    /// Two threads publish what they allocated, as slots do: the sum is exact, and the peak is the most that
+    /// the sum has been.
+    #[test]
+    fn shared_sums_are_exact_and_the_peak_is_the_most() {
+        loom::model(|| {
+            let (live, peak) = (zero(), zero());
+            let publish = |by: u64| {
+                let (live, peak) = (live.clone(), peak.clone());
+                loom::thread::spawn(move || {
+                    let total = live.add_shared(by);
+                    peak.raise_shared(total.cast_signed());
+                    total
+                })
+            };
+            let threads = [publish(5), publish(7)];
+            let totals = threads.map(|thread| thread.join().unwrap());
+            assert_eq!(live.get(), 12);
+            assert_eq!(peak.get(), totals.into_iter().max().unwrap());
+            assert_eq!(peak.get(), 12);
+        });
+    }
+
+    /// A reader beside the owner sees the counter grow, and all of it once the owner is done.
+    #[test]
+    fn a_reader_never_sees_a_counter_go_back() {
+        loom::model(|| {
+            let counter = zero();
+            let owner = {
+                let counter = counter.clone();
+                loom::thread::spawn(move || {
+                    for _ in 0..3 {
+                        counter.add(1);
+                    }
+                })
+            };
+            let seen = [counter.get(), counter.get()];
+            assert!(seen[0] <= seen[1] && seen[1] <= 3, "{seen:?}");
+            owner.join().unwrap();
+            assert_eq!(counter.get(), 3);
+        });
     }
 }

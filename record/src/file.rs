@@ -62,9 +62,10 @@ kinds! {
 
 impl Kind {
     /// The kind of this number; what is none is [`Kind::Other`].
+    #[inline(always)]
     pub fn from_bits(bits: u32) -> Kind {
-        let known = Kind::ALL.iter().find(|&&kind| kind as u32 == bits);
-        known.copied().unwrap_or(Kind::Other)
+        // The numbers count from 0, as a test sees to.
+        Kind::ALL.get(bits as usize).copied().unwrap_or(Kind::Other)
     }
 
     /// Whether calls have a place in it.
@@ -179,11 +180,8 @@ impl FileCounters {
         sums
     }
 
-    #[inline]
+    #[inline(always)]
     fn count<A: Adder>(&self, kind: Kind, access: &Access) {
-        if access.failed {
-            A::add(&self.errors, 1);
-        }
         let (calls, ticks) = match access.deed {
             Deed::Read => (&self.reads, &self.read_ticks),
             Deed::Write => (&self.writes, &self.write_ticks),
@@ -192,13 +190,10 @@ impl FileCounters {
         A::add(calls, 1);
         A::add(ticks, access.took_ticks);
         if access.took_ticks > self.slowest_ticks.get() {
-            self.slowest_ticks.set(access.took_ticks);
-            self.slowest_began.set(access.began_ticks);
-            self.slowest_bytes.set(access.bytes);
-            self.slowest_function.set(access.function.index() as u64);
+            self.keep(access);
         }
         if access.failed {
-            return;
+            return A::add(&self.errors, 1);
         }
         let number = match access.deed {
             Deed::Read => {
@@ -232,6 +227,15 @@ impl FileCounters {
                 self.cursor.set(end);
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep(&self, access: &Access) {
+        self.slowest_ticks.set(access.took_ticks);
+        self.slowest_began.set(access.began_ticks);
+        self.slowest_bytes.set(access.bytes);
+        self.slowest_function.set(access.function.index() as u64);
     }
 
     fn forget(&self) {
@@ -296,25 +300,34 @@ impl FileEntry {
     }
 
     /// Counts a call. `slot` is the address of the calling thread's slot, 0 where it has none.
-    #[inline]
+    #[inline(always)]
     pub fn count(&self, slot: u64, access: &Access) {
-        let kind = self.kind();
         if slot != 0 && self.is_owned_by(slot) {
-            self.own.count::<Alone>(kind, access);
+            self.own.count::<Alone>(self.kind(), access);
         } else {
-            self.shared.count::<Shared>(kind, access);
+            self.count_shared(access);
         }
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn count_shared(&self, access: &Access) {
+        self.shared.count::<Shared>(self.kind(), access);
+    }
+
+    #[inline(always)]
     fn is_owned_by(&self, slot: u64) -> bool {
-        match self.owner.load(Ordering::Relaxed) {
-            0 => self
-                .owner
-                .compare_exchange(0, slot, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok(),
-            owner => owner == slot,
-        }
+        let owner = self.owner.load(Ordering::Relaxed);
+        owner == slot || (owner == 0 && self.take(slot))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take(&self, slot: u64) -> bool {
+        let taken = self
+            .owner
+            .compare_exchange(0, slot, Ordering::Relaxed, Ordering::Relaxed);
+        taken.is_ok()
     }
 
     /// Both sets of counters.
@@ -401,6 +414,15 @@ mod tests {
         entry.fold_into(&sum);
         assert_eq!(sum.calls(), 3);
         assert_eq!(sum.sets()[1].written_bytes.get(), 4);
+    }
+
+    #[test]
+    fn kinds_are_numbered_in_order() {
+        for (number, &kind) in Kind::ALL.iter().enumerate() {
+            assert_eq!(kind as usize, number);
+            assert_eq!(Kind::from_bits(number as u32), kind);
+        }
+        assert_eq!(Kind::from_bits(77), Kind::Other);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! slow        the slowest calls of a thread
 //! file        what is recorded of one file or socket
 //! errnos      failed calls by errno
+//! starts      programs that are started, so that those that make no region are known
 //! slot        everything one thread writes
 //! region      the mapping: a header, the files and the slots; and the checked view of one
 //! ```
@@ -33,5 +34,6 @@ pub mod sample;
 pub mod settings;
 pub mod slot;
 pub mod slow;
+pub mod starts;
 
 mod sync;

@@ -14,12 +14,13 @@ use crate::functions::{Function, SIZED_COUNT};
 use crate::ring;
 use crate::slot::{Counters, HeapTotals, Slot};
 use crate::slow;
+use crate::starts::Starts;
 
 /// The first eight bytes of a region.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 2;
+const LAYOUT_VERSION: u64 = 3;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -184,11 +185,15 @@ pub enum Circumstance {
     OtherDirectory = 7,
     /// What stdio asks of the kernel is not seen.
     StdioUnseen = 8,
+    /// The sizes of blocks are not known: one object has the next `malloc`, another `malloc_usable_size`.
+    NoBlockSizes = 9,
+    /// The process gave up the right to make any system call it likes.
+    Sealed = 10,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 9] = [
+    pub const ALL: [Circumstance; 11] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -198,6 +203,8 @@ impl Circumstance {
         Circumstance::NoThreadExit,
         Circumstance::OtherDirectory,
         Circumstance::StdioUnseen,
+        Circumstance::NoBlockSizes,
+        Circumstance::Sealed,
     ];
 }
 
@@ -237,6 +244,10 @@ pub struct Header {
     pub inherited_bytes: Counter,
     /// Blocks that were live when a forked image began.
     pub inherited_blocks: Counter,
+    /// Forked processes that could make no region of their own and count in this one.
+    pub sharers: Counter,
+    /// How many of them said that they end.
+    pub sharers_gone: Counter,
     /// The start of the image.
     pub started: SharedMoment,
     /// A later moment, so that whoever finds the region knows the clock's rate.
@@ -249,6 +260,8 @@ pub struct Header {
     pub command: Text<4096>,
     /// Paths of the loaded objects that the functions lead to.
     pub objects: [Text<248>; MAX_OBJECTS],
+    /// Programs that were started from here.
+    pub starts: Starts,
     /// Where each function leads.
     pub provenance: [Provenance; Function::COUNT],
     /// The counters of threads that have no slot, added to by locked instructions, never timed.
@@ -297,6 +310,12 @@ impl Header {
     pub fn note(&self, circumstance: Circumstance) {
         self.circumstances
             .fetch_or(1 << circumstance as u32, Ordering::Relaxed);
+    }
+
+    /// A circumstance that was noted did not come about.
+    pub fn forget(&self, circumstance: Circumstance) {
+        self.circumstances
+            .fetch_and(!(1 << circumstance as u32), Ordering::Relaxed);
     }
 
     /// Whether a circumstance was noted.

@@ -61,8 +61,17 @@ pub const SESSION: Setting = Setting {
               program gets no writer of its own.",
 };
 
+/// Which programs are followed.
+pub const FOLLOW: Setting = Setting {
+    name: "WEIR_FOLLOW",
+    values: "`cleared`",
+    default: "unset: only what is started with `LD_PRELOAD` in force",
+    meaning: "Follow into programs that are started with an environment that lacks `LD_PRELOAD`: Weir is \
+              added to it, and the settings of this table that it lacks. Else the environment stays as it is.",
+};
+
 /// All of them.
-pub const ALL: [Setting; 5] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION];
+pub const ALL: [Setting; 6] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW];
 
 /// One allocation call in so many is timed by default: at 12 ns for reading the clock twice, a tenth
 /// of a nanosecond a call.

@@ -30,3 +30,5 @@ pub mod model;
 pub mod read;
 pub mod recording;
 pub mod writer;
+
+pub use activity::waits;

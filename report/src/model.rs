@@ -35,7 +35,7 @@ pub struct Report {
     pub end: End,
     /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
     pub timing: String,
-    /// Totals over all processes, one entry for every interposed function, also for those never called.
+    /// Totals over all processes: the functions that were called, and all of the families `alloc` and `file`.
     pub functions: BTreeMap<String, Function>,
     /// The heap, summed over the processes.
     pub heap: Heap,
@@ -76,7 +76,8 @@ pub struct Process {
     pub forked: bool,
     /// When the image started, in nanoseconds since the Unix epoch.
     pub started_unix_ns: u64,
-    /// From the image's start to its end, or to the moment of the report.
+    /// From the image's start to its end, or to the moment of the report; where the report was recovered from a
+    /// region that a killed process left, to the last that was recorded there.
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,
@@ -370,8 +371,26 @@ pub struct Missed {
     pub threads_without_slot: u64,
     /// Functions that the program binds elsewhere than to Weir.
     pub not_interposed: Vec<String>,
+    /// Programs that were started and are not in the report, as far as `weir run` knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untraced: Vec<Untraced>,
+    /// Starts of programs that there was no room to note: whether these were traced is not known.
+    #[serde(default)]
+    pub unlisted_starts: u64,
     /// All else that a reader should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// A program that was started and not traced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Untraced {
+    /// Process id.
+    pub pid: u32,
+    /// The program's path, as its start named it.
+    pub program: String,
+    /// Why it was not traced; reads on after the program's name.
+    pub reason: String,
 }
 
 /// The cost of the measurement.

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_record::clock::Moment;
-use weir_record::functions::Function as Known;
+use weir_record::functions::{Family, Function as Known};
 use weir_record::region::Region;
 
 use crate::latency::{self, Timed};
@@ -51,9 +51,12 @@ fn add(to: &mut u64, by: u64) {
     *to = to.saturating_add(by);
 }
 
-/// Every function of the table, and what others there are.
+/// The functions that were called, and those that are in every report.
 fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
-    let mut names: BTreeSet<&str> = Known::ALL.into_iter().map(Known::name).collect();
+    let always = Known::ALL
+        .into_iter()
+        .filter(|&known| is_always_told(known));
+    let mut names: BTreeSet<&str> = always.map(Known::name).collect();
     for process in processes {
         names.extend(process.functions.keys().map(String::as_str));
     }
@@ -76,6 +79,11 @@ fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
             (name.to_owned(), sum)
         })
         .collect()
+}
+
+/// Whether a function has an entry also where it was not called: those that a script most likely asks for.
+pub fn is_always_told(function: Known) -> bool {
+    matches!(function.row().family, Family::Alloc | Family::File)
 }
 
 /// One function over several process images.
@@ -163,6 +171,8 @@ fn missed(processes: &[Process]) -> Missed {
         add(&mut sum.uncounted_calls, part.uncounted_calls);
         add(&mut sum.unlisted_errnos, part.unlisted_errnos);
         add(&mut sum.threads_without_slot, part.threads_without_slot);
+        add(&mut sum.unlisted_starts, part.unlisted_starts);
+        sum.untraced.extend(part.untraced.iter().cloned());
         not_interposed.extend(&part.not_interposed);
     }
     sum.not_interposed = not_interposed.into_iter().cloned().collect();

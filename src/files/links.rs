@@ -25,19 +25,25 @@ type Page = [AtomicU32; PAGE];
 static FIRST: Page = [const { AtomicU32::new(UNKNOWN) }; PAGE];
 static OTHERS: [AtomicPtr<Page>; PAGES] = [const { AtomicPtr::new(ptr::null_mut()) }; PAGES];
 
-#[inline]
+#[inline(always)]
 fn place(fd: c_int) -> Option<&'static AtomicU32> {
     let fd = usize::try_from(fd).ok()?;
     if fd < PAGE {
         return Some(&FIRST[fd]);
     }
+    place_beyond(fd)
+}
+
+#[cold]
+#[inline(never)]
+fn place_beyond(fd: usize) -> Option<&'static AtomicU32> {
     let page = OTHERS.get(fd / PAGE)?.load(Ordering::Acquire);
     // SAFETY: NULL, or a page that `make` put there for ever.
     unsafe { page.as_ref() }.map(|page| &page[fd % PAGE])
 }
 
 /// What a descriptor leads to.
-#[inline]
+#[inline(always)]
 pub fn get(fd: c_int) -> u32 {
     place(fd).map_or(UNKNOWN, |place| place.load(Ordering::Relaxed))
 }

@@ -26,13 +26,21 @@ use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
 
 /// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
-#[inline]
-pub fn count(fd: c_int, slot: u64, access: &Access) {
+#[inline(always)]
+pub fn count_here(fd: c_int, slot: u64, access: &Access) {
     let link = links::get(fd);
     if link == UNKNOWN {
         return count_unknown(fd, slot, access);
     }
-    count_by(link, slot, access);
+    if let Some(entry) = table::entry(link) {
+        entry.count(slot, access);
+    }
+}
+
+/// The same, out of the caller's way.
+#[inline(never)]
+pub fn count(fd: c_int, slot: u64, access: &Access) {
+    count_here(fd, slot, access);
 }
 
 #[cold]
@@ -45,7 +53,7 @@ fn count_unknown(fd: c_int, slot: u64, access: &Access) {
 }
 
 /// Counts a call on what a link leads to.
-#[inline]
+#[inline(never)]
 pub fn count_by(link: u32, slot: u64, access: &Access) {
     if let Some(entry) = table::entry(link) {
         entry.count(slot, access);
@@ -249,12 +257,17 @@ fn kind_of(fd: c_int) -> Kind {
 
 /// A socket was given an address, if it was.
 pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
-    if status == 0 {
-        // SAFETY: the kernel has just read it.
-        let address = unsafe { names::address(address, length, true) };
-        if !address.as_bytes().is_empty() {
-            lead_to(fd, kind_of(fd), &[b"at ", address.as_bytes()]);
-        }
+    if status != 0 {
+        return;
+    }
+    // SAFETY: the kernel has just read it.
+    let mut address = unsafe { names::address(address, length, true) };
+    if address.as_bytes().ends_with(b":0") && !image::is_sealed() {
+        // The kernel has chosen a port.
+        address = names::own_address(fd);
+    }
+    if !address.as_bytes().is_empty() {
+        lead_to(fd, kind_of(fd), &[b"at ", address.as_bytes()]);
     }
 }
 

@@ -11,7 +11,7 @@ use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
-use crate::sys;
+use crate::sys::{self, End};
 
 /// Text in place.
 pub struct Line<const N: usize> {
@@ -181,9 +181,18 @@ fn socket(fd: c_int) -> (Kind, Address) {
 
 /// The address of a socket's other end; nothing where it has none.
 pub fn peer(fd: c_int, with_port: bool) -> Address {
-    sys::peer(fd, |other, length| {
+    asked(fd, End::Peer, with_port)
+}
+
+/// A socket's own address.
+pub fn own_address(fd: c_int) -> Address {
+    asked(fd, End::Own, true)
+}
+
+fn asked(fd: c_int, end: End, with_port: bool) -> Address {
+    sys::socket_address(fd, end, |found, length| {
         // SAFETY: as the kernel wrote it.
-        unsafe { address(other, length, with_port) }
+        unsafe { address(found, length, with_port) }
     })
     .unwrap_or(Address::new())
 }

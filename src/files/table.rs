@@ -79,7 +79,7 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
 }
 
 /// The entry that a link leads to.
-#[inline]
+#[inline(always)]
 pub fn entry(link: u32) -> Option<&'static FileEntry> {
     let index = if link == TOLD_TOGETHER {
         0

@@ -66,7 +66,7 @@ macro_rules! io_hooks {
             call.make(
                 $judge,
                 || super::next_call!($function($($argument: $type),*) $(-> $result)?),
-                |_result| { $(let $outcome = _result; $then)? },
+                super::or!(|_| {} $(, |$outcome| $then)?),
             )
         }
     )+};
@@ -107,7 +107,7 @@ macro_rules! stdio_hooks {
                 super::or!(crate::recording::NO_SIZE $(, $size)?),
                 $judge,
                 || super::next_call!($function($($argument: $type),*) $(-> $result)?),
-                |_result| { $(let $outcome = _result; $then)? },
+                super::or!(|_| {} $(, |$outcome| $then)?),
             )
         }
     )+};

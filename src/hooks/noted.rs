@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_long, c_void};
 
 use weir_record::functions::Function;
 
+use super::process;
 use crate::recording;
 use crate::{image, next};
 
@@ -73,10 +74,16 @@ unsafe extern "C-unwind" fn syscall() {
     )
 }
 
-/// Counts a system call, and tells where to go on.
-extern "C" fn count_syscall(number: c_long) -> usize {
+/// Counts a system call, and tells where to go on. One that takes rights from the process is taken to succeed.
+extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usize {
     recording::count(Function::Syscall);
-    if number == libc::SYS_seccomp {
+    let seals = match number {
+        // Its operations count from 0, the modes of prctl from 1.
+        libc::SYS_seccomp => process::seals((a as u32 as usize).wrapping_add(1), c),
+        libc::SYS_prctl => a as c_int == libc::PR_SET_SECCOMP && process::seals(b, c),
+        _ => false,
+    };
+    if seals {
         image::seal();
     }
     next::address(Function::Syscall).get()

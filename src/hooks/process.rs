@@ -9,9 +9,11 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use libc::pid_t;
+use weir_record::clock;
 use weir_record::functions::Function;
 
-use crate::{image, next, recording, sys, writer};
+use crate::starts::{self, Program};
+use crate::{follow, image, next, recording, sys, writer};
 
 type Strings = *const *const c_char;
 
@@ -51,30 +53,67 @@ unsafe extern "C-unwind" fn quick_exit(status: c_int) -> ! {
     unsafe { next::quick_exit(status) }
 }
 
-/// Tells that the image is about to be replaced, and, if that fails, that it was not.
-fn replace(function: Function, exec: impl FnOnce() -> c_int) -> c_int {
+/// Tells that a program is about to be executed with an environment, and, if that fails, that it was not. `exec` is
+/// given the environment, with what is added to it.
+fn replace(
+    function: Function,
+    program: Program,
+    environment: Strings,
+    exec: impl FnOnce(Strings) -> c_int,
+) -> c_int {
     recording::count(function);
-    // What does the work of those with variable arguments.
-    next::ensure(Function::Execve);
-    next::ensure(Function::Execvp);
-    let replacing = image::begin_replacing();
-    let result = exec();
-    sys::with_errno_kept(|| {
-        recording::count_failure(function);
-        if let Some(replacing) = replacing {
-            replacing.failed();
+    // What does the work of those with variable arguments, and of those that take the process's own environment.
+    for function in [Function::Execve, Function::Execvp, Function::Execvpe] {
+        next::ensure(function);
+    }
+    follow::with(environment, |environment| {
+        let replacing = image::begin_replacing(program, environment);
+        let result = exec(environment);
+        sys::with_errno_kept(|| {
+            recording::count_failure(function);
+            if let Some(replacing) = replacing {
+                replacing.failed();
+            }
+        });
+        result
+    })
+}
+
+/// The process's own environment.
+fn own() -> Strings {
+    // SAFETY: a variable of the C library.
+    unsafe { environ }
+}
+
+/// Executes what is found in PATH, by the function that does no more than is needed.
+///
+/// # Safety
+/// As execvpe(3) has it.
+unsafe fn search(file: *const c_char, arguments: Strings, environment: Strings) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if environment == own() {
+            next::execvp(file, arguments)
+        } else {
+            next::execvpe(file, arguments, environment)
         }
-    });
-    result
+    }
 }
 
 /// # Safety
 /// As execve(2) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execv(path: *const c_char, arguments: Strings) -> c_int {
-    // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Execv, move || unsafe {
-        next::execv(path, arguments)
+    let program = Program::Path(path);
+    replace(Function::Execv, program, own(), |environment| {
+        // SAFETY: what the caller promises is what the next one asks.
+        unsafe {
+            if environment == own() {
+                next::execv(path, arguments)
+            } else {
+                next::execve(path, arguments, environment)
+            }
+        }
     })
 }
 
@@ -86,19 +125,24 @@ unsafe extern "C-unwind" fn execve(
     arguments: Strings,
     environment: Strings,
 ) -> c_int {
+    let program = Program::Path(path);
     // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Execve, || unsafe {
-        next::execve(path, arguments, environment)
-    })
+    replace(
+        Function::Execve,
+        program,
+        environment,
+        |environment| unsafe { next::execve(path, arguments, environment) },
+    )
 }
 
 /// # Safety
 /// As execvp(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execvp(file: *const c_char, arguments: Strings) -> c_int {
+    let program = Program::Searched(file);
     // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Execvp, || unsafe {
-        next::execvp(file, arguments)
+    replace(Function::Execvp, program, own(), |environment| unsafe {
+        search(file, arguments, environment)
     })
 }
 
@@ -110,10 +154,14 @@ unsafe extern "C-unwind" fn execvpe(
     arguments: Strings,
     environment: Strings,
 ) -> c_int {
+    let program = Program::Searched(file);
     // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Execvpe, || unsafe {
-        next::execvpe(file, arguments, environment)
-    })
+    replace(
+        Function::Execvpe,
+        program,
+        environment,
+        |environment| unsafe { next::execvpe(file, arguments, environment) },
+    )
 }
 
 /// # Safety
@@ -126,7 +174,8 @@ unsafe extern "C-unwind" fn execveat(
     environment: Strings,
     flags: c_int,
 ) -> c_int {
-    replace(Function::Execveat, || {
+    let program = Program::At(dir, path);
+    replace(Function::Execveat, program, environment, |environment| {
         // SAFETY: what the caller promises is what the next one asks.
         unsafe { next::execveat(dir, path, arguments, environment, flags) }
     })
@@ -136,10 +185,14 @@ unsafe extern "C-unwind" fn execveat(
 /// As fexecve(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int {
+    let program = Program::Open(fd);
     // SAFETY: what the caller promises is what the next one asks.
-    replace(Function::Fexecve, || unsafe {
-        next::fexecve(fd, arguments, environment)
-    })
+    replace(
+        Function::Fexecve,
+        program,
+        environment,
+        |environment| unsafe { next::fexecve(fd, arguments, environment) },
+    )
 }
 
 /// The variable arguments of a call: five came in registers, the others on the stack.
@@ -164,36 +217,35 @@ impl Variable {
         }
     }
 
-    /// Calls `exec` with the arguments up to NULL in one array, and with the argument after NULL.
+    /// How many arguments come before NULL.
+    ///
+    /// # Safety
+    /// One of the arguments is NULL.
+    unsafe fn count(&self) -> usize {
+        // SAFETY: no argument after the NULL is asked for.
+        (0..)
+            .take_while(|&number| !unsafe { self.get(number) }.is_null())
+            .count()
+    }
+
+    /// Calls `exec` with the arguments up to NULL in one array.
     ///
     /// Nothing may be allocated here. Few arguments are gathered on the stack; many in a mapping of
     /// their own, which a child of vfork that succeeds leaves behind in its parent.
     ///
     /// # Safety
-    /// One of the arguments is NULL; where `with_environment`, another follows.
-    unsafe fn gathered(
-        &self,
-        with_environment: bool,
-        exec: impl FnOnce(Strings, Strings) -> c_int,
-    ) -> c_int {
+    /// One of the arguments is NULL.
+    unsafe fn gathered(&self, exec: impl FnOnce(Strings) -> c_int) -> c_int {
         const FEW: usize = 128;
         let mut few = [ptr::null::<c_char>(); FEW];
-        // SAFETY: no argument after the NULL is asked for, except where there is one. The array has
-        // room for all of them and the NULL.
+        // SAFETY: no argument after the NULL is asked for. The array has room for all of them and the NULL.
         unsafe {
-            let count = (0..)
-                .take_while(|&number| !self.get(number).is_null())
-                .count();
-            let after: Strings = if with_environment {
-                self.get(count + 1).cast()
-            } else {
-                ptr::null()
-            };
+            let count = self.count();
             let memory = if count < FEW {
                 None
             } else {
-                let Some(memory) = sys::Memory::new((count + 1) * size_of::<*const c_char>())
-                else {
+                let bytes = (count + 1) * size_of::<*const c_char>();
+                let Some(memory) = sys::Memory::for_the_program(bytes) else {
                     sys::set_errno(libc::ENOMEM);
                     return -1;
                 };
@@ -205,7 +257,7 @@ impl Variable {
             for number in 0..=count {
                 array.add(number).write(self.get(number));
             }
-            let result = exec(array, after);
+            let result = exec(array);
             sys::with_errno_kept(|| drop(memory));
             result
         }
@@ -250,30 +302,59 @@ variadic! {
 
 unsafe extern "C" fn execl_body(path: *const c_char, registers: Strings, stack: Strings) -> c_int {
     let arguments = Variable { registers, stack };
-    replace(Function::Execl, || {
+    let program = Program::Path(path);
+    replace(Function::Execl, program, own(), |environment| {
         // SAFETY: what execl's caller promises is what is asked here.
-        unsafe { arguments.gathered(false, |arguments, _| next::execve(path, arguments, environ)) }
+        unsafe { arguments.gathered(|arguments| next::execve(path, arguments, environment)) }
     })
 }
 
 unsafe extern "C" fn execlp_body(file: *const c_char, registers: Strings, stack: Strings) -> c_int {
     let arguments = Variable { registers, stack };
-    replace(Function::Execlp, || {
+    let program = Program::Searched(file);
+    replace(Function::Execlp, program, own(), |environment| {
         // SAFETY: what execlp's caller promises is what is asked here.
-        unsafe { arguments.gathered(false, |arguments, _| next::execvp(file, arguments)) }
+        unsafe { arguments.gathered(|arguments| search(file, arguments, environment)) }
     })
 }
 
 unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack: Strings) -> c_int {
     let arguments = Variable { registers, stack };
-    replace(Function::Execle, || {
+    let program = Program::Path(path);
+    // SAFETY: the environment follows the NULL, as execle's caller promises.
+    let environment: Strings = unsafe { arguments.get(arguments.count() + 1) }.cast();
+    replace(Function::Execle, program, environment, |environment| {
         // SAFETY: what execle's caller promises is what is asked here.
-        unsafe {
-            arguments.gathered(true, |arguments, environment| {
-                next::execve(path, arguments, environment)
-            })
-        }
+        unsafe { arguments.gathered(|arguments| next::execve(path, arguments, environment)) }
     })
+}
+
+/// Forks. The child is told of by a handler of ours, unless the fork comes before our constructor.
+fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
+    recording::count(function);
+    let pid = fork();
+    if pid == 0 {
+        image::forked_if_not_told();
+    } else if pid == -1 {
+        recording::count_failure(function);
+    }
+    pid
+}
+
+/// # Safety
+/// As fork(2) has it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C-unwind" fn fork() -> pid_t {
+    // SAFETY: what the caller promises is what the next one asks.
+    forking(Function::Fork, || unsafe { next::fork() })
+}
+
+/// # Safety
+/// As fork(2) has it.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C-unwind" fn __fork() -> pid_t {
+    // SAFETY: what the caller promises is what the next one asks.
+    forking(Function::ForkAlias, || unsafe { next::fork_alias() })
 }
 
 /// The fork that runs no handlers, ours neither.
@@ -307,15 +388,27 @@ unsafe extern "C-unwind" fn _Fork() -> pid_t {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
     recording::count(Function::Prctl);
-    if option == libc::PR_SET_SECCOMP {
-        image::seal();
-    }
+    let seals = option == libc::PR_SET_SECCOMP && seals(a, b);
+    let has_sealed = seals && image::seal();
     // SAFETY: what the caller promises is what the next one asks.
     let result = unsafe { next::prctl(option, a, b, c, d) };
     if result == -1 {
+        if has_sealed {
+            image::unseal();
+        }
         recording::count_failure(Function::Prctl);
     }
     result
+}
+
+/// Whether a mode of seccomp and its filter take rights from the process, and do not only ask whether they could:
+/// for that programs pass no filter.
+pub fn seals(mode: usize, filter: usize) -> bool {
+    match u32::try_from(mode) {
+        Ok(libc::SECCOMP_MODE_STRICT) => true,
+        Ok(libc::SECCOMP_MODE_FILTER) => filter != 0,
+        _ => false,
+    }
 }
 
 type Spawn = unsafe extern "C-unwind" fn(
@@ -329,7 +422,7 @@ type Spawn = unsafe extern "C-unwind" fn(
 
 /// Defines the hooks of the two ways to start a program without a fork.
 macro_rules! spawns {
-    ($($function:ident = $name:ident;)+) => {$(
+    ($($function:ident = $name:ident, $program:expr;)+) => {$(
         /// # Safety
         /// As posix_spawn(3) has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -343,12 +436,27 @@ macro_rules! spawns {
         ) -> c_int {
             recording::count(Function::$function);
             next::ensure(Function::$function);
-            // SAFETY: what the caller promises is what the next one asks, which has been found.
-            let result = unsafe {
-                next::of::<Spawn>(Function::$function)(
-                    pid, path, actions, attributes, arguments, environment,
-                )
-            };
+            let mut own = 0;
+            let pid = if pid.is_null() { &raw mut own } else { pid };
+            let result = follow::with(environment, |environment| {
+                let ticks = clock::ticks();
+                // SAFETY: what the caller promises is what the next one asks, which has been found.
+                let result = unsafe {
+                    next::of::<Spawn>(Function::$function)(
+                        pid, path, actions, attributes, arguments, environment,
+                    )
+                };
+                if result == 0 {
+                    sys::with_errno_kept(|| {
+                        // SAFETY: the program was started, and its process's id written.
+                        unsafe {
+                            let pid = (*pid).cast_unsigned();
+                            starts::note_spawned(pid, ticks, $program(path), environment);
+                        }
+                    });
+                }
+                result
+            });
             if result != 0 {
                 recording::count_failure_of(Function::$function, result);
             }
@@ -358,6 +466,6 @@ macro_rules! spawns {
 }
 
 spawns! {
-    PosixSpawn = posix_spawn;
-    PosixSpawnp = posix_spawnp;
+    PosixSpawn = posix_spawn, Program::Path;
+    PosixSpawnp = posix_spawnp, Program::Searched;
 }

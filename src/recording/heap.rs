@@ -260,7 +260,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
 #[inline(always)]
 fn usable(block: *mut c_void) -> u64 {
     // SAFETY: a block of the allocator behind us, which is live, or NULL.
-    unsafe { next::malloc_usable_size(block) as u64 }
+    unsafe { next::size_of_block(block) as u64 }
 }
 
 #[cold]

@@ -266,7 +266,11 @@ impl<S: Requested> Call<S> {
         if matches!(role, Role::Close) {
             return files::count_by(link, slot, &access);
         }
-        files::count(self.file, slot, &access);
+        if is_hot(self.function) {
+            files::count_here(self.file, slot, &access);
+        } else {
+            files::count(self.file, slot, &access);
+        }
         if matches!(role, Role::Move) {
             let deed = Deed::Write;
             files::count(self.to, slot, &Access { deed, ..access });

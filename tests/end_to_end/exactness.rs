@@ -104,6 +104,7 @@ fn no_function_is_left_out() {
         ("ways_to_exit", &["quick_exit"]),
         ("ways_to_exec", &[]),
         ("fork_without_handlers", &[]),
+        ("forks", &[]),
     ] {
         let program = victim(name);
         let folder = program

@@ -24,17 +24,6 @@ fn calls_after_main() {
     }
 }
 
-/// The call that starts us may hold a lock of the C library.
-#[test]
-fn a_first_call_with_a_lock_held() {
-    let program = Program::new(victim("locale_first"));
-    let plain = program.plain().expect_status(0);
-    assert_eq!(plain.text(), "1 no error\nC\n");
-    for mode in Mode::MEASURED {
-        program.run(mode).expect_same(&plain);
-    }
-}
-
 #[test]
 fn libraries_come_and_go() {
     for deep in [false, true] {
@@ -106,5 +95,39 @@ fn an_allocator_in_the_program_is_admitted() {
             );
         }
         assert_eq!(process.functions["write"].calls, 1);
+    }
+}
+
+/// The first call may come from inside a function of the C library that holds a lock: nothing that starts the
+/// image may want that lock.
+#[test]
+fn a_first_call_with_a_lock_held() {
+    for from in ["newlocale", "atexit", "at_quick_exit", "pthread_atfork"] {
+        let program = Program::new(victim("first_call")).arg(from);
+        let plain = program.plain().expect_status(5);
+        for mode in Mode::MEASURED {
+            let outcome = program.run(mode).expect_same(&plain);
+            let image = outcome.processes().into_iter().find(|image| !image.forked);
+            let image = image.expect("the program's image");
+            assert_eq!(image.functions["fork"].calls, 1, "{from}, {mode:?}");
+        }
+    }
+}
+
+/// Blocks of an allocator that cannot tell their sizes are asked about by nobody, least of all by the C library's
+/// allocator, which would read what is none of its own.
+#[test]
+fn an_allocator_that_does_not_tell_sizes() {
+    let program = Program::new(victim("bare_malloc"));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text(), "block\n");
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let process = outcome.process();
+        assert!(process.functions["realloc"].calls >= 1000);
+        let heap = (process.heap.live_bytes, process.heap.peak_bytes);
+        assert_eq!(heap, (0, 0), "{mode:?}");
+        let told = |note: &String| note.contains("malloc_usable_size");
+        assert!(process.missed.notes.iter().any(told), "{mode:?}");
     }
 }

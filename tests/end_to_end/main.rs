@@ -12,6 +12,8 @@
 //! killed               what SIGKILL leaves, at random moments
 //! names                executables, arguments and files with odd names
 //! processes            fork, vfork, exec, posix_spawn; one report for a tree of them
+//! followed             into other root directories, to other users, into programs that cannot be traced
+//! sealed               after seccomp: not one call of our own
 //! endings              all the ways in which a process can end
 //! threads              many of them, their destructors, their cancellation
 //! signals              handlers that call what they interrupted, and jump away
@@ -35,12 +37,14 @@ mod endings;
 mod exactness;
 mod exports;
 mod files;
+mod followed;
 mod killed;
 mod loading;
 mod machine_code;
 mod names;
 mod processes;
 mod rough_programs;
+mod sealed;
 mod settings;
 mod signals;
 mod silence;

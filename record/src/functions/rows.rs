@@ -431,6 +431,8 @@ functions! {
     Execlp = "execlp": Process Exec Never, path 0;
     Execveat = "execveat": Process Exec Never, fd 0, path 1;
     Fexecve = "fexecve": Process Exec Never, fd 0;
+    Fork = "fork": Process Fork ProcessId;
+    ForkAlias = "__fork": Process Fork ProcessId;
     UnderscoreFork = "_Fork": Process Fork ProcessId;
     PosixSpawn = "posix_spawn": Process Spawn ErrorNumber, path 1;
     PosixSpawnp = "posix_spawnp": Process Spawn ErrorNumber, path 1;

@@ -18,6 +18,7 @@ pub fn missed(
     let mut missed = Missed {
         uncounted_calls: header.uncounted_calls.get(),
         threads_without_slot: header.threads_without_slot.get(),
+        unlisted_starts: header.starts.unlisted.get(),
         not_interposed: provenance
             .iter()
             .filter(|(_, known)| known.bound.is_some() && !known.interposed)
@@ -72,7 +73,13 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
     let others = others
         .into_iter()
         .filter_map(|(holds, sentence)| holds.then_some(sentence));
-    circumstances.chain(others).map(str::to_owned).collect()
+    let mut notes: Vec<String> = circumstances.chain(others).map(str::to_owned).collect();
+    match header.sharers.get() {
+        0 => {}
+        1 => notes.push("1 forked process could not make a region of its own, and is counted in this one".to_owned()),
+        many => notes.push(format!("{many} forked processes could not make regions of their own, and are counted in this one")),
+    }
+    notes
 }
 
 /// What to tell of a circumstance, where it is worth telling.
@@ -99,6 +106,12 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         ),
         Circumstance::StdioUnseen => Some(
             "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
+        ),
+        Circumstance::NoBlockSizes => Some(
+            "live and peak bytes of the heap are not known: the allocator behind Weir has no malloc_usable_size of its own",
+        ),
+        Circumstance::Sealed => Some(
+            "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, and names are told as the program gives them",
         ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",

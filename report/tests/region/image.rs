@@ -81,7 +81,10 @@ fn circumstances_are_told_in_words() {
         "no writer",
         "setting",
         "thread-specific key",
+        "stdio: not seen",
+        "malloc_usable_size",
         "directory",
+        "seccomp",
     ] {
         assert_eq!(
             notes.iter().filter(|note| note.contains(word)).count(),
@@ -89,7 +92,28 @@ fn circumstances_are_told_in_words() {
             "{word}: {notes:?}"
         );
     }
-    assert_eq!(notes.len(), 7, "that it was forked is told elsewhere");
+    assert_eq!(notes.len(), 10, "that it was forked is told elsewhere");
+}
+
+#[test]
+fn who_counts_in_another_s_region_is_told() {
+    let memory = Memory::new(1);
+    let header = memory.header();
+    for (sharers, told) in [(1, "1 forked process "), (3, "3 forked processes ")] {
+        header.sharers.set(sharers);
+        let missed = memory.report(2_000_000).missed;
+        assert_eq!(missed.notes.len(), 1);
+        assert!(missed.notes[0].starts_with(told), "{:?}", missed.notes);
+    }
+}
+
+#[test]
+fn starts_that_there_was_no_room_to_note_are_counted() {
+    let memory = Memory::new(1);
+    for pid in 0..70 {
+        memory.header().starts.note(pid, 0, 0, [&b"cat"[..]]);
+    }
+    assert_eq!(memory.report(2_000_000).missed.unlisted_starts, 6);
 }
 
 #[test]

@@ -58,6 +58,18 @@ impl Bench {
             (Load::Deep { .. }, _) => 1_000_000,
             (Load::ReadWrite, Contestant::Strace | Contestant::Ltrace) => 200,
             (Load::ReadWrite, _) => 100_000,
+            (Load::Surface { kind }, contestant) => {
+                let steps = match kind {
+                    "echo" => 4_000,
+                    "open" => 40_000,
+                    "putc" => 8_000_000,
+                    _ => 500_000,
+                };
+                match contestant {
+                    Contestant::Strace if kind == "echo" || kind == "open" => 100,
+                    _ => steps,
+                }
+            }
             (Load::Resident { .. }, _) => 1,
             (Load::Calls { .. }, _) => 64 * 1024,
         };

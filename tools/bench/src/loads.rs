@@ -25,6 +25,11 @@ pub enum Load {
     },
     /// A 64-byte read of /dev/zero and write to /dev/null.
     ReadWrite,
+    /// Steps of one kind of other I/O.
+    Surface {
+        /// `echo`, `putc`, `printf` or `open`.
+        kind: &'static str,
+    },
     /// The resident memory of `threads` threads that have all allocated; it has no steps.
     Resident {
         /// How many threads, main's included.
@@ -44,6 +49,7 @@ impl Load {
             Self::Pairs { .. } => "pairs",
             Self::Deep { .. } => "deep",
             Self::ReadWrite => "rw",
+            Self::Surface { .. } => "surface",
             Self::Resident { .. } => "resident",
             Self::Calls { .. } => "calls",
         }
@@ -55,6 +61,7 @@ impl Load {
             Self::Pairs { threads } => vec![threads.to_string(), steps.to_string()],
             Self::Deep { frames } => vec![frames.to_string(), steps.to_string()],
             Self::ReadWrite => vec![steps.to_string()],
+            Self::Surface { kind } => vec![kind.to_string(), steps.to_string()],
             Self::Resident { threads } => vec![threads.to_string()],
             Self::Calls { function } => vec![function.to_string(), steps.to_string()],
         }
@@ -73,7 +80,7 @@ impl Loads {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let loads = Self { folder };
-        for name in ["pairs", "deep", "rw", "resident", "calls"] {
+        for name in ["pairs", "deep", "rw", "surface", "resident", "calls"] {
             // A frame of `deep` is to stay a frame.
             let flags = ["-fno-optimize-sibling-calls", "-pthread"];
             compile(name, &flags, &loads.folder.join(name))?;

@@ -66,9 +66,19 @@ pub enum Command {
 /// `weir run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Write the JSON report here [default: weir.PROGRAM.PID.json in the working directory]
-    #[arg(short, long, value_name = "FILE")]
+    /// Write the JSON report here [default: weir.PROGRAM.PID.json in the working directory]; in a directory, as --out-dir
+    #[arg(short, long, value_name = "FILE|DIR")]
     pub out: Option<PathBuf>,
+
+    /// Write a report of every process image, too, in this directory, which is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+
+    /// Also trace programs that are started with an environment which lacks LD_PRELOAD
+    ///
+    /// Weir is added to such an environment, as by env -i, sudo or a service manager; else it stays as it is.
+    #[arg(long)]
+    pub follow_cleared: bool,
 
     /// Say nothing on standard error but what is wrong
     #[arg(short, long)]
@@ -85,7 +95,7 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval)]
     pub interval: Option<Duration>,
 
-    /// What the summary's table of functions is sorted by
+    /// What the summary's functions and files are sorted by
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
@@ -105,7 +115,7 @@ pub struct ReportArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// What functions, threads and processes are sorted by
+    /// What functions, files, threads and processes are sorted by
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 

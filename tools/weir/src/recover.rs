@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use weir_record::clock::{Moment, Rate};
 use weir_record::functions::Family;
-use weir_record::region::{Header, MAGIC, MAX_SLOTS, NotARegion, Region};
+use weir_record::region::{Circumstance, Header, MAGIC, MAX_SLOTS, NotARegion, Region};
 use weir_report::model::Report;
 use weir_report::{emit, recording};
 
@@ -188,7 +188,9 @@ fn end_moment(region: Region<'_>, now: Moment) -> Moment {
     let started = region.header.started.get();
     let latest = region.header.latest.get();
     let since_start = |moment: Moment| moment.monotonic_ns.saturating_sub(started.monotonic_ns);
-    if since_start(latest) >= MIN_BASELINE_NS {
+    // One that had sealed itself could not ask for the time any more.
+    let is_latest = !region.header.has(Circumstance::Sealed);
+    if is_latest && since_start(latest) >= MIN_BASELINE_NS {
         return latest;
     }
     let Some(rate) = Rate::between(started, now) else {

@@ -6,13 +6,15 @@ use std::path::Path;
 use weir_report::model::{Function, Report};
 
 use crate::cli::Sort;
-use crate::report::measure::{self, Time, Totals};
+use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
-use crate::report::{ending, shortcomings};
+use crate::report::{ending, files, shortcomings};
 use crate::{text, units};
 
 /// How many functions are shown.
-const FUNCTIONS: usize = 5;
+const FUNCTIONS: usize = 4;
+/// How many files and sockets are shown.
+const FILES: usize = 3;
 /// How many shortcomings are told; the report tells all.
 const SHORTCOMINGS: usize = 2;
 /// The widest that a line gets.
@@ -69,12 +71,18 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
             "blocks"
         },
     ));
+    let copied = match totals.copied_bytes {
+        0 => String::new(),
+        bytes => format!(", {} from descriptor to descriptor", units::bytes(bytes)),
+    };
     lines.push(format!(
-        "I/O    {} read, {} written",
+        "I/O    {} read, {} written{copied}",
         units::bytes(totals.read_bytes),
         units::bytes(totals.written_bytes),
     ));
+    lines.extend(time(report));
     lines.extend(functions(report, sort));
+    lines.extend(used_files(report, sort));
 
     let shortcomings = shortcomings(&report.missed);
     for shortcoming in shortcomings.iter().take(SHORTCOMINGS) {
@@ -94,9 +102,31 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
     lines
 }
 
+/// What the calls to the kernel were for; none where nothing was timed.
+fn time(report: &Report) -> Option<String> {
+    let words = [
+        ("transfer", "in transfer"),
+        ("wait", "waiting"),
+        ("memory_map", "mapping memory"),
+        ("other", "in other I/O calls"),
+    ];
+    let told: Vec<String> = words
+        .into_iter()
+        .filter_map(|(name, words)| {
+            let activity = report.activities.get(name)?;
+            (activity.total_ns > 0).then(|| format!("{} {words}", units::time(activity.total_ns)))
+        })
+        .collect();
+    (!told.is_empty()).then(|| format!("time   {}", told.join(", ")))
+}
+
 /// The functions at the head of the order, under their titles.
 fn functions(report: &Report, sort: Sort) -> Vec<String> {
-    let called = measure::called(&report.functions, sort);
+    let mut called = measure::called(&report.functions, sort);
+    // What waits longest would hide what is slow; its time has a line of its own.
+    called.retain(|(name, function)| {
+        sort != Sort::Time || Part::of(name, &function.family) != Part::Wait
+    });
     if called.is_empty() {
         return Vec::new();
     }
@@ -110,6 +140,33 @@ fn functions(report: &Report, sort: Sort) -> Vec<String> {
     ]);
     for (name, function) in called.into_iter().take(FUNCTIONS) {
         table.push(row(name, function));
+    }
+    table.fitted(WIDTH).lines(false)
+}
+
+/// The files and sockets at the head of the order, of those from which or to which anything was moved: what is only
+/// waited for is not among them.
+fn used_files(report: &Report, sort: Sort) -> Vec<String> {
+    let mut table = Table::new([
+        Column::path("file or socket", 0, 24),
+        Column::name("kind", 0, 10),
+        Column::number("read", 0),
+        Column::number("written", 0),
+        Column::number("time", 0),
+    ]);
+    let mut used = files::in_order(&report.files, sort);
+    used.retain(|file| file.reads > 0 || file.writes > 0);
+    if used.is_empty() {
+        return Vec::new();
+    }
+    for file in used.into_iter().take(FILES) {
+        table.push([
+            Cell::new(files::name(file)),
+            Cell::new(&file.kind),
+            Cell::new(files::moved(file.read_bytes, file.reads)),
+            Cell::new(files::moved(file.written_bytes, file.writes)),
+            Cell::new(files::time(file)),
+        ]);
     }
     table.fitted(WIDTH).lines(false)
 }

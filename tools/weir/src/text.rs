@@ -46,6 +46,30 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{ELLIPSIS}", prefix(text, room)))
 }
 
+/// The end of the text, in no more than `columns`: of a path, the file's name and the folders next to it.
+pub fn cut_front(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = columns.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    // What was cut once already has its mark.
+    let text = text.strip_prefix(ELLIPSIS).unwrap_or(text);
+    Cow::Owned(format!("{ELLIPSIS}{}", suffix(text, room)))
+}
+
+fn suffix(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (start, grapheme) in text.grapheme_indices(true).rev() {
+        used += width(grapheme);
+        if used > columns {
+            return &text[start + grapheme.len()..];
+        }
+    }
+    text
+}
+
 fn prefix(text: &str, columns: usize) -> &str {
     let mut used = 0;
     for (start, grapheme) in text.grapheme_indices(true) {
@@ -161,16 +185,20 @@ mod tests {
         ];
         for text in samples {
             for columns in 0..40 {
-                let short = cut(text, columns);
-                assert!(width(&short) <= columns, "{short:?} in {columns}");
-                assert_eq!(
-                    short == text,
-                    width(text) <= columns,
-                    "{short:?} in {columns}"
-                );
+                for short in [cut(text, columns), cut_front(text, columns)] {
+                    assert!(width(&short) <= columns, "{short:?} in {columns}");
+                    assert_eq!(
+                        short == text,
+                        width(text) <= columns,
+                        "{short:?} in {columns}"
+                    );
+                }
             }
         }
         assert_eq!(cut("漢字漢字", 4), "漢…");
+        assert_eq!(cut_front("漢字漢字", 4), "…字");
+        assert_eq!(cut_front("/usr/lib/libc.so.6", 11), "…/libc.so.6");
+        assert_eq!(cut_front("…/a/libc.so.6", 12), "…a/libc.so.6");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod memory;
 mod programs;
 mod scaling;
 mod startup;
+mod surface;
 mod writer;
 
 use anyhow::Result;
@@ -29,6 +30,8 @@ pub enum Subject {
     Deep,
     /// read+write pairs
     Io,
+    /// sockets, stdio, opening and closing
+    Surface,
     /// starting and ending a program
     Startup,
     /// resident memory
@@ -58,6 +61,7 @@ impl Subject {
             Self::Scaling => scaling::measure(bench)?,
             Self::Deep => allocation::deep(bench)?,
             Self::Io => io::measure(bench)?,
+            Self::Surface => surface::measure(bench)?,
             Self::Startup => startup::measure(bench)?,
             Self::Memory => memory::measure(bench)?,
             Self::Writer => writer::measure(bench)?,

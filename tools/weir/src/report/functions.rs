@@ -1,22 +1,61 @@
-//! The table of functions: what was called, how often, and how long it took.
+//! The tables of functions: what was called, how often, and how long it took. What waits, and what goes through
+//! stdio, has tables of its own: the one would hide the rest, the other invites to add up what is the same.
 
+use weir_record::functions::Function as Known;
 use weir_report::model::{Function, Latency};
 
-use super::measure::{self, Time};
+use super::measure::{self, Part, Time};
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
 use crate::cli::Sort;
 use crate::{text, units};
 
+const SAME: &str =
+    "the same I/O as that of the functions of stdio, one level below: do not add the two up";
+
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     let called = measure::called(subject.functions, sort);
-    page.heading("Functions", measure::order(sort));
+    let order = measure::order(sort);
     if called.is_empty() {
+        page.heading("Functions", order);
         page.line("none of the functions that Weir interposes was called");
         return;
     }
+    let of = |part| -> Vec<(&str, &Function)> {
+        let of_part = called
+            .iter()
+            .filter(|(name, function)| Part::of(name, &function.family) == part);
+        of_part.copied().collect()
+    };
+    if section(page, &of(Part::Plain), "Functions", order) {
+        let never = Known::COUNT.saturating_sub(called.len()) as u64;
+        if never > 0 {
+            let never = text::counted(never, "function was", "functions were");
+            page.remark(&format!("{never} never called"));
+        }
+    }
+    let aside = format!("that the program calls, {order}");
+    section(page, &of(Part::Stdio), "Functions of stdio", &aside);
+    let aside = format!("when a buffer is full or empty, {order}");
+    if section(
+        page,
+        &of(Part::StdioSystem),
+        "System calls of stdio",
+        &aside,
+    ) {
+        page.remark(SAME);
+    }
+    section(page, &of(Part::Wait), "Functions that wait", order);
+}
+
+/// A table of these functions; false where there are none to show.
+fn section(page: &mut Page, functions: &[(&str, &Function)], heading: &str, aside: &str) -> bool {
+    if functions.is_empty() {
+        return false;
+    }
+    page.heading(heading, aside);
     let mut table = Table::new([
-        Column::name("function", 0, 12),
+        Column::name("function", 0, 15),
         Column::number("calls", 0),
         Column::number("timed", 9),
         Column::number("errors", 5),
@@ -29,13 +68,15 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         Column::number("max", 4),
         Column::number("total", 0),
     ]);
-    for (name, function) in &called {
+    for (name, function) in functions {
         table.push(row(name, function));
     }
-    page.table(table);
-    for remark in remarks(&called, subject.functions.len()) {
-        page.remark(&remark);
+    page.table(table.without_empty_columns());
+    let is_estimate = |function: &Function| Time::of(function).is_some_and(|time| !time.is_exact);
+    if functions.iter().any(|(_, function)| is_estimate(function)) {
+        page.remark("≈ the mean of the calls that were timed, times all calls");
     }
+    true
 }
 
 fn row(name: &str, function: &Function) -> [Cell; 12] {
@@ -84,20 +125,4 @@ fn bytes(function: &Function) -> Cell {
         0 => Cell::new(units::NONE),
         bytes => Cell::new(units::bytes(bytes)),
     }
-}
-
-fn remarks(called: &[(&str, &Function)], known: usize) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let is_estimate = |function: &Function| Time::of(function).is_some_and(|time| !time.is_exact);
-    if called.iter().any(|(_, function)| is_estimate(function)) {
-        remarks.push("≈ the mean of the calls that were timed, times all calls".to_owned());
-    }
-    if known > called.len() {
-        let never = (known - called.len()) as u64;
-        remarks.push(format!(
-            "{} never called",
-            text::counted(never, "other function was", "other functions were")
-        ));
-    }
-    remarks
 }

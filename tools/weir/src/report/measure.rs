@@ -5,12 +5,39 @@ use std::collections::BTreeMap;
 
 use weir_record::functions::{Family, Function as Known, Role};
 use weir_report::model::{Function, Thread};
+use weir_report::waits;
 
 use crate::cli::Sort;
 use crate::units;
 
 /// The family of the allocation functions.
 pub const ALLOC: &str = "alloc";
+
+/// What of a program's doings a function is part of: what is not to be added up, or hides the rest, is apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Memory, and what the program itself asks of the kernel.
+    Plain,
+    /// What the program asks of stdio.
+    Stdio,
+    /// What stdio asks of the kernel, to do what the program asked of it.
+    StdioSystem,
+    /// Waiting.
+    Wait,
+}
+
+impl Part {
+    /// That of a function, which a later Weir may know and this one not.
+    pub fn of(name: &str, family_name: &str) -> Part {
+        match family(family_name) {
+            Some(Family::Wait) => Part::Wait,
+            Some(Family::Stdio) => Part::Stdio,
+            Some(Family::StdioSystem) => Part::StdioSystem,
+            _ if known(name).is_some_and(waits) => Part::Wait,
+            _ => Part::Plain,
+        }
+    }
+}
 
 /// The time that all calls took, as far as those that were timed tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +89,11 @@ impl std::fmt::Display for Time {
     }
 }
 
+/// The time as a table shows it.
+pub fn shown(time: Option<Time>) -> String {
+    time.map_or(units::NONE.to_owned(), |time| time.to_string())
+}
+
 /// Sums of calls, bytes and time, by which tables are sorted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
@@ -83,8 +115,13 @@ pub struct Totals {
     pub read_bytes: u64,
     /// Of those, bytes that the program wrote.
     pub written_bytes: u64,
-    /// Time, where any call was timed.
+    /// Of those, bytes that went from one descriptor to another.
+    pub copied_bytes: u64,
+    /// Time, where any call was timed: without waiting, and without what stdio does in memory; what stdio asks
+    /// of the kernel is in it.
     pub time: Option<Time>,
+    /// Time of the calls that wait.
+    pub waited: Option<Time>,
 }
 
 impl Totals {
@@ -92,7 +129,7 @@ impl Totals {
     pub fn of(functions: &BTreeMap<String, Function>) -> Totals {
         let mut totals = Totals::default();
         for (name, function) in functions {
-            totals.add(&Part {
+            totals.add(&Use {
                 name,
                 family: &function.family,
                 calls: function.calls,
@@ -109,7 +146,7 @@ impl Totals {
     pub fn of_thread(thread: &Thread, process: &BTreeMap<String, Function>) -> Totals {
         let mut totals = Totals::default();
         for (name, function) in &thread.functions {
-            totals.add(&Part {
+            totals.add(&Use {
                 name,
                 family: process.get(name).map_or("", |function| &function.family),
                 calls: function.calls,
@@ -122,7 +159,7 @@ impl Totals {
         totals
     }
 
-    fn add(&mut self, part: &Part<'_>) {
+    fn add(&mut self, part: &Use<'_>) {
         let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
         add(&mut self.calls, part.calls);
         add(&mut self.errors, part.errors);
@@ -140,9 +177,15 @@ impl Totals {
             }
             Some(Role::Read) => add(&mut self.read_bytes, part.moved_bytes),
             Some(Role::Write) => add(&mut self.written_bytes, part.moved_bytes),
+            Some(Role::Move) => add(&mut self.copied_bytes, part.moved_bytes),
             _ => {}
         }
-        self.time = match (self.time, part.time) {
+        let sum = match Part::of(part.name, part.family) {
+            Part::Plain | Part::StdioSystem => &mut self.time,
+            Part::Wait => &mut self.waited,
+            Part::Stdio => return,
+        };
+        *sum = match (*sum, part.time) {
             (Some(sum), Some(time)) => Some(sum.plus(time)),
             (sum, time) => sum.or(time),
         };
@@ -162,7 +205,8 @@ impl Totals {
     }
 }
 
-struct Part<'a> {
+/// What adds to totals.
+struct Use<'a> {
     name: &'a str,
     family: &'a str,
     calls: u64,
@@ -198,12 +242,13 @@ pub fn bytes(function: &Function) -> u64 {
     }
 }
 
-/// What a function does; reports of a later Weir may have functions that this one does not know.
+/// A function by its name; reports of a later Weir may have some that this one does not know.
+fn known(name: &str) -> Option<Known> {
+    Known::ALL.into_iter().find(|known| known.name() == name)
+}
+
 fn role(name: &str) -> Option<Role> {
-    Known::ALL
-        .iter()
-        .find(|known| known.name() == name)
-        .map(|known| known.row().role)
+    known(name).map(|known| known.row().role)
 }
 
 /// A family by its name; reports of a later Weir may have some that this one does not know.
@@ -253,6 +298,44 @@ mod tests {
     }
 
     #[test]
+    fn waiting_and_the_two_levels_of_stdio_are_told_apart() {
+        let cases = [
+            ("read", "file", Part::Plain),
+            ("malloc", "alloc", Part::Plain),
+            ("fwrite", "stdio", Part::Stdio),
+            ("_IO_file_write", "stdio_system", Part::StdioSystem),
+            ("poll", "wait", Part::Wait),
+            ("accept4", "socket", Part::Wait),
+            ("connect", "socket", Part::Wait),
+            ("recv", "socket", Part::Plain),
+            ("a_later_wait", "wait", Part::Wait),
+            ("a_later_function", "a_later_family", Part::Plain),
+        ];
+        let function = |family: &str| Function {
+            family: family.to_owned(),
+            calls: 1,
+            latency: Some(weir_report::model::Latency {
+                timed: 1,
+                total_ns: 100,
+                ..Default::default()
+            }),
+            ..Function::default()
+        };
+        for (name, family, part) in cases {
+            assert_eq!(Part::of(name, family), part, "{name}");
+            let functions = BTreeMap::from([(name.to_owned(), function(family))]);
+            let totals = Totals::of(&functions);
+            let ns = |time: Option<Time>| time.map_or(0, |time| time.ns);
+            let expected = match part {
+                Part::Plain | Part::StdioSystem => (100, 0),
+                Part::Wait => (0, 100),
+                Part::Stdio => (0, 0),
+            };
+            assert_eq!((ns(totals.time), ns(totals.waited)), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn totals_tell_allocation_from_input_and_output() {
         let function = |family: &str, requested_bytes, moved_bytes| Function {
             family: family.to_owned(),
@@ -266,18 +349,19 @@ mod tests {
             ("free_sized".to_owned(), function("alloc", 100, 0)),
             ("read".to_owned(), function("file", 4096, 7)),
             ("write".to_owned(), function("file", 3, 2)),
+            ("sendfile".to_owned(), function("file", 90, 60)),
             ("_exit".to_owned(), function("process", 0, 0)),
         ]);
         let totals = Totals::of(&functions);
         assert_eq!(
             (totals.calls, totals.alloc_calls, totals.io_calls),
-            (5, 2, 2)
+            (6, 2, 3)
         );
-        assert_eq!(totals.allocating_calls, 1);
+        assert_eq!((totals.allocating_calls, totals.copied_bytes), (1, 60));
         assert_eq!(totals.allocated_bytes, 10, "what is freed is not allocated");
         assert_eq!(
             (totals.moved_bytes, totals.read_bytes, totals.written_bytes),
-            (9, 7, 2)
+            (69, 7, 2)
         );
     }
 }

@@ -1,6 +1,8 @@
 //! What the report does not tell, and what the measurement cost.
 
-use weir_report::model::Missed;
+use std::collections::HashMap;
+
+use weir_report::model::{Missed, Untraced};
 
 use super::page::Page;
 use super::subject::Subject;
@@ -83,6 +85,72 @@ pub fn shortcomings(missed: &Missed) -> Vec<String> {
             "calls of {names} that the program binds elsewhere did not reach Weir"
         ));
     }
+    sentences.extend(untraced(missed));
+    if missed.unlisted_starts > 0 {
+        let starts = text::counted(missed.unlisted_starts, "start", "starts");
+        sentences.push(format!(
+            "{starts} of programs came too fast to be noted: whether they were traced is not known"
+        ));
+    }
     sentences.extend(missed.notes.iter().cloned());
     sentences
+}
+
+/// A sentence for every program that was not traced, however often it was started.
+fn untraced(missed: &Missed) -> Vec<String> {
+    let mut groups: Vec<(&Untraced, u64)> = Vec::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    for one in &missed.untraced {
+        let place = places.entry((&one.program, &one.reason));
+        let place = *place.or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((one, 1)),
+        }
+    }
+    let sentence = |(one, count): (&Untraced, u64)| {
+        let Untraced {
+            pid,
+            program,
+            reason,
+        } = one;
+        if count == 1 {
+            format!("process {pid} ({program}) was not traced: it {reason}")
+        } else {
+            let processes = text::counted(count, "process", "processes");
+            format!("{processes} of {program} were not traced: it {reason}")
+        }
+    };
+    groups.into_iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_were_not_traced_are_told_once_each() {
+        let one = |pid, program: &str, reason: &str| Untraced {
+            pid,
+            program: program.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let missed = Missed {
+            untraced: vec![
+                one(3, "/bin/busybox", "is statically linked"),
+                one(4, "/bin/cat", "was started without LD_PRELOAD"),
+                one(5, "/bin/busybox", "is statically linked"),
+            ],
+            unlisted_starts: 1,
+            ..Missed::default()
+        };
+        assert_eq!(
+            shortcomings(&missed),
+            [
+                "2 processes of /bin/busybox were not traced: it is statically linked",
+                "process 4 (/bin/cat) was not traced: it was started without LD_PRELOAD",
+                "1 start of programs came too fast to be noted: whether they were traced is not known",
+            ]
+        );
+    }
 }

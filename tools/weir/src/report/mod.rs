@@ -4,11 +4,12 @@
 //! subject     what is shown: the whole recording, or one process image
 //! measure     totals and estimates that the sections share
 //! page        headings, lists, and tables that fit the width
-//! header, heap, functions, sizes, errors, threads, processes,
-//! slowest, timeline, provenance, missed      one section each
+//! header, heap, time, functions, sizes, errors, files, processes,
+//! threads, slowest, timeline, provenance, missed      a section or two each
 //! ```
 
 mod errors;
+pub mod files;
 mod functions;
 mod header;
 mod heap;
@@ -21,6 +22,7 @@ mod sizes;
 mod slowest;
 mod subject;
 mod threads;
+mod time;
 mod timeline;
 
 use std::io;
@@ -77,9 +79,11 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
     for subject in subjects(report, options.process)? {
         header::show(&mut page, report, &subject);
         heap::show(&mut page, &subject);
+        time::show(&mut page, &subject);
         functions::show(&mut page, &subject, options.sort);
         sizes::show(&mut page, &subject, options.sort);
         errors::show(&mut page, &subject);
+        files::show(&mut page, &subject, options.sort);
         processes::show(&mut page, &subject, options.sort);
         threads::show(&mut page, &subject, options.sort);
         slowest::show(&mut page, &subject);

@@ -25,7 +25,8 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     processes.sort_by_key(|(_, totals)| Reverse(totals.key(sort)));
 
     page.heading("Processes", measure::order(sort));
-    let mut table = Table::new([
+    let has_waited = processes.iter().any(|(_, totals)| totals.waited.is_some());
+    let mut columns = vec![
         Column::number("pid", 0),
         Column::number("parent", 9),
         Column::number("started", 7),
@@ -37,10 +38,14 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         Column::number("moved", 8),
         Column::number("time", 0),
         Column::name("command", 1, 20),
-    ]);
+    ];
+    if has_waited {
+        columns.insert(10, Column::number("waited", 3));
+    }
+    let mut table = Table::new(columns);
     let first = subject.started_unix_ns;
     for (process, totals) in processes.iter().take(SHOWN) {
-        table.push([
+        let mut row = vec![
             Cell::new(process.pid.to_string()),
             Cell::new(process.parent_pid.to_string()),
             Cell::new(format!(
@@ -53,13 +58,13 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
             Cell::new(units::bytes(totals.allocated_bytes)),
             Cell::new(units::bytes(process.heap.peak_bytes)),
             Cell::new(units::bytes(totals.moved_bytes)),
-            Cell::new(
-                totals
-                    .time
-                    .map_or(units::NONE.into(), |time| time.to_string()),
-            ),
+            Cell::new(measure::shown(totals.time)),
             Cell::new(command(process)),
-        ]);
+        ];
+        if has_waited {
+            row.insert(10, Cell::new(measure::shown(totals.waited)));
+        }
+        table.push(row);
     }
     page.table(table);
     if processes.len() > SHOWN {

@@ -1,4 +1,4 @@
-//! The slowest calls.
+//! The slowest calls, and apart from them the longest waits: a call that waits is not slow.
 
 use weir_report::model::SlowCall;
 
@@ -6,48 +6,64 @@ use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
 use crate::{text, units};
 
-/// How many are shown.
+/// How many are shown of each.
 const SHOWN: usize = 10;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    if subject.slowest.is_empty() {
+    let waits = subject.longest_waits;
+    let aside = match waits {
+        [] => "of those that were timed",
+        _ => "of those that were timed; waits are apart",
+    };
+    section(page, subject, subject.slowest, "Slowest calls", aside);
+    section(page, subject, waits, "Longest waits", "");
+}
+
+fn section(page: &mut Page, subject: &Subject<'_>, calls: &[SlowCall], heading: &str, aside: &str) {
+    if calls.is_empty() {
         return;
     }
-    page.heading("Slowest calls", "of those that were timed");
+    page.heading(heading, aside);
+    let shown = &calls[..calls.len().min(SHOWN)];
     let mut columns = vec![
         Column::number("took", 0),
         Column::name("function", 0, 12),
         Column::number("at", 1),
-        Column::number("size", 3),
         Column::number("fd", 4),
         Column::number("tid", 5),
         Column::name("thread", 2, 8),
     ];
     let has_pid = subject.has_many_processes();
+    let has_size = shown.iter().any(|call| call.size_bytes.is_some());
     if has_pid {
-        columns.insert(5, Column::number("pid", 2));
+        columns.insert(4, Column::number("pid", 2));
+    }
+    if has_size {
+        columns.insert(3, Column::number("size", 3));
     }
     let mut table = Table::new(columns);
-    for call in subject.slowest.iter().take(SHOWN) {
-        let size = call.size_bytes.map_or(units::NONE.to_owned(), units::bytes);
+    for call in shown {
         let fd = call.fd.map_or(units::NONE.to_owned(), |fd| fd.to_string());
         let mut row = vec![
             Cell::new(units::time(call.took_ns)),
             Cell::new(&call.function),
             Cell::new(format!("+{}", units::time(call.at_ns))),
-            Cell::new(size),
             Cell::new(fd),
             Cell::new(call.tid.to_string()),
             Cell::new(thread_name(subject, call)),
         ];
         if has_pid {
-            row.insert(5, Cell::new(call.pid.to_string()));
+            row.insert(4, Cell::new(call.pid.to_string()));
+        }
+        if has_size {
+            let size = call.size_bytes.map_or(units::NONE.to_owned(), units::bytes);
+            row.insert(3, Cell::new(size));
         }
         table.push(row);
     }
     page.table(table);
-    if subject.slowest.len() > SHOWN {
-        let more = (subject.slowest.len() - SHOWN) as u64;
+    if calls.len() > SHOWN {
+        let more = (calls.len() - SHOWN) as u64;
         page.remark(&format!(
             "{} in the JSON",
             text::counted(more, "more is", "more are")

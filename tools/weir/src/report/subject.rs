@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use weir_report::model::{End, EndKind, Function, Heap, Missed, Process, Report, SlowCall, Tool};
+use weir_report::model::{
+    Activity, End, EndKind, Files, Function, Heap, Missed, Process, Report, SlowCall, Tool,
+};
 
 /// The whole recording, or one process image of it: both have the same sections.
 pub struct Subject<'a> {
@@ -12,7 +14,10 @@ pub struct Subject<'a> {
     pub end: &'a End,
     pub functions: &'a BTreeMap<String, Function>,
     pub heap: &'a Heap,
+    pub activities: &'a BTreeMap<String, Activity>,
+    pub files: &'a Files,
     pub slowest: &'a [SlowCall],
+    pub longest_waits: &'a [SlowCall],
     pub processes: Vec<&'a Process>,
     pub missed: &'a Missed,
     pub tool: &'a Tool,
@@ -30,7 +35,10 @@ impl<'a> Subject<'a> {
             end: &report.end,
             functions: &report.functions,
             heap: &report.heap,
+            activities: &report.activities,
+            files: &report.files,
             slowest: &report.slowest,
+            longest_waits: &report.longest_waits,
             processes: report.processes.iter().collect(),
             missed: &report.missed,
             tool: &report.tool,
@@ -47,7 +55,10 @@ impl<'a> Subject<'a> {
             end: &process.end,
             functions: &process.functions,
             heap: &process.heap,
+            activities: &process.activities,
+            files: &process.files,
             slowest: &process.slowest,
+            longest_waits: &process.longest_waits,
             processes: vec![process],
             missed: &process.missed,
             tool: &process.tool,

@@ -1,4 +1,4 @@
-use weir_report::model::{EndKind, Process};
+use weir_report::model::{EndKind, FileUse, Files, Process};
 
 use super::*;
 use crate::{sample, text};
@@ -80,6 +80,109 @@ fn no_line_is_wider_than_the_page() {
     }
 }
 
+/// The lines of a section, without its heading.
+fn section<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let lines = page.lines().skip_while(|line| !line.starts_with(heading));
+    let lines: Vec<&str> = lines.skip(1).take_while(|line| !line.is_empty()).collect();
+    assert!(!lines.is_empty(), "no {heading} in {page}");
+    lines
+}
+
+#[test]
+fn files_beyond_those_shown_are_summed_up_and_not_lost() {
+    let mut report = sample::report();
+    let file = |number: u64| FileUse {
+        kind: "file".to_owned(),
+        name: format!("/data/{number}"),
+        opens: 1,
+        reads: 2,
+        read_bytes: 1024,
+        read_ns: 1_000 * (number + 1),
+        ..FileUse::default()
+    };
+    report.files = Files {
+        listed: (0..33).rev().map(file).collect(),
+        others: FileUse {
+            other_calls: 7,
+            errors: 1,
+            ..FileUse::default()
+        },
+        folded: 1,
+    };
+    let page = shown(&report, 200, Sort::Time, None);
+    let lines = section(&page, "Files and sockets");
+    let rows: Vec<&&str> = lines
+        .iter()
+        .filter(|line| line.contains("/data/"))
+        .collect();
+    assert_eq!(rows.len(), 30);
+    assert!(rows[0].contains("/data/32 "), "{page}");
+    assert!(rows[29].contains("/data/3 "), "{page}");
+    assert_eq!(
+        lines[lines.len() - 2..],
+        [
+            "  and 3 more, in the JSON: 3 opens, 6 calls, 3.00 KiB read, 6.00 µs",
+            "  others (1 file or socket that is not listed, and descriptors of which nothing is known): 7 calls, 1 error"
+        ]
+    );
+}
+
+#[test]
+fn a_long_path_keeps_the_name_of_its_file() {
+    let report = sample::report();
+    for width in [40, 60, 80, 120] {
+        let page = shown(&report, width, Sort::Time, None);
+        let lines = section(&page, "Files and sockets");
+        assert!(
+            lines.iter().any(|line| line.contains("/objects.db ")),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn waits_and_the_levels_of_stdio_have_tables_of_their_own() {
+    let page = shown(&sample::report(), 100, Sort::Time, None);
+    let names = |heading: &str| section(&page, heading).join("\n");
+    let tables: [(&str, &[&str]); 4] = [
+        ("Functions  by", &["malloc", "write", "recv"]),
+        ("Functions of stdio  that", &["fwrite", "fgets"]),
+        (
+            "System calls of stdio  when",
+            &["_IO_file_read", "_IO_file_write"],
+        ),
+        (
+            "Functions that wait  by",
+            &["epoll_wait", "accept4", "connect"],
+        ),
+    ];
+    for (heading, _) in tables {
+        let table = names(heading);
+        for (of, names) in tables {
+            for name in names {
+                let has = table.contains(&format!("  {name} "));
+                assert_eq!(has, of == heading, "{name} in {heading}: {page}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sections_are_only_where_there_is_something_to_show() {
+    let page = shown(&sample::report(), 80, Sort::Time, Some(4720));
+    for heading in [
+        "\nLongest waits",
+        "\nFunctions that wait",
+        "\nFunctions of stdio",
+    ] {
+        assert!(!page.contains(heading), "{heading}: {page}");
+    }
+    let page = shown(&sample::report(), 80, Sort::Time, None);
+    for heading in ["\nLongest waits", "\nTime ", "\nFiles and sockets"] {
+        assert!(page.contains(heading), "{heading}: {page}");
+    }
+}
+
 #[test]
 fn colours_change_nothing_but_colours() {
     let report = sample::report();
@@ -106,7 +209,10 @@ fn a_report_of_nothing_is_a_page() {
     let mut report = sample::report();
     report.functions.clear();
     report.processes.clear();
+    report.activities.clear();
+    report.files = Files::default();
     report.slowest.clear();
+    report.longest_waits.clear();
     report.command.clear();
     insta::assert_snapshot!(shown(&report, 80, Sort::Time, None));
 }
@@ -173,6 +279,19 @@ fn sums_of_extremes_do_not_overflow() {
                 (latency.timed, latency.total_ns) = (1, u64::MAX);
             }
         }
+        for activity in process.activities.values_mut() {
+            (activity.calls, activity.total_ns) = (u64::MAX, u64::MAX);
+        }
+        let files = &mut process.files;
+        for file in files.listed.iter_mut().chain([&mut files.others]) {
+            (file.reads, file.writes, file.other_calls) = (u64::MAX, u64::MAX, u64::MAX);
+            (file.read_ns, file.write_ns, file.other_ns) = (u64::MAX, u64::MAX, u64::MAX);
+            (file.read_bytes, file.written_bytes) = (u64::MAX, u64::MAX);
+            (file.sequential, file.random, file.opens) = (u64::MAX, u64::MAX, u64::MAX);
+        }
+        let most = files.listed.first().cloned().unwrap_or_default();
+        files.listed.resize(100, most);
+        files.folded = u64::MAX;
         process.started_unix_ns = 0;
         process.heap.live_bytes = i64::MIN;
         process.heap.peak_bytes = u64::MAX;

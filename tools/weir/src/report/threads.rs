@@ -41,7 +41,11 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         Column::number("time", 0),
     ];
     let has_pid = subject.has_many_processes();
+    let has_waited = threads.iter().any(|(.., totals)| totals.waited.is_some());
     let has_count = threads.iter().any(|(_, thread, _)| thread.threads != 1);
+    if has_waited {
+        columns.push(Column::number("waited", 1));
+    }
     if has_count {
         columns.insert(2, Column::number("threads", 7));
     }
@@ -58,12 +62,11 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
             Cell::new(units::count(totals.io_calls)),
             Cell::new(units::bytes(totals.moved_bytes)),
             Cell::new(units::signed_bytes(thread.live_bytes)),
-            Cell::new(
-                totals
-                    .time
-                    .map_or(units::NONE.into(), |time| time.to_string()),
-            ),
+            Cell::new(measure::shown(totals.time)),
         ];
+        if has_waited {
+            row.push(Cell::new(measure::shown(totals.waited)));
+        }
         if has_count {
             row.insert(2, Cell::new(units::count(thread.threads)));
         }

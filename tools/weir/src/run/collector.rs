@@ -16,6 +16,7 @@ use weir_report::read;
 use super::ending;
 use super::image::{Image, NoImage};
 use super::moment;
+use super::started::Starts;
 
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
 /// change so soon after a scan may not show.
@@ -25,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many images whose process could not be seen are kept while they do not say that they end.
 const MAX_UNSEEN: usize = 256;
 
-const BECAME_UNTRACED: &str = "what it became by exec was not traced: statically linked, setuid, or started without LD_PRELOAD";
+const BECAME_UNKNOWN: &str =
+    "what it became by exec was not traced, and what that was is not known";
 
 /// What is known of the tree so far.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct Collector {
     refused: HashMap<OsString, Instant>,
     scanned: Option<SystemTime>,
     first_started: Option<Moment>,
+    starts: Starts,
     other_version: bool,
 }
 
@@ -53,6 +56,7 @@ impl Collector {
             refused: HashMap::new(),
             scanned: None,
             first_started: None,
+            starts: Starts::default(),
             other_version: false,
         }
     }
@@ -66,6 +70,7 @@ impl Collector {
         let mut fullest = 0;
         for image in &mut self.images {
             fullest = fullest.max(image.poll(now).fullest_ring);
+            note_starts(&mut self.starts, image);
         }
         self.fold_ended();
         self.fold_unseen();
@@ -82,11 +87,17 @@ impl Collector {
         self.ended.iter().cloned().chain(running).collect()
     }
 
-    /// Every image at the end of the program, which ended now and so. What still runs is left to run.
+    /// Every image at the end of the program, which ended now and so. What still runs is left to run, and told as it
+    /// is at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.scan();
+        for image in &self.images {
+            note_starts(&mut self.starts, image);
+        }
         for mut image in std::mem::take(&mut self.images) {
-            let end = if image.pid() == self.program {
+            let end = if let Some(end) = image.kept() {
+                Some(end)
+            } else if image.pid() == self.program {
                 Some(image.end_with(status))
             } else if image.was_seen() && !image.is_replacing() {
                 image.end()
@@ -98,7 +109,9 @@ impl Collector {
                 None => self.ended.push(image.process(now, ending::running())),
             }
         }
-        std::mem::take(&mut self.ended)
+        let mut processes = std::mem::take(&mut self.ended);
+        self.starts.settle(&mut processes);
+        processes
     }
 
     /// When the first image started.
@@ -189,9 +202,17 @@ impl Collector {
             |image: &mut Image| image.pid() == pid && (image.was_seen() || image.is_replacing());
         let predecessors: Vec<_> = self.images.extract_if(.., is_predecessor).collect();
         let now = moment::now();
-        for predecessor in predecessors {
-            let end = predecessor.end_before_successor();
-            self.ended.push(predecessor.close(now, end));
+        self.starts.see(pid, started.ticks);
+        for mut predecessor in predecessors {
+            note_starts(&mut self.starts, &predecessor);
+            let end = predecessor.kept();
+            let end = end.unwrap_or_else(|| predecessor.end_before_successor());
+            if predecessor.is_shared() {
+                predecessor.keep(end);
+                self.images.push(predecessor);
+            } else {
+                self.ended.push(predecessor.close(now, end));
+            }
         }
         self.images.push(image);
     }
@@ -205,6 +226,9 @@ impl Collector {
             return;
         }
         if let Ok(report) = read::load(path) {
+            for process in &report.processes {
+                self.starts.see(process.pid, u64::MAX);
+            }
             self.ended.extend(report.processes);
         }
         if fs::remove_file(path).is_err() {
@@ -253,12 +277,19 @@ impl Collector {
 
     /// Folds an image that has no traced successor.
     fn close(&mut self, image: Image, now: Moment, end: End) {
+        note_starts(&mut self.starts, &image);
         let mut process = image.close(now, end);
-        if process.end.how == EndKind::Exec {
-            process.missed.notes.push(BECAME_UNTRACED.to_owned());
+        if process.end.how == EndKind::Exec && !self.starts.is_awaited(process.pid) {
+            process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
         self.ended.push(process);
     }
+}
+
+/// Notes the programs that were started from an image.
+fn note_starts(starts: &mut Starts, image: &Image) {
+    let by = image.pid();
+    image.take_starts(|start| starts.note(by, start));
 }
 
 #[cfg(test)]

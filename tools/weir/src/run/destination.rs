@@ -16,6 +16,8 @@ use crate::failure::Failure;
 pub struct Destination {
     /// A file to replace: the one that was asked for, or the one that was made before.
     file: Option<PathBuf>,
+    /// The directory for a file to make; empty for the working directory.
+    directory: PathBuf,
     /// The name for a file to make.
     name: OsString,
 }
@@ -23,12 +25,13 @@ pub struct Destination {
 impl Destination {
     /// The file that was asked for; whether it can be written is found out now, not when it is
     /// too late.
-    pub fn asked(out: Option<&Path>) -> Result<Destination, Failure> {
+    pub fn asked(out: Option<&Path>, directory: Option<&Path>) -> Result<Destination, Failure> {
         if let Some(path) = out {
             check(path).map_err(|error| Failure::of_file("write", path, &error))?;
         }
         Ok(Destination {
             file: out.map(Path::to_owned),
+            directory: directory.map(Path::to_owned).unwrap_or_default(),
             name: OsString::new(),
         })
     }
@@ -54,9 +57,9 @@ impl Destination {
                 file.clone()
             }
             None => {
-                let name = Path::new(&self.name);
-                emit::create_new(name, &json)
-                    .map_err(|error| Failure::of_file("write", name, &error))?
+                let name = self.directory.join(&self.name);
+                emit::create_new(&name, &json)
+                    .map_err(|error| Failure::of_file("write", &name, &error))?
             }
         };
         Ok(self.file.insert(file))

@@ -16,8 +16,9 @@ pub fn with(
     library: &Path,
     session: &Path,
     timing: Option<Timing>,
+    follow: bool,
 ) -> Result<Vec<CString>, std::ffi::NulError> {
-    build(own(), library, session, timing)
+    build(own(), library, session, timing, follow)
 }
 
 /// Weir's own environment. `std::env::vars_os` leaves out what is not of the form `name=value`, and
@@ -44,6 +45,7 @@ fn build(
     library: &Path,
     session: &Path,
     timing: Option<Timing>,
+    follow: bool,
 ) -> Result<Vec<CString>, std::ffi::NulError> {
     let mut ours = vec![(
         settings::SESSION.name,
@@ -52,9 +54,12 @@ fn build(
     if let Some(timing) = timing {
         ours.push((settings::TIME.name, text(timing).into_bytes()));
     }
+    if follow {
+        ours.push((settings::FOLLOW.name, b"cleared".to_vec()));
+    }
     let library = library.as_os_str().as_bytes();
     let mut preloaded = false;
-    let mut entries = Vec::with_capacity(own.len() + 3);
+    let mut entries = Vec::with_capacity(own.len() + 1 + ours.len());
     for entry in own {
         let (name, value) = split(entry.as_bytes());
         if name == PRELOAD {
@@ -102,12 +107,17 @@ mod tests {
     use super::*;
 
     fn built(own: &[&str], timing: Option<Timing>) -> Vec<String> {
+        built_to(own, timing, false)
+    }
+
+    fn built_to(own: &[&str], timing: Option<Timing>, follow: bool) -> Vec<String> {
         let own = own.iter().map(|&entry| CString::new(entry).unwrap());
         build(
             own.collect(),
             Path::new("/lib/libweir.so"),
             Path::new("/s"),
             timing,
+            follow,
         )
         .unwrap()
         .into_iter()
@@ -152,6 +162,7 @@ mod tests {
             ]
         );
         assert!(built(&own, None).contains(&"WEIR_TIME=all".to_owned()));
+        assert!(built_to(&own, None, true).contains(&"WEIR_FOLLOW=cleared".to_owned()));
         assert!(built(&own, Some(Timing::Off)).contains(&"WEIR_TIME=off".to_owned()));
     }
 }

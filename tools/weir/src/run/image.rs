@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use weir_record::clock::Moment;
-use weir_record::region::{NotARegion, Phase, Region};
+use weir_record::region::{Circumstance, NotARegion, Phase, Region};
+use weir_record::starts::Start;
 use weir_report::model::{End, Process};
 use weir_report::writer::{Poll, Writer};
 
@@ -45,6 +46,8 @@ pub struct Image {
     look_after: Duration,
     /// When it was seen to say that it ends.
     leaving: Option<Instant>,
+    /// How its process ended, where others still count in its region.
+    ended: Option<End>,
 }
 
 /// Why a file is no image.
@@ -93,6 +96,7 @@ impl Image {
             look_at: Instant::now(),
             look_after: FIRST_LOOK,
             leaving: None,
+            ended: None,
         };
         image.since = image.process_since();
         Ok(image)
@@ -147,6 +151,11 @@ impl Image {
         self.region.header.phase() == Phase::Replacing
     }
 
+    /// Shows the programs that were started from here since the last time.
+    pub fn take_starts(&self, see: impl FnMut(&Start)) {
+        self.region.header.starts.take(see);
+    }
+
     /// Drains the rings.
     pub fn poll(&mut self, now: Moment) -> Poll {
         self.writer.poll(now)
@@ -166,8 +175,32 @@ impl Image {
         process
     }
 
-    /// How the image ended, where it has and it is time to look.
+    /// Whether forked processes that have no region of their own go on in this one.
+    pub fn is_shared(&self) -> bool {
+        let header = self.region.header;
+        header.sharers.get() > header.sharers_gone.get()
+    }
+
+    /// Keeps how the image ended for when nobody counts in its region any more.
+    pub fn keep(&mut self, end: End) {
+        self.ended.get_or_insert(end);
+    }
+
+    /// What was kept.
+    pub fn kept(&self) -> Option<End> {
+        self.ended.clone()
+    }
+
+    /// How the image ended, where it has, nobody counts in its region any more, and it is time to look.
     pub fn end_if_due(&mut self, now: Instant) -> Option<End> {
+        if self.ended.is_none() {
+            let end = self.own_end_if_due(now)?;
+            self.ended = Some(end);
+        }
+        self.kept().filter(|_| !self.is_shared())
+    }
+
+    fn own_end_if_due(&mut self, now: Instant) -> Option<End> {
         match (self.leaving, self.is_leaving()) {
             (None, true) => {
                 self.leaving = Some(now);
@@ -228,8 +261,12 @@ impl Image {
         }
     }
 
-    /// When the image said that it ends, where it did and ran long enough to tell the clock's rate.
+    /// When the image said that it ends, where it did and ran long enough to tell the clock's rate. One that had sealed
+    /// itself could not ask for the time.
     fn farewell(&self) -> Option<Moment> {
+        if self.region.header.has(Circumstance::Sealed) {
+            return None;
+        }
         let latest = self.region.header.latest.get();
         let ran_ns = latest
             .monotonic_ns

@@ -14,7 +14,9 @@
 //!   life          whether its process still runs
 //!   ending        how it ended
 //!   pace          how long to wait before looking again
+//!   started       what they started, and which of it was never seen
 //! destination   where the report goes
+//! folder        a report of every process image
 //! moment        this moment
 //! ```
 
@@ -22,6 +24,7 @@ mod collector;
 mod destination;
 pub mod ending;
 mod environment;
+mod folder;
 mod image;
 mod inherited;
 mod launch;
@@ -32,6 +35,7 @@ pub mod moment;
 mod pace;
 mod session;
 mod signals;
+mod started;
 mod supervisor;
 
 use std::ffi::OsString;
@@ -52,6 +56,7 @@ use crate::summary::summary;
 use crate::{doctor, text};
 use collector::Collector;
 use destination::Destination;
+use folder::Folder;
 use pace::Pace;
 use session::Session;
 
@@ -70,11 +75,14 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         return Err(Failure::new(exit_code::USAGE, "no program given"));
     };
     doctor::inspect(name)?;
-    let mut destination = Destination::asked(args.out.as_deref())?;
+    let (out, directory) = folder::asked(args);
+    let folder = directory.map(Folder::make).transpose()?;
+    let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
     let session = Session::new()?;
     let library = library::locate(session.path())?;
-    let environment = environment::with(&library, session.path(), args.time)
+    let follow = args.follow_cleared;
+    let environment = environment::with(&library, session.path(), args.time, follow)
         .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
 
     let launched = moment::now();
@@ -102,6 +110,11 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         complain(&format!(
             "no process loaded {}, so nothing was measured; is it readable, and does the program start with LD_PRELOAD in force?",
             library.display()
+        ));
+    }
+    if let Some(Err(failure)) = folder.map(|folder| folder.write(&report)) {
+        complain(&format!(
+            "{failure}; not every process has a report of its own"
         ));
     }
     write(&report, &mut destination, args);

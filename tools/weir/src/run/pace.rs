@@ -8,8 +8,8 @@ use weir_record::ring::CAPACITY;
 
 const SHORTEST: Duration = Duration::from_micros(100);
 const BUSY: Duration = Duration::from_millis(1);
-/// At a hundredth of a second, looking costs a few thousandths of a processor.
-const IDLE: Duration = Duration::from_millis(10);
+/// A program that does nothing for a second comes to this: looking costs a thousandth or two of a processor.
+const IDLE: Duration = Duration::from_millis(25);
 
 /// The wait that goes before the next look.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn waits_longer_while_nothing_comes_and_less_when_rings_fill() {
         let mut pace = Pace::new();
-        for _ in 0..100 {
+        for _ in 0..200 {
             pace.adapt(0);
         }
         assert_eq!(pace.wait(), IDLE);

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use weir_record::region::Room;
 use weir_report::model::EndKind;
 use weir_report::read;
 
@@ -150,12 +151,13 @@ fn what_is_no_region_is_refused_in_one_line() {
 fn a_region_is_needed_as_far_as_it_was_used() {
     let place = Place::new();
     let region = left(&place);
-    let (bytes, used) = {
+    let (bytes, memory) = {
         let metadata = region.metadata().expect("there");
         (metadata.len(), metadata.blocks() * 512)
     };
-    assert!(used < bytes, "slots that nobody used have no memory");
-    for (length, is_enough) in [(bytes, true), (used, true), (used / 2, false)] {
+    let used = Room::MOST.slot_at(1) as u64;
+    assert!(memory < used, "entries that nobody used have no memory");
+    for (length, is_enough) in [(bytes, true), (used, true), (used - 4096, false)] {
         let file = fs::File::options()
             .write(true)
             .open(&region)

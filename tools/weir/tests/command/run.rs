@@ -1,5 +1,8 @@
 //! `weir run`: the program behaves as it does without weir, and the report says what it did.
 
+mod files;
+mod folder;
+mod follow;
 mod inheritance;
 mod signals;
 mod tree;
@@ -220,11 +223,12 @@ fn a_report_with_a_name_replaces_what_is_there() {
 #[test]
 fn the_program_is_not_started_where_the_report_could_not_be_written() {
     let place = Place::new();
-    for (out, reason) in [
-        ("missing/report.json", "No such file or directory"),
-        (".", "is a directory"),
+    for (out, others, reason) in [
+        ("missing/report.json", &[][..], "No such file or directory"),
+        // Without the other option it is the directory for all reports.
+        (".", &["--out-dir", "reports"], "is a directory"),
     ] {
-        let command = ["run", "--out", out, "touch", "started"];
+        let command = [&["run", "--out", out], others, &["touch", "started"]].concat();
         let output = place.settle(weir(command)).output().expect("ended");
         let (code, line) = refusal(&output);
         assert_eq!(code, 125);

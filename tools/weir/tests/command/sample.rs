@@ -2,10 +2,17 @@
 //! threads, and a child that it forked and that was killed. Names and paths are as awkward as those
 //! of the world.
 
+#[path = "sample/files.rs"]
+mod files;
+#[path = "sample/functions.rs"]
+mod functions;
+
 use std::collections::BTreeMap;
 
 use weir_record::functions::Function as Known;
 use weir_report::model::*;
+
+use functions::{add, called, entry};
 
 const MS: u64 = 1_000_000;
 const S: u64 = 1000 * MS;
@@ -28,6 +35,7 @@ pub fn report() -> Report {
         .collect();
     let mut heap = Heap::default();
     let mut slowest = Vec::new();
+    let mut longest_waits = Vec::new();
     for process in &processes {
         for (name, function) in &process.functions {
             add(functions.entry(name.clone()).or_default(), function);
@@ -39,8 +47,11 @@ pub fn report() -> Report {
         heap.inherited_bytes += process.heap.inherited_bytes;
         heap.inherited_blocks += process.heap.inherited_blocks;
         slowest.extend(process.slowest.iter().cloned());
+        longest_waits.extend(process.longest_waits.iter().cloned());
     }
-    slowest.sort_by_key(|call: &SlowCall| std::cmp::Reverse(call.took_ns));
+    for calls in [&mut slowest, &mut longest_waits] {
+        calls.sort_by_key(|call: &SlowCall| std::cmp::Reverse(call.took_ns));
+    }
     Report {
         schema: SCHEMA.to_owned(),
         weir_version: "0.1.0".to_owned(),
@@ -57,11 +68,11 @@ pub fn report() -> Report {
             signal: None,
         },
         timing: "1/128".to_owned(),
-        functions,
         heap,
-        activities: BTreeMap::new(),
-        files: Files::default(),
-        longest_waits: Vec::new(),
+        activities: files::activities(&functions),
+        files: files::together(&processes),
+        functions,
+        longest_waits,
         slowest,
         missed: Missed {
             dropped_samples: 1234,
@@ -71,9 +82,13 @@ pub fn report() -> Report {
             unlisted_errnos: 0,
             threads_without_slot: 0,
             not_interposed: strings(&["calloc", "free", "malloc", "realloc"]),
-            notes: strings(&[
-                "process 4712 (/usr/local/bin/gzip-static) was not traced: it is statically linked",
-            ]),
+            untraced: vec![Untraced {
+                pid: 4712,
+                program: "/usr/local/bin/gzip-static".to_owned(),
+                reason: "is statically linked".to_owned(),
+            }],
+            unlisted_starts: 0,
+            notes: Vec::new(),
         },
         tool: Tool {
             region_bytes: 3 * MIB,
@@ -139,11 +154,11 @@ fn shell() -> Process {
         },
         timing: "1/128".to_owned(),
         threads: vec![thread(SHELL, "bash", 1, &functions, 1)],
-        functions,
         heap: Heap::default(),
         timeline: Timeline::default(),
-        activities: BTreeMap::new(),
-        files: Files::default(),
+        activities: files::activities(&functions),
+        functions,
+        files: files::of_shell(),
         longest_waits: Vec::new(),
         slowest: vec![slow(
             SHELL,
@@ -167,66 +182,7 @@ fn shell() -> Process {
 }
 
 fn python() -> Process {
-    let functions = BTreeMap::from([
-        entry(
-            called("malloc", 1_234_567, 412 * MIB)
-                .with_sizes(&[
-                    (0, 0, 12),
-                    (1, 7, 42_111),
-                    (8, 15, 98_001),
-                    (16, 31, 310_442),
-                    (32, 63, 402_777),
-                    (64, 127, 201_003),
-                    (128, 255, 99_120),
-                    (256, 511, 61_874),
-                    (512, 1023, 14_002),
-                    (KIB, 2 * KIB - 1, 4_100),
-                    (2 * KIB, 4 * KIB - 1, 811),
-                    (4 * KIB, 8 * KIB - 1, 240),
-                    (64 * KIB, 128 * KIB - 1, 60),
-                    (512 * KIB, MIB - 1, 14),
-                ])
-                .with_latency(9645, 21, 48_000),
-        ),
-        entry(
-            called("calloc", 41_000, 9 * MIB)
-                .with_sizes(&[(64, 127, 38_000), (4 * KIB, 8 * KIB - 1, 3_000)])
-                .with_latency(320, 44, 9_100),
-        ),
-        entry(
-            called("realloc", 88_412, 61 * MIB)
-                .with_sizes(&[(32, 63, 40_000), (KIB, 2 * KIB - 1, 48_412)])
-                .with_error("", 1)
-                .with_latency(691, 58, 1_450_000),
-        ),
-        entry(called("free", 1_240_000, 0).with_latency(9_687, 15, 33_000)),
-        entry(called("posix_memalign", 0, 0)),
-        entry(
-            called("read", 18_204, 2 * MIB * 64)
-                .with_moved(96 * MIB)
-                .with_latency(18_204, 1_900, 230 * MS),
-        ),
-        entry(
-            called("write", 40_001, 81 * MIB)
-                .with_moved(81 * MIB - 5)
-                .with_error("EAGAIN", 812)
-                .with_error("EPIPE", 1)
-                .with_latency(40_001, 2_300, 1_204 * MS),
-        ),
-        entry(
-            called("openat", 6_021, 0)
-                .with_error("ENOENT", 4_108)
-                .with_latency(6_021, 3_100, 9 * MS),
-        ),
-        entry(called("close", 1_900, 0).with_latency(1_900, 390, 12_000)),
-        entry(
-            called("lseek64", 5_500, 0)
-                .with_error("ESPIPE", 2)
-                .with_latency(5_500, 210, 8_000),
-        ),
-        entry(called("fsync", 12, 0).with_latency(12, 31 * MS, 402 * MS)),
-        entry(called("execve", 1, 0).with_error("EACCES", 1)),
-    ]);
+    let functions = functions::of_python();
     let rise = |at: u64| {
         if at < 70 {
             at * at * 10
@@ -264,7 +220,6 @@ fn python() -> Process {
             thread(4719, "worker", 412, &functions, 7),
             thread(0, "", 3, &functions, 900),
         ],
-        functions,
         heap: Heap {
             live_bytes: 16 * MIB as i64 + 12,
             live_blocks: 40_112,
@@ -277,9 +232,30 @@ fn python() -> Process {
             interval_ns: 120 * MS,
             points: points.collect(),
         },
-        activities: BTreeMap::new(),
-        files: Files::default(),
-        longest_waits: Vec::new(),
+        activities: files::activities(&functions),
+        functions,
+        files: files::of_python(),
+        longest_waits: vec![
+            slow(
+                PYTHON,
+                PYTHON,
+                "epoll_wait",
+                3_020 * MS,
+                5_100 * MS,
+                None,
+                Some(5),
+            ),
+            slow(PYTHON, 4714, "accept4", 190 * MS, 2_000 * MS, None, Some(6)),
+            slow(
+                PYTHON,
+                4719,
+                "clock_nanosleep",
+                100 * MS,
+                700 * MS,
+                None,
+                None,
+            ),
+        ],
         slowest: vec![
             slow(
                 PYTHON,
@@ -354,7 +330,6 @@ fn child() -> Process {
         },
         timing: "1/128".to_owned(),
         threads: vec![thread(CHILD, "python3", 1, &functions, 1)],
-        functions,
         heap: Heap {
             live_bytes: 18 * MIB as i64,
             live_blocks: 40_522,
@@ -367,8 +342,9 @@ fn child() -> Process {
             interval_ns: 490 * MS,
             points: points.to_vec(),
         },
-        activities: BTreeMap::new(),
-        files: Files::default(),
+        activities: files::activities(&functions),
+        functions,
+        files: files::of_child(),
         longest_waits: Vec::new(),
         slowest: vec![slow(
             CHILD,
@@ -467,116 +443,4 @@ fn thread(
             .map(|(name, function)| (name.clone(), share(function)))
             .collect(),
     }
-}
-
-/// A function under its name, as it is put together.
-struct Named {
-    name: &'static str,
-    function: Function,
-}
-
-fn called(name: &'static str, calls: u64, requested_bytes: u64) -> Named {
-    let known = Known::ALL
-        .into_iter()
-        .find(|known| known.name() == name)
-        .expect("a known name");
-    let family = known.row().family.name().to_owned();
-    Named {
-        name,
-        function: Function {
-            family,
-            calls,
-            requested_bytes,
-            ..Function::default()
-        },
-    }
-}
-
-fn entry(named: Named) -> (String, Function) {
-    (named.name.to_owned(), named.function)
-}
-
-impl Named {
-    fn with_moved(mut self, bytes: u64) -> Named {
-        self.function.moved_bytes = bytes;
-        self
-    }
-
-    /// With failed calls; allocation functions have no errno.
-    fn with_error(mut self, errno: &str, calls: u64) -> Named {
-        self.function.errors += calls;
-        if !errno.is_empty() {
-            self.function
-                .errors_by_errno
-                .insert(errno.to_owned(), calls);
-        }
-        self
-    }
-
-    fn with_sizes(mut self, classes: &[(u64, u64, u64)]) -> Named {
-        let class = |&(from_bytes, to_bytes, calls)| SizeClass {
-            from_bytes,
-            to_bytes,
-            calls,
-        };
-        self.function.size_classes = classes.iter().map(class).collect();
-        self
-    }
-
-    fn with_latency(mut self, timed: u64, p50_ns: u64, max_ns: u64) -> Named {
-        // A tail that grows by the same factor from the median to the maximum.
-        let step = (max_ns as f64 / p50_ns as f64).powf(0.25);
-        let tail = |steps: i32| (p50_ns as f64 * step.powi(steps)) as u64;
-        let mean_ns = p50_ns + tail(1) / 4;
-        self.function.latency = Some(Latency {
-            timed,
-            dropped: timed / 100,
-            total_ns: mean_ns * timed,
-            min_ns: p50_ns / 2,
-            mean_ns,
-            p50_ns,
-            p90_ns: tail(1),
-            p99_ns: tail(2),
-            p99_9_ns: tail(3),
-            max_ns,
-            histogram: "HISTFAAAACB4nJNpmSzMwMDAxQABzFCaEUozMYCBzX8GBgAmxgKD".to_owned(),
-        });
-        self
-    }
-}
-
-fn add(sum: &mut Function, function: &Function) {
-    sum.calls += function.calls;
-    sum.errors += function.errors;
-    sum.requested_bytes += function.requested_bytes;
-    sum.moved_bytes += function.moved_bytes;
-    for (errno, calls) in &function.errors_by_errno {
-        *sum.errors_by_errno.entry(errno.clone()).or_default() += calls;
-    }
-    for class in &function.size_classes {
-        match sum
-            .size_classes
-            .iter_mut()
-            .find(|sum| sum.from_bytes == class.from_bytes)
-        {
-            Some(sum) => sum.calls += class.calls,
-            None => sum.size_classes.push(class.clone()),
-        }
-    }
-    // The percentiles of the one with the most calls stand for both.
-    let Some(latency) = &function.latency else {
-        return;
-    };
-    let timed = sum.latency.as_ref().map_or(0, |sum| sum.timed) + latency.timed;
-    let total_ns = sum.latency.as_ref().map_or(0, |sum| sum.total_ns) + latency.total_ns;
-    let larger = match sum.latency.take() {
-        Some(sum) if sum.timed > latency.timed => sum,
-        _ => latency.clone(),
-    };
-    sum.latency = Some(Latency {
-        timed,
-        total_ns,
-        mean_ns: total_ns / timed,
-        ..larger
-    });
 }

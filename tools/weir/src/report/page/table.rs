@@ -4,7 +4,7 @@ use comfy_table::{
     Attribute, CellAlignment, Color, ColumnConstraint, ContentArrangement, Width, presets,
 };
 
-use crate::text;
+use crate::{text, units};
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -22,8 +22,10 @@ pub struct Column {
 enum Kind {
     /// Aligned right.
     Number,
-    /// Aligned left, cut down to so many columns.
+    /// Aligned left, the end cut off down to so many columns.
     Name(usize),
+    /// Aligned left, the beginning cut off down to so many columns.
+    Path(usize),
 }
 
 impl Column {
@@ -45,11 +47,22 @@ impl Column {
         }
     }
 
+    /// Paths, the beginning cut off where there is too little room, but not below `least` columns.
+    pub const fn path(title: &'static str, rank: u8, least: usize) -> Column {
+        Column {
+            title,
+            rank,
+            kind: Kind::Path(least),
+        }
+    }
+
     /// The fewest columns of the terminal that it can do with.
     fn least(&self, natural: usize) -> usize {
         match self.kind {
             Kind::Number => natural,
-            Kind::Name(least) => natural.min(least.max(text::width(self.title))),
+            Kind::Name(least) | Kind::Path(least) => {
+                natural.min(least.max(text::width(self.title)))
+            }
         }
     }
 }
@@ -109,6 +122,23 @@ impl Table {
         let row = row.into();
         debug_assert_eq!(row.len(), self.columns.len());
         self.rows.push(row);
+    }
+
+    /// Without the columns that may be left out and have nothing in any row.
+    pub fn without_empty_columns(mut self) -> Table {
+        let is_kept: Vec<bool> = (0..self.columns.len())
+            .map(|place| {
+                self.columns[place].rank == 0
+                    || self.rows.iter().any(|row| row[place].text != units::NONE)
+            })
+            .collect();
+        let mut kept = is_kept.iter();
+        self.columns.retain(|_| kept.next() == Some(&true));
+        for row in &mut self.rows {
+            let mut kept = is_kept.iter();
+            row.retain(|_| kept.next() == Some(&true));
+        }
+        self
     }
 
     /// Decides which columns to show in so many columns of a terminal, and how wide.
@@ -197,7 +227,7 @@ impl Fitted {
             column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width as u16 + gap)));
             column.set_cell_alignment(match self.table.columns[place].kind {
                 Kind::Number => CellAlignment::Right,
-                Kind::Name(_) => CellAlignment::Left,
+                Kind::Name(_) | Kind::Path(_) => CellAlignment::Left,
             });
         }
         out.lines().map(|line| line.trim_end().to_owned()).collect()
@@ -207,6 +237,7 @@ impl Fitted {
         let text = match self.table.columns[place].kind {
             Kind::Number => cell.text.as_str().into(),
             Kind::Name(_) => text::cut(&cell.text, width),
+            Kind::Path(_) => text::cut_front(&cell.text, width),
         };
         let out = comfy_table::Cell::new(text);
         match cell.is_alarming {
@@ -269,6 +300,39 @@ mod tests {
             ["first to go", "path"],
             "the others always stay"
         );
+    }
+
+    #[test]
+    fn paths_lose_their_beginning() {
+        let mut table = Table::new([Column::path("path", 0, 8), Column::number("n", 0)]);
+        table.push(["/a/long/path/to/a/file", "1"].map(Cell::new));
+        assert_eq!(
+            table.fitted(13).lines(false),
+            ["path        n", "…to/a/file  1"]
+        );
+    }
+
+    #[test]
+    fn columns_with_nothing_in_them_go_unless_they_are_essential() {
+        let columns = [
+            Column::name("name", 0, 6),
+            Column::number("essential", 0),
+            Column::number("none", 2),
+            Column::number("some", 1),
+        ];
+        let mut table = Table::new(columns);
+        table.push(["a", units::NONE, units::NONE, units::NONE].map(Cell::new));
+        table.push(["b", units::NONE, units::NONE, "7"].map(Cell::new));
+        let fitted = table.without_empty_columns().fitted(80);
+        assert_eq!(
+            fitted.lines(false),
+            [
+                "name  essential  some",
+                "a             –     –",
+                "b             –     7"
+            ]
+        );
+        assert_eq!(fitted.left_out, Vec::<&str>::new());
     }
 
     #[test]

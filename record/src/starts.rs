@@ -1,0 +1,203 @@
+//! Programs that are started, so that those that never make a region are known.
+//!
+//! Whoever starts a program (by exec, also in a child of vfork, or by posix_spawn) notes it in the region that it
+//! counts into; the reader takes the notes away. There is room for so many as are started between two looks of the
+//! reader, and what does not fit is counted.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::counter::Counter;
+use crate::region::Text;
+
+/// How many notes there is room for.
+pub const CAPACITY: usize = 64;
+
+/// How much of a program's path there is room for.
+pub const PROGRAM_BYTES: usize = 232;
+
+/// The environment that the program was given lacks LD_PRELOAD.
+pub const NOT_PRELOADED: u32 = 1;
+/// The directory of the recording cannot be used from where the program was started: another user, another root.
+pub const OUT_OF_REACH: u32 = 2;
+/// The program could not be started: the note before this one, of the same process, does not hold.
+pub const FAILED: u32 = 4;
+
+// A state is one of these, and above them a number that is another for every note.
+const FREE: u32 = 0;
+/// It is being written or read.
+const BUSY: u32 = 1;
+const WRITTEN: u32 = 2;
+const STATES: u32 = 3;
+const NEXT: u32 = STATES + 1;
+
+/// A note.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Start {
+    state: AtomicU32,
+    pid: AtomicU32,
+    flags: AtomicU32,
+    /// The time-stamp counter before the start.
+    ticks: AtomicU64,
+    /// The program, as far as it fits: a path, or a name that is looked for in PATH.
+    pub program: Text<PROGRAM_BYTES>,
+}
+
+impl Start {
+    /// The process that the program runs in.
+    pub fn pid(&self) -> u32 {
+        self.pid.load(Ordering::Relaxed)
+    }
+
+    /// [`NOT_PRELOADED`], [`OUT_OF_REACH`], [`FAILED`].
+    pub fn flags(&self) -> u32 {
+        self.flags.load(Ordering::Relaxed)
+    }
+
+    /// The time-stamp counter before the start.
+    pub fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+}
+
+/// Which note is meant.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket {
+    index: usize,
+    state: u32,
+}
+
+/// The notes.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Starts {
+    notes: [Start; CAPACITY],
+    /// How many did not fit.
+    pub unlisted: Counter,
+}
+
+impl Starts {
+    /// Notes the start of a program, the parts of whose path are these. None where there is no room, which is counted.
+    pub fn note<'a>(
+        &self,
+        pid: u32,
+        flags: u32,
+        ticks: u64,
+        program: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Option<Ticket> {
+        let Some((index, state)) = self.claim() else {
+            self.unlisted.add_shared(1);
+            return None;
+        };
+        let note = &self.notes[index];
+        note.pid.store(pid, Ordering::Relaxed);
+        note.flags.store(flags, Ordering::Relaxed);
+        note.ticks.store(ticks, Ordering::Relaxed);
+        note.program.set_parts(program);
+        let state = state & !STATES | WRITTEN;
+        note.state.store(state, Ordering::Release);
+        Some(Ticket { index, state })
+    }
+
+    fn claim(&self) -> Option<(usize, u32)> {
+        self.notes.iter().enumerate().find_map(|(index, note)| {
+            let free = note.state.load(Ordering::Relaxed);
+            if free & STATES != FREE {
+                return None;
+            }
+            let state = free.wrapping_add(NEXT) | BUSY;
+            note.state
+                .compare_exchange(free, state, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+                .then_some((index, state))
+        })
+    }
+
+    /// The program could not be started.
+    pub fn withdraw(&self, ticket: Ticket, pid: u32, ticks: u64) {
+        let Ticket { index, state } = ticket;
+        let withdrawn = self.notes.get(index).is_some_and(|note| {
+            note.state
+                .compare_exchange(state, state & !STATES, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        });
+        if !withdrawn {
+            // It has been taken.
+            self.note(pid, FAILED, ticks, []);
+        }
+    }
+
+    /// Shows every note to `see` and makes room; for the one reader.
+    pub fn take(&self, mut see: impl FnMut(&Start)) {
+        for note in &self.notes {
+            let state = note.state.load(Ordering::Relaxed);
+            if state & STATES != WRITTEN {
+                continue;
+            }
+            // It cannot be withdrawn any more.
+            let free = state & !STATES;
+            let mine = free | BUSY;
+            let taken =
+                note.state
+                    .compare_exchange(state, mine, Ordering::Acquire, Ordering::Relaxed);
+            if taken.is_ok() {
+                see(note);
+                note.state.store(free, Ordering::Release);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn zeroed() -> Box<Starts> {
+        // SAFETY: the notes are made of atomics, for which zeroes are valid.
+        unsafe { Box::<Starts>::new_zeroed().assume_init() }
+    }
+
+    fn taken(starts: &Starts) -> Vec<(u32, u32, Vec<u8>)> {
+        let mut all = Vec::new();
+        starts.take(|start| {
+            let program = start.program.bytes().collect();
+            all.push((start.pid(), start.flags(), program));
+        });
+        all
+    }
+
+    #[test]
+    fn a_note_is_seen_once() {
+        let starts = zeroed();
+        starts.note(7, NOT_PRELOADED, 99, [&b"/bin"[..], b"/ls"]);
+        starts.take(|start| assert_eq!(start.ticks(), 99));
+        starts.note(8, 0, 100, [&b"cat"[..]]);
+        assert_eq!(taken(&starts), [(8, 0, b"cat".to_vec())]);
+        assert_eq!(taken(&starts), []);
+    }
+
+    #[test]
+    fn what_failed_is_not_seen_or_is_seen_to_have_failed() {
+        let starts = zeroed();
+        let ticket = starts.note(7, 0, 1, [&b"a"[..]]).unwrap();
+        starts.withdraw(ticket, 7, 1);
+        assert_eq!(taken(&starts), []);
+        let ticket = starts.note(7, 0, 2, [&b"b"[..]]).unwrap();
+        assert_eq!(taken(&starts).len(), 1);
+        // Another has the room by now.
+        starts.note(8, 0, 3, [&b"c"[..]]);
+        starts.withdraw(ticket, 7, 2);
+        let left = [(8, 0, b"c".to_vec()), (7, FAILED, Vec::new())];
+        assert_eq!(taken(&starts), left);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let starts = zeroed();
+        for pid in 0..CAPACITY as u32 + 3 {
+            starts.note(pid, 0, 0, []);
+        }
+        assert_eq!(starts.unlisted.get(), 3);
+        assert_eq!(taken(&starts).len(), CAPACITY);
+    }
+}

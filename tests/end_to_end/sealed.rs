@@ -1,0 +1,115 @@
+//! Programs that give up system calls (seccomp): from then on none is made that they would not make themselves.
+
+use weir_report::model::{Process, Report};
+
+use crate::support::recover::{recover, region_files};
+use crate::support::{Mode, Program, scratch, victim};
+
+/// Runs the victim, which is killed by a call too many, and gives its report.
+#[track_caller]
+fn report_of(way: &str, what: &str, mode: Mode) -> Report {
+    let regions = scratch();
+    let mut program = Program::new(victim("sealed")).args([way, what]);
+    let plain = program.plain().expect_status(7);
+    if mode == Mode::Bare {
+        program = program
+            .env("WEIR_REGION_DIR", regions.path())
+            .without_reports();
+    }
+    let mut outcome = program.run(mode).expect_same(&plain);
+    match mode {
+        Mode::Bare => {
+            // It could not write a report: the region stays.
+            let left = region_files(regions.path());
+            assert_eq!(left.len(), 1, "{left:?}");
+            recover(&left[0])
+        }
+        _ => outcome.reports.remove(0),
+    }
+}
+
+#[track_caller]
+fn only_process(report: &Report) -> &Process {
+    assert_eq!(report.processes.len(), 1);
+    let process = &report.processes[0];
+    let notes = &process.missed.notes;
+    assert!(
+        notes.iter().any(|note| note.contains("seccomp")),
+        "{notes:?}"
+    );
+    process
+}
+
+#[test]
+fn a_sealed_program_is_counted_to_its_end() {
+    for mode in Mode::MEASURED {
+        for way in ["prctl", "seccomp"] {
+            let report = report_of(way, "alone", mode);
+            let process = only_process(&report);
+            let of = |name: &str| &process.functions[name];
+            assert_eq!((of("read").calls, of("read").moved_bytes), (100, 6400));
+            assert_eq!(of("write").calls, 101, "{mode:?} {way}");
+            assert_eq!(of("write").moved_bytes, 3205);
+            assert_eq!(of("malloc").calls - of("free").calls, 0);
+            assert!(of("malloc").calls >= 101);
+            assert_eq!(process.end.status, Some(7), "{mode:?} {way}");
+        }
+    }
+}
+
+/// In the program nobody may drain its ring any more; `weir run` does.
+#[test]
+fn a_full_ring_is_no_reason_for_a_call() {
+    for mode in Mode::MEASURED {
+        let report = report_of("prctl", "fills the ring", mode);
+        let write = &only_process(&report).functions["write"];
+        assert_eq!((write.calls, write.moved_bytes), (50_001, 50_005));
+        let latency = write.latency.as_ref().expect("timed calls");
+        assert_eq!(latency.timed, 50_001, "{mode:?}");
+        if mode == Mode::Bare {
+            assert!(latency.dropped > 0);
+        }
+    }
+}
+
+/// Threads that begin afterwards have no slots. The library's own thread has ended before.
+#[test]
+fn threads_of_a_sealed_program_are_counted_together() {
+    for mode in Mode::MEASURED {
+        for way in ["prctl", "seccomp"] {
+            let report = report_of(way, "threads", mode);
+            let process = only_process(&report);
+            let write = &process.functions["write"];
+            assert_eq!(
+                (write.calls, write.moved_bytes),
+                (201, 3205),
+                "{mode:?} {way}"
+            );
+            assert_eq!(process.missed.threads_without_slot, 3);
+        }
+    }
+}
+
+#[test]
+fn forks_of_a_sealed_program_are_counted_in_its_region() {
+    for mode in Mode::MEASURED {
+        for way in ["prctl", "seccomp"] {
+            let report = report_of(way, "forks", mode);
+            let process = only_process(&report);
+            let write = &process.functions["write"];
+            assert_eq!(
+                (write.calls, write.moved_bytes),
+                (151, 2405),
+                "{mode:?} {way}"
+            );
+            assert_eq!(process.functions["_exit"].calls, 3);
+            let notes = &process.missed.notes;
+            assert!(
+                notes
+                    .iter()
+                    .any(|note| note.starts_with("3 forked processes")),
+                "{notes:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// flags: -O1 -fno-builtin -pthread
+/* Forks children that go where no region can be made: to the root directory of the second argument, or, where the first
+ * is "user", to another user. They have threads, and fork in their turn. Where it is "orphan", one is left alone. */
+#define _GNU_SOURCE
+#include "witness.h"
+#include <grp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/wait.h>
+
+static int null;
+
+static void *do_something(void *unused) {
+    (void)unused;
+    for (int i = 0; i < 50; i++) MUST(write(null, "sixteen bytes...", 16) == 16);
+    return NULL;
+}
+
+static void await(pid_t child, int expected) {
+    int status;
+    MUST(child > 0 && waitpid(child, &status, 0) == child);
+    MUST(WIFEXITED(status) && WEXITSTATUS(status) == expected);
+}
+
+static void leave(const char *way, const char *to) {
+    if (!strcmp(way, "user")) {
+        MUST(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
+        return;
+    }
+    if (geteuid()) MUST(!unshare(CLONE_NEWUSER));
+    MUST(!chroot(to) && !chdir("/"));
+}
+
+/* Its parent, in the region of which it counts, ends before it begins to work. */
+static void leave_an_orphan(void) {
+    int ends[2];
+    MUST(!pipe(ends));
+    pid_t child = fork();
+    if (!child) {
+        MUST(!close(ends[0]));
+        if (!fork()) {
+            leave("user", NULL);
+            usleep(200000);
+            do_something(NULL);
+            _exit(0);
+        }
+        _exit(4);
+    }
+    await(child, 4);
+    MUST(!close(ends[1]));
+    char nothing;
+    MUST(read(ends[0], &nothing, 1) == 0);
+}
+
+int main(int argc, char **argv) {
+    MUST(argc == 3);
+    MUST((null = open("/dev/null", O_WRONLY)) >= 0);
+    if (!strcmp(argv[1], "orphan")) {
+        leave_an_orphan();
+        return 7;
+    }
+    for (int i = 0; i < 4; i++) {
+        pid_t child = fork();
+        if (!child) {
+            leave(argv[1], argv[2]);
+            do_something(NULL);
+            pthread_t threads[3];
+            for (int t = 0; t < 3; t++) MUST(!pthread_create(&threads[t], NULL, do_something, NULL));
+            for (int t = 0; t < 3; t++) MUST(!pthread_join(threads[t], NULL));
+            pid_t grandchild = fork();
+            if (!grandchild) {
+                do_something(NULL);
+                _exit(6);
+            }
+            await(grandchild, 6);
+            execl("/no/such/program", "program", NULL);
+            exit(5);
+        }
+        /* The parent takes slots of its own meanwhile. */
+        pthread_t thread;
+        MUST(!pthread_create(&thread, NULL, do_something, NULL));
+        MUST(!pthread_join(thread, NULL));
+        await(child, 5);
+    }
+    return 7;
+}

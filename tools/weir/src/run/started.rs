@@ -1,0 +1,192 @@
+//! The programs that the program's tree started, and which of them no region tells of.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use weir_record::starts::{FAILED, NOT_PRELOADED, OUT_OF_REACH, Start};
+use weir_report::model::{Process, Untraced};
+
+use super::life::Life;
+use crate::doctor;
+
+/// How many starts are kept that nothing came of so far.
+const MOST: usize = 10_000;
+/// How many there are before those of which something came are forgotten.
+const MANY: usize = 1000;
+
+/// A program that was started.
+#[derive(Debug)]
+struct Started {
+    pid: u32,
+    /// The process that counted its start.
+    by: u32,
+    flags: u32,
+    ticks: u64,
+    program: OsString,
+}
+
+/// What was started, and what was seen.
+#[derive(Debug, Default)]
+pub struct Starts {
+    pending: Vec<Started>,
+    /// When the latest image of each process began.
+    seen: HashMap<u32, u64>,
+    forgotten: u64,
+}
+
+impl Starts {
+    /// A note of a process.
+    pub fn note(&mut self, by: u32, start: &Start) {
+        let (pid, ticks) = (start.pid(), start.ticks());
+        if start.flags() & FAILED != 0 {
+            let is_it = |other: &Started| (other.pid, other.ticks) == (pid, ticks);
+            self.pending.retain(|other| !is_it(other));
+            return;
+        }
+        if self.pending.len() >= MANY {
+            let Starts { pending, seen, .. } = self;
+            pending.retain(|start| !is_seen(seen, start));
+        }
+        if self.pending.len() >= MOST {
+            self.forgotten += 1;
+            return;
+        }
+        self.pending.push(Started {
+            pid,
+            by,
+            flags: start.flags(),
+            ticks,
+            program: OsString::from_vec(start.program.bytes().collect()),
+        });
+    }
+
+    /// An image began.
+    pub fn see(&mut self, pid: u32, ticks: u64) {
+        let latest = self.seen.entry(pid).or_default();
+        *latest = ticks.max(*latest);
+    }
+
+    /// Whether the process was started as something that has not been seen.
+    pub fn is_awaited(&self, pid: u32) -> bool {
+        let mut pending = self.pending.iter();
+        pending.any(|start| start.pid == pid && !is_seen(&self.seen, start))
+    }
+
+    /// Tells the processes which of the programs that they started were never seen, and in the last of all what is
+    /// nobody's.
+    pub fn settle(&mut self, processes: &mut [Process]) {
+        let mut reasons = HashMap::new();
+        for start in std::mem::take(&mut self.pending) {
+            if is_seen(&self.seen, &start) {
+                continue;
+            }
+            let reason = match hindrance(start.flags) {
+                Some(hindrance) => hindrance.to_owned(),
+                None if matches!(Life::of(start.pid), Life::Running { .. }) => {
+                    "had not made a call when the program ended".to_owned()
+                }
+                None => reasons
+                    .entry(start.program.clone())
+                    .or_insert_with(|| reason(&start.program))
+                    .clone(),
+            };
+            let untraced = Untraced {
+                pid: start.pid,
+                program: start.program.to_string_lossy().into_owned(),
+                reason,
+            };
+            let starter = processes
+                .iter()
+                .rposition(|process| process.pid == start.by);
+            if let Some(process) = processes.get_mut(starter.unwrap_or(0)) {
+                process.missed.untraced.push(untraced);
+            }
+        }
+        if let Some(process) = processes.first_mut() {
+            process.missed.unlisted_starts += std::mem::take(&mut self.forgotten);
+        }
+    }
+}
+
+fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
+    seen.get(&start.pid)
+        .is_some_and(|&began| began >= start.ticks)
+}
+
+/// What the starting process knew.
+fn hindrance(flags: u32) -> Option<&'static str> {
+    if flags & NOT_PRELOADED != 0 {
+        return Some("was started without LD_PRELOAD in its environment (see --follow-cleared)");
+    }
+    (flags & OUT_OF_REACH != 0).then_some(
+        "was started in another root directory or as another user, who cannot enter the directory of the recording",
+    )
+}
+
+/// What a look at the program tells; reads on after its name.
+fn reason(program: &OsStr) -> String {
+    let Err(refusal) = doctor::inspect(program) else {
+        return "ended before its first call, or could make no region (as another user), or something took LD_PRELOAD from it".to_owned();
+    };
+    // The line begins with the path of the file that is to blame, which may be an interpreter's.
+    let own = |path: &OsStr| {
+        let rest = refusal.message.strip_prefix(&*path.to_string_lossy())?;
+        Some(rest.strip_prefix(' ')?.to_owned())
+    };
+    own(program)
+        .or_else(|| {
+            let message = &refusal.message;
+            let (path, rest) = message.split_once(' ')?;
+            let is_program = Path::new(path).file_name()?.as_bytes() == program.as_bytes();
+            is_program.then(|| rest.to_owned())
+        })
+        .unwrap_or_else(|| format!("runs what cannot be traced: {}", refusal.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_record::starts::Starts as Notes;
+
+    use super::*;
+
+    fn noted(starts: &mut Starts, notes: &Notes) {
+        notes.take(|start| starts.note(1, start));
+    }
+
+    #[test]
+    fn a_start_is_awaited_until_it_is_seen_or_failed() {
+        // SAFETY: the notes are made of atomics, for which zeroes are valid.
+        let notes = unsafe { Box::<Notes>::new_zeroed().assume_init() };
+        let mut starts = Starts::default();
+        starts.see(7, 50);
+        let ticket = notes.note(7, 0, 100, [&b"cat"[..]]).expect("room");
+        notes.note(8, 0, 100, [&b"ls"[..]]);
+        noted(&mut starts, &notes);
+        assert!(
+            starts.is_awaited(7),
+            "what was seen before is another image"
+        );
+        notes.withdraw(ticket, 7, 100);
+        starts.see(8, 100);
+        noted(&mut starts, &notes);
+        assert!(!starts.is_awaited(7) && !starts.is_awaited(8));
+        assert!(!starts.is_awaited(9));
+    }
+
+    #[test]
+    fn the_reason_is_the_doctor_s() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("data");
+        std::fs::write(&file, "text").expect("written");
+        let told = reason(file.as_os_str());
+        assert!(told.starts_with("may not be executed"), "{told}");
+        let told = reason(OsStr::new("no-such-program-anywhere"));
+        assert!(!told.contains("no-such-program"), "{told}");
+        assert_eq!(hindrance(0), None);
+        assert!(
+            hindrance(NOT_PRELOADED | OUT_OF_REACH).is_some_and(|told| told.contains("LD_PRELOAD"))
+        );
+    }
+}
