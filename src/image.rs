@@ -10,7 +10,9 @@
 use std::cell::UnsafeCell;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 use weir_record::clock;
 use weir_record::functions::{Family, Function, Role};
@@ -296,6 +298,7 @@ pub fn begin_quick_exit(status: i32) {
 fn watch_process() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         end(status);
+        EXITING.store(thread::identity(), Ordering::Relaxed);
     }
     extern "C" fn at_quick_exit(_: *mut c_void) {
         end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
@@ -383,6 +386,7 @@ pub fn forked() {
         PARENTS.store(parents, Ordering::Relaxed);
     }
     UNCOUNTED.store(0, Ordering::Relaxed);
+    EXITING.store(0, Ordering::Relaxed);
     slots::forked();
     writer::forked();
     files::forked();
@@ -448,6 +452,29 @@ pub fn end(status: i32) {
             tell(header, Phase::Exiting);
         }
     });
+}
+
+/// The thread that is in exit, whose handlers have all run; 0 where there is none.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+/// stdio has asked the kernel for something. Where that is the last thing that the process does, its end is told
+/// again.
+#[inline(always)]
+pub fn asked_by_stdio() {
+    if EXITING.load(Ordering::Relaxed) != 0 {
+        end_again();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_again() {
+    if EXITING.load(Ordering::Relaxed) == thread::identity()
+        && let Some(header) = header()
+        && matches!(whose(header), Whose::Region)
+    {
+        sys::with_errno_kept(|| tell(header, Phase::Exiting));
+    }
 }
 
 /// The image is about to end, or to be replaced.

@@ -105,10 +105,23 @@ fn look_up(function: Function) -> Option<NonZeroUsize> {
     NonZeroUsize::new(found.addr())
 }
 
-/// What does the work of a function that this C library lacks: the ways to free are all `free`.
+/// What does the work of a function that this C library lacks, which a program finds all the same, because it finds
+/// ours: the ways to free are all `free`, and C23 scans what C99 does, and binary numbers besides.
 fn stand_in(function: Function) -> Option<NonZeroUsize> {
-    use Function::{Cfree, Free, FreeAlignedSized, FreeSized};
-    matches!(function, Cfree | FreeSized | FreeAlignedSized).then(|| address(Free))
+    use Function as F;
+    let other = match function {
+        F::Cfree | F::FreeSized | F::FreeAlignedSized => F::Free,
+        F::Isoc23Scanf => F::Isoc99Scanf,
+        F::Isoc23Fscanf => F::Isoc99Fscanf,
+        F::Isoc23Vscanf => F::Isoc99Vscanf,
+        F::Isoc23Vfscanf => F::Isoc99Vfscanf,
+        F::Isoc23Wscanf => F::Isoc99Wscanf,
+        F::Isoc23Fwscanf => F::Isoc99Fwscanf,
+        F::Isoc23Vwscanf => F::Isoc99Vwscanf,
+        F::Isoc23Vfwscanf => F::Isoc99Vfwscanf,
+        _ => return None,
+    };
+    Some(address(other))
 }
 
 fn absent() -> NonZeroUsize {

@@ -297,6 +297,15 @@ pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(1)
 }
 
+/// The character that comes next, and is still to be read; EOF is failure where the stream has had an error.
+#[inline(always)]
+pub fn coming(character: c_int, stream: *mut FILE) -> Outcome {
+    if character < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
 /// A word, which may be any number.
 #[inline(always)]
 pub fn word(word: c_int, stream: *mut FILE) -> Outcome {

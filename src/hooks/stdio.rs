@@ -75,7 +75,7 @@ stdio_hooks! {
     Getchar = getchar() -> c_int: move |character| streams::character(character, streams::standard_input());
     GetcharUnlocked = getchar_unlocked() -> c_int: move |character| streams::character(character, streams::standard_input());
     Uflow = __uflow(stream: *mut FILE) -> c_int: move |character| streams::character(character, stream);
-    Underflow = __underflow(stream: *mut FILE) -> c_int: move |character| streams::character(character, stream);
+    Underflow = __underflow(stream: *mut FILE) -> c_int: move |character| streams::coming(character, stream);
     Getw = getw(stream: *mut FILE) -> c_int: move |word| streams::word(word, stream);
     Fputc = fputc(character: c_int, stream: *mut FILE) -> c_int: move |character| streams::character(character, stream);
     FputcUnlocked = fputc_unlocked(character: c_int, stream: *mut FILE) -> c_int: move |character| streams::character(character, stream);

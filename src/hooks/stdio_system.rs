@@ -7,7 +7,15 @@ use libc::{FILE, off64_t, ssize_t};
 
 use super::io_body;
 use crate::recording::{NO_SIZE, returns};
-use crate::streams;
+use crate::{image, streams};
+
+/// The call has been recorded. The C library empties the buffers of all streams when every handler of exit has run,
+/// the one that writes the report too.
+#[inline(always)]
+fn settled<T>(result: T) -> T {
+    image::asked_by_stdio();
+    result
+}
 
 /// # Safety
 /// As stdio calls it: a stream, and a buffer of that size.
@@ -16,8 +24,10 @@ pub unsafe extern "C-unwind" fn read(
     buffer: *mut c_void,
     size: ssize_t,
 ) -> ssize_t {
-    io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
-        returns::bytes, streams::fd(stream), size as usize)
+    settled(
+        io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
+        returns::bytes, streams::fd(stream), size as usize),
+    )
 }
 
 /// # Safety
@@ -27,27 +37,33 @@ pub unsafe extern "C-unwind" fn write(
     buffer: *const c_void,
     size: ssize_t,
 ) -> ssize_t {
-    io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
-        returns::bytes, streams::fd(stream), size as usize)
+    settled(
+        io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
+        |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize),
+    )
 }
 
 /// # Safety
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t {
-    io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
-        returns::offset, streams::fd(stream), NO_SIZE)
+    settled(
+        io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
+        returns::offset, streams::fd(stream), NO_SIZE),
+    )
 }
 
 /// # Safety
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn close(stream: *mut FILE) -> c_int {
-    io_body!(StdioClose(stream: *mut FILE) -> c_int,
-        returns::status, streams::fd(stream), NO_SIZE)
+    settled(io_body!(StdioClose(stream: *mut FILE) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE))
 }
 
 /// # Safety
 /// As stdio calls it: a stream, and room for what is known of its file.
 pub unsafe extern "C-unwind" fn stat(stream: *mut FILE, to: *mut c_void) -> c_int {
-    io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
-        returns::status, streams::fd(stream), NO_SIZE)
+    settled(
+        io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE),
+    )
 }

@@ -64,6 +64,8 @@ pub fn count_failure_of(function: Function, errno: i32) {
 pub enum Outcome {
     /// It moved so many bytes.
     Bytes(u64),
+    /// It moved so many bytes, and failed with this errno to move more.
+    Short(u64, i32),
     /// It moved an offset to there.
     At(u64),
     /// It failed, with this errno.
@@ -75,7 +77,7 @@ impl Outcome {
     #[inline(always)]
     fn moved(self) -> u64 {
         match self {
-            Outcome::Bytes(bytes) => bytes,
+            Outcome::Bytes(bytes) | Outcome::Short(bytes, _) => bytes,
             Outcome::At(_) | Outcome::Failed(_) => 0,
         }
     }
@@ -98,6 +100,10 @@ fn settle<A: Adder>(counters: &Counters, function: Function, outcome: Outcome) {
     match outcome {
         Outcome::Bytes(bytes) => A::add(&counters.of(function).moved_bytes, bytes),
         Outcome::At(_) => {}
+        Outcome::Short(bytes, errno) => {
+            A::add(&counters.of(function).moved_bytes, bytes);
+            settle_failure::<A>(counters, function, errno);
+        }
         Outcome::Failed(errno) => settle_failure::<A>(counters, function, errno),
     }
 }

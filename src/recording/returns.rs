@@ -16,6 +16,16 @@ pub fn bytes(result: isize) -> Outcome {
     }
 }
 
+/// A count of bytes that were moved; fewer than were asked for is failure.
+#[inline(always)]
+pub fn all_bytes(result: isize, asked: isize) -> Outcome {
+    match u64::try_from(result) {
+        Ok(bytes) if result >= asked => Outcome::Bytes(bytes),
+        Ok(0) | Err(_) => Outcome::Failed(sys::errno()),
+        Ok(bytes) => Outcome::Short(bytes, sys::errno()),
+    }
+}
+
 /// A length that is not of bytes moved; -1 is failure.
 #[inline(always)]
 pub fn length(result: isize) -> Outcome {

@@ -133,3 +133,27 @@ fn sigterm() {
 fn sigkill() {
     expect_report_of_sudden_end("SIGKILL");
 }
+
+/// What the program left in the buffers of streams is written when every handler of exit has run.
+#[test]
+fn streams_are_flushed_after_all() {
+    for ends in [&[][..], &["by exit"]] {
+        let program = Program::new(victim("flushed_at_exit"));
+        let program = program.args(ends).stdin("some text\nand more of it\n");
+        for mode in Mode::MEASURED {
+            let outcome = program.run(mode).expect_status(3);
+            assert_eq!(outcome.text(), "12345 s\n");
+            let process = outcome.process();
+            assert_eq!(
+                (process.end.how, process.end.status),
+                (EndKind::Exited, Some(3))
+            );
+            let written = &process.functions["_IO_file_write"];
+            assert_eq!((written.calls, written.moved_bytes), (2, 20), "{mode:?}");
+            let other = process.files.listed.iter();
+            let mut other = other.filter(|file| file.name.ends_with("/other"));
+            let other = other.next().expect("the file is told");
+            assert_eq!((other.writes, other.written_bytes), (1, 12), "{mode:?}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weir_record::functions::{Function, Role};
+use weir_record::functions::Function;
 
 use crate::support::{Account, Mode, Program, victim};
 
@@ -25,6 +25,55 @@ fn file_functions() {
     expect_exact("file_calls");
 }
 
+/// As [`expect_exact`], where the C library allocates for the victim, or has a child for it.
+#[track_caller]
+fn expect_own_exact(name: &str) {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim(name)).run(mode).expect_status(0);
+        let account = Account::of(&outcome.text());
+        let processes = outcome.processes();
+        let its = processes.iter().find(|image| image.pid == account.pid);
+        account.expect_own_calls(its.expect("the victim is in the report"));
+    }
+}
+
+#[test]
+fn socket_functions() {
+    expect_exact("socket_calls");
+}
+
+#[test]
+fn descriptor_functions() {
+    expect_exact("descriptor_calls");
+}
+
+#[test]
+fn waiting_functions() {
+    expect_exact("wait_calls");
+}
+
+#[test]
+fn memory_map_functions() {
+    expect_exact("map_calls");
+}
+
+#[test]
+fn metadata_functions() {
+    expect_own_exact("metadata_calls");
+}
+
+#[test]
+fn asynchronous_functions() {
+    expect_own_exact("aio_calls");
+}
+
+#[test]
+fn stdio_functions() {
+    expect_own_exact("stdio_calls");
+    expect_own_exact("formatted_calls");
+    expect_own_exact("wide_calls");
+}
+
 #[test]
 fn fortified_calls() {
     expect_exact("fortified");
@@ -35,14 +84,27 @@ fn fortified_calls() {
 #[test]
 fn no_function_is_left_out() {
     let mut called = BTreeSet::new();
+    let child = victim("ways_to_exit");
+    let child = child.to_str().expect("a path in UTF-8");
     for (name, args) in [
         ("allocation_calls", &[][..]),
         ("file_calls", &[]),
+        ("descriptor_calls", &[]),
+        ("socket_calls", &[]),
+        ("wait_calls", &[]),
+        ("map_calls", &[]),
+        ("metadata_calls", &[]),
+        ("stdio_calls", &[]),
+        ("formatted_calls", &[]),
+        ("wide_calls", &[]),
+        ("aio_calls", &[]),
+        ("spawns", &[child]),
         ("ways_to_exit", &["_exit"]),
         ("ways_to_exit", &["_Exit"]),
         ("ways_to_exit", &["quick_exit"]),
         ("ways_to_exec", &[]),
         ("fork_without_handlers", &[]),
+        ("forks", &[]),
     ] {
         let program = victim(name);
         let folder = program
@@ -54,10 +116,13 @@ fn no_function_is_left_out() {
             called.extend(account.calls.into_keys());
         }
     }
-    let c23 = ["free_sized", "free_aligned_sized"];
-    for function in Function::ALL {
-        let name = function.name();
-        let may_lack = function.row().role == Role::Free && c23.contains(&name);
+    // What stdio asks of the kernel is what strace sees of the same victims.
+    let symbols = Function::ALL
+        .iter()
+        .filter(|function| function.row().is_symbol());
+    for name in symbols.map(|function| function.name()) {
+        let may_lack =
+            ["free_sized", "free_aligned_sized"].contains(&name) || name.starts_with("__isoc23_");
         assert!(called.contains(name) || may_lack, "no victim calls {name}");
     }
 }

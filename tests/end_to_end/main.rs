@@ -4,6 +4,10 @@
 //! support/             runs a program without Weir, under the bare library, or under `weir run`
 //! exactness            every counter of every function, beside the victim's own account
 //! witnesses            sort, git, python3 and others, beside strace and heaptrack
+//! files                what was done to each file, by name
+//! sockets              and to each socket
+//! stdio                formats, and what stdio asks of the kernel
+//! descriptors          commands that nobody has heard of
 //! transparency         the same output and the same end, whatever is scarce, full or closed
 //! killed               what SIGKILL leaves, at random moments
 //! names                executables, arguments and files with odd names
@@ -27,10 +31,12 @@
 
 mod support;
 
+mod descriptors;
 mod documents;
 mod endings;
 mod exactness;
 mod exports;
+mod files;
 mod followed;
 mod killed;
 mod loading;
@@ -42,6 +48,8 @@ mod sealed;
 mod settings;
 mod signals;
 mod silence;
+mod sockets;
+mod stdio;
 mod transparency;
 mod witnesses;
 

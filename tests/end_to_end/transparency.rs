@@ -71,7 +71,7 @@ fn expect_same(name: &str, change: &dyn Fn(Program) -> Program) {
 
 #[test]
 fn real_programs() {
-    for real in &real::ALL {
+    for real in real::ALL {
         expect_same(real.name, &|program| program);
     }
 }

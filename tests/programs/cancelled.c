@@ -58,12 +58,12 @@ static void *cancels_itself(void *unused) {
 int main(void) {
     count_again();
     null = (int)TRY(open, open("/dev/null", O_RDWR));
-    MUST(!pipe(pipes) && !pipe2(full, O_NONBLOCK));
+    MUST(!TRY(pipe, pipe(pipes)) && !TRY(pipe2, pipe2(full, O_NONBLOCK)));
     static char page[4096];
     while (MOVE(write, sizeof page, write(full[1], page, sizeof page)) > 0)
         ;
-    int flags = fcntl(full[1], F_GETFL);
-    MUST(!fcntl(full[1], F_SETFL, flags & ~O_NONBLOCK));
+    int flags = (int)TRY(fcntl, fcntl(full[1], F_GETFL));
+    MUST(!TRY(fcntl, fcntl(full[1], F_SETFL, flags & ~O_NONBLOCK)));
     void *(*bodies[])(void *) = {reads, writes, cancels_itself};
     for (int i = 0; i < ROUNDS; i++) {
         pthread_t thread;
@@ -72,7 +72,7 @@ int main(void) {
         while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
             sched_yield();
         if (i % 2)
-            usleep(300); /* so that some are in the system call, and some not yet */
+            TRY(usleep, usleep(300)); /* so that some are in the system call, and some not yet */
         pthread_cancel(thread);
         void *result;
         MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);

@@ -101,7 +101,7 @@ int main(void) {
     MOVES(preadv64v2, 13, 1, fd == bad ? 0 : 157, preadv64v2(fd, parts, 3, i, 0));
 
     int pipes[2];
-    MUST(!pipe2(pipes, O_NONBLOCK));
+    MUST(!TRY(pipe2, pipe2(pipes, O_NONBLOCK)));
     for (int i = 0; i < 6; i++)
         MUST(MOVE(read, 20, read(pipes[0], buffer, 20)) < 0 && errno == EAGAIN);
     MUST(MOVE(write, 5, write(pipes[1], "abcde", 5)) == 5);

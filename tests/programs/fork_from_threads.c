@@ -17,7 +17,7 @@ static void *allocates(void *unused) {
 static void *forks(void *unused) {
     (void)unused;
     for (int i = 0; i < FORKS; i++) {
-        pid_t child = fork();
+        pid_t child = (pid_t)TRY(fork, fork());
         MUST(child >= 0);
         if (!child) {
             begin_again();

@@ -3,6 +3,8 @@
 #include "witness.h"
 #include <sys/wait.h>
 
+NAMED(pid_t, fork_alias, __fork, void);
+
 static void *inherited[10];
 
 static void await(pid_t child, int expected) {
@@ -16,7 +18,7 @@ int main(void) {
         MUST(inherited[i] = make(1000 * (i + 1)));
 
     for (int i = 0; i < 5; i++) {
-        pid_t child = fork();
+        pid_t child = (pid_t)TRY(fork, fork());
         MUST(child >= 0);
         if (!child) {
             begin_again();
@@ -34,7 +36,7 @@ int main(void) {
     int depth = 0;
     for (; depth < 6; depth++) {
         drop(make(5000));
-        pid_t child = fork();
+        pid_t child = (pid_t)TRY(__fork, fork_alias());
         MUST(child >= 0);
         if (child) {
             await(child, depth + 1);

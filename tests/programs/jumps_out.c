@@ -18,7 +18,7 @@ int main(void) {
     int pipes[2];
     char byte;
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
-    MUST(!pipe(pipes));
+    MUST(!TRY(pipe, pipe(pipes)));
     struct sigaction action = {.sa_handler = on_alarm};
     MUST(!sigaction(SIGALRM, &action, NULL));
     for (volatile int i = 0; i < 300; i++) {

@@ -44,9 +44,9 @@ int main(int argc, char **argv) {
     } else if (IS("replaces_all")) {
         int null = (int)TRY(open, open("/dev/null", O_RDWR));
         for (int fd = 3; fd < 512; fd++)
-            MUST(dup2(null, fd) == fd);
+            MUST(TRY(dup2, dup2(null, fd)) == fd);
     } else if (IS("close_range")) {
-        MUST(!syscall(SYS_close_range, 3, ~0U, 0));
+        MUST(!DONE(syscall, 0, syscall(SYS_close_range, 3, ~0U, 0)));
     } else if (IS("closes_standard")) {
         for (int fd = 0; fd < 3; fd++)
             if (fd != 1)
@@ -64,11 +64,12 @@ int main(int argc, char **argv) {
     } else if (IS("overwrites_arguments")) {
         memset(argv[0], 'x', strlen(argv[0]));
     } else if (IS("changes_folder")) {
-        MUST(!chdir("/"));
+        MUST(!TRY(chdir, chdir("/")));
     } else if (IS("changes_root")) {
         /* Who is not root may do it in a user namespace of his own. */
         MUST(!geteuid() || !unshare(CLONE_NEWUSER));
-        MUST(!mkdir("root", 0700) && !chroot("root") && !chdir("/"));
+        MUST(!TRY(mkdir, mkdir("root", 0700)) && !TRY(chroot, chroot("root")));
+        MUST(!TRY(chdir, chdir("/")));
         MUST(TRY(open, open("/dev/null", O_RDWR)) < 0);
     } else if (IS("changes_user")) {
         if (geteuid())
@@ -114,8 +115,8 @@ int main(int argc, char **argv) {
             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
         };
         struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
-        MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-        MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+        MUST(!TRY(prctl, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
+        MUST(!TRY(prctl, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)));
     } else {
         MUST(!"known");
     }

@@ -33,7 +33,8 @@ int main(void) {
     MUST(!sigaction(SIGUSR1, &action, NULL));
     for (int i = 0; i < 50; i++) {
         pthread_t other;
-        char *memory = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        const int both = PROT_READ | PROT_WRITE;
+        char *memory = (char *)SIZED(mmap, 1 << 16, (long)mmap(NULL, 1 << 16, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
         MUST(memory != MAP_FAILED && !mprotect(memory, 4096, PROT_NONE));
         MUST(!pthread_create(&other, NULL, thread, memory));
         MUST(!pthread_join(other, NULL));

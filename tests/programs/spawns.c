@@ -36,11 +36,11 @@ int main(int argc, char **argv) {
     }
     await(child, 96);
 
-    MUST(!posix_spawn(&child, program, NULL, NULL, args, environ));
+    MUST(!NUMBER(posix_spawn, posix_spawn(&child, program, NULL, NULL, args, environ)));
     await(child, 7);
-    MUST(!posix_spawnp(&child, program, NULL, NULL, args, environ));
+    MUST(!NUMBER(posix_spawnp, posix_spawnp(&child, program, NULL, NULL, args, environ)));
     await(child, 7);
-    MUST(posix_spawn(&child, "/no/such/program", NULL, NULL, args, environ) == ENOENT);
+    MUST(NUMBER(posix_spawn, posix_spawn(&child, "/no/such/program", NULL, NULL, args, environ)) == ENOENT);
     tell();
     return 0;
 }

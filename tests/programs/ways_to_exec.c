@@ -7,7 +7,7 @@ extern char **environ;
 
 int main(int argc, char **argv) {
     static char self[4096];
-    MUST(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    MUST(TRY(readlink, readlink("/proc/self/exe", self, sizeof self - 1)) > 0);
     const char *name = strrchr(self, '/') + 1;
     int stage = argc > 1 ? atoi(argv[1]) : 0;
     char next[12];

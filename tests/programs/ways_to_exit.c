@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
     if (IS("exit"))
         exit(7);
     if (IS("bare_system_call"))
-        syscall(SYS_exit_group, 7);
+        bare(SYS_exit_group, 7, NULL, 0);
     if (IS("abort"))
         abort();
     if (IS("segmentation_fault"))

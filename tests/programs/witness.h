@@ -22,17 +22,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define EACH_FUNCTION(F) \
-    F(malloc) F(calloc) F(realloc) F(reallocarray) F(free) F(cfree) F(free_sized) \
-    F(free_aligned_sized) F(posix_memalign) F(aligned_alloc) F(memalign) F(valloc) F(pvalloc) \
-    F(malloc_usable_size) \
-    F(open) F(open64) F(__open_2) F(__open64_2) F(openat) F(openat64) F(__openat_2) \
-    F(__openat64_2) F(creat) F(creat64) F(close) F(read) F(__read_chk) F(pread) F(pread64) \
-    F(__pread_chk) F(__pread64_chk) F(readv) F(preadv) F(preadv64) F(preadv2) F(preadv64v2) \
-    F(write) F(pwrite) F(pwrite64) F(writev) F(pwritev) F(pwritev64) F(pwritev2) F(pwritev64v2) \
-    F(lseek) F(lseek64) F(fsync) F(fdatasync) \
-    F(_exit) F(_Exit) F(quick_exit) F(execv) F(execve) F(execvp) F(execvpe) F(execl) F(execle) \
-    F(execlp) F(execveat) F(fexecve) F(_Fork)
+#include "functions.h"
 
 #define AS_ENUM(name) DOES_##name,
 enum { EACH_FUNCTION(AS_ENUM) FUNCTIONS };
@@ -95,6 +85,54 @@ static __attribute__((unused)) void note_error(int function, int number) {
         result_;                             \
     })
 
+/* As TRY, with a size. */
+#define SIZED(name, size, CALL)            \
+    ({                                     \
+        note_size(DOES_##name, (size));    \
+        TRY(name, CALL);                   \
+    })
+
+/* A call that gives NULL where it fails. */
+#define GET(name, CALL)                      \
+    ({                                       \
+        note_call(DOES_##name);              \
+        __typeof__(CALL) got_ = (CALL);      \
+        int errno_ = errno;                  \
+        if (!got_)                           \
+            note_error(DOES_##name, errno_); \
+        errno = errno_;                      \
+        got_;                                \
+    })
+
+/* A call that gives an errno where it fails. */
+#define NUMBER(name, CALL)                   \
+    ({                                       \
+        note_call(DOES_##name);              \
+        int number_ = (int)(CALL);           \
+        if (number_)                         \
+            note_error(DOES_##name, number_); \
+        number_;                             \
+    })
+
+/* A call that cannot fail, or whose end is no failure; it moves so many bytes. */
+#define DONE(name, bytes, CALL)                                      \
+    ({                                                               \
+        note_call(DOES_##name);                                      \
+        PLUS(tallies[DOES_##name].moved, (unsigned long)(bytes));    \
+        (CALL);                                                      \
+    })
+
+/* A call that fails with `number`, whatever it gives. */
+#define FAIL(name, number, CALL)          \
+    ({                                    \
+        note_call(DOES_##name);           \
+        note_error(DOES_##name, (number)); \
+        (CALL);                           \
+    })
+
+/* What the caller of a function of another name, or of a fortified one, calls. */
+#define NAMED(result, as, symbol, ...) extern result as(__VA_ARGS__) __asm__(#symbol)
+
 static __attribute__((unused)) size_t usable(void *block) {
     note_call(DOES_malloc_usable_size);
     return malloc_usable_size(block);
@@ -154,6 +192,19 @@ static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
 static __attribute__((unused)) void *make(size_t size) { return MAKE(malloc, size, malloc(size)); }
 static __attribute__((unused)) void drop(void *block) { DROP(free, block, free(block)); }
 
+/* Where the account goes. */
+static int told_to = 1;
+
+/* A system call that no library sees. */
+static __attribute__((unused)) long bare(long number, long one, const void *two, size_t three) {
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(one), "S"(two), "d"(three)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+
 /* Not inlined: its frame is large, and some victims have small stacks. */
 static __attribute__((format(printf, 1, 2), noinline, unused)) void say(const char *format, ...) {
     char line[4096];
@@ -161,7 +212,7 @@ static __attribute__((format(printf, 1, 2), noinline, unused)) void say(const ch
     va_start(arguments, format);
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    syscall(SYS_write, 1, line, (size_t)length);
+    bare(SYS_write, told_to, line, (size_t)length);
 }
 
 /* Tells the account of this process image. */
@@ -169,7 +220,7 @@ static __attribute__((unused)) void tell(void) {
     static char text[1 << 16];
     int at = 0;
 #define ADD(...) at += snprintf(text + at, sizeof text - (size_t)at, __VA_ARGS__)
-    ADD("witness image %d\n", (int)syscall(SYS_getpid));
+    ADD("witness image %d\n", (int)bare(SYS_getpid, 0, NULL, 0));
     for (int f = 0; f < FUNCTIONS; f++) {
         struct tally *t = &tallies[f];
         if (!t->calls)
@@ -188,7 +239,7 @@ static __attribute__((unused)) void tell(void) {
     ADD("witness heap %ld %ld %ld %ld %ld\n", live_bytes, live_blocks, peak_bytes, inherited_bytes,
         inherited_blocks);
 #undef ADD
-    syscall(SYS_write, 1, text, (size_t)at);
+    bare(SYS_write, told_to, text, (size_t)at);
 }
 
 /* With counting.c: all that it counted, the victim's own calls among them. */
@@ -198,7 +249,7 @@ struct heap {
 extern void counted(struct tally *into, struct heap *heap);
 extern void count_again(void);
 
-static __attribute__((unused)) void tell_counted(void) {
+static inline void tell_counted(void) {
     struct heap heap;
     counted(tallies, &heap);
     live_bytes = heap.live_bytes;
@@ -220,7 +271,7 @@ static __attribute__((unused)) void begin_again(void) {
     do {                                                                 \
         if (!(what)) {                                                   \
             say("%s:%d: not so: %s (errno %d)\n", __FILE__, __LINE__, #what, errno); \
-            syscall(SYS_exit_group, 99);                                 \
+            bare(SYS_exit_group, 99, NULL, 0);                           \
         }                                                                \
     } while (0)
 

@@ -1,12 +1,15 @@
 //! Real programs, with inputs that make them do the same every time.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
-use super::{Program, scratch};
+use super::strace::TCP;
+use super::{Program, scratch, victim};
 
 /// A real program in a folder with what it works on.
 pub struct Real {
@@ -15,6 +18,43 @@ pub struct Real {
     /// Fills an empty folder.
     prepare: fn(&Path),
     program: fn() -> Program,
+    /// What of it is the same every time.
+    pub steady: Steady,
+}
+
+/// What of a program's system calls is the same every time.
+#[derive(Clone, Copy)]
+pub enum Steady {
+    /// All of them.
+    All,
+    /// All but those of these kinds, of which there are as many as the moment asks for.
+    AllBut(&'static [&'static str]),
+    /// Those of these kinds, of these executables.
+    Only {
+        /// The executables' names.
+        executables: &'static [&'static str],
+        /// The kinds.
+        kinds: &'static [&'static str],
+    },
+}
+
+impl Steady {
+    /// Whether an executable's calls are compared.
+    pub fn compares(self, executable: &str) -> bool {
+        match self {
+            Steady::All | Steady::AllBut(_) => true,
+            Steady::Only { executables, .. } => executables.contains(&executable),
+        }
+    }
+
+    /// Whether calls of a kind are compared.
+    pub fn has(self, kind: &str) -> bool {
+        match self {
+            Steady::All => true,
+            Steady::AllBut(others) => !others.contains(&kind),
+            Steady::Only { kinds, .. } => kinds.contains(&kind),
+        }
+    }
 }
 
 impl Real {
@@ -34,27 +74,31 @@ impl Real {
     #[track_caller]
     pub fn named(name: &str) -> &'static Real {
         ALL.iter()
+            .chain(VICTIMS)
             .find(|real| real.name == name)
             .expect("a program of the list")
     }
 }
 
 /// All of them.
-pub const ALL: [Real; 9] = [
+pub const ALL: &[Real] = &[
     Real {
         name: "sort",
         prepare: numbers,
         program: || Program::new("/usr/bin/sort").args(["--parallel=1", "numbers"]),
+        steady: Steady::All,
     },
     Real {
         name: "sort in two threads",
         prepare: numbers,
         program: || Program::new("/usr/bin/sort").args(["--parallel=2", "-S", "8M", "numbers"]),
+        steady: Steady::All,
     },
     Real {
         name: "gzip",
         prepare: numbers,
         program: || Program::new("/usr/bin/gzip").args(["-9", "-n", "-c", "numbers"]),
+        steady: Steady::All,
     },
     Real {
         name: "tar",
@@ -70,6 +114,7 @@ pub const ALL: [Real; 9] = [
                 "tree",
             ])
         },
+        steady: Steady::All,
     },
     Real {
         name: "sqlite3",
@@ -79,6 +124,7 @@ pub const ALL: [Real; 9] = [
                 .arg("test.db")
                 .stdin(inserts())
         },
+        steady: Steady::All,
     },
     Real {
         name: "git",
@@ -87,14 +133,17 @@ pub const ALL: [Real; 9] = [
             let script = "git init -q . && git add tree && git commit -q -m first && \
                           echo more >> tree/file-3 && touch -d @1700000000 tree/file-3 && \
                           git commit -q -a -m second && \
-                          git log --stat && git status --short -uno";
+                          git log --stat && git status --short -uno && \
+                          git clone -q . copy && git -C copy log && rm -rf copy";
             identified(Program::new("/bin/sh").args(["-c", script]))
         },
+        steady: Steady::All,
     },
     Real {
         name: "gcc",
         prepare: source,
         program: || Program::new("/usr/bin/gcc").args(["-O1", "-o", "answer", "answer.c"]),
+        steady: Steady::All,
     },
     Real {
         name: "python3",
@@ -105,11 +154,119 @@ pub const ALL: [Real; 9] = [
                 .env("PYTHONHASHSEED", "0")
                 .env("PYTHONMALLOC", "malloc")
         },
+        steady: Steady::All,
     },
     Real {
         name: "python3 with its own allocator",
         prepare: |_| (),
         program: || Program::new("/usr/bin/python3").args(["-I", "-S", "-c", PYTHON]),
+        steady: Steady::All,
+    },
+    Real {
+        name: "ls",
+        prepare: tree,
+        program: || Program::new("/usr/bin/ls").args(["-lR", "tree"]),
+        steady: Steady::All,
+    },
+    Real {
+        name: "find",
+        prepare: tree,
+        program: || Program::new("/usr/bin/find").args(["tree", "-name", "file-*", "-size", "+3k"]),
+        steady: Steady::All,
+    },
+    Real {
+        name: "grep",
+        prepare: tree,
+        program: || Program::new("/usr/bin/grep").args(["-r", "-c", "more", "tree"]),
+        // It reads its memory maps, by memory that it maps for them: there is one library more.
+        steady: Steady::AllBut(&["lseek", "mmap", "munmap"]),
+    },
+    Real {
+        name: "python3 with sockets, threads and a subprocess",
+        prepare: |_| (),
+        program: || {
+            Program::new("/usr/bin/python3")
+                .args(["-S", "-s", "-B", "-c", PYTHON_AT_LARGE])
+                .env("PYTHONHASHSEED", "0")
+                .env("PYTHONMALLOC", "malloc")
+        },
+        steady: Steady::All,
+    },
+    Real {
+        name: "perl",
+        prepare: tree,
+        program: || {
+            Program::new("/usr/bin/perl")
+                .args(["-e", PERL])
+                .env("PERL_HASH_SEED", "0")
+        },
+        steady: Steady::All,
+    },
+    Real {
+        name: "curl",
+        prepare: |_| (),
+        program: || {
+            let url = format!("http://127.0.0.1:{}/page", serve_once());
+            Program::new("/usr/bin/curl").args(["-q", "-s", "--noproxy", "*", "-o", "page", &url])
+        },
+        // It asks for what has not come yet.
+        steady: Steady::AllBut(&["poll", "recv"]),
+    },
+    Real {
+        name: "redis",
+        prepare: |_| (),
+        program: || {
+            let (server, client) = (
+                "/usr/bin/redis-server --bind 127.0.0.1 --save '' --port",
+                "-h 127.0.0.1 -p",
+            );
+            let port = free_port();
+            let script = format!(
+                "{server} {port} | while read -r line; do case $line in *'Ready to accept'*) \
+                 redis-benchmark {client} {port} -c 1 -n 300 -P 1 -t set,get -q > /dev/null; \
+                 redis-cli {client} {port} shutdown nosave;; esac; done"
+            );
+            Program::new("/bin/sh")
+                .args(["-c", &script])
+                .env("PATH", "/usr/bin:/bin")
+        },
+        // All of them look at clocks, wake up now and then, and tell how long things took. What goes through sockets
+        // depends on the load alone, which is one client's, one request after the other.
+        steady: Steady::Only {
+            executables: &["redis-check-rdb", "redis-benchmark", "redis-cli"],
+            kinds: &[
+                TCP[0],
+                TCP[1],
+                "socket",
+                "bind",
+                "listen",
+                "connect",
+                "accept",
+                "setsockopt",
+            ],
+        },
+    },
+];
+
+/// Victims that give an account of other things.
+const VICTIMS: &[Real] = &[
+    Real {
+        name: "every function of stdio",
+        prepare: |_| (),
+        program: || Program::new(victim("stdio_calls")),
+        steady: Steady::All,
+    },
+    Real {
+        name: "every function that prints or scans",
+        prepare: |_| (),
+        program: || Program::new(victim("formatted_calls")),
+        steady: Steady::All,
+    },
+    Real {
+        name: "every function for wide characters",
+        prepare: |_| (),
+        program: || Program::new(victim("wide_calls")),
+        steady: Steady::All,
     },
 ];
 
@@ -150,6 +307,109 @@ os.lseek(fd, 0, os.SEEK_SET)
 print(len(os.read(fd, 1 << 20)), sum(len(row['text']) for row in back))
 ";
 
+const PYTHON_AT_LARGE: &str = "
+import os, socket, subprocess, threading
+
+def echo(listener):
+    with listener.accept()[0] as peer:
+        for n in range(1, 60):
+            peer.sendall(peer.recv(n * 100, socket.MSG_WAITALL))
+
+listener = socket.create_server(('127.0.0.1', 0))
+server = threading.Thread(target=echo, args=[listener])
+server.start()
+with socket.create_connection(listener.getsockname()) as client:
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for n in range(1, 60):
+        client.sendall(b'z' * n * 100)
+        assert len(client.recv(n * 100, socket.MSG_WAITALL)) == n * 100
+server.join()
+listener.close()
+
+left, right = socket.socketpair()
+left.send(b'x' * 100)
+print(right.recv(1000))
+
+def write(name):
+    fd = os.open(name, os.O_CREAT | os.O_WRONLY)
+    for n in range(100):
+        os.write(fd, b'w' * n)
+    os.fsync(fd)
+    os.close(fd)
+
+for n in range(4):
+    thread = threading.Thread(target=write, args=[str(n)])
+    thread.start()
+    thread.join()
+
+done = subprocess.run(['/usr/bin/sort'], input=b'b' * 1000, stdout=subprocess.PIPE)
+print(len(done.stdout), sorted(name for name in os.listdir() if len(name) == 1))
+for n in range(4):
+    os.rename(str(n), 'gone')
+    os.unlink('gone')
+";
+
+const PERL: &str = r#"
+use Socket;
+my %count;
+for my $folder ('tree', 'tree/deep') {
+    opendir(my $names, $folder) or die;
+    for my $name (sort readdir $names) {
+        next unless -f "$folder/$name";
+        open(my $file, '<', "$folder/$name") or die;
+        while (<$file>) { $count{$_}++ for split /\s+/ }
+    }
+}
+open(my $out, '>', 'counts') or die;
+printf $out "%-20s %d
+", $_, $count{$_} for sort keys %count;
+seek($out, 10, 0);
+print $out "over
+";
+close $out;
+socketpair(my $one, my $other, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die;
+syswrite($one, 'a' x 1000);
+sysread($other, my $text, 2000);
+send($other, 'b' x 10, 0);
+recv($one, $text, 100, 0);
+rename 'counts', 'sums' or die;
+mkdir 'new' and rmdir 'new' or die;
+symlink 'sums', 'link' and readlink 'link' or die;
+open(my $pipe, '-|', 'sort', '-r', 'sums') or die;
+my @lines = <$pipe>;
+close $pipe;
+print scalar(@lines), "
+";
+unlink 'link', 'sums';
+"#;
+
+/// A port of this machine that is free now.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Answers one request of one connection, on a port; then it ends.
+fn serve_once() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().expect("a connection");
+        let (mut request, mut bytes) = (Vec::new(), [0; 1000]);
+        while !request.ends_with(b"\r\n\r\n") {
+            let length = peer.read(&mut bytes).expect("a request");
+            assert_ne!(length, 0, "half a request");
+            request.extend_from_slice(&bytes[..length]);
+        }
+        let page = "of text. ".repeat(1000);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", page.len());
+        let answer = format!("{head}Connection: close\r\n\r\n{page}");
+        peer.write_all(answer.as_bytes())
+            .expect("it reads the answer");
+    });
+    port
+}
+
 /// A file of a megabyte, of numbers in no order.
 fn numbers(folder: &Path) {
     let mut number = 1_u64;
@@ -165,6 +425,7 @@ fn numbers(folder: &Path) {
 
 /// A tree of files of many sizes.
 fn tree(folder: &Path) {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
     for part in ["tree", "tree/deep", "tree/deep/deeper"] {
         let part = folder.join(part);
         fs::create_dir(&part).expect("a folder");
@@ -174,9 +435,12 @@ fn tree(folder: &Path) {
             fs::write(&path, content).expect("a file");
             // Long ago: git reads again what may have changed since it last looked.
             let file = fs::File::options().write(true).open(path).expect("a file");
-            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000))
-                .expect("a time");
+            file.set_modified(long_ago).expect("a time");
         }
+    }
+    for part in ["tree/deep/deeper", "tree/deep", "tree"] {
+        let part = fs::File::open(folder.join(part)).expect("a folder");
+        part.set_modified(long_ago).expect("a time");
     }
 }
 
@@ -188,11 +452,14 @@ fn source(folder: &Path) {
     fs::write(folder.join("answer.c"), text).expect("a file");
 }
 
-/// Three hundred transactions.
+/// Ten thousand rows: three hundred in a transaction each, all others in one.
 fn inserts() -> String {
     let mut script = String::from("create table t(id integer primary key, text);\n");
-    for number in 0..300 {
+    for number in 0..10_000 {
+        if number == 300 {
+            script += "begin;\n";
+        }
         script += &format!("insert into t values({number}, 'row {number}');\n");
     }
-    script + "select count(*), sum(length(text)) from t;\n"
+    script + "commit;\nselect count(*), sum(length(text)) from t;\n"
 }

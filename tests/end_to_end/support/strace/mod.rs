@@ -1,10 +1,12 @@
 //! The system calls of a program and of all that it starts, as strace sees them, by process image; and which
-//! of them the program's own code asked for.
+//! of them the program asked for, itself or by stdio.
 //!
-//! strace also gives the stack of each call (`-k`). The innermost frame is the C library's wrapper. Where the
-//! frame that called it is in the C library or the dynamic linker as well, the call was made inside libc: by
-//! stdio to fill or flush a buffer, by the linker to load a library, by setlocale, and so on. No
-//! interposed function was called for it, so it is not to be in the report. All others are.
+//! strace also gives the stack of each call (`-k`), which tells which function of the C library the program
+//! called (`stack`), and so whether an interposed function was called for it (`kinds`). What else there is the C
+//! library or the dynamic linker did for itself.
+
+mod kinds;
+mod stack;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -13,9 +15,20 @@ use std::process::Command;
 
 use super::program::finish;
 use super::{Mode, Program, scratch};
+pub use kinds::{moves, of_function};
+use stack::Asker;
+pub use stack::{BARE, LINKER};
 
 /// Calls, failed calls and bytes moved, by what was asked of the kernel.
 pub type Sums = BTreeMap<&'static str, [u64; 3]>;
+
+/// The kinds of what was read from and written to TCP sockets, of which only bytes are told: how many calls they
+/// take depends on when they come.
+pub const TCP: [&str; 2] = ["read from TCP sockets", "written to TCP sockets"];
+
+/// The file of a process's own memory maps. It is longer with a library more, and takes more calls to read: what is
+/// read from it is not compared.
+pub const OWN_MAPS: &str = "/proc/self/maps";
 
 /// What one process image did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,63 +37,25 @@ pub struct Image {
     pub executable: String,
     /// Whether it began by fork.
     pub forked: bool,
-    /// What its own code asked for.
-    pub own: Sums,
-    /// What was asked for inside the C library and the dynamic linker.
-    pub inside_libc: Sums,
-}
-
-/// What is compared: the system call, what it is called here, whether it returns bytes moved.
-const CALLS: [(&str, &str, bool); 17] = [
-    ("read", "read", true),
-    ("pread64", "pread64", true),
-    ("readv", "readv", true),
-    ("preadv", "preadv", true),
-    ("preadv2", "preadv", true),
-    ("write", "write", true),
-    ("pwrite64", "pwrite64", true),
-    ("writev", "writev", true),
-    ("pwritev", "pwritev", true),
-    ("pwritev2", "pwritev", true),
-    ("openat", "open", false),
-    ("open", "open", false),
-    ("creat", "open", false),
-    ("close", "close", false),
-    ("lseek", "lseek", false),
-    ("fsync", "fsync", false),
-    ("fdatasync", "fdatasync", false),
-];
-
-/// Under which name of [`CALLS`] the calls of an interposed function go.
-pub fn kind_of(function: &str) -> Option<&'static str> {
-    Some(match function {
-        "read" | "__read_chk" => "read",
-        "pread" | "pread64" | "__pread_chk" | "__pread64_chk" => "pread64",
-        "readv" => "readv",
-        "preadv" | "preadv64" | "preadv2" | "preadv64v2" => "preadv",
-        "write" => "write",
-        "pwrite" | "pwrite64" => "pwrite64",
-        "writev" => "writev",
-        "pwritev" | "pwritev64" | "pwritev2" | "pwritev64v2" => "pwritev",
-        "open" | "open64" | "__open_2" | "__open64_2" | "openat" | "openat64" | "__openat_2"
-        | "__openat64_2" | "creat" | "creat64" => "open",
-        "close" => "close",
-        "lseek" | "lseek64" => "lseek",
-        "fsync" => "fsync",
-        "fdatasync" => "fdatasync",
-        _ => return None,
-    })
+    /// What it asked for itself, and what stdio asked for.
+    pub asked: Sums,
+    /// What was asked for by the C library and the dynamic linker for themselves: by system call, and by the function
+    /// of the C library that the program had called. Without what is about memory maps.
+    pub others: BTreeMap<(String, String), [u64; 3]>,
 }
 
 /// Runs a program under strace, in this folder; every process image of it.
 pub fn images(program: &Program, folder: &Path) -> Vec<Image> {
     let traces = scratch();
     let plain = program.command(Mode::Plain, Path::new(""));
-    let mut names: Vec<&str> = CALLS.iter().map(|call| call.0).collect();
+    let mut names = kinds::system_calls();
     names.extend(["execve", "execveat", "clone", "clone3", "fork", "vfork"]);
+    // Those that strace does not know have not been made.
+    let names: Vec<String> = names.iter().map(|name| format!("?{name}")).collect();
     let mut strace = Command::new("strace");
     strace
-        .args(["-ff", "-k", "-qq", "-s", "0", "-e", "signal=none", "-o"])
+        .args(["-ff", "-k", "-yy", "-qq", "-s", "0"])
+        .args(["-e", "signal=none", "-o"])
         .arg(traces.path().join("trace"))
         .arg(format!("--trace={}", names.join(",")))
         .arg(plain.get_program())
@@ -131,24 +106,41 @@ impl Call<'_> {
     /// What it returned; none where it did not return.
     fn result(&self) -> Option<i64> {
         let (_, result) = self.line.rsplit_once(" = ")?;
-        result.split(' ').next()?.parse().ok()
+        let word = result.split([' ', '<']).next()?;
+        match word.strip_prefix("0x") {
+            Some(address) => i64::from_str_radix(address, 16).ok(),
+            None => word.parse().ok(),
+        }
     }
 
-    /// Whether it was asked for by code outside the C library.
-    fn is_own(&self) -> bool {
-        let mut frames = self.frames.iter();
-        // The wrapper, and what fortified programs call, which jumps or calls on to it.
-        // libc's variants that are no cancellation points are for itself.
-        let wrapper = |frame: &str| is_libc(frame) && !frame.contains("_nocancel+");
-        let innermost = frames.next().is_some_and(|frame| wrapper(frame));
-        let caller = frames.find(|frame| !frame.contains("_chk+") && !frame.contains("64_2+"));
-        innermost && caller.is_some_and(|frame| !is_libc(frame))
+    /// Whether it is about the process's own memory maps ([`OWN_MAPS`]).
+    fn is_of_own_maps(&self) -> bool {
+        let first = self.line.split(',').next().unwrap_or(self.line);
+        first.contains("</proc/") && first.ends_with("/maps>")
+    }
+
+    /// Which of the two directions of TCP sockets it moved bytes in.
+    fn tcp(&self) -> Option<&'static str> {
+        let (_, socket) = self.line.split_once('<')?;
+        if !socket.starts_with("TCP") || self.line.find('<') > self.line.find(',') {
+            return None;
+        }
+        match self.name {
+            "read" | "readv" | "recvfrom" | "recvmsg" => Some(TCP[0]),
+            "write" | "writev" | "sendto" | "sendmsg" => Some(TCP[1]),
+            _ => None,
+        }
+    }
+
+    /// Calls, failed calls and bytes, of this one.
+    fn counts(&self, result: i64, moves: bool) -> [u64; 3] {
+        let bytes = if moves { result.max(0) } else { 0 };
+        [1, u64::from(result < 0), bytes.unsigned_abs()]
     }
 }
 
-fn is_libc(frame: &str) -> bool {
-    let object = frame.split('(').next().unwrap_or(frame);
-    object.contains("/libc.so.6") || object.contains("/ld-linux-x86-64.so.2")
+fn add(sum: &mut [u64; 3], counts: [u64; 3]) {
+    *sum = [0, 1, 2].map(|place| sum[place] + counts[place]);
 }
 
 fn calls(text: &str) -> Vec<Call<'_>> {
@@ -228,24 +220,34 @@ impl Reader {
                     })
                 };
                 self.follow(u32::try_from(result).expect("a pid"), begins);
-            } else if let Some(&(_, kind, moves)) = CALLS.iter().find(|known| known.0 == call.name)
-            {
-                let image = &mut self.images[image];
-                let own = call.is_own();
-                let sums = if own {
-                    &mut image.own
-                } else {
-                    &mut image.inside_libc
-                };
-                let sum = sums.entry(kind).or_default();
-                sum[0] += 1;
-                sum[1] += u64::from(result < 0);
-                sum[2] += if moves {
-                    result.max(0).unsigned_abs()
-                } else {
-                    0
-                };
+            } else if !call.name.starts_with("exec") && !is_start(call.name) {
+                self.images[image].count(&call, result);
             }
+        }
+    }
+}
+
+impl Image {
+    fn count(&mut self, call: &Call<'_>, result: i64) {
+        if call.name == "read" && call.is_of_own_maps() {
+            return;
+        }
+        match stack::asker(call.name, &call.frames) {
+            Asker::Function(kind) => {
+                let counts = call.counts(result, kind.moves);
+                add(self.asked.entry(kind.name).or_default(), counts);
+                if let Some(tcp) = call.tcp() {
+                    add(self.asked.entry(tcp).or_default(), [0, 0, counts[2]]);
+                }
+            }
+            Asker::Other(function) if !kinds::is_of_maps(call.name) => {
+                let place = (call.name.to_owned(), function.to_owned());
+                add(
+                    self.others.entry(place).or_default(),
+                    call.counts(result, kinds::moves(call.name)),
+                );
+            }
+            Asker::Other(_) => {}
         }
     }
 }

@@ -1,0 +1,126 @@
+//! What was done to each file, by name.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use weir_report::model::{FileUse, Files};
+
+use crate::support::{Mode, Outcome, Program, scratch, victim};
+
+/// Has the victim use files in one way, in a folder of its own; checks the processes' files, which are named relative
+/// to that folder.
+#[track_caller]
+fn in_way(way: &str, check: impl Fn(&Outcome, &BTreeMap<String, FileUse>)) {
+    for mode in Mode::MEASURED {
+        let folder = scratch();
+        let root = fs::canonicalize(folder.path()).expect("a folder");
+        let program = Program::new(victim("file_names")).arg(way).in_folder(&root);
+        let outcome = program.run(mode).expect_status(0);
+        let root = format!("{}/", root.display());
+        let mut files: BTreeMap<String, FileUse> = BTreeMap::new();
+        for process in outcome.processes() {
+            for file in &process.files.listed {
+                let name = file.name.strip_prefix(&root).unwrap_or(&file.name);
+                files.entry(name.to_owned()).or_default().add(file);
+            }
+        }
+        check(&outcome, &files);
+    }
+}
+
+/// Opens, writes and bytes written.
+fn written(files: &BTreeMap<String, FileUse>, name: &str) -> (u64, u64, u64) {
+    let file = files
+        .get(name)
+        .unwrap_or_else(|| panic!("{name} is not among {:?}", files.keys()));
+    (file.opens, file.writes, file.written_bytes)
+}
+
+#[test]
+fn copies_of_a_descriptor_lead_to_the_same_file() {
+    in_way("duplicated", |_, files| {
+        assert_eq!(written(files, "shared"), (1, 6, 63));
+        assert_eq!(written(files, "other"), (1, 1, 64));
+    });
+}
+
+#[test]
+fn a_file_keeps_the_name_that_it_was_opened_by() {
+    in_way("renamed", |_, files| {
+        assert_eq!(written(files, "before"), (1, 2, 3));
+        assert_eq!(written(files, "gone"), (1, 1, 4));
+        assert!(!files.contains_key("after"));
+    });
+}
+
+#[test]
+fn a_forked_child_writes_to_the_same_name() {
+    in_way("forked", |outcome, files| {
+        assert_eq!(written(files, "inherited"), (1, 4, 15));
+        let processes = outcome.processes();
+        let bytes: Vec<u64> = processes
+            .iter()
+            .flat_map(|process| &process.files.listed)
+            .filter(|file| file.name.ends_with("/inherited"))
+            .map(|file| file.written_bytes)
+            .collect();
+        assert_eq!(bytes, [9, 6], "the parent and the child");
+    });
+}
+
+#[test]
+fn names_are_absolute() {
+    in_way("relative", |_, files| {
+        assert_eq!(written(files, "sub/by descriptor"), (1, 1, 1));
+        assert_eq!(written(files, "sub/by chdir"), (1, 1, 2));
+        assert_eq!(written(files, "sub/by dot"), (1, 1, 4));
+        assert_eq!(written(files, "back"), (1, 1, 8));
+        assert_eq!(written(files, "stream"), (1, 1, 16));
+    });
+}
+
+#[test]
+fn more_names_than_the_table_has_room_for() {
+    const NAMES: u64 = 6000;
+    in_way("many", |outcome, _| {
+        let sum = |files: &Files| {
+            let mut sum = files.others.clone();
+            for file in &files.listed {
+                sum.add(file);
+            }
+            sum
+        };
+        let process = outcome.process();
+        let functions = &process.functions;
+        for report in &outcome.reports {
+            for files in [&process.files, &report.files] {
+                let sum = sum(files);
+                assert_eq!(sum.opens, NAMES);
+                assert_eq!((sum.writes, sum.errors), (functions["write"].calls, 0));
+                assert_eq!(sum.written_bytes, functions["write"].moved_bytes);
+                assert_eq!(sum.other_calls, functions["close"].calls);
+                assert_eq!(sum.sequential + sum.random, NAMES);
+                let told = files.folded + files.listed.len() as u64;
+                assert_eq!(told, NAMES, "every name is listed or folded");
+                assert!(files.folded > 0);
+            }
+        }
+        assert_eq!(functions["write"].moved_bytes, 60 * (0..100).sum::<u64>());
+    });
+}
+
+#[test]
+fn descriptors_of_high_numbers() {
+    in_way("high", |_, files| {
+        assert_eq!(written(files, "high"), (1, 3, 7));
+    });
+}
+
+#[test]
+fn closed_ranges_are_forgotten() {
+    in_way("closed", |_, files| {
+        assert_eq!(written(files, "first"), (1, 1, 1));
+        assert_eq!(written(files, "second"), (1, 1, 2));
+        assert_eq!(written(files, "third"), (1, 2, 12));
+    });
+}

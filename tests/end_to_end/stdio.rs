@@ -1,0 +1,31 @@
+//! stdio: the same text with and without, and what it asks of the kernel.
+
+use crate::support::{Mode, Program, victim};
+use crate::witnesses::expect_as_strace;
+
+/// More arguments than there are registers for them, of all types.
+#[test]
+fn formats_give_the_same() {
+    let input = "1 2 3 4 5 6 7 8 .1 .2 .3 .4 .5 .6 .7 .8 .9 1.0 word abc 1.25\n\
+                 11 12 13 14 15 16 17 18 1.1 1.2 1.3 1.4 1.5 1.6 1.7 1.8 1.9 2.0 other cba 2.5\n\
+                 1 2 x";
+    let program = Program::new(victim("formats")).stdin(input);
+    let plain = program.plain().expect_status(0);
+    assert!(plain.text().contains("mixed 1 1 2 2 3 3 4 4 5 5 6 6\n"));
+    assert!(
+        plain
+            .text()
+            .contains("1: 21 at 78: 11 16 18, 1.1 1.9 2, other cba 2.5\n")
+    );
+    for mode in Mode::MEASURED {
+        program.run(mode).expect_same(&plain);
+    }
+}
+
+/// What was asked of stdio is the victims' own account (`exactness`); this is what stdio asked of the kernel.
+#[test]
+fn system_calls_are_those_that_strace_saw() {
+    expect_as_strace("every function of stdio");
+    expect_as_strace("every function that prints or scans");
+    expect_as_strace("every function for wide characters");
+}

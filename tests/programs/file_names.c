@@ -1,0 +1,134 @@
+// flags: -O1 -fno-builtin -D_GNU_SOURCE
+/* Uses files in the way that its argument names; the test knows what each name must be told to have had. */
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MUST(what)                                                        \
+    do {                                                                  \
+        if (!(what)) {                                                    \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+            exit(99);                                                     \
+        }                                                                 \
+    } while (0)
+
+static char bytes[1000];
+
+static int made(const char *name) {
+    int fd = open(name, O_RDWR | O_CREAT, 0600);
+    MUST(fd >= 0);
+    return fd;
+}
+
+static void put(int fd, size_t size) { MUST(write(fd, bytes, size) == (ssize_t)size); }
+
+static void duplicated(void) {
+    int fd = made("shared");
+    put(fd, 1);
+    put(dup(fd), 2);
+    put(dup2(fd, 40), 4);
+    put(dup3(fd, 41, O_CLOEXEC), 8);
+    put(fcntl(fd, F_DUPFD, 50), 16);
+    close(fd);
+    put(50, 32);
+    fd = made("other");
+    put(dup2(fd, 40), 64);
+}
+
+static void renamed(void) {
+    int fd = made("before");
+    put(fd, 1);
+    MUST(!rename("before", "after"));
+    put(fd, 2);
+    int gone = made("gone");
+    MUST(!unlink("gone"));
+    put(gone, 4);
+}
+
+static void forked(void) {
+    int fd = made("inherited");
+    put(fd, 1);
+    pid_t child = fork();
+    if (!child) {
+        put(fd, 2);
+        put(dup(fd), 4);
+        _exit(0);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
+    put(fd, 8);
+}
+
+static void relative(void) {
+    MUST(!mkdir("sub", 0700));
+    int sub = open("sub", O_RDONLY | O_DIRECTORY), here = open(".", O_RDONLY | O_DIRECTORY);
+    int fd = openat(sub, "by descriptor", O_WRONLY | O_CREAT, 0600);
+    put(fd, 1);
+    MUST(!chdir("sub"));
+    put(made("by chdir"), 2);
+    put(made("./by dot"), 4);
+    MUST(!fchdir(here));
+    put(made("back"), 8);
+    FILE *stream = fopen("stream", "w");
+    MUST(stream && fputs("16 bytes of text", stream) >= 0 && !fclose(stream));
+}
+
+static void many(void) {
+    for (int i = 0; i < 6000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "file-%d", i);
+        int fd = made(name);
+        put(fd, (size_t)(i % 100));
+        MUST(!close(fd));
+        MUST(!unlink(name));
+    }
+}
+
+static void high(void) {
+    struct rlimit limit = {4000, 4000};
+    MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+    int fd = made("high");
+    MUST(dup2(fd, 2500) == 2500 && !close(fd));
+    put(2500, 1);
+    MUST(fcntl(2500, F_DUPFD, 3500) == 3500);
+    put(3500, 2);
+    MUST(!close_range(2000, 3000, 0));
+    put(3500, 4);
+    MUST(write(2500, bytes, 100) < 0);
+}
+
+static void closed(void) {
+    int fd = made("first");
+    put(fd, 1);
+    MUST(!close_range(3, ~0U, 0));
+    MUST(made("second") == fd);
+    put(fd, 2);
+    closefrom(3);
+    MUST(made("third") == fd);
+    put(fd, 4);
+    /* They are closed when another program is executed, and not before. */
+    MUST(!close_range(3, ~0U, CLOSE_RANGE_CLOEXEC));
+    put(fd, 8);
+}
+
+int main(int argc, char **argv) {
+    static const struct {
+        const char *name;
+        void (*work)(void);
+    } ways[] = {
+        {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative},
+        {"many", many},             {"high", high},       {"closed", closed},
+    };
+    MUST(argc == 2);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        if (!strcmp(argv[1], ways[i].name)) {
+            ways[i].work();
+            return 0;
+        }
+    return 98;
+}

@@ -1,0 +1,15 @@
+// flags: -O1
+/* Leaves it to exit to write what it printed, on two streams; and half of what it read unread. */
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv) {
+    (void)argv;
+    FILE *other = fopen("other", "w");
+    if (!other || fputs("twelve bytes", other) < 0)
+        return 99;
+    printf("%d %c\n", 12345, getchar());
+    if (argc > 1)
+        exit(3);
+    return 3;
+}
