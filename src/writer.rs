@@ -142,9 +142,11 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
         let now = sys::now();
         let poll = with_work(Duration::ZERO, |work| {
             let poll = work.writer.poll(now);
-            if interval
-                .is_some_and(|interval| now.monotonic_ns.wrapping_sub(written_ns) >= interval)
-            {
+            let is_due = interval
+                .is_some_and(|interval| now.monotonic_ns.wrapping_sub(written_ns) >= interval);
+            // A process that ends writes its own, and does not wait for one of ours to be done.
+            let goes_on = image::header().is_some_and(|header| header.phase() == Phase::Running);
+            if is_due && goes_on {
                 written_ns = now.monotonic_ns;
                 work.write(now);
             }

@@ -224,7 +224,7 @@ impl FileCounters {
             let end = at.wrapping_add(access.bytes);
             self.ended_at.set(end);
             if access.at.is_none() {
-                self.cursor.set(end);
+                self.cursor.add(access.bytes);
             }
         }
     }

@@ -52,23 +52,62 @@ fn counters_are_added_to_by_one_instruction_each() {
         };
         let found = instructions.iter().filter(to_memory).count();
         assert!(found >= additions, "{hook}: {found} in {instructions:#?}");
-        let stored: Vec<_> = instructions
-            .windows(2)
-            .filter(|pair| {
-                let adds = ["inc r", "add r", "sub r"]
-                    .iter()
-                    .any(|add| pair[0].starts_with(add));
-                let register = pair[0].split([' ', ',']).nth(1).unwrap_or_default();
-                adds && pair[1].starts_with("mov QWORD PTR [")
-                    && pair[1].ends_with(&format!(",{register}"))
-            })
+        let stored: Vec<_> = (0..instructions.len())
+            .filter(|&place| is_split_addition(&instructions, place))
+            .map(|place| &instructions[place.saturating_sub(1)..=place])
             .filter(|pair| !is_rings_head(pair))
             .collect();
         assert!(stored.is_empty(), "{hook}: {stored:#?}");
     }
 }
 
+/// Whether an instruction stores where the register that it stores was loaded from, after an addition to it.
+fn is_split_addition(instructions: &[String], place: usize) -> bool {
+    const WITHIN: usize = 12;
+    let Some((operand, register)) = instructions[place]
+        .strip_prefix("mov QWORD PTR [")
+        .and_then(|rest| rest.split_once("],"))
+    else {
+        return false;
+    };
+    let before = &instructions[place.saturating_sub(WITHIN)..place];
+    let load = format!("mov {register},QWORD PTR [{operand}]");
+    let Some(loaded) = before.iter().rposition(|instruction| *instruction == load) else {
+        return false;
+    };
+    before[loaded..].iter().any(|instruction| {
+        ["inc", "add", "sub"].iter().any(|add| {
+            instruction
+                .strip_prefix(&format!("{add} {register}"))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(','))
+        })
+    })
+}
+
+#[test]
+fn a_split_addition_is_recognised() {
+    let split = [
+        "mov rax,QWORD PTR [rdi+0x8]",
+        "nop",
+        "inc rax",
+        "mov QWORD PTR [rdi+0x8],rax",
+    ];
+    let other = [
+        "mov rax,QWORD PTR [rdi+0x8]",
+        "inc rax",
+        "mov QWORD PTR [rdi+0x10],rax",
+    ];
+    let code = |lines: &[&str]| {
+        lines
+            .iter()
+            .map(|line| (*line).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(is_split_addition(&code(&split), 3));
+    assert!(!is_split_addition(&code(&other), 2));
+}
+
 /// The ring's head counts entries, not calls: what a handler pushes in between is told as dropped.
-fn is_rings_head(pair: &[String]) -> bool {
+fn is_rings_head(pair: &&[String]) -> bool {
     pair[0].starts_with("inc r")
 }

@@ -90,8 +90,17 @@ fn real_programs_with_a_report_every_moment() {
     }
 }
 
-/// A few programs for the many circumstances.
-const FEW: [&str; 4] = ["sort in two threads", "gzip", "sqlite3", "python3"];
+/// Programs for the many circumstances.
+const FEW: [&str; 8] = [
+    "sort in two threads",
+    "sort in eight threads",
+    "gzip",
+    "tar",
+    "sqlite3",
+    "git",
+    "gcc",
+    "python3",
+];
 
 #[track_caller]
 fn expect_few_same(change: &dyn Fn(Program) -> Program) {
@@ -157,7 +166,7 @@ fn a_region_folder_that_is_missing() {
 fn little_address_space() {
     for mebibytes in [64, 100, 200, 400, 1000] {
         let limit = format!("--as={}", mebibytes << 20);
-        for name in ["gzip", "sqlite3", "python3"] {
+        for name in FEW {
             expect_same(name, &|program| {
                 scarce::limited(&program, &[&limit]).without_reports()
             });
@@ -169,7 +178,12 @@ fn little_address_space() {
 fn few_descriptors() {
     for descriptors in [4, 5, 6, 8, 12, 20] {
         let limit = format!("--nofile={descriptors}");
-        expect_few_same(&|program| scarce::limited(&program, &[&limit]));
+        // What git says of it names the folder, which is another each time.
+        for name in FEW.into_iter().filter(|&name| name != "git") {
+            expect_same(name, &|program| {
+                scarce::limited(&program.without_reports(), &[&limit])
+            });
+        }
     }
 }
 
@@ -197,6 +211,17 @@ fn closed_standard_descriptors() {
     for combination in 1..8 {
         let closed = (0..3).filter(move |fd| combination & 1 << fd != 0);
         expect_standing_same(&|program| scarce::closed(program, closed.clone()));
+    }
+}
+
+#[test]
+fn real_programs_with_closed_standard_descriptors() {
+    for name in FEW {
+        for closed in [0, 1, 2] {
+            expect_same(name, &|program| {
+                scarce::closed(program.without_reports(), std::iter::once(closed))
+            });
+        }
     }
 }
 

@@ -298,12 +298,15 @@ fn redis_talks_as_strace_saw() {
 
 #[test]
 fn programs_allocate_as_heaptrack_saw() {
-    // gzip has its memory from the start.
+    // gzip has its memory from the start. gcc's compiler sizes its tables by the addresses of what is in them: the
+    // calls are as many as heaptrack saw, 381,458 of them, and the bytes differ by a fiftieth of a percent, as they
+    // do between two runs of it.
     for (name, least_calls) in [
         ("sort", 5),
         ("gzip", 0),
         ("tar", 100),
         ("sqlite3", 1000),
+        ("git's commits", 1000),
         ("python3", 10_000),
         ("python3 with its own allocator", 100),
     ] {

@@ -242,13 +242,22 @@ pub fn report_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs a command to its end; kills it, and fails, where it does not come to one.
 pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
-    let mut child = command
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        .process_group(0);
+    let mut child = loop {
+        match command.spawn() {
+            Ok(child) => break child,
+            // A test beside this one forked while the executable was being written, and has not
+            // executed another yet.
+            Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => panic!("{command:?} does not start: {error}"),
+        }
+    };
     let group = child.id().cast_signed();
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {

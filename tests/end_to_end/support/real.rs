@@ -95,6 +95,12 @@ pub const ALL: &[Real] = &[
         steady: Steady::All,
     },
     Real {
+        name: "sort in eight threads",
+        steady: Steady::All,
+        prepare: numbers,
+        program: || Program::new("/usr/bin/sort").args(["--parallel=8", "-S", "8M", "numbers"]),
+    },
+    Real {
         name: "gzip",
         prepare: numbers,
         program: || Program::new("/usr/bin/gzip").args(["-9", "-n", "-c", "numbers"]),
@@ -130,12 +136,10 @@ pub const ALL: &[Real] = &[
         name: "git",
         prepare: tree,
         program: || {
-            let script = "git init -q . && git add tree && git commit -q -m first && \
-                          echo more >> tree/file-3 && touch -d @1700000000 tree/file-3 && \
-                          git commit -q -a -m second && \
-                          git log --stat && git status --short -uno && \
+            let script = COMMITS.to_owned()
+                + " && git log --stat && git status --short -uno && \
                           git clone -q . copy && git -C copy log && rm -rf copy";
-            identified(Program::new("/bin/sh").args(["-c", script]))
+            identified(Program::new("/bin/sh").args(["-c", &script]))
         },
         steady: Steady::All,
     },
@@ -144,6 +148,12 @@ pub const ALL: &[Real] = &[
         prepare: source,
         program: || Program::new("/usr/bin/gcc").args(["-O1", "-o", "answer", "answer.c"]),
         steady: Steady::All,
+    },
+    Real {
+        name: "git's commits",
+        steady: Steady::All,
+        prepare: repository,
+        program: || identified(Program::new("/usr/bin/git").args(["--no-pager", "log", "--stat"])),
     },
     Real {
         name: "python3",
@@ -421,6 +431,18 @@ fn numbers(folder: &Path) {
         text += &format!("{}\n", number >> 33);
     }
     fs::write(folder.join("numbers"), text).expect("a file");
+}
+
+/// Makes a repository of the tree, with two commits.
+const COMMITS: &str = "git init -q . && git add tree && git commit -q -m first && \
+                       echo more >> tree/file-3 && touch -d @1700000000 tree/file-3 && \
+                       git commit -q -a -m second";
+
+fn repository(folder: &Path) {
+    tree(folder);
+    let program = Program::new("/bin/sh").args(["-c", COMMITS]);
+    let program = identified(program).in_folder(folder);
+    program.plain().expect_status(0);
 }
 
 /// A tree of files of many sizes.
