@@ -126,13 +126,10 @@ unsafe extern "C-unwind" fn execve(
     environment: Strings,
 ) -> c_int {
     let program = Program::Path(path);
-    // SAFETY: what the caller promises is what the next one asks.
-    replace(
-        Function::Execve,
-        program,
-        environment,
-        |environment| unsafe { next::execve(path, arguments, environment) },
-    )
+    replace(Function::Execve, program, environment, |environment| {
+        // SAFETY: what the caller promises is what the next one asks.
+        unsafe { next::execve(path, arguments, environment) }
+    })
 }
 
 /// # Safety
@@ -155,13 +152,10 @@ unsafe extern "C-unwind" fn execvpe(
     environment: Strings,
 ) -> c_int {
     let program = Program::Searched(file);
-    // SAFETY: what the caller promises is what the next one asks.
-    replace(
-        Function::Execvpe,
-        program,
-        environment,
-        |environment| unsafe { next::execvpe(file, arguments, environment) },
-    )
+    replace(Function::Execvpe, program, environment, |environment| {
+        // SAFETY: what the caller promises is what the next one asks.
+        unsafe { next::execvpe(file, arguments, environment) }
+    })
 }
 
 /// # Safety
@@ -186,13 +180,10 @@ unsafe extern "C-unwind" fn execveat(
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int {
     let program = Program::Open(fd);
-    // SAFETY: what the caller promises is what the next one asks.
-    replace(
-        Function::Fexecve,
-        program,
-        environment,
-        |environment| unsafe { next::fexecve(fd, arguments, environment) },
-    )
+    replace(Function::Fexecve, program, environment, |environment| {
+        // SAFETY: what the caller promises is what the next one asks.
+        unsafe { next::fexecve(fd, arguments, environment) }
+    })
 }
 
 /// The variable arguments of a call: five came in registers, the others on the stack.
