@@ -103,7 +103,8 @@ pub struct Process {
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
     /// Where each interposed function was found, and who else the program may be calling. In JSON, functions
-    /// that lead to the same places stand together: most processes have one or two such groups.
+    /// that lead to the same places stand together: most processes have one or two such groups. In a report by
+    /// `weir run` an image that began by fork does not repeat what its parent has.
     #[serde(with = "provenance")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<provenance::Group>"))]
     pub provenance: BTreeMap<String, Provenance>,

@@ -50,6 +50,7 @@ mod signals;
 mod silence;
 mod sockets;
 mod stdio;
+mod storms;
 mod transparency;
 mod witnesses;
 

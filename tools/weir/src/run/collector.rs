@@ -82,7 +82,7 @@ impl Collector {
         let running = self
             .images
             .iter_mut()
-            .map(|image| image.process(now, ending::running()));
+            .map(|image| without_repetition(image.process(now, ending::running())));
         let running: Vec<_> = running.collect();
         self.ended.iter().cloned().chain(running).collect()
     }
@@ -106,7 +106,7 @@ impl Collector {
             };
             match end {
                 Some(end) => self.close(image, now, end),
-                None => self.ended.push(image.process(now, ending::running())),
+                None => self.keep(image.process(now, ending::running())),
             }
         }
         let mut processes = std::mem::take(&mut self.ended);
@@ -211,7 +211,7 @@ impl Collector {
                 predecessor.keep(end);
                 self.images.push(predecessor);
             } else {
-                self.ended.push(predecessor.close(now, end));
+                self.keep(predecessor.close(now, end));
             }
         }
         self.images.push(image);
@@ -229,7 +229,9 @@ impl Collector {
             for process in &report.processes {
                 self.starts.see(process.pid, u64::MAX);
             }
-            self.ended.extend(report.processes);
+            for process in report.processes {
+                self.keep(process);
+            }
         }
         if fs::remove_file(path).is_err() {
             // It must not be taken twice.
@@ -275,6 +277,10 @@ impl Collector {
         }
     }
 
+    fn keep(&mut self, process: Process) {
+        self.ended.push(without_repetition(process));
+    }
+
     /// Folds an image that has no traced successor.
     fn close(&mut self, image: Image, now: Moment, end: End) {
         note_starts(&mut self.starts, &image);
@@ -282,8 +288,17 @@ impl Collector {
         if process.end.how == EndKind::Exec && !self.starts.is_awaited(process.pid) {
             process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
-        self.ended.push(process);
+        self.keep(process);
     }
+}
+
+/// An image that began by fork finds its functions where its parent found them: in a storm of forks that would be
+/// most of the report.
+fn without_repetition(mut process: Process) -> Process {
+    if process.forked {
+        process.provenance.clear();
+    }
+    process
 }
 
 /// Notes the programs that were started from an image.
