@@ -10,7 +10,7 @@ use crate::counter::Counter;
 use crate::region::Text;
 
 /// How many notes there is room for.
-pub const CAPACITY: usize = 64;
+pub const CAPACITY: usize = 128;
 
 /// How much of a program's path there is room for.
 pub const PROGRAM_BYTES: usize = 232;

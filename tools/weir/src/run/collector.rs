@@ -16,6 +16,7 @@ use weir_report::read;
 use super::ending;
 use super::image::{Image, NoImage};
 use super::moment;
+use super::pace;
 use super::started::Starts;
 
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
@@ -61,7 +62,8 @@ impl Collector {
         }
     }
 
-    /// Looks at everything once. Returns how many samples the fullest ring had.
+    /// Looks at everything once. Returns how many samples the fullest ring had; where programs were started, which
+    /// also take room that is limited, no less than a busy one has.
     pub fn turn(&mut self) -> usize {
         if self.is_scan_due() {
             self.scan();
@@ -70,7 +72,9 @@ impl Collector {
         let mut fullest = 0;
         for image in &mut self.images {
             fullest = fullest.max(image.poll(now).fullest_ring);
-            note_starts(&mut self.starts, image);
+            if note_starts(&mut self.starts, image) > 0 {
+                fullest = fullest.max(pace::BUSY_RING);
+            }
         }
         self.fold_ended();
         self.fold_unseen();
@@ -301,10 +305,14 @@ fn without_repetition(mut process: Process) -> Process {
     process
 }
 
-/// Notes the programs that were started from an image.
-fn note_starts(starts: &mut Starts, image: &Image) {
-    let by = image.pid();
-    image.take_starts(|start| starts.note(by, start));
+/// Notes the programs that were started from an image; how many there were.
+fn note_starts(starts: &mut Starts, image: &Image) -> usize {
+    let (by, mut count) = (image.pid(), 0);
+    image.take_starts(|start| {
+        starts.note(by, start);
+        count += 1;
+    });
+    count
 }
 
 #[cfg(test)]

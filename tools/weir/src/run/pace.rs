@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use weir_record::ring::CAPACITY;
 
+/// A ring that had more samples than this is that of a busy thread.
+pub const BUSY_RING: usize = CAPACITY / 64 + 1;
+
 const SHORTEST: Duration = Duration::from_micros(100);
 const BUSY: Duration = Duration::from_millis(1);
 /// A program that does nothing for a second comes to this: looking costs a thousandth or two of a processor.
@@ -30,7 +33,7 @@ impl Pace {
     pub fn adapt(&mut self, fullest_ring: usize) {
         self.0 = if fullest_ring > CAPACITY / 4 {
             (self.0 / 4).max(SHORTEST)
-        } else if fullest_ring > CAPACITY / 64 {
+        } else if fullest_ring >= BUSY_RING {
             self.0.min(BUSY)
         } else {
             // Slowly: who pauses is likely to go on, and a new process is not seen before the next look.
