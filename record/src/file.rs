@@ -107,7 +107,7 @@ pub struct Access {
 }
 
 /// One set of counters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct FileCounters {
     /// Descriptors made for it.
