@@ -10,13 +10,13 @@
 //! use std::os::fd::RawFd;
 //! use std::time::Duration;
 //! use std::{io, thread};
-//! use weir_coop::{Events, Id, NotRegistered, Runtime};
+//! use weir_coop::{Events, Id, NotRegistered, Runtime, Sleep};
 //!
 //! struct Mine;
 //!
 //! impl Runtime for Mine {
 //!     const NAME: &std::ffi::CStr = c"mine";
-//!     const SLEEP: Option<fn(Duration) -> io::Result<()>> = Some(sleep);
+//!     const SLEEP: Option<Sleep> = Some(sleep);
 //!
 //!     fn current() -> Option<Id> {
 //!         None // no coroutine runs on this thread
@@ -70,6 +70,8 @@ mod work;
 pub use events::{Events, PollFd};
 pub use id::Id;
 pub use name::Name;
-pub use runtime::{Options, Runtime};
+pub use runtime::{
+    CoroutineName, FdClosing, Options, Poll, RunBlocking, Runtime, Sleep, StackBounds,
+};
 pub use weir::{NotEnabled, NotRegistered, Scope, enable, ended, register};
 pub use work::{Done, NotDone, Work};

@@ -26,26 +26,26 @@ pub trait Runtime: 'static {
     /// As `poll(2)`, but it lets other coroutines run: says how many of them have
     /// [`revents`](PollFd::revents). Without it, Weir waits for several descriptors by
     /// [`wait_fd`](Self::wait_fd) for an epoll set.
-    const POLL: Option<fn(&mut [PollFd], Option<Duration>) -> io::Result<usize>> = None;
+    const POLL: Option<Poll> = None;
 
     /// Lets other coroutines run for so long. Without it, Weir waits by [`wait_fd`](Self::wait_fd) for a timerfd.
-    const SLEEP: Option<fn(Duration) -> io::Result<()>> = None;
+    const SLEEP: Option<Sleep> = None;
 
     /// A descriptor is about to be closed while coroutines wait for it: wakes them. What their
     /// [`wait_fd`](Self::wait_fd) returns does not matter: the calls that wait fail with `EBADF`. Without it, they
     /// wake when their time has passed.
-    const FD_CLOSING: Option<fn(RawFd)> = None;
+    const FD_CLOSING: Option<FdClosing> = None;
 
     /// Where the stack of a coroutine is, from its lowest address to the one above its highest. Weir asks where stacks
     /// are [shared](Options::SHARED_STACKS), so as to copy what would move.
-    const STACK_BOUNDS: Option<fn(Id) -> io::Result<Range<*mut u8>>> = None;
+    const STACK_BOUNDS: Option<StackBounds> = None;
 
     /// Does the work on a thread where it may block, and lets other coroutines run meanwhile. For `getaddrinfo`,
     /// which waits inside the C library where nobody can interpose.
-    const RUN_BLOCKING: Option<fn(Work) -> Result<Done, NotDone>> = None;
+    const RUN_BLOCKING: Option<RunBlocking> = None;
 
     /// Writes the name of a coroutine; nothing, where it has none. Must not allocate or block.
-    const COROUTINE_NAME: Option<fn(Id, &mut Name<'_>)> = None;
+    const COROUTINE_NAME: Option<CoroutineName> = None;
 
     /// The coroutine that runs on this thread. Must not allocate, block, or call what blocks: it is called for
     /// every counted call.
@@ -56,6 +56,19 @@ pub trait Runtime: 'static {
     /// only. What it calls itself is not made to wait.
     fn wait_fd(fd: RawFd, events: Events, timeout: Option<Duration>) -> io::Result<Events>;
 }
+
+/// The type of [`Runtime::POLL`].
+pub type Poll = fn(&mut [PollFd], Option<Duration>) -> io::Result<usize>;
+/// The type of [`Runtime::SLEEP`].
+pub type Sleep = fn(Duration) -> io::Result<()>;
+/// The type of [`Runtime::FD_CLOSING`].
+pub type FdClosing = fn(RawFd);
+/// The type of [`Runtime::STACK_BOUNDS`].
+pub type StackBounds = fn(Id) -> io::Result<Range<*mut u8>>;
+/// The type of [`Runtime::RUN_BLOCKING`].
+pub type RunBlocking = fn(Work) -> Result<Done, NotDone>;
+/// The type of [`Runtime::COROUTINE_NAME`].
+pub type CoroutineName = fn(Id, &mut Name<'_>);
 
 /// What Weir must know of a runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_short, c_void};
 use std::fmt::Write;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::os::fd::RawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
@@ -13,8 +12,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use std::{env, io, ptr, thread};
 use weir_coop::{
-    Done, Events, Id, Name, NotDone, NotEnabled, NotRegistered, Options, PollFd, Runtime, Scope,
-    Work,
+    CoroutineName, Done, Events, FdClosing, Id, Name, NotDone, NotEnabled, NotRegistered, Options,
+    Poll, PollFd, RunBlocking, Runtime, Scope, Sleep, StackBounds, Work,
 };
 
 thread_local! {
@@ -29,12 +28,12 @@ struct Full;
 impl Runtime for Full {
     const NAME: &'static CStr = c"full";
     const OPTIONS: Options = Options::MIGRATES.and(Options::INTERPOSES);
-    const POLL: Option<fn(&mut [PollFd], Option<Duration>) -> io::Result<usize>> = Some(poll);
-    const SLEEP: Option<fn(Duration) -> io::Result<()>> = Some(sleep);
-    const FD_CLOSING: Option<fn(RawFd)> = Some(|fd| CLOSED.set(fd));
-    const STACK_BOUNDS: Option<fn(Id) -> io::Result<Range<*mut u8>>> = Some(stack_bounds);
-    const RUN_BLOCKING: Option<fn(Work) -> Result<Done, NotDone>> = Some(run_blocking);
-    const COROUTINE_NAME: Option<fn(Id, &mut Name<'_>)> = Some(coroutine_name);
+    const POLL: Option<Poll> = Some(poll);
+    const SLEEP: Option<Sleep> = Some(sleep);
+    const FD_CLOSING: Option<FdClosing> = Some(|fd| CLOSED.set(fd));
+    const STACK_BOUNDS: Option<StackBounds> = Some(stack_bounds);
+    const RUN_BLOCKING: Option<RunBlocking> = Some(run_blocking);
+    const COROUTINE_NAME: Option<CoroutineName> = Some(coroutine_name);
 
     fn current() -> Option<Id> {
         CURRENT.get()
