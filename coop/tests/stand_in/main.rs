@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_short, c_void};
 use std::fmt::Write;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::os::fd::RawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
