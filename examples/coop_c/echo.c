@@ -150,7 +150,8 @@ int main(int count, char **arguments) {
     check(listen(server_fd, 4096) == 0, "listen");
     check(getsockname(server_fd, (struct sockaddr *)&address, &size) == 0, "getsockname");
 
-    check(st_set_eventsys(ST_EVENTSYS_ALT) == 0 && st_init() == 0, "st_init");
+    /* By select(), as it does at first, it could wait for descriptors below 1024 only. */
+    check(st_set_eventsys(ST_EVENTSYS_POLL) == 0 && st_init() == 0, "st_init");
     int registered = weir_st_register();
     if (registered == -ENOENT) {
         signal(SIGALRM, say_that_nothing_moves);

@@ -35,15 +35,9 @@ static int wait_fd(int fd, short events, int timeout_ms) {
 static int sleep_ns(uint64_t ns) { return st_usleep(ns / 1000 + (ns % 1000 != 0)) == 0 ? 0 : -errno; }
 
 static void fd_closing(int fd) {
-    int woken = 0;
     for (struct waiter *one = waiters; one != NULL; one = one->next)
-        if (one->fd == fd) {
+        if (one->fd == fd)
             st_thread_interrupt(one->thread);
-            woken = 1;
-        }
-    /* They go first: what the library notes of the number must be gone before another descriptor gets it. */
-    if (woken)
-        st_usleep(0);
 }
 
 void weir_st_begin(void *id) { st_thread_setspecific(own, id); }
