@@ -14,7 +14,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::echo::{self, Plan, Served};
 use crate::runtime::{self, Role};
-use crate::{epoll_server, scheduler};
+use crate::{epoll_server, limits, scheduler};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -181,6 +181,7 @@ pub fn serve(arguments: Server) -> Result<()> {
         connections,
         bytes,
     } = arguments;
+    limits::keep_to_processor(0)?;
     let begun = cpu_time_ns();
     match kind {
         Kind::Epoll => epoll_server::serve(&listener, connections, bytes)?,

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
+use crate::limits;
+
 #[derive(clap::Args)]
 pub struct Arguments {
     server: SocketAddr,
@@ -30,6 +32,7 @@ const PATIENCE: Timespec = Timespec {
 
 /// Prints how many messages came back, and the nanoseconds that it took.
 pub fn run(arguments: Arguments) -> Result<()> {
+    limits::keep_to_processor(1)?;
     let message = vec![0x5a; arguments.bytes as usize];
     let mut buffer = message.clone();
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;

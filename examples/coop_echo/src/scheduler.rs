@@ -16,7 +16,7 @@ use slab::Slab;
 use weir_coop::{Events, Id};
 
 /// Only what is touched of a stack takes memory.
-const STACK_BYTES: usize = 64 << 10;
+const STACK_BYTES: usize = 128 << 10;
 
 /// How many descriptors are heard at a time. Few, since those who sleep are looked after only between.
 const HEARD_AT_A_TIME: usize = 128;
@@ -79,7 +79,7 @@ pub fn current() -> Option<Id> {
     RUNNING.get().map(|running| running.id)
 }
 
-/// Starts a coroutine. It runs at once, until it first waits; the one that starts it goes on after that.
+/// Starts a coroutine. Where another one starts it, it runs at once, until it first waits; the other goes on after that.
 pub fn spawn(id: Id, body: impl FnOnce() + 'static) {
     SCHEDULER.with(|scheduler| {
         let mut state = scheduler.state.borrow_mut();
@@ -100,9 +100,12 @@ pub fn spawn(id: Id, body: impl FnOnce() + 'static) {
             waits_for: None,
             deadline: None,
         });
-        state.ready.push_front((task, Events::NONE));
-        if let Some(me) = RUNNING.get() {
-            state.ready.push_back((me.task, Events::NONE));
+        match RUNNING.get() {
+            Some(me) => {
+                state.ready.push_front((task, Events::NONE));
+                state.ready.push_back((me.task, Events::NONE));
+            }
+            None => state.ready.push_back((task, Events::NONE)),
         }
     });
     if RUNNING.get().is_some() {
@@ -140,7 +143,8 @@ pub fn sleep(time: Duration) -> io::Result<()> {
 
 /// Wakes all who wait for a descriptor that is about to be closed.
 pub fn fd_closing(fd: RawFd) {
-    SCHEDULER.with(|scheduler| {
+    // The last to be closed is the epoll set, when there is no scheduler any more.
+    let _ = SCHEDULER.try_with(|scheduler| {
         scheduler.state.borrow_mut().heard(fd, Events::NVAL);
         // Closing would do, but for a copy of the descriptor. Nobody minds if it is not in the set.
         let _ = epoll::delete(&scheduler.epoll, borrowed(fd));
@@ -304,3 +308,6 @@ fn borrowed<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // it, is under way.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
+
+#[cfg(test)]
+mod tests;
