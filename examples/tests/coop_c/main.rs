@@ -65,8 +65,9 @@ fn the_fortified_build_calls_checked_functions() {
 #[test]
 fn without_weir_the_first_call_that_blocks_holds_the_thread() {
     for name in PROGRAMS {
+        let program = program(name);
         let begun = Instant::now();
-        let output = Command::new(program(name)).output().expect("it runs");
+        let output = Command::new(program).output().expect("it runs");
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         assert!(text(&output).contains("nothing has moved for 3 s"));
         assert!(begun.elapsed() < Duration::from_secs(20));
