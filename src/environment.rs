@@ -97,6 +97,8 @@ pub struct Environment {
     pub executable: Path,
     /// What is added to environments that lack it; nothing where that is not wanted.
     pub additions: Additions,
+    /// Whether calls that may block are made in two parts.
+    pub is_parted: bool,
     /// Whether a setting was not understood.
     pub has_bad_setting: bool,
 }
@@ -163,6 +165,7 @@ impl Environment {
             session: Bytes::new(),
             executable: Bytes::new(),
             additions: Additions::new(),
+            is_parted: false,
             has_bad_setting: false,
         }
     }
@@ -211,6 +214,12 @@ impl Environment {
             && !absolute(&mut self.session, value, b"%")
         {
             self.complain(&settings::SESSION, value);
+        }
+        if let Some(value) = value(&settings::COOP) {
+            self.is_parted = value == b"on";
+            if !self.is_parted {
+                self.complain(&settings::COOP, value);
+            }
         }
         if let Some(value) = value(&settings::FOLLOW) {
             if value == b"cleared" {

@@ -22,7 +22,7 @@ use weir_record::slot::Counters;
 use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
-use crate::{mapping, next, own_heap, provenance, slots, streams, sys, thread, writer};
+use crate::{coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, writer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -248,6 +248,10 @@ fn begin() -> Option<&'static Header> {
         files::begin(header, region.all_files());
         inheritance.settle();
     }
+    if environment.is_parted {
+        coop::begin_parted();
+    }
+    coop::begin();
     Some(header)
 }
 

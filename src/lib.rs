@@ -3,6 +3,7 @@
 //! ```text
 //! hooks/       the interposed functions
 //!   └ recording   count a call, time it, call the next function
+//! coop         calls that may block, in two parts: the wait and the transfer
 //! files        which file or socket a call is about
 //! streams      stdio's streams, from inside
 //! next         the functions behind ours, found by dlsym(RTLD_NEXT)
@@ -15,6 +16,7 @@
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given
 //! writer       the writer where it lives in the program
+//! descriptors  a table with a place for every descriptor
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
 //! log2         what would have libm loaded otherwise
@@ -36,6 +38,8 @@
 )]
 
 mod arena;
+mod coop;
+mod descriptors;
 mod environment;
 mod files;
 mod follow;

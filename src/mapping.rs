@@ -14,6 +14,7 @@ use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
 use rustix::process::Resource;
+use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
 use weir_record::slot::Slot;
@@ -25,9 +26,10 @@ use crate::{image, sys};
 const FEW: Room = Room {
     files: 64,
     slots: 4,
+    coroutines: 64,
 };
 /// Entries for files that get their memory at once: a few pages.
-const FILES_AT_ONCE: usize = 32;
+const FILES_AT_ONCE: usize = 16;
 /// Slots where the kernel cannot make memory page by page and tell (before Linux 5.14): all of them get
 /// their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
@@ -38,17 +40,20 @@ static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static MADE_FILES: AtomicUsize = AtomicUsize::new(0);
 static FILES: AtomicU32 = AtomicU32::new(0);
 static SLOTS: AtomicU32 = AtomicU32::new(0);
+static COROUTINES: AtomicU32 = AtomicU32::new(0);
 
 fn room() -> Room {
     Room {
         files: FILES.load(Ordering::Relaxed) as usize,
         slots: SLOTS.load(Ordering::Relaxed) as usize,
+        coroutines: COROUTINES.load(Ordering::Relaxed) as usize,
     }
 }
 
 fn set_room(room: Room) {
     FILES.store(room.files as u32, Ordering::Relaxed);
     SLOTS.store(room.slots as u32, Ordering::Relaxed);
+    COROUTINES.store(room.coroutines as u32, Ordering::Relaxed);
 }
 
 /// A new region's memory.
@@ -134,6 +139,16 @@ pub fn make_files(index: usize) -> Option<usize> {
         MADE_FILES.store(index + count, Ordering::Relaxed);
         count
     })
+}
+
+/// Makes the memory of all entries for coroutines. How many; none where there is none left.
+pub fn make_coroutines() -> Option<usize> {
+    let room = room();
+    if image::is_sealed() {
+        return None;
+    }
+    let bytes = room.coroutines * size_of::<Coroutine>();
+    make_memory(room.coroutine_at(0), bytes).then_some(room.coroutines)
 }
 
 /// Whether this is the region that is mapped here.
@@ -233,19 +248,21 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
 fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
-    let files = if room.bytes() <= limit {
-        room.files
-    } else {
-        FEW.files.min(room.files)
+    let few = room.bytes() > limit;
+    let fewer = |most: usize, few_of_them: usize| if few { few_of_them.min(most) } else { most };
+    let room = Room {
+        files: fewer(room.files, FEW.files),
+        coroutines: fewer(room.coroutines, FEW.coroutines),
+        ..room
     };
     let slots = limit
-        .checked_sub(Room { files, slots: 0 }.bytes())?
+        .checked_sub(Room { slots: 0, ..room }.bytes())?
         .checked_div(size_of::<Slot>())?
         .min(room.slots);
     if slots == 0 {
         return None;
     }
-    let room = Room { files, slots };
+    let room = Room { slots, ..room };
     allocate(file, 0, size_of::<Header>())?;
     rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
     // Whether there is memory for a thread is better known now than when the first one comes.
@@ -258,6 +275,7 @@ fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
     let room = Room {
         files: room.files.min(FEW.files),
         slots: room.slots.min(SLOTS_AT_ONCE),
+        coroutines: room.coroutines.min(FEW.coroutines),
     };
     allocate(file, 0, room.bytes())?;
     set_room(room);

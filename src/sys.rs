@@ -14,6 +14,8 @@ use weir_record::clock::{self, Moment};
 
 use crate::image;
 
+pub mod waiting;
+
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
 /// error, negated.
 ///
@@ -178,8 +180,13 @@ pub fn now() -> Moment {
     }
 }
 
+/// What the monotonic clock shows, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    time_ns(libc::CLOCK_MONOTONIC)
+}
+
 /// What a clock shows, in nanoseconds. By the C library, which knows where the kernel put it.
-fn time_ns(clock: libc::clockid_t) -> u64 {
+pub fn time_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

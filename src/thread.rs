@@ -56,6 +56,10 @@ struct State {
     attachment: Attachment,
     /// Where the frame is that took the guard, to know a guard that a jump left behind.
     guard_frame: usize,
+    /// Whether the slot is never shown, so that every call comes past [`target`].
+    is_slot_hidden: bool,
+    /// Whether calls are made as if there were no coroutines.
+    is_unyielding: bool,
 }
 
 global_asm!(
@@ -178,8 +182,39 @@ unsafe fn open(state: *mut State) {
     // SAFETY: as the caller promises.
     unsafe {
         (*state).guard = Guard::Open;
-        (*state).slot = (*state).home;
+        if !(*state).is_slot_hidden {
+            (*state).slot = (*state).home;
+        }
     }
+}
+
+/// Whether the calling thread's calls are not the program's own.
+pub fn is_guarded() -> bool {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).guard != Guard::Open }
+}
+
+/// From now on every call of the calling thread takes the longer way, on which its coroutine is looked for.
+pub fn hide_slot() {
+    let state = state();
+    // SAFETY: this thread's state.
+    unsafe {
+        (*state).is_slot_hidden = true;
+        (*state).slot = std::ptr::null();
+    }
+}
+
+/// Sets whether the calls of coroutines on the calling thread let others run. What it was.
+pub fn set_yielding(is_yielding: bool) -> bool {
+    // SAFETY: this thread's state.
+    let is_unyielding = unsafe { &mut (*state()).is_unyielding };
+    !std::mem::replace(is_unyielding, !is_yielding)
+}
+
+/// Whether the calls of coroutines on the calling thread let others run.
+pub fn is_yielding() -> bool {
+    // SAFETY: this thread's state.
+    unsafe { !(*state()).is_unyielding }
 }
 
 /// Does `work`, the calls of which are our own. Where the guard is taken already, it stays as it is.

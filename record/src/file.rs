@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::counter::{Adder, Alone, Counter, Shared};
 use crate::functions::Function;
 use crate::region::Text;
+use crate::spread::Spread;
 
 /// Classes of the bytes that a call moved; each class is eight times as wide as the one before.
 pub const SIZE_CLASSES: usize = 10;
@@ -273,11 +274,17 @@ pub struct FileEntry {
     shared: FileCounters,
     /// The name; of a long one, the end.
     pub name: Text<NAME_BYTES>,
+    /// Of calls that were made in two parts, the waits.
+    pub waits: Spread,
+    /// Of calls that were made in two parts, what came after the wait.
+    pub transfers: Spread,
+    /// So that two entries are a page.
+    _room: [Counter; 64],
 }
 
 /// How much of a name there is room for.
 pub const NAME_BYTES: usize = 440;
-const _: () = assert!(size_of::<FileEntry>() == 1024);
+const _: () = assert!(size_of::<FileEntry>() == 2048);
 
 impl FileEntry {
     /// Makes it that of a file of this kind, without a past.
@@ -285,6 +292,8 @@ impl FileEntry {
         self.owner.store(0, Ordering::Relaxed);
         self.own.forget();
         self.shared.forget();
+        self.waits.forget();
+        self.transfers.forget();
         self.kind.store(kind as u32, Ordering::Relaxed);
         self.hash.store(hash, Ordering::Relaxed);
     }
@@ -352,6 +361,8 @@ impl FileEntry {
                 to.add_shared(from.get());
             }
         }
+        self.waits.fold_into(&other.waits);
+        self.transfers.fold_into(&other.transfers);
     }
 }
 

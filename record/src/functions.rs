@@ -189,6 +189,10 @@ pub enum Returns {
     Address,
     /// 0, or the number of an error.
     ErrorNumber,
+    /// 0, or the number of an error of its own, which is told as the errno that is most like it.
+    Resolution,
+    /// How a signal was handled before; SIG_ERR is failure, with errno.
+    Handler,
     /// A process id; -1 is failure, with errno.
     ProcessId,
     /// So many items of a size; fewer than were asked for is the end, or failure where the stream has an error.
@@ -305,9 +309,79 @@ impl Function {
             index => Some(index as usize),
         }
     }
+
+    /// Whether a call may wait for a descriptor or for time to pass, so that it can be told in two parts.
+    pub const fn can_wait(self) -> bool {
+        use Function as F;
+        matches!(self.constant_row().family, Family::Wait)
+            || matches!(
+                self,
+                F::Read
+                    | F::ReadAlias
+                    | F::ReadChk
+                    | F::Readv
+                    | F::Recv
+                    | F::RecvChk
+                    | F::Recvfrom
+                    | F::RecvfromChk
+                    | F::Recvmsg
+                    | F::Recvmmsg
+                    | F::Write
+                    | F::WriteAlias
+                    | F::Writev
+                    | F::Send
+                    | F::SendAlias
+                    | F::Sendto
+                    | F::Sendmsg
+                    | F::Sendmmsg
+                    | F::Sendfile
+                    | F::Sendfile64
+                    | F::Splice
+                    | F::Connect
+                    | F::ConnectAlias
+                    | F::Accept
+                    | F::Accept4
+            )
+    }
+
+    /// Where the function stands among those that can wait.
+    pub const fn waiting_index(self) -> Option<usize> {
+        match WAITING_INDEX[self.index()] {
+            NONE => None,
+            index => Some(index as usize),
+        }
+    }
 }
 
-const UNSIZED: u16 = u16::MAX;
+const NONE: u16 = u16::MAX;
+const UNSIZED: u16 = NONE;
+
+const WAITING_INDEX: [u16; Function::COUNT] = {
+    let mut indices = [NONE; Function::COUNT];
+    let mut next = 0;
+    let mut function = 0;
+    while function < Function::COUNT {
+        if Function::ALL[function].can_wait() {
+            indices[function] = next;
+            next += 1;
+        }
+        function += 1;
+    }
+    indices
+};
+
+/// How many functions can wait.
+pub const WAITING_COUNT: usize = {
+    let mut count = 0;
+    let mut function = 0;
+    while function < Function::COUNT {
+        if WAITING_INDEX[function] != NONE {
+            count += 1;
+        }
+        function += 1;
+    }
+    count
+};
 
 const SIZED_INDEX: [u16; Function::COUNT] = {
     let mut indices = [UNSIZED; Function::COUNT];
@@ -339,6 +413,18 @@ pub const SIZED_COUNT: usize = {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_that_wait_are_numbered_without_a_gap_and_timed() {
+        let indices: Vec<usize> = Function::ALL
+            .into_iter()
+            .filter_map(Function::waiting_index)
+            .collect();
+        assert_eq!(indices, (0..WAITING_COUNT).collect::<Vec<_>>());
+        for function in Function::ALL.into_iter().filter(|of| of.can_wait()) {
+            assert_eq!(function.row().family.timing(), Timing::Always);
+        }
+    }
 
     #[test]
     fn names_are_distinct_and_found_by_index() {

@@ -8,11 +8,13 @@
 //! ring        the lock-free channel of latency samples, one producer and one consumer
 //! sample      what goes through it: a function and a duration in eight bytes
 //! slow        the slowest calls of a thread
+//! spread      durations by class, for what has many of them
 //! file        what is recorded of one file or socket
+//! coroutine   what is recorded of one coroutine
 //! errnos      failed calls by errno
 //! starts      programs that are started, so that those that make no region are known
 //! slot        everything one thread writes
-//! region      the mapping: a header, the files and the slots; and the checked view of one
+//! region      the mapping: a header, files, slots and coroutines; and the checked view of one
 //! ```
 //!
 //! Nothing here allocates, does I/O, locks, or makes a system call: it runs inside the `malloc` of
@@ -24,6 +26,7 @@
 compile_error!("Weir records on x86-64 Linux with the GNU C library only");
 
 pub mod clock;
+pub mod coroutine;
 pub mod counter;
 pub mod errnos;
 pub mod file;
@@ -34,6 +37,7 @@ pub mod sample;
 pub mod settings;
 pub mod slot;
 pub mod slow;
+pub mod spread;
 pub mod starts;
 
 mod sync;

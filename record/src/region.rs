@@ -1,4 +1,4 @@
-//! The mapping: a header, a table of files, and a slot for every thread.
+//! The mapping: a header, a table of files, a slot for every thread, and a table of coroutines.
 //!
 //! One region per process image. It is a shared file, so that it outlives whatever ends the process;
 //! where no file can be had, it is private memory and only the process itself reads it.
@@ -7,10 +7,11 @@ use std::mem::{align_of, size_of};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::clock::SharedMoment;
+use crate::coroutine::Coroutine;
 use crate::counter::Counter;
 use crate::errnos;
 use crate::file::FileEntry;
-use crate::functions::{Function, SIZED_COUNT};
+use crate::functions::{Function, SIZED_COUNT, WAITING_COUNT};
 use crate::ring;
 use crate::slot::{Counters, HeapTotals, Slot};
 use crate::slow;
@@ -20,7 +21,7 @@ use crate::starts::Starts;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 3;
+const LAYOUT_VERSION: u64 = 4;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -30,10 +31,12 @@ pub const LAYOUT: u64 = {
         size_of::<Slot>() as u64,
         Function::COUNT as u64,
         SIZED_COUNT as u64,
+        WAITING_COUNT as u64,
         ring::CAPACITY as u64,
         errnos::CAPACITY as u64,
         slow::KEPT as u64,
         size_of::<FileEntry>() as u64,
+        size_of::<Coroutine>() as u64,
     ];
     // FNV-1a over the numbers.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -51,13 +54,18 @@ pub const MAX_SLOTS: usize = 1024;
 /// The most entries that a region has for files and sockets; what does not fit shares the first.
 pub const MAX_FILES: usize = 4096;
 
+/// The most entries that a region has for coroutines; what does not fit shares the first.
+pub const MAX_COROUTINES: usize = 4096;
+
 /// How much a region has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Entries for files; a multiple of four, so that the slots begin with a page.
+    /// Entries for files; a multiple of two, so that the slots begin with a page.
     pub files: usize,
     /// Slots for threads.
     pub slots: usize,
+    /// Entries for coroutines; they begin with a page, as the slots do.
+    pub coroutines: usize,
 }
 
 impl Room {
@@ -65,11 +73,12 @@ impl Room {
     pub const MOST: Room = Room {
         files: MAX_FILES,
         slots: MAX_SLOTS,
+        coroutines: MAX_COROUTINES,
     };
 
     /// Bytes of the region.
     pub const fn bytes(self) -> usize {
-        self.slot_at(self.slots)
+        self.coroutine_at(self.coroutines)
     }
 
     /// Where the entry of this number begins.
@@ -80,6 +89,11 @@ impl Room {
     /// Where the slot of this number begins.
     pub const fn slot_at(self, index: usize) -> usize {
         self.file_at(self.files) + index * size_of::<Slot>()
+    }
+
+    /// Where the entry for the coroutine of this number begins.
+    pub const fn coroutine_at(self, index: usize) -> usize {
+        self.slot_at(self.slots) + index * size_of::<Coroutine>()
     }
 }
 
@@ -189,11 +203,17 @@ pub enum Circumstance {
     NoBlockSizes = 9,
     /// The process gave up the right to make any system call it likes.
     Sealed = 10,
+    /// Calls that block were made in two parts, a wait and a transfer.
+    Parted = 11,
+    /// Waits were left to the C library, because some signal handlers let calls go on and others do not.
+    WaitsLeft = 12,
+    /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
+    NoCoroutines = 13,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 11] = [
+    pub const ALL: [Circumstance; 14] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -205,6 +225,9 @@ impl Circumstance {
         Circumstance::StdioUnseen,
         Circumstance::NoBlockSizes,
         Circumstance::Sealed,
+        Circumstance::Parted,
+        Circumstance::WaitsLeft,
+        Circumstance::NoCoroutines,
     ];
 }
 
@@ -232,10 +255,18 @@ pub struct Header {
     file_capacity: AtomicU32,
     /// How many of them, from the first, have ever been used.
     files_used: AtomicU32,
+    /// How many entries for coroutines the mapping has.
+    coroutine_capacity: AtomicU32,
+    /// How many of them have their memory: none, or all.
+    coroutines_used: AtomicU32,
     /// How many slots, from the first, have ever been taken.
     slots_used: AtomicU64,
     /// Files and sockets whose entry was given to another: they count in the first entry.
     pub folded_files: Counter,
+    /// Times that the entry of a coroutine was given to another: they count in the first entry.
+    pub folded_coroutines: Counter,
+    /// Calls that blocked a whole thread although a coroutine made them.
+    pub blocked_coroutines: Counter,
     /// Threads that share the common counters.
     pub threads_without_slot: Counter,
     /// Calls that passed through uncounted.
@@ -260,6 +291,8 @@ pub struct Header {
     pub command: Text<4096>,
     /// Paths of the loaded objects that the functions lead to.
     pub objects: [Text<248>; MAX_OBJECTS],
+    /// The name of the coroutine runtime that registered itself; empty where none did.
+    pub runtime: Text<56>,
     /// Programs that were started from here.
     pub starts: Starts,
     /// Where each function leads.
@@ -276,6 +309,8 @@ impl Header {
             .store(room.files as u32, Ordering::Relaxed);
         self.slot_capacity
             .store(room.slots as u32, Ordering::Relaxed);
+        self.coroutine_capacity
+            .store(room.coroutines as u32, Ordering::Relaxed);
     }
 
     /// Makes the region valid: everything stored before is there for whoever sees the magic.
@@ -327,10 +362,12 @@ impl Header {
     pub fn room(&self) -> Room {
         let files = self.file_capacity.load(Ordering::Relaxed) as usize;
         let slots = self.slot_capacity.load(Ordering::Relaxed) as usize;
+        let coroutines = self.coroutine_capacity.load(Ordering::Relaxed) as usize;
         // With an odd number of files the slots would not be aligned.
         Room {
-            files: files.min(MAX_FILES) & !3,
+            files: files.min(MAX_FILES) & !1,
             slots: slots.min(MAX_SLOTS),
+            coroutines: coroutines.min(MAX_COROUTINES),
         }
     }
 
@@ -342,6 +379,16 @@ impl Header {
     /// Raises the number of entries ever used; every one below it has its memory.
     pub fn use_files(&self, count: usize) {
         self.files_used.fetch_max(count as u32, Ordering::Release);
+    }
+
+    /// How many entries for coroutines are in use, by the region's own word.
+    pub fn coroutines_used(&self) -> usize {
+        self.coroutines_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Opens the entries for coroutines: so many have their memory.
+    pub fn use_coroutines(&self, count: usize) {
+        self.coroutines_used.store(count as u32, Ordering::Release);
     }
 
     /// How many slots have ever been taken, by the region's own word.
@@ -375,6 +422,7 @@ pub struct Region<'a> {
     pub header: &'a Header,
     files: &'a [FileEntry],
     slots: &'a [Slot],
+    coroutines: &'a [Coroutine],
 }
 
 impl<'a> Region<'a> {
@@ -404,24 +452,32 @@ impl<'a> Region<'a> {
         }
         let said = header.room();
         let left = length - size_of::<Header>();
-        let files = said.files.min(left / size_of::<FileEntry>()) & !3;
+        let files = said.files.min(left / size_of::<FileEntry>()) & !1;
         let left = left - files * size_of::<FileEntry>();
         let slots = said.slots.min(left / size_of::<Slot>());
-        let room = Room { files, slots };
-        // SAFETY: so many entries fit behind the header, and so many slots behind them; their
-        // alignments divide where they begin, and any bits are valid for them.
-        let (files, slots) = unsafe {
+        let left = left - slots * size_of::<Slot>();
+        let room = Room {
+            files,
+            slots,
+            coroutines: said.coroutines.min(left / size_of::<Coroutine>()),
+        };
+        // SAFETY: so many entries fit behind the header, so many slots behind them, and so many entries behind
+        // those; their alignments divide where they begin, and any bits are valid for them.
+        let (files, slots, coroutines) = unsafe {
             let files = memory.add(room.file_at(0)).cast::<FileEntry>();
             let slots = memory.add(room.slot_at(0)).cast::<Slot>();
+            let coroutines = memory.add(room.coroutine_at(0)).cast::<Coroutine>();
             (
                 std::slice::from_raw_parts(files, room.files),
                 std::slice::from_raw_parts(slots, room.slots),
+                std::slice::from_raw_parts(coroutines, room.coroutines),
             )
         };
         Ok(Region {
             header,
             files,
             slots,
+            coroutines,
         })
     }
 
@@ -438,6 +494,11 @@ impl<'a> Region<'a> {
     /// All entries for files, also those whose memory may not be there yet.
     pub fn all_files(&self) -> &'a [FileEntry] {
         self.files
+    }
+
+    /// The entries for coroutines, where they are in use.
+    pub fn coroutines(&self) -> &'a [Coroutine] {
+        &self.coroutines[..self.header.coroutines_used().min(self.coroutines.len())]
     }
 
     /// All slots, also those whose memory may not be there yet.
@@ -460,7 +521,11 @@ mod tests {
     use std::alloc::{Layout, alloc_zeroed, dealloc};
 
     const fn room(slots: usize) -> Room {
-        Room { files: 4, slots }
+        Room {
+            files: 4,
+            slots,
+            coroutines: 16,
+        }
     }
 
     struct Memory(*mut u8, Layout);
@@ -512,12 +577,16 @@ mod tests {
         memory.header().prepare(Room {
             files: 4,
             slots: 1000,
+            coroutines: 99,
         });
         memory.header().complete();
         memory.header().use_slots(usize::MAX >> 1);
         memory.header().use_files(usize::MAX >> 1);
+        memory.header().use_coroutines(usize::MAX >> 1);
         assert_eq!(memory.region().unwrap().slots().len(), 2);
         assert_eq!(memory.region().unwrap().files().len(), 4);
+        // What fits into the place of 16, and the hundred bytes behind them.
+        assert_eq!(memory.region().unwrap().coroutines().len(), 16);
     }
 
     #[test]

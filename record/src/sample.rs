@@ -7,7 +7,22 @@ use crate::functions::Function;
 
 const TICK_BITS: u32 = 52;
 const MAX_TICKS: u64 = (1 << TICK_BITS) - 1;
-const _: () = assert!(Function::COUNT < 1 << (64 - TICK_BITS));
+const _: () = assert!(Part::ALL.len() * Function::COUNT < 1 << (64 - TICK_BITS));
+
+/// What of a call a sample tells the duration of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The call.
+    Whole = 0,
+    /// How long it waited until it could go on.
+    Wait = 1,
+    /// All that was not waiting.
+    Transfer = 2,
+}
+
+impl Part {
+    const ALL: [Part; 3] = [Part::Whole, Part::Wait, Part::Transfer];
+}
 
 /// A function and a duration in ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +33,15 @@ impl Sample {
     /// A sample. A duration past 2^52 ticks (weeks) is held at that.
     #[inline(always)]
     pub const fn new(function: Function, ticks: u64) -> Sample {
+        Sample::of_part(function, Part::Whole, ticks)
+    }
+
+    /// A sample of a part of a call.
+    #[inline(always)]
+    pub const fn of_part(function: Function, part: Part, ticks: u64) -> Sample {
         let ticks = if ticks > MAX_TICKS { MAX_TICKS } else { ticks };
-        Sample((function.index() as u64) << TICK_BITS | ticks)
+        let subject = part as usize * Function::COUNT + function.index();
+        Sample((subject as u64) << TICK_BITS | ticks)
     }
 
     /// The sample as it stands in the ring.
@@ -28,15 +50,17 @@ impl Sample {
         self.0
     }
 
-    /// A sample from the ring; [`Sample::function`] tells whether it makes sense.
+    /// A sample from the ring; [`Sample::subject`] tells whether it makes sense.
     pub const fn from_bits(bits: u64) -> Sample {
         Sample(bits)
     }
 
-    /// The function, unless the bits name none.
+    /// The function, and what part of its call, unless the bits name none.
     #[inline]
-    pub fn function(self) -> Option<Function> {
-        Function::from_index((self.0 >> TICK_BITS) as usize)
+    pub fn subject(self) -> Option<(Function, Part)> {
+        let subject = (self.0 >> TICK_BITS) as usize;
+        let part = *Part::ALL.get(subject / Function::COUNT)?;
+        Some((Function::from_index(subject % Function::COUNT)?, part))
     }
 
     /// The duration in ticks.
@@ -51,17 +75,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holds_function_and_ticks() {
+    fn holds_function_part_and_ticks() {
         for function in Function::ALL {
-            let sample = Sample::from_bits(Sample::new(function, 123_456_789).to_bits());
-            assert_eq!(sample.function(), Some(function));
-            assert_eq!(sample.ticks(), 123_456_789);
+            for part in Part::ALL {
+                let sample = Sample::of_part(function, part, 123_456_789);
+                let sample = Sample::from_bits(sample.to_bits());
+                assert_eq!(sample.subject(), Some((function, part)));
+                assert_eq!(sample.ticks(), 123_456_789);
+            }
         }
-        assert_eq!(Sample::new(Function::Read, u64::MAX).ticks(), MAX_TICKS);
-        assert_eq!(
-            Sample::new(Function::Read, u64::MAX).function(),
-            Some(Function::Read)
-        );
-        assert_eq!(Sample::from_bits(u64::MAX).function(), None);
+        let long = Sample::new(Function::Read, u64::MAX);
+        assert_eq!(long.ticks(), MAX_TICKS);
+        assert_eq!(long.subject(), Some((Function::Read, Part::Whole)));
+        assert_eq!(Sample::from_bits(u64::MAX).subject(), None);
     }
 }

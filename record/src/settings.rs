@@ -70,8 +70,17 @@ pub const FOLLOW: Setting = Setting {
               added to it, and the settings of this table that it lacks. Else the environment stays as it is.",
 };
 
+/// Whether blocking calls are told in two parts.
+pub const COOP: Setting = Setting {
+    name: "WEIR_COOP",
+    values: "`on`",
+    default: "unset",
+    meaning: "Make every call that may block in two parts, a wait until it can go on and a transfer, and report \
+              both. A coroutine runtime that registers itself does not need it.",
+};
+
 /// All of them.
-pub const ALL: [Setting; 6] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW];
+pub const ALL: [Setting; 7] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW, COOP];
 
 /// One allocation call in so many is timed by default: at 12 ns for reading the clock twice, a tenth
 /// of a nanosecond a call.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::counter::{Adder, Counter};
 use crate::errnos::Errnos;
-use crate::functions::{Family, Function, SIZED_COUNT};
+use crate::functions::{Family, Function, SIZED_COUNT, WAITING_COUNT};
 use crate::ring::Ring;
-use crate::sample::Sample;
+use crate::sample::{Part, Sample};
 use crate::slow::{SlowCall, SlowCalls};
 
 /// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first, and those from 2^43
@@ -38,6 +38,24 @@ pub struct FunctionCounters {
     pub reentrant: Counter,
 }
 
+/// Of one function, the calls that were made in two parts.
+#[derive(Debug)]
+#[repr(C)]
+pub struct PartCounters {
+    /// Calls that were made in two parts, and timed.
+    pub parted: Counter,
+    /// Those of them that had to wait.
+    pub waits: Counter,
+    /// Sum of the waits.
+    pub wait_ticks: Counter,
+    /// The longest wait.
+    pub longest_wait_ticks: Counter,
+    /// Sum of what was not waiting.
+    pub transfer_ticks: Counter,
+    /// The longest of those.
+    pub longest_transfer_ticks: Counter,
+}
+
 /// The counters of one thread, or of those that share the common slot.
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -55,6 +73,7 @@ pub struct Counters {
     pub blocks_adjustment: Counter,
     functions: [FunctionCounters; Function::COUNT],
     size_classes: [[Counter; SIZE_CLASSES]; SIZED_COUNT],
+    parts: [PartCounters; WAITING_COUNT],
     /// Failed calls by errno.
     pub errnos: Errnos,
     /// A timed call of a family longer than this belongs to the slow ones.
@@ -74,6 +93,11 @@ impl Counters {
         function
             .sized_index()
             .map(|index| &self.size_classes[index])
+    }
+
+    /// The calls of a function that were made in two parts; none for a function that cannot wait.
+    pub fn parts(&self, function: Function) -> Option<&PartCounters> {
+        function.waiting_index().map(|index| &self.parts[index])
     }
 
     /// The slow calls of a family.
@@ -353,6 +377,37 @@ impl Slot {
             self.keep(function, began_ticks, took_ticks, size, fd);
         }
         Sample::new(function, took_ticks)
+    }
+
+    /// Counts the parts of a call that was made in two; gives their samples.
+    pub fn time_parts(
+        &self,
+        function: Function,
+        has_waited: bool,
+        wait_ticks: u64,
+        transfer_ticks: u64,
+    ) -> [Sample; 2] {
+        if let Some(parts) = self.counters.parts(function) {
+            parts.parted.add(1);
+            parts.waits.add(u64::from(has_waited));
+            for (sum, longest, ticks) in [
+                (&parts.wait_ticks, &parts.longest_wait_ticks, wait_ticks),
+                (
+                    &parts.transfer_ticks,
+                    &parts.longest_transfer_ticks,
+                    transfer_ticks,
+                ),
+            ] {
+                sum.add(ticks);
+                if ticks > longest.get() {
+                    longest.set(ticks);
+                }
+            }
+        }
+        [
+            Sample::of_part(function, Part::Wait, wait_ticks),
+            Sample::of_part(function, Part::Transfer, transfer_ticks),
+        ]
     }
 
     #[cold]

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use weir_record::file::{FileEntry, SIZE_CLASSES, class_from_bytes};
 use weir_record::functions::Function;
 use weir_record::region::Text;
+use weir_record::spread::{self, class_from_ticks};
 
-use crate::model::{FileUse, Files, SizeClass, SlowestUse};
+use crate::model::{FileUse, Files, SizeClass, SlowestUse, Spread, SpreadClass};
 
 /// How many files a process image lists.
 const LISTED_OF_IMAGE: usize = 256;
@@ -124,9 +125,40 @@ fn of_entry(entry: &FileEntry, clock: &Clock<'_>) -> FileUse {
             switches: set.switches.get(),
             size_classes: size_classes(set.sizes.each_ref().map(|calls| calls.get())),
             slowest,
+            ..FileUse::default()
         });
     }
+    sum.wait = spread(&entry.waits, clock);
+    sum.transfer = spread(&entry.transfers, clock);
     sum
+}
+
+fn spread(durations: &spread::Spread, clock: &Clock<'_>) -> Option<Spread> {
+    let from_ns = |class: usize| (clock.ns)(class_from_ticks(class));
+    let to_ns = |class: usize| match class + 1 {
+        spread::CLASSES => u64::MAX,
+        next => from_ns(next).saturating_sub(1),
+    };
+    let classes: Vec<SpreadClass> = durations
+        .classes()
+        .iter()
+        .map(|calls| calls.get())
+        .enumerate()
+        .filter(|&(_, calls)| calls != 0)
+        .map(|(class, calls)| SpreadClass {
+            from_ns: from_ns(class),
+            to_ns: to_ns(class),
+            calls,
+        })
+        .collect();
+    (!classes.is_empty()).then(|| Spread {
+        calls: classes
+            .iter()
+            .fold(0, |sum: u64, class| sum.saturating_add(class.calls)),
+        total_ns: (clock.ns)(durations.ticks.get()),
+        max_ns: (clock.ns)(durations.longest_ticks.get()),
+        classes,
+    })
 }
 
 fn name<const N: usize>(text: &Text<N>) -> String {

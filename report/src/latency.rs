@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use weir_record::clock::Rate;
 use weir_record::functions::Function;
-use weir_record::sample::Sample;
+use weir_record::sample::{Part, Sample};
 
 use crate::model::Latency;
 
@@ -25,24 +25,28 @@ const MAX_SAMPLES: u64 = 1 << 56;
 /// The latencies of every function that had a sample.
 #[derive(Debug)]
 pub struct Latencies {
-    /// In the order of the table.
-    histograms: [Option<Histogram<u64>>; Function::COUNT],
+    /// By part, each in the order of the table.
+    histograms: [[Option<Histogram<u64>>; Function::COUNT]; 3],
 }
 
 impl Latencies {
     pub fn new() -> Latencies {
         Latencies {
-            histograms: [const { None }; Function::COUNT],
+            histograms: [const { [const { None }; Function::COUNT] }; 3],
         }
     }
 
     /// Records a sample, unless it makes no sense.
     #[inline]
     pub fn record(&mut self, sample: Sample, rate: Rate) {
-        let Some(function) = sample.function() else {
+        let Some((function, part)) = sample.subject() else {
             return;
         };
-        let Some(place) = self.histograms.get_mut(function.index()) else {
+        let Some(place) = self
+            .histograms
+            .get_mut(part as usize)
+            .and_then(|histograms| histograms.get_mut(function.index()))
+        else {
             return;
         };
         if place.is_none() {
@@ -53,15 +57,17 @@ impl Latencies {
         }
     }
 
-    /// The histogram of a function.
-    pub fn of(&self, function: Function) -> Option<&Histogram<u64>> {
-        self.histograms.get(function.index())?.as_ref()
+    /// The histogram of a part of a function's calls.
+    pub fn of(&self, function: Function, part: Part) -> Option<&Histogram<u64>> {
+        let histograms = self.histograms.get(part as usize)?;
+        histograms.get(function.index())?.as_ref()
     }
 
     /// How many samples were recorded.
     pub fn samples(&self) -> u64 {
         self.histograms
             .iter()
+            .flatten()
             .flatten()
             .fold(0, |sum, histogram| sum.saturating_add(histogram.len()))
     }

@@ -5,14 +5,18 @@
 //! other in-band sentinel. Text that was not UTF-8 (paths, arguments) has U+FFFD in place of the
 //! bytes that could not be decoded.
 
+mod coroutines;
 mod files;
+mod parts;
 mod provenance;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use coroutines::{CoroutineUse, Coroutines};
 pub use files::{FileUse, Files, SlowestUse};
+pub use parts::{Parts, Spread, SpreadClass};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
@@ -47,6 +51,9 @@ pub struct Report {
     /// Files and sockets over all processes.
     #[serde(default)]
     pub files: Files,
+    /// What each coroutine did, over all processes; absent where no runtime registered itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coroutines: Option<Coroutines>,
     /// The slowest timed calls of all processes, slowest first; but for those that wait.
     pub slowest: Vec<SlowCall>,
     /// The longest calls that wait (those of `wait` in `activities`), longest first.
@@ -97,6 +104,9 @@ pub struct Process {
     /// Files and sockets.
     #[serde(default)]
     pub files: Files,
+    /// What each coroutine did; absent where no runtime registered itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coroutines: Option<Coroutines>,
     /// The slowest timed calls, slowest first; but for those that wait.
     pub slowest: Vec<SlowCall>,
     /// The longest calls that wait, longest first.
@@ -173,6 +183,9 @@ pub struct Function {
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
+    /// The two parts of the calls that were made in two (`weir run --coop`, or in a coroutine); absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Parts>,
 }
 
 /// How many calls asked for a size within bounds.

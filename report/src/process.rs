@@ -1,5 +1,6 @@
 //! What a region tells of its process image.
 
+mod coroutines;
 mod functions;
 mod heap;
 mod missed;
@@ -52,6 +53,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         threads: threads::threads(&findings),
         activities: activity::activities(findings.totals, findings.rate),
         files: files(&findings),
+        coroutines: coroutines::coroutines(&findings),
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
         missed: missed::missed(&findings, &functions, &provenance),

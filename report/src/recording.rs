@@ -9,7 +9,8 @@ use weir_record::region::Region;
 
 use crate::latency::{self, Timed};
 use crate::model::{
-    End, Function, Heap, Latency, Missed, Process, Report, SCHEMA, SizeClass, SlowCall, Tool,
+    Coroutines, End, Function, Heap, Latency, Missed, Parts, Process, Report, SCHEMA, SizeClass,
+    SlowCall, Tool,
 };
 use crate::process::REPORTED_SLOW_CALLS;
 use crate::writer::Writer;
@@ -32,6 +33,7 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         heap: heap(&processes),
         activities: activity::together(processes.iter().map(|process| &process.activities)),
         files: files::together(processes.iter().map(|process| &process.files)),
+        coroutines: Coroutines::together(processes.iter().filter_map(|of| of.coroutines.as_ref())),
         slowest: slowest(&processes, |process| &process.slowest),
         longest_waits: slowest(&processes, |process| &process.longest_waits),
         missed: missed(&processes),
@@ -117,12 +119,37 @@ fn function(parts: &[&Function]) -> Function {
         .iter()
         .filter_map(|part| part.latency.as_ref())
         .collect();
-    sum.latency = match latencies.as_slice() {
+    sum.latency = latency_of(&latencies);
+    sum.parts = in_parts(
+        parts
+            .iter()
+            .filter_map(|part| part.parts.as_ref())
+            .collect(),
+    );
+    sum
+}
+
+/// The two parts of a function's calls over several process images.
+fn in_parts(all: Vec<&Parts>) -> Option<Parts> {
+    let mut sum = Parts::default();
+    for part in &all {
+        add(&mut sum.calls, part.calls);
+        add(&mut sum.waits, part.waits);
+    }
+    let of = |part: fn(&Parts) -> &Latency| -> Vec<&Latency> {
+        all.iter().map(|parts| part(parts)).collect()
+    };
+    sum.wait = latency_of(&of(|parts| &parts.wait))?;
+    sum.transfer = latency_of(&of(|parts| &parts.transfer))?;
+    Some(sum)
+}
+
+fn latency_of(parts: &[&Latency]) -> Option<Latency> {
+    match parts {
         [] => None,
         [one] => Some((*one).clone()),
         several => latency(several),
-    };
-    sum
+    }
 }
 
 /// The histograms are added, and the percentiles are those of the sum.

@@ -21,6 +21,7 @@ use libc::{FILE, sockaddr, socklen_t};
 use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
+use crate::coop::records;
 use crate::{image, streams, sys, thread};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
@@ -60,6 +61,16 @@ pub fn count_by(link: u32, slot: u64, access: &Access) {
     }
 }
 
+/// Counts the two parts of a call on a descriptor.
+pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
+    if fd >= 0
+        && let Some(entry) = table::entry(links::get(fd))
+    {
+        entry.waits.add(wait_ticks);
+        entry.transfers.add(transfer_ticks);
+    }
+}
+
 /// Sets where a descriptor leads, whatever it led to before.
 fn relink(fd: c_int, link: u32) {
     if link != UNKNOWN
@@ -90,6 +101,7 @@ fn let_go(link: u32) {
 /// A descriptor is about to be closed; what it led to.
 #[inline]
 pub fn unlink(fd: c_int) -> u32 {
+    records::forget(fd);
     let link = links::get(fd);
     if link != UNKNOWN {
         links::set(fd, UNKNOWN);
@@ -103,6 +115,7 @@ fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
     let link = table::with(|table| table.link(kind, name));
     let link = link.unwrap_or(TOLD_TOGETHER);
     relink(fd, link);
+    records::made(fd);
     if let Some(entry) = table::entry(link) {
         entry.count_open();
     }
@@ -174,6 +187,7 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     });
     let link = link.unwrap_or(TOLD_TOGETHER);
     relink(fd, link);
+    records::made(fd);
     if let Some(entry) = table::entry(link) {
         entry.count_open();
     }
@@ -316,6 +330,7 @@ pub fn duplicated(from: c_int, to: c_int) {
         find(from);
     }
     relink(to, links::get(from));
+    records::duplicated(from, to);
 }
 
 /// What fcntl did.
@@ -325,18 +340,12 @@ pub fn controlled(fd: c_int, command: c_int, result: c_int) {
     }
 }
 
-/// Descriptors were closed, if they were.
-pub fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
-    if status == 0 && flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0 {
-        for fd in links::known(first, last) {
-            unlink(fd);
-        }
+/// Descriptors were closed.
+pub fn closed_range(first: c_uint, last: c_uint) {
+    records::forget_range(first, last);
+    for fd in links::known(first, last) {
+        unlink(fd);
     }
-}
-
-/// All descriptors from one on were closed.
-pub fn closed_from(first: c_int) {
-    closed_range(first.max(0).cast_unsigned(), c_uint::MAX, 0, 0);
 }
 
 /// The working directory was changed, if it was.
@@ -401,4 +410,5 @@ impl Inheritance {
 /// In a child of fork: the table was that of the parent's region.
 pub fn forked() {
     table::forget();
+    records::forked();
 }

@@ -6,33 +6,56 @@ use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use weir_record::file::Kind;
 
 use super::io_hooks;
-use crate::files;
 use crate::recording::returns;
+use crate::{coop, files};
+
+/// A descriptor was duplicated, if it was; to one that may have been open.
+fn duplicated(from: c_int, to: c_int) {
+    if to >= 0 && from != to {
+        coop::closing(to);
+        files::duplicated(from, to);
+    }
+}
+
+/// Descriptors were closed, if they were.
+fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
+    if status == 0 && flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0 {
+        coop::closing_range(first, last);
+        files::closed_range(first, last);
+    }
+}
+
+/// What fcntl did.
+fn controlled(fd: c_int, command: c_int, result: c_int) {
+    coop::controlled(command);
+    files::controlled(fd, command, result);
+}
 
 io_hooks! {
     Dup = dup(fd: c_int) -> c_int: returns::status,
         fd fd,
-        then |result| files::duplicated(fd, result);
+        then |result| duplicated(fd, result);
     Dup2 = dup2(fd: c_int, to: c_int) -> c_int: returns::status,
         fd fd,
-        then |result| files::duplicated(fd, result);
+        then |result| duplicated(fd, result);
     Dup2Alias = __dup2(fd: c_int, to: c_int) -> c_int: returns::status,
         fd fd,
-        then |result| files::duplicated(fd, result);
+        then |result| duplicated(fd, result);
     Dup3 = dup3(fd: c_int, to: c_int, flags: c_int) -> c_int: returns::status,
         fd fd,
-        then |result| files::duplicated(fd, result);
+        then |result| duplicated(fd, result);
     Fcntl = fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| files::controlled(fd, command, result);
+        then |result| controlled(fd, command, result);
     FcntlAlias = __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| files::controlled(fd, command, result);
+        then |result| controlled(fd, command, result);
     Fcntl64 = fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| files::controlled(fd, command, result);
+        then |result| controlled(fd, command, result);
     Ioctl = ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int: returns::status,
-        fd fd;
+        fd fd,
+        then |_| coop::ioctl(request);
     Pipe = pipe(ends: *mut c_int) -> c_int: returns::status,
         then |result| files::made_pair(Kind::Pipe, ends, result);
     PipeAlias = __pipe(ends: *mut c_int) -> c_int: returns::status,
@@ -62,7 +85,7 @@ io_hooks! {
     EpollCtl = epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut c_void) -> c_int: returns::status,
         fd epoll;
     CloseRange = close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int: returns::status,
-        then |result| files::closed_range(first, last, flags, result);
+        then |result| closed_range(first, last, flags, result);
     Closefrom = closefrom(first: c_int): returns::nothing,
-        then |_| files::closed_from(first);
+        then |_| closed_range(first.max(0).cast_unsigned(), c_uint::MAX, 0, 0);
 }

@@ -7,9 +7,11 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
 
-use super::io_hooks;
-use crate::files;
+use weir_record::functions::Function;
+
+use super::{again, io_hooks};
 use crate::recording::{Vector, returns};
+use crate::{coop, files};
 
 io_hooks! {
     Open = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
@@ -61,11 +63,14 @@ io_hooks! {
     CloseAlias = __close(fd: c_int) -> c_int: returns::status,
         fd fd;
     Read = read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
-        fd fd, size size;
+        fd fd, size size,
+        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next);
     ReadAlias = __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
-        fd fd, size size;
+        fd fd, size size,
+        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next);
     ReadChk = __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
-        fd fd, size size;
+        fd fd, size size,
+        parts |parts, next| if size > room { next() } else { coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next) };
     Pread = pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Pread64 = pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
@@ -77,7 +82,8 @@ io_hooks! {
     Pread64Chk = __pread64_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Readv = readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
-        fd fd, size Vector::new(array, count as usize);
+        fd fd, size Vector::new(array, count as usize),
+        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::readv(fd, array, count, flags, next), next);
     Preadv = preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
     Preadv64 = preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
@@ -87,9 +93,11 @@ io_hooks! {
     Preadv64v2 = preadv64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
     Write = write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
-        fd fd, size size;
+        fd fd, size size,
+        parts |parts, next| coop::send(parts, fd, 0, size, |from, flags| again::send(fd, buffer, size, from, flags, next), |from, count| again::write(fd, buffer, from, count), next);
     WriteAlias = __write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
-        fd fd, size size;
+        fd fd, size size,
+        parts |parts, next| coop::send(parts, fd, 0, size, |from, flags| again::send(fd, buffer, size, from, flags, next), |from, count| again::write(fd, buffer, from, count), next);
     Pwrite = pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Pwrite64 = pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
@@ -97,7 +105,8 @@ io_hooks! {
     Pwrite64Alias = __pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Writev = writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
-        fd fd, size Vector::new(array, count as usize);
+        fd fd, size Vector::new(array, count as usize),
+        parts |parts, next| again::writev(parts, fd, array, count, next);
     Pwritev = pwritev(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
     Pwritev64 = pwritev64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
@@ -139,11 +148,14 @@ io_hooks! {
     CopyFileRange = copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size;
     Sendfile = sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
-        fd from, to to, size size;
+        fd from, to to, size size,
+        parts |parts, next| coop::relay(parts, from, to, size, |size| again::sendfile(Function::Sendfile, to, from, at, size), next);
     Sendfile64 = sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
-        fd from, to to, size size;
+        fd from, to to, size size,
+        parts |parts, next| coop::relay(parts, from, to, size, |size| again::sendfile(Function::Sendfile64, to, from, at, size), next);
     Splice = splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
-        fd from, to to, size size;
+        fd from, to to, size size,
+        parts |parts, next| coop::relay(parts, from, to, size, |size| again::splice(from, from_at, to, to_at, size, flags), next);
     Tee = tee(from: c_int, to: c_int, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size;
     Vmsplice = vmsplice(fd: c_int, array: *const iovec, count: size_t, flags: c_uint) -> ssize_t: returns::bytes,

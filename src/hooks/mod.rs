@@ -12,6 +12,7 @@
     reason = "the C library's names, which no_mangle excuses and unit tests do not have"
 )]
 
+mod again;
 mod alloc;
 mod descriptor;
 mod file;
@@ -19,6 +20,7 @@ mod memory_map;
 mod metadata;
 mod noted;
 mod process;
+mod signal;
 mod socket;
 mod stdio;
 mod stdio_formatted;
@@ -45,10 +47,12 @@ macro_rules! next_call {
 
 /// Defines hooks for I/O: the row of the table, the name, the arguments and the result, what the result means; and,
 /// where there are any, the descriptor of the file that the call is about (`fd`), that of a directory that it
-/// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, and what to keep track of.
+/// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, how to make the call in two
+/// parts (`parts`, given what keeps the time of the waits, and the next function), and what to keep track of.
 macro_rules! io_hooks {
     ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
+        $(, parts |$parts:ident, $next:ident| $perform:expr)?
         $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
         /// # Safety
         /// As the C library has it.
@@ -63,13 +67,24 @@ macro_rules! io_hooks {
                 at: super::or!(None $(, u64::try_from($at).ok())?),
                 size: super::or!(crate::recording::NO_SIZE $(, $size)?),
             };
-            call.make(
-                $judge,
-                || super::next_call!($function($($argument: $type),*) $(-> $result)?),
-                super::or!(|_| {} $(, |$outcome| $then)?),
-            )
+            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            let then = super::or!(|_| {} $(, |$outcome| $then)?);
+            super::made!(call, $judge, next, then $(, |$parts, $next| $perform)?)
         }
     )+};
+}
+
+/// Makes a call, in two parts where it can be.
+macro_rules! made {
+    ($call:ident, $judge:expr, $next:ident, $then:ident) => {
+        $call.make($judge, $next, $then)
+    };
+    ($call:ident, $judge:expr, $next:ident, $then:ident, |$parts:ident, $real:ident| $perform:expr) => {
+        $call.make_waiting($judge, $next, $then, |$parts: &crate::coop::Parts| {
+            let $real = &$next;
+            $perform
+        })
+    };
 }
 
 /// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
@@ -123,4 +138,4 @@ macro_rules! or {
     };
 }
 
-use {io_body, io_hooks, next_call, or, stdio_hooks};
+use {io_body, io_hooks, made, next_call, or, stdio_hooks};

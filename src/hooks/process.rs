@@ -13,7 +13,7 @@ use weir_record::clock;
 use weir_record::functions::Function;
 
 use crate::starts::{self, Program};
-use crate::{follow, image, next, recording, sys, writer};
+use crate::{coop, follow, image, next, recording, sys, writer};
 
 type Strings = *const *const c_char;
 
@@ -328,6 +328,8 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
         image::forked_if_not_told();
     } else if pid == -1 {
         recording::count_failure(function);
+    } else {
+        coop::records::forked();
     }
     pid
 }
@@ -438,6 +440,7 @@ macro_rules! spawns {
                     )
                 };
                 if result == 0 {
+                    coop::records::forked();
                     sys::with_errno_kept(|| {
                         // SAFETY: the program was started, and its process's id written.
                         unsafe {

@@ -4,9 +4,8 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 
-use super::{Outcome, pass, settle, timed};
-use crate::thread;
-use crate::thread::{Guard, Target};
+use super::{Outcome, pass, settle, slot_of_io, timed};
+use crate::thread::Target;
 
 /// Makes a call by `next` and records it, as [`Call::make`](super::Call::make) does.
 #[inline(always)]
@@ -17,12 +16,9 @@ pub fn buffered<R: Copy>(
     next: impl Fn() -> R,
     then: impl Fn(R),
 ) -> R {
-    let slot = match thread::slot() {
-        Some(slot) => slot,
-        None => match thread::target() {
-            Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => slot,
-            other => return unseen(other, function, size, judge, next, then),
-        },
+    let slot = match slot_of_io() {
+        Ok(slot) => slot,
+        Err(other) => return unseen(other, function, size, judge, next, then),
     };
     slot.counters.count::<Alone>(function, size as u64);
     let result = if slot.countdown.due() {

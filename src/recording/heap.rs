@@ -8,6 +8,7 @@ use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
 use super::{count_unseen, pass, timed};
+use crate::coop::{self, Heap};
 use crate::thread::{Guard, Target};
 use crate::{arena, image, next, sys, thread};
 
@@ -57,7 +58,17 @@ fn allocate_unseen(
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     let counters = match thread::target() {
-        Target::Own(slot) => return allocate_into(slot, function, size, next),
+        Target::Own(slot) => {
+            let block = allocate_into(slot, function, size, next);
+            if coop::has_runtime() && !block.is_null() {
+                coop::count_heap(Heap {
+                    bytes: usable(block),
+                    blocks: 1,
+                    made: 1,
+                });
+            }
+            return block;
+        }
         Target::Common(counters) => counters,
         Target::Guarded(Guard::Ours, _) => return from_arena(size, align),
         other => {
@@ -131,7 +142,19 @@ fn resize_unseen(
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     let counters = match thread::target() {
-        Target::Own(slot) => return resize_into(slot, function, block, size, next),
+        Target::Own(slot) => {
+            let before = usable(block);
+            let after = resize_into(slot, function, block, size, next);
+            if coop::has_runtime() {
+                let outcome = Resized::of(block, size, before, after);
+                coop::count_heap(Heap {
+                    bytes: outcome.bytes,
+                    blocks: outcome.blocks.cast_unsigned(),
+                    made: u64::from(outcome.blocks > 0),
+                });
+            }
+            return after;
+        }
         Target::Common(counters) => counters,
         Target::Guarded(Guard::Ours, _) if block.is_null() => return from_arena(size, 1),
         other => {
@@ -227,7 +250,16 @@ fn release_into(
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     match thread::target() {
-        Target::Own(slot) => return release_into(slot, function, block, size, next),
+        Target::Own(slot) => {
+            if coop::has_runtime() && !block.is_null() {
+                coop::count_heap(Heap {
+                    bytes: usable(block).wrapping_neg(),
+                    blocks: 1_u64.wrapping_neg(),
+                    made: 0,
+                });
+            }
+            return release_into(slot, function, block, size, next);
+        }
         Target::Common(counters) => {
             counters.count::<Shared>(function, size as u64);
             if block.is_null() {

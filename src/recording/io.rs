@@ -9,9 +9,9 @@ use weir_record::file::{Access, Deed};
 use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 
-use super::{Outcome, pass, settle};
-use crate::thread::{Guard, Target};
-use crate::{files, thread, writer};
+use super::{Outcome, pass, settle, slot_of_io};
+use crate::thread::Target;
+use crate::{coop, files, writer};
 
 /// No descriptor.
 pub const NO_FD: c_int = -1;
@@ -137,13 +137,9 @@ impl<S: Requested> Call<S> {
         next: impl Fn() -> R,
         then: impl Fn(R),
     ) -> R {
-        let slot = match thread::slot() {
-            Some(slot) => slot,
-            None => match thread::target() {
-                // No allocation function does I/O: a signal handler of the program interrupted one.
-                Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => slot,
-                other => return self.make_unseen(other, judge, next, then),
-            },
+        let slot = match slot_of_io() {
+            Ok(slot) => slot,
+            Err(other) => return self.make_unseen(other, judge, next, then),
         };
         let Call { function, size, .. } = self;
         let counters = &slot.counters;
@@ -191,6 +187,9 @@ impl<S: Requested> Call<S> {
             began_ticks,
             took_ticks,
         );
+        if coop::has_runtime() {
+            coop::count_call(outcome.moved(), false, 0);
+        }
         result
     }
 
@@ -223,8 +222,9 @@ impl<S: Requested> Call<S> {
 
     /// A descriptor that is closed is another's as soon as it is: what it led to is asked before.
     #[inline(always)]
-    fn link_before(&self) -> u32 {
+    pub(super) fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
+            coop::closing(self.file);
             files::unlink(self.file)
         } else {
             files::UNKNOWN
@@ -232,7 +232,7 @@ impl<S: Requested> Call<S> {
     }
 
     #[inline(always)]
-    fn count_files(
+    pub(super) fn count_files(
         &self,
         slot: u64,
         link: u32,

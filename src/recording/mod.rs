@@ -9,6 +9,7 @@
 mod buffered;
 mod heap;
 mod io;
+mod parts;
 pub mod returns;
 
 use weir_record::clock;
@@ -16,7 +17,7 @@ use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use crate::thread::Target;
+use crate::thread::{Guard, Target};
 use crate::{image, next, sys, thread, writer};
 
 pub use buffered::buffered;
@@ -56,6 +57,19 @@ pub fn count_failure_of(function: Function, errno: i32) {
                 settle::<Shared>(counters, function, failed);
             }
         }
+    }
+}
+
+/// The slot that a call other than an allocation counts into; else what there is in its place. No allocation
+/// function does I/O: where one is at work, a signal handler of the program has interrupted it.
+#[inline(always)]
+fn slot_of_io() -> Result<&'static Slot, Target> {
+    match thread::slot() {
+        Some(slot) => Ok(slot),
+        None => match thread::target() {
+            Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => Ok(slot),
+            other => Err(other),
+        },
     }
 }
 

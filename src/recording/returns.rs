@@ -80,6 +80,19 @@ pub fn error_number(result: c_int) -> Outcome {
     }
 }
 
+/// 0, or why a name could not be resolved, as the errno that is most like it.
+#[inline(always)]
+pub fn resolution(result: c_int) -> Outcome {
+    Outcome::Failed(match result {
+        0 => return Outcome::Bytes(0),
+        libc::EAI_SYSTEM => sys::errno(),
+        libc::EAI_AGAIN => libc::EAGAIN,
+        libc::EAI_NONAME | libc::EAI_NODATA => libc::ENOENT,
+        libc::EAI_MEMORY => libc::ENOMEM,
+        _ => libc::EINVAL,
+    })
+}
+
 /// What cannot fail.
 #[inline(always)]
 pub fn size(_: u32) -> Outcome {

@@ -123,7 +123,8 @@ fn line(row: &Row) -> String {
     let failed = match row.returns {
         Returns::Pointer | Returns::Handle => "NULL",
         Returns::Line | Returns::WideLine => "NULL, and the stream has an error",
-        Returns::ErrorNumber => "an error number",
+        Returns::ErrorNumber | Returns::Resolution => "an error number",
+        Returns::Handler => "SIG_ERR",
         Returns::Address => "MAP_FAILED",
         Returns::Length if row.family == Family::Stdio => "-1, and the stream has an error",
         Returns::Bytes

@@ -9,7 +9,11 @@ use weir_report::writer::Writer;
 use weir_report::{emit, read, recording};
 
 /// What there is room for.
-pub const ROOM: Room = Room { files: 4, slots: 2 };
+pub const ROOM: Room = Room {
+    files: 4,
+    slots: 2,
+    coroutines: 16,
+};
 
 /// A change is a place, of four bytes, and a value, of eight.
 const CHANGE: usize = 12;

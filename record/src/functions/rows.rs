@@ -185,6 +185,7 @@ functions! {
     Nanosleep = "nanosleep": Wait Sleep Status;
     NanosleepAlias = "__nanosleep": Wait Sleep Status;
     ClockNanosleep = "clock_nanosleep": Wait Sleep ErrorNumber;
+    Getaddrinfo = "getaddrinfo": Wait Wait Resolution;
 
     Mmap = "mmap": Map Map Address, size Argument(1), fd 4;
     Mmap64 = "mmap64": Map Map Address, size Argument(1), fd 4;
@@ -445,4 +446,14 @@ functions! {
     LioListio = "lio_listio": Noted Noted Status;
     LioListio64 = "lio_listio64": Noted Noted Status;
     Syscall = "syscall": Noted Noted Nothing;
+    Sigaction = "sigaction": Noted Noted Status;
+    SigactionAlias = "__sigaction": Noted Noted Status;
+    Signal = "signal": Noted Noted Handler;
+    BsdSignal = "bsd_signal": Noted Noted Handler;
+    Ssignal = "ssignal": Noted Noted Handler;
+    SysvSignal = "sysv_signal": Noted Noted Handler;
+    SysvSignalAlias = "__sysv_signal": Noted Noted Handler;
+    Sigset = "sigset": Noted Noted Handler;
+    Sigignore = "sigignore": Noted Noted Status;
+    Siginterrupt = "siginterrupt": Noted Noted Status;
 }

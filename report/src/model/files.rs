@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::SizeClass;
+use super::{SizeClass, Spread};
 
 /// What was done to files and sockets, each by name: those with the most time first, then those with the most
 /// bytes.
@@ -60,6 +60,12 @@ pub struct FileUse {
     /// The slowest call, where any was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slowest: Option<SlowestUse>,
+    /// Of calls that were made in two parts, the waits; absent where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Spread>,
+    /// Of calls that were made in two parts, all that was not waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Spread>,
 }
 
 /// The slowest call on a file or socket.
@@ -132,6 +138,14 @@ impl FileUse {
         let slowness = |slowest: &Option<SlowestUse>| slowest.as_ref().map(|slow| slow.took_ns);
         if slowness(&other.slowest) > slowness(&self.slowest) {
             self.slowest.clone_from(&other.slowest);
+        }
+        for (to, by) in [
+            (&mut self.wait, &other.wait),
+            (&mut self.transfer, &other.transfer),
+        ] {
+            if let Some(by) = by {
+                to.get_or_insert_default().add(by);
+            }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use weir_record::clock::Rate;
 use weir_record::functions::{Family, Function};
 use weir_record::region::Region;
-use weir_record::slot::SIZE_CLASSES;
+use weir_record::sample::Part;
+use weir_record::slot::{PartCounters, SIZE_CLASSES};
 
 use super::Findings;
 use crate::latency::{self, Timed};
@@ -29,6 +31,7 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
                 size_classes: size_classes(findings.region, function),
                 reentrant: total.reentrant,
                 latency: latency(findings, function, total),
+                parts: parts(findings, function),
             };
             (function.name().to_owned(), reported)
         })
@@ -46,10 +49,57 @@ fn latency(
         total_ns: rate.ns(total.ticks),
         slowest_ns: rate.ns(longest_ticks(findings.region, function)),
     };
-    match findings.latencies.of(function) {
+    figures(findings, function, Part::Whole, timed)
+}
+
+fn figures(
+    findings: &Findings<'_>,
+    function: Function,
+    part: Part,
+    timed: Timed,
+) -> Option<model::Latency> {
+    match findings.latencies.of(function, part) {
         Some(histogram) => Some(latency::figures(histogram, timed)),
         None => Some(latency::figures(&latency::empty()?, timed)),
     }
+}
+
+/// The two parts of a function's calls, where any was made in two.
+fn parts(findings: &Findings<'_>, function: Function) -> Option<model::Parts> {
+    let rate = findings.rate?;
+    let counters = || {
+        let all = findings.region.counters();
+        all.filter_map(|counters| counters.parts(function))
+    };
+    let sum = |of: fn(&PartCounters) -> u64| {
+        counters().fold(0, |sum: u64, part| sum.saturating_add(of(part)))
+    };
+    let parted = sum(|of| of.parted.get());
+    if parted == 0 {
+        return None;
+    }
+    let timed =
+        |rate: Rate, total: fn(&PartCounters) -> u64, longest: fn(&PartCounters) -> u64| Timed {
+            calls: parted,
+            total_ns: rate.ns(sum(total)),
+            slowest_ns: rate.ns(counters().map(longest).max().unwrap_or(0)),
+        };
+    let wait = timed(
+        rate,
+        |of| of.wait_ticks.get(),
+        |of| of.longest_wait_ticks.get(),
+    );
+    let transfer = timed(
+        rate,
+        |of| of.transfer_ticks.get(),
+        |of| of.longest_transfer_ticks.get(),
+    );
+    Some(model::Parts {
+        calls: parted,
+        waits: sum(|of| of.waits.get()),
+        wait: figures(findings, function, Part::Wait, wait)?,
+        transfer: figures(findings, function, Part::Transfer, transfer)?,
+    })
 }
 
 /// The longest call of a function.

@@ -38,6 +38,10 @@ pub fn missed(
         let latency = reported.and_then(|reported| reported.latency.as_ref());
         let dropped = latency.map_or(total.timed, |latency| latency.dropped);
         add(&mut missed.dropped_samples, dropped);
+        if let Some(parts) = reported.and_then(|reported| reported.parts.as_ref()) {
+            add(&mut missed.dropped_samples, parts.wait.dropped);
+            add(&mut missed.dropped_samples, parts.transfer.dropped);
+        }
         if function.row().returns.has_errno() {
             let listed = reported.map_or(0, |reported| {
                 let counts = reported.errors_by_errno.values();
@@ -85,7 +89,13 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
 /// What to tell of a circumstance, where it is worth telling.
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
-        Circumstance::Forked => None,
+        Circumstance::Forked | Circumstance::Parted => None,
+        Circumstance::WaitsLeft => Some(
+            "some signal handlers let interrupted calls go on and others do not: so that signals work as they do without Weir, calls that had to wait were left to the C library whole, and all of their time is told as waiting",
+        ),
+        Circumstance::NoCoroutines => {
+            Some("there was no memory for a table of coroutines: what each of them did is not told")
+        }
         Circumstance::PrivateMemory => Some(
             "no region file could be made: after a kill there would have been nothing to recover",
         ),

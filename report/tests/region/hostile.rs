@@ -57,7 +57,11 @@ fn noise_behind_a_valid_head() {
         for word in memory.bytes().chunks_exact_mut(8) {
             word.copy_from_slice(&random.next().to_ne_bytes());
         }
-        memory.header().prepare(Room { files: 8, slots: 2 });
+        memory.header().prepare(Room {
+            files: 8,
+            slots: 2,
+            coroutines: 16,
+        });
         memory.header().complete();
         survives(&memory, &mut random);
     }
@@ -69,7 +73,11 @@ fn one_byte_everywhere() {
     for byte in [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff] {
         let mut memory = Memory::new(2);
         memory.bytes().fill(byte);
-        memory.header().prepare(Room { files: 8, slots: 2 });
+        memory.header().prepare(Room {
+            files: 8,
+            slots: 2,
+            coroutines: 16,
+        });
         memory.header().complete();
         memory.header().use_slots(2);
         memory.header().use_files(8);

@@ -58,7 +58,11 @@ unsafe impl Sync for Memory {}
 impl Memory {
     /// A valid region of an image that has started and has so many slots, none of them taken.
     pub fn new(slots: usize) -> Memory {
-        let room = Room { files: 8, slots };
+        let room = Room {
+            files: 8,
+            slots,
+            coroutines: 16,
+        };
         let layout = Layout::from_size_align(room.bytes(), 4096).unwrap();
         // SAFETY: the size is not zero.
         let start = unsafe { alloc_zeroed(layout) };

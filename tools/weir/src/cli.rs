@@ -80,6 +80,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub follow_cleared: bool,
 
+    /// Tell how long calls that may block waited, and how long the transfer took
+    ///
+    /// Each such call is tried without blocking, and waits by poll where that fails. In programs whose coroutine
+    /// runtime registers itself with Weir, that is done in coroutines in any case.
+    #[arg(long)]
+    pub coop: bool,
+
     /// Say nothing on standard error but what is wrong
     #[arg(short, long)]
     pub quiet: bool,

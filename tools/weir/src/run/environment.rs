@@ -8,6 +8,17 @@ use weir_record::settings::{self, Timing};
 
 const PRELOAD: &[u8] = b"LD_PRELOAD";
 
+/// What `weir run` was asked to set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// Which calls are timed.
+    pub timing: Option<Timing>,
+    /// Whether programs with a cleared environment are followed.
+    pub follows: bool,
+    /// Whether calls that may block are made in two parts.
+    pub is_parted: bool,
+}
+
 /// The environment for the program, in the order and with the oddities of weir's own.
 ///
 /// # Errors
@@ -15,10 +26,9 @@ const PRELOAD: &[u8] = b"LD_PRELOAD";
 pub fn with(
     library: &Path,
     session: &Path,
-    timing: Option<Timing>,
-    follow: bool,
+    asked: Asked,
 ) -> Result<Vec<CString>, std::ffi::NulError> {
-    build(own(), library, session, timing, follow)
+    build(own(), library, session, asked)
 }
 
 /// Weir's own environment. `std::env::vars_os` leaves out what is not of the form `name=value`, and
@@ -44,18 +54,20 @@ fn build(
     own: Vec<CString>,
     library: &Path,
     session: &Path,
-    timing: Option<Timing>,
-    follow: bool,
+    asked: Asked,
 ) -> Result<Vec<CString>, std::ffi::NulError> {
     let mut ours = vec![(
         settings::SESSION.name,
         session.as_os_str().as_bytes().to_vec(),
     )];
-    if let Some(timing) = timing {
+    if let Some(timing) = asked.timing {
         ours.push((settings::TIME.name, text(timing).into_bytes()));
     }
-    if follow {
+    if asked.follows {
         ours.push((settings::FOLLOW.name, b"cleared".to_vec()));
+    }
+    if asked.is_parted {
+        ours.push((settings::COOP.name, b"on".to_vec()));
     }
     let library = library.as_os_str().as_bytes();
     let mut preloaded = false;
@@ -107,17 +119,20 @@ mod tests {
     use super::*;
 
     fn built(own: &[&str], timing: Option<Timing>) -> Vec<String> {
-        built_to(own, timing, false)
+        let asked = Asked {
+            timing,
+            ..Asked::default()
+        };
+        built_as(own, asked)
     }
 
-    fn built_to(own: &[&str], timing: Option<Timing>, follow: bool) -> Vec<String> {
+    fn built_as(own: &[&str], asked: Asked) -> Vec<String> {
         let own = own.iter().map(|&entry| CString::new(entry).unwrap());
         build(
             own.collect(),
             Path::new("/lib/libweir.so"),
             Path::new("/s"),
-            timing,
-            follow,
+            asked,
         )
         .unwrap()
         .into_iter()
@@ -162,7 +177,15 @@ mod tests {
             ]
         );
         assert!(built(&own, None).contains(&"WEIR_TIME=all".to_owned()));
-        assert!(built_to(&own, None, true).contains(&"WEIR_FOLLOW=cleared".to_owned()));
+        let asked = Asked {
+            follows: true,
+            is_parted: true,
+            ..Asked::default()
+        };
+        for set in ["WEIR_FOLLOW=cleared", "WEIR_COOP=on"] {
+            assert!(built_as(&own, asked).contains(&set.to_owned()));
+            assert!(!built(&own, None).contains(&set.to_owned()));
+        }
         assert!(built(&own, Some(Timing::Off)).contains(&"WEIR_TIME=off".to_owned()));
     }
 }

@@ -81,8 +81,12 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let signals = signals::hold();
     let session = Session::new()?;
     let library = library::locate(session.path())?;
-    let follow = args.follow_cleared;
-    let environment = environment::with(&library, session.path(), args.time, follow)
+    let asked = environment::Asked {
+        timing: args.time,
+        follows: args.follow_cleared,
+        is_parted: args.coop,
+    };
+    let environment = environment::with(&library, session.path(), asked)
         .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
 
     let launched = moment::now();

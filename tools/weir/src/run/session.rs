@@ -92,7 +92,12 @@ fn in_directory(parent: &Path) -> io::Result<TempDir> {
         &probe,
         FallocateFlags::empty(),
         0,
-        Room { files: 0, slots: 1 }.bytes() as u64,
+        Room {
+            files: 0,
+            slots: 1,
+            coroutines: 0,
+        }
+        .bytes() as u64,
     )?;
     fs::remove_file(&path)?;
     Ok(directory)

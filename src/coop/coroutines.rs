@@ -1,0 +1,103 @@
+//! What each coroutine did: entries of the region's table of coroutines.
+
+use std::ffi::c_void;
+use std::ptr::NonNull;
+
+use weir_record::coroutine::{Coroutine, NAME_BYTES, WAYS, set_of};
+
+use super::runtime;
+use crate::{image, thread};
+
+/// What a call did to the heap: bytes and blocks more, wrapping.
+#[derive(Clone, Copy, Debug)]
+pub struct Heap {
+    /// Bytes more.
+    pub bytes: u64,
+    /// Blocks more.
+    pub blocks: u64,
+    /// Blocks that it made.
+    pub made: u64,
+}
+
+/// The entry of a coroutine. None where there is no table.
+fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
+    let region = image::mapped_region()?;
+    let (others, rest) = region.coroutines().split_first()?;
+    let id = coroutine.addr().get() as u64;
+    let from = set_of(id, rest.len());
+    let set = rest.get(from..from + WAYS)?;
+    if let Some(found) = set.iter().find(|entry| entry.id() == id) {
+        return Some(found);
+    }
+    let fresh = set
+        .iter()
+        .find(|entry| entry.id() == 0 && entry.take(0, id));
+    let entry = match fresh {
+        Some(entry) => entry,
+        None => {
+            // The one that was used least makes way, unless others do so at the same time.
+            let least = set.iter().min_by_key(|entry| entry.calls.get())?;
+            let before = least.id();
+            if !least.take(before, id) {
+                return Some(others);
+            }
+            least.fold_into(others);
+            region.header.folded_coroutines.add_shared(1);
+            least
+        }
+    };
+    let mut name = [0; NAME_BYTES];
+    let length = runtime::coroutine_name(coroutine, &mut name);
+    entry.name.set(&name[..length]);
+    Some(entry)
+}
+
+fn running() -> Option<&'static Coroutine> {
+    if thread::is_guarded() {
+        return None;
+    }
+    entry(runtime::current()?)
+}
+
+/// Counts a call of the coroutine that runs, if one does.
+#[cold]
+#[inline(never)]
+pub fn count_call(moved_bytes: u64, has_waited: bool, wait_ticks: u64) {
+    if let Some(entry) = running() {
+        entry.calls.add_shared(1);
+        entry.moved_bytes.add_shared(moved_bytes);
+        if has_waited {
+            entry.waits.add_shared(1);
+            entry.wait_ticks.add_shared(wait_ticks);
+        }
+    }
+}
+
+/// Counts an allocation call of the coroutine that runs, if one does.
+#[cold]
+#[inline(never)]
+pub fn count_heap(heap: Heap) {
+    if let Some(entry) = running() {
+        entry.calls.add_shared(1);
+        entry.allocations.add_shared(heap.made);
+        entry.live_bytes.add_shared(heap.bytes);
+        entry.live_blocks.add_shared(heap.blocks);
+    }
+}
+
+/// A coroutine is no more: another may get its pointer, which gets another entry, if there is one.
+pub fn ended(coroutine: NonNull<c_void>) {
+    let Some(region) = image::mapped_region() else {
+        return;
+    };
+    let Some((_, rest)) = region.coroutines().split_first() else {
+        return;
+    };
+    let id = coroutine.addr().get() as u64;
+    let from = set_of(id, rest.len());
+    let set = rest.get(from..from + WAYS).unwrap_or_default();
+    if let Some(entry) = set.iter().find(|entry| entry.id() == id) {
+        // An odd number is no pointer of a runtime's.
+        entry.take(id, id | 1);
+    }
+}

@@ -1,0 +1,361 @@
+//! Waiting for several descriptors at once, and for time to pass.
+//!
+//! In a coroutine the real call is made with no time to wait, again and again; between two of them the coroutine waits
+//! for what the call is about. So results are always the kernel's: bad descriptors, files that are always ready. A
+//! signal mask that holds for the time of the call is in force in the real calls only, which therefore follow
+//! each other closely.
+
+use std::ffi::{c_int, c_short, c_uint, c_void};
+use std::ptr;
+
+use libc::{nfds_t, pollfd, timespec, timeval};
+use weir_record::functions::Function;
+
+use super::waiting::{Deadline, Parts, deadline_in, left_ms, left_ns};
+use super::{Way, runtime};
+use crate::sys::waiting::Passing;
+use crate::{next, sys};
+
+/// The longest that a coroutine waits where signals are to be let through meanwhile.
+const SLICE_NS: u64 = 20_000_000;
+
+/// A duration in nanoseconds; 0 where it is none.
+pub fn ns_of(time: timespec) -> u64 {
+    let (seconds, ns) = (time.tv_sec.max(0) as u64, time.tv_nsec.max(0) as u64);
+    seconds.saturating_mul(1_000_000_000).saturating_add(ns)
+}
+
+/// Calls `now` until it tells of something or the time has passed, with `wait` in between.
+fn repeat(
+    deadline: Deadline,
+    is_masked: bool,
+    now: impl Fn() -> c_int,
+    wait: impl Fn(Deadline) -> Result<(), c_int>,
+) -> c_int {
+    loop {
+        let result = now();
+        if result != 0 || left_ns(deadline) == Some(0) {
+            return result;
+        }
+        let slice = is_masked.then(|| sys::monotonic_ns().saturating_add(SLICE_NS));
+        let until = match (deadline, slice) {
+            (Some(deadline), Some(slice)) => Some(deadline.min(slice)),
+            (deadline, slice) => deadline.or(slice),
+        };
+        match wait(until) {
+            // EBADF: the kernel knows best what it says of a descriptor that was closed.
+            Ok(()) | Err(libc::EAGAIN | libc::EBADF) => {}
+            Err(errno) => {
+                sys::set_errno(errno);
+                return -1;
+            }
+        }
+    }
+}
+
+/// Waits until something may have happened to one of the descriptors.
+fn wait_for_any(
+    parts: &Parts,
+    count: usize,
+    entry: impl Fn(usize) -> (c_int, c_short),
+    deadline: Deadline,
+) -> Result<(), c_int> {
+    let wanted = || (0..count).map(&entry).filter(|&(fd, _)| fd >= 0);
+    let mut all = wanted();
+    match (all.next(), all.next()) {
+        (None, _) => {
+            let ns = left_ns(deadline).unwrap_or(u64::from(u32::MAX) * 1_000_000);
+            return parts.sleep(ns);
+        }
+        (Some((fd, events)), None) => return parts.wait(fd, events, deadline),
+        _ => {}
+    }
+    let set = Passing::set().ok_or(libc::EMFILE);
+    let Ok(set) = set else {
+        // No descriptor is left for a set.
+        return parts.sleep(left_ns(deadline).map_or(1_000_000, |ns| ns.min(1_000_000)));
+    };
+    for (fd, _) in wanted() {
+        // One that stands there twice is in the set once, for all that is wanted of it.
+        let events = wanted()
+            .filter(|&(other, _)| other == fd)
+            .fold(0, |events, (_, more)| events | more);
+        set.add(fd, events);
+    }
+    parts.wait(set.fd(), libc::POLLIN, deadline)
+}
+
+/// `poll`, with a timeout in milliseconds.
+///
+/// # Safety
+/// As of poll(2).
+pub unsafe fn poll(
+    parts: &Parts,
+    array: *mut pollfd,
+    count: nfds_t,
+    timeout_ms: c_int,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    let ns = u64::try_from(timeout_ms).ok().map(|ms| ms * 1_000_000);
+    // SAFETY: as the caller promises.
+    unsafe { poll_until(parts, array, count, ns, ptr::null(), next) }
+}
+
+/// `ppoll`, with the time in nanoseconds.
+///
+/// # Safety
+/// As of ppoll(2).
+pub unsafe fn poll_until(
+    parts: &Parts,
+    array: *mut pollfd,
+    count: nfds_t,
+    ns: Option<u64>,
+    mask: *const c_void,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    if ns == Some(0) {
+        return next();
+    }
+    let Way::Coroutine(coroutine) = parts.way() else {
+        return parts.waiting(next);
+    };
+    let zero = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    type Ppoll =
+        unsafe extern "C-unwind" fn(*mut pollfd, nfds_t, *const timespec, *const c_void) -> c_int;
+    // SAFETY: what the caller promises is what the next one asks; the image has started.
+    let now = || unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) };
+    let wait = |deadline: Deadline| {
+        if count > 1 && !runtime::moves(coroutine, array.cast()) {
+            // SAFETY: the kernel has just read the array, and it stays where it is.
+            let by_runtime = parts
+                .waiting(|| unsafe { runtime::poll(coroutine, array, count, left_ms(deadline)) });
+            match by_runtime {
+                Some(result) if result < 0 => return Err(result.saturating_neg()),
+                Some(_) => return Ok(()),
+                None => {}
+            }
+        }
+        // SAFETY: the kernel has just read as many entries.
+        let entry = |index| unsafe { array.add(index).read_unaligned() };
+        let entry = |index| {
+            let entry = entry(index);
+            (entry.fd, entry.events)
+        };
+        wait_for_any(parts, count as usize, entry, deadline)
+    };
+    repeat(deadline_in(ns), !mask.is_null(), now, wait)
+}
+
+/// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
+pub fn epoll(
+    parts: &Parts,
+    fd: c_int,
+    ns: Option<u64>,
+    is_masked: bool,
+    now: impl Fn() -> c_int,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    if ns == Some(0) {
+        return next();
+    }
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    repeat(deadline_in(ns), is_masked, now, |deadline| {
+        parts.wait(fd, libc::POLLIN, deadline)
+    })
+}
+
+/// Words of a set of 1024 descriptors, which is what the C library's own holds.
+const SET_WORDS: usize = 16;
+
+/// A set of descriptors, as of select(2).
+type Set = [u64; SET_WORDS];
+
+/// `select` and `pselect`. The time in nanoseconds; none is for ever.
+///
+/// # Safety
+/// As of select(2): sets are NULL or have `count` bits.
+pub unsafe fn select(
+    parts: &Parts,
+    count: c_int,
+    sets: [*mut c_void; 3],
+    ns: Option<u64>,
+    mask: *const c_void,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    let bits = usize::try_from(count).unwrap_or(0);
+    let words = bits.div_ceil(64);
+    if ns == Some(0) || words > SET_WORDS {
+        return next();
+    }
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    let mut wanted: [Set; 3] = [[0; SET_WORDS]; 3];
+    for (set, copy) in sets.iter().zip(&mut wanted) {
+        if !set.is_null() {
+            // SAFETY: as the caller promises; the C library's sets are whole words.
+            unsafe { ptr::copy_nonoverlapping(set.cast::<u64>(), copy.as_mut_ptr(), words) };
+        }
+    }
+    type Pselect = unsafe extern "C-unwind" fn(
+        c_int,
+        *mut c_void,
+        *mut c_void,
+        *mut c_void,
+        *const timespec,
+        *const c_void,
+    ) -> c_int;
+    let zero = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let now = || {
+        for (set, copy) in sets.iter().zip(&wanted) {
+            if !set.is_null() {
+                // SAFETY: as above; select writes them too.
+                unsafe { ptr::copy_nonoverlapping(copy.as_ptr(), set.cast::<u64>(), words) };
+            }
+        }
+        let [read, write, except] = sets;
+        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        unsafe {
+            next::of::<Pselect>(Function::Pselect)(
+                count,
+                read,
+                write,
+                except,
+                &raw const zero,
+                mask,
+            )
+        }
+    };
+    let entry = |fd: usize| {
+        let has = |set: &Set| set[fd / 64] >> (fd % 64) & 1 != 0;
+        let [read, write, except] = &wanted;
+        let mut events = 0;
+        for (set, event) in [
+            (read, libc::POLLIN),
+            (write, libc::POLLOUT),
+            (except, libc::POLLPRI),
+        ] {
+            events |= if has(set) { event } else { 0 };
+        }
+        (if events == 0 { -1 } else { fd as c_int }, events)
+    };
+    repeat(deadline_in(ns), !mask.is_null(), now, |deadline| {
+        wait_for_any(parts, bits, entry, deadline)
+    })
+}
+
+/// The time that a `timeval` tells in nanoseconds; none for NULL.
+///
+/// # Safety
+/// NULL or a time.
+pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
+    // SAFETY: as the caller promises.
+    let time = unsafe { time.as_ref() }?;
+    Some(ns_of(timespec {
+        tv_sec: time.tv_sec,
+        tv_nsec: time.tv_usec.saturating_mul(1000),
+    }))
+}
+
+/// The time that a `timespec` tells in nanoseconds; none for NULL.
+///
+/// # Safety
+/// NULL or a time.
+pub unsafe fn ns_of_timespec(time: *const timespec) -> Option<u64> {
+    // SAFETY: as the caller promises.
+    unsafe { time.as_ref() }.map(|time| ns_of(*time))
+}
+
+/// `sleep`.
+pub fn sleep_seconds(parts: &Parts, seconds: c_uint, next: impl Fn() -> c_uint) -> c_uint {
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    match parts.sleep(u64::from(seconds) * 1_000_000_000) {
+        Ok(()) => 0,
+        Err(_) => next(),
+    }
+}
+
+/// `usleep`.
+pub fn usleep(parts: &Parts, microseconds: c_uint, next: impl Fn() -> c_int) -> c_int {
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    match parts.sleep(u64::from(microseconds) * 1000) {
+        Ok(()) => 0,
+        Err(_) => next(),
+    }
+}
+
+/// `nanosleep`.
+///
+/// # Safety
+/// As of nanosleep(2).
+pub unsafe fn nanosleep(parts: &Parts, time: *const timespec, next: impl Fn() -> c_int) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { clock_nanosleep(parts, libc::CLOCK_MONOTONIC, 0, time, next) }
+}
+
+/// `clock_nanosleep`, which returns the number of an error.
+///
+/// # Safety
+/// As of clock_nanosleep(2).
+pub unsafe fn clock_nanosleep(
+    parts: &Parts,
+    clock: c_int,
+    flags: c_int,
+    time: *const timespec,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    let is_known = matches!(
+        clock,
+        libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME
+    );
+    // SAFETY: as the caller promises, a time or NULL.
+    let given = unsafe { time.as_ref() };
+    let Some(given) = given
+        .filter(|time| is_known && time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec))
+    else {
+        return next();
+    };
+    let mut ns = ns_of(*given);
+    if flags & libc::TIMER_ABSTIME != 0 {
+        ns = ns.saturating_sub(sys::time_ns(clock));
+    }
+    match parts.sleep(ns) {
+        Ok(()) => 0,
+        Err(_) => next(),
+    }
+}
+
+/// `getaddrinfo`, which waits inside the C library: by the runtime where blocking calls may be made, if it has that.
+pub fn resolve(parts: &Parts, next: impl Fn() -> c_int) -> c_int {
+    let Way::Coroutine(coroutine) = parts.way() else {
+        return parts.waiting(next);
+    };
+    let mut result = None;
+    let mut work = || result = Some((next(), sys::errno()));
+    let has_run = parts.waiting(|| runtime::run_blocking(coroutine, &mut work));
+    match result {
+        Some((result, errno)) if has_run => {
+            sys::set_errno(errno);
+            result
+        }
+        _ => {
+            super::note_blocked();
+            parts.waiting(next)
+        }
+    }
+}

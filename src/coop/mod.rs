@@ -1,0 +1,159 @@
+//! Calls that may block, made in two parts: the wait until they can go on, and the transfer.
+//!
+//! ```text
+//! transfer      reading, writing, connecting: how a call is made in parts
+//! many          waiting for several descriptors, and for time to pass
+//!   └ waiting     one wait: by the runtime, or by poll
+//! coroutines    what each coroutine did
+//! runtime       the runtime that registered itself, and its C interface
+//! records       what is known of a descriptor
+//! signals       whether a handler lets a call go on
+//! marks         a set of coroutines
+//! ```
+//!
+//! The origin is the hooked `read` of libco: poll first, let other coroutines run meanwhile, then read. A call
+//! that need not wait is found out by trying it without blocking, where that can be had; only one that must wait
+//! pays for more. The open file's own O_NONBLOCK is never touched, because others share it.
+
+mod coroutines;
+mod many;
+mod marks;
+pub mod records;
+mod runtime;
+pub mod signals;
+mod transfer;
+mod waiting;
+
+use std::ffi::{c_int, c_uint, c_ulong, c_void};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use weir_record::region::Circumstance;
+
+use crate::{image, thread};
+
+pub use coroutines::{Heap, count_call, count_heap};
+pub use many::{
+    clock_nanosleep, epoll, nanosleep, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve,
+    select, sleep_seconds, usleep,
+};
+pub use transfer::{
+    accept, connect, receive, receive_many, receive_parts, relay, send, send_many, send_parts,
+};
+pub use waiting::Parts;
+
+/// Calls are made in two parts outside coroutines too.
+const PARTED: u32 = 1;
+/// A runtime has registered itself.
+const RUNTIME: u32 = 2;
+
+static MODE: AtomicU32 = AtomicU32::new(0);
+
+/// Whether any call may have to be made in two parts.
+#[inline(always)]
+pub fn is_on() -> bool {
+    MODE.load(Ordering::Relaxed) != 0
+}
+
+/// Whether there may be coroutines.
+#[inline(always)]
+pub fn has_runtime() -> bool {
+    MODE.load(Ordering::Relaxed) & RUNTIME != 0
+}
+
+/// Makes calls in two parts from now on.
+pub fn begin_parted() {
+    MODE.fetch_or(PARTED, Ordering::Relaxed);
+}
+
+/// A new region: notes in it what this process does.
+pub fn begin() {
+    let Some(header) = image::header() else {
+        return;
+    };
+    if MODE.load(Ordering::Relaxed) & PARTED != 0 {
+        header.note(Circumstance::Parted);
+    }
+    if has_runtime() {
+        runtime::tell(header);
+    }
+}
+
+/// How a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Its thread waits.
+    Thread,
+    /// The runtime lets other coroutines run.
+    Coroutine(NonNull<c_void>),
+}
+
+/// How a call that the calling thread is about to make waits; none where it goes straight through.
+#[cold]
+#[inline(never)]
+pub fn way() -> Option<Way> {
+    if thread::is_guarded() || image::is_sealed() {
+        return None;
+    }
+    if has_runtime() {
+        thread::hide_slot();
+        if let Some(coroutine) = runtime::current() {
+            return runtime::yields(coroutine).then_some(Way::Coroutine(coroutine));
+        }
+    }
+    (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(Way::Thread)
+}
+
+/// Waits are left to the C library, and told as part of the calls.
+fn note_waits_left() {
+    if let Some(header) = image::header() {
+        header.note(Circumstance::WaitsLeft);
+    }
+}
+
+/// A call blocks the thread of a coroutine.
+fn note_blocked() {
+    if let Some(header) = image::header() {
+        header.blocked_coroutines.add_shared(1);
+    }
+}
+
+/// Whether a descriptor may have to be waited for.
+pub fn is_waitable(fd: c_int) -> bool {
+    records::class(fd) != records::Class::Unwaitable
+}
+
+/// A descriptor is about to be closed: who waits for it is woken.
+pub fn closing(fd: c_int) {
+    if has_runtime() && records::closing(fd) {
+        runtime::fd_closing(fd);
+    }
+}
+
+/// Descriptors are about to be closed.
+pub fn closing_range(first: c_uint, last: c_uint) {
+    if has_runtime() {
+        records::waited_for(first, last).for_each(closing);
+    }
+}
+
+/// What fcntl was told.
+pub fn controlled(command: c_int) {
+    if command == libc::F_SETFL {
+        records::changed_mode();
+    }
+}
+
+/// What ioctl was told.
+pub fn ioctl(request: c_ulong) {
+    if request == libc::FIONBIO as c_ulong {
+        records::changed_mode();
+    }
+}
+
+/// What setsockopt was told.
+pub fn set_option(level: c_int, option: c_int) {
+    if level == libc::SOL_SOCKET && matches!(option, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) {
+        records::changed_mode();
+    }
+}

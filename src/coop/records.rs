@@ -1,0 +1,241 @@
+//! What is known of a descriptor as far as waiting is concerned: whether it can be waited for, and whether
+//! the program wants its calls to wait.
+//!
+//! A record is made when a call first has to know. What the descriptor leads to holds until it is closed. Whether it
+//! blocks, and for how long, belongs to the open file, which others may share: dup, and other processes. So
+//! whatever changes that here ([`changed_mode`]) makes all records ask again; and where this process has forked, or
+//! did not make the descriptor, the kernel is asked each time. It is asked where a call is about to wait, never
+//! where one succeeds at once.
+
+use std::ffi::c_int;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use crate::descriptors::{Descriptors, PAGE, Place};
+use crate::sys::waiting::{self, Timeout};
+
+/// What a descriptor leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Nothing that can be waited for: a file, a directory, a block device; or nothing at all.
+    Unwaitable = 1,
+    /// A socket: each call can be told not to block.
+    Socket = 2,
+    /// A pipe, a terminal, an eventfd and the like.
+    Other = 3,
+}
+
+/// What the program wants of the calls on a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Mode {
+    /// They fail where they would have to wait (O_NONBLOCK).
+    pub is_nonblocking: bool,
+    /// How long they wait to receive (SO_RCVTIMEO), where that has a bound, in nanoseconds.
+    pub receive_ns: Option<u64>,
+    /// How long they wait to send (SO_SNDTIMEO), in nanoseconds.
+    pub send_ns: Option<u64>,
+}
+
+/// A descriptor's record. Its word: the class in the lowest byte, then three bits of the mode, whether this process
+/// made it, and in the upper half the epoch in which the mode was asked for; 0 is nothing known.
+pub struct Record {
+    word: AtomicU64,
+    /// Coroutines that wait for it.
+    waiters: AtomicU32,
+    /// How often it was closed while coroutines waited for it.
+    closes: AtomicU32,
+}
+
+// SAFETY: made of atomics, for which zeroes are valid.
+unsafe impl Place for Record {}
+
+const NONBLOCKING: u64 = 1 << 8;
+const RECEIVE_IS_BOUNDED: u64 = 1 << 9;
+const SEND_IS_BOUNDED: u64 = 1 << 10;
+/// This process made it.
+const OWN: u64 = 1 << 11;
+const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED;
+
+static RECORDS: Descriptors<Record> = Descriptors::new(
+    [const {
+        Record {
+            word: AtomicU64::new(0),
+            waiters: AtomicU32::new(0),
+            closes: AtomicU32::new(0),
+        }
+    }; PAGE],
+);
+
+/// Never 0: a word of that epoch has its mode.
+static EPOCH: AtomicU32 = AtomicU32::new(1);
+/// Whether another process may share what this one has open.
+static IS_SHARED: AtomicBool = AtomicBool::new(false);
+
+/// A mode was changed, of what any number of descriptors may lead to.
+pub fn changed_mode() {
+    if EPOCH.fetch_add(1, Ordering::Relaxed) == u32::MAX {
+        EPOCH.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The process has forked, or is a fork.
+pub fn forked() {
+    IS_SHARED.store(true, Ordering::Relaxed);
+}
+
+/// A descriptor is about to be another's, or just became so.
+#[inline]
+pub fn forget(fd: c_int) {
+    if let Some(record) = RECORDS.get(fd)
+        && record.word.load(Ordering::Relaxed) != 0
+    {
+        record.word.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A descriptor was made by this process, for an open file of its own.
+pub fn made(fd: c_int) {
+    if let Some(record) = RECORDS.get_or_make(fd) {
+        record.word.store(OWN, Ordering::Relaxed);
+    }
+}
+
+/// A descriptor was duplicated.
+pub fn duplicated(from: c_int, to: c_int) {
+    let is_own = RECORDS
+        .get(from)
+        .is_some_and(|record| record.word.load(Ordering::Relaxed) & OWN != 0);
+    if is_own {
+        made(to);
+    } else {
+        forget(to);
+    }
+}
+
+/// Every descriptor from `first` to `last` is closed.
+pub fn forget_range(first: u32, last: u32) {
+    RECORDS.within(first, last).for_each(forget);
+}
+
+/// What a descriptor leads to.
+pub fn class(fd: c_int) -> Class {
+    let record = RECORDS.get_or_make(fd);
+    if let Some(record) = record {
+        match record.word.load(Ordering::Relaxed) & 0xff {
+            1 => return Class::Unwaitable,
+            2 => return Class::Socket,
+            3 => return Class::Other,
+            _ => {}
+        }
+    }
+    let class = match waiting::file_type(fd) {
+        None => return Class::Unwaitable,
+        Some(libc::S_IFSOCK) => Class::Socket,
+        Some(libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK) => Class::Unwaitable,
+        Some(_) => Class::Other,
+    };
+    if let Some(record) = record {
+        let own = record.word.load(Ordering::Relaxed) & OWN;
+        record.word.store(own | class as u64, Ordering::Relaxed);
+    }
+    class
+}
+
+/// What the program wants of the calls on a descriptor of this class.
+pub fn mode(fd: c_int, class: Class) -> Mode {
+    let epoch = u64::from(EPOCH.load(Ordering::Relaxed)) << 32;
+    let record = RECORDS.get(fd);
+    let word = record.map_or(0, |record| record.word.load(Ordering::Relaxed));
+    let is_known =
+        word & !0xffff_ffff == epoch && word & OWN != 0 && !IS_SHARED.load(Ordering::Relaxed);
+    let bits = if is_known {
+        word & MODE
+    } else {
+        let bits = ask(fd, class);
+        if let Some(record) = record {
+            let word = epoch | (word & OWN) | bits | class as u64;
+            record.word.store(word, Ordering::Relaxed);
+        }
+        bits
+    };
+    let bound = |bit, which| {
+        (bits & bit != 0)
+            .then(|| waiting::socket_timeout(fd, which))
+            .flatten()
+    };
+    Mode {
+        is_nonblocking: bits & NONBLOCKING != 0,
+        receive_ns: bound(RECEIVE_IS_BOUNDED, Timeout::Receive),
+        send_ns: bound(SEND_IS_BOUNDED, Timeout::Send),
+    }
+}
+
+fn ask(fd: c_int, class: Class) -> u64 {
+    let mut bits = 0;
+    if waiting::is_nonblocking(fd) {
+        bits |= NONBLOCKING;
+    }
+    if class == Class::Socket {
+        if waiting::socket_timeout(fd, Timeout::Receive).is_some() {
+            bits |= RECEIVE_IS_BOUNDED;
+        }
+        if waiting::socket_timeout(fd, Timeout::Send).is_some() {
+            bits |= SEND_IS_BOUNDED;
+        }
+    }
+    bits
+}
+
+/// A coroutine that waits for a descriptor.
+pub struct Waiter {
+    fd: c_int,
+    closes: u32,
+    /// Whether others wait for the same.
+    pub is_one_of_several: bool,
+}
+
+impl Waiter {
+    /// One more waits.
+    pub fn new(fd: c_int) -> Waiter {
+        let (before, closes) = match RECORDS.get_or_make(fd) {
+            Some(record) => (
+                record.waiters.fetch_add(1, Ordering::Relaxed),
+                record.closes.load(Ordering::Relaxed),
+            ),
+            None => (0, 0),
+        };
+        Waiter {
+            fd,
+            closes,
+            is_one_of_several: before != 0,
+        }
+    }
+
+    /// It waits no longer. Whether the descriptor has been closed meanwhile.
+    pub fn end(self) -> bool {
+        RECORDS.get(self.fd).is_some_and(|record| {
+            record.waiters.fetch_sub(1, Ordering::Relaxed);
+            record.closes.load(Ordering::Relaxed) != self.closes
+        })
+    }
+}
+
+/// A descriptor is about to be closed. Whether coroutines wait for it.
+pub fn closing(fd: c_int) -> bool {
+    let Some(record) = RECORDS.get(fd) else {
+        return false;
+    };
+    let has_waiters = record.waiters.load(Ordering::Relaxed) != 0;
+    if has_waiters {
+        record.closes.fetch_add(1, Ordering::Relaxed);
+    }
+    has_waiters
+}
+
+/// Every descriptor from `first` to `last` that coroutines wait for.
+pub fn waited_for(first: u32, last: u32) -> impl Iterator<Item = c_int> {
+    RECORDS.within(first, last).filter(|&fd| {
+        RECORDS
+            .get(fd)
+            .is_some_and(|record| record.waiters.load(Ordering::Relaxed) != 0)
+    })
+}

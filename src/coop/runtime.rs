@@ -1,0 +1,287 @@
+//! The coroutine runtime that registered itself: `include/weir.h` in Rust.
+
+use std::cell::UnsafeCell;
+use std::ffi::{CStr, c_char, c_int, c_short, c_ulong, c_void};
+use std::mem::offset_of;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::{pollfd, size_t};
+use weir_record::region::{Circumstance, Header};
+
+use super::marks::Marks;
+use super::{MODE, RUNTIME, coroutines};
+use crate::{image, mapping, sys, thread};
+
+/// The version of the table that is understood.
+const ABI: u32 = 1;
+
+/// The runtime may wake a coroutine on another thread. It is met by holding nothing of a thread across a wait.
+#[cfg_attr(not(test), expect(dead_code, reason = "what is always provided for"))]
+const MIGRATES: u64 = 1 << 0;
+const SHARED_STACKS: u64 = 1 << 1;
+const MANY_WAITERS: u64 = 1 << 2;
+const INTERPOSES: u64 = 1 << 3;
+
+/// `struct weir_coop`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Table {
+    abi: u32,
+    size: u32,
+    flags: u64,
+    name: *const c_char,
+    current: Option<unsafe extern "C" fn() -> *mut c_void>,
+    wait_fd: Option<unsafe extern "C-unwind" fn(c_int, c_short, c_int) -> c_int>,
+    poll: Option<unsafe extern "C-unwind" fn(*mut pollfd, c_ulong, c_int) -> c_int>,
+    sleep_ns: Option<unsafe extern "C-unwind" fn(u64) -> c_int>,
+    fd_closing: Option<unsafe extern "C-unwind" fn(c_int)>,
+    stack_bounds:
+        Option<unsafe extern "C" fn(*mut c_void, *mut *mut c_void, *mut *mut c_void) -> c_int>,
+    run_blocking: Option<
+        unsafe extern "C-unwind" fn(unsafe extern "C" fn(*mut c_void), *mut c_void) -> c_int,
+    >,
+    coroutine_name: Option<unsafe extern "C" fn(*mut c_void, *mut c_char, size_t) -> size_t>,
+}
+
+/// What every table must have.
+const LEAST: usize = offset_of!(Table, poll);
+
+const NONE: Table = Table {
+    abi: ABI,
+    size: 0,
+    flags: 0,
+    name: ptr::null(),
+    current: None,
+    wait_fd: None,
+    poll: None,
+    sleep_ns: None,
+    fd_closing: None,
+    stack_bounds: None,
+    run_blocking: None,
+    coroutine_name: None,
+};
+
+struct Registered(UnsafeCell<Table>);
+// SAFETY: written once, by the thread that set IS_TAKEN, before MODE says that it may be read.
+unsafe impl Sync for Registered {}
+static REGISTERED: Registered = Registered(UnsafeCell::new(NONE));
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Coroutines that wait by the runtime: what is called in one of them, the runtime calls.
+static WAITING: Marks<2048> = Marks::new();
+/// Coroutines in which calls are to go straight through.
+static DISABLED: Marks<64> = Marks::new();
+
+fn table() -> Option<&'static Table> {
+    // Acquire: the table was written before.
+    let has_runtime = MODE.load(Ordering::Acquire) & RUNTIME != 0;
+    // SAFETY: no longer written.
+    has_runtime.then(|| unsafe { &*REGISTERED.0.get() })
+}
+
+/// `weir_coop_register`.
+///
+/// # Safety
+/// As `weir.h` has it: NULL, or a table that is as long as it says, the functions of which may be called from
+/// now on.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+unsafe extern "C" fn weir_coop_register(given: *const Table) -> c_int {
+    if given.is_null() {
+        return -libc::EINVAL;
+    }
+    let mut table = NONE;
+    // SAFETY: as the caller promises; no more is read than there is.
+    unsafe {
+        let size = (&raw const (*given).size).read_unaligned() as usize;
+        let abi = (&raw const (*given).abi).read_unaligned();
+        if abi != ABI || size < LEAST {
+            return -libc::EINVAL;
+        }
+        let known = size.min(size_of::<Table>());
+        ptr::copy_nonoverlapping(given.cast::<u8>(), (&raw mut table).cast(), known);
+    }
+    if table.current.is_none() || table.wait_fd.is_none() {
+        return -libc::EINVAL;
+    }
+    if IS_TAKEN.swap(true, Ordering::Acquire) {
+        return -libc::EALREADY;
+    }
+    // SAFETY: the only thread that got past IS_TAKEN, and nobody reads it before MODE is set.
+    unsafe { *REGISTERED.0.get() = table };
+    thread::attach_early();
+    MODE.fetch_or(RUNTIME, Ordering::Release);
+    thread::hide_slot();
+    if let Some(header) = image::header() {
+        tell(header);
+    }
+    0
+}
+
+/// `weir_coop_enable`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn weir_coop_enable(scope: c_int, enable: c_int) -> c_int {
+    match scope {
+        0 => c_int::from(thread::set_yielding(enable != 0)),
+        1 => {
+            let Some(coroutine) = current() else {
+                return -libc::EINVAL;
+            };
+            if enable != 0 {
+                return c_int::from(!DISABLED.remove(coroutine));
+            }
+            if DISABLED.contains(coroutine) {
+                return 0;
+            }
+            if DISABLED.insert(coroutine) {
+                1
+            } else {
+                -libc::ENOSPC
+            }
+        }
+        _ => -libc::EINVAL,
+    }
+}
+
+/// `weir_coop_ended`.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn weir_coop_ended(coroutine: *mut c_void) {
+    if let Some(coroutine) = NonNull::new(coroutine) {
+        DISABLED.remove(coroutine);
+        WAITING.remove(coroutine);
+        coroutines::ended(coroutine);
+    }
+}
+
+/// Tells a region that there is a runtime, and makes the memory for what its coroutines do.
+pub fn tell(header: &'static Header) {
+    let Some(table) = table() else { return };
+    if !table.name.is_null() {
+        // SAFETY: the runtime's name, a C string.
+        let name = unsafe { CStr::from_ptr(table.name) };
+        header.runtime.set(name.to_bytes());
+    }
+    sys::with_errno_kept(|| match mapping::make_coroutines() {
+        Some(count) => header.use_coroutines(count),
+        None => header.note(Circumstance::NoCoroutines),
+    });
+}
+
+/// The coroutine that runs on the calling thread.
+pub fn current() -> Option<NonNull<c_void>> {
+    // SAFETY: the runtime's own function, which may be called at any time.
+    NonNull::new(unsafe { table()?.current?() })
+}
+
+/// Whether calls of this coroutine, which runs on the calling thread, wait by the runtime.
+pub fn yields(coroutine: NonNull<c_void>) -> bool {
+    table().is_some_and(|table| table.flags & INTERPOSES == 0)
+        && thread::is_yielding()
+        && !WAITING.contains(coroutine)
+        && !DISABLED.contains(coroutine)
+}
+
+/// Calls a function of the runtime that may let other coroutines run. None where it has none.
+///
+/// The coroutine may go on on another thread: nothing of the thread is held meanwhile. What the runtime calls itself
+/// goes straight through.
+#[inline(never)]
+fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>) -> Option<T> {
+    let table = table()?;
+    let is_marked = WAITING.insert(coroutine);
+    let result = call(table);
+    if is_marked {
+        WAITING.remove(coroutine);
+    }
+    result
+}
+
+/// Waits for a descriptor: what happened, 0 where the time passed, or the number of an error, negated.
+pub fn wait_fd(coroutine: NonNull<c_void>, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
+    let wait = |table: &Table| {
+        // SAFETY: in a coroutine, as the runtime asks.
+        table
+            .wait_fd
+            .map(|wait_fd| unsafe { wait_fd(fd, events, timeout_ms) })
+    };
+    waiting(coroutine, wait).unwrap_or(-libc::ENOSYS)
+}
+
+/// Whether several coroutines may wait for one descriptor.
+pub fn allows_many_waiters() -> bool {
+    table().is_some_and(|table| table.flags & MANY_WAITERS != 0)
+}
+
+/// Waits by the runtime's own poll, if it has one.
+///
+/// # Safety
+/// As of poll(2).
+pub unsafe fn poll(
+    coroutine: NonNull<c_void>,
+    array: *mut pollfd,
+    count: c_ulong,
+    timeout_ms: c_int,
+) -> Option<c_int> {
+    // SAFETY: as the caller promises, in a coroutine.
+    waiting(coroutine, |table| {
+        table
+            .poll
+            .map(|poll| unsafe { poll(array, count, timeout_ms) })
+    })
+}
+
+/// Whether an address is on a stack that moves away while this coroutine waits.
+pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
+    let Some(table) = table().filter(|table| table.flags & SHARED_STACKS != 0) else {
+        return false;
+    };
+    let Some(stack_bounds) = table.stack_bounds else {
+        return true;
+    };
+    let (mut low, mut high) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: both may be written.
+    let status = unsafe { stack_bounds(coroutine.as_ptr(), &raw mut low, &raw mut high) };
+    status != 0 || (low.addr()..high.addr()).contains(&address.addr())
+}
+
+/// Lets so much time pass, if the runtime can.
+pub fn sleep(coroutine: NonNull<c_void>, ns: u64) -> Option<c_int> {
+    // SAFETY: in a coroutine, as the runtime asks.
+    waiting(coroutine, |table| {
+        table.sleep_ns.map(|sleep_ns| unsafe { sleep_ns(ns) })
+    })
+}
+
+/// Calls `work` where it may block, if the runtime can. Whether it has been called.
+pub fn run_blocking(coroutine: NonNull<c_void>, work: &mut dyn FnMut()) -> bool {
+    unsafe extern "C" fn run(work: *mut c_void) {
+        // SAFETY: what `run_blocking` below is given, which lives until it has returned.
+        unsafe { (*work.cast::<&mut dyn FnMut()>())() }
+    }
+    let mut work = work;
+    let argument = (&raw mut work).cast();
+    waiting(coroutine, |table| {
+        // SAFETY: in a coroutine; `run` may be called with `argument` until it returns.
+        table
+            .run_blocking
+            .map(|run_blocking| unsafe { run_blocking(run, argument) })
+    }) == Some(0)
+}
+
+/// A descriptor that coroutines wait for is about to be closed.
+pub fn fd_closing(fd: c_int) {
+    if let Some(fd_closing) = table().and_then(|table| table.fd_closing) {
+        // SAFETY: the runtime's own function.
+        sys::with_errno_kept(|| unsafe { fd_closing(fd) });
+    }
+}
+
+/// The name of a coroutine: how many bytes of it were written.
+pub fn coroutine_name(coroutine: NonNull<c_void>, name: &mut [u8]) -> usize {
+    let Some(named) = table().and_then(|table| table.coroutine_name) else {
+        return 0;
+    };
+    // SAFETY: `name` has that many bytes.
+    let length = unsafe { named(coroutine.as_ptr(), name.as_mut_ptr().cast(), name.len()) };
+    length.min(name.len())
+}

@@ -1,0 +1,340 @@
+//! A call that is being made in parts, made once more: in another form, for less, or without waiting.
+//!
+//! Buffers, messages and arrays are the program's, as the hook was given them. What is called are the next
+//! functions, which are cancellation points as the program's own call is.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::ptr;
+
+use libc::{
+    iovec, mmsghdr, msghdr, off_t, off64_t, size_t, sockaddr, socklen_t, ssize_t, timespec, timeval,
+};
+use weir_record::functions::Function;
+
+use crate::coop::{self, Parts};
+use crate::{next, sys};
+
+/// `recv` in place of `read`. Nothing is asked for only to know whether it could be.
+pub fn recv(
+    fd: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if size == 0 {
+        return next();
+    }
+    recv_from(fd, buffer, size, 0, flags)
+}
+
+/// `recv`, from a place of the buffer on.
+pub fn recv_from(
+    fd: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    from: size_t,
+    flags: c_int,
+) -> ssize_t {
+    type Recv = unsafe extern "C-unwind" fn(c_int, *mut c_void, size_t, c_int) -> ssize_t;
+    // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
+    unsafe { next::of::<Recv>(Function::Recv)(fd, buffer.byte_add(from), size - from, flags) }
+}
+
+/// `recvfrom`, from a place of the buffer on.
+pub fn recvfrom(
+    fd: c_int,
+    buffer: *mut c_void,
+    size: size_t,
+    from: size_t,
+    flags: c_int,
+    address: *mut sockaddr,
+    length: *mut socklen_t,
+) -> ssize_t {
+    type Recvfrom = unsafe extern "C-unwind" fn(
+        c_int,
+        *mut c_void,
+        size_t,
+        c_int,
+        *mut sockaddr,
+        *mut socklen_t,
+    ) -> ssize_t;
+    // SAFETY: as above; the address and its length are the program's.
+    unsafe {
+        next::of::<Recvfrom>(Function::Recvfrom)(
+            fd,
+            buffer.byte_add(from),
+            size - from,
+            flags,
+            address,
+            length,
+        )
+    }
+}
+
+type Recvmsg = unsafe extern "C-unwind" fn(c_int, *mut msghdr, c_int) -> ssize_t;
+type Sendmsg = unsafe extern "C-unwind" fn(c_int, *const msghdr, c_int) -> ssize_t;
+
+/// `recvmsg`.
+pub fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+    // SAFETY: the program's message; the image has started.
+    unsafe { next::of::<Recvmsg>(Function::Recvmsg)(fd, message, flags) }
+}
+
+/// A message that is no more than this vector.
+fn plain(array: *const iovec, count: usize) -> msghdr {
+    // SAFETY: zeroes are a message without anything.
+    let mut message: msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = array.cast_mut();
+    message.msg_iovlen = count;
+    message
+}
+
+/// `recvmsg` in place of `readv`.
+pub fn readv(
+    fd: c_int,
+    array: *const iovec,
+    count: c_int,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    match usize::try_from(count) {
+        Ok(count) if count > 0 => recvmsg(fd, &mut plain(array, count), flags),
+        _ => next(),
+    }
+}
+
+/// `recvmmsg`, in parts.
+pub fn recvmmsg(
+    parts: &Parts,
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    timeout: *mut timespec,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    type Recvmmsg =
+        unsafe extern "C-unwind" fn(c_int, *mut mmsghdr, c_uint, c_int, *mut timespec) -> c_int;
+    let now = |done: c_uint, more| {
+        // SAFETY: the program's array, of which `done` are filled in.
+        unsafe {
+            next::of::<Recvmmsg>(Function::Recvmmsg)(
+                fd,
+                messages.add(done as usize),
+                count - done,
+                flags | more,
+                ptr::null_mut(),
+            )
+        }
+    };
+    // SAFETY: as the program calls it.
+    unsafe { coop::receive_many(parts, fd, count, flags, timeout, now, next) }
+}
+
+/// `send` from a place of the buffer on; in place of `write` too. Nothing is sent by the call as it was made.
+pub fn send(
+    fd: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    from: size_t,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if size == 0 {
+        return next();
+    }
+    send_rest(fd, buffer, size, from, flags)
+}
+
+fn send_rest(
+    fd: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    from: size_t,
+    flags: c_int,
+) -> ssize_t {
+    type Send = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
+    // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
+    unsafe { next::of::<Send>(Function::Send)(fd, buffer.byte_add(from), size - from, flags) }
+}
+
+/// `sendto`, from a place of the buffer on.
+pub fn sendto(
+    fd: c_int,
+    buffer: *const c_void,
+    size: size_t,
+    from: size_t,
+    flags: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> ssize_t {
+    type Sendto = unsafe extern "C-unwind" fn(
+        c_int,
+        *const c_void,
+        size_t,
+        c_int,
+        *const sockaddr,
+        socklen_t,
+    ) -> ssize_t;
+    // SAFETY: as above; the address is the program's.
+    unsafe {
+        next::of::<Sendto>(Function::Sendto)(
+            fd,
+            buffer.byte_add(from),
+            size - from,
+            flags,
+            address,
+            length,
+        )
+    }
+}
+
+/// `write`, a piece of the buffer.
+pub fn write(fd: c_int, buffer: *const c_void, from: size_t, count: size_t) -> ssize_t {
+    type Write = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t) -> ssize_t;
+    // SAFETY: a piece of the program's buffer; the image has started.
+    unsafe { next::of::<Write>(Function::Write)(fd, buffer.byte_add(from), count) }
+}
+
+/// `writev`, in parts.
+pub fn writev(
+    parts: &Parts,
+    fd: c_int,
+    array: *const iovec,
+    count: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    let Ok(count) = usize::try_from(count) else {
+        return next();
+    };
+    let message = plain(array, count);
+    in_parts(parts, fd, &raw const message, 0, next)
+}
+
+/// `sendmsg`, in parts.
+pub fn sendmsg(
+    parts: &Parts,
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    in_parts(parts, fd, message, flags, next)
+}
+
+fn in_parts(
+    parts: &Parts,
+    fd: c_int,
+    message: *const msghdr,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    // SAFETY: the program's message, which the kernel has read when this is asked for.
+    let vector = || unsafe {
+        let message = message.read_unaligned();
+        (message.msg_iov.cast_const(), message.msg_iovlen)
+    };
+    // SAFETY: the program's message; the image has started.
+    let now = |more| unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags | more) };
+    let rest = |from: *mut c_void, size, more| send_rest(fd, from, size, 0, flags | more);
+    // SAFETY: as the program calls it.
+    unsafe { coop::send_parts(parts, fd, flags, vector, now, rest, next) }
+}
+
+/// `sendmmsg`, in parts.
+pub fn sendmmsg(
+    parts: &Parts,
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    let one = |parts: &Parts, message| {
+        // SAFETY: the program's message; the image has started.
+        let whole = || unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags) };
+        in_parts(parts, fd, message, flags, whole)
+    };
+    // SAFETY: as the program calls it.
+    unsafe { coop::send_many(parts, fd, messages, count, flags, one, next) }
+}
+
+/// `sendfile`, for less.
+pub fn sendfile(
+    function: Function,
+    to: c_int,
+    from: c_int,
+    at: *mut off_t,
+    size: size_t,
+) -> ssize_t {
+    type Sendfile = unsafe extern "C-unwind" fn(c_int, c_int, *mut off_t, size_t) -> ssize_t;
+    // SAFETY: as the program calls it; `sendfile` and `sendfile64` are of one type here.
+    unsafe { next::of::<Sendfile>(function)(to, from, at, size) }
+}
+
+/// `splice`, for less.
+pub fn splice(
+    from: c_int,
+    from_at: *mut off64_t,
+    to: c_int,
+    to_at: *mut off64_t,
+    size: size_t,
+    flags: c_uint,
+) -> ssize_t {
+    type Splice = unsafe extern "C-unwind" fn(
+        c_int,
+        *mut off64_t,
+        c_int,
+        *mut off64_t,
+        size_t,
+        c_uint,
+    ) -> ssize_t;
+    // SAFETY: as the program calls it.
+    unsafe { next::of::<Splice>(Function::Splice)(from, from_at, to, to_at, size, flags) }
+}
+
+/// `select`, in parts: it writes down how much time was left.
+pub fn select(
+    parts: &Parts,
+    count: c_int,
+    sets: [*mut c_void; 3],
+    timeout: *mut timeval,
+    next: impl Fn() -> c_int,
+) -> c_int {
+    // SAFETY: the program's time, or NULL.
+    let ns = unsafe { coop::ns_of_timeval(timeout) };
+    let began_ns = sys::monotonic_ns();
+    // SAFETY: as the program calls it.
+    let result = unsafe { coop::select(parts, count, sets, ns, ptr::null(), next) };
+    if let (coop::Way::Coroutine(_), Some(ns)) = (parts.way(), ns) {
+        let left = ns.saturating_sub(sys::monotonic_ns() - began_ns);
+        // SAFETY: the program's time, which the kernel would write too.
+        unsafe {
+            timeout.write_unaligned(timeval {
+                tv_sec: (left / 1_000_000_000) as i64,
+                tv_usec: (left % 1_000_000_000 / 1000) as i64,
+            });
+        }
+    }
+    result
+}
+
+/// A timeout in milliseconds, in nanoseconds; none is for ever.
+pub fn ns_of_ms(timeout_ms: c_int) -> Option<u64> {
+    u64::try_from(timeout_ms).ok().map(|ms| ms * 1_000_000)
+}
+
+/// A timeout in nanoseconds; none is for ever.
+pub fn ns_of(timeout: *const timespec) -> Option<u64> {
+    // SAFETY: the program's time, or NULL.
+    unsafe { coop::ns_of_timespec(timeout) }
+}
+
+/// `epoll_pwait` without waiting.
+pub fn epoll_pwait(epoll: c_int, events: *mut c_void, count: c_int, mask: *const c_void) -> c_int {
+    type EpollPwait =
+        unsafe extern "C-unwind" fn(c_int, *mut c_void, c_int, c_int, *const c_void) -> c_int;
+    // SAFETY: as the program calls it.
+    unsafe { next::of::<EpollPwait>(Function::EpollPwait)(epoll, events, count, 0, mask) }
+}

@@ -1,0 +1,45 @@
+//! How the program handles signals: counted, and looked at afterwards, because it says whether calls that wait go on.
+
+use std::ffi::{c_int, c_void};
+
+use weir_record::functions::Function;
+
+use crate::coop::signals;
+use crate::{next, recording};
+
+/// Defines hooks that change how one signal is handled; the result of failure is all ones.
+macro_rules! signal_hooks {
+    ($($function:ident = $name:ident($signal:ident: c_int $(, $argument:ident: $type:ty)*) -> $result:ty;)+) => {$(
+        /// # Safety
+        /// As the C library has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name($signal: c_int $(, $argument: $type)*) -> $result {
+            recording::count(Function::$function);
+            // SAFETY: what the caller promises is what the next one asks.
+            let result = unsafe {
+                next::of::<unsafe extern "C-unwind" fn(c_int $(, $type)*) -> $result>(Function::$function)(
+                    $signal $(, $argument)*
+                )
+            };
+            if result as isize == -1 {
+                recording::count_failure(Function::$function);
+            } else {
+                signals::changed($signal);
+            }
+            result
+        }
+    )+};
+}
+
+signal_hooks! {
+    Sigaction = sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
+    SigactionAlias = __sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
+    Signal = signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    BsdSignal = bsd_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Ssignal = ssignal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    SysvSignal = sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    SysvSignalAlias = __sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Sigset = sigset(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Sigignore = sigignore(signal: c_int) -> c_int;
+    Siginterrupt = siginterrupt(signal: c_int, interrupts: c_int) -> c_int;
+}

@@ -1,0 +1,206 @@
+//! What the kernel knows about waiting, asked directly.
+
+use super::{call, socket_option};
+
+/// Which of a socket's timeouts.
+#[derive(Clone, Copy)]
+pub enum Timeout {
+    /// SO_RCVTIMEO.
+    Receive = libc::SO_RCVTIMEO as isize,
+    /// SO_SNDTIMEO.
+    Send = libc::SO_SNDTIMEO as isize,
+}
+
+fn timeval_of(fd: i32, which: Timeout) -> Option<libc::timeval> {
+    let mut value = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 0,
+    };
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    let arguments = [
+        fd as usize,
+        libc::SOL_SOCKET as usize,
+        which as usize,
+        (&raw mut value).addr(),
+        (&raw mut length).addr(),
+    ];
+    // SAFETY: the kernel writes as many bytes as `length` says, and that.
+    let result = unsafe { call(libc::SYS_getsockopt, arguments) };
+    (result == 0).then_some(value)
+}
+
+/// A timeout of a socket in nanoseconds; none where it has no bound, or it is no socket.
+pub fn socket_timeout(fd: i32, which: Timeout) -> Option<u64> {
+    let value = timeval_of(fd, which)?;
+    let (seconds, microseconds) = (value.tv_sec as u64, value.tv_usec as u64);
+    let ns = seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(microseconds.saturating_mul(1000));
+    (ns != 0).then_some(ns)
+}
+
+/// Does `work` while a timeout of a socket is as short as can be.
+pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> T) -> T {
+    let set = |value: &libc::timeval| {
+        let arguments = [
+            fd as usize,
+            libc::SOL_SOCKET as usize,
+            which as usize,
+            std::ptr::from_ref(value).addr(),
+            size_of_val(value),
+        ];
+        // SAFETY: the kernel reads as many bytes as it is told.
+        unsafe { call(libc::SYS_setsockopt, arguments) };
+    };
+    let before = timeval_of(fd, which);
+    if before.is_some() {
+        set(&libc::timeval {
+            tv_sec: 0,
+            tv_usec: 1,
+        });
+    }
+    let result = work();
+    if let Some(before) = before {
+        super::with_errno_kept(|| set(&before));
+    }
+    result
+}
+
+/// Whether a socket is of bytes in order.
+pub fn is_stream(fd: i32) -> bool {
+    socket_option(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+}
+
+/// Whether a socket is of single messages, so that connecting it waits for nobody.
+pub fn is_datagram(fd: i32) -> bool {
+    let kind = socket_option(fd, libc::SO_TYPE);
+    matches!(kind, Some(libc::SOCK_DGRAM | libc::SOCK_RAW))
+}
+
+/// The kind of file that a descriptor leads to, as of stat(2); none where it is not open.
+pub fn file_type(fd: i32) -> Option<u32> {
+    // SAFETY: zeroes are what the kernel writes over.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    let arguments = [fd as usize, (&raw mut stat).addr(), 0, 0, 0];
+    // SAFETY: the kernel writes a `stat`, which is its own on x86-64.
+    let result = unsafe { call(libc::SYS_fstat, arguments) };
+    (result == 0).then_some(stat.st_mode & libc::S_IFMT)
+}
+
+/// Whether the calls on a descriptor fail where they would have to wait.
+pub fn is_nonblocking(fd: i32) -> bool {
+    let arguments = [fd as usize, libc::F_GETFL as usize, 0, 0, 0];
+    // SAFETY: asks for a number.
+    let flags = unsafe { call(libc::SYS_fcntl, arguments) };
+    flags >= 0 && flags & libc::O_NONBLOCK as isize != 0
+}
+
+/// What of these events is so for a descriptor at this moment.
+pub fn poll_now(fd: i32, events: i16) -> i16 {
+    let mut entry = libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    let arguments = [(&raw mut entry).addr(), 1, 0, 0, 0];
+    // SAFETY: one entry, which the kernel may write.
+    unsafe { call(libc::SYS_poll, arguments) };
+    entry.revents
+}
+
+/// A descriptor of our own for the time of a wait.
+pub struct Passing(i32);
+
+impl Passing {
+    /// One that can be read once so many nanoseconds have passed.
+    pub fn timer(ns: u64) -> Option<Passing> {
+        let clock = libc::CLOCK_MONOTONIC as usize;
+        let flags = libc::TFD_CLOEXEC as usize;
+        let zero = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let value = libc::itimerspec {
+            it_interval: zero,
+            it_value: libc::timespec {
+                tv_sec: (ns / 1_000_000_000) as i64,
+                tv_nsec: (ns % 1_000_000_000) as i64,
+            },
+        };
+        // SAFETY: makes a descriptor, and has its timer set from a value that it reads.
+        unsafe {
+            let fd = call(libc::SYS_timerfd_create, [clock, flags, 0, 0, 0]);
+            let timer = Passing(i32::try_from(fd).ok().filter(|&fd| fd >= 0)?);
+            let value = (&raw const value).addr();
+            let set = call(libc::SYS_timerfd_settime, [fd as usize, 0, value, 0, 0]);
+            (set == 0).then_some(timer)
+        }
+    }
+
+    /// A set of descriptors to wait for.
+    pub fn set() -> Option<Passing> {
+        let flags = libc::EPOLL_CLOEXEC as usize;
+        // SAFETY: makes a descriptor.
+        let fd = unsafe { call(libc::SYS_epoll_create1, [flags, 0, 0, 0, 0]) };
+        i32::try_from(fd).ok().filter(|&fd| fd >= 0).map(Passing)
+    }
+
+    /// Adds a descriptor to a set. Less than 0 is the number of an error, negated.
+    pub fn add(&self, fd: i32, events: i16) -> isize {
+        let mut event = libc::epoll_event {
+            events: u32::from(events.cast_unsigned()),
+            u64: 0,
+        };
+        let add = libc::EPOLL_CTL_ADD as usize;
+        let event = (&raw mut event).addr();
+        // SAFETY: the kernel reads one event.
+        unsafe {
+            call(
+                libc::SYS_epoll_ctl,
+                [self.0 as usize, add, fd as usize, event, 0],
+            )
+        }
+    }
+
+    /// The descriptor.
+    pub fn fd(&self) -> i32 {
+        self.0
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // SAFETY: it is ours.
+        unsafe { call(libc::SYS_close, [self.0 as usize, 0, 0, 0, 0]) };
+    }
+}
+
+/// How the program handles a signal: none where it has no handler; else whether calls that were interrupted go on
+/// once it has run (SA_RESTART).
+pub fn handler_restarts(signal: i32) -> Option<bool> {
+    /// As the kernel has it (asm/signal.h).
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        flags: u64,
+        restorer: usize,
+        mask: u64,
+    }
+    let mut action = Action {
+        handler: 0,
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
+    let arguments = [
+        signal as usize,
+        0,
+        (&raw mut action).addr(),
+        size_of::<u64>(),
+        0,
+    ];
+    // SAFETY: the kernel writes an action.
+    let result = unsafe { call(libc::SYS_rt_sigaction, arguments) };
+    let is_handled = result == 0 && !matches!(action.handler, libc::SIG_DFL | libc::SIG_IGN);
+    is_handled.then_some(action.flags & libc::SA_RESTART as u64 != 0)
+}
