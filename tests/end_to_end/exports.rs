@@ -1,6 +1,8 @@
-//! The dynamic symbols of the library are the table of functions, no more and no less.
+//! The dynamic symbols of the library are the table of functions and what `include/weir.h` names, no more and no
+//! less.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use weir_record::functions::Function;
@@ -26,14 +28,26 @@ fn symbols(options: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
+/// What a coroutine runtime looks up.
+const BY_LOOKUP: [&str; 3] = ["weir_coop_register", "weir_coop_enable", "weir_coop_ended"];
+
 #[test]
 fn exports_are_the_table() {
     let exported = symbols(&["--dynamic", "--defined-only"]);
     let symbols = Function::ALL
         .iter()
         .filter(|function| function.row().is_symbol());
-    let table: BTreeSet<String> = symbols.map(|f| f.name().to_owned()).collect();
-    assert_eq!(exported, table);
+    let mut names: BTreeSet<String> = symbols.map(|f| f.name().to_owned()).collect();
+    names.extend(BY_LOOKUP.map(str::to_owned));
+    assert_eq!(exported, names);
+    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/weir.h");
+    let header = std::fs::read_to_string(header).expect("the header");
+    for name in BY_LOOKUP {
+        assert!(
+            header.contains(&format!("dlsym(RTLD_DEFAULT, \"{name}\")")),
+            "{name}"
+        );
+    }
 }
 
 /// The public names of the C library, of all its versions.

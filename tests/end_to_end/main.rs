@@ -7,6 +7,7 @@
 //! files                what was done to each file, by name
 //! sockets              and to each socket
 //! stdio                formats, and what stdio asks of the kernel
+//! coop                 calls in two parts, in coroutines and outside
 //! descriptors          commands that nobody has heard of
 //! transparency         the same output and the same end, whatever is scarce, full or closed
 //! killed               what SIGKILL leaves, at random moments
@@ -31,6 +32,7 @@
 
 mod support;
 
+mod coop;
 mod descriptors;
 mod documents;
 mod endings;

@@ -1,0 +1,313 @@
+//! Calls in two parts: in coroutines, whose runtime is `tests/programs/coroutines.h`; and outside them, where the same
+//! programs must do what they do without Weir.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use weir_report::model::{CoroutineUse, Process};
+
+use crate::support::{Mode, Outcome, Program, scratch, victim};
+
+/// Lines of a victim: a name, what a call returned, its errno, and how many milliseconds it took.
+type Rows = BTreeMap<String, (String, Option<u64>)>;
+
+fn rows(outcome: &Outcome) -> Rows {
+    let text = outcome.text();
+    text.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words.as_slice() {
+                [name, result, errno, ms] if result.parse::<i64>().is_ok() && !errno.is_empty() => {
+                    let said = format!("{result} {errno}");
+                    ((*name).to_owned(), (said, ms.parse().ok()))
+                }
+                [name, rest @ ..] => ((*name).to_owned(), (rest.join(" "), None)),
+                [] => (String::new(), (String::new(), None)),
+            }
+        })
+        .collect()
+}
+
+/// How long each row takes: at least, and, as a machine may be busy, generously, at most.
+const AT_ONCE: (u64, u64) = (0, 45);
+fn bounds(name: &str) -> (u64, u64) {
+    match name {
+        "timeout-0" => (100, 900),
+        // The kernel rounds it up to its own ticks.
+        "timeout-500us" => (0, 900),
+        "timeout-150ms" => (150, 900),
+        "dup" | "pipe" | "readv" | "accept-timeout" | "accepted" | "poll-two" | "select-two"
+        | "epoll" | "far" | "stale-after" | "end-of-file" | "read-of-closed" => (49, 900),
+        "poll-timeout" | "select-timeout" | "epoll-timeout" | "nanosleep" => (59, 900),
+        _ => AT_ONCE,
+    }
+}
+
+/// Holds a victim's rows against those of the kernel alone.
+fn expect_rows(found: &Rows, kernel: &Rows, who: &str) {
+    for (name, (said, _)) in kernel {
+        if name == "ticks" {
+            continue;
+        }
+        let (found, ms) = found
+            .get(name)
+            .unwrap_or_else(|| panic!("{who}: no row {name}: {found:#?}"));
+        assert_eq!(found, said, "{who}: {name}");
+        if let Some(ms) = *ms {
+            let (least, most) = bounds(name);
+            assert!((least..=most).contains(&ms), "{who}: {name} took {ms} ms");
+        }
+    }
+}
+
+#[test]
+fn what_libco_gets_wrong_is_right() {
+    let alone = Program::new(victim("coop_faults")).arg("x");
+    let kernel = rows(&alone.plain().expect_status(0));
+    assert!(kernel.contains_key("end-of-file"), "{kernel:#?}");
+    expect_rows(&kernel, &kernel, "the kernel");
+    for mode in Mode::MEASURED {
+        // Without a runtime.
+        let parted = alone.clone().env("WEIR_COOP", "on").run(mode);
+        expect_rows(&rows(&parted.expect_status(0)), &kernel, "threads");
+        // With one, and with one that has the least, in a fortified build.
+        for name in ["coop_faults", "coop_faults_fortified"] {
+            let outcome = Program::new(victim(name)).run(mode).expect_status(0);
+            let found = rows(&outcome);
+            expect_rows(&found, &kernel, name);
+            let said = |row: &str| found[row].0.as_str();
+            assert_eq!((said("registered"), said("ticks")), ("1", "1"), "{name}");
+            let woken: Vec<u64> = said("two-waiters")
+                .split(' ')
+                .map(|ms| ms.parse().expect("both woke"))
+                .collect();
+            assert!(woken.iter().all(|ms| (100..190).contains(ms)), "{woken:?}");
+            assert_eq!(said("read-of-closed"), "-1 EBADF", "{name}");
+            let (_, ms) = found["read-of-closed"];
+            assert!(ms.is_some_and(|ms| (49..95).contains(&ms)), "{ms:?}");
+            // A call that blocked the thread would have held up the ticker for 50 ms and more.
+            let slip: u64 = said("slip").parse().expect("a number");
+            assert!(slip < 45, "{name}: the ticker slipped by {slip} ms");
+        }
+    }
+}
+
+fn named<'p>(process: &'p Process, name: &str) -> &'p CoroutineUse {
+    let coroutines = process.coroutines.as_ref().expect("a runtime");
+    let mut found = coroutines.listed.iter().filter(|one| one.name == name);
+    match (found.next(), found.next()) {
+        (Some(one), None) => one,
+        _ => panic!("not one {name} among {coroutines:#?}"),
+    }
+}
+
+#[test]
+fn each_coroutine_is_told_what_it_did_while_others_waited() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("coop_counts"))
+            .run(mode)
+            .expect_status(0);
+        let expected = "null -22\nabi -22\nshort -22\nlacking -22\n\
+            was 1\nwas 0\nwas 1\nwas 0\nagain -114\nscope -22\noutside -22\n";
+        assert_eq!(outcome.text(), expected);
+        let process = outcome.process();
+        let coroutines = process.coroutines.as_ref().expect("a runtime");
+        assert_eq!(coroutines.runtime, "test runtime");
+        assert_eq!((coroutines.folded, coroutines.blocked_calls), (0, 0));
+        let waits = named(process, "waits");
+        assert_eq!((waits.calls, waits.moved_bytes), (7, 700));
+        assert_eq!((waits.waits, waits.allocations), (7, 0));
+        let works = named(process, "works");
+        // usleep, write, malloc, free, realloc.
+        assert_eq!(works.calls, 7 + 7 + 1000 + 990 + 1);
+        assert_eq!((works.moved_bytes, works.waits), (700, 7));
+        assert_eq!((works.allocations, works.live_blocks), (1000, 10));
+        // Nine blocks of 1000 bytes, which take as many, and one of 5000.
+        assert_eq!(works.live_bytes, 14_000);
+        assert!(works.ended && waits.ended);
+        // Two of its reads went straight through.
+        let disabled = named(process, "disabled");
+        assert_eq!((disabled.calls, disabled.waits), (5, 1));
+        let read = &process.functions["read"];
+        let parts = read.parts.as_ref().expect("reads in parts");
+        assert_eq!((read.calls, parts.calls, parts.waits), (10, 8, 8));
+        // While the first waits, the others are counted.
+        assert_eq!(process.functions["usleep"].calls, 7);
+    }
+}
+
+#[test]
+fn a_coroutine_that_wakes_on_another_thread_is_counted_there() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("coop_migrates"))
+            .run(mode)
+            .expect_status(0);
+        assert_eq!(outcome.text(), "200 moves, 0 mistakes\n");
+        let process = outcome.process();
+        for (name, calls, moved, errors) in [
+            ("recv", 200, 0, 200),
+            ("read", 200, 2000, 0),
+            ("write", 200, 2000, 0),
+        ] {
+            let all = &process.functions[name];
+            assert_eq!((all.moved_bytes, all.errors), (moved, errors), "{name}");
+            let of_threads: Vec<_> = process
+                .threads
+                .iter()
+                .filter_map(|thread| thread.functions.get(name))
+                .collect();
+            let sum: u64 = of_threads.iter().map(|of| of.calls).sum();
+            assert_eq!((all.calls, sum), (calls, calls), "{name}");
+            // It is on each thread half of the time.
+            for of in &of_threads {
+                assert_eq!((of.calls, of.errors), (calls / 2, errors / 2), "{name}");
+                assert_eq!(of.moved_bytes, moved / 2, "{name}");
+            }
+            assert_eq!(of_threads.len(), 2, "{name}");
+        }
+        let recv = process.functions["recv"].parts.as_ref().expect("parts");
+        assert_eq!((recv.calls, recv.waits), (200, 200));
+        // Each waited for a millisecond, and none of it is transfer.
+        assert!(recv.wait.total_ns >= 200 * 1_000_000, "{recv:?}");
+        assert!(recv.transfer.total_ns < recv.wait.total_ns, "{recv:?}");
+    }
+}
+
+#[test]
+fn signals_and_cancellation_end_a_wait_as_they_would_the_call() {
+    for how in ["restart", "interrupt", "both"] {
+        let program = Program::new(victim("coop_signals")).arg(how);
+        let kernel = program.plain().expect_status(0).text();
+        assert!(kernel.contains("socket cancelled"), "{kernel}");
+        for mode in Mode::MEASURED {
+            let parted = program.clone().env("WEIR_COOP", "on");
+            let outcome = parted.run(mode).expect_status(0);
+            assert_eq!(outcome.text(), kernel, "{how}");
+            let told = outcome
+                .process()
+                .missed
+                .notes
+                .iter()
+                .any(|note| note.contains("signal handlers"));
+            assert_eq!(told, how == "both", "{how}");
+        }
+    }
+}
+
+/// python3's blocking calls, each part beside what the program itself measured.
+#[test]
+fn an_unmodified_program_is_told_how_long_its_calls_waited() {
+    let script = "\
+import socket, threading, time
+one, other = socket.socketpair()
+def talk():
+    for _ in range(20):
+        time.sleep(0.01)
+        other.send(b'x' * 1000)
+thread = threading.Thread(target=talk)
+thread.start()
+took = time.monotonic()
+for _ in range(20): one.recv(1000)
+print(int((time.monotonic() - took) * 1e9))
+thread.join()
+one.setblocking(False)
+try: one.recv(1)
+except BlockingIOError: print('would block')
+";
+    let program = Program::new("/usr/bin/python3").args(["-c", script]);
+    for mode in Mode::MEASURED {
+        let outcome = program.clone().env("WEIR_COOP", "on").run(mode);
+        let outcome = outcome.expect_status(0);
+        let text = outcome.text();
+        let (took, rest) = text.split_once('\n').expect("two lines");
+        assert_eq!(rest, "would block\n");
+        let took: u64 = took.parse().expect("a number");
+        let process = outcome.process();
+        let recv = &process.functions["recv"];
+        let parts = recv.parts.as_ref().expect("parts");
+        assert_eq!((recv.calls, recv.errors, parts.calls), (21, 1, 21));
+        assert!((15..=20).contains(&parts.waits), "{}", parts.waits);
+        assert!(parts.wait.total_ns <= took && parts.wait.total_ns > took / 2);
+        assert_eq!(parts.wait.dropped + parts.transfer.dropped, 0);
+        let whole = recv.latency.as_ref().expect("timed").total_ns;
+        let sum = parts.wait.total_ns + parts.transfer.total_ns;
+        assert!(whole.abs_diff(sum) <= 42, "{whole} is not {sum}");
+        let files = &process.files.listed;
+        let pairs: Vec<_> = files.iter().filter(|of| of.kind == "socketpair").collect();
+        let [pair] = pairs.as_slice() else {
+            panic!("{files:#?}")
+        };
+        let wait = pair.wait.as_ref().expect("its waits");
+        assert_eq!(wait.calls, 41, "20 sent, 21 received");
+        assert_eq!(wait.classes.iter().map(|of| of.calls).sum::<u64>(), 41);
+        assert!(wait.total_ns.abs_diff(parts.wait.total_ns) < took / 10);
+        // What is in files is not waited for.
+        let script = files.iter().filter(|of| of.kind == "file");
+        assert!(script.clone().count() > 5);
+        assert!(script.clone().all(|of| of.wait.is_none()), "{files:#?}");
+    }
+}
+
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn redis(socket: &Path) -> Server {
+    let child = Command::new("/usr/bin/redis-server")
+        .args(["--port", "0", "--save", "", "--unixsocket"])
+        .arg(socket)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server runs");
+    let server = Server(child);
+    let until = Instant::now() + Duration::from_secs(30);
+    while !socket.exists() {
+        assert!(Instant::now() < until, "redis-server does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    server
+}
+
+/// A client library that knows nothing of coroutines, by 200 of them: queries that each wait take hardly longer
+/// than one.
+#[test]
+fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
+    let folder = scratch();
+    let socket = folder.path().join("redis.socket");
+    let _server = redis(&socket);
+    let program = |queries: &str| Program::new(victim("coop_redis")).arg(&socket).arg(queries);
+    let figures = |outcome: &Outcome| -> Vec<u64> {
+        let text = outcome.text();
+        text.split_whitespace()
+            .map(|number| number.parse().expect("numbers"))
+            .collect()
+    };
+    let one = figures(&program("1").plain().expect_status(0));
+    let [1, alone_ms] = one.as_slice() else {
+        panic!("{one:?}")
+    };
+    assert!(*alone_ms >= 50);
+    for mode in Mode::MEASURED {
+        let outcome = program("200").run(mode).expect_status(0);
+        let all = figures(&outcome);
+        let [200, ms] = all.as_slice() else {
+            panic!("{all:?}")
+        };
+        // One after the other they would take 10,000.
+        assert!(*ms < 5_000, "{ms}");
+        let coroutines = outcome.process().coroutines.clone().expect("a runtime");
+        let waited = coroutines
+            .listed
+            .iter()
+            .filter(|one| one.wait_ns >= 50_000_000);
+        assert_eq!((waited.count(), coroutines.folded), (200, 0));
+    }
+}
