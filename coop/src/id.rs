@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
 
-/// What tells a coroutine from all others that live at the same time: a pointer, or any number but 0.
+/// What tells a coroutine from all others that live at the same time: a pointer, or any even number but 0.
 ///
 /// Weir compares it, and hands it back; it never looks at what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +18,7 @@ unsafe impl Send for Id {}
 unsafe impl Sync for Id {}
 
 impl Id {
-    /// A coroutine that has a number.
+    /// A coroutine that has a number, which is to be even, as pointers are.
     pub const fn from_number(number: NonZeroUsize) -> Self {
         Self(NonNull::without_provenance(number))
     }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn is_what_it_was_made_of() {
-        let number = NonZeroUsize::new(7).expect("not zero");
+        let number = NonZeroUsize::new(8).expect("not zero");
         assert_eq!(Id::from_number(number).number(), number);
         let mut byte = 3u8;
         let pointer = NonNull::from(&mut byte);

@@ -43,12 +43,15 @@ pub fn register() -> Result<bool, NotRegistered> {
 /// What a coroutine does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    Acceptor = 1,
-    Connection = 2,
-    Starter = 3,
-    Client = 4,
-    Ticker = 5,
+    Acceptor = 2,
+    Connection = 4,
+    Starter = 6,
+    Client = 8,
+    Ticker = 10,
 }
+
+/// Numbers of roles are even, since pointers are, and below this.
+const ROLE: usize = 16;
 
 const ROLES: [(Role, &str); 5] = [
     (Role::Acceptor, "acceptor"),
@@ -61,14 +64,29 @@ const ROLES: [(Role, &str); 5] = [
 impl Role {
     /// The id of a coroutine is its name, as a number: so there is nothing to look up when Weir asks.
     pub fn id(self, number: usize) -> Id {
-        Id::from_number(NonZeroUsize::new(number << 3 | self as usize).expect("no role is 0"))
+        Id::from_number(NonZeroUsize::new(number * ROLE + self as usize).expect("no role is 0"))
     }
 }
 
 fn write_name(id: Id, name: &mut Name<'_>) {
     let id = id.number().get();
-    if let Some((_, role)) = ROLES.iter().find(|(role, _)| *role as usize == id & 7) {
+    if let Some((_, role)) = ROLES.iter().find(|(role, _)| *role as usize == id % ROLE) {
         // Nothing is refused: what is too long is cut.
-        let _ = write!(name, "{role} {}", id >> 3);
+        let _ = write!(name, "{role} {}", id / ROLE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_even_and_all_different() {
+        let ids = ROLES.map(|(role, _)| [0, 1, 9999].map(|number| role.id(number)));
+        let mut ids = ids.concat();
+        assert!(ids.iter().all(|id| id.number().get() % 2 == 0));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3 * ROLES.len());
     }
 }
