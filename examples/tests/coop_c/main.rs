@@ -16,8 +16,7 @@ fn built() -> &'static Path {
         // Cargo does not build a cdylib for the sake of a test that runs under it.
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--quiet", "--locked"])
-            .args(["-p", "weir", "-p", "weir-preload"])
+            .args(["build", "--quiet", "--locked", "--workspace"])
             .arg("--target-dir")
             .arg(folder.parent().expect("target"))
             .current_dir(env!("CARGO_MANIFEST_DIR"));

@@ -14,15 +14,7 @@ fn built() -> &'static Path {
         let folder = program.parent().expect("target/<profile>");
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args([
-                "build",
-                "--quiet",
-                "--locked",
-                "-p",
-                "weir",
-                "-p",
-                "weir-preload",
-            ])
+            .args(["build", "--quiet", "--locked", "--workspace"])
             .arg("--target-dir")
             .arg(folder.parent().expect("target"))
             .current_dir(env!("CARGO_MANIFEST_DIR"));
