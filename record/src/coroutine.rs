@@ -94,7 +94,7 @@ mod tests {
     fn sets_are_whole_and_within_the_table() {
         for id in (0..1 << 20).step_by(4096 + 64) {
             let set = set_of(id, 4096);
-            assert!(set % WAYS == 0 && set + WAYS <= 4096, "{id}");
+            assert!(set.is_multiple_of(WAYS) && set + WAYS <= 4096, "{id}");
         }
         assert_eq!(set_of(77, 3), 0);
     }

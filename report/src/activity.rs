@@ -8,6 +8,8 @@ use weir_record::functions::{Family, Function, Role, Timing};
 use crate::model::Activity;
 use crate::totals::Totals;
 
+const WAIT: &str = "wait";
+
 /// Whether a function waits for something to happen, and moves nothing.
 pub fn waits(function: Function) -> bool {
     let row = function.row();
@@ -23,10 +25,19 @@ pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activ
         if function.row().family.timing() != Timing::Always || total.calls == 0 {
             continue;
         }
-        let activity = activities.entry(name(function).to_owned()).or_default();
-        activity.calls = activity.calls.saturating_add(total.calls);
-        let ns = rate.map_or(0, |rate| rate.ns(total.ticks));
-        activity.total_ns = activity.total_ns.saturating_add(ns);
+        // A call is counted where it belongs; its wait, where it is known, is time that passed waiting.
+        let waited_ticks = total.wait_ticks.min(total.ticks);
+        for (name, calls, ticks) in [
+            (name(function), total.calls, total.ticks - waited_ticks),
+            (WAIT, 0, waited_ticks),
+        ] {
+            if calls != 0 || ticks != 0 {
+                let activity = activities.entry(name.to_owned()).or_default();
+                activity.calls = activity.calls.saturating_add(calls);
+                let ns = rate.map_or(0, |rate| rate.ns(ticks));
+                activity.total_ns = activity.total_ns.saturating_add(ns);
+            }
+        }
     }
     activities
 }
@@ -34,7 +45,7 @@ pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activ
 fn name(function: Function) -> &'static str {
     let row = function.row();
     if waits(function) {
-        "wait"
+        WAIT
     } else if row.family == Family::Map {
         "memory_map"
     } else if matches!(row.role, Role::Read | Role::Write | Role::Move | Role::Sync) {

@@ -45,7 +45,8 @@ pub struct Report {
     pub heap: Heap,
     /// What the calls that are always timed were for: `transfer` (reading, writing, moving and syncing), `wait`
     /// (waiting for descriptors, for connections, for time to pass), `memory_map`, and `other` (all else that is asked
-    /// of the kernel). What stdio does in memory, and allocation, are not among them.
+    /// of the kernel). What stdio does in memory, and allocation, are not among them. Of a call that was made in two
+    /// parts, the time of the wait is in `wait`.
     #[serde(default)]
     pub activities: BTreeMap<String, Activity>,
     /// Files and sockets over all processes.

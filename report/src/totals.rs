@@ -13,14 +13,18 @@ pub struct FunctionTotals {
     pub moved_bytes: u64,
     pub timed: u64,
     pub ticks: u64,
+    /// Of calls that were made in two parts, the waits; they are in `ticks`.
+    pub wait_ticks: u64,
     pub reentrant: u64,
 }
 
 impl FunctionTotals {
     /// Those of one thread.
     pub fn of(counters: &Counters, function: Function) -> FunctionTotals {
+        let parts = counters.parts(function);
         let counters = counters.of(function);
         FunctionTotals {
+            wait_ticks: parts.map_or(0, |parts| parts.wait_ticks.get()),
             calls: counters.calls.get(),
             errors: counters.errors.get(),
             requested_bytes: counters.requested_bytes.get(),
@@ -44,6 +48,7 @@ impl FunctionTotals {
             (&mut self.moved_bytes, other.moved_bytes),
             (&mut self.timed, other.timed),
             (&mut self.ticks, other.ticks),
+            (&mut self.wait_ticks, other.wait_ticks),
             (&mut self.reentrant, other.reentrant),
         ] {
             *total = total.saturating_add(part);

@@ -222,11 +222,10 @@ pub unsafe fn poll(
     count: c_ulong,
     timeout_ms: c_int,
 ) -> Option<c_int> {
-    // SAFETY: as the caller promises, in a coroutine.
     waiting(coroutine, |table| {
-        table
-            .poll
-            .map(|poll| unsafe { poll(array, count, timeout_ms) })
+        let poll = table.poll?;
+        // SAFETY: as the caller promises, in a coroutine.
+        Some(unsafe { poll(array, count, timeout_ms) })
     })
 }
 
@@ -246,9 +245,10 @@ pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
 
 /// Lets so much time pass, if the runtime can.
 pub fn sleep(coroutine: NonNull<c_void>, ns: u64) -> Option<c_int> {
-    // SAFETY: in a coroutine, as the runtime asks.
     waiting(coroutine, |table| {
-        table.sleep_ns.map(|sleep_ns| unsafe { sleep_ns(ns) })
+        let sleep_ns = table.sleep_ns?;
+        // SAFETY: in a coroutine, as the runtime asks.
+        Some(unsafe { sleep_ns(ns) })
     })
 }
 

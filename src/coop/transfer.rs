@@ -355,7 +355,7 @@ pub unsafe fn send_parts(
                 parts,
                 fd,
                 usize::MAX,
-                &|done, more| {
+                |done, more| {
                     if done >= total.get() {
                         0
                     } else {

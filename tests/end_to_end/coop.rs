@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use weir_report::model::{CoroutineUse, Process};
 
-use crate::support::{Mode, Outcome, Program, scratch, victim};
+use crate::support::{Mode, Outcome, Program, scratch, victim, weir};
 
 /// Lines of a victim: a name, what a call returned, its errno, and how many milliseconds it took.
 type Rows = BTreeMap<String, (String, Option<u64>)>;
@@ -39,7 +39,8 @@ fn bounds(name: &str) -> (u64, u64) {
         "timeout-500us" => (0, 900),
         "timeout-150ms" => (150, 900),
         "dup" | "pipe" | "readv" | "accept-timeout" | "accepted" | "poll-two" | "select-two"
-        | "epoll" | "far" | "stale-after" | "end-of-file" | "read-of-closed" => (49, 900),
+        | "epoll" | "far" | "stale-after" | "end-of-file" | "read-of-closed" | "inherited"
+        | "inherited-again" => (49, 900),
         "poll-timeout" | "select-timeout" | "epoll-timeout" | "nanosleep" => (59, 900),
         _ => AT_ONCE,
     }
@@ -309,5 +310,80 @@ fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
             .iter()
             .filter(|one| one.wait_ns >= 50_000_000);
         assert_eq!((waited.count(), coroutines.folded), (200, 0));
+    }
+}
+
+/// What waits inside the C library is told as blocking the thread, or made by a thread that the runtime offers.
+#[test]
+fn what_waits_inside_the_c_library_is_told_or_made_elsewhere() {
+    for mode in Mode::MEASURED {
+        for (name, runs, blocked) in [("coop_names", 0, 2), ("coop_names_offered", 2, 0)] {
+            let outcome = Program::new(victim(name)).run(mode).expect_status(0);
+            assert_eq!(outcome.text(), format!("0\n1\n{runs}\n"), "{name}");
+            let process = outcome.process();
+            let asked = &process.functions["getaddrinfo"];
+            assert_eq!((asked.calls, asked.errors), (2, 1), "{name}");
+            let coroutines = process.coroutines.as_ref().expect("a runtime");
+            assert_eq!(coroutines.blocked_calls, blocked, "{name}");
+        }
+    }
+}
+
+/// Where a try without blocking succeeds nothing is added: a read from a socket that has something to read is one
+/// system call, as without Weir.
+#[test]
+fn what_need_not_wait_costs_no_call_more() {
+    let script = "\
+import socket
+one, other = socket.socketpair()
+for _ in range(100):
+    one.send(b'x' * 10)
+    other.recv(10)
+";
+    let folder = scratch();
+    let trace = folder.path().join("trace");
+    let traced = |parted: bool| -> Vec<String> {
+        let mut strace = Command::new("strace");
+        strace
+            .args([
+                "-f",
+                "-e",
+                "trace=recvfrom,sendto,poll,ppoll,fcntl,getsockopt",
+                "-o",
+            ])
+            .arg(&trace)
+            .arg("-E")
+            .arg(format!("LD_PRELOAD={}", weir::library().display()))
+            .arg("-E")
+            .arg(format!(
+                "WEIR_OUT={}",
+                folder.path().join("out.json").display()
+            ));
+        if parted {
+            strace.args(["-E", "WEIR_COOP=on"]);
+        }
+        let status = strace
+            .args(["/usr/bin/python3", "-c", script])
+            .status()
+            .expect("strace runs");
+        assert!(status.success());
+        let text = std::fs::read_to_string(&trace).expect("a trace");
+        let name = |line: &str| {
+            let call = line
+                .split_once(' ')
+                .map_or(line, |(_, call)| call)
+                .trim_start();
+            call.split('(').next().unwrap_or(call).to_owned()
+        };
+        text.lines()
+            .filter(|line| line.contains('('))
+            .map(name)
+            .collect()
+    };
+    let count = |calls: &[String], name: &str| calls.iter().filter(|call| *call == name).count();
+    let (plain, parted) = (traced(false), traced(true));
+    assert_eq!(count(&plain, "recvfrom"), 100);
+    for name in ["recvfrom", "sendto", "poll", "ppoll", "fcntl", "getsockopt"] {
+        assert_eq!(count(&parted, name), count(&plain, name), "{name}");
     }
 }

@@ -80,6 +80,9 @@ static void close_later_reader(void *argument) {
     say_of("read-of-closed", read(*(int *)argument, &byte, 1));
 }
 
+// From before the exec: a pipe that another process writes to when it is asked.
+static int inherited = -1, asking = -1;
+
 static int broken;
 static void on_pipe(int signal) { broken++; }
 
@@ -145,6 +148,8 @@ static void checks(void *unused) {
     timeout_of(listener, 0, 50000);
     begin();
     say_of("accept-timeout", accept(listener, NULL, NULL));
+    // What is accepted has the timeouts of the listener.
+    timeout_of(listener, 0, 0);
     int client = socket(AF_INET, SOCK_STREAM, 0);
     begin();
     say_of("connect", connect(client, (void *)&address, sizeof address));
@@ -203,6 +208,16 @@ static void checks(void *unused) {
     begin();
     struct timespec nap = {0, 60000000};
     say_of("nanosleep", nanosleep(&nap, NULL));
+
+    if (inherited >= 0) {
+        fcntl(inherited, F_SETFL, fcntl(inherited, F_GETFL) & ~O_NONBLOCK);
+        begin();
+        assert(write(asking, "x", 1) == 1);
+        say_of("inherited", read(inherited, &byte, 1));
+        assert(write(asking, "x", 1) == 1);
+        begin();
+        say_of("inherited-again", read(inherited, &byte, 1));
+    }
 
     // What fcntl says.
     begin();
@@ -298,6 +313,29 @@ static void ticker(void *unused) {
 int main(int count_of_arguments, char **arguments) {
     setvbuf(stdout, NULL, _IONBF, 0);
     in_coroutines = count_of_arguments == 1;
+    const char *ends = getenv("ENDS");
+    if (ends == NULL) {
+        // Its standard input and another descriptor come from before an exec.
+        int answers[2], questions[2];
+        assert(pipe(answers) == 0 && pipe(questions) == 0);
+        if (fork() == 0) {
+            char byte;
+            close(questions[1]);
+            while (read(questions[0], &byte, 1) == 1) {
+                usleep(60000);
+                assert(write(answers[1], "x", 1) == 1);
+            }
+            _exit(0);
+        }
+        close(questions[0]);
+        dup2(answers[0], 0);
+        char text[30];
+        snprintf(text, sizeof text, "%d", questions[1]);
+        setenv("ENDS", text, 1);
+        execv("/proc/self/exe", arguments);
+    }
+    inherited = 0;
+    asking = atoi(ends);
     if (!in_coroutines) {
         checks(NULL);
         return 0;

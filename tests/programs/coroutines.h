@@ -43,6 +43,7 @@ static double now(void) {
 
 // Not the C library's poll, which is interposed, and would be told as a wait of the test's.
 static int plain_poll(struct pollfd *array, int length, int timeout_ms);
+static void yield_until(int fd, short events, double until);
 
 static void *current(void) { return running; }
 
@@ -108,6 +109,35 @@ static size_t coroutine_name(void *coroutine, char *name, size_t size) {
     return length;
 }
 
+#ifdef RUN_BLOCKING
+struct work {
+    void (*work)(void *);
+    void *argument;
+    int ends[2];
+};
+
+static int blocking_runs;
+
+static void *run_work(void *argument) {
+    struct work *work = argument;
+    work->work(work->argument);
+    blocking_runs++;
+    assert(write(work->ends[1], "x", 1) == 1);
+    return NULL;
+}
+
+static int run_blocking(void (*run)(void *), void *argument) {
+    struct work work = {run, argument, {0, 0}};
+    pthread_t thread;
+    assert(pipe(work.ends) == 0 && pthread_create(&thread, NULL, run_work, &work) == 0);
+    yield_until(work.ends[0], POLLIN, 0);
+    pthread_join(thread, NULL);
+    close(work.ends[0]);
+    close(work.ends[1]);
+    return 0;
+}
+#endif
+
 #ifndef FLAGS
 #define FLAGS WEIR_COOP_MANY_WAITERS
 #endif
@@ -126,6 +156,9 @@ static const struct weir_coop runtime = {
     .fd_closing = fd_closing,
 #endif
     .coroutine_name = coroutine_name,
+#ifdef RUN_BLOCKING
+    .run_blocking = run_blocking,
+#endif
 };
 
 // Runs every coroutine until all are done; each ready one in turn, then waits for what the others wait for.

@@ -24,6 +24,7 @@ fn sample() -> Report {
         heap: Default::default(),
         activities: BTreeMap::new(),
         files: Files::default(),
+        coroutines: None,
         longest_waits: Vec::new(),
         slowest: Vec::new(),
         processes: vec![Process {
@@ -46,6 +47,7 @@ fn sample() -> Report {
             timeline: Default::default(),
             activities: BTreeMap::new(),
             files: Files::default(),
+            coroutines: None,
             longest_waits: Vec::new(),
             slowest: Vec::new(),
             provenance: Default::default(),

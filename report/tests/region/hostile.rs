@@ -115,7 +115,11 @@ fn damaged_words() {
         memory.header().prepare(Room {
             files: random.magnitude(16) as usize,
             slots: random.magnitude(16) as usize,
+            coroutines: random.magnitude(16) as usize,
         });
+        memory
+            .header()
+            .use_coroutines(random.magnitude(40) as usize);
         memory.header().complete();
         survives(&memory, &mut random);
     }

@@ -4,10 +4,11 @@
 //! subject     what is shown: the whole recording, or one process image
 //! measure     totals and estimates that the sections share
 //! page        headings, lists, and tables that fit the width
-//! header, heap, time, functions, sizes, errors, files, processes,
-//! threads, slowest, timeline, provenance, missed      a section or two each
+//! header, heap, time, functions, parts, sizes, errors, files,
+//! coroutines, processes, threads, slowest, timeline, provenance, missed      a section or two each
 //! ```
 
+mod coroutines;
 mod errors;
 pub mod files;
 mod functions;
@@ -16,6 +17,7 @@ mod heap;
 pub mod measure;
 mod missed;
 pub mod page;
+mod parts;
 mod processes;
 mod provenance;
 mod sizes;
@@ -81,9 +83,11 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
         heap::show(&mut page, &subject);
         time::show(&mut page, &subject);
         functions::show(&mut page, &subject, options.sort);
+        parts::show(&mut page, &subject);
         sizes::show(&mut page, &subject, options.sort);
         errors::show(&mut page, &subject);
         files::show(&mut page, &subject, options.sort);
+        coroutines::show(&mut page, &subject);
         processes::show(&mut page, &subject, options.sort);
         threads::show(&mut page, &subject, options.sort);
         slowest::show(&mut page, &subject);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use weir_report::model::{
-    Activity, End, EndKind, Files, Function, Heap, Missed, Process, Report, SlowCall, Tool,
+    Activity, Coroutines, End, EndKind, Files, Function, Heap, Missed, Process, Report, SlowCall,
+    Tool,
 };
 
 /// The whole recording, or one process image of it: both have the same sections.
@@ -16,6 +17,7 @@ pub struct Subject<'a> {
     pub heap: &'a Heap,
     pub activities: &'a BTreeMap<String, Activity>,
     pub files: &'a Files,
+    pub coroutines: Option<&'a Coroutines>,
     pub slowest: &'a [SlowCall],
     pub longest_waits: &'a [SlowCall],
     pub processes: Vec<&'a Process>,
@@ -37,6 +39,7 @@ impl<'a> Subject<'a> {
             heap: &report.heap,
             activities: &report.activities,
             files: &report.files,
+            coroutines: report.coroutines.as_ref(),
             slowest: &report.slowest,
             longest_waits: &report.longest_waits,
             processes: report.processes.iter().collect(),
@@ -57,6 +60,7 @@ impl<'a> Subject<'a> {
             heap: &process.heap,
             activities: &process.activities,
             files: &process.files,
+            coroutines: process.coroutines.as_ref(),
             slowest: &process.slowest,
             longest_waits: &process.longest_waits,
             processes: vec![process],

@@ -1,4 +1,6 @@
-use weir_report::model::{EndKind, FileUse, Files, Process};
+use weir_report::model::{
+    CoroutineUse, Coroutines, EndKind, FileUse, Files, Latency, Parts, Process, Spread, SpreadClass,
+};
 
 use super::*;
 use crate::{sample, text};
@@ -302,6 +304,92 @@ fn sums_of_extremes_do_not_overflow() {
     for process in [None, Some(4713)] {
         for width in [40, 80, 140] {
             shown(&report, width, Sort::Time, process);
+        }
+    }
+}
+
+/// The sample, with calls in two parts and coroutines in it.
+fn in_coroutines() -> Report {
+    let mut report = sample::report();
+    let latency = |p50_ns: u64, total_ns: u64| Latency {
+        timed: 20,
+        total_ns,
+        mean_ns: total_ns / 20,
+        p50_ns,
+        p90_ns: 3 * p50_ns,
+        p99_ns: 10 * p50_ns,
+        p99_9_ns: 11 * p50_ns,
+        max_ns: 12 * p50_ns,
+        ..Latency::default()
+    };
+    let read = report.functions.get_mut("read").expect("a read");
+    read.parts = Some(Parts {
+        calls: 20,
+        waits: 15,
+        wait: latency(2_000_000, 90_000_000),
+        transfer: latency(1_500, 31_000),
+    });
+    let spread = |from_ns: u64, total_ns: u64| Spread {
+        calls: 20,
+        total_ns,
+        max_ns: 24_000_000,
+        classes: vec![
+            SpreadClass {
+                from_ns,
+                to_ns: 2 * from_ns - 1,
+                calls: 19,
+            },
+            SpreadClass {
+                from_ns: 16_000_000,
+                to_ns: 32_000_000 - 1,
+                calls: 1,
+            },
+        ],
+    };
+    let file = &mut report.files.listed[0];
+    file.wait = Some(spread(1 << 20, 90_000_000));
+    file.transfer = Some(spread(1 << 10, 31_000));
+    let coroutine = |number: u64, name: &str| CoroutineUse {
+        pid: 4711,
+        id: format!("0x55d0c0de{number:04x}"),
+        name: name.to_owned(),
+        calls: 100 - number,
+        moved_bytes: 512 * number,
+        waits: number,
+        wait_ns: number * 1_000_000,
+        allocations: 3,
+        live_bytes: 4096,
+        live_blocks: 1,
+        ended: false,
+    };
+    report.coroutines = Some(Coroutines {
+        runtime: "example".to_owned(),
+        listed: (0..20)
+            .map(|number| coroutine(number, if number == 3 { "" } else { "client" }))
+            .collect(),
+        others: coroutine(50, ""),
+        folded: 12,
+        blocked_calls: 1,
+    });
+    report
+}
+
+#[test]
+fn a_page_of_coroutines() {
+    let page = shown(&in_coroutines(), 110, Sort::Time, None);
+    let sections: Vec<&str> = page
+        .split("\n\n")
+        .filter(|section| section.starts_with("Wait") || section.starts_with("Coroutines"))
+        .collect();
+    assert_eq!(sections.len(), 3, "{page}");
+    insta::assert_snapshot!(sections.join("\n\n"));
+}
+
+#[test]
+fn no_line_about_coroutines_is_wider_than_the_page() {
+    for width in (40..200).step_by(3) {
+        for line in shown(&in_coroutines(), width, Sort::Time, None).lines() {
+            assert!(text::width(line) <= width, "{width}: {line}");
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn report() -> Report {
         heap,
         activities: files::activities(&functions),
         files: files::together(&processes),
+        coroutines: None,
         functions,
         longest_waits,
         slowest,
@@ -159,6 +160,7 @@ fn shell() -> Process {
         activities: files::activities(&functions),
         functions,
         files: files::of_shell(),
+        coroutines: None,
         longest_waits: Vec::new(),
         slowest: vec![slow(
             SHELL,
@@ -235,6 +237,7 @@ fn python() -> Process {
         activities: files::activities(&functions),
         functions,
         files: files::of_python(),
+        coroutines: None,
         longest_waits: vec![
             slow(
                 PYTHON,
@@ -345,6 +348,7 @@ fn child() -> Process {
         activities: files::activities(&functions),
         functions,
         files: files::of_child(),
+        coroutines: None,
         longest_waits: Vec::new(),
         slowest: vec![slow(
             CHILD,
