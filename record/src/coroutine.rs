@@ -15,6 +15,9 @@ pub const WAYS: usize = 8;
 /// How much of a name there is room for.
 pub const NAME_BYTES: usize = 48;
 
+/// Of an entry's pointer: the coroutine is no more. No program has memory at such addresses.
+pub const ENDED: u64 = 1 << 63;
+
 /// A coroutine.
 #[derive(Debug)]
 #[repr(C, align(128))]

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use weir_record::coroutine::{Coroutine, NAME_BYTES, WAYS, set_of};
+use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, WAYS, set_of};
 
 use super::runtime;
 use crate::{image, thread};
@@ -97,7 +97,6 @@ pub fn ended(coroutine: NonNull<c_void>) {
     let from = set_of(id, rest.len());
     let set = rest.get(from..from + WAYS).unwrap_or_default();
     if let Some(entry) = set.iter().find(|entry| entry.id() == id) {
-        // An odd number is no pointer of a runtime's.
-        entry.take(id, id | 1);
+        entry.take(id, id | ENDED);
     }
 }

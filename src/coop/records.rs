@@ -53,6 +53,8 @@ const RECEIVE_IS_BOUNDED: u64 = 1 << 9;
 const SEND_IS_BOUNDED: u64 = 1 << 10;
 /// This process made it.
 const OWN: u64 = 1 << 11;
+/// The latest call that received got less than it asked for: there was no more.
+const DRAINED: u64 = 1 << 12;
 const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED;
 
 static RECORDS: Descriptors<Record> = Descriptors::new(
@@ -152,7 +154,7 @@ pub fn mode(fd: c_int, class: Class) -> Mode {
     } else {
         let bits = ask(fd, class);
         if let Some(record) = record {
-            let word = epoch | (word & OWN) | bits | class as u64;
+            let word = epoch | (word & (OWN | DRAINED)) | bits | class as u64;
             record.word.store(word, Ordering::Relaxed);
         }
         bits
@@ -183,6 +185,25 @@ fn ask(fd: c_int, class: Class) -> u64 {
         }
     }
     bits
+}
+
+/// Whether the latest call that received from a socket took all that there was.
+pub fn is_drained(fd: c_int) -> bool {
+    let record = RECORDS.get(fd);
+    record.is_some_and(|record| record.word.load(Ordering::Relaxed) & DRAINED != 0)
+}
+
+/// Says so.
+pub fn set_drained(fd: c_int, is_drained: bool) {
+    if let Some(record) = RECORDS.get(fd)
+        && (record.word.load(Ordering::Relaxed) & DRAINED != 0) != is_drained
+    {
+        if is_drained {
+            record.word.fetch_or(DRAINED, Ordering::Relaxed);
+        } else {
+            record.word.fetch_and(!DRAINED, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A coroutine that waits for a descriptor.

@@ -122,11 +122,13 @@ fn once_ready(
     }
 }
 
-/// Receives: `now` with flags more, or `next` as the program asked for it. `flags` are the program's.
+/// Receives up to `size` bytes (0 where it is not known how many): `now` with flags more, or `next` as the program
+/// asked for it. `flags` are the program's.
 pub fn receive(
     parts: &Parts,
     fd: c_int,
     flags: c_int,
+    size: size_t,
     now: impl Fn(c_int) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
@@ -139,14 +141,21 @@ pub fn receive(
         Class::Other => once_ready(parts, fd, Direction::In, next),
         Class::Socket => {
             let mut patience = Patience::new(fd, Direction::In);
+            // A coroutine that has taken all that there was finds nothing now, as a rule: it waits without a try.
+            let mut is_tried = parts.way() == Way::Thread || !records::is_drained(fd);
             loop {
-                let result = now(libc::MSG_DONTWAIT);
-                if !would_block(result) {
-                    return result;
+                if is_tried {
+                    let result = now(libc::MSG_DONTWAIT);
+                    if !would_block(result) {
+                        let is_short = (1..size as ssize_t).contains(&result);
+                        records::set_drained(fd, is_short);
+                        return result;
+                    }
                 }
                 match patience.wait(parts) {
-                    Verdict::Again => {}
-                    Verdict::Nonblocking => return fail(libc::EAGAIN),
+                    Verdict::Again => is_tried = true,
+                    Verdict::Nonblocking if is_tried => return fail(libc::EAGAIN),
+                    Verdict::Nonblocking => return next(),
                     Verdict::Left => return parts.waiting(&next),
                     Verdict::Failed(errno) => return fail(errno),
                 }
@@ -167,12 +176,12 @@ pub fn receive_parts(
 ) -> ssize_t {
     let is_whole = flags & libc::MSG_WAITALL != 0 && flags & libc::MSG_PEEK == 0;
     if !is_whole {
-        return receive(parts, fd, flags, |more| now(0, more), next);
+        return receive(parts, fd, flags, size, |more| now(0, more), next);
     }
     let mut done = 0;
     loop {
         // What is not there yet is waited for here, not in the kernel.
-        let result = receive(parts, fd, flags, |more| now(done, more), &next);
+        let result = receive(parts, fd, flags, 0, |more| now(done, more), &next);
         match usize::try_from(result) {
             Ok(0) => break,
             Ok(bytes) => done += bytes,
@@ -395,6 +404,7 @@ pub unsafe fn receive_many(
             parts,
             fd,
             flags,
+            0,
             |more| now(done, more) as ssize_t,
             || next() as ssize_t,
         );

@@ -64,13 +64,13 @@ io_hooks! {
         fd fd;
     Read = read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next);
+        parts |parts, next| coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next);
     ReadAlias = __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next);
+        parts |parts, next| coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next);
     ReadChk = __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| if size > room { next() } else { coop::receive(parts, fd, 0, |flags| again::recv(fd, buffer, size, flags, next), next) };
+        parts |parts, next| if size > room { next() } else { coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next) };
     Pread = pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Pread64 = pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
@@ -83,7 +83,7 @@ io_hooks! {
         fd fd, at at, size size;
     Readv = readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
         fd fd, size Vector::new(array, count as usize),
-        parts |parts, next| coop::receive(parts, fd, 0, |flags| again::readv(fd, array, count, flags, next), next);
+        parts |parts, next| coop::receive(parts, fd, 0, 0, |flags| again::readv(fd, array, count, flags, next), next);
     Preadv = preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
     Preadv64 = preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,

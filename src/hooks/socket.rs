@@ -51,7 +51,7 @@ io_hooks! {
         parts |parts, next| if size > room { next() } else { coop::receive_parts(parts, fd, flags, size, |from, more| again::recvfrom(fd, buffer, size, from, flags | more, address, length), next) };
     Recvmsg = recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size Message(message),
-        parts |parts, next| coop::receive(parts, fd, flags, |more| again::recvmsg(fd, message, flags | more), next);
+        parts |parts, next| coop::receive(parts, fd, flags, 0, |more| again::recvmsg(fd, message, flags | more), next);
     Recvmmsg = recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int: |count| returns::messages(count, messages),
         fd fd,
         parts |parts, next| again::recvmmsg(parts, fd, messages, count, flags, timeout, next);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use weir_record::coroutine::Coroutine;
+use weir_record::coroutine::{Coroutine, ENDED};
 
 use super::{Findings, text};
 use crate::model::{CoroutineUse, Coroutines};
@@ -17,10 +17,9 @@ pub fn coroutines(findings: &Findings<'_>) -> Option<Coroutines> {
     }
     let of_entry = |entry: &Coroutine| CoroutineUse {
         pid: header.pid.load(Relaxed),
-        // The lowest bit says that it has ended.
-        id: format!("{:#x}", entry.id() & !1),
+        id: format!("{:#x}", entry.id() & !ENDED),
         name: text(&entry.name),
-        ended: entry.id() & 1 != 0,
+        ended: entry.id() & ENDED != 0,
         calls: entry.calls.get(),
         moved_bytes: entry.moved_bytes.get(),
         waits: entry.waits.get(),
