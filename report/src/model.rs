@@ -6,8 +6,8 @@
 //! bytes that could not be decoded.
 
 mod files;
-mod provenance;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -102,16 +102,23 @@ pub struct Process {
     /// The longest calls that wait, longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// Where each interposed function was found, and who else the program may be calling. In JSON, functions
+    /// Where each interposed function was found, and who else the program may be calling. Functions
     /// that lead to the same places stand together: most processes have one or two such groups. In a report by
     /// `weir run` an image that began by fork does not repeat what its parent has.
-    #[serde(with = "provenance")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<provenance::Group>"))]
-    pub provenance: BTreeMap<String, Provenance>,
+    pub provenance: Vec<ProvenanceGroup>,
     /// What was not seen or not measured.
     pub missed: Missed,
     /// What the measurement cost.
     pub tool: Tool,
+}
+
+impl Process {
+    /// Where a function leads, where anything is known of it.
+    pub fn provenance_of(&self, function: &str) -> Option<&Provenance> {
+        let mut groups = self.provenance.iter();
+        let group = groups.find(|group| group.functions.iter().any(|name| name == function))?;
+        Some(&group.leads)
+    }
 }
 
 /// How a process image ended.
@@ -172,7 +179,7 @@ pub struct Function {
     pub reentrant: u64,
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Latency>,
+    pub latency: Option<Box<Latency>>,
 }
 
 /// How many calls asked for a size within bounds.
@@ -336,6 +343,17 @@ pub struct SlowCall {
     /// File descriptor, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
+}
+
+/// Functions that lead to the same places.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ProvenanceGroup {
+    /// Where they lead.
+    #[serde(flatten)]
+    pub leads: Provenance,
+    /// The functions, in alphabetical order.
+    pub functions: Vec<Cow<'static, str>>,
 }
 
 /// Where an interposed function leads.

@@ -53,28 +53,23 @@ fn add(to: &mut u64, by: u64) {
 
 /// The functions that were called, and those that are in every report.
 fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
-    let always = Known::ALL
-        .into_iter()
-        .filter(|&known| is_always_told(known));
-    let mut names: BTreeSet<&str> = always.map(Known::name).collect();
+    let always = Known::by_name()
+        .iter()
+        .filter(|&&known| is_always_told(known));
+    let mut parts: BTreeMap<&str, Vec<&Function>> =
+        always.map(|known| (known.name(), Vec::new())).collect();
     for process in processes {
-        names.extend(process.functions.keys().map(String::as_str));
+        for (name, function) in &process.functions {
+            parts.entry(name).or_default().push(function);
+        }
     }
-    let families: BTreeMap<&str, &str> = Known::ALL
-        .into_iter()
-        .map(|known| (known.name(), known.row().family.name()))
-        .collect();
     // One function at a time, so that there is one histogram at a time.
-    names
+    parts
         .into_iter()
-        .map(|name| {
-            let parts: Vec<&Function> = processes
-                .iter()
-                .filter_map(|process| process.functions.get(name))
-                .collect();
+        .map(|(name, parts)| {
             let mut sum = function(&parts);
-            if let Some(family) = families.get(name) {
-                sum.family = (*family).to_owned();
+            if let Some(known) = Known::from_name(name) {
+                sum.family = known.row().family.name().to_owned();
             }
             (name.to_owned(), sum)
         })
@@ -115,17 +110,21 @@ fn function(parts: &[&Function]) -> Function {
         .collect();
     let latencies: Vec<&Latency> = parts
         .iter()
-        .filter_map(|part| part.latency.as_ref())
+        .filter_map(|part| part.latency.as_deref())
         .collect();
     sum.latency = match latencies.as_slice() {
         [] => None,
         [one] => Some((*one).clone()),
         several => latency(several),
-    };
+    }
+    .map(Box::new);
     sum
 }
 
 /// The histograms are added, and the percentiles are those of the sum.
+///
+/// Not inlined: what inflates a histogram takes much of the stack, which a report of one process does without.
+#[inline(never)]
 fn latency(parts: &[&Latency]) -> Option<Latency> {
     let mut histogram = latency::empty()?;
     let mut timed = Timed::default();

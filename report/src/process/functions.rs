@@ -28,7 +28,7 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
                 moved_bytes: total.moved_bytes,
                 size_classes: size_classes(findings.region, function),
                 reentrant: total.reentrant,
-                latency: latency(findings, function, total),
+                latency: latency(findings, function, total).map(Box::new),
             };
             (function.name().to_owned(), reported)
         })

@@ -6,24 +6,20 @@ use weir_record::functions::Timing;
 use weir_record::region::Circumstance;
 
 use super::Findings;
-use crate::model::{self, Missed, Provenance};
+use crate::model::{self, Missed, ProvenanceGroup};
 
 /// What the report does not tell.
 pub fn missed(
     findings: &Findings<'_>,
     functions: &BTreeMap<String, model::Function>,
-    provenance: &BTreeMap<String, Provenance>,
+    provenance: &[ProvenanceGroup],
 ) -> Missed {
     let header = findings.region.header;
     let mut missed = Missed {
         uncounted_calls: header.uncounted_calls.get(),
         threads_without_slot: header.threads_without_slot.get(),
         unlisted_starts: header.starts.unlisted.get(),
-        not_interposed: provenance
-            .iter()
-            .filter(|(_, known)| known.bound.is_some() && !known.interposed)
-            .map(|(name, _)| name.clone())
-            .collect(),
+        not_interposed: not_interposed(provenance),
         notes: notes(findings),
         ..Missed::default()
     };
@@ -48,6 +44,17 @@ pub fn missed(
         }
     }
     missed
+}
+
+/// The functions that the program binds elsewhere, in alphabetical order.
+fn not_interposed(provenance: &[ProvenanceGroup]) -> Vec<String> {
+    let mut names: Vec<String> = provenance
+        .iter()
+        .filter(|group| group.leads.bound.is_some() && !group.leads.interposed)
+        .flat_map(|group| group.functions.iter().map(|name| name.to_string()))
+        .collect();
+    names.sort();
+    names
 }
 
 fn notes(findings: &Findings<'_>) -> Vec<String> {
