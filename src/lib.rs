@@ -44,6 +44,7 @@ mod image;
 mod log2;
 mod mapping;
 mod next;
+mod objects;
 mod own_heap;
 mod provenance;
 mod recording;

@@ -187,6 +187,11 @@ unsafe fn open(state: *mut State) {
 /// Signals are blocked meanwhile: the calls of a handler are the program's own. `work` must not block for
 /// long, be cancelled, or unwind.
 pub fn ours<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: this thread's state.
+    if unsafe { (*state()).guard } == Guard::Ours {
+        // Then they are blocked already.
+        return work();
+    }
     sys::with_signals_blocked(|| guarded(Guard::Ours, work))
 }
 
