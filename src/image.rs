@@ -348,6 +348,7 @@ pub fn seal() -> bool {
         if !is_sharer() {
             header.latest.set(sys::now());
         }
+        slots::complete_rings();
         writer::stop();
     });
     IS_SEALED.store(true, Ordering::Relaxed);

@@ -321,10 +321,15 @@ extern "C" fn on_exit(round: *mut c_void) {
     leave_slot(slot);
 }
 
+/// The calling thread's slot, if it has one, also while its guard is taken.
+pub fn home() -> Option<&'static Slot> {
+    // SAFETY: this thread's state; the slot stays mapped.
+    unsafe { (*state()).home.as_ref() }
+}
+
 /// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
 pub fn leave() {
-    // SAFETY: this thread's state.
-    if let Some(slot) = unsafe { (*state()).home.as_ref() } {
+    if let Some(slot) = home() {
         leave_slot(slot);
     }
 }
