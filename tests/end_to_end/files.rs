@@ -79,6 +79,20 @@ fn names_are_absolute() {
     });
 }
 
+/// By the flags of their opening, or by what is then done with them; no call is made to find out.
+#[test]
+fn directories_are_told_from_files() {
+    in_way("directories", |_, files| {
+        let kind = |name: &str| files.get(name).map_or("none", |file| &file.kind);
+        for name in ["asked", "started from", "read", "entered", "opened"] {
+            assert_eq!(kind(name), "directory", "{name}");
+        }
+        assert_eq!(kind("started from/file"), "file");
+        assert_eq!(kind("unknown"), "file", "nothing has told");
+        assert_eq!(files["opened"].opens, 2, "one entry of both kinds");
+    });
+}
+
 #[test]
 fn more_names_than_the_table_has_room_for() {
     const NAMES: u64 = 100_000;
