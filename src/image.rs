@@ -22,7 +22,7 @@ use weir_record::slot::Counters;
 use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
-use crate::{mapping, next, own_heap, provenance, slots, streams, sys, thread, writer};
+use crate::{mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, writer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -202,6 +202,7 @@ fn begin() -> Option<&'static Header> {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
+    uring::look_at_start(header);
     let next = |function: Function| {
         let provenance = &header.provenance[function.index()];
         provenance.next.load(Ordering::Relaxed)
@@ -483,6 +484,7 @@ fn tell(header: &Header, phase: Phase) {
     if is_sealed() {
         return header.set_phase(phase);
     }
+    thread::ours(|| uring::look_at_end(header));
     header.latest.set(sys::now());
     header.set_phase(phase);
     writer::finish();

@@ -11,7 +11,9 @@
 //!   ├ environment   settings and the like, read without allocating
 //!   ├ mapping       the region's memory
 //!   ├ provenance    which object each function was found in
+//!   │   └ objects       the objects that are loaded
 //!   ├ slots         which thread has which slot
+//!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given
 //! writer       the writer where it lives in the program
@@ -53,4 +55,5 @@ mod starts;
 mod streams;
 mod sys;
 mod thread;
+mod uring;
 mod writer;

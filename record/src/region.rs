@@ -20,7 +20,7 @@ use crate::starts::Starts;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 3;
+const LAYOUT_VERSION: u64 = 4;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -117,6 +117,11 @@ impl<const N: usize> Text<N> {
             .map(|byte| byte.load(Ordering::Relaxed))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.length.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether the text may have been cut.
     pub fn is_full(&self) -> bool {
         self.length.load(Ordering::Relaxed) >= N as u64
@@ -189,11 +194,15 @@ pub enum Circumstance {
     NoBlockSizes = 9,
     /// The process gave up the right to make any system call it likes.
     Sealed = 10,
+    /// The process asked for a ring of io_uring, by a way that does not tell whether it got one.
+    UringAskedFor = 11,
+    /// The process had a ring of io_uring.
+    UringUsed = 12,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 11] = [
+    pub const ALL: [Circumstance; 13] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -205,6 +214,8 @@ impl Circumstance {
         Circumstance::StdioUnseen,
         Circumstance::NoBlockSizes,
         Circumstance::Sealed,
+        Circumstance::UringAskedFor,
+        Circumstance::UringUsed,
     ];
 }
 
@@ -260,6 +271,8 @@ pub struct Header {
     pub command: Text<4096>,
     /// Paths of the loaded objects that the functions lead to.
     pub objects: [Text<248>; MAX_OBJECTS],
+    /// Path of the library for io_uring, where one is loaded.
+    pub uring_library: Text<248>,
     /// Programs that were started from here.
     pub starts: Starts,
     /// Where each function leads.

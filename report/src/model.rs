@@ -396,8 +396,36 @@ pub struct Missed {
     /// Starts of programs that there was no room to note: whether these were traced is not known.
     #[serde(default)]
     pub unlisted_starts: u64,
+    /// io_uring, where there was a sign of it: what goes through its rings passes the C library by, and is neither
+    /// counted nor timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_uring: Option<IoUring>,
     /// All else that a reader should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What was seen of io_uring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct IoUring {
+    /// The surest sign.
+    pub seen: IoUringSeen,
+    /// Path of the library for it, where one was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+}
+
+/// A sign of io_uring; the later ones are surer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum IoUringSeen {
+    /// A library for it was loaded. Whether it was used is not known: a ring that is closed before the end leaves no trace.
+    Loaded,
+    /// A ring was asked for by `syscall`, and may have been refused.
+    AskedFor,
+    /// There was a ring.
+    Used,
 }
 
 /// A program that was started and not traced.

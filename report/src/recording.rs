@@ -173,6 +173,11 @@ fn missed(processes: &[Process]) -> Missed {
         add(&mut sum.unlisted_starts, part.unlisted_starts);
         sum.untraced.extend(part.untraced.iter().cloned());
         not_interposed.extend(&part.not_interposed);
+        if let Some(part) = &part.io_uring {
+            let sum = sum.io_uring.get_or_insert_with(|| part.clone());
+            sum.seen = sum.seen.max(part.seen);
+            sum.library = sum.library.take().or_else(|| part.library.clone());
+        }
     }
     sum.not_interposed = not_interposed.into_iter().cloned().collect();
     sum.notes = notes(processes);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use weir_record::functions::Timing;
 use weir_record::region::Circumstance;
 
-use super::Findings;
-use crate::model::{self, Missed, ProvenanceGroup};
+use super::{Findings, text};
+use crate::model::{self, IoUring, IoUringSeen, Missed, ProvenanceGroup};
 
 /// What the report does not tell.
 pub fn missed(
@@ -20,6 +20,7 @@ pub fn missed(
         threads_without_slot: header.threads_without_slot.get(),
         unlisted_starts: header.starts.unlisted.get(),
         not_interposed: not_interposed(provenance),
+        io_uring: io_uring(findings),
         notes: notes(findings),
         ..Missed::default()
     };
@@ -57,6 +58,22 @@ fn not_interposed(provenance: &[ProvenanceGroup]) -> Vec<String> {
     names
 }
 
+/// What is known of io_uring, where anything is.
+fn io_uring(findings: &Findings<'_>) -> Option<IoUring> {
+    let header = findings.region.header;
+    let library = Some(text(&header.uring_library)).filter(|path| !path.is_empty());
+    let seen = if header.has(Circumstance::UringUsed) {
+        IoUringSeen::Used
+    } else if header.has(Circumstance::UringAskedFor) {
+        IoUringSeen::AskedFor
+    } else if library.is_some() {
+        IoUringSeen::Loaded
+    } else {
+        return None;
+    };
+    Some(IoUring { seen, library })
+}
+
 fn notes(findings: &Findings<'_>) -> Vec<String> {
     let header = findings.region.header;
     let circumstances = Circumstance::ALL
@@ -92,7 +109,8 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
 /// What to tell of a circumstance, where it is worth telling.
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
-        Circumstance::Forked => None,
+        // These are told elsewhere.
+        Circumstance::Forked | Circumstance::UringAskedFor | Circumstance::UringUsed => None,
         Circumstance::PrivateMemory => Some(
             "no region file could be made: after a kill there would have been nothing to recover",
         ),

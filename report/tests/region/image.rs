@@ -2,7 +2,7 @@
 
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
-use weir_report::model::{End, EndKind, Provenance};
+use weir_report::model::{End, EndKind, IoUringSeen, Provenance};
 use weir_report::recording;
 
 use crate::memory::{Memory, RELAXED, STARTED, after, exited};
@@ -93,6 +93,26 @@ fn circumstances_are_told_in_words() {
         );
     }
     assert_eq!(notes.len(), 10, "that it was forked is told elsewhere");
+}
+
+#[test]
+fn io_uring_is_told_by_its_surest_sign() {
+    let memory = Memory::new(1);
+    let told = || {
+        let missed = memory.report(2_000_000).missed;
+        let io_uring = missed.io_uring;
+        io_uring.map(|io_uring| (io_uring.seen, io_uring.library))
+    };
+    assert_eq!(told(), None);
+    memory.header().note(Circumstance::UringAskedFor);
+    assert_eq!(told(), Some((IoUringSeen::AskedFor, None)));
+    memory.header().forget(Circumstance::UringAskedFor);
+    memory.header().uring_library.set(b"/lib/liburing.so.2");
+    let library = || Some("/lib/liburing.so.2".to_owned());
+    assert_eq!(told(), Some((IoUringSeen::Loaded, library())));
+    memory.header().note(Circumstance::UringAskedFor);
+    memory.header().note(Circumstance::UringUsed);
+    assert_eq!(told(), Some((IoUringSeen::Used, library())));
 }
 
 #[test]

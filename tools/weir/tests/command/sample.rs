@@ -88,6 +88,7 @@ pub fn report() -> Report {
                 reason: "is statically linked".to_owned(),
             }],
             unlisted_starts: 0,
+            io_uring: None,
             notes: Vec::new(),
         },
         tool: Tool {
