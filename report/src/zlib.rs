@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn any_inflater_gives_back_what_was_stored() {
         let all: Vec<u8> = (0..200_000_u32)
-            .map(|number| (number * 7919 >> 5) as u8)
+            .map(|number| ((number * 7919) >> 5) as u8)
             .collect();
         for length in [
             0,

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
 }
 
 /// Requests in a second: as many SETs as GETs, one after the other.
-fn throughput<'a>(bench: &'a Bench, contestant: Contestant, server: &'a PathBuf) -> Run<'a> {
+fn throughput<'a>(bench: &'a Bench, contestant: Contestant, server: &'a Path) -> Run<'a> {
     let requests = match (bench.quick, contestant) {
         (true, _) => 500,
         (false, Contestant::Strace) => 5_000,
