@@ -22,7 +22,9 @@ use weir_record::slot::Counters;
 use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
-use crate::{coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, writer};
+use crate::{
+    coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, writer,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -202,6 +204,7 @@ fn begin() -> Option<&'static Header> {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
+    uring::look_at_start(header);
     let next = |function: Function| {
         let provenance = &header.provenance[function.index()];
         provenance.next.load(Ordering::Relaxed)
@@ -352,6 +355,7 @@ pub fn seal() -> bool {
         if !is_sharer() {
             header.latest.set(sys::now());
         }
+        slots::complete_rings();
         writer::stop();
     });
     IS_SEALED.store(true, Ordering::Relaxed);
@@ -486,6 +490,7 @@ fn tell(header: &Header, phase: Phase) {
     if is_sealed() {
         return header.set_phase(phase);
     }
+    thread::ours(|| uring::look_at_end(header));
     header.latest.set(sys::now());
     header.set_phase(phase);
     writer::finish();

@@ -12,7 +12,9 @@
 //!   ├ environment   settings and the like, read without allocating
 //!   ├ mapping       the region's memory
 //!   ├ provenance    which object each function was found in
+//!   │   └ objects       the objects that are loaded
 //!   ├ slots         which thread has which slot
+//!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given
 //! writer       the writer where it lives in the program
@@ -48,6 +50,7 @@ mod image;
 mod log2;
 mod mapping;
 mod next;
+mod objects;
 mod own_heap;
 mod provenance;
 mod recording;
@@ -56,4 +59,5 @@ mod starts;
 mod streams;
 mod sys;
 mod thread;
+mod uring;
 mod writer;

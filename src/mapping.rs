@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{FallocateFlags, Mode, OFlags};
@@ -38,6 +38,8 @@ const SLOTS_AT_ONCE: usize = 16;
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// Entries for files, from the first, that have their memory here.
 static MADE_FILES: AtomicUsize = AtomicUsize::new(0);
+/// Whether the first slot got its memory together with the header.
+static MADE_FIRST_SLOT: AtomicBool = AtomicBool::new(false);
 static FILES: AtomicU32 = AtomicU32::new(0);
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 static COROUTINES: AtomicU32 = AtomicU32::new(0);
@@ -91,7 +93,7 @@ pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     let room = within_limits();
     let mut file = Path::new();
     if let Some((fd, place)) = create(pid, &mut file) {
-        if let Some((header, room)) = map_file(&fd, room) {
+        if let Some((header, room)) = map_file(&fd, room, must_be_file) {
             return Some(Mapping::new(header, room, file, place));
         }
         remove(file.as_c_str());
@@ -108,9 +110,30 @@ pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     ))
 }
 
-/// Makes the memory of a slot. False where there is none left.
+/// Makes the memory of a slot, but for most of its ring. False where there is none left.
 pub fn make_slot(index: usize) -> bool {
-    index < room().slots && make_memory(room().slot_at(index), size_of::<Slot>())
+    if index == 0 && MADE_FIRST_SLOT.load(Ordering::Relaxed) {
+        return true;
+    }
+    index < room().slots && make_slot_at(room().slot_at(index))
+}
+
+fn make_slot_at(at: usize) -> bool {
+    make_memory(at, size_of::<Slot>(), Slot::FIRST_BYTES)
+}
+
+/// Makes the rest of a slot's ring. False where there is no memory left.
+pub fn make_ring(slot: &Slot) -> bool {
+    const PAGE: usize = 4096;
+    let from = Slot::FIRST_BYTES / PAGE * PAGE;
+    let start = START.load(Ordering::Relaxed);
+    let at = ptr::from_ref(slot).addr().wrapping_sub(start.addr());
+    if start.is_null() || at >= room().bytes() {
+        return false;
+    }
+    // SAFETY: within the slot, which is within the region's mapping.
+    let place = unsafe { start.byte_add(at + from) };
+    populate(place, size_of::<Slot>() - from) != Err(Errno::NOMEM)
 }
 
 /// Opens up slots that have their memory already: another process that shares the region has made it.
@@ -134,7 +157,8 @@ pub fn make_files(index: usize) -> Option<usize> {
     if count == 0 || image::is_sealed() {
         return None;
     }
-    let made = make_memory(room().file_at(index), count * size_of::<FileEntry>());
+    let bytes = count * size_of::<FileEntry>();
+    let made = make_memory(room().file_at(index), bytes, bytes);
     made.then(|| {
         MADE_FILES.store(index + count, Ordering::Relaxed);
         count
@@ -148,7 +172,7 @@ pub fn make_coroutines() -> Option<usize> {
         return None;
     }
     let bytes = room.coroutines * size_of::<Coroutine>();
-    make_memory(room.coroutine_at(0), bytes).then_some(room.coroutines)
+    make_memory(room.coroutine_at(0), bytes, bytes).then_some(room.coroutines)
 }
 
 /// Whether this is the region that is mapped here.
@@ -156,15 +180,15 @@ pub fn is_still(header: *const Header) -> bool {
     !header.is_null() && START.load(Ordering::Relaxed).cast_const() == header.cast()
 }
 
-/// Makes memory for a part of the region, which begins and ends with a page.
-fn make_memory(at: usize, bytes: usize) -> bool {
+/// Opens up a part of the region, which begins and ends with a page, and makes memory for the first bytes of it.
+fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
         return false;
     }
     // SAFETY: within the reserved addresses, as the callers see to.
     let place = unsafe { start.byte_add(at) };
-    open_up(place, bytes) && populate(place, bytes) != Err(Errno::NOMEM)
+    open_up(place, bytes) && populate(place, made) != Err(Errno::NOMEM)
 }
 
 /// Removes a region's file.
@@ -244,8 +268,9 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
     result.ok()
 }
 
-/// Maps the file, with room for as much as can be had, up to `room`.
-fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
+/// Maps the file, with room for as much as can be had, up to `room`. Where `must_be_sure`, what is mapped already is
+/// given up only once there is memory for the new region.
+fn map_file(file: &OwnedFd, room: Room, must_be_sure: bool) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
     let few = room.bytes() > limit;
@@ -263,14 +288,22 @@ fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
         return None;
     }
     let room = Room { slots, ..room };
-    allocate(file, 0, size_of::<Header>())?;
     rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
-    // Whether there is memory for a thread is better known now than when the first one comes.
-    allocate(file, room.slot_at(0), size_of::<Slot>())?;
+    if must_be_sure {
+        allocate(file, 0, size_of::<Header>())?;
+        allocate(file, room.slot_at(0), size_of::<Slot>())?;
+    }
     let header = map(room, Some(file))?;
     let start = ptr::from_ref(header).cast_mut().cast();
-    if populate(start, size_of::<Header>()) != Err(Errno::INVAL) {
-        return Some((header, room));
+    match populate(start, size_of::<Header>()) {
+        Ok(()) => {
+            // Whether there is memory for a thread is better known now than when the first one comes.
+            let made = make_slot_at(room.slot_at(0));
+            MADE_FIRST_SLOT.store(made, Ordering::Relaxed);
+            return made.then_some((header, room));
+        }
+        Err(Errno::INVAL) => {}
+        Err(_) => return None,
     }
     let room = Room {
         files: room.files.min(FEW.files),
@@ -297,6 +330,7 @@ fn map(wanted: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
     }
     START.store(ptr::null_mut(), Ordering::Relaxed);
     MADE_FILES.store(0, Ordering::Relaxed);
+    MADE_FIRST_SLOT.store(false, Ordering::Relaxed);
     let bytes = wanted.bytes();
     let none = ProtFlags::empty();
     // SAFETY: either where the kernel has room, or over the region of the parent, to which this process has

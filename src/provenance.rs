@@ -1,13 +1,15 @@
 //! Which object each function was found in, and which one the program's own calls reach.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use weir_record::functions::Function;
 use weir_record::region::{Header, MAX_OBJECTS};
 
+use crate::objects::{self, Object};
 use crate::{next, streams};
 
 /// The addresses of a function.
@@ -17,35 +19,69 @@ struct Leads {
     bound: usize,
 }
 
-struct Search<'h> {
-    header: &'h Header,
-    leads: [Leads; Function::COUNT],
-    /// An address of our own.
-    own: usize,
-    /// How many objects the header names so far.
-    named: usize,
-    /// Whether an object has been seen: the first is the program itself, which has no name here.
-    past_first: bool,
-    executable: &'h [u8],
-}
-
 /// Fills in the header's objects and provenance.
 pub fn record(header: &Header, executable: &[u8]) {
-    let own = record as *const () as usize;
-    let leads = Function::ALL.map(|function| Leads {
+    let own = own_address();
+    let contested = contested();
+    let mut leads = Function::ALL.map(|function| Leads {
         next: found(function),
-        bound: bound(function),
+        bound: bound(function, contested[function.index()]),
     });
-    let mut search = Search {
-        header,
-        leads,
-        own,
-        named: 0,
-        past_first: false,
-        executable,
-    };
-    // SAFETY: `visit` takes `search` as what it is, and does not keep what it is given.
-    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+    let mut named = 0;
+    let mut is_program = true;
+    objects::each(|object| {
+        if is_program {
+            let addresses = object.addresses();
+            let in_program = |leads: &&mut Leads| addresses.contains(&leads.bound);
+            for leads in leads.iter_mut().filter(in_program) {
+                if is_entry_for_another(leads.bound) {
+                    leads.bound = own;
+                }
+            }
+        }
+        let name = if is_program {
+            executable
+        } else {
+            object.name()
+        };
+        is_program = false;
+        note(header, &leads, &object, name, &mut named)
+    });
+}
+
+fn own_address() -> usize {
+    record as *const () as usize
+}
+
+/// The hash of every function's name.
+static HASHES: [u32; Function::COUNT] = {
+    let mut hashes = [0; Function::COUNT];
+    let mut index = 0;
+    while index < hashes.len() {
+        hashes[index] = objects::hash(Function::ALL[index].constant_row().name.as_bytes());
+        index += 1;
+    }
+    hashes
+};
+
+/// Which functions an object may define that the dynamic linker searches before us.
+fn contested() -> [bool; Function::COUNT] {
+    let mut contested = [false; Function::COUNT];
+    objects::each(|object| {
+        if object.addresses().contains(&own_address()) {
+            return ControlFlow::Break(());
+        }
+        match object.filter() {
+            Some(filter) => {
+                for (contested, &hash) in contested.iter_mut().zip(&HASHES) {
+                    *contested |= filter.may_hold(hash);
+                }
+            }
+            None => contested = [true; Function::COUNT],
+        }
+        ControlFlow::Continue(())
+    });
+    contested
 }
 
 /// Where RTLD_NEXT found a function; 0 where it did not.
@@ -58,10 +94,15 @@ fn found(function: Function) -> usize {
 
 /// Where a search through all objects, as the dynamic linker makes it for the program's calls, finds
 /// a function; 0 where it does not.
-fn bound(function: Function) -> usize {
-    if !function.row().is_symbol() && streams::are_seen() {
+fn bound(function: Function, is_contested: bool) -> usize {
+    let is_ours = if function.row().is_symbol() {
+        !is_contested
+    } else {
         // By a table of functions.
-        return record as *const () as usize;
+        streams::are_seen()
+    };
+    if is_ours {
+        return own_address();
     }
     let mut name = [0_u8; 32];
     name[..function.name().len()].copy_from_slice(function.name().as_bytes());
@@ -102,59 +143,30 @@ fn is_entry_for_another(address: usize) -> bool {
     section == UNDEFINED
 }
 
-/// Looks which functions an object holds.
-unsafe extern "C" fn visit(
-    object: *mut libc::dl_phdr_info,
-    _: usize,
-    search: *mut c_void,
-) -> c_int {
-    // SAFETY: as `record` calls it, and as dl_iterate_phdr(3) has it.
-    let (object, search) = unsafe { (&*object, &mut *search.cast::<Search>()) };
-    let is_program = !search.past_first;
-    search.past_first = true;
-    // SAFETY: as above.
-    let segments =
-        unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
-    // The dynamic linker reserves all addresses of an object at once: no other is between its segments.
-    let loaded = segments
-        .iter()
-        .filter(|segment| segment.p_type == libc::PT_LOAD);
-    let (from, to) = loaded.fold((usize::MAX, 0), |(from, to), segment| {
-        let start = object.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
-        (
-            from.min(start),
-            to.max(start.saturating_add(segment.p_memsz as usize)),
-        )
-    });
-    let holds = |address: usize| (from..to).contains(&address);
-    let is_own = holds(search.own);
-    if is_program {
-        for leads in &mut search.leads {
-            if holds(leads.bound) && is_entry_for_another(leads.bound) {
-                leads.bound = search.own;
-            }
-        }
-    }
+/// Notes which functions an object holds. Breaks off where the header has no room for its name.
+fn note(
+    header: &Header,
+    leads: &[Leads],
+    object: &Object<'_>,
+    name: &[u8],
+    named: &mut usize,
+) -> ControlFlow<()> {
+    let addresses = object.addresses();
+    let is_own = addresses.contains(&own_address());
     let mut place = 0;
-    for (leads, provenance) in search.leads.iter().zip(&search.header.provenance) {
-        let next = !is_own && holds(leads.next);
-        let bound = holds(leads.bound);
+    for (leads, provenance) in leads.iter().zip(&header.provenance) {
+        let next = !is_own && addresses.contains(&leads.next);
+        let bound = addresses.contains(&leads.bound);
         if !next && !bound {
             continue;
         }
         if place == 0 {
-            if search.named == MAX_OBJECTS {
-                return 1;
+            if *named == MAX_OBJECTS {
+                return ControlFlow::Break(());
             }
-            let name = if is_program || object.dlpi_name.is_null() {
-                search.executable
-            } else {
-                // SAFETY: the dynamic linker's name of the object, a C string.
-                unsafe { CStr::from_ptr(object.dlpi_name) }.to_bytes()
-            };
-            search.header.objects[search.named].set(name);
-            search.named += 1;
-            place = search.named as u8;
+            header.objects[*named].set(name);
+            *named += 1;
+            place = *named as u8;
         }
         let set = |cell: &AtomicU8, value| cell.store(value, Ordering::Relaxed);
         if next {
@@ -165,5 +177,5 @@ unsafe extern "C" fn visit(
             set(&provenance.interposed, u8::from(is_own));
         }
     }
-    0
+    ControlFlow::Continue(())
 }

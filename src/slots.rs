@@ -165,6 +165,28 @@ fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     result
 }
 
+/// Makes the rest of the calling thread's ring, where it is not there.
+pub fn complete_ring() {
+    if let Some(slot) = thread::home()
+        && !image::is_sealed()
+    {
+        complete(slot);
+    }
+}
+
+/// The same for all threads: the process is about to seal itself, and may not do so later.
+pub fn complete_rings() {
+    if let Some(region) = image::mapped_region() {
+        visible(&region).iter().for_each(complete);
+    }
+}
+
+fn complete(slot: &Slot) {
+    if !slot.ring.is_whole() && mapping::make_ring(slot) {
+        slot.ring.set_whole();
+    }
+}
+
 /// The calling thread ends.
 pub fn release(slot: &'static Slot) {
     if let Some(header) = image::header() {

@@ -222,6 +222,11 @@ pub fn is_yielding() -> bool {
 /// Signals are blocked meanwhile: the calls of a handler are the program's own. `work` must not block for
 /// long, be cancelled, or unwind.
 pub fn ours<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: this thread's state.
+    if unsafe { (*state()).guard } == Guard::Ours {
+        // Then they are blocked already.
+        return work();
+    }
     sys::with_signals_blocked(|| guarded(Guard::Ours, work))
 }
 
@@ -351,10 +356,15 @@ extern "C" fn on_exit(round: *mut c_void) {
     leave_slot(slot);
 }
 
+/// The calling thread's slot, if it has one, also while its guard is taken.
+pub fn home() -> Option<&'static Slot> {
+    // SAFETY: this thread's state; the slot stays mapped.
+    unsafe { (*state()).home.as_ref() }
+}
+
 /// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
 pub fn leave() {
-    // SAFETY: this thread's state.
-    if let Some(slot) = unsafe { (*state()).home.as_ref() } {
+    if let Some(slot) = home() {
         leave_slot(slot);
     }
 }

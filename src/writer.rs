@@ -25,7 +25,7 @@ use weir_report::writer::Writer;
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
-use crate::{image, mapping, own_heap, sys, thread};
+use crate::{image, mapping, own_heap, slots, sys, thread};
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -72,9 +72,11 @@ pub fn start_if_wanted() {
     }
 }
 
-/// A quarter of the calling thread's ring is full: drains it, unless the writer's thread sees to that.
+/// A quarter of the calling thread's ring is full, or it needs the rest of its memory: sees to that, and drains it
+/// unless the writer's thread does.
 #[cold]
 pub fn crowded() {
+    sys::with_errno_kept(slots::complete_ring);
     if STARTED.load(Ordering::Relaxed) || image::is_sealed() || ours().is_none() {
         return;
     }

@@ -44,7 +44,7 @@ macro_rules! kinds {
 
 kinds! {
     Other = 0 "other" "None of the others, or not known.";
-    File = 1 "file" "A file, as far as its name tells.";
+    File = 1 "file" "A file, as far as is known.";
     Directory = 2 "directory" "A directory.";
     Device = 3 "device" "A device.";
     Terminal = 4 "terminal" "A terminal.";
@@ -301,6 +301,11 @@ impl FileEntry {
     /// What it is.
     pub fn kind(&self) -> Kind {
         Kind::from_bits(self.kind.load(Ordering::Relaxed))
+    }
+
+    /// More is known of what it is.
+    pub fn set_kind(&self, kind: Kind) {
+        self.kind.store(kind as u32, Ordering::Relaxed);
     }
 
     /// Counts a descriptor made for it.

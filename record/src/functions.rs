@@ -302,6 +302,17 @@ impl Function {
         self.row().name
     }
 
+    /// Every function, in the alphabetical order of their names.
+    pub fn by_name() -> &'static [Function] {
+        &BY_NAME
+    }
+
+    /// The function of a name.
+    pub fn from_name(name: &str) -> Option<Function> {
+        let place = BY_NAME.binary_search_by(|function| function.name().cmp(name));
+        BY_NAME.get(place.ok()?).copied()
+    }
+
     /// Where the function's size classes stand among those of the functions that have a size.
     pub const fn sized_index(self) -> Option<usize> {
         match SIZED_INDEX[self.index()] {
@@ -382,6 +393,35 @@ pub const WAITING_COUNT: usize = {
     }
     count
 };
+/// Sorted when Weir is built, not whenever a report is made.
+static BY_NAME: [Function; Function::COUNT] = {
+    let mut sorted = Function::ALL;
+    let mut next = 1;
+    while next < sorted.len() {
+        let mut place = next;
+        while place > 0 && is_before(sorted[place], sorted[place - 1]) {
+            let other = sorted[place];
+            sorted[place] = sorted[place - 1];
+            sorted[place - 1] = other;
+            place -= 1;
+        }
+        next += 1;
+    }
+    sorted
+};
+
+const fn is_before(one: Function, other: Function) -> bool {
+    let one = one.constant_row().name.as_bytes();
+    let other = other.constant_row().name.as_bytes();
+    let mut at = 0;
+    while at < one.len() && at < other.len() {
+        if one[at] != other[at] {
+            return one[at] < other[at];
+        }
+        at += 1;
+    }
+    one.len() < other.len()
+}
 
 const SIZED_INDEX: [u16; Function::COUNT] = {
     let mut indices = [UNSIZED; Function::COUNT];
@@ -437,6 +477,19 @@ mod tests {
             assert_eq!(twins.count(), 1, "{}", function.name());
         }
         assert_eq!(Function::from_index(Function::COUNT), None);
+    }
+
+    #[test]
+    fn names_are_in_order_and_found() {
+        assert!(
+            Function::by_name()
+                .windows(2)
+                .all(|pair| pair[0].name() < pair[1].name())
+        );
+        for function in Function::ALL {
+            assert_eq!(Function::from_name(function.name()), Some(function));
+        }
+        assert_eq!(Function::from_name("strlen"), None);
     }
 
     #[test]

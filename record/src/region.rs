@@ -21,7 +21,7 @@ use crate::starts::Starts;
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 4;
+const LAYOUT_VERSION: u64 = 5;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -131,6 +131,11 @@ impl<const N: usize> Text<N> {
             .map(|byte| byte.load(Ordering::Relaxed))
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.length.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether the text may have been cut.
     pub fn is_full(&self) -> bool {
         self.length.load(Ordering::Relaxed) >= N as u64
@@ -203,17 +208,21 @@ pub enum Circumstance {
     NoBlockSizes = 9,
     /// The process gave up the right to make any system call it likes.
     Sealed = 10,
+    /// The process asked for a ring of io_uring, by a way that does not tell whether it got one.
+    UringAskedFor = 11,
+    /// The process had a ring of io_uring.
+    UringUsed = 12,
     /// Calls that block were made in two parts, a wait and a transfer.
-    Parted = 11,
+    Parted = 13,
     /// Waits were left to the C library, because some signal handlers let calls go on and others do not.
-    WaitsLeft = 12,
+    WaitsLeft = 14,
     /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
-    NoCoroutines = 13,
+    NoCoroutines = 15,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 14] = [
+    pub const ALL: [Circumstance; 16] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -225,6 +234,8 @@ impl Circumstance {
         Circumstance::StdioUnseen,
         Circumstance::NoBlockSizes,
         Circumstance::Sealed,
+        Circumstance::UringAskedFor,
+        Circumstance::UringUsed,
         Circumstance::Parted,
         Circumstance::WaitsLeft,
         Circumstance::NoCoroutines,
@@ -293,6 +304,8 @@ pub struct Header {
     pub objects: [Text<248>; MAX_OBJECTS],
     /// The name of the coroutine runtime that registered itself; empty where none did.
     pub runtime: Text<56>,
+    /// Path of the library for io_uring, where one is loaded.
+    pub uring_library: Text<248>,
     /// Programs that were started from here.
     pub starts: Starts,
     /// Where each function leads.

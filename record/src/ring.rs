@@ -8,6 +8,9 @@
 //! A full ring refuses the sample. Nobody counts refusals: every timed call is counted
 //! (`FunctionCounters::timed`), so what the consumer did not receive was dropped.
 //!
+//! A new ring has memory for the first quarter of its entries only: most threads never push more, and memory that is made
+//! has to be cleared. The producer asks for the rest before it needs it, and refuses samples where there is none.
+//!
 //! The producer may be interrupted between its store of the entry and that of `head` by its own signal
 //! handler, which pushes too. Then one of them overwrites the other, or `head` steps back over
 //! what the consumer has taken: the consumer sees a `head` behind its `tail` and waits until it is
@@ -35,6 +38,8 @@ pub struct Ring {
     head: AtomicU64,
     /// The producer looks at `tail` again once `head` is [`QUARTER`] past this.
     looked_at: AtomicU64,
+    /// Whether there is memory for all entries (1), or for the first quarter of them (0).
+    whole: AtomicU64,
     tail: OwnLine,
     entries: [AtomicU64; CAPACITY],
 }
@@ -45,20 +50,37 @@ pub struct Ring {
 struct OwnLine(AtomicU64);
 
 impl Ring {
-    /// An empty ring, for tests; in a region a ring begins as zeroes, which is the same.
+    /// Bytes of a ring that has memory for the first quarter of its entries.
+    #[cfg(not(loom))]
+    pub const FIRST_BYTES: usize =
+        std::mem::offset_of!(Ring, entries) + QUARTER as usize * size_of::<AtomicU64>();
+
+    /// An empty ring, for tests; in a region a ring begins as zeroes, and so without all of its memory.
     #[cfg(any(test, loom))]
     pub fn new() -> Box<Ring> {
         Box::new(Ring {
             head: AtomicU64::new(0),
             looked_at: AtomicU64::new(0),
+            whole: AtomicU64::new(1),
             tail: OwnLine(AtomicU64::new(0)),
             entries: std::array::from_fn(|_| AtomicU64::new(0)),
         })
     }
 
+    /// Whether there is memory for all entries.
+    pub fn is_whole(&self) -> bool {
+        self.whole.load(Ordering::Relaxed) != 0
+    }
+
+    /// There is memory for all entries.
+    pub fn set_whole(&self) {
+        self.whole.store(1, Ordering::Relaxed);
+    }
+
     /// Pushes a sample; for the producer. False where the ring is full and the sample is lost.
     ///
-    /// Calls `crowded` now and then while a quarter of the ring, or more, waits for the consumer.
+    /// Calls `crowded` now and then while a quarter of the ring, or more, waits for the consumer; and where
+    /// the ring has not all of its memory, before that is needed.
     #[inline(always)]
     pub fn push(&self, sample: Sample, crowded: impl FnOnce()) -> bool {
         let mut head = self.head.load(Ordering::Relaxed);
@@ -68,8 +90,11 @@ impl Ring {
             if waiting >= CAPACITY as u64 {
                 return false;
             }
-            if waiting >= QUARTER {
+            if waiting >= QUARTER || !self.is_whole() {
                 crowded();
+            }
+            if head >= QUARTER && !self.is_whole() {
+                return false;
             }
         }
         self.entries[head as usize % CAPACITY].store(sample.to_bits(), Ordering::Relaxed);
@@ -93,7 +118,11 @@ impl Ring {
         };
         let waiting = head.wrapping_sub(tail);
         let room = (CAPACITY as u64).saturating_sub(waiting);
-        let again = head.wrapping_add(room.min(QUARTER));
+        let mut again = head.wrapping_add(room.min(QUARTER));
+        if !self.is_whole() {
+            // Not beyond what has its memory; and once there, at every push.
+            again = again.min(head.max(QUARTER));
+        }
         self.looked_at
             .store(again.wrapping_sub(QUARTER), Ordering::Relaxed);
         (head, waiting)
@@ -163,6 +192,41 @@ mod tests {
         ring.drain(|_| ());
         push_quarter();
         assert_eq!(told.get(), 2, "the consumer has caught up");
+    }
+
+    #[test]
+    fn a_ring_without_all_of_its_memory_stays_in_what_it_has() {
+        for looked_at in [0, 5_u64.wrapping_sub(QUARTER)] {
+            let ring = Ring::new();
+            ring.whole.store(0, Ordering::Relaxed);
+            // Wherever the producer happens to look first.
+            for _ in 0..5 {
+                assert!(ring.push(sample(1), || ()));
+            }
+            ring.looked_at.store(looked_at, Ordering::Relaxed);
+            let pushed = (0..2 * CAPACITY)
+                .filter(|_| ring.push(sample(1), || ()))
+                .count();
+            assert_eq!(pushed as u64 + 5, QUARTER);
+            let beyond = &ring.entries[QUARTER as usize..];
+            assert!(
+                beyond
+                    .iter()
+                    .all(|entry| entry.load(Ordering::Relaxed) == 0)
+            );
+            // There is none also once the consumer has caught up.
+            assert_eq!(ring.drain(|_| ()) as u64, QUARTER);
+            assert!(!ring.push(sample(2), || ()));
+            for ticks in 0..CAPACITY as u64 {
+                assert!(ring.push(sample(ticks), || ring.set_whole()));
+            }
+            let mut expected = 0;
+            ring.drain(|sample| {
+                assert_eq!(sample.ticks(), expected);
+                expected += 1;
+            });
+            assert_eq!(expected, CAPACITY as u64);
+        }
     }
 
     #[test]

@@ -356,6 +356,10 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Bytes of a slot whose ring has not got all of its memory.
+    #[cfg(not(loom))]
+    pub const FIRST_BYTES: usize = std::mem::offset_of!(Slot, ring) + Ring::FIRST_BYTES;
+
     /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
     #[inline(always)]
     pub fn time(

@@ -18,7 +18,8 @@ use crate::model::Report;
 /// A function is a line, and so is a thread, a slow call, a whole timeline: `grep` finds all that is known
 /// of one, `diff` shows what changed, and there is little white space in a large recording.
 pub fn to_json(report: &Report) -> Vec<u8> {
-    let mut json = Vec::new();
+    // Most reports are of one small process.
+    let mut json = Vec::with_capacity(32 * 1024);
     let mut serializer = serde_json::Serializer::with_formatter(&mut json, lines::Lines::default());
     // Memory takes what is written, and the model holds nothing that JSON has no form for.
     let _ = report.serialize(&mut serializer);

@@ -5,12 +5,13 @@ use std::io::Read;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use weir_record::clock::Rate;
 use weir_record::functions::Function;
 use weir_record::sample::{Part, Sample};
 
 use crate::model::Latency;
+use crate::zlib;
 
 /// With two, a histogram tells a value from one that is a 128th larger.
 const SIGNIFICANT_DIGITS: u8 = 2;
@@ -25,14 +26,14 @@ const MAX_SAMPLES: u64 = 1 << 56;
 /// The latencies of every function that had a sample.
 #[derive(Debug)]
 pub struct Latencies {
-    /// By part, each in the order of the table.
-    histograms: [[Option<Histogram<u64>>; Function::COUNT]; 3],
+    /// By part, each in the order of the table; none of a part before its first sample.
+    histograms: Vec<Option<Box<Histogram<u64>>>>,
 }
 
 impl Latencies {
-    pub fn new() -> Latencies {
+    pub const fn new() -> Latencies {
         Latencies {
-            histograms: [const { [const { None }; Function::COUNT] }; 3],
+            histograms: Vec::new(),
         }
     }
 
@@ -42,32 +43,38 @@ impl Latencies {
         let Some((function, part)) = sample.subject() else {
             return;
         };
-        let Some(place) = self
-            .histograms
-            .get_mut(part as usize)
-            .and_then(|histograms| histograms.get_mut(function.index()))
-        else {
-            return;
-        };
-        if place.is_none() {
-            *place = empty();
-        }
-        if let Some(histogram) = place {
+        let place = part as usize * Function::COUNT + function.index();
+        if let Some(Some(histogram)) = self.histograms.get_mut(place) {
             record(histogram, rate.ns(sample.ticks()));
+        } else {
+            self.record_first(place, rate.ns(sample.ticks()));
+        }
+    }
+
+    #[cold]
+    fn record_first(&mut self, place: usize, ns: u64) {
+        let needed = (place / Function::COUNT + 1) * Function::COUNT;
+        if self.histograms.len() < needed {
+            self.histograms.resize_with(needed, || None);
+        }
+        if let Some(place) = self.histograms.get_mut(place)
+            && let Some(mut histogram) = empty()
+        {
+            record(&mut histogram, ns);
+            *place = Some(Box::new(histogram));
         }
     }
 
     /// The histogram of a part of a function's calls.
     pub fn of(&self, function: Function, part: Part) -> Option<&Histogram<u64>> {
-        let histograms = self.histograms.get(part as usize)?;
-        histograms.get(function.index())?.as_ref()
+        let place = part as usize * Function::COUNT + function.index();
+        self.histograms.get(place)?.as_deref()
     }
 
     /// How many samples were recorded.
     pub fn samples(&self) -> u64 {
         self.histograms
             .iter()
-            .flatten()
             .flatten()
             .fold(0, |sum, histogram| sum.saturating_add(histogram.len()))
     }
@@ -114,13 +121,24 @@ pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
 }
 
 /// HdrHistogram's V2 compressed form, base64.
+///
+/// The form asks for a zlib stream, not for one that is smaller: the counts are packed already, and what compression
+/// would still take off a report was a hundredth of it, for most of the time that making it took.
 fn to_text(histogram: &Histogram<u64>) -> String {
-    let mut bytes = Vec::new();
+    let mut inner = Vec::new();
     // Fails only where a count is beyond an `i64`.
-    match V2DeflateSerializer::new().serialize(histogram, &mut bytes) {
-        Ok(_) => STANDARD.encode(bytes),
-        Err(_) => String::new(),
+    if V2Serializer::new()
+        .serialize(histogram, &mut inner)
+        .is_err()
+    {
+        return String::new();
     }
+    let stream = zlib::stored(&inner);
+    let mut bytes = Vec::with_capacity(HEADER + stream.len());
+    bytes.extend(COMPRESSED_COOKIE.to_be_bytes());
+    bytes.extend((stream.len() as u32).to_be_bytes());
+    bytes.extend(stream);
+    STANDARD.encode(bytes)
 }
 
 /// Adds a histogram in its text form to another; false, and no change, where it is none that
@@ -133,6 +151,8 @@ pub fn add_text(histogram: &mut Histogram<u64>, text: &str) -> bool {
     fits && histogram.add(other).is_ok()
 }
 
+/// What the compressed form begins with (V2EncodingCookieBase of HdrHistogram's `AbstractHistogram`, compressed).
+const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 /// The V2 format: "cookie", length of the rest, and a zlib stream with the uncompressed form, which is
 /// cookie, length of the counts, normalising offset, digits, lowest and highest value, ratio, counts.
 const HEADER: usize = 8;

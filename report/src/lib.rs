@@ -24,6 +24,7 @@ mod latency;
 mod process;
 mod timeline;
 mod totals;
+mod zlib;
 
 pub mod emit;
 pub mod model;

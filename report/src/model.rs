@@ -8,8 +8,8 @@
 mod coroutines;
 mod files;
 mod parts;
-mod provenance;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -113,16 +113,23 @@ pub struct Process {
     /// The longest calls that wait, longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// Where each interposed function was found, and who else the program may be calling. In JSON, functions
+    /// Where each interposed function was found, and who else the program may be calling. Functions
     /// that lead to the same places stand together: most processes have one or two such groups. In a report by
     /// `weir run` an image that began by fork does not repeat what its parent has.
-    #[serde(with = "provenance")]
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<provenance::Group>"))]
-    pub provenance: BTreeMap<String, Provenance>,
+    pub provenance: Vec<ProvenanceGroup>,
     /// What was not seen or not measured.
     pub missed: Missed,
     /// What the measurement cost.
     pub tool: Tool,
+}
+
+impl Process {
+    /// Where a function leads, where anything is known of it.
+    pub fn provenance_of(&self, function: &str) -> Option<&Provenance> {
+        let mut groups = self.provenance.iter();
+        let group = groups.find(|group| group.functions.iter().any(|name| name == function))?;
+        Some(&group.leads)
+    }
 }
 
 /// How a process image ended.
@@ -183,10 +190,10 @@ pub struct Function {
     pub reentrant: u64,
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub latency: Option<Latency>,
+    pub latency: Option<Box<Latency>>,
     /// The two parts of the calls that were made in two (`weir run --coop`, or in a coroutine); absent where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parts: Option<Parts>,
+    pub parts: Option<Box<Parts>>,
 }
 
 /// How many calls asked for a size within bounds.
@@ -352,6 +359,17 @@ pub struct SlowCall {
     pub fd: Option<i32>,
 }
 
+/// Functions that lead to the same places.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ProvenanceGroup {
+    /// Where they lead.
+    #[serde(flatten)]
+    pub leads: Provenance,
+    /// The functions, in alphabetical order.
+    pub functions: Vec<Cow<'static, str>>,
+}
+
 /// Where an interposed function leads.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -392,8 +410,36 @@ pub struct Missed {
     /// Starts of programs that there was no room to note: whether these were traced is not known.
     #[serde(default)]
     pub unlisted_starts: u64,
+    /// io_uring, where there was a sign of it: what goes through its rings passes the C library by, and is neither
+    /// counted nor timed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub io_uring: Option<IoUring>,
     /// All else that a reader should know, a sentence each.
     pub notes: Vec<String>,
+}
+
+/// What was seen of io_uring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct IoUring {
+    /// The surest sign.
+    pub seen: IoUringSeen,
+    /// Path of the library for it, where one was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
+}
+
+/// A sign of io_uring; the later ones are surer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum IoUringSeen {
+    /// A library for it was loaded. Whether it was used is not known: a ring that is closed before the end leaves no trace.
+    Loaded,
+    /// A ring was asked for by `syscall`, and may have been refused.
+    AskedFor,
+    /// There was a ring.
+    Used,
 }
 
 /// A program that was started and not traced.

@@ -4,18 +4,17 @@ mod coroutines;
 mod functions;
 mod heap;
 mod missed;
+mod provenance;
 mod slow;
 mod threads;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weir_record::clock::{Moment, Rate};
-use weir_record::functions::Function;
-use weir_record::region::{Circumstance, Provenance as Places, Region, Text};
+use weir_record::region::{Circumstance, Region, Text};
 
 use crate::latency::Latencies;
-use crate::model::{End, Files, Process, Provenance, Timeline, Tool};
+use crate::model::{End, Files, Process, Timeline, Tool};
 use crate::totals::Totals;
 use crate::{activity, files};
 
@@ -39,7 +38,7 @@ pub struct Findings<'a> {
 pub fn process(findings: Findings<'_>) -> Process {
     let header = findings.region.header;
     let functions = functions::functions(&findings);
-    let provenance = provenance(findings.region);
+    let provenance = provenance::provenance(findings.region);
     Process {
         pid: header.pid.load(Relaxed),
         parent_pid: header.parent_pid.load(Relaxed),
@@ -97,23 +96,4 @@ fn timing(one_in: u32) -> String {
         1 => "all".to_owned(),
         calls => format!("1/{calls}"),
     }
-}
-
-/// Where each function leads, for those of which anything is known.
-fn provenance(region: Region<'_>) -> BTreeMap<String, Provenance> {
-    let object = |place: u8| {
-        let index = usize::from(place).checked_sub(1)?;
-        region.header.objects.get(index).map(text)
-    };
-    let provenance = |places: &Places| Provenance {
-        next: object(places.next.load(Relaxed)),
-        bound: object(places.bound.load(Relaxed)),
-        interposed: places.interposed.load(Relaxed) != 0,
-    };
-    Function::ALL
-        .into_iter()
-        .zip(&region.header.provenance)
-        .map(|(function, places)| (function.name().to_owned(), provenance(places)))
-        .filter(|(_, known)| known.next.is_some() || known.bound.is_some() || known.interposed)
-        .collect()
 }

@@ -55,28 +55,23 @@ fn add(to: &mut u64, by: u64) {
 
 /// The functions that were called, and those that are in every report.
 fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
-    let always = Known::ALL
-        .into_iter()
-        .filter(|&known| is_always_told(known));
-    let mut names: BTreeSet<&str> = always.map(Known::name).collect();
+    let always = Known::by_name()
+        .iter()
+        .filter(|&&known| is_always_told(known));
+    let mut parts: BTreeMap<&str, Vec<&Function>> =
+        always.map(|known| (known.name(), Vec::new())).collect();
     for process in processes {
-        names.extend(process.functions.keys().map(String::as_str));
+        for (name, function) in &process.functions {
+            parts.entry(name).or_default().push(function);
+        }
     }
-    let families: BTreeMap<&str, &str> = Known::ALL
-        .into_iter()
-        .map(|known| (known.name(), known.row().family.name()))
-        .collect();
     // One function at a time, so that there is one histogram at a time.
-    names
+    parts
         .into_iter()
-        .map(|name| {
-            let parts: Vec<&Function> = processes
-                .iter()
-                .filter_map(|process| process.functions.get(name))
-                .collect();
+        .map(|(name, parts)| {
             let mut sum = function(&parts);
-            if let Some(family) = families.get(name) {
-                sum.family = (*family).to_owned();
+            if let Some(known) = Known::from_name(name) {
+                sum.family = known.row().family.name().to_owned();
             }
             (name.to_owned(), sum)
         })
@@ -117,15 +112,16 @@ fn function(parts: &[&Function]) -> Function {
         .collect();
     let latencies: Vec<&Latency> = parts
         .iter()
-        .filter_map(|part| part.latency.as_ref())
+        .filter_map(|part| part.latency.as_deref())
         .collect();
-    sum.latency = latency_of(&latencies);
+    sum.latency = latency_of(&latencies).map(Box::new);
     sum.parts = in_parts(
         parts
             .iter()
-            .filter_map(|part| part.parts.as_ref())
+            .filter_map(|part| part.parts.as_deref())
             .collect(),
-    );
+    )
+    .map(Box::new);
     sum
 }
 
@@ -153,6 +149,9 @@ fn latency_of(parts: &[&Latency]) -> Option<Latency> {
 }
 
 /// The histograms are added, and the percentiles are those of the sum.
+///
+/// Not inlined: what inflates a histogram takes much of the stack, which a report of one process does without.
+#[inline(never)]
 fn latency(parts: &[&Latency]) -> Option<Latency> {
     let mut histogram = latency::empty()?;
     let mut timed = Timed::default();
@@ -201,6 +200,11 @@ fn missed(processes: &[Process]) -> Missed {
         add(&mut sum.unlisted_starts, part.unlisted_starts);
         sum.untraced.extend(part.untraced.iter().cloned());
         not_interposed.extend(&part.not_interposed);
+        if let Some(part) = &part.io_uring {
+            let sum = sum.io_uring.get_or_insert_with(|| part.clone());
+            sum.seen = sum.seen.max(part.seen);
+            sum.library = sum.library.take().or_else(|| part.library.clone());
+        }
     }
     sum.not_interposed = not_interposed.into_iter().cloned().collect();
     sum.notes = notes(processes);

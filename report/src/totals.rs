@@ -5,7 +5,7 @@ use weir_record::region::Region;
 use weir_record::slot::Counters;
 
 /// The counters of one function.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FunctionTotals {
     pub calls: u64,
     pub errors: u64,
@@ -40,6 +40,11 @@ impl FunctionTotals {
         (self.calls, self.errors, self.reentrant, self.timed) != (0, 0, 0, 0)
     }
 
+    /// Whether there is nothing to tell.
+    fn is_zero(&self) -> bool {
+        *self == FunctionTotals::default()
+    }
+
     fn add(&mut self, other: FunctionTotals) {
         for (total, part) in [
             (&mut self.calls, other.calls),
@@ -59,8 +64,8 @@ impl FunctionTotals {
 /// The counters of all threads at about one moment.
 #[derive(Debug)]
 pub struct Totals {
-    /// In the order of the table.
-    functions: Vec<FunctionTotals>,
+    /// Those that are not all zero, in the order of the table: most programs call few of the functions.
+    functions: Vec<(Function, FunctionTotals)>,
     /// Bytes live in the heap, with those inherited at a fork.
     pub live_bytes: i64,
     /// Calls that made or freed no block although their function's role says so.
@@ -73,25 +78,39 @@ impl Totals {
     /// Reads the counters as they now are.
     pub fn of(region: Region<'_>) -> Totals {
         let mut totals = Totals {
-            functions: vec![FunctionTotals::default(); Function::COUNT],
+            functions: Vec::new(),
             live_bytes: region.header.inherited_bytes.get_signed(),
             blocks_adjustment: 0,
             allocating_slots: 0,
         };
+        // Where each function stands in the list, plus one.
+        let mut places = [0_u16; Function::COUNT];
         for slot in region.slots() {
-            totals.allocating_slots += u64::from(totals.add(&slot.counters));
+            totals.allocating_slots += u64::from(totals.add(&slot.counters, &mut places));
         }
-        totals.add(&region.header.common);
+        totals.add(&region.header.common, &mut places);
+        totals
+            .functions
+            .sort_unstable_by_key(|(function, _)| function.index());
         totals
     }
 
     /// Adds those of one thread. True where it has called an allocation function.
-    fn add(&mut self, counters: &Counters) -> bool {
+    fn add(&mut self, counters: &Counters, places: &mut [u16; Function::COUNT]) -> bool {
         let mut allocates = false;
-        for (function, total) in Function::ALL.into_iter().zip(&mut self.functions) {
+        for (function, place) in Function::ALL.into_iter().zip(places) {
             let part = FunctionTotals::of(counters, function);
+            if part.is_zero() {
+                continue;
+            }
             allocates |= function.row().family == Family::Alloc && part.calls != 0;
-            total.add(part);
+            match place.checked_sub(1).map(usize::from) {
+                Some(index) => self.functions[index].1.add(part),
+                None => {
+                    self.functions.push((function, part));
+                    *place = self.functions.len() as u16;
+                }
+            }
         }
         // These go both ways and wrap by design: a thread may free what another allocated.
         let live = counters.live_bytes.get_signed();
@@ -101,8 +120,10 @@ impl Totals {
         allocates
     }
 
-    /// Every function with its counters.
+    /// The functions that have anything in their counters.
     pub fn functions(&self) -> impl Iterator<Item = (Function, &FunctionTotals)> {
-        Function::ALL.into_iter().zip(&self.functions)
+        self.functions
+            .iter()
+            .map(|(function, total)| (*function, total))
     }
 }

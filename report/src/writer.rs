@@ -2,6 +2,7 @@
 
 use weir_record::clock::{Moment, Rate};
 use weir_record::region::Region;
+use weir_record::slot::Slot;
 
 use crate::latency::Latencies;
 use crate::model::{End, Process, Tool};
@@ -119,10 +120,13 @@ impl<'r> Writer<'r> {
 
 /// Memory of a region: what has been used of it.
 fn region_bytes(region: Region<'_>) -> u64 {
-    let all = [
-        size_of_val(region.header),
-        size_of_val(region.files()),
-        size_of_val(region.slots()),
-    ];
-    all.into_iter().sum::<usize>() as u64
+    let slots = region
+        .slots()
+        .iter()
+        .map(|slot| match slot.ring.is_whole() {
+            true => size_of::<Slot>(),
+            false => Slot::FIRST_BYTES,
+        });
+    let all = [size_of_val(region.header), size_of_val(region.files())];
+    all.into_iter().chain(slots).sum::<usize>() as u64
 }

@@ -153,6 +153,13 @@ pub fn opened(fd: c_int, dir: c_int, path: *const c_char) {
     opened_as(None, fd, dir, path);
 }
 
+/// The same, with the flags that were given: some open nothing but directories. (`O_TMPFILE` has the bit of
+/// `O_DIRECTORY`, and is for a file.)
+pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
+    let is_directory = flags & libc::O_TMPFILE == libc::O_DIRECTORY;
+    opened_as(is_directory.then_some(Kind::Directory), fd, dir, path);
+}
+
 fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     if fd < 0 || path.is_null() {
         return;
@@ -164,8 +171,11 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
         return made_for(fd, kind, &[path]);
     }
     let path = plain(path);
-    if dir != libc::AT_FDCWD && links::get(dir) == UNKNOWN {
-        find(dir);
+    if dir != libc::AT_FDCWD {
+        if links::get(dir) == UNKNOWN {
+            find(dir);
+        }
+        is_directory(dir);
     }
     let link = table::with(|table| {
         if dir != libc::AT_FDCWD {
@@ -229,6 +239,22 @@ pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
         libc::AT_FDCWD,
         path,
     );
+}
+
+/// A descriptor was used as only that of a directory can be: what it leads to is one, which its name did not tell.
+fn is_directory(fd: c_int) {
+    if let Some(entry) = table::entry(links::get(fd))
+        && entry.kind() == Kind::File
+    {
+        entry.set_kind(Kind::Directory);
+    }
+}
+
+/// A descriptor was made a directory stream, if it was.
+pub fn made_directory_stream(fd: c_int, directory: *mut c_void) {
+    if !directory.is_null() {
+        is_directory(fd);
+    }
 }
 
 /// The descriptor of a directory stream; -1 where there is none.
@@ -353,6 +379,14 @@ pub fn changed_directory(status: c_int) {
     if status == 0 {
         names::forget_working_directory();
     }
+}
+
+/// The same, by a descriptor.
+pub fn changed_directory_to(fd: c_int, status: c_int) {
+    if status == 0 {
+        is_directory(fd);
+    }
+    changed_directory(status);
 }
 
 /// The root directory was changed, if it was.

@@ -12,6 +12,7 @@ use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
 use crate::sys::{self, End};
+use crate::uring;
 
 /// Text in place.
 pub struct Line<const N: usize> {
@@ -148,6 +149,10 @@ pub fn find(fd: c_int) -> Option<Found> {
         b"anon_inode:[eventfd]" => Kind::Event,
         b"anon_inode:[timerfd]" => Kind::Timer,
         b"anon_inode:[signalfd]" => Kind::Signal,
+        uring::RING => {
+            uring::found();
+            Kind::Other
+        }
         _ if target.starts_with(b"/memfd:") => Kind::Memory,
         _ if target.starts_with(b"/") => kind_of_path(target),
         _ => Kind::Other,

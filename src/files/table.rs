@@ -118,6 +118,9 @@ impl Table {
             }
             let Some(entry) = entry(index) else { break };
             if entry.hash.load(Ordering::Relaxed) == hash && has_name(entry, name) {
+                if kind == Kind::Directory {
+                    entry.set_kind(kind);
+                }
                 return index;
             }
             index = entry.next.load(Ordering::Relaxed);
@@ -190,8 +193,12 @@ impl Table {
     }
 }
 
-/// FNV-1a over the kind and the whole name.
+/// FNV-1a over the kind and the whole name. Not every call tells a directory from a file.
 fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
+    let kind = match kind {
+        Kind::Directory => Kind::File,
+        other => other,
+    };
     let begin = 0xcbf2_9ce4_8422_2325 ^ kind as u64;
     name.iter().copied().flatten().fold(begin, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

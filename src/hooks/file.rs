@@ -15,29 +15,29 @@ use crate::{coop, files};
 
 io_hooks! {
     Open = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64 = open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     OpenChk = __open_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64Chk = __open64_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     OpenAlias = __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64Alias = __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, path);
+        then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Openat = openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
-        then |result| files::opened(result, dir, path);
+        then |result| files::opened_with(flags, result, dir, path);
     Openat64 = openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
-        then |result| files::opened(result, dir, path);
+        then |result| files::opened_with(flags, result, dir, path);
     OpenatChk = __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
-        then |result| files::opened(result, dir, path);
+        then |result| files::opened_with(flags, result, dir, path);
     Openat64Chk = __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
-        then |result| files::opened(result, dir, path);
+        then |result| files::opened_with(flags, result, dir, path);
     Creat = creat(path: *const c_char, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, path);
     Creat64 = creat64(path: *const c_char, mode: mode_t) -> c_int: returns::status,

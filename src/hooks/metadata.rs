@@ -87,13 +87,14 @@ io_hooks! {
         then |result| files::changed_directory(result);
     Fchdir = fchdir(fd: c_int) -> c_int: returns::status,
         fd fd,
-        then |result| files::changed_directory(result);
+        then |result| files::changed_directory_to(fd, result);
     Chroot = chroot(path: *const c_char) -> c_int: returns::status,
         then |result| files::changed_root(result);
     Opendir = opendir(path: *const c_char) -> *mut c_void: returns::handle,
         then |result| files::opened_directory(result, path);
     Fdopendir = fdopendir(fd: c_int) -> *mut c_void: returns::handle,
-        fd fd;
+        fd fd,
+        then |result| files::made_directory_stream(fd, result);
     Closedir = closedir(directory: *mut c_void) -> c_int: returns::status,
         fd directory_fd(directory);
     Readdir = readdir(directory: *mut c_void) -> *mut c_void: returns::entry,

@@ -7,7 +7,7 @@ use weir_record::functions::Function;
 
 use super::process;
 use crate::recording;
-use crate::{image, next};
+use crate::{image, next, uring};
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {
@@ -77,6 +77,7 @@ unsafe extern "C-unwind" fn syscall() {
 /// Counts a system call, and tells where to go on. One that takes rights from the process is taken to succeed.
 extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usize {
     recording::count(Function::Syscall);
+    uring::called(number);
     let seals = match number {
         // Its operations count from 0, the modes of prctl from 1.
         libc::SYS_seccomp => process::seals((a as u32 as usize).wrapping_add(1), c),

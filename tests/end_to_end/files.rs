@@ -79,6 +79,27 @@ fn names_are_absolute() {
     });
 }
 
+/// By the flags of their opening, or by what is then done with them; no call is made to find out.
+#[test]
+fn directories_are_told_from_files() {
+    in_way("directories", |outcome, files| {
+        let kind = |name: &str| {
+            let listed = &outcome.process().files.listed;
+            let named = listed
+                .iter()
+                .filter(|file| file.name.ends_with(&format!("/{name}")));
+            let kinds: Vec<&str> = named.map(|file| &*file.kind).collect();
+            kinds.join(" and ")
+        };
+        for name in ["asked", "started from", "read", "entered", "opened"] {
+            assert_eq!(kind(name), "directory", "{name}");
+        }
+        assert_eq!(kind("started from/file"), "file");
+        assert_eq!(kind("unknown"), "file", "nothing has told");
+        assert_eq!(files["opened"].opens, 2, "one entry of both kinds");
+    });
+}
+
 #[test]
 fn more_names_than_the_table_has_room_for() {
     const NAMES: u64 = 100_000;

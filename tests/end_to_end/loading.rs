@@ -55,10 +55,8 @@ fn the_next_in_line_is_named() {
     for mode in Mode::MEASURED {
         let outcome = Program::new(victim("ways_to_exit")).arg("return").run(mode);
         let next = |name: &str| {
-            outcome.process().provenance[name]
-                .next
-                .clone()
-                .unwrap_or_default()
+            let provenance = outcome.process().provenance_of(name);
+            provenance.unwrap().next.clone().unwrap_or_default()
         };
         assert!(
             next("malloc").ends_with("/counting.so"),
@@ -66,7 +64,8 @@ fn the_next_in_line_is_named() {
             next("malloc")
         );
         assert!(next("read").ends_with("/libc.so.6"), "{}", next("read"));
-        assert!(outcome.process().provenance["malloc"].interposed);
+        let malloc = outcome.process().provenance_of("malloc");
+        assert!(malloc.unwrap().interposed);
     }
 }
 
@@ -82,7 +81,7 @@ fn an_allocator_in_the_program_is_admitted() {
         let own = ["calloc", "free", "malloc", "realloc"];
         assert_eq!(process.missed.not_interposed, own, "{mode:?}");
         for name in own {
-            let provenance = &process.provenance[name];
+            let provenance = process.provenance_of(name).unwrap();
             assert!(!provenance.interposed);
             let bound = provenance.bound.clone().unwrap_or_default();
             assert!(bound.ends_with("/own_malloc"), "{name}: {bound}");

@@ -23,6 +23,7 @@
 //! silence              no system call and no allocation of our own
 //! settings             the environment variables, right and wrong
 //! machine_code         additions to counters that no signal can split
+//! uring                what passes the C library by, and that this is told
 //! exports              the dynamic symbols are the table of functions
 //! documents            docs/settings.md and docs/functions.md are what the tables say
 //! ```
@@ -54,6 +55,7 @@ mod sockets;
 mod stdio;
 mod storms;
 mod transparency;
+mod uring;
 mod witnesses;
 
 mod threads;

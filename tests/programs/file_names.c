@@ -1,5 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
 /* Uses files in the way that its argument names; the test knows what each name must be told to have had. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdio.h>
@@ -89,6 +90,25 @@ static void many(void) {
     }
 }
 
+static void directories(void) {
+    MUST(!mkdir("asked", 0700) && !mkdir("started from", 0700) && !mkdir("read", 0700) && !mkdir("entered", 0700) &&
+         !mkdir("opened", 0700) && !mkdir("unknown", 0700));
+    MUST(close(open("asked", O_RDONLY | O_DIRECTORY)) == 0);
+    int from = open("started from", O_RDONLY);
+    put(openat(from, "file", O_WRONLY | O_CREAT, 0600), 1);
+    DIR *read = fdopendir(open("read", O_RDONLY));
+    MUST(read && readdir(read) && !closedir(read));
+    MUST(close(open("opened", O_RDONLY)) == 0);
+    DIR *opened = opendir("opened");
+    MUST(opened && !closedir(opened));
+    MUST(close(open("unknown", O_RDONLY)) == 0);
+    int unnamed = open(".", O_TMPFILE | O_RDWR, 0600);
+    if (unnamed >= 0)
+        put(unnamed, 2);
+    int here = open("entered", O_RDONLY);
+    MUST(!fchdir(here));
+}
+
 static void high(void) {
     struct rlimit limit = {4000, 4000};
     MUST(!setrlimit(RLIMIT_NOFILE, &limit));
@@ -122,7 +142,7 @@ int main(int argc, char **argv) {
         void (*work)(void);
     } ways[] = {
         {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative},
-        {"many", many},             {"high", high},       {"closed", closed},
+        {"many", many},             {"high", high},       {"closed", closed},     {"directories", directories},
     };
     MUST(argc == 2);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)

@@ -30,8 +30,8 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
                 moved_bytes: total.moved_bytes,
                 size_classes: size_classes(findings.region, function),
                 reentrant: total.reentrant,
-                latency: latency(findings, function, total),
-                parts: parts(findings, function),
+                latency: latency(findings, function, total).map(Box::new),
+                parts: parts(findings, function).map(Box::new),
             };
             (function.name().to_owned(), reported)
         })

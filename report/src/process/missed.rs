@@ -5,25 +5,22 @@ use std::collections::BTreeMap;
 use weir_record::functions::Timing;
 use weir_record::region::Circumstance;
 
-use super::Findings;
-use crate::model::{self, Missed, Provenance};
+use super::{Findings, text};
+use crate::model::{self, IoUring, IoUringSeen, Missed, ProvenanceGroup};
 
 /// What the report does not tell.
 pub fn missed(
     findings: &Findings<'_>,
     functions: &BTreeMap<String, model::Function>,
-    provenance: &BTreeMap<String, Provenance>,
+    provenance: &[ProvenanceGroup],
 ) -> Missed {
     let header = findings.region.header;
     let mut missed = Missed {
         uncounted_calls: header.uncounted_calls.get(),
         threads_without_slot: header.threads_without_slot.get(),
         unlisted_starts: header.starts.unlisted.get(),
-        not_interposed: provenance
-            .iter()
-            .filter(|(_, known)| known.bound.is_some() && !known.interposed)
-            .map(|(name, _)| name.clone())
-            .collect(),
+        not_interposed: not_interposed(provenance),
+        io_uring: io_uring(findings),
         notes: notes(findings),
         ..Missed::default()
     };
@@ -52,6 +49,33 @@ pub fn missed(
         }
     }
     missed
+}
+
+/// The functions that the program binds elsewhere, in alphabetical order.
+fn not_interposed(provenance: &[ProvenanceGroup]) -> Vec<String> {
+    let mut names: Vec<String> = provenance
+        .iter()
+        .filter(|group| group.leads.bound.is_some() && !group.leads.interposed)
+        .flat_map(|group| group.functions.iter().map(|name| name.to_string()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// What is known of io_uring, where anything is.
+fn io_uring(findings: &Findings<'_>) -> Option<IoUring> {
+    let header = findings.region.header;
+    let library = Some(text(&header.uring_library)).filter(|path| !path.is_empty());
+    let seen = if header.has(Circumstance::UringUsed) {
+        IoUringSeen::Used
+    } else if header.has(Circumstance::UringAskedFor) {
+        IoUringSeen::AskedFor
+    } else if library.is_some() {
+        IoUringSeen::Loaded
+    } else {
+        return None;
+    };
+    Some(IoUring { seen, library })
 }
 
 fn notes(findings: &Findings<'_>) -> Vec<String> {
@@ -89,7 +113,11 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
 /// What to tell of a circumstance, where it is worth telling.
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
-        Circumstance::Forked | Circumstance::Parted => None,
+        // These are told elsewhere.
+        Circumstance::Forked
+        | Circumstance::Parted
+        | Circumstance::UringAskedFor
+        | Circumstance::UringUsed => None,
         Circumstance::WaitsLeft => Some(
             "some signal handlers let interrupted calls go on and others do not: so that signals work as they do without Weir, calls that had to wait were left to the C library whole, and all of their time is told as waiting",
         ),

@@ -2,7 +2,7 @@
 
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
-use weir_report::model::{End, EndKind, Provenance};
+use weir_report::model::{End, EndKind, IoUringSeen, Provenance};
 use weir_report::recording;
 
 use crate::memory::{Memory, RELAXED, STARTED, after, exited};
@@ -96,6 +96,26 @@ fn circumstances_are_told_in_words() {
 }
 
 #[test]
+fn io_uring_is_told_by_its_surest_sign() {
+    let memory = Memory::new(1);
+    let told = || {
+        let missed = memory.report(2_000_000).missed;
+        let io_uring = missed.io_uring;
+        io_uring.map(|io_uring| (io_uring.seen, io_uring.library))
+    };
+    assert_eq!(told(), None);
+    memory.header().note(Circumstance::UringAskedFor);
+    assert_eq!(told(), Some((IoUringSeen::AskedFor, None)));
+    memory.header().forget(Circumstance::UringAskedFor);
+    memory.header().uring_library.set(b"/lib/liburing.so.2");
+    let library = || Some("/lib/liburing.so.2".to_owned());
+    assert_eq!(told(), Some((IoUringSeen::Loaded, library())));
+    memory.header().note(Circumstance::UringAskedFor);
+    memory.header().note(Circumstance::UringUsed);
+    assert_eq!(told(), Some((IoUringSeen::Used, library())));
+}
+
+#[test]
 fn who_counts_in_another_s_region_is_told() {
     let memory = Memory::new(1);
     let header = memory.header();
@@ -136,31 +156,65 @@ fn provenance_is_by_object() {
         known.interposed.store(places[2], RELAXED);
     }
     let report = memory.report(2_000_000);
-    let told = &report.processes[0].provenance;
-    let known = |next: Option<&str>, bound: Option<&str>, interposed| Provenance {
-        next: next.map(str::to_owned),
-        bound: bound.map(str::to_owned),
-        interposed,
+    let process = &report.processes[0];
+    let told = |name| process.provenance_of(name).cloned();
+    let known = |next: Option<&str>, bound: Option<&str>, interposed| {
+        Some(Provenance {
+            next: next.map(str::to_owned),
+            bound: bound.map(str::to_owned),
+            interposed,
+        })
     };
     assert_eq!(
-        told["malloc"],
+        told("malloc"),
         known(Some("/lib/libc.so.6"), Some("/usr/bin/bash"), false)
     );
     assert_eq!(
-        told["read"],
+        told("read"),
         known(Some("/lib/libc.so.6"), Some("/lib/libweir.so"), true)
     );
     assert_eq!(
-        told["free_sized"],
+        told("free_sized"),
         known(None, Some("/lib/libweir.so"), true)
     );
     assert_eq!(
-        told["write"],
+        told("write"),
         known(None, None, true),
         "places that there are not"
     );
-    assert_eq!(told.len(), 5);
+    assert_eq!(told("close"), None);
+    let names = process.provenance.iter().map(|group| group.functions.len());
+    assert_eq!(names.sum::<usize>(), 5);
     assert_eq!(report.missed.not_interposed, ["malloc"]);
+}
+
+#[test]
+fn functions_that_lead_alike_stand_together() {
+    let memory = Memory::new(1);
+    let header = memory.header();
+    header.objects[0].set(b"libc");
+    header.objects[1].set(b"libweir");
+    header.objects[2].set(b"bash");
+    header.objects[3].set(b"libc");
+    for (function, places) in [
+        (Function::Write, [4, 2, 1]),
+        (Function::Read, [1, 2, 1]),
+        (Function::Free, [0, 3, 0]),
+        (Function::Close, [1, 2, 1]),
+    ] {
+        let known = &header.provenance[function.index()];
+        known.next.store(places[0], RELAXED);
+        known.bound.store(places[1], RELAXED);
+        known.interposed.store(places[2], RELAXED);
+    }
+    let report = memory.report(2_000_000);
+    assert_eq!(
+        serde_json::to_value(&report.processes[0].provenance).unwrap(),
+        serde_json::json!([
+            { "bound": "bash", "interposed": false, "functions": ["free"] },
+            { "next": "libc", "bound": "libweir", "interposed": true, "functions": ["close", "read", "write"] },
+        ])
+    );
 }
 
 #[test]

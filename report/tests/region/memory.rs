@@ -156,7 +156,8 @@ impl Thread<'_> {
         self.call(function, size);
         let (began, took) = (after(began_ns).ticks, TICKS_IN_NS * took_ns);
         let sample = self.slot.time(function, began, took, size, fd);
-        self.slot.ring.push(sample, || ());
+        let ring = &self.slot.ring;
+        ring.push(sample, || ring.set_whole());
     }
 
     /// The call before has failed.

@@ -28,6 +28,8 @@ fn a_report_is_valid_by_the_documented_schema() {
         .next
         .store(1, crate::memory::RELAXED);
     memory.header().note(Circumstance::NoWriter);
+    memory.header().note(Circumstance::UringUsed);
+    memory.header().uring_library.set(b"/lib/liburing.so.2");
     let report = memory.report(5_000_000_000);
     let text = emit::to_json(&report);
     let value: Value = serde_json::from_slice(&text).unwrap();

@@ -7,6 +7,7 @@ mod io;
 mod memory;
 mod programs;
 mod scaling;
+mod server;
 mod startup;
 mod surface;
 mod writer;
@@ -42,6 +43,8 @@ pub enum Subject {
     Idle,
     /// real programs: time, and samples dropped
     Programs,
+    /// a server under load
+    Server,
     /// instructions of a call, counted by callgrind
     Instructions,
 }
@@ -67,6 +70,7 @@ impl Subject {
             Self::Writer => writer::measure(bench)?,
             Self::Idle => idle::measure(bench)?,
             Self::Programs => programs::measure(bench)?,
+            Self::Server => server::measure(bench)?,
             Self::Instructions => instructions::measure(bench)?,
         };
         section.name = self.name();

@@ -87,7 +87,7 @@ impl Flood<'_> {
             report
                 .functions
                 .values()
-                .filter_map(|function| function.latency.as_ref()),
+                .filter_map(|function| function.latency.as_deref()),
         );
         self.timed.set(self.timed.get() + timed);
         self.dropped.set(self.dropped.get() + dropped);

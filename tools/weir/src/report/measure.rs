@@ -314,11 +314,11 @@ mod tests {
         let function = |family: &str| Function {
             family: family.to_owned(),
             calls: 1,
-            latency: Some(weir_report::model::Latency {
+            latency: Some(Box::new(weir_report::model::Latency {
                 timed: 1,
                 total_ns: 100,
                 ..Default::default()
-            }),
+            })),
             ..Function::default()
         };
         for (name, family, part) in cases {

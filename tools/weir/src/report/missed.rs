@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use weir_report::model::{Missed, Untraced};
+use weir_report::model::{IoUring, IoUringSeen, Missed, Untraced};
 
 use super::page::Page;
 use super::subject::Subject;
@@ -92,8 +92,32 @@ pub fn shortcomings(missed: &Missed) -> Vec<String> {
             "{starts} of programs came too fast to be noted: whether they were traced is not known"
         ));
     }
+    sentences.extend(missed.io_uring.as_ref().map(io_uring));
     sentences.extend(missed.notes.iter().cloned());
     sentences
+}
+
+fn io_uring(io_uring: &IoUring) -> String {
+    const PAST: &str = "passes the C library by, and is neither counted nor timed";
+    match (io_uring.seen, &io_uring.library) {
+        (IoUringSeen::Used, None) => {
+            format!("io_uring was used: what goes through its rings {PAST}")
+        }
+        (IoUringSeen::Used, Some(library)) => {
+            format!("io_uring was used, by {library}: what goes through its rings {PAST}")
+        }
+        (IoUringSeen::AskedFor, _) => {
+            format!(
+                "a ring of io_uring was asked for: what goes through it, if there was one, {PAST}"
+            )
+        }
+        (IoUringSeen::Loaded, library) => {
+            let library = library.as_deref().unwrap_or("a library for io_uring");
+            format!(
+                "{library} was loaded: what goes through rings of io_uring, if there were any, {PAST}"
+            )
+        }
+    }
 }
 
 /// A sentence for every program that was not traced, however often it was started.
@@ -127,6 +151,27 @@ fn untraced(missed: &Missed) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn io_uring_is_told_as_surely_as_it_is_known() {
+        let told = |seen, library: Option<&str>| {
+            let library = library.map(str::to_owned);
+            let missed = Missed {
+                io_uring: Some(IoUring { seen, library }),
+                ..Missed::default()
+            };
+            shortcomings(&missed).join("\n")
+        };
+        let used = told(IoUringSeen::Used, Some("/lib/liburing.so.2"));
+        assert!(used.starts_with("io_uring was used, by /lib/liburing.so.2: "));
+        let asked_for = told(IoUringSeen::AskedFor, None);
+        assert!(asked_for.contains("if there was one"), "{asked_for}");
+        let loaded = told(IoUringSeen::Loaded, Some("/lib/liburing.so.2"));
+        assert!(
+            loaded.starts_with("/lib/liburing.so.2 was loaded: ")
+                && loaded.contains("if there were any")
+        );
+    }
 
     #[test]
     fn programs_that_were_not_traced_are_told_once_each() {

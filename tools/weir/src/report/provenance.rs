@@ -64,18 +64,19 @@ fn sentences(process: &Process) -> Vec<String> {
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut absent = Vec::new();
     let mut bypassed: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, provenance) in &process.provenance {
-        match (&provenance.next, provenance.interposed) {
-            (_, false) if provenance.bound.is_some() || provenance.next.is_some() => {
-                bypassed
-                    .entry(provenance.bound.as_deref().unwrap_or(""))
-                    .or_default()
-                    .push(name);
-            }
-            (Some(object), _) => found.entry(object).or_default().push(name),
-            (None, _) => absent.push(name.as_str()),
-        }
+    for group in &process.provenance {
+        let leads = &group.leads;
+        let names = match (&leads.next, leads.interposed) {
+            (_, false) if leads.bound.is_some() || leads.next.is_some() => bypassed
+                .entry(leads.bound.as_deref().unwrap_or(""))
+                .or_default(),
+            (Some(object), _) => found.entry(object).or_default(),
+            (None, _) => &mut absent,
+        };
+        names.extend(group.functions.iter().map(|name| &**name));
     }
+    let lists = found.values_mut().chain(bypassed.values_mut());
+    lists.chain([&mut absent]).for_each(|names| names.sort());
 
     let mut sentences = Vec::new();
     let mut found: Vec<(&str, Vec<&str>)> = found.into_iter().collect();

@@ -323,12 +323,12 @@ fn in_coroutines() -> Report {
         ..Latency::default()
     };
     let read = report.functions.get_mut("read").expect("a read");
-    read.parts = Some(Parts {
+    read.parts = Some(Box::new(Parts {
         calls: 20,
         waits: 15,
         wait: latency(2_000_000, 90_000_000),
         transfer: latency(1_500, 31_000),
-    });
+    }));
     let spread = |from_ns: u64, total_ns: u64| Spread {
         calls: 20,
         total_ns,

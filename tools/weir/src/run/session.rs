@@ -6,7 +6,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 use weir_record::region::Room;
 use weir_record::settings;
@@ -86,21 +87,33 @@ fn in_directory(parent: &Path) -> io::Result<TempDir> {
         .prefix("weir.")
         .rand_bytes(10)
         .tempdir_in(parent)?;
-    let path = directory.path().join("room");
-    let probe = File::create(&path)?;
-    fallocate(
-        &probe,
-        FallocateFlags::empty(),
-        0,
-        Room {
-            files: 0,
-            slots: 1,
-            coroutines: 0,
-        }
-        .bytes() as u64,
-    )?;
-    fs::remove_file(&path)?;
+    let needed = Room {
+        files: 0,
+        slots: 1,
+        coroutines: 0,
+    };
+    if !has_room(directory.path(), needed.bytes() as u64)? {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
     Ok(directory)
+}
+
+/// Whether so many bytes can be written in a directory: by what its file system says, which is much sooner known than
+/// found out; where that tells no size, by trying.
+fn has_room(directory: &Path, bytes: u64) -> io::Result<bool> {
+    let limit = getrlimit(Resource::Fsize).current;
+    if limit.is_some_and(|limit| limit < bytes) {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    let state = statvfs(directory)?;
+    if state.f_blocks != 0 {
+        return Ok(state.f_bavail.saturating_mul(state.f_frsize) >= bytes);
+    }
+    let path = directory.join("room");
+    let probe = File::create(&path)?;
+    let has_room = fallocate(&probe, FallocateFlags::empty(), 0, bytes).is_ok();
+    fs::remove_file(&path)?;
+    Ok(has_room)
 }
 
 #[cfg(test)]
@@ -118,6 +131,15 @@ mod tests {
         fs::write(path.join("1-a.region"), "x").unwrap();
         drop(session);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn room_is_what_the_file_system_has() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(has_room(directory.path(), 1 << 20).unwrap());
+        assert!(!has_room(directory.path(), 1 << 60).unwrap());
+        // One that tells no size.
+        assert!(has_room(Path::new("/proc"), 1).is_err());
     }
 
     #[test]

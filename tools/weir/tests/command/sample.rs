@@ -89,6 +89,7 @@ pub fn report() -> Report {
                 reason: "is statically linked".to_owned(),
             }],
             unlisted_starts: 0,
+            io_uring: None,
             notes: Vec::new(),
         },
         tool: Tool {
@@ -127,15 +128,19 @@ fn shell() -> Process {
     ]);
     let own_malloc = ["calloc", "free", "malloc", "realloc"];
     let mut provenance = provenance();
-    for name in own_malloc {
-        if let Some(entry) = provenance.get_mut(name) {
-            *entry = Provenance {
-                next: Some(LIBC.to_owned()),
-                bound: Some("/usr/bin/bash".to_owned()),
-                interposed: false,
-            };
-        }
+    for group in &mut provenance {
+        group
+            .functions
+            .retain(|name| !own_malloc.contains(&&**name));
     }
+    provenance.push(ProvenanceGroup {
+        leads: Provenance {
+            next: Some(LIBC.to_owned()),
+            bound: Some("/usr/bin/bash".to_owned()),
+            interposed: false,
+        },
+        functions: own_malloc.map(Into::into).to_vec(),
+    });
     Process {
         pid: SHELL,
         parent_pid: 4000,
@@ -372,21 +377,22 @@ fn child() -> Process {
     }
 }
 
-fn provenance() -> BTreeMap<String, Provenance> {
-    let names = Known::ALL.iter().map(|known| known.name());
-    let of = |name: &str| match name {
-        "cfree" | "free_sized" | "free_aligned_sized" => Provenance {
-            next: None,
+fn provenance() -> Vec<ProvenanceGroup> {
+    let absent = ["cfree", "free_aligned_sized", "free_sized"];
+    let group = |next: Option<&str>, of_absent: bool| ProvenanceGroup {
+        leads: Provenance {
+            next: next.map(str::to_owned),
             bound: Some("libweir.so".to_owned()),
             interposed: true,
         },
-        _ => Provenance {
-            next: Some(LIBC.to_owned()),
-            bound: Some("libweir.so".to_owned()),
-            interposed: true,
-        },
+        functions: Known::by_name()
+            .iter()
+            .map(|known| known.name())
+            .filter(|name| absent.contains(name) == of_absent)
+            .map(Into::into)
+            .collect(),
     };
-    names.map(|name| (name.to_owned(), of(name))).collect()
+    vec![group(None, true), group(Some(LIBC), false)]
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {

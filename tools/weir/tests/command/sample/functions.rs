@@ -175,7 +175,7 @@ impl Named {
         let step = (max_ns as f64 / p50_ns as f64).powf(0.25);
         let tail = |steps: i32| (p50_ns as f64 * step.powi(steps)) as u64;
         let mean_ns = p50_ns + tail(1) / 4;
-        self.function.latency = Some(Latency {
+        self.function.latency = Some(Box::new(Latency {
             timed,
             dropped: timed / 100,
             total_ns: mean_ns * timed,
@@ -187,7 +187,7 @@ impl Named {
             p99_9_ns: tail(3),
             max_ns,
             histogram: "HISTFAAAACB4nJNpmSzMwMDAxQABzFCaEUozMYCBzX8GBgAmxgKD".to_owned(),
-        });
+        }));
         self
     }
 }
@@ -220,10 +220,10 @@ pub fn add(sum: &mut Function, function: &Function) {
         Some(sum) if sum.timed > latency.timed => sum,
         _ => latency.clone(),
     };
-    sum.latency = Some(Latency {
+    sum.latency = Some(Box::new(Latency {
         timed,
         total_ns,
         mean_ns: total_ns / timed,
-        ..larger
-    });
+        ..*larger
+    }));
 }

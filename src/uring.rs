@@ -1,0 +1,102 @@
+//! io_uring: what goes through its rings passes the C library by, and so us. That there is one can be known, and is
+//! told.
+//!
+//! A library for it is among the objects that are loaded. A ring is seen where the program asks for it, or uses it, by
+//! `syscall`; where a call is made on its descriptor; and, in a process that has the library, among its memory maps
+//! when it ends.
+
+use std::ffi::c_long;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{Mode, OFlags};
+use weir_record::region::{Circumstance, Header};
+
+use crate::{image, objects, sys};
+
+/// The beginning of the library's file name.
+const LIBRARY: &[u8] = b"liburing.so";
+/// What the kernel calls a ring, as a descriptor and as a map.
+pub const RING: &[u8] = b"anon_inode:[io_uring]";
+
+/// How many objects had been loaded when they were last looked at.
+static LOADED: AtomicU64 = AtomicU64::new(0);
+
+/// An image begins: looks for the library among all objects that are loaded.
+pub fn look_at_start(header: &Header) {
+    LOADED.store(0, Ordering::Relaxed);
+    look_for_library(header);
+}
+
+/// Looks for the library, if there are objects that have not been looked at.
+fn look_for_library(header: &Header) {
+    let mut is_first = true;
+    objects::each(|object| {
+        let loaded = object.loaded_so_far();
+        if std::mem::take(&mut is_first) && LOADED.swap(loaded, Ordering::Relaxed) == loaded {
+            return ControlFlow::Break(());
+        }
+        let name = object.name();
+        let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
+        if !file.starts_with(LIBRARY) {
+            return ControlFlow::Continue(());
+        }
+        header.uring_library.set(name);
+        ControlFlow::Break(())
+    });
+}
+
+/// The image is about to end, or to be replaced: looks for rings, where there may be any.
+pub fn look_at_end(header: &Header) {
+    look_for_library(header);
+    let is_likely = !header.uring_library.is_empty() || header.has(Circumstance::UringAskedFor);
+    if is_likely && !header.has(Circumstance::UringUsed) {
+        // The thread's stack may be a signal handler's.
+        sys::on_own_stack(|| {
+            if is_mapped() {
+                header.note(Circumstance::UringUsed);
+            }
+        });
+    }
+}
+
+/// The program makes a system call by `syscall`.
+pub fn called(number: c_long) {
+    match number {
+        libc::SYS_io_uring_setup => note(Circumstance::UringAskedFor),
+        libc::SYS_io_uring_enter => note(Circumstance::UringUsed),
+        _ => {}
+    }
+}
+
+/// A descriptor turned out to be a ring.
+pub fn found() {
+    note(Circumstance::UringUsed);
+}
+
+#[cold]
+fn note(circumstance: Circumstance) {
+    if let Some(header) = image::header() {
+        header.note(circumstance);
+    }
+}
+
+/// Whether a ring is among the memory maps of the process.
+fn is_mapped() -> bool {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let Ok(maps) = rustix::fs::open(c"/proc/self/maps", flags, Mode::empty()) else {
+        return false;
+    };
+    let mut bytes = [0; 4096];
+    // What is kept of one read for the next: a name may lie across.
+    let mut kept = 0;
+    while let Ok(read @ 1..) = rustix::io::read(&maps, &mut bytes[kept..]) {
+        let length = kept + read;
+        if bytes[..length].windows(RING.len()).any(|name| name == RING) {
+            return true;
+        }
+        kept = length.min(RING.len() - 1);
+        bytes.copy_within(length - kept..length, 0);
+    }
+    false
+}
