@@ -20,9 +20,11 @@ fn built() -> &'static Path {
             .arg("--target-dir")
             .arg(folder.parent().expect("target"))
             .current_dir(env!("CARGO_MANIFEST_DIR"));
-        if folder.ends_with("release") {
-            cargo.arg("--release");
-        }
+        // The folder is named after the profile, but for one.
+        match folder.file_name() {
+            Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
+            _ => &mut cargo,
+        };
         assert!(cargo.status().expect("cargo runs").success());
         let made = Command::new("make")
             .arg("--always-make")

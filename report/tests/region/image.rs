@@ -85,6 +85,8 @@ fn circumstances_are_told_in_words() {
         "malloc_usable_size",
         "directory",
         "seccomp",
+        "signal handlers",
+        "table of coroutines",
     ] {
         assert_eq!(
             notes.iter().filter(|note| note.contains(word)).count(),
@@ -92,7 +94,7 @@ fn circumstances_are_told_in_words() {
             "{word}: {notes:?}"
         );
     }
-    assert_eq!(notes.len(), 10, "that it was forked is told elsewhere");
+    assert_eq!(notes.len(), 12, "that it was forked is told elsewhere");
 }
 
 #[test]
