@@ -226,7 +226,7 @@ fn release_into(
 #[cold]
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
-    match thread::target() {
+    match thread::target_in_free() {
         Target::Own(slot) => return release_into(slot, function, block, size, next),
         Target::Common(counters) => {
             counters.count::<Shared>(function, size as u64);
