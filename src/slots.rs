@@ -21,6 +21,9 @@ static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
 /// Held while a fresh slot is made: slots get their memory in order.
 static MAKING: AtomicBool = AtomicBool::new(false);
 
+/// How many threads of this process have a slot.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
+
 /// So many times a thread gives way to one that makes a slot, before it goes on without.
 const PATIENCE: u32 = 10_000;
 /// A process with more threads than this has slots that were left taken over, before fresh ones.
@@ -38,6 +41,7 @@ pub fn begin() {
 /// In a child of fork: a thread that made a slot is not here.
 pub fn forked() {
     MAKING.store(false, Ordering::Relaxed);
+    TAKEN.store(0, Ordering::Relaxed);
     FRESH.store(MADE.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
@@ -70,11 +74,16 @@ pub fn claim() -> Option<&'static Slot> {
     slot.countdown
         .start(one_in, clock::ticks() ^ u64::from(thread.tid) << 40);
     thread::watch_exit_of_this_thread();
-    if region.header.slots_used() > 1 {
-        // One thread more makes no difference to a program that has several.
+    TAKEN.fetch_add(1, Ordering::SeqCst);
+    Some(slot)
+}
+
+/// A thread has just got its slot: starts the writer's thread if this was not the first. One more makes no difference
+/// to a program that has several.
+pub fn was_claimed() {
+    if image::header().is_some_and(|header| header.slots_used() > 1) {
         writer::start();
     }
-    Some(slot)
 }
 
 /// The calling thread, as its slot tells of it.
@@ -196,4 +205,7 @@ pub fn release(slot: &'static Slot) {
         slot.owner.rename(sys::thread_name());
     }
     slot.owner.leave();
+    if TAKEN.fetch_sub(1, Ordering::SeqCst) == 1 {
+        writer::last_left(|| TAKEN.load(Ordering::SeqCst) != 0);
+    }
 }

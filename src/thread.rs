@@ -125,6 +125,25 @@ pub enum Target {
 #[cold]
 #[inline(never)]
 pub fn target() -> Target {
+    let is_attached = is_attached();
+    let target = target_in_free();
+    if !is_attached && matches!(target, Target::Own(_)) {
+        slots::was_claimed();
+    }
+    target
+}
+
+/// Whether the calling thread has been attached in this image.
+fn is_attached() -> bool {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).attachment != Attachment::Unknown }
+}
+
+/// The same for a call that the C library makes while it holds the lock that it also takes to start a thread: it frees
+/// what threads that have ended left, with the lock on their stacks held. So none of ours is started.
+#[cold]
+#[inline(never)]
+pub fn target_in_free() -> Target {
     let state = state();
     // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
     unsafe {

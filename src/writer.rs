@@ -37,6 +37,8 @@ static THREAD: AtomicU32 = AtomicU32::new(0);
 const NOBODY: u32 = u32::MAX;
 /// Whether the writer's thread is to end.
 static MUST_STOP: AtomicBool = AtomicBool::new(false);
+/// Whether someone is ending the writer's thread.
+static ENDING: AtomicBool = AtomicBool::new(false);
 /// Processor time of the writer's thread so far.
 static CPU_NS: AtomicU64 = AtomicU64::new(0);
 
@@ -92,11 +94,12 @@ pub fn crowded() {
 /// Starts the writer's thread, if there is none.
 #[cold]
 pub fn start() {
-    if STARTED.load(Ordering::Relaxed) {
+    // In one order with `last_left`, as what the two ask of each other demands.
+    if STARTED.load(Ordering::SeqCst) {
         return;
     }
     let Some(header) = ours() else { return };
-    if STARTED.swap(true, Ordering::Relaxed) {
+    if STARTED.swap(true, Ordering::SeqCst) {
         return;
     }
     let made = sys::with_errno_kept(|| thread::ours(|| sys::start_thread(run)));
@@ -109,9 +112,45 @@ pub fn start() {
 /// The process is about to seal itself: ends the writer's thread, which may make no call from then on, and sees to it
 /// that none is started. What is in the rings stays there.
 pub fn stop() {
-    if ours().is_none() || !STARTED.swap(true, Ordering::Relaxed) {
+    if ours().is_none() {
         return;
     }
+    let alone = begin_ending();
+    if STARTED.swap(true, Ordering::SeqCst) {
+        end_thread();
+    }
+    if alone {
+        ENDING.store(false, Ordering::Release);
+    }
+}
+
+/// The last thread that had a slot has left it. If it is the program's last, the C library ends the process when it
+/// ends, as exit does, but only where no thread of ours goes on: so the writer's ends first. It is started again
+/// where a slot `is_taken` meanwhile.
+#[cold]
+pub fn last_left(is_taken: impl Fn() -> bool) {
+    if !STARTED.load(Ordering::SeqCst) || ours().is_none() || !begin_ending() {
+        return;
+    }
+    if !image::is_sealed() && STARTED.load(Ordering::SeqCst) {
+        end_thread();
+        MUST_STOP.store(false, Ordering::Relaxed);
+        THREAD.store(0, Ordering::Relaxed);
+        STARTED.store(false, Ordering::SeqCst);
+        if is_taken() {
+            start();
+        }
+    }
+    ENDING.store(false, Ordering::Release);
+}
+
+/// Waits until nobody else ends the writer's thread. False where that takes too long.
+fn begin_ending() -> bool {
+    sys::await_until(PATIENCE, || !ENDING.swap(true, Ordering::Acquire))
+}
+
+/// Ends the writer's thread, which has been started.
+fn end_thread() {
     MUST_STOP.store(true, Ordering::Relaxed);
     let is_there = || match THREAD.load(Ordering::Relaxed) {
         0 => true,
@@ -236,6 +275,7 @@ pub fn forked() {
     STARTED.store(false, Ordering::Relaxed);
     THREAD.store(0, Ordering::Relaxed);
     MUST_STOP.store(false, Ordering::Relaxed);
+    ENDING.store(false, Ordering::Relaxed);
     BUSY.store(false, Ordering::Relaxed);
     CPU_NS.store(0, Ordering::Relaxed);
     // SAFETY: a child has one thread. The parent's writer may have been in the middle of it, so it is

@@ -249,7 +249,7 @@ fn release_into(
 #[cold]
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
-    match thread::target() {
+    match thread::target_in_free() {
         Target::Own(slot) => {
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {

@@ -13,6 +13,8 @@
 //! killed               what SIGKILL leaves, at random moments
 //! names                executables, arguments and files with odd names
 //! processes            fork, vfork, exec, posix_spawn; one report for a tree of them
+//! cpython              CPython's own tests, case by case
+//! real_build           a C project, built by two jobs
 //! followed             into other root directories, to other users, into programs that cannot be traced
 //! sealed               after seccomp: not one call of our own
 //! endings              all the ways in which a process can end
@@ -34,6 +36,7 @@
 mod support;
 
 mod coop;
+mod cpython;
 mod descriptors;
 mod documents;
 mod endings;
@@ -46,6 +49,7 @@ mod loading;
 mod machine_code;
 mod names;
 mod processes;
+mod real_build;
 mod rough_programs;
 mod sealed;
 mod settings;

@@ -1,6 +1,7 @@
 //! Threads: many, short-lived, with calls in their destructors, cancelled.
 
 use weir_record::region::MAX_SLOTS;
+use weir_report::model::EndKind;
 
 use crate::support::{Account, Mode, Program, victim};
 
@@ -47,6 +48,27 @@ fn cancellation() {
         assert_eq!(outcome.complaints(), "");
         let account = Account::of(&outcome.text());
         account.expect_in_threaded(outcome.process());
+    }
+}
+
+/// The process ends with its last thread, which is not the main one and calls no exit: by exit(0) all the same.
+#[test]
+fn others_outlive_the_main_one() {
+    for argument in ["one after the other", "at once", "in a child"] {
+        let program = Program::new(victim("main_leaves")).arg(argument);
+        let plain = program.plain().expect_status(0);
+        let ended = plain.text().matches("ended").count();
+        assert_eq!(ended, if argument == "in a child" { 3 } else { 10 });
+        for round in 0..20 {
+            let mode = Mode::MEASURED[round % 2];
+            let outcome = program.run(mode).expect_status(0);
+            assert_eq!(outcome.text(), plain.text(), "{argument}, {mode:?}");
+            assert_eq!(outcome.complaints(), "");
+            for process in outcome.processes() {
+                assert_eq!(process.end.how, EndKind::Exited, "{argument}, {mode:?}");
+                assert_eq!(process.end.status, Some(0), "{argument}, {mode:?}");
+            }
+        }
     }
 }
 

@@ -4,7 +4,10 @@
 //! weir      the library and the command under test, built once
 //! victim    C programs, compiled once
 //! program   a program to run, and how; what came of it
+//! files     what it leaves in its folder
 //! real      programs that many people run
+//! luajit    a C project to build
+//! regrtest  CPython's own tests
 //! scarce    too little of something
 //! strace    system calls, and whose they were
 //! heaptrack allocations
@@ -12,16 +15,20 @@
 //! witness   a victim's own account, and its comparison with a report
 //! ```
 
+pub mod files;
 pub mod heaptrack;
+pub mod luajit;
 pub mod program;
 pub mod real;
 pub mod recover;
+pub mod regrtest;
 pub mod scarce;
 pub mod strace;
 pub mod victim;
 pub mod weir;
 pub mod witness;
 
+pub use files::files;
 pub use program::{Mode, Outcome, Program, scratch};
 pub use victim::victim;
 pub use witness::Account;

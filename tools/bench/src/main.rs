@@ -10,6 +10,7 @@
 //! | [`mod@bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
 //! | [`product`] | building Weir, finding it, reading its reports |
 //! | [`loads`] | the C programs that are run, and the C limit |
+//! | [`luajit`] | the sources of a C project that is built |
 //! | [`contestant`] | the ways to run a load: without a tool, under Weir, under a peer |
 //! | [`interleave`], [`stats`] | rounds of neighbours; medians and ranges |
 //! | [`target`], [`table`], [`section`] | aims and verdicts; Markdown; a subject's result |
@@ -22,6 +23,7 @@ mod contestant;
 mod document;
 mod interleave;
 mod loads;
+mod luajit;
 mod machine;
 mod product;
 mod section;

@@ -1,5 +1,6 @@
 //! Building Weir, finding what was built, reading its reports.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,7 @@ use weir_report::model::Report;
 use crate::contestant::REPORT;
 
 /// The root of the workspace.
-const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The command and the library.
 #[derive(Debug)]
@@ -24,8 +25,7 @@ pub struct Product {
 impl Product {
     /// Builds the workspace's default members in release mode, and takes what cargo says it made.
     pub fn build() -> Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
+        let output = Command::new(cargo())
             .args([
                 "build",
                 "--release",
@@ -59,6 +59,11 @@ impl Product {
         }
         Ok(Self { weir, library })
     }
+}
+
+/// The cargo that this was started by, or else the one on the search path.
+pub fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
 /// The command and the library, from cargo's messages.

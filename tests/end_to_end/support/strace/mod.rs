@@ -44,17 +44,31 @@ pub struct Image {
     pub others: BTreeMap<(String, String), [u64; 3]>,
 }
 
+/// How a process or a process image begins.
+const STARTS: [&str; 6] = ["execve", "execveat", "clone", "clone3", "fork", "vfork"];
+
 /// Runs a program under strace, in this folder; every process image of it.
 pub fn images(program: &Program, folder: &Path) -> Vec<Image> {
+    let mut names = kinds::system_calls();
+    names.extend(STARTS);
+    trace(program, folder, &names, &["-k"])
+}
+
+/// The same with no other calls than those that start something, and without anybody's stack: for programs that
+/// have too many of both.
+pub fn starts(program: &Program, folder: &Path) -> Vec<Image> {
+    trace(program, folder, &STARTS, &[])
+}
+
+fn trace(program: &Program, folder: &Path, names: &[&str], options: &[&str]) -> Vec<Image> {
     let traces = scratch();
     let plain = program.command(Mode::Plain, Path::new(""));
-    let mut names = kinds::system_calls();
-    names.extend(["execve", "execveat", "clone", "clone3", "fork", "vfork"]);
     // Those that strace does not know have not been made.
     let names: Vec<String> = names.iter().map(|name| format!("?{name}")).collect();
     let mut strace = Command::new("strace");
     strace
-        .args(["-ff", "-k", "-yy", "-qq", "-s", "0"])
+        .args(["-ff", "-yy", "-qq", "-s", "0"])
+        .args(options)
         .args(["-e", "signal=none", "-o"])
         .arg(traces.path().join("trace"))
         .arg(format!("--trace={}", names.join(",")))
@@ -196,7 +210,8 @@ impl Reader {
             };
             if call.name.starts_with("exec") && result == 0 {
                 let path = call.line.split('"').nth(1).expect("a path");
-                let path = fs::canonicalize(path).expect("an executable");
+                // A relative one is below a folder that is not told, and the last of its names is all that is asked.
+                let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
                 let name = path
                     .file_name()
                     .expect("a name")

@@ -1,0 +1,244 @@
+//! CPython's own tests of what touches I/O, files, memory, threads and processes: case by case the same result with
+//! the library and without.
+//!
+//! Left out for the time that they take are `test_concurrent_futures`, `test_multiprocessing_spawn`,
+//! `test_multiprocessing_forkserver`, `test_multiprocessing_main_handling`, `test_venv`, `test_zipfile`, `test_bz2`,
+//! `test_lzma`, `test_imaplib` and `test_xmlrpc`. `test_ioctl` wants a terminal.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use crate::support::Mode;
+use crate::support::regrtest::{Module, Results};
+
+/// So many modules run at a time. Most of their time is waiting.
+const JOBS: usize = 6;
+/// Cases that differ are run so many times more; one that does not differ each time differs by chance.
+const REPETITIONS: usize = 4;
+
+const fn plain(name: &'static str) -> Module {
+    Module { name, options: &[] }
+}
+
+/// The longest first.
+const MODULES: &[Module] = &[
+    Module {
+        name: "test_asyncio",
+        // In halves; and without what is a minute of collecting garbage.
+        options: &[
+            "-i",
+            "test.test_asyncio.test_s*",
+            "-i",
+            "*.test_task_del_collect",
+        ],
+    },
+    Module {
+        name: "test_asyncio",
+        options: &["-i", "test.test_asyncio.test_[!s]*"],
+    },
+    plain("test_multiprocessing_fork"),
+    plain("test_signal"),
+    plain("test_io"),
+    plain("test_subprocess"),
+    plain("test_ssl"),
+    Module {
+        name: "test_socket",
+        // Without the library too they wait for ever, where the machine has such sockets that lead nowhere.
+        options: &["-i", "*VSOCK*"],
+    },
+    plain("test_logging"),
+    plain("test_tarfile"),
+    plain("test_faulthandler"),
+    plain("test_selectors"),
+    plain("test_threading"),
+    plain("test_poll"),
+    plain("test_ftplib"),
+    plain("test_eintr"),
+    plain("test_poplib"),
+    Module {
+        name: "test_socketserver",
+        // Its servers are on this machine.
+        options: &["-u", "network"],
+    },
+    plain("test_wait3"),
+    plain("test_wait4"),
+    plain("test_popen"),
+    plain("test_fork1"),
+    plain("test_os"),
+    plain("test_cmd_line"),
+    plain("test_c_locale_coercion"),
+    plain("test_utf8_mode"),
+    plain("test_embed"),
+    plain("test_site"),
+    plain("test_sys"),
+    plain("test_pathlib"),
+    plain("test_select"),
+    plain("test_mmap"),
+    plain("test_tempfile"),
+    plain("test_shutil"),
+    plain("test_ctypes"),
+    plain("test_posix"),
+    plain("test_fileio"),
+    plain("test_file"),
+    plain("test_file_eintr"),
+    plain("test_bufio"),
+    plain("test_largefile"),
+    plain("test_pty"),
+    plain("test_openpty"),
+    plain("test_epoll"),
+    plain("test_fcntl"),
+    plain("test_resource"),
+    plain("test_glob"),
+    plain("test_gzip"),
+    plain("test_httplib"),
+    plain("test_httpservers"),
+    plain("test_urllib2_localnet"),
+    plain("test_smtplib"),
+    plain("test_asyncore"),
+    plain("test_asynchat"),
+    plain("test_telnetlib"),
+    plain("test_gc"),
+    plain("test_thread"),
+    plain("test_threadsignals"),
+    plain("test_threadedtempfile"),
+    plain("test_atexit"),
+    plain("test_memoryio"),
+    plain("test_uuid"),
+    plain("test_decimal"),
+    plain("test_mailbox"),
+    plain("test_pipes"),
+    plain("test_getpass"),
+    plain("test_print"),
+    plain("test_fileinput"),
+    plain("test_filecmp"),
+    plain("test_posixpath"),
+    plain("test_time"),
+];
+
+/// Those where it may matter that the writer is elsewhere, and that whoever starts the program is another.
+const MODULES_UNDER_RUN: &[&str] = &[
+    "test_subprocess",
+    "test_faulthandler",
+    "test_threading",
+    "test_os",
+    "test_cmd_line",
+    "test_posix",
+    "test_mmap",
+    "test_pty",
+    "test_fork1",
+];
+
+/// A module's results without the library, and with it.
+struct Pair {
+    module: Module,
+    without: Results,
+    with: Results,
+}
+
+/// Runs modules without the library and with it, some at a time.
+fn run(modules: &[Module], mode: Mode) -> Vec<Pair> {
+    let runs: Vec<(Module, Mode)> = modules
+        .iter()
+        .flat_map(|&module| [(module, Mode::Plain), (module, mode)])
+        .collect();
+    let results: Vec<Mutex<Option<Results>>> = runs.iter().map(|_| Mutex::new(None)).collect();
+    let next = Mutex::new(0..runs.len());
+    let take = || next.lock().expect("no panic").next();
+    std::thread::scope(|scope| {
+        for _ in 0..JOBS {
+            scope.spawn(|| {
+                while let Some(index) = take() {
+                    let (module, mode) = runs[index];
+                    *results[index].lock().expect("no panic") = Some(module.run(mode, &[]));
+                }
+            });
+        }
+    });
+    let mut results = results
+        .into_iter()
+        .map(|result| result.into_inner().expect("no panic").expect("it was run"));
+    modules
+        .iter()
+        .map(|&module| Pair {
+            module,
+            without: results.next().expect("two for each"),
+            with: results.next().expect("two for each"),
+        })
+        .collect()
+}
+
+impl Pair {
+    /// The cases that have not the same result.
+    fn differing(&self) -> BTreeSet<String> {
+        let names = |results: &Results| -> Vec<String> {
+            let cases = results.cases.iter().flat_map(|cases| cases.keys());
+            cases.cloned().collect()
+        };
+        let mut differing: BTreeSet<String> = names(&self.without).into_iter().collect();
+        differing.extend(names(&self.with));
+        differing.retain(|case| self.without.of(case) != self.with.of(case));
+        differing
+    }
+
+    /// Runs the cases that differ again and again; those that differ each time.
+    fn differing_each_time(&self, mode: Mode) -> BTreeSet<String> {
+        let mut differing = self.differing();
+        for _ in 0..REPETITIONS {
+            if differing.is_empty() {
+                break;
+            }
+            // What one of the two has no result of may not be a case: a fixture that failed, or the module.
+            let are_cases = differing
+                .iter()
+                .all(|case| self.without.of(case).is_some() && self.with.of(case).is_some());
+            let names: Vec<String> = differing.iter().cloned().collect();
+            let names = if are_cases { &names[..] } else { &[] };
+            let again = Pair {
+                module: self.module,
+                without: self.module.run(Mode::Plain, names),
+                with: self.module.run(mode, names),
+            };
+            let differ_again = again.differing();
+            differing.retain(|case| {
+                let is_told = again.without.of(case).or(again.with.of(case)).is_some();
+                differ_again.contains(case) || !is_told
+            });
+        }
+        differing
+    }
+}
+
+/// The modules have the same results, case by case; so many of them are not skipped.
+#[track_caller]
+fn expect_same(modules: &[Module], mode: Mode, ran: usize) {
+    let pairs = run(modules, mode);
+    let mut different = String::new();
+    for pair in &pairs {
+        let name = pair.module.name;
+        let cases = pair.differing_each_time(mode);
+        if !cases.is_empty() {
+            different += &format!("{name}: {cases:?}\n{}\n", pair.with.log);
+        }
+        assert_ne!(pair.without.ran(), 0, "{name}: {}", pair.without.log);
+        assert!(pair.with.reports > 0);
+    }
+    assert!(different.is_empty(), "{mode:?}: {different}");
+    let sum: usize = pairs.iter().map(|pair| pair.with.ran()).sum();
+    assert!(sum >= ran, "{sum} cases ran");
+}
+
+#[test]
+fn the_same_results() {
+    expect_same(MODULES, Mode::Bare, 8_000);
+}
+
+#[test]
+fn the_same_results_under_weir_run() {
+    let modules: Vec<Module> = MODULES
+        .iter()
+        .filter(|module| MODULES_UNDER_RUN.contains(&module.name))
+        .copied()
+        .collect();
+    assert_eq!(modules.len(), MODULES_UNDER_RUN.len());
+    expect_same(&modules, Mode::Run, 1_000);
+}

@@ -1,0 +1,49 @@
+//! A C project as its authors build it: LuaJIT, with its own Makefile. It compiles programs that generate sources,
+//! runs them, and compiles what they wrote.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Program;
+
+/// Copies the sources into a folder.
+pub fn unpack(folder: &Path) {
+    let package = package();
+    let copied = Command::new("cp")
+        .args(["-R", "--no-preserve=mode,timestamps"])
+        .arg(package.join("luajit2/."))
+        .arg(folder)
+        .status()
+        .expect("cp runs");
+    assert!(copied.success(), "the sources cannot be copied");
+    // The version, which the authors' archives have in this file.
+    std::fs::copy(package.join("luajit_relver.txt"), folder.join(".relver")).expect("a file");
+}
+
+/// The build, of all but the shared library, which would have everything compiled twice.
+pub fn make() -> Program {
+    Program::new("/usr/bin/make")
+        .args(["-j2", "BUILDMODE=static", "CCOPT=-O1"])
+        .env("PATH", "/usr/bin:/bin")
+}
+
+/// The folder of the package that the sources come in, which cargo has fetched.
+fn package() -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let package = packages
+        .iter()
+        .find(|package| package["name"] == "luajit-src")
+        .expect("a dependency of the tests");
+    let manifest = package["manifest_path"].as_str().expect("a path");
+    Path::new(manifest)
+        .parent()
+        .expect("it is in a folder")
+        .to_owned()
+}
