@@ -1,6 +1,7 @@
 /* surface KIND STEPS: what one step of a kind of I/O costs.
  *
  *   echo       1 byte there and back over TCP on this machine: two sends and two receives
+ *   ball       the same between two threads, so that each receive has to wait
  *   putc       one character into a stream to /dev/null
  *   printf     one formatted line into such a stream
  *   open       one open and one close of a file
@@ -10,6 +11,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +41,24 @@ static int echo(void) {
            send(ends[1], &byte, 1, 0) == 1 && recv(ends[0], &byte, 1, 0) == 1;
 }
 
+static void *throw_back(void *unused) {
+    char byte;
+    (void)unused;
+    while (recv(ends[1], &byte, 1, 0) == 1 && send(ends[1], &byte, 1, 0) == 1)
+        ;
+    return NULL;
+}
+
+static int start_thrower(void) {
+    pthread_t thread;
+    return connect_ends() && pthread_create(&thread, NULL, throw_back, NULL) == 0;
+}
+
+static int ball(void) {
+    char byte = 'x';
+    return send(ends[0], &byte, 1, 0) == 1 && recv(ends[0], &byte, 1, 0) == 1;
+}
+
 static FILE *sink;
 static long count;
 
@@ -56,6 +76,8 @@ int main(int argc, char **argv) {
     int (*step)(void) = NULL;
     if (!strcmp(argv[1], "echo") && connect_ends())
         step = echo;
+    if (!strcmp(argv[1], "ball") && start_thrower())
+        step = ball;
     if (!strcmp(argv[1], "putc"))
         step = put_character;
     if (!strcmp(argv[1], "printf"))

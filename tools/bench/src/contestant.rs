@@ -40,6 +40,8 @@ pub enum Contestant {
     Limit(Timing),
     /// Under `weir run`.
     Weir(Timing),
+    /// Under `weir run --coop`: calls that may block are made in two parts.
+    Parted,
     /// With the library preloaded, and nothing else of Weir.
     Preload,
     /// Under glibc's `memusage`.
@@ -68,6 +70,7 @@ impl Contestant {
                 Some(value) => format!("`weir run --time {value}`"),
                 None => "`weir run`".into(),
             },
+            Self::Parted => "`weir run --coop`".into(),
             Self::Preload => "`LD_PRELOAD=libweir.so`".into(),
             Self::Memusage => "`memusage`".into(),
             Self::Heaptrack => "`heaptrack`".into(),
@@ -83,7 +86,7 @@ impl Contestant {
             Self::Heaptrack => Some("heaptrack"),
             Self::Strace => Some("strace"),
             Self::Ltrace => Some("ltrace"),
-            Self::NoTool | Self::Limit(_) | Self::Weir(_) | Self::Preload => None,
+            Self::NoTool | Self::Limit(_) | Self::Weir(_) | Self::Parted | Self::Preload => None,
         }
     }
 
@@ -117,6 +120,15 @@ impl Contestant {
                     command.args(["--time", value]);
                 }
                 command.arg("--").arg(program);
+                command
+            }
+            Self::Parted => {
+                let mut command = Command::new(&bench.product.weir);
+                command
+                    .args(["run", "--coop", "--quiet", "--out"])
+                    .arg(folder.join(REPORT))
+                    .arg("--")
+                    .arg(program);
                 command
             }
             Self::Memusage => under("memusage", &[], program),

@@ -27,7 +27,7 @@ pub enum Load {
     ReadWrite,
     /// Steps of one kind of other I/O.
     Surface {
-        /// `echo`, `putc`, `printf` or `open`.
+        /// `echo`, `ball`, `putc`, `printf` or `open`.
         kind: &'static str,
     },
     /// The resident memory of `threads` threads that have all allocated; it has no steps.
