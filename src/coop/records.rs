@@ -53,8 +53,11 @@ const RECEIVE_IS_BOUNDED: u64 = 1 << 9;
 const SEND_IS_BOUNDED: u64 = 1 << 10;
 /// This process made it.
 const OWN: u64 = 1 << 11;
-/// The latest call that received got less than it asked for: there was no more.
-const DRAINED: u64 = 1 << 12;
+/// The latest call that received had to wait.
+const WAITS: u64 = 1 << 12;
+/// Four bits: how often that has been taken to be so of the next one, too.
+const GUESSES: u64 = 0xf << 13;
+const GUESS: u64 = 1 << 13;
 const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED;
 
 static RECORDS: Descriptors<Record> = Descriptors::new(
@@ -154,7 +157,7 @@ pub fn mode(fd: c_int, class: Class) -> Mode {
     } else {
         let bits = ask(fd, class);
         if let Some(record) = record {
-            let word = epoch | (word & (OWN | DRAINED)) | bits | class as u64;
+            let word = epoch | (word & (OWN | WAITS | GUESSES)) | bits | class as u64;
             record.word.store(word, Ordering::Relaxed);
         }
         bits
@@ -187,21 +190,32 @@ fn ask(fd: c_int, class: Class) -> u64 {
     bits
 }
 
-/// Whether the latest call that received from a socket took all that there was.
-pub fn is_drained(fd: c_int) -> bool {
-    let record = RECORDS.get(fd);
-    record.is_some_and(|record| record.word.load(Ordering::Relaxed) & DRAINED != 0)
+/// Whether a call that receives will find nothing, as those before it did. It is tried all the same once in a while, so
+/// as to find out when that has changed.
+pub fn expects_wait(fd: c_int) -> bool {
+    let Some(record) = RECORDS.get(fd) else {
+        return false;
+    };
+    let word = record.word.load(Ordering::Relaxed);
+    if word & WAITS == 0 {
+        return false;
+    }
+    let guesses = (word & GUESSES) + GUESS;
+    record
+        .word
+        .fetch_xor((word ^ guesses) & GUESSES, Ordering::Relaxed);
+    guesses & GUESSES != 0
 }
 
-/// Says so.
-pub fn set_drained(fd: c_int, is_drained: bool) {
+/// Says whether a call that received had to wait, or will have to since it has taken all that there was.
+pub fn expect_wait(fd: c_int, waits: bool) {
     if let Some(record) = RECORDS.get(fd)
-        && (record.word.load(Ordering::Relaxed) & DRAINED != 0) != is_drained
+        && (record.word.load(Ordering::Relaxed) & WAITS != 0) != waits
     {
-        if is_drained {
-            record.word.fetch_or(DRAINED, Ordering::Relaxed);
+        if waits {
+            record.word.fetch_or(WAITS, Ordering::Relaxed);
         } else {
-            record.word.fetch_and(!DRAINED, Ordering::Relaxed);
+            record.word.fetch_and(!WAITS, Ordering::Relaxed);
         }
     }
 }

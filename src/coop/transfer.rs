@@ -141,14 +141,14 @@ pub fn receive(
         Class::Other => once_ready(parts, fd, Direction::In, next),
         Class::Socket => {
             let mut patience = Patience::new(fd, Direction::In);
-            // A coroutine that has taken all that there was finds nothing now, as a rule: it waits without a try.
-            let mut is_tried = parts.way() == Way::Thread || !records::is_drained(fd);
+            // Where each call has to wait for an answer, the try is a call too many.
+            let mut is_tried = parts.way() == Way::Thread || !records::expects_wait(fd);
             loop {
                 if is_tried {
                     let result = now(libc::MSG_DONTWAIT);
                     if !would_block(result) {
                         let is_short = (1..size as ssize_t).contains(&result);
-                        records::set_drained(fd, is_short);
+                        records::expect_wait(fd, is_short || parts.has_waited());
                         return result;
                     }
                 }
