@@ -14,7 +14,7 @@
 
 use std::arch::{asm, global_asm};
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use weir_record::slot::{Counters, Slot};
 
@@ -56,8 +56,6 @@ struct State {
     attachment: Attachment,
     /// Where the frame is that took the guard, to know a guard that a jump left behind.
     guard_frame: usize,
-    /// Whether the slot is never shown, so that every call comes past [`target`].
-    is_slot_hidden: bool,
     /// Whether calls are made as if there were no coroutines.
     is_unyielding: bool,
 }
@@ -201,7 +199,7 @@ unsafe fn open(state: *mut State) {
     // SAFETY: as the caller promises.
     unsafe {
         (*state).guard = Guard::Open;
-        if !(*state).is_slot_hidden {
+        if !ARE_SLOTS_HIDDEN.load(Ordering::Relaxed) {
             (*state).slot = (*state).home;
         }
     }
@@ -213,14 +211,15 @@ pub fn is_guarded() -> bool {
     unsafe { (*state()).guard != Guard::Open }
 }
 
-/// From now on every call of the calling thread takes the longer way, on which its coroutine is looked for.
+/// Whether threads show no slot, so that every call comes past [`target`].
+static ARE_SLOTS_HIDDEN: AtomicBool = AtomicBool::new(false);
+
+/// From now on every call takes the longer way, on which its coroutine is looked for: those of the calling thread and of
+/// threads to come at once, those of others when they next come by here.
 pub fn hide_slot() {
-    let state = state();
+    ARE_SLOTS_HIDDEN.store(true, Ordering::Relaxed);
     // SAFETY: this thread's state.
-    unsafe {
-        (*state).is_slot_hidden = true;
-        (*state).slot = std::ptr::null();
-    }
+    unsafe { (*state()).slot = std::ptr::null() };
 }
 
 /// Sets whether the calls of coroutines on the calling thread let others run. What it was.

@@ -394,3 +394,41 @@ for _ in range(100):
         assert_eq!(count(&parted, name), count(&plain, name), "{name}");
     }
 }
+
+/// More than a buffer holds, by each function that moves bytes, and what else is made again until it is whole.
+#[test]
+fn all_of_it_arrives_whichever_way_it_is_sent() {
+    let alone = Program::new(victim("coop_transfers")).arg("x");
+    // The writer and the reader speak in any order.
+    let lines = |outcome: Outcome| -> Vec<String> {
+        let text = outcome.expect_status(0).text();
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let kernel = lines(alone.plain());
+    assert_eq!(
+        kernel.iter().filter(|line| line.ends_with("same")).count(),
+        9
+    );
+    for mode in Mode::MEASURED {
+        assert_eq!(
+            lines(alone.clone().env("WEIR_COOP", "on").run(mode)),
+            kernel
+        );
+        let outcome = Program::new(victim("coop_transfers")).run(mode);
+        let process = outcome.process();
+        let coroutines = process.coroutines.as_ref().expect("a runtime");
+        assert_eq!(coroutines.blocked_calls, 0);
+        // Counted once, however often it was made again.
+        for name in ["write", "writev", "send", "sendto", "sendmsg", "sendmmsg"] {
+            let function = &process.functions[name];
+            assert!(function.moved_bytes >= 3 << 20, "{name}: {function:?}");
+            let parts = function.parts.as_ref().expect("in parts");
+            assert!(parts.waits >= 1, "{name}: {parts:?}");
+        }
+        assert_eq!(process.functions["writev"].calls, 1);
+        assert_eq!(process.functions["sendmmsg"].calls, 1);
+        assert_eq!(lines(outcome), kernel);
+    }
+}

@@ -68,6 +68,11 @@ fn asynchronous_functions() {
 }
 
 #[test]
+fn functions_of_signals_and_names() {
+    expect_own_exact("signal_calls");
+}
+
+#[test]
 fn stdio_functions() {
     expect_own_exact("stdio_calls");
     expect_own_exact("formatted_calls");
@@ -98,6 +103,7 @@ fn no_function_is_left_out() {
         ("formatted_calls", &[]),
         ("wide_calls", &[]),
         ("aio_calls", &[]),
+        ("signal_calls", &[]),
         ("spawns", &[child]),
         ("ways_to_exit", &["_exit"]),
         ("ways_to_exit", &["_Exit"]),
