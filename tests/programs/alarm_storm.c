@@ -20,7 +20,7 @@ static void on_alarm(int signal) {
 int main(void) {
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
-    MUST(!sigaction(SIGALRM, &action, NULL));
+    MUST(!TRY(sigaction, sigaction(SIGALRM, &action, NULL)));
     struct itimerval often = {{0, 100}, {0, 100}};
     MUST(!setitimer(ITIMER_REAL, &often, NULL));
     for (unsigned long i = 0; alarms < 5000; i++) {

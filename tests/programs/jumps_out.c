@@ -20,7 +20,7 @@ int main(void) {
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
     MUST(!TRY(pipe, pipe(pipes)));
     struct sigaction action = {.sa_handler = on_alarm};
-    MUST(!sigaction(SIGALRM, &action, NULL));
+    MUST(!TRY(sigaction, sigaction(SIGALRM, &action, NULL)));
     for (volatile int i = 0; i < 300; i++) {
         drop(make(100));
         if (!sigsetjmp(place, 1)) {

@@ -30,7 +30,7 @@ int main(void) {
     count_again();
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
-    MUST(!sigaction(SIGUSR1, &action, NULL));
+    MUST(!TRY(sigaction, sigaction(SIGUSR1, &action, NULL)));
     for (int i = 0; i < 50; i++) {
         pthread_t other;
         const int both = PROT_READ | PROT_WRITE;
