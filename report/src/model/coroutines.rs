@@ -70,7 +70,7 @@ impl CoroutineUse {
 }
 
 impl Coroutines {
-    /// In order, and what is beyond [`LISTED`] with the others.
+    /// In order, and what is beyond the first 256 with the others.
     pub fn cut(&mut self) {
         self.listed
             .sort_by_key(|one| Reverse((one.calls, one.wait_ns)));
