@@ -249,13 +249,7 @@ fn release_into(
 #[cold]
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
-    // What the C library frees with its lock on stacks held is a block.
-    let target = if block.is_null() {
-        thread::target()
-    } else {
-        thread::target_in_free()
-    };
-    match target {
+    match thread::target_in_free() {
         Target::Own(slot) => {
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {
