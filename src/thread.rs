@@ -162,6 +162,15 @@ pub fn target_in_free() -> Target {
     }
 }
 
+/// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
+/// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
+pub fn target_of_nothing() -> Target {
+    match image::header() {
+        Some(header) if !is_attached() && !is_guarded() => Target::Common(&header.common),
+        _ => target_in_free(),
+    }
+}
+
 /// Attaches the calling thread, if that has not been done.
 pub fn attach_early() {
     if slot().is_none() {

@@ -249,7 +249,12 @@ fn release_into(
 #[cold]
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
-    match thread::target_in_free() {
+    let target = if block.is_null() {
+        thread::target_of_nothing()
+    } else {
+        thread::target_in_free()
+    };
+    match target {
         Target::Own(slot) => {
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {

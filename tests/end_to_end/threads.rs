@@ -37,6 +37,21 @@ fn eight_share_the_heap() {
     }
 }
 
+/// The C library frees nothing at the end of each thread, which takes no slot.
+#[test]
+fn threads_that_call_nothing_take_no_slot() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("idle_threads")).run(mode);
+        let outcome = outcome.expect_status(0);
+        let process = outcome.process();
+        assert_eq!(process.missed.threads_without_slot, 0, "{mode:?}");
+        let threads = process.threads.iter().filter(|thread| thread.tid != 0);
+        assert_eq!(threads.count(), 2, "{mode:?}");
+        // That is what it is about: they were counted.
+        assert!(process.functions["free"].calls > 2000, "{mode:?}");
+    }
+}
+
 /// Cancelled while they block in read and write, and before they do: the cleanup handlers run, and
 /// what those call is counted.
 #[test]
