@@ -212,17 +212,15 @@ pub enum Circumstance {
     UringAskedFor = 11,
     /// The process had a ring of io_uring.
     UringUsed = 12,
-    /// Calls that block were made in two parts, a wait and a transfer.
-    Parted = 13,
     /// Waits were left to the C library, because some signal handlers let calls go on and others do not.
-    WaitsLeft = 14,
+    WaitsLeft = 13,
     /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
-    NoCoroutines = 15,
+    NoCoroutines = 14,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 16] = [
+    pub const ALL: [Circumstance; 15] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -236,7 +234,6 @@ impl Circumstance {
         Circumstance::Sealed,
         Circumstance::UringAskedFor,
         Circumstance::UringUsed,
-        Circumstance::Parted,
         Circumstance::WaitsLeft,
         Circumstance::NoCoroutines,
     ];

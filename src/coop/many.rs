@@ -19,10 +19,17 @@ use crate::{next, sys};
 /// The longest that a coroutine waits where signals are to be let through meanwhile.
 const SLICE_NS: u64 = 20_000_000;
 
-/// A duration in nanoseconds; 0 where it is none.
+/// How long a coroutine waits before it looks again, where it cannot be told when something happens.
+const SOON_NS: u64 = 1_000_000;
+
+/// A duration in nanoseconds; 0 where it is none, so that the kernel is asked, and says so.
 pub fn ns_of(time: timespec) -> u64 {
-    let (seconds, ns) = (time.tv_sec.max(0) as u64, time.tv_nsec.max(0) as u64);
-    seconds.saturating_mul(1_000_000_000).saturating_add(ns)
+    match (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec)) {
+        (Ok(seconds), Ok(ns @ ..1_000_000_000)) => {
+            seconds.saturating_mul(1_000_000_000).saturating_add(ns)
+        }
+        _ => 0,
+    }
 }
 
 /// Calls `now` until it tells of something or the time has passed, with `wait` in between.
@@ -70,19 +77,29 @@ fn wait_for_any(
         (Some((fd, events)), None) => return parts.wait(fd, events, deadline),
         _ => {}
     }
-    let set = Passing::set().ok_or(libc::EMFILE);
-    let Ok(set) = set else {
-        // No descriptor is left for a set.
-        return parts.sleep(left_ns(deadline).map_or(1_000_000, |ns| ns.min(1_000_000)));
-    };
+    match set_of(wanted) {
+        Some(set) => parts.wait(set.fd(), libc::POLLIN, deadline),
+        // No descriptor is left for a set, or no memory: looks again soon.
+        None => parts.sleep(left_ns(deadline).map_or(SOON_NS, |ns| ns.min(SOON_NS))),
+    }
+}
+
+/// A set of these descriptors. None where it cannot be had whole.
+fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Option<Passing> {
+    let set = Passing::set()?;
     for (fd, _) in wanted() {
         // One that stands there twice is in the set once, for all that is wanted of it.
         let events = wanted()
             .filter(|&(other, _)| other == fd)
             .fold(0, |events, (_, more)| events | more);
-        set.add(fd, events);
+        let added = set.add(fd, events);
+        // Files, which are always ready, and what was closed: the real call has told of those.
+        let is_told = [libc::EEXIST, libc::EPERM, libc::EBADF].map(|errno| -(errno as isize));
+        if added != 0 && !is_told.contains(&added) {
+            return None;
+        }
     }
-    parts.wait(set.fd(), libc::POLLIN, deadline)
+    Some(set)
 }
 
 /// `poll`, with a timeout in milliseconds.
@@ -259,9 +276,11 @@ pub unsafe fn select(
 pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
     // SAFETY: as the caller promises.
     let time = unsafe { time.as_ref() }?;
+    // The kernel takes more than a second of microseconds.
+    let microseconds = time.tv_usec;
     Some(ns_of(timespec {
-        tv_sec: time.tv_sec,
-        tv_nsec: time.tv_usec.saturating_mul(1000),
+        tv_sec: time.tv_sec.saturating_add(microseconds / 1_000_000),
+        tv_nsec: microseconds % 1_000_000 * 1000,
     }))
 }
 

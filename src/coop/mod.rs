@@ -1,7 +1,9 @@
 //! Calls that may block, made in two parts: the wait until they can go on, and the transfer.
 //!
 //! ```text
-//! transfer      reading, writing, connecting: how a call is made in parts
+//! receiving, sending, connecting: how a call is made in parts
+//!   ├ transfer    what they have in common
+//!   └ vector      the arrays of writev and sendmsg
 //! many          waiting for several descriptors, and for time to pass
 //!   └ waiting     one wait: by the runtime, or by poll
 //! coroutines    what each coroutine did
@@ -15,13 +17,17 @@
 //! that need not wait is found out by trying it without blocking, where that can be had; only one that must wait
 //! pays for more. The open file's own O_NONBLOCK is never touched, because others share it.
 
+mod connecting;
 mod coroutines;
 mod many;
 mod marks;
+mod receiving;
 pub mod records;
 mod runtime;
+mod sending;
 pub mod signals;
 mod transfer;
+mod vector;
 mod waiting;
 
 use std::ffi::{c_int, c_uint, c_ulong, c_void};
@@ -32,14 +38,15 @@ use weir_record::region::Circumstance;
 
 use crate::{image, thread};
 
+pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};
 pub use many::{
     clock_nanosleep, epoll, nanosleep, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve,
     select, sleep_seconds, usleep,
 };
-pub use transfer::{
-    accept, connect, receive, receive_many, receive_parts, relay, send, send_many, send_parts,
-};
+pub use receiving::{receive, receive_many, receive_parts};
+pub use sending::{relay, send, send_many, send_parts, write_parts};
+pub use vector::Vector;
 pub use waiting::Parts;
 
 /// Calls are made in two parts outside coroutines too.
@@ -66,15 +73,11 @@ pub fn begin_parted() {
     MODE.fetch_or(PARTED, Ordering::Relaxed);
 }
 
-/// A new region: notes in it what this process does.
+/// A new region: tells it of the runtime, if there is one.
 pub fn begin() {
-    let Some(header) = image::header() else {
-        return;
-    };
-    if MODE.load(Ordering::Relaxed) & PARTED != 0 {
-        header.note(Circumstance::Parted);
-    }
-    if has_runtime() {
+    if let Some(header) = image::header()
+        && has_runtime()
+    {
         runtime::tell(header);
     }
 }

@@ -16,9 +16,8 @@ use crate::{image, mapping, sys, thread};
 /// The version of the table that is understood.
 const ABI: u32 = 1;
 
-/// The runtime may wake a coroutine on another thread. It is met by holding nothing of a thread across a wait.
-#[cfg_attr(not(test), expect(dead_code, reason = "what is always provided for"))]
-const MIGRATES: u64 = 1 << 0;
+// Flags. The first, that coroutines may wake on another thread, is always provided for: nothing of a thread is held
+// across a wait.
 const SHARED_STACKS: u64 = 1 << 1;
 const MANY_WAITERS: u64 = 1 << 2;
 const INTERPOSES: u64 = 1 << 3;

@@ -7,6 +7,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::image;
 use crate::sys::waiting;
 
 /// Signals with a handler that lets calls go on, by number less one.
@@ -19,16 +20,16 @@ static IS_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// The program has changed how it handles a signal.
 pub fn changed(signal: c_int) {
-    if IS_KNOWN.load(Ordering::Relaxed) {
+    if super::is_on() && !image::is_sealed() {
         look(signal);
     }
 }
 
 fn look(signal: c_int) {
-    let Some(place) = signal
+    let place = signal
         .checked_sub(1)
-        .filter(|place| (0..64).contains(place))
-    else {
+        .filter(|place| (0..64).contains(place));
+    let Some(place) = place.filter(|_| !OF_THE_C_LIBRARY.contains(&signal)) else {
         return;
     };
     let bit = 1_u64 << place;
@@ -46,10 +47,9 @@ fn look(signal: c_int) {
 }
 
 fn kinds() -> (bool, bool) {
-    if !IS_KNOWN.swap(true, Ordering::Relaxed) {
-        (1..=64)
-            .filter(|signal| !OF_THE_C_LIBRARY.contains(signal))
-            .for_each(look);
+    if !IS_KNOWN.load(Ordering::Acquire) {
+        (1..=64).for_each(look);
+        IS_KNOWN.store(true, Ordering::Release);
     }
     (
         RESTARTING.load(Ordering::Relaxed) != 0,

@@ -11,7 +11,7 @@ use libc::{
 };
 use weir_record::functions::Function;
 
-use crate::coop::{self, Parts};
+use crate::coop::{self, Parts, Vector};
 use crate::{next, sys};
 
 /// `recv` in place of `read`. Nothing is asked for only to know whether it could be.
@@ -209,7 +209,16 @@ pub fn writev(
         return next();
     };
     let message = plain(array, count);
-    in_parts(parts, fd, &raw const message, 0, next)
+    let now = |more| sendmsg_once(fd, &raw const message, more);
+    let rest = |from: *mut c_void, size, more| send_rest(fd, from, size, 0, more);
+    let piece = |from: *mut c_void, size| write(fd, from, 0, size);
+    // SAFETY: as the program calls it.
+    unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, piece, next) }
+}
+
+fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+    // SAFETY: the program's message, or what it wants to write; the image has started.
+    unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags) }
 }
 
 /// `sendmsg`, in parts.
@@ -220,23 +229,15 @@ pub fn sendmsg(
     flags: c_int,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    in_parts(parts, fd, message, flags, next)
-}
-
-fn in_parts(
-    parts: &Parts,
-    fd: c_int,
-    message: *const msghdr,
-    flags: c_int,
-    next: impl Fn() -> ssize_t,
-) -> ssize_t {
     // SAFETY: the program's message, which the kernel has read when this is asked for.
     let vector = || unsafe {
         let message = message.read_unaligned();
-        (message.msg_iov.cast_const(), message.msg_iovlen)
+        Vector {
+            array: message.msg_iov,
+            count: message.msg_iovlen,
+        }
     };
-    // SAFETY: the program's message; the image has started.
-    let now = |more| unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags | more) };
+    let now = |more| sendmsg_once(fd, message, flags | more);
     let rest = |from: *mut c_void, size, more| send_rest(fd, from, size, 0, flags | more);
     // SAFETY: as the program calls it.
     unsafe { coop::send_parts(parts, fd, flags, vector, now, rest, next) }
@@ -252,9 +253,8 @@ pub fn sendmmsg(
     next: impl Fn() -> c_int,
 ) -> c_int {
     let one = |parts: &Parts, message| {
-        // SAFETY: the program's message; the image has started.
-        let whole = || unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags) };
-        in_parts(parts, fd, message, flags, whole)
+        let whole = || sendmsg_once(fd, message, flags);
+        sendmsg(parts, fd, message, flags, whole)
     };
     // SAFETY: as the program calls it.
     unsafe { coop::send_many(parts, fd, messages, count, flags, one, next) }

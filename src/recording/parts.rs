@@ -12,7 +12,7 @@ use super::io::Requested;
 use super::{Call, Outcome, settle, slot_of_io};
 use crate::coop::{self, Parts, Way};
 use crate::thread::Target;
-use crate::{files, sys, writer};
+use crate::{files, image, sys, writer};
 
 impl<S: Requested> Call<S> {
     /// Makes the call as [`Call::make`] does; where it may have to wait, by `perform`, which tells how long it did.
@@ -63,13 +63,15 @@ impl<S: Requested> Call<S> {
         result
     }
 
-    /// Counts the call. What the descriptor leads to, where it is closed; none where the call cannot be counted.
+    /// Counts the call. What the descriptor leads to, where it is closed; none where the call is not the program's own.
     #[inline(never)]
     fn begin_parts(&self) -> Option<u32> {
         match slot_of_io() {
             Ok(slot) => slot.counters.of(self.function).calls.add(1),
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
-            Err(_) => return None,
+            // The call waits as it would where it could be counted.
+            Err(Target::Nothing) => image::count_uncounted(),
+            Err(Target::Own(_) | Target::Guarded(..)) => return None,
         }
         Some(self.link_before())
     }

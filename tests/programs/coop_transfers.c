@@ -1,6 +1,7 @@
 // flags: -O2 -Iinclude -Wno-unused-function -pthread
 // More than a buffer holds, by each function that sends, to each that receives: one coroutine writes while the other
-// reads, and what arrives is what was sent. Without a runtime (an argument) the writer is a thread.
+// reads, and what arrives is what was sent. Without a runtime (an argument) the writer is a thread; if the argument is
+// `signals`, handlers are of both kinds.
 #include "coroutines.h"
 #include <netinet/in.h>
 #include <signal.h>
@@ -125,6 +126,17 @@ static void reader(void *unused) {
         }
         finish();
         check(names[way], bytes);
+        if (way == WRITEV) {
+            // A queue that is full once all is sent: nobody reads, and the call returns all the same.
+            int full[2], room = 0;
+            socklen_t size = sizeof room;
+            assert(socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0);
+            assert(getsockopt(full[1], SOL_SOCKET, SO_SNDBUF, &room, &size) == 0);
+            struct iovec most[2] = {{sent, room / 2}, {sent, 1}};
+            printf("fills %d\n", writev(full[1], most, 2) == room / 2 + 1);
+            close(full[0]);
+            close(full[1]);
+        }
         if (way == WRITE) {
             // What is there, into several parts.
             assert(write(ends[1], sent, PIECE) == PIECE);
@@ -139,7 +151,9 @@ static void reader(void *unused) {
         close(ends[1]);
     }
     // A pipe, which cannot be tried.
-    for (int way = WRITE; way <= SPLICE; way += SPLICE) {
+    static const int ways[] = {WRITE, WRITEV, SPLICE};
+    for (int i = 0; i < 3; i++) {
+        int way = ways[i];
         int pipes[2];
         assert(pipe(pipes) == 0);
         ends[0] = pipes[0];
@@ -147,7 +161,7 @@ static void reader(void *unused) {
         begin_writing(way);
         long bytes = read_all(pipes[0]);
         finish();
-        check(way == WRITE ? "pipe" : "splice", bytes);
+        check(way == SPLICE ? "splice" : way == WRITE ? "pipe" : "pipe of parts", bytes);
         close(pipes[0]);
         close(pipes[1]);
     }
@@ -207,7 +221,15 @@ static void reader(void *unused) {
     printf("queue %d %d %d\n", connected, refused, kept.tv_usec >= 80000);
 }
 
+static void handler(int signal) { (void)signal; }
+
 int main(int count_of_arguments, char **arguments) {
+    if (count_of_arguments == 2 && strcmp(arguments[1], "signals") == 0) {
+        struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+        sigaction(SIGUSR1, &action, NULL);
+        action.sa_flags = 0;
+        sigaction(SIGUSR2, &action, NULL);
+    }
     setvbuf(stdout, NULL, _IOLBF, 0);
     in_coroutines = count_of_arguments == 1;
     sent = malloc(SIZE);

@@ -1,0 +1,75 @@
+//! Calls that make a connection, in parts.
+
+use std::ffi::c_int;
+
+use super::Way;
+use super::records::{self, Class};
+use super::transfer::{Direction, fail};
+use super::waiting::{Parts, left_ns};
+use crate::sys;
+use crate::sys::waiting::{self, Timeout};
+
+/// Accepts a connection. What accept does is wait; but where coroutines run it must not be called before there is
+/// a connection.
+pub fn accept(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
+    if records::class(fd) != Class::Socket {
+        return next();
+    }
+    let mode = records::mode(fd, Class::Socket);
+    if mode.is_nonblocking {
+        return next();
+    }
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    match parts.wait_until_ready(fd, libc::POLLIN, Direction::In.deadline(mode)) {
+        Ok(()) => next(),
+        Err(errno) => fail(errno) as c_int,
+    }
+}
+
+/// How long a coroutine lets others run before it tries again to connect to a listener whose queue is full.
+const RETRY_NS: u64 = 1_000_000;
+
+/// Makes a connection.
+///
+/// A blocking socket can be told to connect without O_NONBLOCK, which others would see, by its own timeout: the
+/// call then waits for one tick of the kernel's at most, and the connection goes on being made.
+pub fn connect(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
+    if records::class(fd) != Class::Socket || waiting::is_datagram(fd) {
+        return next();
+    }
+    let mode = records::mode(fd, Class::Socket);
+    if mode.is_nonblocking {
+        return next();
+    }
+    if parts.way() == Way::Thread {
+        return parts.waiting(next);
+    }
+    let deadline = Direction::Out.deadline(mode);
+    loop {
+        let result = waiting::with_shortest_timeout(fd, Timeout::Send, &next);
+        if result == 0 {
+            return 0;
+        }
+        let waited = match sys::errno() {
+            libc::EINPROGRESS => parts.wait(fd, libc::POLLOUT, deadline),
+            // A Unix domain socket, which has no connection under way.
+            libc::EAGAIN if left_ns(deadline) == Some(0) => return -1,
+            libc::EAGAIN => match parts.sleep(RETRY_NS) {
+                Ok(()) => continue,
+                failed => failed,
+            },
+            _ => return result,
+        };
+        let errno = match waited {
+            Ok(()) => sys::socket_option(fd, libc::SO_ERROR).unwrap_or(libc::EBADF),
+            Err(libc::EAGAIN) => libc::EINPROGRESS,
+            Err(errno) => errno,
+        };
+        return match errno {
+            0 => 0,
+            errno => fail(errno) as c_int,
+        };
+    }
+}

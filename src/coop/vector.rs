@@ -1,0 +1,75 @@
+//! The arrays that writev and sendmsg are given.
+
+use std::ffi::c_void;
+use std::mem::offset_of;
+
+use libc::{iovec, size_t};
+
+use crate::sys;
+
+/// An array of the program's, which may be a bad one.
+#[derive(Clone, Copy)]
+pub struct Vector {
+    /// Where it is.
+    pub array: *const iovec,
+    /// How many elements it has.
+    pub count: usize,
+}
+
+impl Vector {
+    /// What is left of the element in which the byte after `done` is; none where all is done.
+    ///
+    /// # Safety
+    /// The kernel has read the array.
+    pub unsafe fn rest_after(self, done: size_t) -> Option<(*mut c_void, size_t)> {
+        let mut before = 0;
+        for index in 0..self.count {
+            // SAFETY: as the caller promises, whatever the alignment.
+            let element = unsafe { self.array.add(index).read_unaligned() };
+            if done - before < element.iov_len {
+                let at = done - before;
+                // SAFETY: within the element.
+                let from = unsafe { element.iov_base.byte_add(at) };
+                return Some((from, element.iov_len - at));
+            }
+            before += element.iov_len;
+        }
+        None
+    }
+
+    /// How much it leads to.
+    ///
+    /// # Safety
+    /// The kernel has read the array.
+    pub unsafe fn size(self) -> size_t {
+        (0..self.count).fold(0, |sum: size_t, index| {
+            // SAFETY: as the caller promises, whatever the alignment.
+            let element = unsafe { self.array.add(index).read_unaligned() };
+            sum.saturating_add(element.iov_len)
+        })
+    }
+
+    /// The same, where the array can be read: it has not been seen yet.
+    pub fn checked_size(self) -> Option<size_t> {
+        const ELEMENT: usize = size_of::<iovec>();
+        let mut copies = [0; 32 * ELEMENT];
+        let mut sum: size_t = 0;
+        let mut index = 0;
+        while index < self.count {
+            let bytes = ((self.count - index) * ELEMENT).min(copies.len());
+            let part = iovec {
+                iov_base: self.array.wrapping_add(index).cast_mut().cast(),
+                iov_len: bytes,
+            };
+            if sys::peek(&[part], &mut copies[..bytes])? < bytes {
+                return None;
+            }
+            for copy in copies[..bytes].chunks_exact(ELEMENT) {
+                let length = copy[offset_of!(iovec, iov_len)..].first_chunk()?;
+                sum = sum.saturating_add(size_t::from_ne_bytes(*length));
+            }
+            index += bytes / ELEMENT;
+        }
+        Some(sum)
+    }
+}
