@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::counter::Counter;
-use crate::region::Text;
+use crate::text::Text;
 
 /// Entries of a set.
 pub const WAYS: usize = 8;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::counter::{Adder, Alone, Counter, Shared};
 use crate::functions::Function;
-use crate::region::Text;
 use crate::spread::Spread;
+use crate::text::Text;
 
 /// Classes of the bytes that a call moved; each class is eight times as wide as the one before.
 pub const SIZE_CLASSES: usize = 10;

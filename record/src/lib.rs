@@ -13,6 +13,7 @@
 //! coroutine   what is recorded of one coroutine
 //! errnos      failed calls by errno
 //! starts      programs that are started, so that those that make no region are known
+//! text        text in shared memory
 //! slot        everything one thread writes
 //! region      the mapping: a header, files, slots and coroutines; and the checked view of one
 //! ```
@@ -39,5 +40,6 @@ pub mod slot;
 pub mod slow;
 pub mod spread;
 pub mod starts;
+pub mod text;
 
 mod sync;

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::counter::Counter;
-use crate::region::Text;
+use crate::text::Text;
 
 /// How many notes there is room for.
 pub const CAPACITY: usize = 128;

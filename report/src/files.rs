@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use weir_record::file::{FileEntry, SIZE_CLASSES, class_from_bytes};
 use weir_record::functions::Function;
-use weir_record::region::Text;
 use weir_record::spread::{self, class_from_ticks};
+use weir_record::text::Text;
 
 use crate::model::{FileUse, Files, SizeClass, SlowestUse, Spread, SpreadClass};
 

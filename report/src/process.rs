@@ -11,7 +11,8 @@ mod threads;
 use std::sync::atomic::Ordering::Relaxed;
 
 use weir_record::clock::{Moment, Rate};
-use weir_record::region::{Circumstance, Region, Text};
+use weir_record::region::{Circumstance, Region};
+use weir_record::text::Text;
 
 use crate::latency::Latencies;
 use crate::model::{End, Files, Process, Timeline, Tool};

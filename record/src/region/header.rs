@@ -1,0 +1,281 @@
+//! The head of a region: whose it is, what became of it, where its functions lead, and what is counted in common.
+
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
+use crate::clock::SharedMoment;
+use crate::counter::Counter;
+use crate::functions::Function;
+use crate::slot::{Counters, HeapTotals};
+use crate::starts::Starts;
+use crate::text::Text;
+
+/// How many loaded objects the header can name.
+pub const MAX_OBJECTS: usize = 32;
+
+/// Where a function leads: places in [`Header::objects`] plus one; 0 is nowhere.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Provenance {
+    /// The object in which RTLD_NEXT found the function.
+    pub next: AtomicU8,
+    /// The object that a call by the program reaches.
+    pub bound: AtomicU8,
+    /// Whether that object is Weir's own.
+    pub interposed: AtomicU8,
+}
+
+/// Where a process image is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Phase {
+    /// The header is being filled.
+    Starting = 0,
+    /// It runs.
+    Running = 1,
+    /// It has begun to exit, with `exit_status` if that is known. It may still count.
+    Exiting = 2,
+    /// It is about to replace itself by exec.
+    Replacing = 3,
+}
+
+impl Phase {
+    fn from_bits(bits: u32) -> Phase {
+        match bits {
+            0 => Phase::Starting,
+            2 => Phase::Exiting,
+            3 => Phase::Replacing,
+            _ => Phase::Running,
+        }
+    }
+}
+
+/// What went otherwise than it should, as bits of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Circumstance {
+    /// The image began by fork.
+    Forked = 0,
+    /// The region is private memory: no file could be made for it.
+    PrivateMemory = 1,
+    /// The region has fewer slots than usual, because of a resource limit.
+    FewSlots = 2,
+    /// The time-stamp counter may change its rate.
+    UnsteadyClock = 3,
+    /// No writer could be started in the program: samples were dropped once the rings were full.
+    NoWriter = 4,
+    /// A setting was not understood, and its default used.
+    BadSetting = 5,
+    /// The slot of an ended thread cannot be taken over, because no thread-specific key was left.
+    NoThreadExit = 6,
+    /// The region's file is in the second-best directory.
+    OtherDirectory = 7,
+    /// What stdio asks of the kernel is not seen.
+    StdioUnseen = 8,
+    /// The sizes of blocks are not known: one object has the next `malloc`, another `malloc_usable_size`.
+    NoBlockSizes = 9,
+    /// The process gave up the right to make any system call it likes.
+    Sealed = 10,
+    /// The process asked for a ring of io_uring, by a way that does not tell whether it got one.
+    UringAskedFor = 11,
+    /// The process had a ring of io_uring.
+    UringUsed = 12,
+    /// Waits were left to the C library, because some signal handlers let calls go on and others do not.
+    WaitsLeft = 13,
+    /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
+    NoCoroutines = 14,
+}
+
+impl Circumstance {
+    /// All of them.
+    pub const ALL: [Circumstance; 15] = [
+        Circumstance::Forked,
+        Circumstance::PrivateMemory,
+        Circumstance::FewSlots,
+        Circumstance::UnsteadyClock,
+        Circumstance::NoWriter,
+        Circumstance::BadSetting,
+        Circumstance::NoThreadExit,
+        Circumstance::OtherDirectory,
+        Circumstance::StdioUnseen,
+        Circumstance::NoBlockSizes,
+        Circumstance::Sealed,
+        Circumstance::UringAskedFor,
+        Circumstance::UringUsed,
+        Circumstance::WaitsLeft,
+        Circumstance::NoCoroutines,
+    ];
+}
+
+/// The head of a region.
+#[derive(Debug)]
+#[repr(C, align(4096))]
+pub struct Header {
+    /// [`MAGIC`], stored last.
+    pub(super) magic: AtomicU64,
+    /// [`LAYOUT`].
+    pub(super) layout: AtomicU64,
+    phase: AtomicU32,
+    circumstances: AtomicU32,
+    /// Process id.
+    pub pid: AtomicU32,
+    /// Process id of the parent.
+    pub parent_pid: AtomicU32,
+    /// Exit status plus one where it is known, else 0.
+    exit_status: AtomicU64,
+    /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
+    pub timed_one_in: AtomicU32,
+    /// How many slots the mapping has.
+    slot_capacity: AtomicU32,
+    /// How many entries for files the mapping has.
+    file_capacity: AtomicU32,
+    /// How many of them, from the first, have ever been used.
+    files_used: AtomicU32,
+    /// How many entries for coroutines the mapping has.
+    coroutine_capacity: AtomicU32,
+    /// How many of them have their memory: none, or all.
+    coroutines_used: AtomicU32,
+    /// How many slots, from the first, have ever been taken.
+    slots_used: AtomicU64,
+    /// Files and sockets whose entry was given to another: they count in the first entry.
+    pub folded_files: Counter,
+    /// Times that the entry of a coroutine was given to another: they count in the first entry.
+    pub folded_coroutines: Counter,
+    /// Calls that blocked a whole thread although a coroutine made them.
+    pub blocked_coroutines: Counter,
+    /// Threads that share the common counters.
+    pub threads_without_slot: Counter,
+    /// Calls that passed through uncounted.
+    pub uncounted_calls: Counter,
+    /// Bytes that were live when a forked image began.
+    pub inherited_bytes: Counter,
+    /// Blocks that were live when a forked image began.
+    pub inherited_blocks: Counter,
+    /// Forked processes that could make no region of their own and count in this one.
+    pub sharers: Counter,
+    /// How many of them said that they end.
+    pub sharers_gone: Counter,
+    /// The start of the image.
+    pub started: SharedMoment,
+    /// A later moment, so that whoever finds the region knows the clock's rate.
+    pub latest: SharedMoment,
+    /// The heap.
+    pub heap: HeapTotals,
+    /// The executable's path.
+    pub executable: Text<1024>,
+    /// The command line, every argument ended by NUL.
+    pub command: Text<4096>,
+    /// Paths of the loaded objects that the functions lead to.
+    pub objects: [Text<248>; MAX_OBJECTS],
+    /// The name of the coroutine runtime that registered itself; empty where none did.
+    pub runtime: Text<56>,
+    /// Path of the library for io_uring, where one is loaded.
+    pub uring_library: Text<248>,
+    /// Programs that were started from here.
+    pub starts: Starts,
+    /// Where each function leads.
+    pub provenance: [Provenance; Function::COUNT],
+    /// The counters of threads that have no slot, added to by locked instructions, never timed.
+    pub common: Counters,
+}
+
+impl Header {
+    /// Fills in what a reader checks first. The region is not valid before [`Header::complete`].
+    pub fn prepare(&self, room: Room) {
+        self.layout.store(LAYOUT, Ordering::Relaxed);
+        self.file_capacity
+            .store(room.files as u32, Ordering::Relaxed);
+        self.slot_capacity
+            .store(room.slots as u32, Ordering::Relaxed);
+        self.coroutine_capacity
+            .store(room.coroutines as u32, Ordering::Relaxed);
+    }
+
+    /// Makes the region valid: everything stored before is there for whoever sees the magic.
+    pub fn complete(&self) {
+        self.set_phase(Phase::Running);
+        self.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// Where the image is in its life.
+    pub fn phase(&self) -> Phase {
+        Phase::from_bits(self.phase.load(Ordering::Acquire))
+    }
+
+    /// Sets the phase.
+    pub fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u32, Ordering::Release);
+    }
+
+    /// Records the exit status.
+    pub fn set_exit_status(&self, status: i32) {
+        let bits = u64::from(status.cast_unsigned()) + 1;
+        self.exit_status.store(bits, Ordering::Relaxed);
+    }
+
+    /// The exit status, where it was recorded.
+    pub fn exit_status(&self) -> Option<i32> {
+        let bits = self.exit_status.load(Ordering::Relaxed).checked_sub(1)?;
+        u32::try_from(bits).ok().map(u32::cast_signed)
+    }
+
+    /// Notes a circumstance.
+    pub fn note(&self, circumstance: Circumstance) {
+        self.circumstances
+            .fetch_or(1 << circumstance as u32, Ordering::Relaxed);
+    }
+
+    /// A circumstance that was noted did not come about.
+    pub fn forget(&self, circumstance: Circumstance) {
+        self.circumstances
+            .fetch_and(!(1 << circumstance as u32), Ordering::Relaxed);
+    }
+
+    /// Whether a circumstance was noted.
+    pub fn has(&self, circumstance: Circumstance) -> bool {
+        self.circumstances.load(Ordering::Relaxed) & 1 << circumstance as u32 != 0
+    }
+
+    /// How much the mapping has room for, by its own word, but never more than [`Room::MOST`].
+    pub fn room(&self) -> Room {
+        let files = self.file_capacity.load(Ordering::Relaxed) as usize;
+        let slots = self.slot_capacity.load(Ordering::Relaxed) as usize;
+        let coroutines = self.coroutine_capacity.load(Ordering::Relaxed) as usize;
+        // With an odd number of files the slots would not be aligned.
+        Room {
+            files: files.min(MAX_FILES) & !1,
+            slots: slots.min(MAX_SLOTS),
+            coroutines: coroutines.min(MAX_COROUTINES),
+        }
+    }
+
+    /// How many entries for files have ever been used, by the region's own word.
+    pub fn files_used(&self) -> usize {
+        self.files_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Raises the number of entries ever used; every one below it has its memory.
+    pub fn use_files(&self, count: usize) {
+        self.files_used.fetch_max(count as u32, Ordering::Release);
+    }
+
+    /// How many entries for coroutines are in use, by the region's own word.
+    pub fn coroutines_used(&self) -> usize {
+        self.coroutines_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Opens the entries for coroutines: so many have their memory.
+    pub fn use_coroutines(&self, count: usize) {
+        self.coroutines_used.store(count as u32, Ordering::Release);
+    }
+
+    /// How many slots have ever been taken, by the region's own word.
+    pub fn slots_used(&self) -> usize {
+        self.slots_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Raises the number of slots ever taken; every one below it has its memory.
+    pub fn use_slots(&self, count: usize) {
+        self.slots_used.fetch_max(count as u64, Ordering::Release);
+    }
+}
