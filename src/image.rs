@@ -23,7 +23,7 @@ use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
 use crate::{
-    coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, writer,
+    children, coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, writer,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,7 +176,7 @@ fn begin() -> Option<&'static Header> {
     let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
     let inheritance = Inheritance::of(region_at(parents));
     let may_share = environment.has_session() && is_shareable(parents);
-    let Some(mapping) = mapping::make(pid, may_share) else {
+    let Some(mapping) = mapping::make(pid, may_share, || leave_parents(parents)) else {
         return share(parents, pid);
     };
     SHARER.store(0, Ordering::Relaxed);
@@ -283,6 +283,28 @@ fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
     Some(header)
 }
 
+/// A child is about to be forked.
+pub fn announce_child() {
+    if let Some(header) = header() {
+        children::announce(header);
+    }
+}
+
+/// It was not to be.
+pub fn withdraw_child() {
+    if let Some(header) = header() {
+        children::withdraw(header);
+    }
+}
+
+/// In a child of fork: it will not count in its parent's region.
+fn leave_parents(parents: *mut Header) {
+    // SAFETY: NULL, or the header of the parent's region, which is still mapped.
+    if let Some(header) = unsafe { parents.as_ref() } {
+        children::leave(header);
+    }
+}
+
 unsafe extern "C" {
     fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     // What at_quick_exit, which lives in each program, calls.
@@ -310,6 +332,9 @@ fn watch_process() {
     extern "C" fn at_quick_exit(_: *mut c_void) {
         end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
     }
+    extern "C" fn before_fork() {
+        announce_child();
+    }
     extern "C" fn in_child() {
         forked();
     }
@@ -317,7 +342,9 @@ fn watch_process() {
     unsafe {
         on_exit(at_exit, ptr::null_mut());
         __cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
-        libc::pthread_atfork(None, None, Some(in_child));
+        if libc::pthread_atfork(Some(before_fork), None, Some(in_child)) == 0 {
+            children::are_announced();
+        }
     }
 }
 
@@ -447,11 +474,13 @@ fn live_blocks(counters: &Counters) -> u64 {
 
 /// The process ends with this status. What it does from here on is still counted.
 pub fn end(status: i32) {
-    let Some(header) = header() else { return };
+    let Some(header) = header() else {
+        return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
+    };
     sys::with_errno_kept(|| match whose(header) {
         Whose::Vfork => {}
         Whose::Sharer => {
-            header.sharers_gone.add_shared(1);
+            children::leave(header);
             // Another process may have the slot; what is still to come goes to the common counters.
             thread::leave();
         }
@@ -512,7 +541,7 @@ pub fn begin_replacing(program: Program, environment: *const *const c_char) -> O
         let whose = whose(header);
         match whose {
             Whose::Vfork => {}
-            Whose::Sharer => _ = header.sharers_gone.add_shared(1),
+            Whose::Sharer => children::leave(header),
             Whose::Region => tell(header, Phase::Replacing),
         }
         Replacing {
@@ -528,7 +557,7 @@ impl Replacing {
     pub fn failed(self) {
         match self.whose {
             Whose::Vfork => {}
-            Whose::Sharer => _ = self.header.sharers_gone.add_shared(1_u64.wrapping_neg()),
+            Whose::Sharer => children::return_to(self.header),
             Whose::Region => self.header.set_phase(Phase::Running),
         }
         if let Some(note) = self.note {

@@ -40,6 +40,7 @@
 )]
 
 mod arena;
+mod children;
 mod coop;
 mod descriptors;
 mod environment;

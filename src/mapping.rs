@@ -88,12 +88,12 @@ impl Mapping {
 }
 
 /// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it, and then
-/// what was there before stays ([`is_still`]).
-pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
+/// what was there before stays ([`is_still`]). Where it does not stay, `give_up` is called before it goes.
+pub fn make(pid: u32, must_be_file: bool, give_up: impl Fn()) -> Option<Mapping> {
     let room = within_limits();
     let mut file = Path::new();
     if let Some((fd, place)) = create(pid, &mut file) {
-        if let Some((header, room)) = map_file(&fd, room, must_be_file) {
+        if let Some((header, room)) = map_file(&fd, room, must_be_file, &give_up) {
             return Some(Mapping::new(header, room, file, place));
         }
         remove(file.as_c_str());
@@ -101,7 +101,7 @@ pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     if must_be_file {
         return None;
     }
-    let header = map(room, None)?;
+    let header = map(room, None, give_up)?;
     Some(Mapping::new(
         header,
         room,
@@ -270,7 +270,12 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
 
 /// Maps the file, with room for as much as can be had, up to `room`. Where `must_be_sure`, what is mapped already is
 /// given up only once there is memory for the new region.
-fn map_file(file: &OwnedFd, room: Room, must_be_sure: bool) -> Option<(&'static Header, Room)> {
+fn map_file(
+    file: &OwnedFd,
+    room: Room,
+    must_be_sure: bool,
+    give_up: impl Fn(),
+) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
     let few = room.bytes() > limit;
@@ -293,7 +298,7 @@ fn map_file(file: &OwnedFd, room: Room, must_be_sure: bool) -> Option<(&'static 
         allocate(file, 0, size_of::<Header>())?;
         allocate(file, room.slot_at(0), size_of::<Slot>())?;
     }
-    let header = map(room, Some(file))?;
+    let header = map(room, Some(file), give_up)?;
     let start = ptr::from_ref(header).cast_mut().cast();
     match populate(start, size_of::<Header>()) {
         Ok(()) => {
@@ -320,8 +325,11 @@ fn allocate(file: &OwnedFd, at: usize, bytes: usize) -> Option<()> {
 }
 
 /// Reserves the addresses and opens up the header's. In a forked child, in place of the parent's region.
-fn map(wanted: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
+fn map(wanted: Room, file: Option<&OwnedFd>, give_up: impl Fn()) -> Option<&'static Header> {
     let mut start = START.load(Ordering::Relaxed);
+    if !start.is_null() {
+        give_up();
+    }
     let mut flags = MapFlags::NORESERVE;
     if start.is_null() || room() != wanted {
         start = ptr::null_mut();

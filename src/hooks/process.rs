@@ -327,6 +327,7 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     if pid == 0 {
         image::forked_if_not_told();
     } else if pid == -1 {
+        image::withdraw_child();
         recording::count_failure(function);
     } else {
         coop::records::forked();
@@ -358,6 +359,7 @@ unsafe extern "C-unwind" fn __fork() -> pid_t {
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
     recording::count(Function::UnderscoreFork);
     let is_held = writer::hold();
+    image::announce_child();
     // SAFETY: what the caller promises is what the next one asks.
     let pid = unsafe { next::underscore_fork() };
     if pid == 0 {
@@ -368,6 +370,7 @@ unsafe extern "C-unwind" fn _Fork() -> pid_t {
         writer::let_go();
     }
     if pid == -1 {
+        image::withdraw_child();
         recording::count_failure(Function::UnderscoreFork);
     }
     pid

@@ -1,4 +1,4 @@
-// flags: -O1 -pthread
+// flags: -O1 -fno-builtin -pthread
 /* Threads that call nothing, more than there are slots; then one that does. */
 #include <pthread.h>
 #include <stdlib.h>

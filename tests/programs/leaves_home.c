@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/wait.h>
+#include <time.h>
 
 static int null;
 
@@ -31,7 +32,15 @@ static void leave(const char *way, const char *to) {
     MUST(!chroot(to) && !chdir("/"));
 }
 
-/* Its parent, in the region of which it counts, ends before it begins to work. */
+/* Without a call that is seen. */
+static void dawdle(void) {
+    struct timespec begun, now;
+    MUST(!clock_gettime(CLOCK_MONOTONIC, &begun));
+    do MUST(!clock_gettime(CLOCK_MONOTONIC, &now));
+    while ((now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000 < 300);
+}
+
+/* Its parent, in the region of which it counts, ends before it makes its first call. */
 static void leave_an_orphan(void) {
     int ends[2];
     MUST(!pipe(ends));
@@ -40,7 +49,7 @@ static void leave_an_orphan(void) {
         MUST(!close(ends[0]));
         if (!fork()) {
             leave("user", NULL);
-            usleep(200000);
+            dawdle();
             do_something(NULL);
             _exit(0);
         }

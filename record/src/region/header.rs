@@ -153,8 +153,11 @@ pub struct Header {
     pub inherited_blocks: Counter,
     /// Forked processes that could make no region of their own and count in this one.
     pub sharers: Counter,
-    /// How many of them said that they end.
-    pub sharers_gone: Counter,
+    /// Children that were forked by the processes that count here: each may count here too, until it has a region of
+    /// its own.
+    pub children: Counter,
+    /// How many of them have one, or said that they end.
+    pub children_gone: Counter,
     /// The start of the image.
     pub started: SharedMoment,
     /// A later moment, so that whoever finds the region knows the clock's rate.

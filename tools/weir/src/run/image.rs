@@ -175,10 +175,11 @@ impl Image {
         process
     }
 
-    /// Whether forked processes that have no region of their own go on in this one.
+    /// Whether forked processes that have no region of their own go on in this one, or may yet: the kernel may let a
+    /// process end before its child has made its first step.
     pub fn is_shared(&self) -> bool {
         let header = self.region.header;
-        header.sharers.get() > header.sharers_gone.get()
+        header.children.get() > header.children_gone.get()
     }
 
     /// Keeps how the image ended for when nobody counts in its region any more.

@@ -1,0 +1,44 @@
+//! Children of fork, who begin in the region of their parent: how many of them may yet count in it.
+//!
+//! The parent tells before it forks, and the child once it has a region of its own or ends. So whoever reads the region
+//! knows, also where the parent has ended and the child has not made its first step, that it may go on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use weir_record::region::Header;
+
+/// Whether parents tell.
+static ARE_ANNOUNCED: AtomicBool = AtomicBool::new(false);
+
+/// From now on parents do.
+pub fn are_announced() {
+    ARE_ANNOUNCED.store(true, Ordering::Relaxed);
+}
+
+/// A child is about to be forked.
+pub fn announce(header: &Header) {
+    if ARE_ANNOUNCED.load(Ordering::Relaxed) {
+        header.children.add_shared(1);
+    }
+}
+
+/// It was not to be.
+pub fn withdraw(header: &Header) {
+    if ARE_ANNOUNCED.load(Ordering::Relaxed) {
+        header.children.add_shared(1_u64.wrapping_neg());
+    }
+}
+
+/// In the child: it will not count here any more.
+pub fn leave(header: &Header) {
+    if ARE_ANNOUNCED.load(Ordering::Relaxed) {
+        header.children_gone.add_shared(1);
+    }
+}
+
+/// In the child: it will, after all.
+pub fn return_to(header: &Header) {
+    if ARE_ANNOUNCED.load(Ordering::Relaxed) {
+        header.children_gone.add_shared(1_u64.wrapping_neg());
+    }
+}
