@@ -1,40 +1,31 @@
 //! `examples/coop_c`, built as its Makefile does, and run with Weir and without.
 
+#[path = "../../../tests/end_to_end/support/built.rs"]
+mod built;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use built::built;
+
 const PROGRAMS: [&str; 2] = ["echo", "echo_fortified"];
 
-/// The folder of what was built in this profile: Weir, and beneath it the example.
-fn built() -> &'static Path {
+/// The folder of the example's programs, built.
+fn examples() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        let folder = test.ancestors().nth(2).expect("target/<profile>/deps");
-        // Cargo does not build a cdylib for the sake of a test that runs under it.
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--locked", "--workspace"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // The folder is named after the profile, but for one.
-        match folder.file_name() {
-            Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
-            _ => &mut cargo,
-        };
-        assert!(cargo.status().expect("cargo runs").success());
+        let folder = built().join("coop_c");
         let made = Command::new("make")
             .arg("--always-make")
             .arg("CFLAGS=-O2 -Wall -Wextra -Werror")
-            .arg(format!("OUT={}", folder.join("coop_c").display()))
+            .arg(format!("OUT={}", folder.display()))
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/coop_c"))
             .output()
             .expect("make runs");
         assert!(made.status.success(), "{}", text(&made));
-        folder.to_owned()
+        folder
     })
 }
 
@@ -44,7 +35,7 @@ fn text(output: &Output) -> String {
 }
 
 fn program(name: &str) -> PathBuf {
-    built().join("coop_c").join(name)
+    examples().join(name)
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the tests share.
 //!
 //! ```text
-//! weir      the library and the command under test, built once
+//! built     Weir, built once; the examples' tests have this module too
+//! weir      the library and the command under test
 //! victim    C programs, compiled once
 //! program   a program to run, and how; what came of it
 //! files     what it leaves in its folder
@@ -15,6 +16,7 @@
 //! witness   a victim's own account, and its comparison with a report
 //! ```
 
+pub mod built;
 pub mod files;
 pub mod heaptrack;
 pub mod luajit;

@@ -1,8 +1,9 @@
 //! The library and the command under test, in the same profile as the tests.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
+
+use super::built::built;
 
 /// The preloaded library.
 pub fn library() -> &'static Path {
@@ -14,33 +15,4 @@ pub fn library() -> &'static Path {
 pub fn command() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| built().join("weir"))
-}
-
-/// The folder of what was built, after seeing to it that it is up to date: cargo does not build a
-/// cdylib for the sake of a test that runs under it.
-fn built() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        let folder = test
-            .ancestors()
-            .nth(2)
-            .expect("tests are in target/<profile>/deps");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--locked", "--workspace"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target/<profile>"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // The folder is named after the profile, but for one.
-        match folder.file_name() {
-            Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
-            _ => &mut cargo,
-        };
-        assert!(
-            cargo.status().expect("cargo runs").success(),
-            "Weir does not build"
-        );
-        folder.to_owned()
-    })
 }

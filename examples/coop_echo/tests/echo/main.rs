@@ -1,5 +1,7 @@
 //! The example, run as a user would: with Weir and without.
 
+#[path = "../../../../tests/end_to_end/support/built.rs"]
+mod built;
 mod under_weir;
 mod without_weir;
 

@@ -1,32 +1,9 @@
 //! Each call that blocks lets other coroutines run.
 
-use crate::{Said, run};
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-/// The folder of the command `weir` and its library, in this profile, built if they are not: they are not what cargo
-/// builds for the tests of this package.
-fn built() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let program = Path::new(env!("CARGO_BIN_EXE_coop_echo"));
-        let folder = program.parent().expect("target/<profile>");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["build", "--quiet", "--locked", "--workspace"])
-            .arg("--target-dir")
-            .arg(folder.parent().expect("target"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // The folder is named after the profile, but for one.
-        match folder.file_name() {
-            Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
-            _ => &mut cargo,
-        };
-        assert!(cargo.status().expect("cargo runs").success());
-        folder.to_owned()
-    })
-}
+use crate::built::built;
+use crate::{Said, run};
 
 fn under_weir(arguments: &[&str]) -> Said {
     let reports = tempfile::tempdir().expect("a folder");

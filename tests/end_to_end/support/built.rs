@@ -1,0 +1,34 @@
+//! Weir as the tests run it, those of the examples too: this file is a module of each of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder of what was built in this profile, the command `weir` and its library, after seeing to it that it is up
+/// to date: cargo does not build a cdylib for the sake of a test that runs under it.
+pub fn built() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().expect("the path of this test");
+        let folder = test
+            .ancestors()
+            .nth(2)
+            .expect("tests are in target/<profile>/deps");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--quiet", "--locked", "--workspace"])
+            .arg("--target-dir")
+            .arg(folder.parent().expect("target/<profile>"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        // The folder is named after the profile, but for one.
+        match folder.file_name() {
+            Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
+            _ => &mut cargo,
+        };
+        assert!(
+            cargo.status().expect("cargo runs").success(),
+            "Weir does not build"
+        );
+        folder.to_owned()
+    })
+}
