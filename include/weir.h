@@ -67,8 +67,9 @@ struct weir_coop {
      * by wait_fd for a timerfd. */
     int (*sleep_ns)(uint64_t ns);
 
-    /* `fd` is about to be closed while coroutines wait for it: wakes them. What their wait_fd returns does
-     * not matter: the calls that wait fail with EBADF. Without it, they wake when their time has passed. */
+    /* `fd`, which coroutines wait for or have waited for, is about to be closed by a function of the C library: wakes
+     * those who wait, and forgets what it knows of the number. What their wait_fd returns does not matter: the
+     * calls that wait fail with EBADF. Without it, they wake when their time has passed. */
     void (*fd_closing)(int fd);
 
     /* Where the stack of a coroutine is. Returns 0, or an errno as a negative number. Weir asks where stacks are

@@ -133,6 +133,11 @@ fn whose(header: &Header) -> Whose {
     }
 }
 
+/// Whether the calling process is a child of vfork, in memory that is not its own.
+pub fn is_vfork_child() -> bool {
+    header().is_some_and(|header| whose(header) == Whose::Vfork)
+}
+
 /// Starts the image if that has not been done. For a guarded thread with signals blocked.
 pub fn start() -> Option<&'static Header> {
     for _ in 0..PATIENCE {
@@ -425,6 +430,7 @@ pub fn forked() {
     slots::forked();
     writer::forked();
     files::forked();
+    coop::forked();
     thread::forget();
     if is_sealed() {
         let state = match share(PARENTS.load(Ordering::Relaxed), NAMELESS) {
@@ -439,7 +445,7 @@ pub fn forked() {
 
 /// The same, if no handler has told of the fork.
 pub fn forked_if_not_told() {
-    if header().is_some_and(|header| whose(header) == Whose::Vfork) {
+    if is_vfork_child() {
         forked();
     }
 }

@@ -31,9 +31,9 @@ pub trait Runtime: 'static {
     /// Lets other coroutines run for so long. Without it, Weir waits by [`wait_fd`](Self::wait_fd) for a timerfd.
     const SLEEP: Option<Sleep> = None;
 
-    /// A descriptor is about to be closed while coroutines wait for it: wakes them. What their
-    /// [`wait_fd`](Self::wait_fd) returns does not matter: the calls that wait fail with `EBADF`. Without it, they
-    /// wake when their time has passed.
+    /// A descriptor that coroutines wait for, or have waited for, is about to be closed by a function of the C library:
+    /// wakes those who wait, and forgets what is known of the number. What their [`wait_fd`](Self::wait_fd) returns
+    /// does not matter: the calls that wait fail with `EBADF`. Without it, they wake when their time has passed.
     const FD_CLOSING: Option<FdClosing> = None;
 
     /// Where the stack of a coroutine is, from its lowest address to the one above its highest. Weir asks where stacks

@@ -11,9 +11,9 @@ use std::ptr;
 use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
+use super::passing::Passing;
 use super::waiting::{Deadline, Parts, deadline_in, left_ms, left_ns};
 use super::{Way, runtime};
-use crate::sys::waiting::Passing;
 use crate::{next, sys};
 
 /// The longest that a coroutine waits where signals are to be let through meanwhile.

@@ -6,6 +6,7 @@
 //!   └ vector      the arrays of writev and sendmsg
 //! many          waiting for several descriptors, and for time to pass
 //!   └ waiting     one wait: by the runtime, or by poll
+//!     └ passing   what stands in for several descriptors, or for time
 //! coroutines    what each coroutine did
 //! runtime       the runtime that registered itself, and its C interface
 //! records       what is known of a descriptor
@@ -21,6 +22,7 @@ mod connecting;
 mod coroutines;
 mod many;
 mod marks;
+mod passing;
 mod receiving;
 pub mod records;
 mod runtime;
@@ -36,6 +38,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::region::Circumstance;
 
+use crate::sys::waiting::file_type;
 use crate::{image, thread};
 
 pub use connecting::{accept, connect};
@@ -79,6 +82,14 @@ pub fn begin() {
         && has_runtime()
     {
         runtime::tell(header);
+    }
+}
+
+/// In a child of fork.
+pub fn forked() {
+    records::forked();
+    if has_runtime() {
+        records::forget_waits();
     }
 }
 
@@ -126,17 +137,26 @@ pub fn is_waitable(fd: c_int) -> bool {
     records::class(fd) != records::Class::Unwaitable
 }
 
-/// A descriptor is about to be closed: who waits for it is woken.
+/// A descriptor is about to be closed: who waits for it is woken, and the runtime forgets it. Not where a child of vfork
+/// closes it: it stays open here.
 pub fn closing(fd: c_int) {
-    if has_runtime() && records::closing(fd) {
+    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() {
+        records::closing(fd);
         runtime::fd_closing(fd);
+    }
+}
+
+/// A descriptor is about to become a copy of another; what it led to is closed, if there is another.
+pub fn closing_for(from: c_int, fd: c_int) {
+    if has_runtime() && fd != from && records::is_awaited(fd) && file_type(from).is_some() {
+        closing(fd);
     }
 }
 
 /// Descriptors are about to be closed.
 pub fn closing_range(first: c_uint, last: c_uint) {
     if has_runtime() {
-        records::waited_for(first, last).for_each(closing);
+        records::awaited(first, last).for_each(closing);
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Mode {
 /// made it, and in the upper half the epoch in which the mode was asked for; 0 is nothing known.
 pub struct Record {
     word: AtomicU64,
-    /// Coroutines that wait for it.
+    /// Coroutines that wait for it, and [`AWAITED`].
     waiters: AtomicU32,
     /// How often it was closed while coroutines waited for it.
     closes: AtomicU32,
@@ -59,6 +59,9 @@ const WAITS: u64 = 1 << 12;
 const GUESSES: u64 = 0xf << 13;
 const GUESS: u64 = 1 << 13;
 const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED;
+
+/// Among the waiters of a record: coroutines have waited for it, and the runtime has not been told that it was closed.
+const AWAITED: u32 = 1 << 31;
 
 static RECORDS: Descriptors<Record> = Descriptors::new(
     [const {
@@ -85,6 +88,16 @@ pub fn changed_mode() {
 /// The process has forked, or is a fork.
 pub fn forked() {
     IS_SHARED.store(true, Ordering::Relaxed);
+}
+
+/// In a child of fork: what coroutines waited for is the parent's affair. A runtime that took it out of a set of
+/// descriptors would take it out of its parent's, which is the same.
+pub fn forget_waits() {
+    for fd in RECORDS.within(0, u32::MAX) {
+        if let Some(record) = RECORDS.get(fd) {
+            record.waiters.fetch_and(!AWAITED, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A descriptor is about to be another's, or just became so.
@@ -232,16 +245,19 @@ impl Waiter {
     /// One more waits.
     pub fn new(fd: c_int) -> Waiter {
         let (before, closes) = match RECORDS.get_or_make(fd) {
-            Some(record) => (
-                record.waiters.fetch_add(1, Ordering::Relaxed),
-                record.closes.load(Ordering::Relaxed),
-            ),
+            Some(record) => {
+                let before = record.waiters.fetch_add(1, Ordering::Relaxed);
+                if before & AWAITED == 0 {
+                    record.waiters.fetch_or(AWAITED, Ordering::Relaxed);
+                }
+                (before, record.closes.load(Ordering::Relaxed))
+            }
             None => (0, 0),
         };
         Waiter {
             fd,
             closes,
-            is_one_of_several: before != 0,
+            is_one_of_several: before & !AWAITED != 0,
         }
     }
 
@@ -254,23 +270,23 @@ impl Waiter {
     }
 }
 
-/// A descriptor is about to be closed. Whether coroutines wait for it.
-pub fn closing(fd: c_int) -> bool {
-    let Some(record) = RECORDS.get(fd) else {
-        return false;
-    };
-    let has_waiters = record.waiters.load(Ordering::Relaxed) != 0;
-    if has_waiters {
-        record.closes.fetch_add(1, Ordering::Relaxed);
-    }
-    has_waiters
+/// Whether the runtime may know a descriptor, because a coroutine has waited for it.
+pub fn is_awaited(fd: c_int) -> bool {
+    RECORDS
+        .get(fd)
+        .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & AWAITED != 0)
 }
 
-/// Every descriptor from `first` to `last` that coroutines wait for.
-pub fn waited_for(first: u32, last: u32) -> impl Iterator<Item = c_int> {
-    RECORDS.within(first, last).filter(|&fd| {
-        RECORDS
-            .get(fd)
-            .is_some_and(|record| record.waiters.load(Ordering::Relaxed) != 0)
-    })
+/// A descriptor is about to be closed, and the runtime to be told.
+pub fn closing(fd: c_int) {
+    if let Some(record) = RECORDS.get(fd)
+        && record.waiters.fetch_and(!AWAITED, Ordering::Relaxed) & !AWAITED != 0
+    {
+        record.closes.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Every descriptor from `first` to `last` that the runtime may know.
+pub fn awaited(first: u32, last: u32) -> impl Iterator<Item = c_int> {
+    RECORDS.within(first, last).filter(|&fd| is_awaited(fd))
 }

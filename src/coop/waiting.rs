@@ -8,9 +8,10 @@ use libc::{pollfd, timespec};
 use weir_record::clock;
 use weir_record::functions::Function;
 
+use super::passing::Passing;
 use super::records::Waiter;
 use super::{Way, runtime, signals};
-use crate::sys::waiting::{self, Passing};
+use crate::sys::waiting;
 use crate::{next, sys};
 
 /// Until when, by the monotonic clock in nanoseconds; none is for ever.

@@ -444,5 +444,4 @@ impl Inheritance {
 /// In a child of fork: the table was that of the parent's region.
 pub fn forked() {
     table::forget();
-    records::forked();
 }

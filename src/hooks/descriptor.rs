@@ -12,15 +12,25 @@ use crate::{coop, files};
 /// A descriptor was duplicated, if it was; to one that may have been open.
 fn duplicated(from: c_int, to: c_int) {
     if to >= 0 && from != to {
-        coop::closing(to);
         files::duplicated(from, to);
+    }
+}
+
+/// Whether close_range closes, and does not only mark.
+fn closes(flags: c_int) -> bool {
+    flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0
+}
+
+/// Descriptors are about to be closed.
+fn closing_range(first: c_uint, last: c_uint, flags: c_int) {
+    if closes(flags) {
+        coop::closing_range(first, last);
     }
 }
 
 /// Descriptors were closed, if they were.
 fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
-    if status == 0 && flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0 {
-        coop::closing_range(first, last);
+    if status == 0 && closes(flags) {
         files::closed_range(first, last);
     }
 }
@@ -37,12 +47,15 @@ io_hooks! {
         then |result| duplicated(fd, result);
     Dup2 = dup2(fd: c_int, to: c_int) -> c_int: returns::status,
         fd fd,
+        before coop::closing_for(fd, to),
         then |result| duplicated(fd, result);
     Dup2Alias = __dup2(fd: c_int, to: c_int) -> c_int: returns::status,
         fd fd,
+        before coop::closing_for(fd, to),
         then |result| duplicated(fd, result);
     Dup3 = dup3(fd: c_int, to: c_int, flags: c_int) -> c_int: returns::status,
         fd fd,
+        before coop::closing_for(fd, to),
         then |result| duplicated(fd, result);
     Fcntl = fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
@@ -85,7 +98,9 @@ io_hooks! {
     EpollCtl = epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut c_void) -> c_int: returns::status,
         fd epoll;
     CloseRange = close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int: returns::status,
+        before closing_range(first, last, flags),
         then |result| closed_range(first, last, flags, result);
     Closefrom = closefrom(first: c_int): returns::nothing,
+        before closing_range(first.max(0).cast_unsigned(), c_uint::MAX, 0),
         then |_| closed_range(first.max(0).cast_unsigned(), c_uint::MAX, 0, 0);
 }

@@ -48,16 +48,18 @@ macro_rules! next_call {
 /// Defines hooks for I/O: the row of the table, the name, the arguments and the result, what the result means; and,
 /// where there are any, the descriptor of the file that the call is about (`fd`), that of a directory that it
 /// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, how to make the call in two
-/// parts (`parts`, given what keeps the time of the waits, and the next function), and what to keep track of.
+/// parts (`parts`, given what keeps the time of the waits, and the next function), what to do first (`before`), and what
+/// to keep track of.
 macro_rules! io_hooks {
     ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         $(, parts |$parts:ident, $next:ident| $perform:expr)?
-        $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
+        $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
+            $($before;)?
             let file = super::or!(crate::recording::NO_FD $(, $fd)?);
             let call = crate::recording::Call {
                 function: weir_record::functions::Function::$function,

@@ -336,6 +336,36 @@ fn what_waits_inside_the_c_library_is_told_or_made_elsewhere() {
     }
 }
 
+/// A runtime can keep what it knows of a descriptor until it is told that it is closed.
+#[test]
+fn a_runtime_is_told_what_is_closed_that_was_waited_for() {
+    let expected = [
+        "never waited for: 0",
+        "open: 0",
+        "close: 1 right",
+        "close again: 0",
+        "dup2 that fails or does nothing: 0",
+        "dup2: 1 right",
+        "close_range that only marks: 0",
+        "close_range: 1 right",
+        "fclose: 1 right",
+        "told in a child of fork: 0",
+        "told in a child of vfork: 0",
+        "children: 0",
+        "close after that: 1 right",
+        "poll: 1 right",
+    ];
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("coop_closes")).run(mode);
+        let outcome = outcome.expect_status(0);
+        assert_eq!(
+            outcome.text().lines().collect::<Vec<_>>(),
+            expected,
+            "{mode:?}"
+        );
+    }
+}
+
 /// Where a try without blocking succeeds nothing is added: a read from a socket that has something to read is one
 /// system call, as without Weir.
 #[test]

@@ -94,7 +94,14 @@ static int sleep_ns(uint64_t ns) {
 }
 #endif
 
+#ifdef TOLD
+static void TOLD(int fd);
+#endif
+
 static void fd_closing(int fd) {
+#ifdef TOLD
+    TOLD(fd);
+#endif
     for (int i = 0; i < count; i++)
         if (!all[i]->is_done && !all[i]->is_ready && all[i]->fd == fd) {
             all[i]->is_ready = 1;

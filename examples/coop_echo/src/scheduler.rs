@@ -52,8 +52,8 @@ struct State {
     tasks: Slab<Task>,
     /// Who goes on, and what their wait is answered with.
     ready: VecDeque<(usize, Events)>,
-    /// Who waits for a descriptor, by its number.
-    waiters: Vec<Vec<Waiter>>,
+    /// What is known of a descriptor, by its number.
+    descriptors: Vec<Descriptor>,
     /// Until when who waits.
     deadlines: BTreeSet<(Instant, usize)>,
     /// Of coroutines that have ended.
@@ -66,6 +66,14 @@ struct Task {
     suspended: Option<Resumed>,
     waits_for: Option<RawFd>,
     deadline: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Descriptor {
+    waiters: Vec<Waiter>,
+    /// What the epoll set listens for on it; nothing where it is not in the set. It stays there after a wait: most are
+    /// waited for again before anything happens.
+    listened: Events,
 }
 
 #[derive(Clone, Copy)]
@@ -121,7 +129,7 @@ pub fn wait_fd(fd: RawFd, events: Events, timeout: Option<Duration>) -> io::Resu
     SCHEDULER.with(|scheduler| {
         let mut state = scheduler.state.borrow_mut();
         state.wait(me.task, fd, events);
-        if let Err(error) = scheduler.arm(&state, fd) {
+        if let Err(error) = scheduler.listen_for(&mut state.descriptors[fd as usize], fd) {
             state.leave(me.task, fd);
             return Err(error);
         }
@@ -141,13 +149,16 @@ pub fn sleep(time: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// Wakes all who wait for a descriptor that is about to be closed.
+/// Wakes all who wait for a descriptor that is about to be closed, and forgets it.
 pub fn fd_closing(fd: RawFd) {
     // The last to be closed is the epoll set, when there is no scheduler any more.
     let _ = SCHEDULER.try_with(|scheduler| {
-        scheduler.state.borrow_mut().heard(fd, Events::NVAL);
-        // Closing would do, but for a copy of the descriptor. Nobody minds if it is not in the set.
-        let _ = epoll::delete(&scheduler.epoll, borrowed(fd));
+        let mut state = scheduler.state.borrow_mut();
+        state.heard(fd, Events::NVAL);
+        if let Some(descriptor) = state.descriptors.get_mut(fd as usize) {
+            // Closing would take it out of the set, but for a copy of the descriptor.
+            scheduler.listen_no_more(descriptor, fd);
+        }
     });
 }
 
@@ -212,46 +223,57 @@ impl Scheduler {
         let mut state = self.state.borrow_mut();
         for event in heard.iter() {
             let fd = event.data.u64() as RawFd;
-            state.heard(fd, Events::from_bits({ event.flags }.bits() as i16));
-            // Heard once, it is not listened for any more; but somebody may wait for something else.
-            let _ = self.arm(&state, fd);
+            if !state.heard(fd, Events::from_bits({ event.flags }.bits() as i16)) {
+                let descriptor = &mut state.descriptors[fd as usize];
+                // It would be heard again and again. Others may wait for something else.
+                self.listen_no_more(descriptor, fd);
+                let _ = self.listen_for(descriptor, fd);
+            }
         }
         state.expire(Instant::now());
     }
 
-    /// Listens for what is waited for on the descriptor.
-    fn arm(&self, state: &State, fd: RawFd) -> io::Result<()> {
-        let waiters = &state.waiters[fd as usize];
-        if waiters.is_empty() {
+    /// Listens for what is waited for on the descriptor, and for what was.
+    fn listen_for(&self, descriptor: &mut Descriptor, fd: RawFd) -> io::Result<()> {
+        let waiters = descriptor.waiters.iter();
+        let wanted = waiters.fold(descriptor.listened, |all, one| all | one.events);
+        if wanted == descriptor.listened {
             return Ok(());
         }
-        let events = waiters
-            .iter()
-            .fold(Events::NONE, |all, one| all | one.events);
-        let flags = epoll::EventFlags::from_bits_retain(events.bits() as u16 as u32)
-            | epoll::EventFlags::ONESHOT;
+        let flags = epoll::EventFlags::from_bits_retain(wanted.bits() as u16 as u32);
         let data = epoll::EventData::new_u64(fd as u64);
-        // The number may have become another descriptor's since, and that is not in the set.
-        match epoll::modify(&self.epoll, borrowed(fd), data, flags) {
-            Err(rustix::io::Errno::NOENT) => epoll::add(&self.epoll, borrowed(fd), data, flags),
-            other => other,
+        if descriptor.listened == Events::NONE {
+            epoll::add(&self.epoll, borrowed(fd), data, flags)?;
+        } else {
+            epoll::modify(&self.epoll, borrowed(fd), data, flags)?;
         }
-        .map_err(Into::into)
+        descriptor.listened = wanted;
+        Ok(())
+    }
+
+    fn listen_no_more(&self, descriptor: &mut Descriptor, fd: RawFd) {
+        if std::mem::take(&mut descriptor.listened) != Events::NONE {
+            // Where that fails it is gone already.
+            let _ = epoll::delete(&self.epoll, borrowed(fd));
+        }
     }
 }
 
 impl State {
     fn wait(&mut self, task: usize, fd: RawFd, events: Events) {
         let place = fd as usize;
-        if self.waiters.len() <= place {
-            self.waiters.resize_with(place + 1, Vec::new);
+        if self.descriptors.len() <= place {
+            self.descriptors.resize_with(place + 1, Descriptor::default);
         }
-        self.waiters[place].push(Waiter { task, events });
+        self.descriptors[place]
+            .waiters
+            .push(Waiter { task, events });
         self.tasks[task].waits_for = Some(fd);
     }
 
     fn leave(&mut self, task: usize, fd: RawFd) {
-        self.waiters[fd as usize].retain(|waiter| waiter.task != task);
+        let waiters = &mut self.descriptors[fd as usize].waiters;
+        waiters.retain(|waiter| waiter.task != task);
         self.tasks[task].waits_for = None;
     }
 
@@ -263,13 +285,17 @@ impl State {
             .extend(deadline.map(|deadline| (deadline, task)));
     }
 
-    /// Something has happened on the descriptor: those who wait for it go on.
-    fn heard(&mut self, fd: RawFd, happened: Events) {
+    /// Something has happened on the descriptor: those who wait for it go on. False where nobody does.
+    fn heard(&mut self, fd: RawFd, happened: Events) -> bool {
         let unasked = Events::ERR | Events::HUP | Events::NVAL;
-        let Some(waiters) = self.waiters.get_mut(fd as usize) else {
-            return;
+        let Some(descriptor) = self.descriptors.get_mut(fd as usize) else {
+            return false;
         };
-        for waiter in waiters.extract_if(.., |one| happened.intersects(one.events | unasked)) {
+        let before = self.ready.len();
+        for waiter in descriptor
+            .waiters
+            .extract_if(.., |one| happened.intersects(one.events | unasked))
+        {
             let task = &mut self.tasks[waiter.task];
             task.waits_for = None;
             if let Some(deadline) = task.deadline.take() {
@@ -277,6 +303,7 @@ impl State {
             }
             self.ready.push_back((waiter.task, happened));
         }
+        self.ready.len() > before
     }
 
     /// Those whose time has passed go on.

@@ -207,6 +207,26 @@ fn closing_wakes_who_waits() {
     assert!(begun.elapsed() < Duration::from_secs(50));
 }
 
+/// What is in the set after a wait is heard again, but not for ever.
+#[test]
+fn what_nobody_waits_for_keeps_nobody_busy() {
+    let (mut reader, mut writer) = pipe().expect("a pipe");
+    let cpu_time = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    spawn(id(1), move || {
+        writer.write_all(b"12").expect("there is room");
+        assert_eq!(read(&mut reader), b'1');
+        let before = cpu_time();
+        sleep(Duration::from_millis(300)).expect("it sleeps");
+        let busy = cpu_time() - before;
+        assert!(busy < Duration::from_millis(100), "{busy:?}");
+        assert_eq!(read(&mut reader), b'2');
+    });
+    run();
+}
+
 /// The set of the scheduler does not know the second, though it knew the first by the same number.
 #[test]
 fn a_number_may_become_another_descriptor_s() {
@@ -216,6 +236,7 @@ fn a_number_may_become_another_descriptor_s() {
         writer.write_all(b"1").expect("there is room");
         assert_eq!(read(&mut first), b'1');
         let mut number = OwnedFd::from(first);
+        fd_closing(number.as_raw_fd());
         rustix::io::dup2(&second, &mut number).expect("a descriptor");
         its_writer.write_all(b"2").expect("there is room");
         assert_eq!(read(&mut PipeReader::from(number)), b'2');
