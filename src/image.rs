@@ -23,7 +23,8 @@ use crate::environment::{self, Path};
 use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
 use crate::{
-    children, coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, writer,
+    children, coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, vfork,
+    writer,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -431,6 +432,7 @@ pub fn forked() {
     writer::forked();
     files::forked();
     coop::forked();
+    vfork::forked();
     thread::forget();
     if is_sealed() {
         let state = match share(PARENTS.load(Ordering::Relaxed), NAMELESS) {
@@ -484,7 +486,7 @@ pub fn end(status: i32) {
         return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
     };
     sys::with_errno_kept(|| match whose(header) {
-        Whose::Vfork => {}
+        Whose::Vfork => vfork::end(),
         Whose::Sharer => {
             children::leave(header);
             // Another process may have the slot; what is still to come goes to the common counters.
@@ -546,7 +548,7 @@ pub fn begin_replacing(program: Program, environment: *const *const c_char) -> O
         let note = starts::note_exec(header, program, environment);
         let whose = whose(header);
         match whose {
-            Whose::Vfork => {}
+            Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
             Whose::Region => tell(header, Phase::Replacing),
         }
@@ -562,7 +564,7 @@ impl Replacing {
     /// The exec failed: the image goes on.
     pub fn failed(self) {
         match self.whose {
-            Whose::Vfork => {}
+            Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => self.header.set_phase(Phase::Running),
         }

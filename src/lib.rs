@@ -61,4 +61,5 @@ mod streams;
 mod sys;
 mod thread;
 mod uring;
+mod vfork;
 mod writer;

@@ -22,7 +22,7 @@ use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
 use crate::coop::records;
-use crate::{image, streams, sys, thread};
+use crate::{image, streams, sys, thread, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
 
@@ -73,6 +73,9 @@ pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
 
 /// Sets where a descriptor leads, whatever it led to before.
 fn relink(fd: c_int, link: u32) {
+    if vfork::is_child() {
+        return;
+    }
     if link != UNKNOWN
         && link != TOLD_TOGETHER
         && let Some(entry) = table::entry(link)
@@ -101,8 +104,11 @@ fn let_go(link: u32) {
 /// A descriptor is about to be closed; what it led to.
 #[inline]
 pub fn unlink(fd: c_int) -> u32 {
-    records::forget(fd);
     let link = links::get(fd);
+    if vfork::is_child() {
+        return link;
+    }
+    records::forget(fd);
     if link != UNKNOWN {
         links::set(fd, UNKNOWN);
         let_go(link);
@@ -113,9 +119,15 @@ pub fn unlink(fd: c_int) -> u32 {
 /// A descriptor was made for what has this name.
 fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
     let link = table::with(|table| table.link(kind, name));
-    let link = link.unwrap_or(TOLD_TOGETHER);
+    opened_at(fd, link.unwrap_or(TOLD_TOGETHER));
+}
+
+/// A descriptor was made, which leads there.
+fn opened_at(fd: c_int, link: u32) {
     relink(fd, link);
-    records::made(fd);
+    if !vfork::is_child() {
+        records::made(fd);
+    }
     if let Some(entry) = table::entry(link) {
         entry.count_open();
     }
@@ -195,12 +207,7 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
         }
         table.link(kind, &[here, b"/", path])
     });
-    let link = link.unwrap_or(TOLD_TOGETHER);
-    relink(fd, link);
-    records::made(fd);
-    if let Some(entry) = table::entry(link) {
-        entry.count_open();
-    }
+    opened_at(fd, link.unwrap_or(TOLD_TOGETHER));
 }
 
 /// A relative path without `./` at its head.
@@ -349,7 +356,7 @@ pub fn accepted(listener: c_int, fd: c_int) {
 
 /// A descriptor was duplicated, if it was.
 pub fn duplicated(from: c_int, to: c_int) {
-    if to < 0 || from == to {
+    if to < 0 || from == to || vfork::is_child() {
         return;
     }
     if links::get(from) == UNKNOWN {
@@ -368,6 +375,9 @@ pub fn controlled(fd: c_int, command: c_int, result: c_int) {
 
 /// Descriptors were closed.
 pub fn closed_range(first: c_uint, last: c_uint) {
+    if vfork::is_child() {
+        return;
+    }
     records::forget_range(first, last);
     for fd in links::known(first, last) {
         unlink(fd);

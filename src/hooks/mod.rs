@@ -26,6 +26,7 @@ mod stdio;
 mod stdio_formatted;
 pub mod stdio_system;
 mod stdio_wide;
+mod vfork;
 mod wait;
 
 /// A wide character or WEOF.

@@ -53,6 +53,24 @@ fn a_file_keeps_the_name_that_it_was_opened_by() {
     });
 }
 
+/// What it closes stays open in its parent, which has lent it its memory.
+#[test]
+fn a_child_of_vfork_has_descriptors_of_its_own() {
+    in_way("vforked", |outcome, files| {
+        assert_eq!(written(files, "kept"), (1, 2, 3));
+        assert_eq!(written(files, "other"), (1, 2, 20));
+        assert_eq!(written(files, "third"), (1, 2, 40));
+        assert_eq!(written(files, "the child's"), (1, 0, 0));
+        assert_eq!(written(files, "third again"), (1, 1, 64));
+        assert!(!files.keys().any(|name| name.ends_with("renamed")));
+        let processes = outcome.processes();
+        let vforks = processes
+            .iter()
+            .filter_map(|process| process.functions.get("vfork"));
+        assert_eq!(vforks.map(|vfork| vfork.calls).sum::<u64>(), 2);
+    });
+}
+
 #[test]
 fn a_forked_child_writes_to_the_same_name() {
     in_way("forked", |outcome, files| {

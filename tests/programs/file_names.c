@@ -65,6 +65,39 @@ static void forked(void) {
     put(fd, 8);
 }
 
+/* The child has the parent's memory, and descriptors of its own. */
+static void vforked(void) {
+    int fd = made("kept"), other = made("other"), third = made("third");
+    MUST(!rename("kept", "renamed") && !rename("other", "other renamed") && !rename("third", "third renamed"));
+    put(fd, 1);
+    pid_t child = vfork();
+    if (!child) {
+        dup2(other, fd);
+        close(third);
+        close(open("the child's", O_RDWR | O_CREAT, 0600));
+        close_range(3, ~0u, 0);
+        execl("/bin/true", "true", NULL);
+        _exit(1);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
+    put(fd, 2);
+    put(other, 4);
+    put(third, 8);
+    child = vfork();
+    if (!child) {
+        close(third);
+        execl("/no/such/program", "program", NULL);
+        close(other);
+        _exit(0);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
+    put(other, 16);
+    put(third, 32);
+    close(third);
+    third = made("third again");
+    put(third, 64);
+}
+
 static void relative(void) {
     MUST(!mkdir("sub", 0700));
     int sub = open("sub", O_RDONLY | O_DIRECTORY), here = open(".", O_RDONLY | O_DIRECTORY);
@@ -141,7 +174,7 @@ int main(int argc, char **argv) {
         const char *name;
         void (*work)(void);
     } ways[] = {
-        {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative},
+        {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative}, {"vforked", vforked},
         {"many", many},             {"high", high},       {"closed", closed},     {"directories", directories},
     };
     MUST(argc == 2);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 extern char **environ;
+pid_t __vfork(void) __attribute__((returns_twice));
 
 static void await(pid_t child, int expected) {
     int status;
@@ -19,6 +20,7 @@ int main(int argc, char **argv) {
     MUST(make(77));
 
     for (int i = 0; i < 4; i++) {
+        note_call(DOES_vfork);
         pid_t child = vfork();
         if (!child) {
             /* The child has the parent's memory: what it calls is the parent's call. */
@@ -28,7 +30,8 @@ int main(int argc, char **argv) {
         }
         await(child, 7);
     }
-    pid_t child = vfork();
+    note_call(DOES___vfork);
+    pid_t child = __vfork();
     if (!child) {
         TRY(execv, execv("/no/such/program", args));
         note_call(DOES__exit);

@@ -435,6 +435,8 @@ functions! {
     Fork = "fork": Process Fork ProcessId;
     ForkAlias = "__fork": Process Fork ProcessId;
     UnderscoreFork = "_Fork": Process Fork ProcessId;
+    Vfork = "vfork": Process Fork Nothing;
+    VforkAlias = "__vfork": Process Fork Nothing;
     PosixSpawn = "posix_spawn": Process Spawn ErrorNumber, path 1;
     PosixSpawnp = "posix_spawnp": Process Spawn ErrorNumber, path 1;
     Prctl = "prctl": Process Control Status;

@@ -1,0 +1,48 @@
+//! `vfork` returns twice on one stack, so there may be no frame of ours when it does: the hooks count, and jump.
+
+use std::arch::naked_asm;
+use std::num::NonZeroUsize;
+
+use weir_record::functions::Function;
+
+use crate::{coop, next, recording, vfork};
+
+/// Defines a hook: the name, and what counts the call and says where to go on.
+macro_rules! hooks {
+    ($($name:ident = $function:ident, $begin:ident;)+) => {$(
+        extern "C" fn $begin() -> NonZeroUsize {
+            begin(Function::$function)
+        }
+
+        /// # Safety
+        /// As vfork(2) has it.
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                "sub rsp, 8",
+                ".cfi_adjust_cfa_offset 8",
+                "call {begin}",
+                "add rsp, 8",
+                ".cfi_adjust_cfa_offset -8",
+                "jmp rax",
+                ".cfi_endproc",
+                begin = sym $begin,
+            )
+        }
+    )+};
+}
+
+hooks! {
+    vfork = Vfork, begin_vfork;
+    __vfork = VforkAlias, begin_vfork_alias;
+}
+
+/// Counts the call; that it fails is not seen. Where the next one is.
+fn begin(function: Function) -> NonZeroUsize {
+    recording::count(function);
+    coop::records::forked();
+    vfork::begin();
+    next::address(function)
+}
