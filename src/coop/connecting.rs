@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 
 use super::Way;
+use super::observing::{observe, observe_unless_ready};
 use super::records::{self, Class};
 use super::transfer::{Direction, fail};
 use super::waiting::{Parts, left_ns};
@@ -15,12 +16,12 @@ pub fn accept(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if records::class(fd) != Class::Socket {
         return next();
     }
+    if parts.way() == Way::Thread {
+        return observe_unless_ready(parts, fd, Direction::In, next);
+    }
     let mode = records::mode(fd, Class::Socket);
     if mode.is_nonblocking {
         return next();
-    }
-    if parts.way() == Way::Thread {
-        return parts.waiting(next);
     }
     match parts.wait_until_ready(fd, libc::POLLIN, Direction::In.deadline(mode)) {
         Ok(()) => next(),
@@ -36,15 +37,15 @@ const RETRY_NS: u64 = 1_000_000;
 /// A blocking socket can be told to connect without O_NONBLOCK, which others would see, by its own timeout: the
 /// call then waits for one tick of the kernel's at most, and the connection goes on being made.
 pub fn connect(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
-    if records::class(fd) != Class::Socket || waiting::is_datagram(fd) {
-        return next();
-    }
-    let mode = records::mode(fd, Class::Socket);
-    if mode.is_nonblocking {
+    if records::class(fd) != Class::Socket {
         return next();
     }
     if parts.way() == Way::Thread {
-        return parts.waiting(next);
+        return observe(parts, next);
+    }
+    let mode = records::mode(fd, Class::Socket);
+    if mode.is_nonblocking || waiting::is_datagram(fd) {
+        return next();
     }
     let deadline = Direction::Out.deadline(mode);
     loop {

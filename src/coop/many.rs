@@ -20,7 +20,7 @@ use crate::{next, sys};
 const SLICE_NS: u64 = 20_000_000;
 
 /// How long a coroutine waits before it looks again, where it cannot be told when something happens.
-const SOON_NS: u64 = 1_000_000;
+pub const SOON_NS: u64 = 1_000_000;
 
 /// A duration in nanoseconds; 0 where it is none, so that the kernel is asked, and says so.
 pub fn ns_of(time: timespec) -> u64 {

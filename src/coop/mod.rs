@@ -1,8 +1,9 @@
 //! Calls that may block, made in two parts: the wait until they can go on, and the transfer.
 //!
 //! ```text
-//! receiving, sending, connecting: how a call is made in parts
-//!   ├ transfer    what they have in common
+//! receiving, sending, relaying, connecting: how a call is made in parts
+//!   ├ observing   those of threads that wait by themselves
+//!   ├ transfer    what those of coroutines have in common
 //!   └ vector      the arrays of writev and sendmsg
 //! many          waiting for several descriptors, and for time to pass
 //!   └ waiting     one wait: by the runtime, or by poll
@@ -16,15 +17,17 @@
 //!
 //! The origin is the hooked `read` of libco: poll first, let other coroutines run meanwhile, then read. A call
 //! that need not wait is found out by trying it without blocking, where that can be had; only one that must wait
-//! pays for more. The open file's own O_NONBLOCK is never touched, because others share it.
+//! pays for more. Without a coroutine, a call that must wait is the program's own, and only its time is told apart. The open file's own O_NONBLOCK is never touched, because others share it.
 
 mod connecting;
 mod coroutines;
 mod many;
 mod marks;
+mod observing;
 mod passing;
 mod receiving;
 pub mod records;
+mod relaying;
 mod runtime;
 mod sending;
 pub mod signals;
@@ -36,8 +39,6 @@ use std::ffi::{c_int, c_uint, c_ulong, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use weir_record::region::Circumstance;
-
 use crate::sys::waiting::file_type;
 use crate::{image, thread};
 
@@ -47,8 +48,11 @@ pub use many::{
     clock_nanosleep, epoll, nanosleep, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve,
     select, sleep_seconds, usleep,
 };
-pub use receiving::{receive, receive_many, receive_parts};
-pub use sending::{relay, send, send_many, send_parts, write_parts};
+pub use observing::buffered;
+pub use receiving::{event, read, read_parts, receive_many, receive_message, receive_parts};
+pub use relaying::{Splice, sendfile, splice};
+pub use sending::{send, send_many, send_parts, write, write_parts};
+pub use transfer::Direction;
 pub use vector::Vector;
 pub use waiting::Parts;
 
@@ -73,6 +77,7 @@ pub fn has_runtime() -> bool {
 
 /// Makes calls in two parts from now on.
 pub fn begin_parted() {
+    observing::look_for_threads();
     MODE.fetch_or(PARTED, Ordering::Relaxed);
 }
 
@@ -116,13 +121,6 @@ pub fn way() -> Option<Way> {
         }
     }
     (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(Way::Thread)
-}
-
-/// Waits are left to the C library, and told as part of the calls.
-fn note_waits_left() {
-    if let Some(header) = image::header() {
-        header.note(Circumstance::WaitsLeft);
-    }
 }
 
 /// A call blocks the thread of a coroutine.
@@ -176,7 +174,12 @@ pub fn ioctl(request: c_ulong) {
 
 /// What setsockopt was told.
 pub fn set_option(level: c_int, option: c_int) {
-    if level == libc::SOL_SOCKET && matches!(option, libc::SO_RCVTIMEO | libc::SO_SNDTIMEO) {
-        records::changed_mode();
+    if level != libc::SOL_SOCKET {
+        return;
+    }
+    match option {
+        libc::SO_RCVTIMEO | libc::SO_SNDTIMEO => records::changed_mode(),
+        libc::SO_RCVLOWAT => records::set_low_water(),
+        _ => {}
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::descriptors::{Descriptors, PAGE, Place};
 use crate::sys::waiting::{self, Timeout};
+use crate::vfork;
 
 /// What a descriptor leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub enum Class {
     Unwaitable = 1,
     /// A socket: each call can be told not to block.
     Socket = 2,
-    /// A pipe, a terminal, an eventfd and the like.
+    /// A terminal, an eventfd and the like.
     Other = 3,
+    /// A pipe, with a name or without.
+    Pipe = 4,
 }
 
 /// What the program wants of the calls on a descriptor.
@@ -33,6 +36,10 @@ pub struct Mode {
     pub receive_ns: Option<u64>,
     /// How long they wait to send (SO_SNDTIMEO), in nanoseconds.
     pub send_ns: Option<u64>,
+    /// It was opened to write only, or to read only: those the other way fail at once.
+    pub is_unreadable: bool,
+    /// See there.
+    pub is_unwritable: bool,
 }
 
 /// A descriptor's record. Its word: the class in the lowest byte, then three bits of the mode, whether this process
@@ -58,7 +65,9 @@ const WAITS: u64 = 1 << 12;
 /// Four bits: how often that has been taken to be so of the next one, too.
 const GUESSES: u64 = 0xf << 13;
 const GUESS: u64 = 1 << 13;
-const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED;
+const UNREADABLE: u64 = 1 << 17;
+const UNWRITABLE: u64 = 1 << 18;
+const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED | UNREADABLE | UNWRITABLE;
 
 /// Among the waiters of a record: coroutines have waited for it, and the runtime has not been told that it was closed.
 const AWAITED: u32 = 1 << 31;
@@ -75,6 +84,8 @@ static RECORDS: Descriptors<Record> = Descriptors::new(
 
 /// Never 0: a word of that epoch has its mode.
 static EPOCH: AtomicU32 = AtomicU32::new(1);
+/// Whether a socket may have been told to wait for more than a byte (SO_RCVLOWAT).
+static HAS_LOW_WATER: AtomicBool = AtomicBool::new(false);
 /// Whether another process may share what this one has open.
 static IS_SHARED: AtomicBool = AtomicBool::new(false);
 
@@ -83,6 +94,16 @@ pub fn changed_mode() {
     if EPOCH.fetch_add(1, Ordering::Relaxed) == u32::MAX {
         EPOCH.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// A socket was told to wait for more than a byte.
+pub fn set_low_water() {
+    HAS_LOW_WATER.store(true, Ordering::Relaxed);
+}
+
+/// Whether a try without blocking may find less than a call that blocks.
+pub fn has_low_water() -> bool {
+    HAS_LOW_WATER.load(Ordering::Relaxed)
 }
 
 /// The process has forked, or is a fork.
@@ -142,16 +163,20 @@ pub fn class(fd: c_int) -> Class {
             1 => return Class::Unwaitable,
             2 => return Class::Socket,
             3 => return Class::Other,
+            4 => return Class::Pipe,
             _ => {}
         }
     }
     let class = match waiting::file_type(fd) {
         None => return Class::Unwaitable,
         Some(libc::S_IFSOCK) => Class::Socket,
+        Some(libc::S_IFIFO) => Class::Pipe,
         Some(libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK) => Class::Unwaitable,
         Some(_) => Class::Other,
     };
-    if let Some(record) = record {
+    if let Some(record) = record
+        && !vfork::is_child()
+    {
         let own = record.word.load(Ordering::Relaxed) & OWN;
         record.word.store(own | class as u64, Ordering::Relaxed);
     }
@@ -169,7 +194,9 @@ pub fn mode(fd: c_int, class: Class) -> Mode {
         word & MODE
     } else {
         let bits = ask(fd, class);
-        if let Some(record) = record {
+        if let Some(record) = record
+            && !vfork::is_child()
+        {
             let word = epoch | (word & (OWN | WAITS | GUESSES)) | bits | class as u64;
             record.word.store(word, Ordering::Relaxed);
         }
@@ -184,14 +211,22 @@ pub fn mode(fd: c_int, class: Class) -> Mode {
         is_nonblocking: bits & NONBLOCKING != 0,
         receive_ns: bound(RECEIVE_IS_BOUNDED, Timeout::Receive),
         send_ns: bound(SEND_IS_BOUNDED, Timeout::Send),
+        is_unreadable: bits & UNREADABLE != 0,
+        is_unwritable: bits & UNWRITABLE != 0,
     }
 }
 
 fn ask(fd: c_int, class: Class) -> u64 {
     let mut bits = 0;
-    if waiting::is_nonblocking(fd) {
+    let flags = waiting::status_flags(fd).max(0);
+    if flags & libc::O_NONBLOCK != 0 {
         bits |= NONBLOCKING;
     }
+    bits |= match flags & libc::O_ACCMODE {
+        libc::O_WRONLY => UNREADABLE,
+        libc::O_RDONLY => UNWRITABLE,
+        _ => 0,
+    };
     if class == Class::Socket {
         if waiting::socket_timeout(fd, Timeout::Receive).is_some() {
             bits |= RECEIVE_IS_BOUNDED;

@@ -6,12 +6,12 @@
 
 use std::ffi::c_int;
 
-use libc::ssize_t;
+use libc::{size_t, ssize_t};
 
+use super::many::SOON_NS;
 use super::records::{self, Class, Mode};
-use super::waiting::{Deadline, Parts, deadline_in};
-use super::{Way, signals};
-use crate::sys;
+use super::waiting::{Deadline, Parts, deadline_in, left_ns};
+use crate::sys::{self, waiting};
 
 /// A call has failed, with this errno.
 pub fn fail(errno: c_int) -> ssize_t {
@@ -51,12 +51,15 @@ impl Direction {
     }
 }
 
-/// A call without blocking, in a loop of waits: what is known once it has had to wait.
+/// A call of a coroutine without blocking, in a loop of waits: what is known once it has had to wait. There is one
+/// deadline for all of it.
 pub struct Patience {
     fd: c_int,
     direction: Direction,
     /// The deadline, once it has been asked for.
     deadline: Option<Deadline>,
+    /// How often it was said to be ready since it last moved anything.
+    disappointments: u8,
 }
 
 /// Whether a call may wait.
@@ -65,20 +68,27 @@ pub enum Verdict {
     Again,
     /// It fails where it would have to wait.
     Nonblocking,
-    /// The wait is the real call's.
-    Left,
     /// It failed, with this errno.
     Failed(c_int),
 }
 
 impl Patience {
+    /// So often a call may be said to be ready and not be it, because another was faster.
+    const DISAPPOINTMENTS: u8 = 3;
+
     /// None has been needed yet.
     pub fn new(fd: c_int, direction: Direction) -> Patience {
         Patience {
             fd,
             direction,
             deadline: None,
+            disappointments: 0,
         }
+    }
+
+    /// The call has moved something.
+    pub fn moved(&mut self) {
+        self.disappointments = 0;
     }
 
     /// The call would block.
@@ -90,38 +100,63 @@ impl Patience {
                 if mode.is_nonblocking {
                     return Verdict::Nonblocking;
                 }
-                if parts.way() == Way::Thread && signals::are_mixed() {
-                    super::note_waits_left();
-                    return Verdict::Left;
-                }
                 *self.deadline.insert(self.direction.deadline(mode))
             }
         };
+        // poll and the call may be of different minds for ever: of a datagram socket poll does not know for whom it is.
+        if self.disappointments >= Self::DISAPPOINTMENTS {
+            if left_ns(deadline) == Some(0) {
+                return Verdict::Failed(libc::EAGAIN);
+            }
+            if let Err(errno) = parts.sleep(SOON_NS) {
+                return Verdict::Failed(errno);
+            }
+        }
         match parts.wait(self.fd, self.direction.events(), deadline) {
-            Ok(()) => Verdict::Again,
+            Ok(()) => {
+                self.disappointments = self.disappointments.saturating_add(1);
+                Verdict::Again
+            }
             Err(errno) => Verdict::Failed(errno),
         }
     }
 }
 
-/// Makes a call on what cannot be tried, by `next`, once it is ready.
+/// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
 pub fn once_ready(
     parts: &Parts,
     fd: c_int,
+    class: Class,
     direction: Direction,
+    size: size_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    if records::mode(fd, Class::Other).is_nonblocking {
+    if never_waits(fd, class, direction, size) {
         return next();
-    }
-    if parts.way() == Way::Thread && signals::are_mixed() {
-        super::note_waits_left();
-        return parts.waiting(next);
     }
     match parts.wait_until_ready(fd, direction.events(), None) {
         Ok(()) => next(),
         Err(errno) => fail(errno),
     }
+}
+
+/// Whether a call returns at once although poll does not say so.
+fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> bool {
+    /// What an eventfd, a timerfd and their kind are read and written by at least.
+    const LEAST: size_t = 8;
+    let mode = records::mode(fd, class);
+    let is_wrong_end = match direction {
+        Direction::In => mode.is_unreadable,
+        Direction::Out => mode.is_unwritable,
+    };
+    if mode.is_nonblocking || is_wrong_end || size == 0 {
+        return true;
+    }
+    class == Class::Other
+        && match waiting::is_impatient_terminal(fd) {
+            Some(is_impatient) => direction == Direction::In && is_impatient,
+            None => size < LEAST && waiting::file_type(fd) != Some(libc::S_IFCHR),
+        }
 }
 
 /// Adds what a piece of a call moved to what is done. Where the call ends with that, its result: a failure is one only

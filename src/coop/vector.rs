@@ -17,6 +17,9 @@ pub struct Vector {
 }
 
 impl Vector {
+    /// The most elements that it may have (UIO_MAXIOV).
+    pub const MOST: usize = 1024;
+
     /// What is left of the element in which the byte after `done` is; none where all is done.
     ///
     /// # Safety
@@ -37,19 +40,7 @@ impl Vector {
         None
     }
 
-    /// How much it leads to.
-    ///
-    /// # Safety
-    /// The kernel has read the array.
-    pub unsafe fn size(self) -> size_t {
-        (0..self.count).fold(0, |sum: size_t, index| {
-            // SAFETY: as the caller promises, whatever the alignment.
-            let element = unsafe { self.array.add(index).read_unaligned() };
-            sum.saturating_add(element.iov_len)
-        })
-    }
-
-    /// The same, where the array can be read: it has not been seen yet.
+    /// How much it leads to, where the array can be read: the kernel has not seen it yet.
     pub fn checked_size(self) -> Option<size_t> {
         const ELEMENT: usize = size_of::<iovec>();
         let mut copies = [0; 32 * ELEMENT];

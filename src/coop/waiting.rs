@@ -2,9 +2,8 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_short};
-use std::ptr;
 
-use libc::{pollfd, timespec};
+use libc::pollfd;
 use weir_record::clock;
 use weir_record::functions::Function;
 
@@ -68,56 +67,63 @@ impl Parts {
         self.wait_ticks.get()
     }
 
-    /// Does what is a wait as a whole.
-    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+    /// Does what is a wait as a whole, if it turns out to have been one.
+    pub fn waiting_if<T>(&self, work: impl FnOnce() -> T, has_waited: impl FnOnce() -> bool) -> T {
         let began_ticks = clock::ticks();
-        let result = wait();
+        let result = work();
         let took_ticks = clock::ticks().wrapping_sub(began_ticks);
-        self.has_waited.set(true);
-        self.wait_ticks
-            .set(self.wait_ticks.get().wrapping_add(took_ticks));
+        if has_waited() {
+            self.has_waited.set(true);
+            self.wait_ticks
+                .set(self.wait_ticks.get().wrapping_add(took_ticks));
+        }
         result
     }
 
-    /// Waits until one of `events` happens on `fd`.
+    /// Does what is a wait as a whole.
+    pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
+        self.waiting_if(wait, || true)
+    }
+
+    /// In a coroutine: waits until one of `events` happens on `fd`.
     ///
     /// # Errors
-    /// The number of an error: EAGAIN where the time has passed, EINTR, EBADF where the descriptor was closed, or what
+    /// The number of an error: EAGAIN where the time has passed, EBADF where the descriptor was closed, or what
     /// the runtime says.
     pub fn wait(&self, fd: c_int, events: c_short, deadline: Deadline) -> Result<(), c_int> {
-        self.waiting(|| match self.way {
-            Way::Thread => wait_in_thread(fd, events, deadline),
-            Way::Coroutine(coroutine) => {
-                let waiter = Waiter::new(fd);
-                let is_shared = waiter.is_one_of_several && !runtime::allows_many_waiters();
-                // Another descriptor for the same: a set with it alone.
-                let set = is_shared.then(Passing::set).flatten();
-                let set = set.filter(|set| set.add(fd, events) == 0);
-                let result = loop {
-                    let (fd, events) = match &set {
-                        Some(set) => (set.fd(), libc::POLLIN),
-                        None => (fd, events),
-                    };
-                    let result = runtime::wait_fd(coroutine, fd, events, left_ms(deadline));
-                    if result == 0 && left_ns(deadline) != Some(0) {
-                        // It woke too early.
-                        continue;
-                    }
-                    break result;
+        let Way::Coroutine(coroutine) = self.way else {
+            return Err(libc::ENOSYS);
+        };
+        self.waiting(|| {
+            let waiter = Waiter::new(fd);
+            let is_shared = waiter.is_one_of_several && !runtime::allows_many_waiters();
+            // Another descriptor for the same: a set with it alone.
+            let set = is_shared.then(Passing::set).flatten();
+            let set = set.filter(|set| set.add(fd, events) == 0);
+            let result = loop {
+                let (fd, events) = match &set {
+                    Some(set) => (set.fd(), libc::POLLIN),
+                    None => (fd, events),
                 };
-                if waiter.end() {
-                    return Err(libc::EBADF);
+                let result = runtime::wait_fd(coroutine, fd, events, left_ms(deadline));
+                if result == 0 && left_ns(deadline) != Some(0) {
+                    // It woke too early.
+                    continue;
                 }
-                match result {
-                    0 => Err(libc::EAGAIN),
-                    1.. => Ok(()),
-                    failed => Err(failed.saturating_neg()),
-                }
+                break result;
+            };
+            if waiter.end() {
+                return Err(libc::EBADF);
+            }
+            match result {
+                0 => Err(libc::EAGAIN),
+                1.. => Ok(()),
+                failed => Err(failed.saturating_neg()),
             }
         })
     }
 
-    /// Waits until a descriptor that cannot be tried is ready.
+    /// In a coroutine: waits until a descriptor that cannot be tried is ready.
     ///
     /// # Errors
     /// As of [`Parts::wait`].
@@ -129,9 +135,6 @@ impl Parts {
     ) -> Result<(), c_int> {
         while waiting::poll_now(fd, events) == 0 {
             self.wait(fd, events, deadline)?;
-            if self.way == Way::Thread {
-                break;
-            }
         }
         Ok(())
     }
@@ -155,35 +158,24 @@ impl Parts {
     }
 }
 
-/// poll(2), by the C library's: it is a cancellation point, as the call is that it waits for.
-fn wait_in_thread(fd: c_int, events: c_short, deadline: Deadline) -> Result<(), c_int> {
+/// Waits for a descriptor by poll(2), by the C library's: it is a cancellation point, as the call is that it waits for.
+///
+/// # Errors
+/// The number of an error, EINTR only where a handler ended the wait as it would have ended the call.
+pub fn wait_in_thread(fd: c_int, events: c_short) -> Result<(), c_int> {
+    let mut entry = pollfd {
+        fd,
+        events,
+        revents: 0,
+    };
+    type Poll = unsafe extern "C-unwind" fn(*mut pollfd, libc::nfds_t, c_int) -> c_int;
     loop {
-        let mut entry = pollfd {
-            fd,
-            events,
-            revents: 0,
-        };
-        let left = left_ns(deadline).map(|ns| timespec {
-            tv_sec: (ns / 1_000_000_000) as i64,
-            tv_nsec: (ns % 1_000_000_000) as i64,
-        });
-        let timeout = left.as_ref().map_or(ptr::null(), ptr::from_ref);
-        type Ppoll = unsafe extern "C-unwind" fn(
-            *mut pollfd,
-            libc::nfds_t,
-            *const timespec,
-            *const libc::sigset_t,
-        ) -> c_int;
-        // SAFETY: one entry, a timeout or NULL, no mask; the calling thread has its slot, so that the next functions
-        // have been found.
-        let result =
-            unsafe { next::of::<Ppoll>(Function::Ppoll)(&raw mut entry, 1, timeout, ptr::null()) };
+        // SAFETY: one entry; the calling thread has its slot, so that the next functions have been found.
+        let result = unsafe { next::of::<Poll>(Function::Poll)(&raw mut entry, 1, -1) };
         match result {
-            1.. => return Ok(()),
-            0 => return Err(libc::EAGAIN),
+            0.. => return Ok(()),
             _ => match sys::errno() {
-                // A call with a bound is never restarted (signal(7)).
-                libc::EINTR if deadline.is_none() && signals::handlers_restart() => {}
+                libc::EINTR if signals::handlers_restart() => {}
                 errno => return Err(errno),
             },
         }

@@ -21,7 +21,7 @@ use libc::{FILE, sockaddr, socklen_t};
 use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
-use crate::coop::records;
+use crate::coop::{self, records};
 use crate::{image, streams, sys, thread, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
@@ -166,10 +166,13 @@ pub fn opened(fd: c_int, dir: c_int, path: *const c_char) {
 }
 
 /// The same, with the flags that were given: some open nothing but directories. (`O_TMPFILE` has the bit of
-/// `O_DIRECTORY`, and is for a file.)
+/// `O_DIRECTORY`, and is for a file without a name.)
 pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
-    let is_directory = flags & libc::O_TMPFILE == libc::O_DIRECTORY;
-    opened_as(is_directory.then_some(Kind::Directory), fd, dir, path);
+    match flags & libc::O_TMPFILE {
+        libc::O_TMPFILE => made(Kind::File, fd),
+        libc::O_DIRECTORY => opened_as(Some(Kind::Directory), fd, dir, path),
+        _ => opened_as(None, fd, dir, path),
+    }
 }
 
 fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
@@ -238,6 +241,15 @@ pub fn opened_pipe(stream: *mut FILE) {
     }
 }
 
+/// The descriptor of a stream is about to be closed by the C library, which calls no function of ours to do so.
+pub fn closing_stream(stream: *mut FILE) {
+    if !stream.is_null() {
+        let fd = streams::fd(stream);
+        coop::closing(fd);
+        unlink(fd);
+    }
+}
+
 /// A directory was opened, if it was.
 pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
     opened_as(
@@ -277,6 +289,15 @@ pub fn directory_fd(directory: *mut c_void) -> c_int {
 pub fn made(kind: Kind, fd: c_int) {
     if fd >= 0 {
         made_for(fd, kind, &[]);
+    }
+}
+
+/// Memory was made a file of this name, if it was.
+pub fn made_memory(fd: c_int, name: *const c_char) {
+    if fd >= 0 && !name.is_null() {
+        // SAFETY: the kernel has just read it.
+        let name = unsafe { CStr::from_ptr(name) };
+        made_for(fd, Kind::Memory, &[name.to_bytes()]);
     }
 }
 
@@ -320,12 +341,29 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
 
 /// A socket was connected, or is being connected.
 pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
-    if status == 0 || sys::errno() == libc::EINPROGRESS {
-        // SAFETY: the kernel has just read it.
-        let address = unsafe { names::address(address, length, true) };
-        if !address.as_bytes().is_empty() {
-            made_for(fd, kind_of(fd), &[b"to ", address.as_bytes()]);
-        }
+    let errno = if status == 0 { 0 } else { sys::errno() };
+    // It had not come as far as the address.
+    if matches!(
+        errno,
+        libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK | libc::EISCONN | libc::EALREADY
+    ) {
+        return;
+    }
+    // SAFETY: the kernel has just read it.
+    let address = unsafe { names::address(address, length, true) };
+    if address.as_bytes().is_empty() {
+        return;
+    }
+    let before = links::get(fd);
+    lead_to(fd, kind_of(fd), &[b"to ", address.as_bytes()]);
+    let link = links::get(fd);
+    // One that was under way, and now is there, has been counted.
+    let is_new = link != before || link == TOLD_TOGETHER;
+    if is_new
+        && matches!(errno, 0 | libc::EINPROGRESS | libc::EINTR)
+        && let Some(entry) = table::entry(link)
+    {
+        entry.count_open();
     }
 }
 
@@ -386,7 +424,8 @@ pub fn closed_range(first: c_uint, last: c_uint) {
 
 /// The working directory was changed, if it was.
 pub fn changed_directory(status: c_int) {
-    if status == 0 {
+    // A child of vfork has one of its own.
+    if status == 0 && !vfork::is_child() {
         names::forget_working_directory();
     }
 }

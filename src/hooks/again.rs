@@ -14,21 +14,7 @@ use weir_record::functions::Function;
 use crate::coop::{self, Parts, Vector};
 use crate::{next, sys};
 
-/// `recv` in place of `read`. Nothing is asked for only to know whether it could be.
-pub fn recv(
-    fd: c_int,
-    buffer: *mut c_void,
-    size: size_t,
-    flags: c_int,
-    next: impl Fn() -> ssize_t,
-) -> ssize_t {
-    if size == 0 {
-        return next();
-    }
-    recv_from(fd, buffer, size, 0, flags)
-}
-
-/// `recv`, from a place of the buffer on.
+/// `recv`, from a place of the buffer on; in place of `read` too.
 pub fn recv_from(
     fd: c_int,
     buffer: *mut c_void,
@@ -75,10 +61,39 @@ pub fn recvfrom(
 type Recvmsg = unsafe extern "C-unwind" fn(c_int, *mut msghdr, c_int) -> ssize_t;
 type Sendmsg = unsafe extern "C-unwind" fn(c_int, *const msghdr, c_int) -> ssize_t;
 
-/// `recvmsg`.
-pub fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
-    // SAFETY: the program's message; the image has started.
+fn recvmsg_once(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+    // SAFETY: the program's message, or what it wants to read to; the image has started.
     unsafe { next::of::<Recvmsg>(Function::Recvmsg)(fd, message, flags) }
+}
+
+/// `recvmsg`, in parts.
+pub fn recvmsg(
+    parts: &Parts,
+    fd: c_int,
+    message: *mut msghdr,
+    flags: c_int,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    let now = |more| recvmsg_once(fd, message, flags | more);
+    let rest = |to: *mut c_void, size, more| recv_from(fd, to, size, 0, more);
+    // SAFETY: as the program calls it; the kernel has read the message when its vector is asked for.
+    unsafe {
+        let vector = || vector_of(message);
+        coop::receive_message(parts, fd, flags, vector, now, rest, next)
+    }
+}
+
+/// What a message leads to.
+///
+/// # Safety
+/// It can be read.
+unsafe fn vector_of(message: *const msghdr) -> Vector {
+    // SAFETY: as the caller promises.
+    let message = unsafe { message.read_unaligned() };
+    Vector {
+        array: message.msg_iov,
+        count: message.msg_iovlen,
+    }
 }
 
 /// A message that is no more than this vector.
@@ -90,18 +105,19 @@ fn plain(array: *const iovec, count: usize) -> msghdr {
     message
 }
 
-/// `recvmsg` in place of `readv`.
+/// `readv`, in parts: `recvmsg` in its place.
 pub fn readv(
+    parts: &Parts,
     fd: c_int,
     array: *const iovec,
     count: c_int,
-    flags: c_int,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    match usize::try_from(count) {
-        Ok(count) if count > 0 => recvmsg(fd, &mut plain(array, count), flags),
-        _ => next(),
-    }
+    let Ok(count) = usize::try_from(count) else {
+        return next();
+    };
+    let now = |flags| recvmsg_once(fd, &mut plain(array, count), flags);
+    coop::read_parts(parts, fd, Vector { array, count }, now, next)
 }
 
 /// `recvmmsg`, in parts.
@@ -132,28 +148,8 @@ pub fn recvmmsg(
     unsafe { coop::receive_many(parts, fd, count, flags, timeout, now, next) }
 }
 
-/// `send` from a place of the buffer on; in place of `write` too. Nothing is sent by the call as it was made.
-pub fn send(
-    fd: c_int,
-    buffer: *const c_void,
-    size: size_t,
-    from: size_t,
-    flags: c_int,
-    next: impl Fn() -> ssize_t,
-) -> ssize_t {
-    if size == 0 {
-        return next();
-    }
-    send_rest(fd, buffer, size, from, flags)
-}
-
-fn send_rest(
-    fd: c_int,
-    buffer: *const c_void,
-    size: size_t,
-    from: size_t,
-    flags: c_int,
-) -> ssize_t {
+/// `send` from a place of the buffer on; in place of `write` too.
+pub fn send(fd: c_int, buffer: *const c_void, size: size_t, from: size_t, flags: c_int) -> ssize_t {
     type Send = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
     // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
     unsafe { next::of::<Send>(Function::Send)(fd, buffer.byte_add(from), size - from, flags) }
@@ -210,7 +206,7 @@ pub fn writev(
     };
     let message = plain(array, count);
     let now = |more| sendmsg_once(fd, &raw const message, more);
-    let rest = |from: *mut c_void, size, more| send_rest(fd, from, size, 0, more);
+    let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, more);
     let piece = |from: *mut c_void, size| write(fd, from, 0, size);
     // SAFETY: as the program calls it.
     unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, piece, next) }
@@ -230,15 +226,9 @@ pub fn sendmsg(
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
     // SAFETY: the program's message, which the kernel has read when this is asked for.
-    let vector = || unsafe {
-        let message = message.read_unaligned();
-        Vector {
-            array: message.msg_iov,
-            count: message.msg_iovlen,
-        }
-    };
+    let vector = || unsafe { vector_of(message) };
     let now = |more| sendmsg_once(fd, message, flags | more);
-    let rest = |from: *mut c_void, size, more| send_rest(fd, from, size, 0, flags | more);
+    let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, flags | more);
     // SAFETY: as the program calls it.
     unsafe { coop::send_parts(parts, fd, flags, vector, now, rest, next) }
 }

@@ -16,21 +16,21 @@ fn duplicated(from: c_int, to: c_int) {
     }
 }
 
-/// Whether close_range closes, and does not only mark.
-fn closes(flags: c_int) -> bool {
-    flags.cast_unsigned() & libc::CLOSE_RANGE_CLOEXEC == 0
+/// Whether close_range closes, and does not only mark, or fail.
+fn closes(first: c_uint, last: c_uint, flags: c_int) -> bool {
+    first <= last && flags.cast_unsigned() & !libc::CLOSE_RANGE_UNSHARE == 0
 }
 
 /// Descriptors are about to be closed.
 fn closing_range(first: c_uint, last: c_uint, flags: c_int) {
-    if closes(flags) {
+    if closes(first, last, flags) {
         coop::closing_range(first, last);
     }
 }
 
 /// Descriptors were closed, if they were.
 fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
-    if status == 0 && closes(flags) {
+    if status == 0 && closes(first, last, flags) {
         files::closed_range(first, last);
     }
 }
@@ -55,7 +55,7 @@ io_hooks! {
         then |result| duplicated(fd, result);
     Dup3 = dup3(fd: c_int, to: c_int, flags: c_int) -> c_int: returns::status,
         fd fd,
-        before coop::closing_for(fd, to),
+        before if flags & !libc::O_CLOEXEC == 0 { coop::closing_for(fd, to) },
         then |result| duplicated(fd, result);
     Fcntl = fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
@@ -78,9 +78,11 @@ io_hooks! {
     Eventfd = eventfd(value: c_uint, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Event, result);
     EventfdRead = eventfd_read(fd: c_int, value: *mut u64) -> c_int: returns::event,
-        fd fd;
+        fd fd,
+        parts |parts, next| coop::event(parts, fd, coop::Direction::In, next);
     EventfdWrite = eventfd_write(fd: c_int, value: u64) -> c_int: returns::event,
-        fd fd;
+        fd fd,
+        parts |parts, next| coop::event(parts, fd, coop::Direction::Out, next);
     Signalfd = signalfd(fd: c_int, mask: *const c_void, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Signal, result);
     TimerfdCreate = timerfd_create(clock: c_int, flags: c_int) -> c_int: returns::status,
@@ -90,7 +92,7 @@ io_hooks! {
     InotifyInit1 = inotify_init1(flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Other, result);
     MemfdCreate = memfd_create(name: *const c_char, flags: c_uint) -> c_int: returns::status,
-        then |result| files::made(Kind::Memory, result);
+        then |result| files::made_memory(result, name);
     EpollCreate = epoll_create(size: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Epoll, result);
     EpollCreate1 = epoll_create1(flags: c_int) -> c_int: returns::status,

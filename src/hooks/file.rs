@@ -64,13 +64,13 @@ io_hooks! {
         fd fd;
     Read = read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next);
+        parts |parts, next| coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next);
     ReadAlias = __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next);
+        parts |parts, next| coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next);
     ReadChk = __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| if size > room { next() } else { coop::receive(parts, fd, 0, size, |flags| again::recv(fd, buffer, size, flags, next), next) };
+        parts |parts, next| if size > room { next() } else { coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next) };
     Pread = pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Pread64 = pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
@@ -83,7 +83,7 @@ io_hooks! {
         fd fd, at at, size size;
     Readv = readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
         fd fd, size Vector::new(array, count as usize),
-        parts |parts, next| coop::receive(parts, fd, 0, 0, |flags| again::readv(fd, array, count, flags, next), next);
+        parts |parts, next| again::readv(parts, fd, array, count, next);
     Preadv = preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
     Preadv64 = preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
@@ -94,10 +94,10 @@ io_hooks! {
         fd fd, at at, size Vector::new(array, count as usize);
     Write = write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::send(parts, fd, 0, size, |from, flags| again::send(fd, buffer, size, from, flags, next), |from, count| again::write(fd, buffer, from, count), next);
+        parts |parts, next| coop::write(parts, fd, size, |from, flags| again::send(fd, buffer, size, from, flags), |from, count| again::write(fd, buffer, from, count), next);
     WriteAlias = __write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::send(parts, fd, 0, size, |from, flags| again::send(fd, buffer, size, from, flags, next), |from, count| again::write(fd, buffer, from, count), next);
+        parts |parts, next| coop::write(parts, fd, size, |from, flags| again::send(fd, buffer, size, from, flags), |from, count| again::write(fd, buffer, from, count), next);
     Pwrite = pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
     Pwrite64 = pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
@@ -149,13 +149,13 @@ io_hooks! {
         fd from, to to, size size;
     Sendfile = sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::relay(parts, from, to, size, |size| again::sendfile(Function::Sendfile, to, from, at, size), next);
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| again::sendfile(Function::Sendfile, to, from, at, size), next);
     Sendfile64 = sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::relay(parts, from, to, size, |size| again::sendfile(Function::Sendfile64, to, from, at, size), next);
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| again::sendfile(Function::Sendfile64, to, from, at, size), next);
     Splice = splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::relay(parts, from, to, size, |size| again::splice(from, from_at, to, to_at, size, flags), next);
+        parts |parts, next| coop::splice(parts, coop::Splice { from, to, has_places: [!from_at.is_null(), !to_at.is_null()], size, flags }, |size, more| again::splice(from, from_at, to, to_at, size, flags | more), next);
     Tee = tee(from: c_int, to: c_int, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size;
     Vmsplice = vmsplice(fd: c_int, array: *const iovec, count: size_t, flags: c_uint) -> ssize_t: returns::bytes,

@@ -14,6 +14,7 @@
 
 mod again;
 mod alloc;
+mod clone;
 mod descriptor;
 mod file;
 mod memory_map;
@@ -93,7 +94,8 @@ macro_rules! made {
 /// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
 /// descriptor, the size.
 macro_rules! io_body {
-    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr) => {{
+    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr
+        $(, parts |$parts:ident, $next:ident, $at:ident| $perform:expr)?) => {{
         let fd = $fd;
         let call = crate::recording::Call {
             function: weir_record::functions::Function::$function,
@@ -103,23 +105,23 @@ macro_rules! io_body {
             at: None,
             size: $size,
         };
-        call.make(
-            $judge,
-            || super::next_call!($function($($argument: $type),*) -> $result),
-            |_| {},
-        )
+        let next = || super::next_call!($function($($argument: $type),*) -> $result);
+        let then = |_| {};
+        $(let $at = fd;)?
+        super::made!(call, $judge, next, then $(, |$parts, $next| $perform)?)
     }};
 }
 
 /// Defines hooks for stdio: the row of the table, the name, the arguments and the result, what the result means; and,
-/// where there are any, the size, and what to keep track of.
+/// where there are any, the size, what to do first, and what to keep track of.
 macro_rules! stdio_hooks {
     ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
-        $(, size $size:expr)? $(, then |$outcome:ident| $then:expr)?;)+) => {$(
+        $(, size $size:expr)? $(, before $before:expr)? $(, then |$outcome:ident| $then:expr)?;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
+            $($before;)?
             crate::recording::buffered(
                 weir_record::functions::Function::$function,
                 super::or!(crate::recording::NO_SIZE $(, $size)?),

@@ -5,9 +5,8 @@ use std::ffi::{c_int, c_long, c_void};
 
 use weir_record::functions::Function;
 
-use super::process;
-use crate::recording;
-use crate::{image, next, uring};
+use super::{clone, process};
+use crate::{coop, image, next, recording, uring};
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {
@@ -86,6 +85,11 @@ extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usi
     };
     if seals {
         image::seal();
+    }
+    if clone::forks(number, a, b) {
+        image::announce_child();
+        coop::records::forked();
+        return clone::forking();
     }
     next::address(Function::Syscall).get()
 }

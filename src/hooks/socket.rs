@@ -51,19 +51,19 @@ io_hooks! {
         parts |parts, next| if size > room { next() } else { coop::receive_parts(parts, fd, flags, size, |from, more| again::recvfrom(fd, buffer, size, from, flags | more, address, length), next) };
     Recvmsg = recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size Message(message),
-        parts |parts, next| coop::receive(parts, fd, flags, 0, |more| again::recvmsg(fd, message, flags | more), next);
+        parts |parts, next| again::recvmsg(parts, fd, message, flags, next);
     Recvmmsg = recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int: |count| returns::messages(count, messages),
         fd fd,
         parts |parts, next| again::recvmmsg(parts, fd, messages, count, flags, timeout, next);
     Send = send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::send(fd, buffer, size, from, flags | more, next), |_, _| next(), next);
+        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::send(fd, buffer, size, from, flags | more), next);
     SendAlias = __send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::send(fd, buffer, size, from, flags | more, next), |_, _| next(), next);
+        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::send(fd, buffer, size, from, flags | more), next);
     Sendto = sendto(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int, address: *const sockaddr, length: socklen_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::sendto(fd, buffer, size, from, flags | more, address, length), |_, _| next(), next);
+        parts |parts, next| coop::send(parts, fd, flags, size, |from, more| again::sendto(fd, buffer, size, from, flags | more, address, length), next);
     Sendmsg = sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size Message(message),
         parts |parts, next| again::sendmsg(parts, fd, message, flags, next);

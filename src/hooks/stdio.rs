@@ -20,8 +20,10 @@ stdio_hooks! {
     IoFdopen = _IO_fdopen(fd: c_int, mode: *const c_char) -> *mut FILE: returns::handle,
         then |result| streams::see(result);
     Freopen = freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE: returns::handle,
+        before files::closing_stream(stream),
         then |result| files::opened_stream(result, path);
     Freopen64 = freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE: returns::handle,
+        before files::closing_stream(stream),
         then |result| files::opened_stream(result, path);
     Tmpfile = tmpfile() -> *mut FILE: returns::handle,
         then |result| streams::see(result);
@@ -31,7 +33,8 @@ stdio_hooks! {
         then |result| files::opened_pipe(result);
     IoPopen = _IO_popen(command: *const c_char, mode: *const c_char) -> *mut FILE: returns::handle,
         then |result| files::opened_pipe(result);
-    Pclose = pclose(stream: *mut FILE) -> c_int: returns::status;
+    Pclose = pclose(stream: *mut FILE) -> c_int: returns::status,
+        before files::closing_stream(stream);
     Fclose = fclose(stream: *mut FILE) -> c_int: returns::status;
     IoFclose = _IO_fclose(stream: *mut FILE) -> c_int: returns::status;
     Fcloseall = fcloseall() -> c_int: returns::status;

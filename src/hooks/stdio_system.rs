@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_void};
 use libc::{FILE, off64_t, ssize_t};
 
 use super::io_body;
+use crate::coop::{self, Direction};
 use crate::recording::{NO_SIZE, returns};
 use crate::{image, streams};
 
@@ -26,7 +27,8 @@ pub unsafe extern "C-unwind" fn read(
 ) -> ssize_t {
     settled(
         io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
-        returns::bytes, streams::fd(stream), size as usize),
+        returns::bytes, streams::fd(stream), size as usize,
+        parts |parts, next, fd| coop::buffered(parts, fd, Direction::In, 0, next)),
     )
 }
 
@@ -39,7 +41,8 @@ pub unsafe extern "C-unwind" fn write(
 ) -> ssize_t {
     settled(
         io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
-        |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize),
+        |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize,
+        parts |parts, next, fd| coop::buffered(parts, fd, Direction::Out, size as usize, next)),
     )
 }
 

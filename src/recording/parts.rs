@@ -52,11 +52,17 @@ impl<S: Requested> Call<S> {
         perform: impl Fn(&Parts) -> R,
     ) -> R {
         let parts = Parts::new(way);
+        let errno_before = sys::errno();
         let began_ticks = clock::ticks();
         let result = perform(&parts);
         let took_ticks = clock::ticks().wrapping_sub(began_ticks);
-        let errno = sys::errno();
-        self.end_parts(&parts, link, judge(result), began_ticks, took_ticks, || {
+        let outcome = judge(result);
+        // A try that failed has left its errno, also where the call then went well.
+        let errno = match outcome {
+            Outcome::Failed(_) | Outcome::Short(..) => sys::errno(),
+            Outcome::Bytes(_) | Outcome::At(_) => errno_before,
+        };
+        self.end_parts(&parts, link, outcome, began_ticks, took_ticks, || {
             then(result);
         });
         sys::set_errno(errno);
@@ -121,7 +127,10 @@ impl<S: Requested> Call<S> {
         }
         then();
         self.count_files(by, link, outcome, began_ticks, took_ticks);
-        files::count_parts(self.file, wait_ticks, transfer_ticks);
+        // What is sent from a file waits for what it goes to.
+        let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
+        let waited_for = if is_for_other { self.to } else { self.file };
+        files::count_parts(waited_for, wait_ticks, transfer_ticks);
         if coop::has_runtime() {
             coop::count_call(outcome.moved(), parts.has_waited(), wait_ticks);
         }

@@ -87,12 +87,60 @@ pub fn file_type(fd: i32) -> Option<u32> {
     (result == 0).then_some(stat.st_mode & libc::S_IFMT)
 }
 
-/// Whether the calls on a descriptor fail where they would have to wait.
-pub fn is_nonblocking(fd: i32) -> bool {
+/// What F_GETFL says of a descriptor: less than 0 where it is not open.
+pub fn status_flags(fd: i32) -> i32 {
     let arguments = [fd as usize, libc::F_GETFL as usize, 0, 0, 0];
     // SAFETY: asks for a number.
-    let flags = unsafe { call(libc::SYS_fcntl, arguments) };
-    flags >= 0 && flags & libc::O_NONBLOCK as isize != 0
+    unsafe { call(libc::SYS_fcntl, arguments) as i32 }
+}
+
+/// How often the calling thread has slept in the kernel, or given up the processor by itself.
+pub fn sleeps() -> i64 {
+    // SAFETY: zeroes are what the kernel writes over.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    let arguments = [
+        libc::RUSAGE_THREAD as usize,
+        (&raw mut usage).addr(),
+        0,
+        0,
+        0,
+    ];
+    // SAFETY: the kernel writes a `rusage`.
+    unsafe { call(libc::SYS_getrusage, arguments) };
+    usage.ru_nvcsw
+}
+
+/// Where a descriptor leads to a terminal: whether reading from it returns at once or after a time of its own, whatever
+/// there is to read. It does where it is set so (termios(3), VMIN), or is another process group's.
+pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
+    /// As the kernel has it (asm-generic/termbits.h).
+    #[repr(C)]
+    struct Termios {
+        flags: [u32; 4],
+        line: u8,
+        characters: [u8; 19],
+    }
+    const LOCAL: usize = 3;
+    const VMIN: usize = 6;
+    let mut termios = Termios {
+        flags: [0; 4],
+        line: 0,
+        characters: [0; 19],
+    };
+    let mut group: i32 = 0;
+    let ask = |request: u64, to: usize| {
+        // SAFETY: the kernel writes what the request is for, of which `to` is the address.
+        unsafe { call(libc::SYS_ioctl, [fd as usize, request as usize, to, 0, 0]) }
+    };
+    if ask(libc::TCGETS, (&raw mut termios).addr()) != 0 {
+        return None;
+    }
+    let is_canonical = termios.flags[LOCAL] & libc::ICANON != 0;
+    let asks_for_none = !is_canonical && termios.characters[VMIN] == 0;
+    let is_another_s = ask(libc::TIOCGPGRP, (&raw mut group).addr()) == 0
+        // SAFETY: asks for a number.
+        && unsafe { call(libc::SYS_getpgrp, [0; 5]) } != group as isize;
+    Some(asks_for_none || is_another_s)
 }
 
 /// What of these events is so for a descriptor at this moment.

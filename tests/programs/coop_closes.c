@@ -66,6 +66,10 @@ static void closes(void *unused) {
     dup2(-1, ends[0]);
     dup2(ends[0], ends[0]);
     say("dup2 that fails or does nothing", -1, 0);
+    dup3(ends[1], ends[0], 0x1234);
+    close_range(ends[0], ends[0], 0x100);
+    close_range(ends[0], 0, 0);
+    say("flags that there are not", -1, 0);
     assert(dup2(ends[1], ends[0]) == ends[0]);
     say("dup2", ends[0], was);
 
@@ -79,6 +83,14 @@ static void closes(void *unused) {
     FILE *stream = fdopen(ends[0], "r");
     fclose(stream);
     say("fclose", ends[0], was);
+
+    FILE *piped = popen("sleep 0.1; echo", "r");
+    char newline;
+    assert(read(fileno(piped), &newline, 1) == 1);
+    int number = fileno(piped);
+    say("popen", -1, 0);
+    pclose(piped);
+    say("pclose", number, 0);
 
     was = awaited(ends);
     in_child("fork", fork, ends[0]);

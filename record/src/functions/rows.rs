@@ -437,6 +437,8 @@ functions! {
     UnderscoreFork = "_Fork": Process Fork ProcessId;
     Vfork = "vfork": Process Fork Nothing;
     VforkAlias = "__vfork": Process Fork Nothing;
+    Clone = "clone": Process Fork ProcessId;
+    CloneAlias = "__clone": Process Fork ProcessId;
     PosixSpawn = "posix_spawn": Process Spawn ErrorNumber, path 1;
     PosixSpawnp = "posix_spawnp": Process Spawn ErrorNumber, path 1;
     Prctl = "prctl": Process Control Status;

@@ -80,15 +80,13 @@ pub enum Circumstance {
     UringAskedFor = 11,
     /// The process had a ring of io_uring.
     UringUsed = 12,
-    /// Waits were left to the C library, because some signal handlers let calls go on and others do not.
-    WaitsLeft = 13,
     /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
-    NoCoroutines = 14,
+    NoCoroutines = 13,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 15] = [
+    pub const ALL: [Circumstance; 14] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -102,7 +100,6 @@ impl Circumstance {
         Circumstance::Sealed,
         Circumstance::UringAskedFor,
         Circumstance::UringUsed,
-        Circumstance::WaitsLeft,
         Circumstance::NoCoroutines,
     ];
 }

@@ -115,9 +115,6 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
         // These are told elsewhere.
         Circumstance::Forked | Circumstance::UringAskedFor | Circumstance::UringUsed => None,
-        Circumstance::WaitsLeft => Some(
-            "some signal handlers let interrupted calls go on and others do not: so that signals work as they do without Weir, calls that had to wait were left to the C library whole, and all of their time is told as waiting",
-        ),
         Circumstance::NoCoroutines => {
             Some("there was no memory for a table of coroutines: what each of them did is not told")
         }

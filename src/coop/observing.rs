@@ -1,0 +1,86 @@
+//! Calls of a thread that waits by itself. They are made as the program made them: all that is found out is whether they
+//! had to wait.
+//!
+//! A call that is under way keeps its file even if another thread closes the descriptor, and ends as signals, timeouts and
+//! terminals have it. Nothing that is put together of poll and a second call does that, but in one case: a
+//! plain call on a socket that has just been tried, in a program of one thread. Only there the wait is a call of its own;
+//! elsewhere a call that had to wait is told as waiting whole, with what it moved at its end.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::ssize_t;
+
+use super::records::{self, Class};
+use super::sending::PIPE_BUF;
+use super::transfer::{Direction, fail};
+use super::waiting::{self, Parts};
+use super::{Way, signals};
+use crate::sys::waiting::{poll_now, sleeps};
+
+/// Makes a call: if the thread slept in it, its time was a wait.
+pub fn observe<T>(parts: &Parts, next: impl Fn() -> T) -> T {
+    let before = sleeps();
+    parts.waiting_if(next, || sleeps() != before)
+}
+
+/// The same for a call that does not sleep where poll says that it need not.
+pub fn observe_unless_ready<T>(
+    parts: &Parts,
+    fd: c_int,
+    direction: Direction,
+    next: impl Fn() -> T,
+) -> T {
+    if poll_now(fd, direction.events()) != 0 {
+        return next();
+    }
+    observe(parts, next)
+}
+
+/// A call that stdio makes, of so many bytes to write, with the lock of a stream held: no coroutine may give way in it.
+pub fn buffered(
+    parts: &Parts,
+    fd: c_int,
+    direction: Direction,
+    size: usize,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    match parts.way() {
+        Way::Coroutine(_) => next(),
+        Way::Thread if size <= PIPE_BUF => observe_unless_ready(parts, fd, direction, next),
+        Way::Thread => observe(parts, next),
+    }
+}
+
+/// Receives from a socket, which has just been tried without blocking, and would have blocked.
+pub fn receive_after_try(parts: &Parts, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
+    let mode = records::mode(fd, Class::Socket);
+    if mode.is_nonblocking {
+        return fail(libc::EAGAIN);
+    }
+    if mode.receive_ns.is_some() || !is_single_threaded() || signals::are_mixed() {
+        return parts.waiting(next);
+    }
+    match parts.waiting(|| waiting::wait_in_thread(fd, libc::POLLIN)) {
+        Err(libc::EINTR) => fail(libc::EINTR),
+        _ => next(),
+    }
+}
+
+/// The C library's word on whether there has only been one thread (sys/single_threaded.h); NULL where it has none.
+static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks for that.
+pub fn look_for_threads() {
+    // SAFETY: a name.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
+    SINGLE_THREADED.store(found.cast(), Ordering::Relaxed);
+}
+
+/// Whether no other thread can close what this one waits for: the writer's counts as one, where it is in the program.
+fn is_single_threaded() -> bool {
+    let word = SINGLE_THREADED.load(Ordering::Relaxed);
+    // SAFETY: NULL, or a variable of the C library.
+    !word.is_null() && unsafe { word.read_volatile() } != 0
+}

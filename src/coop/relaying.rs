@@ -1,0 +1,128 @@
+//! Calls that move bytes from one descriptor to another, in parts.
+
+use std::ffi::{c_int, c_uint};
+
+use libc::{size_t, ssize_t};
+
+use super::Way;
+use super::observing::observe;
+use super::records::{self, Class};
+use super::sending::PIPE_BUF;
+use super::transfer::{Direction, add, fail, would_block};
+use super::waiting::Parts;
+use crate::sys;
+use crate::sys::waiting::poll_now;
+
+/// `sendfile`: `piece` sends so many bytes.
+pub fn sendfile(
+    parts: &Parts,
+    from: c_int,
+    to: c_int,
+    size: size_t,
+    piece: impl Fn(size_t) -> ssize_t,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if parts.way() == Way::Thread {
+        return observe(parts, next);
+    }
+    // What is sent is a file, of which nothing is waited for.
+    if size == 0 || records::class(from) != Class::Unwaitable {
+        return next();
+    }
+    let mut done = 0;
+    while done < size {
+        let piece = || piece((size - done).min(room(to)));
+        let result = once_ready(parts, &[(to, Direction::Out)], piece);
+        if let Some(result) = add(&mut done, result) {
+            return result;
+        }
+        // A pipe is filled, once.
+        if records::class(to) == Class::Pipe {
+            break;
+        }
+    }
+    done as ssize_t
+}
+
+/// Where a `splice` goes from and to.
+#[derive(Clone, Copy)]
+pub struct Splice {
+    /// From where.
+    pub from: c_int,
+    /// To where.
+    pub to: c_int,
+    /// Whether it is told a place in what it comes from, and in what it goes to.
+    pub has_places: [bool; 2],
+    /// How many bytes.
+    pub size: size_t,
+    /// Its flags.
+    pub flags: c_uint,
+}
+
+/// `splice`: `piece` moves so many bytes, with flags more.
+pub fn splice(
+    parts: &Parts,
+    call: Splice,
+    piece: impl Fn(size_t, c_uint) -> ssize_t,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    if parts.way() == Way::Thread {
+        return observe(parts, next);
+    }
+    let Splice { from, to, size, .. } = call;
+    let ends = [from, to];
+    let are_pipes = ends.map(|end| records::class(end) == Class::Pipe);
+    // These fail at once.
+    let is_wrong = are_pipes == [false; 2]
+        || (0..2).any(|end| are_pipes[end] && call.has_places[end])
+        || records::mode(from, records::class(from)).is_unreadable
+        || records::mode(to, records::class(to)).is_unwritable;
+    if size == 0 || is_wrong || call.flags & libc::SPLICE_F_NONBLOCK != 0 {
+        return next();
+    }
+    let wanted = [(from, Direction::In), (to, Direction::Out)];
+    let mut done = 0;
+    loop {
+        // With pipes it can be told not to wait, of a socket poll tells how much it takes.
+        let most = (size - done).min(if are_pipes[1] { size } else { room(to) });
+        let result = once_ready(parts, &wanted, || piece(most, libc::SPLICE_F_NONBLOCK));
+        if would_block(result) {
+            continue;
+        }
+        if let Some(result) = add(&mut done, result) {
+            return result;
+        }
+        // It takes what there is, and as much as there is room for; a pipe it empties.
+        let has_more =
+            are_pipes[0] && !are_pipes[1] && poll_now(from, libc::POLLIN) & libc::POLLIN != 0;
+        if done >= size || !has_more {
+            return done as ssize_t;
+        }
+    }
+}
+
+/// Makes a call in a coroutine once all that it needs is there.
+fn once_ready(parts: &Parts, wanted: &[(c_int, Direction)], call: impl Fn() -> ssize_t) -> ssize_t {
+    for &(fd, direction) in wanted {
+        let class = records::class(fd);
+        if class == Class::Unwaitable {
+            continue;
+        }
+        let mode = records::mode(fd, class);
+        if mode.is_nonblocking {
+            continue;
+        }
+        if let Err(errno) = parts.wait_until_ready(fd, direction.events(), direction.deadline(mode))
+        {
+            return fail(errno);
+        }
+    }
+    call()
+}
+
+/// How much a descriptor that poll says may be written to takes without blocking: a socket has a third of its
+/// buffer free then, and the buffer's size counts the kernel's own books.
+fn room(fd: c_int) -> usize {
+    let buffer = sys::socket_option(fd, libc::SO_SNDBUF).unwrap_or(0);
+    usize::try_from(buffer / 8).unwrap_or(0).max(PIPE_BUF)
+}
