@@ -159,7 +159,12 @@ pub fn find(fd: c_int) -> Option<Found> {
     };
     match found.kind {
         Kind::Pipe => found.name.push(standard),
-        Kind::Memory => found.name.push(&target[b"/memfd:".len()..]),
+        Kind::Memory => {
+            let name = &target[b"/memfd:".len()..];
+            found
+                .name
+                .push(name.strip_suffix(b" (deleted)").unwrap_or(name));
+        }
         Kind::Epoll | Kind::Event | Kind::Timer | Kind::Signal => {}
         _ => found.name.push(target),
     }
@@ -178,10 +183,17 @@ pub fn kind_of_path(path: &[u8]) -> Kind {
 }
 
 /// A socket that was not seen to be made.
-fn socket(fd: c_int) -> (Kind, Address) {
+fn socket(fd: c_int) -> (Kind, Line<192>) {
     let option = |option| sys::socket_option(fd, option).unwrap_or(-1);
     let kind = socket_kind(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
-    (kind, peer(fd, true))
+    let mut name = Line::new();
+    for (which, address) in [("to ", peer(fd, true)), ("at ", own_address(fd))] {
+        if !address.as_bytes().is_empty() && name.as_bytes().is_empty() {
+            name.push(which.as_bytes());
+            name.push(address.as_bytes());
+        }
+    }
+    (kind, name)
 }
 
 /// The address of a socket's other end; nothing where it has none.

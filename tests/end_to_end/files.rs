@@ -71,6 +71,21 @@ fn a_child_of_vfork_has_descriptors_of_its_own() {
     });
 }
 
+/// Memory lent by clone; what has no name, or one that is in no directory; a number that stdio has closed.
+#[test]
+fn numbers_that_become_another_s() {
+    in_way("cloned", |_, files| {
+        assert_eq!(written(files, "kept"), (1, 2, 3));
+        assert_eq!(written(files, "the child's"), (1, 0, 0));
+        assert_eq!(written(files, "one"), (1, 1, 8));
+        assert_eq!(written(files, "other"), (1, 1, 16));
+        let to_pipes = files.values().filter(|file| file.kind == "pipe");
+        assert_eq!(to_pipes.map(|file| file.written_bytes).sum::<u64>(), 0);
+        let directories = files.values().filter(|file| file.kind == "directory");
+        assert_eq!(directories.map(|file| file.writes).sum::<u64>(), 0);
+    });
+}
+
 #[test]
 fn a_forked_child_writes_to_the_same_name() {
     in_way("forked", |outcome, files| {

@@ -131,6 +131,27 @@ fn vfork_and_posix_spawn() {
     }
 }
 
+/// Children that no handler of fork tells of are images of their own all the same.
+#[test]
+fn clone_and_its_system_call() {
+    let program = Program::new(victim("clones"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        let processes = outcome.processes();
+        assert_eq!(processes.len(), 9, "{mode:?}");
+        for process in &processes {
+            assert_eq!(process.functions["write"].calls, 1000, "{mode:?}");
+            assert_eq!(process.missed.notes, [""; 0], "{mode:?}");
+        }
+        let parent = processes.iter().find(|process| !process.forked);
+        let functions = &parent.expect("it is there").functions;
+        assert_eq!(
+            (functions["clone"].calls, functions["syscall"].calls),
+            (4, 5)
+        );
+    }
+}
+
 /// A shell, a pipeline, a loop of processes: all of them in one report, in the order of their starts.
 #[test]
 fn a_tree_of_programs_is_one_report() {

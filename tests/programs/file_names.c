@@ -3,9 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -98,6 +101,31 @@ static void vforked(void) {
     put(third, 64);
 }
 
+static int close_it(void *fd) {
+    close((int)(long)fd);
+    MUST(open("the child's", O_RDWR | O_CREAT, 0600) == (int)(long)fd);
+    return 0;
+}
+
+static void cloned(void) {
+    static char stack[64 * 1024];
+    int fd = made("kept"), unnamed = open(".", O_TMPFILE | O_RDWR, 0600);
+    put(fd, 1);
+    pid_t child = clone(close_it, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)(long)fd);
+    MUST(child > 0 && waitpid(child, NULL, 0) == child);
+    put(fd, 2);
+    if (unnamed >= 0) put(unnamed, 4);
+    put(memfd_create("one", 0), 8);
+    put(memfd_create("other", 0), 16);
+    FILE *piped = popen("true", "r");
+    int number = fileno(piped);
+    while (fgetc(piped) != EOF) continue;
+    pclose(piped);
+    FILE *stream = tmpfile();
+    MUST(fileno(stream) == number);
+    put(number, 32);
+}
+
 static void relative(void) {
     MUST(!mkdir("sub", 0700));
     int sub = open("sub", O_RDONLY | O_DIRECTORY), here = open(".", O_RDONLY | O_DIRECTORY);
@@ -174,7 +202,7 @@ int main(int argc, char **argv) {
         const char *name;
         void (*work)(void);
     } ways[] = {
-        {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative}, {"vforked", vforked},
+        {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative}, {"vforked", vforked},   {"cloned", cloned},
         {"many", many},             {"high", high},       {"closed", closed},     {"directories", directories},
     };
     MUST(argc == 2);

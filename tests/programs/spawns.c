@@ -1,11 +1,16 @@
 // flags: -O1 -fno-builtin
 /* Starts the program of its first argument in every way that is not fork, and waits for each. */
+#define _GNU_SOURCE
 #include "witness.h"
+#include <sched.h>
 #include <spawn.h>
 #include <sys/wait.h>
 
 extern char **environ;
 pid_t __vfork(void) __attribute__((returns_twice));
+int __clone(int (*)(void *), void *, int, void *, ...);
+
+static int seven(void *unused) { return unused ? 8 : 7; }
 
 static void await(pid_t child, int expected) {
     int status;
@@ -38,6 +43,12 @@ int main(int argc, char **argv) {
         _exit(96);
     }
     await(child, 96);
+
+    static char stack[64 * 1024];
+    note_call(DOES_clone);
+    await(clone(seven, stack + sizeof stack, SIGCHLD, NULL), 7);
+    note_call(DOES___clone);
+    await(__clone(seven, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL), 7);
 
     MUST(!NUMBER(posix_spawn, posix_spawn(&child, program, NULL, NULL, args, environ)));
     await(child, 7);

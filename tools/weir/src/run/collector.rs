@@ -288,12 +288,28 @@ impl Collector {
     /// Folds an image that has no traced successor.
     fn close(&mut self, image: Image, now: Moment, end: End) {
         note_starts(&mut self.starts, &image);
+        let children = image.children();
         let mut process = image.close(now, end);
+        if children > 0 {
+            process.missed.notes.push(of_children(children));
+        }
         if process.end.how == EndKind::Exec && !self.starts.is_awaited(process.pid) {
             process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
         self.keep(process);
     }
+}
+
+/// What to tell of children that may have gone on.
+fn of_children(count: u64) -> String {
+    let who = if count == 1 {
+        "1 forked process".to_owned()
+    } else {
+        format!("{count} forked processes")
+    };
+    format!(
+        "{who} had made no call of their own, or still counted here, when the program ended: what they did then is not told"
+    )
 }
 
 /// An image that began by fork finds its functions where its parent found them: in a storm of forks that would be

@@ -178,8 +178,16 @@ impl Image {
     /// Whether forked processes that have no region of their own go on in this one, or may yet: the kernel may let a
     /// process end before its child has made its first step.
     pub fn is_shared(&self) -> bool {
+        self.children() > 0
+    }
+
+    /// How many forked processes may still count here, as far as is known.
+    pub fn children(&self) -> u64 {
         let header = self.region.header;
-        header.children.get() > header.children_gone.get()
+        header
+            .children
+            .get()
+            .saturating_sub(header.children_gone.get())
     }
 
     /// Keeps how the image ended for when nobody counts in its region any more.
