@@ -12,7 +12,7 @@ use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
 use crate::sys::{self, End};
-use crate::uring;
+use crate::{uring, vfork};
 
 /// Text in place.
 pub struct Line<const N: usize> {
@@ -239,7 +239,9 @@ pub unsafe fn working_directory<'a>() -> &'a [u8] {
             &mut *WORKING_DIRECTORY.0.get(),
             &mut *WORKING_DIRECTORY.1.get(),
         );
-        if !IS_KNOWN.swap(true, Ordering::Relaxed) {
+        // A child of vfork has one of its own, and leaves its parent's to be asked for.
+        let is_lent = vfork::is_child();
+        if !IS_KNOWN.swap(!is_lent, Ordering::Relaxed) || is_lent {
             let found = sys::working_directory(bytes);
             *length = found.strip_suffix(b"/").unwrap_or(found).len();
         }

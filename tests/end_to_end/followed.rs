@@ -79,6 +79,19 @@ fn a_child_that_outlives_the_parent_whose_region_it_counts_in() {
     assert_eq!(parent.functions["_exit"].calls, 2);
 }
 
+/// It may not have come as far, or never will.
+#[test]
+fn a_child_of_which_nothing_is_known_is_told() {
+    let outcome = Program::new(victim("leaves_a_child")).run(Mode::Run);
+    let outcome = outcome.expect_status(0);
+    let notes = &outcome.process().missed.notes;
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(
+        notes[0].contains("1 forked process had not made a call"),
+        "{notes:?}"
+    );
+}
+
 /// Started by vfork and by posix_spawn, four times and twice.
 #[test]
 fn children_that_cannot_be_traced_are_listed() {

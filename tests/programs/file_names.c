@@ -77,6 +77,7 @@ static void vforked(void) {
     if (!child) {
         dup2(other, fd);
         close(third);
+        MUST(!mkdir("sub", 0700) && !chdir("sub"));
         close(open("the child's", O_RDWR | O_CREAT, 0600));
         close_range(3, ~0u, 0);
         execl("/bin/true", "true", NULL);

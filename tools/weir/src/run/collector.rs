@@ -308,7 +308,7 @@ fn of_children(count: u64) -> String {
         format!("{count} forked processes")
     };
     format!(
-        "{who} had made no call of their own, or still counted here, when the program ended: what they did then is not told"
+        "when the program ended, {who} had not made a call, or still counted here: nothing later is told"
     )
 }
 
