@@ -75,8 +75,8 @@ pub const COOP: Setting = Setting {
     name: "WEIR_COOP",
     values: "`on`",
     default: "unset",
-    meaning: "Make every call that may block in two parts, a wait until it can go on and a transfer, and report \
-              both. A coroutine runtime that registers itself does not need it.",
+    meaning: "Tell of every call that may block how long it waited and how long its transfer took. A coroutine \
+              runtime that registers itself does not need it.",
 };
 
 /// All of them.

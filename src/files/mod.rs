@@ -458,6 +458,12 @@ struct Inherited {
     name: Vec<u8>,
 }
 
+/// Whether a forked child's standard descriptor is not what it was in its parent: forkpty and daemon change it inside the C
+/// library.
+fn is_another_s(fd: c_int, kind: Kind) -> bool {
+    (0..=2).contains(&fd) && names::find(fd).is_some_and(|found| found.kind != kind)
+}
+
 impl Inheritance {
     /// Notes what is known of the descriptors in the region of the parent, which must still be there.
     /// Where there is no memory, less.
@@ -468,6 +474,7 @@ impl Inheritance {
             let entry = parent.as_ref().and_then(|region| region.files().get(link));
             let mut name = Vec::new();
             if let Some(entry) = entry
+                && !is_another_s(fd, entry.kind())
                 && all.try_reserve(1).is_ok()
                 && name.try_reserve(NAME_BYTES).is_ok()
             {

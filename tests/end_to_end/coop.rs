@@ -297,19 +297,22 @@ fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
     };
     assert!(*alone_ms >= 50);
     for mode in Mode::MEASURED {
-        let outcome = program("200").run(mode).expect_status(0);
-        let all = figures(&outcome);
-        let [200, ms] = all.as_slice() else {
-            panic!("{all:?}")
-        };
-        // One after the other they would take 10,000.
-        assert!(*ms < 5_000, "{ms}");
-        let coroutines = outcome.process().coroutines.clone().expect("a runtime");
-        let waited = coroutines
-            .listed
-            .iter()
-            .filter(|one| one.wait_ns >= 50_000_000);
-        assert_eq!((waited.count(), coroutines.folded), (200, 0));
+        let mut took_ms = (0..5).map(|_| {
+            let outcome = program("200").run(mode).expect_status(0);
+            let all = figures(&outcome);
+            let [200, ms] = all.as_slice() else {
+                panic!("{all:?}")
+            };
+            let coroutines = outcome.process().coroutines.clone().expect("a runtime");
+            let waited = coroutines
+                .listed
+                .iter()
+                .filter(|one| one.wait_ns >= 50_000_000);
+            assert_eq!((waited.count(), coroutines.folded), (200, 0));
+            *ms
+        });
+        // One after the other they would take 10,000. A machine that is busy may be late once.
+        assert!(took_ms.any(|ms| ms < 500), "{mode:?}");
     }
 }
 

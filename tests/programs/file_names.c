@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -125,6 +126,13 @@ static void cloned(void) {
     FILE *stream = tmpfile();
     MUST(fileno(stream) == number);
     put(number, 32);
+    int terminal;
+    child = forkpty(&terminal, NULL, NULL, NULL);
+    if (!child) {
+        put(1, 5);
+        _exit(0);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
 }
 
 static void relative(void) {
