@@ -352,6 +352,10 @@ impl Function {
                     | F::ConnectAlias
                     | F::Accept
                     | F::Accept4
+                    | F::EventfdRead
+                    | F::EventfdWrite
+                    | F::StdioRead
+                    | F::StdioWrite
             )
     }
 

@@ -72,12 +72,15 @@ pub fn splice(
     let Splice { from, to, size, .. } = call;
     let ends = [from, to];
     let are_pipes = ends.map(|end| records::class(end) == Class::Pipe);
+    let [source, sink] = ends.map(|end| records::mode(end, records::class(end)));
     // These fail at once.
     let is_wrong = are_pipes == [false; 2]
         || (0..2).any(|end| are_pipes[end] && call.has_places[end])
-        || records::mode(from, records::class(from)).is_unreadable
-        || records::mode(to, records::class(to)).is_unwritable;
-    if size == 0 || is_wrong || call.flags & libc::SPLICE_F_NONBLOCK != 0 {
+        || source.is_unreadable
+        || sink.is_unwritable;
+    let is_nonblocking =
+        source.is_nonblocking || sink.is_nonblocking || call.flags & libc::SPLICE_F_NONBLOCK != 0;
+    if size == 0 || is_wrong || is_nonblocking {
         return next();
     }
     let wanted = [(from, Direction::In), (to, Direction::Out)];

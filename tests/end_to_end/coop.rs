@@ -251,6 +251,36 @@ except BlockingIOError: print('would block')
     }
 }
 
+/// What stdio waits for is told of its own system calls, and of the file.
+#[test]
+fn what_stdio_waits_for_is_told() {
+    let program =
+        Program::new("/bin/sh").args(["-c", "(sleep 0.3; echo b; echo a) | /usr/bin/sort"]);
+    let outcome = program.env("WEIR_COOP", "on").run(Mode::Run);
+    let outcome = outcome.expect_status(0);
+    assert_eq!(outcome.text(), "a\nb\n");
+    let processes = outcome.processes();
+    let sort = processes
+        .iter()
+        .find(|process| process.executable.ends_with("/sort"));
+    let sort = sort.expect("it is there");
+    let parts = sort.functions["_IO_file_read"]
+        .parts
+        .as_ref()
+        .expect("parts");
+    assert!(parts.wait.total_ns > 200_000_000, "{parts:?}");
+    assert!(parts.transfer.total_ns < 100_000_000, "{parts:?}");
+    let input = sort
+        .files
+        .listed
+        .iter()
+        .find(|file| file.name == "standard input");
+    let wait = input
+        .and_then(|file| file.wait.as_ref())
+        .expect("its waits");
+    assert_eq!(wait.total_ns, parts.wait.total_ns);
+}
+
 struct Server(Child);
 
 impl Drop for Server {
