@@ -28,14 +28,15 @@ unsafe extern "C-unwind" fn begin(start: *mut c_void) -> c_int {
     status
 }
 
-/// Whether a child has memory of its own, and so is an image of its own.
+/// Whether a child has memory of its own, and so is an image of its own. Not where it gets other thread-local storage: ours
+/// may not be in that.
 fn has_own_memory(flags: u64) -> bool {
-    flags & libc::CLONE_VM as u64 == 0
+    flags & (libc::CLONE_VM | libc::CLONE_SETTLS) as u64 == 0
 }
 
 /// Whether a child has its parent's memory, and descriptors of its own.
 fn borrows_memory(flags: u64) -> bool {
-    !has_own_memory(flags) && flags & libc::CLONE_FILES as u64 == 0
+    flags & libc::CLONE_VM as u64 != 0 && flags & libc::CLONE_FILES as u64 == 0
 }
 
 /// Defines a hook: its row and its name.
@@ -45,7 +46,7 @@ macro_rules! hooks {
         /// As clone(2) has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name(
-            body: Body,
+            body: Option<Body>,
             stack: *mut c_void,
             flags: c_int,
             argument: *mut c_void,
@@ -54,7 +55,7 @@ macro_rules! hooks {
             childs_id: *mut pid_t,
         ) -> c_int {
             type Clone = unsafe extern "C-unwind" fn(
-                Body,
+                Option<Body>,
                 *mut c_void,
                 c_int,
                 *mut c_void,
@@ -83,18 +84,20 @@ hooks! {
 fn make(
     function: Function,
     flags: c_int,
-    body: Body,
+    body: Option<Body>,
     argument: *mut c_void,
-    next: impl FnOnce(Body, *mut c_void) -> c_int,
+    next: impl FnOnce(Option<Body>, *mut c_void) -> c_int,
 ) -> c_int {
     recording::count(function);
     next::ensure(function);
     let flags = u64::from(flags.cast_unsigned());
-    let pid = if has_own_memory(flags) {
+    let pid = if let Some(body) = body
+        && has_own_memory(flags)
+    {
         image::announce_child();
         coop::records::forked();
         let mut start = Start { body, argument };
-        let pid = next(begin, (&raw mut start).cast());
+        let pid = next(Some(begin), (&raw mut start).cast());
         if pid == -1 {
             image::withdraw_child();
         }

@@ -47,6 +47,7 @@ int main(int argc, char **argv) {
     static char stack[64 * 1024];
     note_call(DOES_clone);
     await(clone(seven, stack + sizeof stack, SIGCHLD, NULL), 7);
+    TRY(clone, clone(NULL, stack + sizeof stack, SIGCHLD, NULL));
     note_call(DOES___clone);
     await(__clone(seven, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL), 7);
 
