@@ -27,6 +27,7 @@
 //! machine_code         additions to counters that no signal can split
 //! uring                what passes the C library by, and that this is told
 //! exports              the dynamic symbols are the table of functions
+//! regressions          faults found in programs outside these tests, a file for each kind
 //! documents            docs/settings.md and docs/functions.md are what the tables say
 //! ```
 //!
@@ -50,6 +51,7 @@ mod machine_code;
 mod names;
 mod processes;
 mod real_build;
+mod regressions;
 mod rough_programs;
 mod sealed;
 mod settings;

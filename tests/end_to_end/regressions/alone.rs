@@ -1,0 +1,1 @@
+//! Programs that own what a library takes for granted: the allocator, its lock, and the C library's names.

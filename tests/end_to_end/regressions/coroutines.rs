@@ -1,0 +1,1 @@
+//! Blocking calls in coroutines end as the kernel has them end.

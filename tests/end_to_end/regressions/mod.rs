@@ -1,0 +1,12 @@
+//! Faults that were found in programs outside these tests, a file for each kind.
+
+mod alone;
+mod bounds;
+mod coroutines;
+mod ends;
+mod foreign;
+mod forks;
+mod numbers;
+mod taken;
+mod users;
+mod versions;

@@ -1,0 +1,1 @@
+//! What a program takes from itself: system calls, the clock, its root. Weir goes without.
