@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 
 use weir_record::settings::{self, Setting, Timing};
 
-use crate::sys;
+use crate::{objects, sys};
 
 /// The longest path (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;
@@ -237,17 +237,8 @@ impl Environment {
 
     fn prepare_additions(&mut self, variables: &Variables) {
         let mut library = Path::new();
-        // SAFETY: all zeroes are an answer that says nothing.
-        let mut found: libc::Dl_info = unsafe { std::mem::zeroed() };
-        // SAFETY: an address of ours, and an answer that may be written; a name in it is the dynamic linker's and stays.
-        let name = unsafe {
-            let own = (&raw const ENVIRONMENT).cast();
-            if libc::dladdr(own, &raw mut found) == 0 || found.dli_fname.is_null() {
-                return;
-            }
-            CStr::from_ptr(found.dli_fname)
-        };
-        if !absolute(&mut library, name.to_bytes(), b"%") {
+        let Some(own) = objects::ours() else { return };
+        if !absolute(&mut library, own.name().to_bytes(), b"%") {
             return;
         }
         self.additions.add(b"LD_PRELOAD", library.as_bytes());

@@ -20,11 +20,11 @@ use weir_record::region::{Circumstance, Header, Phase, Region};
 use weir_record::slot::Counters;
 
 use crate::environment::{self, Path};
-use crate::files::{self, Inheritance};
 use crate::starts::{self, Program};
+use crate::thread::Live;
 use crate::{
-    children, coop, mapping, next, own_heap, provenance, slots, streams, sys, thread, uring, vfork,
-    writer,
+    c_library, children, coop, files, mapping, next, own_heap, provenance, slots, streams, sys,
+    thread, uring, vfork, writer,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ enum State {
 }
 
 static STATE: AtomicU32 = AtomicU32::new(State::Unborn as u32);
+/// The thread that is at work on the start.
+static STARTER: AtomicUsize = AtomicUsize::new(0);
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// That of the parent, in a child of fork that has none yet.
 static PARENTS: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
@@ -120,13 +122,17 @@ enum Whose {
     Vfork,
 }
 
-/// A sealed process may not ask who it is: a child of vfork is taken for its parent there.
-fn whose(header: &Header) -> Whose {
-    let sharer = SHARER.load(Ordering::Relaxed);
-    let (process, is) = match sharer {
+/// The process that counts in a region here, and how.
+fn process_of(header: &Header) -> (u32, Whose) {
+    match SHARER.load(Ordering::Relaxed) {
         0 => (header.pid.load(Ordering::Relaxed), Whose::Region),
         sharer => (sharer, Whose::Sharer),
-    };
+    }
+}
+
+/// A sealed process may not ask who it is: a child of vfork is taken for its parent there.
+fn whose(header: &Header) -> Whose {
+    let (process, is) = process_of(header);
     if is_sealed() || process == sys::pid() {
         is
     } else {
@@ -139,22 +145,28 @@ pub fn is_vfork_child() -> bool {
     header().is_some_and(|header| whose(header) == Whose::Vfork)
 }
 
-/// Starts the image if that has not been done. For a guarded thread with signals blocked.
+/// Starts the image if that has not been done. For a thread that is being attached, perhaps in the middle of an allocator or
+/// of the dynamic linker: by system calls only, with no lock that another may hold, in bounded time.
 pub fn start() -> Option<&'static Header> {
     for _ in 0..PATIENCE {
         match state() {
             State::Ready => return header(),
             State::Off => return None,
             _ if is_sealed() => return None,
+            // A signal handler has jumped out of the start, or is in the middle of it.
+            State::Starting if STARTER.load(Ordering::Relaxed) == thread::identity() => {
+                return None;
+            }
             State::Starting => rustix::thread::sched_yield(),
             State::Unborn => {
                 let (unborn, starting) = (State::Unborn as u32, State::Starting as u32);
                 let begun =
                     STATE.compare_exchange(unborn, starting, Ordering::Acquire, Ordering::Relaxed);
                 if begun.is_ok() {
+                    STARTER.store(thread::identity(), Ordering::Relaxed);
                     let mut header = None;
                     // The thread's own stack may be a signal handler's.
-                    sys::on_own_stack(|| header = begin());
+                    sys::on_first_stack(|| header = begin());
                     let state = if header.is_some() {
                         State::Ready
                     } else {
@@ -178,13 +190,12 @@ fn begin() -> Option<&'static Header> {
     }
     let pid = sys::pid();
     let environment = environment::get();
-    // The new region takes the place of the parent's.
     let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
-    let inheritance = Inheritance::of(region_at(parents));
     let may_share = environment.has_session() && is_shareable(parents);
-    let Some(mapping) = mapping::make(pid, may_share, || leave_parents(parents)) else {
+    let Some(mapping) = mapping::make(pid, may_share) else {
         return share(parents, pid);
     };
+    leave_parents(parents);
     SHARER.store(0, Ordering::Relaxed);
     slots::begin();
     let header = mapping.header;
@@ -210,12 +221,11 @@ fn begin() -> Option<&'static Header> {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
-    uring::look_at_start(header);
-    let next = |function: Function| {
-        let provenance = &header.provenance[function.index()];
-        provenance.next.load(Ordering::Relaxed)
-    };
-    let is_of_one_allocator = next(Function::Malloc) == next(Function::MallocUsableSize);
+    if !is_forked {
+        uring::look_at_start(header);
+    }
+    let is_of_one_allocator =
+        next::next_place(Function::Malloc) == next::next_place(Function::MallocUsableSize);
     next::set_size_of_block(is_of_one_allocator);
     if !is_of_one_allocator {
         header.note(Circumstance::NoBlockSizes);
@@ -255,7 +265,11 @@ fn begin() -> Option<&'static Header> {
     HEADER.store(ptr::from_ref(header).cast_mut(), Ordering::Release);
     if let Some(region) = region() {
         files::begin(header, region.all_files());
-        inheritance.settle();
+        files::inherit(region_at(parents));
+    }
+    // SAFETY: NULL, or the region of the parent, which is mapped.
+    if let Some(parents) = unsafe { parents.as_ref() } {
+        mapping::drop_set_aside(parents);
     }
     if environment.is_parted {
         coop::begin_parted();
@@ -272,7 +286,7 @@ fn is_shareable(parents: *const Header) -> bool {
 
 /// Goes on in the parent's region, where that is there.
 fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
-    if !mapping::is_still(parents) || !is_shareable(parents) {
+    if !is_shareable(parents) {
         return None;
     }
     let region = region_at(parents)?;
@@ -284,23 +298,35 @@ fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
     SHARER.store(sharer, Ordering::Relaxed);
     HEADER.store(parents, Ordering::Release);
     // The table of files is the parent's: what this process has open is told together.
-    Inheritance::of(None).settle();
+    files::inherit(None);
     files::begin(header, region.all_files());
     Some(header)
 }
 
-/// A child is about to be forked.
-pub fn announce_child() {
-    if let Some(header) = header() {
+/// The calling thread is about to make a child with memory of its own. True where [`end_fork`] or [`forked`] must follow.
+pub fn begin_fork() -> bool {
+    let live = mapped_region().map_or_else(inherited, |region| live(&region));
+    let is_first = thread::begin_fork(live);
+    if is_first && let Some(header) = header() {
         children::announce(header);
+    }
+    is_first
+}
+
+/// It has made one, or failed to.
+pub fn end_fork(has_failed: bool) {
+    thread::end_fork();
+    if has_failed && let Some(header) = header() {
+        children::withdraw(header);
     }
 }
 
-/// It was not to be.
-pub fn withdraw_child() {
-    if let Some(header) = header() {
-        children::withdraw(header);
-    }
+/// How many images this process and those that it was forked from have had.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// What is another number in a forked child from when it has been told that it is one.
+pub fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
 }
 
 /// In a child of fork: it will not count in its parent's region.
@@ -309,12 +335,6 @@ fn leave_parents(parents: *mut Header) {
     if let Some(header) = unsafe { parents.as_ref() } {
         children::leave(header);
     }
-}
-
-unsafe extern "C" {
-    fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
-    // What at_quick_exit, which lives in each program, calls.
-    fn __cxa_at_quick_exit(function: extern "C" fn(*mut c_void), object: *mut c_void) -> c_int;
 }
 
 /// The status that quick_exit was called with.
@@ -338,20 +358,34 @@ fn watch_process() {
     extern "C" fn at_quick_exit(_: *mut c_void) {
         end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
     }
+    // Only forks that do not come by our hooks (of a library that has looked up the C library's own) begin here.
     extern "C" fn before_fork() {
-        announce_child();
+        if begin_fork() {
+            thread::set_fork_by_handler(true);
+        }
+    }
+    extern "C" fn in_parent() {
+        if thread::set_fork_by_handler(false) {
+            end_fork(false);
+        }
     }
     extern "C" fn in_child() {
-        forked();
+        if thread::is_forking() {
+            forked();
+        }
     }
     // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
     unsafe {
-        on_exit(at_exit, ptr::null_mut());
-        __cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
-        if libc::pthread_atfork(Some(before_fork), None, Some(in_child)) == 0 {
-            children::are_announced();
-        }
+        c_library::on_exit(at_exit, ptr::null_mut());
+        c_library::__cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
+        c_library::__register_atfork(
+            Some(before_fork),
+            Some(in_parent),
+            Some(in_child),
+            ptr::null_mut(),
+        );
     }
+    children::are_announced();
 }
 
 #[used]
@@ -360,11 +394,8 @@ static CONSTRUCTOR: extern "C" fn() = constructor;
 
 /// Called by the dynamic linker before the program begins.
 extern "C" fn constructor() {
-    thread::ours(|| {
-        own_heap::survive_fork();
-        watch_process();
-    });
     thread::attach_early();
+    thread::ours(watch_process);
     writer::start_if_wanted();
 }
 
@@ -414,54 +445,59 @@ pub fn count_uncounted() {
 }
 
 /// In a child of fork: the region is the parent's. The child begins one of its own at its next call; a child
-/// that makes none costs nothing more. A sealed one stays in the parent's.
+/// that makes none costs little more. A sealed one stays in the parent's.
 pub fn forked() {
-    if let Some(region) = mapped_region() {
-        let (bytes, blocks) = inherited(&region);
-        INHERITED_BYTES.store(bytes, Ordering::Relaxed);
-        INHERITED_BLOCKS.store(blocks, Ordering::Relaxed);
+    sys::with_signals_blocked(|| {
+        let live = thread::inherited();
+        INHERITED_BYTES.store(live.bytes, Ordering::Relaxed);
+        INHERITED_BLOCKS.store(live.blocks, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
-    }
-    let parents = HEADER.swap(ptr::null_mut(), Ordering::Relaxed);
-    if !parents.is_null() {
-        PARENTS.store(parents, Ordering::Relaxed);
-    }
-    UNCOUNTED.store(0, Ordering::Relaxed);
-    EXITING.store(0, Ordering::Relaxed);
-    slots::forked();
-    writer::forked();
-    files::forked();
-    coop::forked();
-    vfork::forked();
-    thread::forget();
-    if is_sealed() {
-        let state = match share(PARENTS.load(Ordering::Relaxed), NAMELESS) {
-            Some(_) => State::Ready,
-            None => State::Off,
-        };
-        STATE.store(state as u32, Ordering::Release);
-    } else if state() != State::Off {
-        STATE.store(State::Unborn as u32, Ordering::Release);
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+        let parents = HEADER.swap(ptr::null_mut(), Ordering::Relaxed);
+        if !parents.is_null() {
+            PARENTS.store(mapping::set_aside(parents), Ordering::Relaxed);
+        }
+        UNCOUNTED.store(0, Ordering::Relaxed);
+        EXITING.store(0, Ordering::Relaxed);
+        own_heap::forked();
+        slots::forked();
+        writer::forked();
+        files::forked();
+        coop::forked();
+        vfork::forked();
+        thread::forget();
+        if is_sealed() {
+            let state = match share(PARENTS.load(Ordering::Relaxed), NAMELESS) {
+                Some(_) => State::Ready,
+                None => State::Off,
+            };
+            STATE.store(state as u32, Ordering::Release);
+        } else if state() != State::Off {
+            STATE.store(State::Unborn as u32, Ordering::Release);
+        }
+    });
+}
+
+/// What was live where this image began.
+fn inherited() -> Live {
+    Live {
+        bytes: INHERITED_BYTES.load(Ordering::Relaxed),
+        blocks: INHERITED_BLOCKS.load(Ordering::Relaxed),
     }
 }
 
-/// The same, if no handler has told of the fork.
-pub fn forked_if_not_told() {
-    if is_vfork_child() {
-        forked();
-    }
-}
-
-/// Live bytes and blocks of the whole region, in a child that has just been forked.
-fn inherited(region: &Region<'static>) -> (u64, u64) {
-    let mut bytes = region.header.inherited_bytes.get();
-    let mut blocks = region.header.inherited_blocks.get();
+/// What is live now, in the whole region.
+fn live(region: &Region<'static>) -> Live {
+    let mut live = Live {
+        bytes: region.header.inherited_bytes.get(),
+        blocks: region.header.inherited_blocks.get(),
+    };
     let slots = slots::visible(region).iter().map(|slot| &slot.counters);
     for counters in slots.chain([&region.header.common]) {
-        bytes = bytes.wrapping_add(counters.live_bytes.get());
-        blocks = blocks.wrapping_add(live_blocks(counters));
+        live.bytes = live.bytes.wrapping_add(counters.live_bytes.get());
+        live.blocks = live.blocks.wrapping_add(live_blocks(counters));
     }
-    (bytes, blocks)
+    live
 }
 
 fn live_blocks(counters: &Counters) -> u64 {

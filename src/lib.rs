@@ -6,13 +6,15 @@
 //! coop         calls that may block, in two parts: the wait and the transfer
 //! files        which file or socket a call is about
 //! streams      stdio's streams, from inside
-//! next         the functions behind ours, found by dlsym(RTLD_NEXT)
+//! next         the functions behind ours
+//! c_library    those of the C library that we call for ourselves
+//! symbols      what an object's table of symbols says
+//! objects      the objects that are loaded
 //! thread       the state of one thread: its slot, its guard
 //! image        the state of the process image: start, fork, end
 //!   ├ environment   settings and the like, read without allocating
 //!   ├ mapping       the region's memory
 //!   ├ provenance    which object each function was found in
-//!   │   └ objects       the objects that are loaded
 //!   ├ slots         which thread has which slot
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
@@ -21,6 +23,8 @@
 //! descriptors  a table with a place for every descriptor
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
+//! panicking    the end of what panics: never the program's
+//! freestanding what compiled Rust takes from the C library otherwise
 //! log2         what would have libm loaded otherwise
 //! sys          the kernel, asked directly
 //! ```
@@ -40,12 +44,14 @@
 )]
 
 mod arena;
+mod c_library;
 mod children;
 mod coop;
 mod descriptors;
 mod environment;
 mod files;
 mod follow;
+mod freestanding;
 mod hooks;
 mod image;
 mod log2;
@@ -58,6 +64,7 @@ mod recording;
 mod slots;
 mod starts;
 mod streams;
+mod symbols;
 mod sys;
 mod thread;
 mod uring;

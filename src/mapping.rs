@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering}
 use rustix::fd::OwnedFd;
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
-use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags};
+use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 use rustix::process::Resource;
 use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
@@ -34,8 +34,10 @@ const FILES_AT_ONCE: usize = 16;
 /// their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
 
-/// Where the region is, kept for as long as the process runs: a forked child makes its own in the same place.
+/// Where the region is.
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// Where the region of the parent is, in a forked child that has set it aside and not given it up.
+static SET_ASIDE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// Entries for files, from the first, that have their memory here.
 static MADE_FILES: AtomicUsize = AtomicUsize::new(0);
 /// Whether the first slot got its memory together with the header.
@@ -87,13 +89,13 @@ impl Mapping {
     }
 }
 
-/// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it, and then
-/// what was there before stays ([`is_still`]). Where it does not stay, `give_up` is called before it goes.
-pub fn make(pid: u32, must_be_file: bool, give_up: impl Fn()) -> Option<Mapping> {
+/// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it. Then the
+/// region that there was before, if any, is still the one.
+pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     let room = within_limits();
     let mut file = Path::new();
     if let Some((fd, place)) = create(pid, &mut file) {
-        if let Some((header, room)) = map_file(&fd, room, must_be_file, &give_up) {
+        if let Some((header, room)) = map_file(&fd, room) {
             return Some(Mapping::new(header, room, file, place));
         }
         remove(file.as_c_str());
@@ -101,7 +103,7 @@ pub fn make(pid: u32, must_be_file: bool, give_up: impl Fn()) -> Option<Mapping>
     if must_be_file {
         return None;
     }
-    let header = map(room, None, give_up)?;
+    let header = map(room, None)?;
     Some(Mapping::new(
         header,
         room,
@@ -175,9 +177,51 @@ pub fn make_coroutines() -> Option<usize> {
     make_memory(room.coroutine_at(0), bytes, bytes).then_some(room.coroutines)
 }
 
-/// Whether this is the region that is mapped here.
-pub fn is_still(header: *const Header) -> bool {
-    !header.is_null() && START.load(Ordering::Relaxed).cast_const() == header.cast()
+/// In a forked child: moves its parent's region out of the way, and puts memory of the child's own in its place. Frames of
+/// the thread that forked may lead there (a signal handler has forked, and returns into a hook): they go on, and count
+/// nothing of the child's for the parent. Where the region is now. Signals are blocked.
+pub fn set_aside(header: *mut Header) -> *mut Header {
+    let start: *mut c_void = header.cast();
+    // SAFETY: a region that is mapped.
+    let is_own = unsafe { (*header).has(Circumstance::PrivateMemory) };
+    if start.is_null() || start != START.load(Ordering::Relaxed) || is_own {
+        return header;
+    }
+    let bytes = room().bytes();
+    let moved = || {
+        let all = ProtFlags::READ | ProtFlags::WRITE;
+        let reserved = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // What was opened up in parts can be moved once it is one.
+        // SAFETY: the region's own mapping, in a process with one thread.
+        unsafe {
+            rustix::mm::mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE).ok()?;
+            let place =
+                rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), reserved)
+                    .ok()?;
+            let moved =
+                rustix::mm::mremap_fixed(start, bytes, bytes, MremapFlags::MAYMOVE, place).ok()?;
+            rustix::mm::mmap_anonymous(start, bytes, all, reserved | MapFlags::FIXED).ok()?;
+            Some(moved)
+        }
+    };
+    match moved() {
+        Some(moved) => {
+            START.store(moved, Ordering::Relaxed);
+            SET_ASIDE.store(moved, Ordering::Relaxed);
+            moved.cast()
+        }
+        None => header,
+    }
+}
+
+/// Gives up a region that was set aside, which nothing leads to any more. One that could not be set aside stays.
+pub fn drop_set_aside(header: &'static Header) {
+    let start = ptr::from_ref(header).cast_mut().cast();
+    if SET_ASIDE.swap(ptr::null_mut(), Ordering::Relaxed) == start {
+        let bytes = header.room().bytes();
+        // SAFETY: the mapping that `set_aside` has moved there.
+        let _ = unsafe { rustix::mm::munmap(start, bytes) };
+    }
 }
 
 /// Opens up a part of the region, which begins and ends with a page, and makes memory for the first bytes of it.
@@ -268,14 +312,8 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
     result.ok()
 }
 
-/// Maps the file, with room for as much as can be had, up to `room`. Where `must_be_sure`, what is mapped already is
-/// given up only once there is memory for the new region.
-fn map_file(
-    file: &OwnedFd,
-    room: Room,
-    must_be_sure: bool,
-    give_up: impl Fn(),
-) -> Option<(&'static Header, Room)> {
+/// Maps the file, with room for as much as can be had, up to `room`.
+fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
     let few = room.bytes() > limit;
@@ -294,11 +332,20 @@ fn map_file(
     }
     let room = Room { slots, ..room };
     rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
-    if must_be_sure {
-        allocate(file, 0, size_of::<Header>())?;
-        allocate(file, room.slot_at(0), size_of::<Slot>())?;
+    let before = (START.load(Ordering::Relaxed), self::room());
+    let header = map(room, Some(file))?;
+    let made = fill(file, header, room);
+    if made.is_none() {
+        // SAFETY: the mapping was made above, and nobody has it.
+        let _ = unsafe { rustix::mm::munmap(START.load(Ordering::Relaxed), room.bytes()) };
+        START.store(before.0, Ordering::Relaxed);
+        set_room(before.1);
     }
-    let header = map(room, Some(file), give_up)?;
+    made
+}
+
+/// Makes the memory of what is used at once.
+fn fill(file: &OwnedFd, header: &'static Header, room: Room) -> Option<(&'static Header, Room)> {
     let start = ptr::from_ref(header).cast_mut().cast();
     match populate(start, size_of::<Header>()) {
         Ok(()) => {
@@ -324,39 +371,39 @@ fn allocate(file: &OwnedFd, at: usize, bytes: usize) -> Option<()> {
     rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, bytes as u64).ok()
 }
 
-/// Reserves the addresses and opens up the header's. In a forked child, in place of the parent's region.
-fn map(wanted: Room, file: Option<&OwnedFd>, give_up: impl Fn()) -> Option<&'static Header> {
-    let mut start = START.load(Ordering::Relaxed);
-    if !start.is_null() {
-        give_up();
-    }
-    let mut flags = MapFlags::NORESERVE;
-    if start.is_null() || room() != wanted {
-        start = ptr::null_mut();
-    } else {
-        flags |= MapFlags::FIXED;
-    }
-    START.store(ptr::null_mut(), Ordering::Relaxed);
-    MADE_FILES.store(0, Ordering::Relaxed);
-    MADE_FIRST_SLOT.store(false, Ordering::Relaxed);
-    let bytes = wanted.bytes();
+/// Reserves the addresses and opens up the header's.
+fn map(room: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
+    let bytes = room.bytes();
     let none = ProtFlags::empty();
-    // SAFETY: either where the kernel has room, or over the region of the parent, to which this process has
-    // forgotten all references (`image::forked`).
+    let flags = MapFlags::NORESERVE;
+    // SAFETY: wherever the kernel has room.
     let mapped = unsafe {
         match file {
-            Some(file) => rustix::mm::mmap(start, bytes, none, flags | MapFlags::SHARED, file, 0),
-            None => rustix::mm::mmap_anonymous(start, bytes, none, flags | MapFlags::PRIVATE),
+            Some(file) => rustix::mm::mmap(
+                ptr::null_mut(),
+                bytes,
+                none,
+                flags | MapFlags::SHARED,
+                file,
+                0,
+            ),
+            None => {
+                rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, none, flags | MapFlags::PRIVATE)
+            }
         }
     };
     let start = mapped.ok()?;
-    set_room(wanted);
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     if !open_up(start, size_of::<Header>()) {
+        // SAFETY: the mapping was made above, and nobody has it.
+        let _ = unsafe { rustix::mm::munmap(start, bytes) };
         return None;
     }
     START.store(start, Ordering::Relaxed);
+    MADE_FILES.store(0, Ordering::Relaxed);
+    MADE_FIRST_SLOT.store(false, Ordering::Relaxed);
+    set_room(room);
     // SAFETY: a header's size of zeroes at a page's start, which stays mapped.
     Some(unsafe { &*start.cast::<Header>() })
 }

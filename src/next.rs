@@ -1,22 +1,62 @@
 //! The functions behind ours: what `dlsym(RTLD_NEXT)` finds.
 //!
-//! Every pointer is found once and kept in a [`OnceNonZeroUsize`], which never blocks: two threads that
-//! look at the same time find the same. When an image starts it finds all of them: the hot paths
-//! need not ask whether they have been found, and no call looks later, perhaps in a signal handler
-//! or in a child of fork.
+//! That is the first definition of a name in the objects that the dynamic linker searches after ours. It is read from their
+//! tables of symbols ([`symbols`](crate::symbols)): a look-up that fails would allocate its error text, perhaps from an allocator
+//! that is at work and holds its lock; and the program may have a `dlsym` of its own. Only what the dynamic linker
+//! would have to choose first (an indirect function) is asked of the C library's `dlsym`, once it is known to exist.
+//!
+//! Every pointer is found when the first image starts, and kept in a [`OnceNonZeroUsize`], which never blocks: the hot paths
+//! need not ask whether they have been found, and no call looks later, perhaps in a signal handler or in a child
+//! of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{pid_t, size_t};
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
+use weir_record::region::MAX_OBJECTS;
 
-use crate::thread;
+use crate::objects::{self, Object};
+use crate::symbols::{Definition, Name, Tables};
+use crate::{c_library, image, sys, thread};
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
+
+const NAMES: [Name<'static>; Function::COUNT] = {
+    let mut names = [Name::new(b""); Function::COUNT];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Name::new(Function::ALL[index].constant_row().name.as_bytes());
+        index += 1;
+    }
+    names
+};
+
+/// Which objects the functions lead to: places in [`OBJECTS`] plus one; 0 is nowhere.
+struct Place {
+    /// Where the function behind ours is.
+    next: AtomicU8,
+    /// What is before ours, where calls of the program end that never reach us.
+    before: AtomicU8,
+}
+
+static PLACES: [Place; Function::COUNT] = [const {
+    Place {
+        next: AtomicU8::new(0),
+        before: AtomicU8::new(0),
+    }
+}; Function::COUNT];
+
+/// The names of the objects that functions lead to, from the first; the program's own is empty.
+static OBJECTS: [AtomicPtr<c_char>; MAX_OBJECTS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_OBJECTS];
+static OBJECT_COUNT: AtomicUsize = AtomicUsize::new(0);
+/// The place of our own.
+static OWN_PLACE: AtomicU8 = AtomicU8::new(0);
 
 /// The address of the function behind ours.
 #[inline(always)]
@@ -33,11 +73,106 @@ pub fn ensure(function: Function) {
     address(function);
 }
 
-/// Finds every function.
+/// Finds every function, and what else is to be found in the same objects: once, when the first image starts.
 pub fn resolve_all() {
+    objects::remember();
+    let mut is_behind = false;
+    for object in objects::all() {
+        if object.is_ours() {
+            is_behind = true;
+            OWN_PLACE.store(note(&object), Ordering::Relaxed);
+            continue;
+        }
+        let Some(tables) = Tables::of(&object) else {
+            continue;
+        };
+        if sys::clock::is_kernels(&tables) {
+            sys::clock::look_in(&tables);
+            continue;
+        }
+        if c_library::is(&tables) {
+            c_library::look_in(&tables);
+        }
+        look_in(&object, &tables, is_behind);
+    }
     for function in Function::ALL {
         address(function);
     }
+}
+
+/// Finds what an object has of the functions that have not been found in those before it.
+fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
+    let mut place = 0;
+    for function in Function::ALL {
+        let index = function.index();
+        let of = if is_behind {
+            &PLACES[index].next
+        } else {
+            &PLACES[index].before
+        };
+        if of.load(Ordering::Relaxed) != 0 {
+            continue;
+        }
+        let Some(found) = tables.find(NAMES[index]) else {
+            continue;
+        };
+        if place == 0 {
+            place = note(object);
+        }
+        of.store(place, Ordering::Relaxed);
+        if is_behind && let Some(address) = bind(function, found) {
+            let _ = NEXT[index].set(address);
+        }
+    }
+}
+
+/// Notes an object that functions lead to. Its place plus one; the last place where there are too many.
+fn note(object: &Object) -> u8 {
+    let count = OBJECT_COUNT.load(Ordering::Relaxed);
+    let place = count.min(MAX_OBJECTS - 1);
+    if count < MAX_OBJECTS {
+        OBJECTS[place].store(object.name().as_ptr().cast_mut(), Ordering::Relaxed);
+        OBJECT_COUNT.store(count + 1, Ordering::Relaxed);
+    }
+    place as u8 + 1
+}
+
+/// The objects that functions lead to: the names, in the order of the places that [`next_place`] and [`before_place`] tell.
+pub fn objects() -> impl Iterator<Item = &'static CStr> {
+    let count = OBJECT_COUNT.load(Ordering::Relaxed).min(MAX_OBJECTS);
+    OBJECTS[..count].iter().map(|name| {
+        // SAFETY: a name of the dynamic linker's, of an object that the program was started with: it stays.
+        unsafe { CStr::from_ptr(name.load(Ordering::Relaxed)) }
+    })
+}
+
+/// The place of our own object.
+pub fn own_place() -> u8 {
+    OWN_PLACE.load(Ordering::Relaxed)
+}
+
+/// In which object the function behind ours is; 0 where there is none.
+pub fn next_place(function: Function) -> u8 {
+    PLACES[function.index()].next.load(Ordering::Relaxed)
+}
+
+/// In which object, searched before us, the program's calls end; 0 where they reach us.
+pub fn before_place(function: Function) -> u8 {
+    PLACES[function.index()].before.load(Ordering::Relaxed)
+}
+
+/// The function that a definition leads to.
+fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
+    if !found.is_indirect {
+        return NonZeroUsize::new(found.address);
+    }
+    let mut name = [0_u8; 32];
+    name[..function.name().len()].copy_from_slice(function.name().as_bytes());
+    // SAFETY: a C string, as the table's names are shorter than 32. The C library tells the object to search after from
+    // our return address, so this must not be compiled to a jump; it is not, because the result is looked at.
+    let chosen =
+        thread::ours(|| unsafe { c_library::dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) });
+    NonZeroUsize::new(chosen?.addr())
 }
 
 /// What tells the size of a block of the next `malloc`.
@@ -72,37 +207,36 @@ pub unsafe fn size_of_block(block: *mut c_void) -> size_t {
     }
 }
 
+/// Finds a function that no object behind ours has; or, before the image has started, any.
 #[cold]
 #[inline(never)]
 fn resolve(function: Function) -> NonZeroUsize {
-    let found = thread::ours(|| look_up(function));
+    let mut behind = objects::all()
+        .skip_while(|object| !object.is_ours())
+        .skip(1);
+    let found = behind.find_map(|object| Tables::of(&object)?.find(NAMES[function.index()]));
+    let found = found.and_then(|found| bind(function, found));
     let address = found.or_else(|| stand_in(function)).unwrap_or_else(absent);
     // Another thread may have been faster; it found the same.
     let _ = NEXT[function.index()].set(address);
     address
 }
 
-/// The C library tells the object to search after from our return address: the calls below must not
-/// be compiled to jumps, and are not, because what they return is looked at.
-fn look_up(function: Function) -> Option<NonZeroUsize> {
-    let mut name = [0_u8; 32];
-    name[..function.name().len()].copy_from_slice(function.name().as_bytes());
-    let name = CStr::from_bytes_until_nul(&name).ok()?;
-    // SAFETY: `name` is a C string.
-    let mut found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
-    if found.is_null() && function == Function::Cfree {
-        // Since 2.26 only a symbol for old programs, without a default version.
-        // SAFETY: as above.
-        found = unsafe { libc::dlvsym(libc::RTLD_NEXT, name.as_ptr(), c"GLIBC_2.2.5".as_ptr()) };
+/// The function behind ours in the version that a caller, who is to return to this address, was bound to; the usual
+/// one where that is not known.
+pub fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
+    let usual = address(function);
+    if image::is_sealed() {
+        return usual;
     }
-    if found.is_null() {
-        // The program must not find our error where it asks for its own. A search that succeeds forgets
-        // it; dlerror would too, but it asks for a translation, and that waits for a lock which our
-        // caller may hold: the first call may come from within newlocale.
-        // SAFETY: a C string.
-        unsafe { libc::dlsym(libc::RTLD_NEXT, c"malloc".as_ptr()) };
-    }
-    NonZeroUsize::new(found.addr())
+    let found = || {
+        let caller = Tables::of(&objects::around(return_address)?)?;
+        let version = caller.needed_version(function.name().as_bytes())?;
+        let behind = objects::around(usual.get())?;
+        let found = Tables::of(&behind)?.find_version(NAMES[function.index()], version)?;
+        bind(function, found)
+    };
+    found().unwrap_or(usual)
 }
 
 /// What does the work of a function that this C library lacks, which a program finds all the same, because it finds

@@ -1,138 +1,216 @@
-//! The objects that are loaded: the program and its libraries.
+//! The objects that are loaded: the program and its libraries, as the dynamic linker lists them for debuggers.
+//!
+//! The list is read, not asked for: `dl_iterate_phdr` waits for the linker's lock, which in a forked child nobody may
+//! ever let go, and a program may have a `dl_iterate_phdr` of its own. The list is complete before the first object
+//! is initialised (`struct r_debug`, link.h). Later another thread may change it: who looks then goes along it by
+//! [`walk`], which asks the kernel for every word, so that one that is gone is the end and not a fault.
 
-use std::ffi::{CStr, c_int, c_void};
-use std::ops::{ControlFlow, Range};
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::offset_of;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// An object, while it is shown.
-pub struct Object<'o>(&'o libc::dl_phdr_info);
+use crate::sys;
 
-/// Shows every object, in the order in which they were loaded: the first is the program itself.
-pub fn each<F: FnMut(Object<'_>) -> ControlFlow<()>>(mut show: F) {
-    unsafe extern "C" fn visit<F: FnMut(Object<'_>) -> ControlFlow<()>>(
-        object: *mut libc::dl_phdr_info,
-        _: usize,
-        show: *mut c_void,
-    ) -> c_int {
-        // SAFETY: the `show` of below, and an object as dl_iterate_phdr(3) has it, for as long as this takes.
-        let (object, show) = unsafe { (&*object, &mut *show.cast::<F>()) };
-        c_int::from(show(Object(object)).is_break())
-    }
-    // SAFETY: `visit` takes `show` as what it is, and does not keep what it is given.
-    unsafe { libc::dl_iterate_phdr(Some(visit::<F>), (&raw mut show).cast()) };
+/// What link.h shows of an object.
+#[repr(C)]
+struct LinkMap {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const DynamicEntry,
+    next: *const LinkMap,
 }
 
-impl<'o> Object<'o> {
-    /// The dynamic linker's name of it; empty for the program itself.
-    pub fn name(&self) -> &'o [u8] {
-        if self.0.dlpi_name.is_null() {
-            return b"";
-        }
-        // SAFETY: a C string, for as long as the object is shown.
-        unsafe { CStr::from_ptr(self.0.dlpi_name) }.to_bytes()
-    }
+/// An entry of an object's dynamic section: its tag and its value.
+pub type DynamicEntry = [usize; 2];
 
-    /// How many objects the process has loaded in its life.
-    pub fn loaded_so_far(&self) -> u64 {
-        self.0.dlpi_adds
-    }
+#[repr(C)]
+struct Debug {
+    version: c_int,
+    first: *const LinkMap,
+}
 
-    /// Its addresses: the dynamic linker reserves them all at once, so no other object is between its segments.
-    pub fn addresses(&self) -> Range<usize> {
-        let loaded = self
-            .segments()
-            .iter()
-            .filter(|segment| segment.p_type == libc::PT_LOAD);
-        let (from, to) = loaded.fold((usize::MAX, 0), |(from, to), segment| {
-            let start = self.0.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
-            let end = start.saturating_add(segment.p_memsz as usize);
-            (from.min(start), to.max(end))
-        });
-        from..to
-    }
+unsafe extern "C" {
+    #[link_name = "_r_debug"]
+    static DEBUG: Debug;
+    /// Our own dynamic section, which the linker names and does not export.
+    #[link_name = "_DYNAMIC"]
+    static OWN_DYNAMIC: DynamicEntry;
+}
 
-    /// The filter of the names that it defines; none where it has none, or where that is not found.
-    pub fn filter(&self) -> Option<Filter<'o>> {
-        const HEAD: usize = size_of::<[u32; 4]>();
-        let addresses = self.addresses();
-        let table = self.dynamic_entry(DT_GNU_HASH)?;
-        // The dynamic linker has made an address of it, but not in what is not its own (the vDSO).
-        if !addresses.contains(&table) || !table.is_multiple_of(align_of::<u64>()) {
-            return None;
+/// The longest list that is believed.
+const MOST: usize = 65_536;
+
+/// A loaded object.
+#[derive(Clone, Copy)]
+pub struct Object {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const DynamicEntry,
+}
+
+/// Every object, in the order in which the dynamic linker searches those that the program was started with: the first is the
+/// program itself. For the start of the process, while no other thread loads or unloads any.
+pub fn all() -> impl Iterator<Item = Object> {
+    // SAFETY: the dynamic linker's own list, whose entries stay while their objects are loaded.
+    let first = unsafe { DEBUG.first.as_ref() };
+    // SAFETY: as above.
+    let maps = std::iter::successors(first, |map| unsafe { map.next.as_ref() });
+    maps.take(MOST).map(|map| Object {
+        base: map.base,
+        name: map.name,
+        dynamic: map.dynamic,
+    })
+}
+
+/// The last object that [`remember`] saw; 0 where it saw none.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
+/// Remembers which objects there are. For the start of the process.
+pub fn remember() {
+    // SAFETY: as in `all`.
+    let first = unsafe { DEBUG.first.as_ref() };
+    // SAFETY: as in `all`.
+    let maps = std::iter::successors(first, |map| unsafe { map.next.as_ref() });
+    let last = maps.take(MOST).last();
+    LAST.store(
+        last.map_or(0, |map| ptr::from_ref(map).addr()),
+        Ordering::Relaxed,
+    );
+}
+
+/// Whether there are objects now that [`remember`] did not see: those that it saw stay.
+pub fn have_come() -> bool {
+    let next = LAST.load(Ordering::Relaxed) + offset_of!(LinkMap, next);
+    let mut bytes = [0; size_of::<usize>()];
+    peek(next, &mut bytes) < bytes.len() || usize::from_ne_bytes(bytes) != 0
+}
+
+/// This library.
+pub fn ours() -> Option<Object> {
+    all().find(Object::is_ours)
+}
+
+/// The object that holds what is at an address, by where the objects begin: none lies within another. At any time.
+pub fn around(address: usize) -> Option<Object> {
+    let mut best: Option<Object> = None;
+    walk(|object| {
+        if object.base <= address && best.is_none_or(|best| best.base <= object.base) {
+            best = Some(object);
         }
-        // SAFETY: the address of the table within the object, which is loaded; it begins with four words.
-        let [_, _, count, shift] = unsafe { read::<[u32; 4]>(table) };
-        let bytes = (count as usize).checked_mul(size_of::<u64>())?;
-        let end = (table + HEAD).checked_add(bytes)?;
-        if !count.is_power_of_two() || shift >= u32::BITS || !addresses.contains(&end) {
-            return None;
+        true
+    });
+    best
+}
+
+/// Shows every object's name until `show` is content. At any time, in any thread.
+pub fn names_now(mut show: impl FnMut(&[u8]) -> bool) {
+    walk(|object| {
+        let mut name = [0; 256];
+        let length = peek(object.name.addr(), &mut name);
+        let name = name[..length].split(|&byte| byte == 0).next();
+        show(name.unwrap_or_default())
+    });
+}
+
+/// Goes along the list until `visit` says that it has seen enough.
+fn walk(mut visit: impl FnMut(Object) -> bool) {
+    const WORD: usize = size_of::<usize>();
+    // SAFETY: the dynamic linker's variable.
+    let mut at = unsafe { DEBUG.first }.addr();
+    for _ in 0..MOST {
+        let mut bytes = [0; size_of::<LinkMap>()];
+        if at == 0 || peek(at, &mut bytes) < bytes.len() {
+            return;
         }
-        // SAFETY: the words of the filter follow, within the object, and stay as they are.
-        let words = unsafe {
-            std::slice::from_raw_parts(
-                std::ptr::with_exposed_provenance(table + HEAD),
-                count as usize,
-            )
+        let word = |index: usize| {
+            let bytes: [u8; WORD] = std::array::from_fn(|at| bytes[index * WORD + at]);
+            usize::from_ne_bytes(bytes)
         };
-        Some(Filter { words, shift })
-    }
-
-    fn segments(&self) -> &'o [libc::Elf64_Phdr] {
-        // SAFETY: as dl_iterate_phdr(3) has it.
-        unsafe { std::slice::from_raw_parts(self.0.dlpi_phdr, self.0.dlpi_phnum.into()) }
-    }
-
-    /// The value of an entry of the dynamic section.
-    fn dynamic_entry(&self, wanted: usize) -> Option<usize> {
-        let mut segments = self.segments().iter();
-        let dynamic = segments.find(|segment| segment.p_type == libc::PT_DYNAMIC)?;
-        let mut entry = self.0.dlpi_addr.wrapping_add(dynamic.p_vaddr) as usize;
-        loop {
-            // SAFETY: the dynamic section of a loaded object, whose last entry has the tag 0.
-            let [tag, value] = unsafe { read::<[usize; 2]>(entry) };
-            match tag {
-                0 => return None,
-                tag if tag == wanted => return Some(value),
-                _ => entry += size_of::<[usize; 2]>(),
-            }
+        let object = Object {
+            base: word(0),
+            name: ptr::with_exposed_provenance(word(1)),
+            dynamic: ptr::with_exposed_provenance(word(2)),
+        };
+        if !visit(object) {
+            return;
         }
+        at = word(3);
     }
 }
 
-/// # Safety
-/// There is a `T` at the address.
-unsafe fn read<T: Copy>(address: usize) -> T {
-    // SAFETY: as the caller promises.
-    unsafe { *std::ptr::with_exposed_provenance::<T>(address) }
+/// Copies memory that may not be there; how much of it is.
+fn peek(address: usize, into: &mut [u8]) -> usize {
+    // The end of a page may be the end of what is there.
+    const PAGE: usize = 4096;
+    let first = into.len().min(PAGE - address % PAGE);
+    let part = |from: usize, length: usize| libc::iovec {
+        iov_base: ptr::with_exposed_provenance_mut(from),
+        iov_len: length,
+    };
+    let parts = [
+        part(address, first),
+        part(address + first, into.len() - first),
+    ];
+    sys::peek(&parts, into).unwrap_or(0)
 }
 
-/// Where the hashes of the names are that an object defines (elf.h; libc lacks it).
-const DT_GNU_HASH: usize = 0x6fff_fef5;
-
-/// The Bloom filter in front of an object's table of names, by which the dynamic linker passes over most objects:
-/// a search takes a thousand instructions, and that a name is not there is told by ten.
-pub struct Filter<'o> {
-    words: &'o [u64],
-    shift: u32,
-}
-
-impl Filter<'_> {
-    /// Whether the object may define a name, given by its hash. It does not where this says no.
-    pub fn may_hold(&self, hash: u32) -> bool {
-        let word = self.words[(hash / u64::BITS) as usize & (self.words.len() - 1)];
-        let bit = |hash: u32| word >> (hash % u64::BITS) & 1;
-        bit(hash) & bit(hash >> self.shift) != 0
+impl Object {
+    /// Whether it is this library.
+    pub fn is_ours(&self) -> bool {
+        ptr::eq(self.dynamic, &raw const OWN_DYNAMIC)
     }
-}
 
-/// The hash of a name, as `DT_GNU_HASH` has it.
-pub const fn hash(name: &[u8]) -> u32 {
-    let mut hash = 5381_u32;
-    let mut index = 0;
-    while index < name.len() {
-        hash = hash.wrapping_mul(33).wrapping_add(name[index] as u32);
-        index += 1;
+    /// The distance between its addresses and those in its file.
+    pub fn base(&self) -> usize {
+        self.base
     }
-    hash
+
+    /// The dynamic linker's name of it; empty for the program itself.
+    pub fn name(&self) -> &'static CStr {
+        if self.name.is_null() {
+            return c"";
+        }
+        // SAFETY: a C string, for as long as the object is loaded.
+        unsafe { CStr::from_ptr(self.name) }
+    }
+
+    /// Its segments; none where its file's head is not mapped where its addresses begin.
+    pub fn segments(&self) -> Option<&'static [libc::Elf64_Phdr]> {
+        let mut head = [0; size_of::<libc::Elf64_Ehdr>()];
+        // A program with fixed addresses has them from 0 on, where nothing is.
+        if self.base == 0
+            || peek(self.base, &mut head) < head.len()
+            || !head.starts_with(b"\x7fELF")
+        {
+            return None;
+        }
+        // SAFETY: as many bytes, and any are a head.
+        let head: libc::Elf64_Ehdr =
+            unsafe { head.as_ptr().cast::<libc::Elf64_Ehdr>().read_unaligned() };
+        let at = self.base + head.e_phoff as usize;
+        // SAFETY: the linker puts the table behind the head, in the same segment, which stays while the object is loaded.
+        Some(unsafe {
+            std::slice::from_raw_parts(ptr::with_exposed_provenance(at), head.e_phnum.into())
+        })
+    }
+
+    /// The entries of its dynamic section.
+    pub fn dynamic(&self) -> impl Iterator<Item = DynamicEntry> {
+        const NULL: usize = 0;
+        let mut at = self.dynamic;
+        std::iter::from_fn(move || {
+            if at.is_null() {
+                return None;
+            }
+            // SAFETY: the dynamic section of a loaded object, whose last entry has the tag 0.
+            let entry = unsafe { at.read() };
+            // SAFETY: this was not the last one, where the next is looked at.
+            at = unsafe { at.add(1) };
+            (entry[0] != NULL).then_some(entry)
+        })
+        .fuse()
+    }
 }
 
 #[cfg(test)]
@@ -140,24 +218,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_may_define_what_it_defines_and_little_else() {
+    fn the_c_library_is_listed_and_found_by_an_address_in_it() {
+        let is_it = |object: &Object| object.name().to_bytes().ends_with(b"/libc.so.6");
+        assert_eq!(all().filter(is_it).count(), 1);
         let place = libc::getppid as *const () as usize;
-        let mut seen = 0;
-        each(|object| {
-            if !object.addresses().contains(&place) {
-                return ControlFlow::Continue(());
-            }
-            seen += 1;
-            assert!(object.name().ends_with(b"/libc.so.6"));
-            let filter = object.filter().expect("the C library has one");
-            for name in ["malloc", "read", "getppid", "_IO_file_jumps", "puts"] {
-                assert!(filter.may_hold(hash(name.as_bytes())), "{name}");
-            }
-            let others = (0..1000).map(|number| format!("not_there_{number}"));
-            let passed = others.filter(|name| filter.may_hold(hash(name.as_bytes())));
-            assert!(passed.count() < 500);
-            ControlFlow::Break(())
+        assert!(is_it(&around(place).expect("it is loaded")));
+        let mut names = 0;
+        names_now(|name| {
+            names += usize::from(name.ends_with(b"/libc.so.6"));
+            true
         });
-        assert_eq!(seen, 1);
+        assert_eq!(names, 1);
+        assert_eq!(all().filter(Object::is_ours).count(), 1);
     }
 }

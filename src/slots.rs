@@ -4,7 +4,7 @@
 //! region of their own share this one ([`image`]). What is kept here is what this process knows: which
 //! slots have their memory in its address space. Another's may be there, and must not be touched.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weir_record::clock;
 use weir_record::region::Region;
@@ -18,8 +18,8 @@ static FRESH: AtomicUsize = AtomicUsize::new(0);
 static MADE: AtomicUsize = AtomicUsize::new(0);
 /// Where the search for a slot that was left begins.
 static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
-/// Held while a fresh slot is made: slots get their memory in order.
-static MAKING: AtomicBool = AtomicBool::new(false);
+/// The thread that makes a fresh slot, 0 for none: slots get their memory in order.
+static MAKING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many threads of this process have a slot.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
@@ -40,7 +40,7 @@ pub fn begin() {
 
 /// In a child of fork: a thread that made a slot is not here.
 pub fn forked() {
-    MAKING.store(false, Ordering::Relaxed);
+    MAKING.store(0, Ordering::Relaxed);
     TAKEN.store(0, Ordering::Relaxed);
     FRESH.store(MADE.load(Ordering::Relaxed), Ordering::Relaxed);
 }
@@ -51,7 +51,7 @@ pub fn visible(region: &Region<'static>) -> &'static [Slot] {
     &region.all_slots()[..made.min(region.all_slots().len())]
 }
 
-/// A slot for the calling thread; none where there is none left. For a guarded thread with signals blocked.
+/// A slot for the calling thread; none where there is none left. For a thread that is being attached.
 pub fn claim() -> Option<&'static Slot> {
     if image::is_sealed() {
         return None;
@@ -76,14 +76,6 @@ pub fn claim() -> Option<&'static Slot> {
     thread::watch_exit_of_this_thread();
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
-}
-
-/// A thread has just got its slot: starts the writer's thread if this was not the first. One more makes no difference
-/// to a program that has several.
-pub fn was_claimed() {
-    if image::header().is_some_and(|header| header.slots_used() > 1) {
-        writer::start();
-    }
 }
 
 /// The calling thread, as its slot tells of it.
@@ -165,12 +157,18 @@ fn reveal(used: usize) {
 /// Does `work` while no other thread makes slots; nothing where one takes too long.
 fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     let mut patience = 0..PATIENCE;
-    while MAKING.swap(true, Ordering::Acquire) {
+    let this = thread::identity();
+    let take = |from| MAKING.compare_exchange(from, this, Ordering::Acquire, Ordering::Relaxed);
+    while let Err(other) = take(0) {
+        // A signal handler has jumped out of this thread's own attempt.
+        if other == this {
+            break;
+        }
         patience.next()?;
         rustix::thread::sched_yield();
     }
     let result = work();
-    MAKING.store(false, Ordering::Release);
+    MAKING.store(0, Ordering::Release);
     result
 }
 

@@ -17,7 +17,7 @@ use weir_record::functions::Function;
 
 use crate::hooks::stdio_system as ours;
 use crate::recording::Outcome;
-use crate::{next, sys, thread};
+use crate::{c_library, next, objects, sys};
 
 /// What of a `FILE` is fixed by the C library's binary interface: macros of old programs look at it.
 #[repr(C)]
@@ -93,8 +93,7 @@ fn has_failed(stream: *mut FILE) -> bool {
     !stream.is_null() && unsafe { (*stream.cast::<Inside>()).flags } & HAS_FAILED != 0
 }
 
-/// Puts our functions in the tables of files and of wide files, if that has not been done. For a guarded
-/// thread. False where the C library is not as it should be.
+/// Puts our functions in the tables of files and of wide files, if that has not been done. False where the C library is not as it should be.
 pub fn interpose() -> bool {
     if !ARE_SEEN.load(Ordering::Relaxed) {
         let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(exported);
@@ -119,17 +118,13 @@ pub fn see(stream: *mut FILE) {
     if table == KNOWN.load(Ordering::Relaxed) {
         return;
     }
-    sys::with_errno_kept(|| {
-        thread::ours(|| {
-            interpose_in(table);
-        });
-    });
+    sys::with_errno_kept(|| interpose_in(table));
     KNOWN.store(table, Ordering::Relaxed);
 }
 
 fn exported(name: &CStr) -> *mut c_void {
-    // SAFETY: a C string. What is found is looked at with care.
-    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+    // What is found is looked at with care.
+    ptr::with_exposed_provenance_mut(c_library::variable(name))
 }
 
 /// Puts our functions in a table, if it is one of the C library's and has what it should have.
@@ -184,51 +179,27 @@ struct Protection {
 impl Protection {
     /// None where the addresses are not within one writable segment of a loaded object.
     fn of(address: usize, bytes: usize) -> Option<Protection> {
-        struct Search {
-            address: usize,
-            end: usize,
-            is_writable: bool,
-            is_read_only: bool,
-        }
-        unsafe extern "C" fn visit(
-            object: *mut libc::dl_phdr_info,
-            _: size_t,
-            search: *mut c_void,
-        ) -> c_int {
-            // SAFETY: as it is called below, and as dl_iterate_phdr(3) has it.
-            let (object, search) = unsafe { (&*object, &mut *search.cast::<Search>()) };
-            // SAFETY: as above.
-            let segments =
-                unsafe { std::slice::from_raw_parts(object.dlpi_phdr, object.dlpi_phnum.into()) };
-            for segment in segments {
-                let from = object.dlpi_addr.wrapping_add(segment.p_vaddr) as usize;
-                let to = from.wrapping_add(segment.p_memsz as usize);
-                if search.address < from || search.end > to {
-                    continue;
-                }
-                search.is_writable |=
-                    segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
-                search.is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
-            }
-            c_int::from(search.is_writable)
-        }
-        let mut search = Search {
-            address,
-            end: address.checked_add(bytes)?,
-            is_writable: false,
-            is_read_only: false,
-        };
         if address == 0 || !address.is_multiple_of(align_of::<Table>()) {
             return None;
         }
-        // SAFETY: `visit` takes `search` as what it is, and does not keep what it is given.
-        unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+        let end = address.checked_add(bytes)?;
+        let object = objects::around(address)?;
+        let around = |segment: &&libc::Elf64_Phdr| {
+            let from = object.base().wrapping_add(segment.p_vaddr as usize);
+            address >= from && end <= from.wrapping_add(segment.p_memsz as usize)
+        };
+        let mut is_writable = false;
+        let mut is_read_only = false;
+        for segment in object.segments()?.iter().filter(around) {
+            is_writable |= segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
+            is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
+        }
         const PAGE: usize = 4096;
         let from = address & !(PAGE - 1);
-        search.is_writable.then(|| Protection {
+        is_writable.then(|| Protection {
             from,
-            bytes: (search.end - from).next_multiple_of(PAGE),
-            is_read_only: search.is_read_only,
+            bytes: (end - from).next_multiple_of(PAGE),
+            is_read_only,
         })
     }
 
@@ -266,7 +237,7 @@ pub fn line(line: *mut c_char, stream: *mut FILE) -> Outcome {
         return end_or_failure(stream);
     }
     // SAFETY: the C library has just ended it by NUL.
-    Outcome::Bytes(unsafe { libc::strlen(line) } as u64)
+    Outcome::Bytes(unsafe { CStr::from_ptr(line) }.count_bytes() as u64)
 }
 
 /// A line of wide characters, the bytes of which nobody tells.
@@ -285,7 +256,7 @@ pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
         return failed();
     }
     // SAFETY: the C library has just written it up to its NUL.
-    Outcome::Bytes(unsafe { libc::strlen(text) } as u64 + more)
+    Outcome::Bytes(unsafe { CStr::from_ptr(text) }.count_bytes() as u64 + more)
 }
 
 /// A character; EOF is failure where the stream has had an error.

@@ -1,19 +1,23 @@
 //! The kernel and the thread, asked on a way that no interposed function is on.
 
 use std::arch::asm;
+use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
-use weir_record::clock::{self, Moment};
+use weir_record::clock::{Moment, ticks};
 
-use crate::image;
+use crate::{c_library, image};
+pub use clock::time_ns;
 
+pub mod clock;
 pub mod waiting;
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
@@ -174,7 +178,7 @@ pub fn thread_name() -> [u64; 2] {
 /// This moment.
 pub fn now() -> Moment {
     Moment {
-        ticks: clock::ticks(),
+        ticks: ticks(),
         monotonic_ns: time_ns(libc::CLOCK_MONOTONIC),
         unix_ns: time_ns(libc::CLOCK_REALTIME),
     }
@@ -185,16 +189,11 @@ pub fn monotonic_ns() -> u64 {
     time_ns(libc::CLOCK_MONOTONIC)
 }
 
-/// What a clock shows, in nanoseconds. By the C library, which knows where the kernel put it.
-pub fn time_ns(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` may be written.
-    unsafe { libc::clock_gettime(clock, &raw mut time) };
-    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
-}
+/// Signals, one bit each.
+type Signals = u64;
+/// All, but for the one by which the C library tells every thread to change its user (nptl, SIGSETXID, 33): it waits until all
+/// have.
+const ALL_SIGNALS: Signals = !(1 << 32);
 
 /// Blocks the signals of the calling thread for as long as `work` takes; not in a sealed process, which may not ask
 /// for that.
@@ -202,25 +201,51 @@ pub fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
     if image::is_sealed() {
         return work();
     }
-    let mut before = MaybeUninit::uninit();
-    // SAFETY: both sets are whole once initialised; `before` is read only where it was written.
-    let blocked = unsafe {
-        let mut all = MaybeUninit::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
-    };
+    let before = set_blocked(ALL_SIGNALS);
     let result = work();
-    if blocked {
-        // SAFETY: the call that blocked wrote `before`.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut());
-        }
+    if let Some(before) = before {
+        set_blocked(before);
     }
     result
 }
 
+/// Sets which signals the calling thread blocks; which it did. None where the kernel refuses.
+fn set_blocked(signals: Signals) -> Option<Signals> {
+    let mut before: Signals = 0;
+    let arguments = [
+        libc::SIG_SETMASK as usize,
+        (&raw const signals).addr(),
+        (&raw mut before).addr(),
+        size_of::<Signals>(),
+        0,
+    ];
+    // SAFETY: the kernel reads and writes a set of this size.
+    let result = unsafe { call(libc::SYS_rt_sigprocmask, arguments) };
+    (result == 0).then_some(before)
+}
+
+/// Whether the calling thread has a thread area of the C library's, whose first and third word lead to itself. One that
+/// a program made by clone(2) with an area of its own may have none, and so no errno and nothing of ours.
+pub fn has_thread_area() -> bool {
+    let (first, third): (usize, usize);
+    // SAFETY: reads two words of the thread area, which every hook has read from.
+    unsafe {
+        asm!(
+            "mov {first}, qword ptr fs:[0]",
+            "mov {third}, qword ptr fs:[16]",
+            first = out(reg) first,
+            third = out(reg) third,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    first != 0 && first == third
+}
+
 /// Does `work` and leaves `errno` as it was.
 pub fn with_errno_kept<T>(work: impl FnOnce() -> T) -> T {
+    if !has_thread_area() {
+        return work();
+    }
     // SAFETY: every thread has its errno.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: valid for as long as the thread runs.
@@ -361,6 +386,36 @@ pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
 /// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
 /// done, where there is no memory for one.
 pub fn on_own_stack(mut work: impl FnMut()) -> bool {
+    let Some(stack) = Memory::new(OWN_STACK) else {
+        return false;
+    };
+    // SAFETY: the end of the mapping, which is ours alone and outlives the work.
+    unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) };
+    true
+}
+
+/// The same on a stack that is always there, for the start of an image; on one of [`on_own_stack`] where somebody is on it
+/// already, whom a signal handler has interrupted.
+pub fn on_first_stack(mut work: impl FnMut()) -> bool {
+    const BYTES: usize = 64 * 1024;
+    #[repr(align(4096))]
+    struct Stack(UnsafeCell<[u8; BYTES]>);
+    // SAFETY: whoever is on it has set `IS_TAKEN`.
+    unsafe impl Sync for Stack {}
+    static STACK: Stack = Stack(UnsafeCell::new([0; BYTES]));
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Acquire) {
+        return on_own_stack(work);
+    }
+    // SAFETY: the end of the stack, which is ours alone until the work is done.
+    unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), &mut work) };
+    IS_TAKEN.store(false, Ordering::Release);
+    true
+}
+
+/// # Safety
+/// `top` is the end of a stack that nobody else is on, and a multiple of 16.
+unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
     extern "C" fn call<F: FnMut()>(work: *mut c_void) {
         // SAFETY: it is the `work` of below.
         unsafe { (*work.cast::<F>())() }
@@ -368,12 +423,9 @@ pub fn on_own_stack(mut work: impl FnMut()) -> bool {
     fn thunk<F: FnMut()>(_: &F) -> extern "C" fn(*mut c_void) {
         call::<F>
     }
-    let Some(stack) = Memory::new(OWN_STACK) else {
-        return false;
-    };
-    let thunk = thunk(&work);
-    // SAFETY: the end of the mapping is a multiple of 16. `thunk` keeps r12, returns, and does
-    // not unwind out of an `extern "C"` function; the mapping outlives it.
+    let thunk = thunk(work);
+    // SAFETY: the stack is there, as the caller promises. `thunk` keeps r12, returns, and does not unwind out of an
+    // `extern "C"` function.
     unsafe {
         asm!(
             "mov r12, rsp",
@@ -381,13 +433,12 @@ pub fn on_own_stack(mut work: impl FnMut()) -> bool {
             "call {thunk}",
             "mov rsp, r12",
             out("r12") _,
-            top = in(reg) stack.start().byte_add(OWN_STACK),
+            top = in(reg) top,
             thunk = in(reg) thunk,
-            in("rdi") (&raw mut work).cast::<c_void>(),
+            in("rdi") ptr::from_mut(work).cast::<c_void>(),
             clobber_abi("C"),
         );
     }
-    true
 }
 
 /// Bytes of the stack that the writer works on. Untouched pages cost nothing.
@@ -417,19 +468,16 @@ pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     let mut thread = MaybeUninit::uninit();
     // SAFETY: the attributes are used between their making and their end.
     unsafe {
-        if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
+        if c_library::pthread_attr_init(attributes.as_mut_ptr()) != Some(0) {
             return false;
         }
-        libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), OWN_STACK);
-        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
-        let made = libc::pthread_create(
-            thread.as_mut_ptr(),
-            attributes.as_ptr(),
-            run,
-            ptr::null_mut(),
-        );
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-        made == 0
+        let attributes = attributes.as_mut_ptr();
+        c_library::pthread_attr_setstacksize(attributes, OWN_STACK);
+        c_library::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+        let thread = thread.as_mut_ptr();
+        let made = c_library::pthread_create(thread, attributes, run, ptr::null_mut());
+        c_library::pthread_attr_destroy(attributes);
+        made == Some(0)
     }
 }
 

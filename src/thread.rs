@@ -6,11 +6,11 @@
 //! no way to ask for that model, hence the assembly. The state needs no destructor and begins
 //! as zeroes, so that it is there before any constructor runs and after the last destructor.
 //!
-//! The guard marks the time in which calls of interposed functions are not the program's own doing: while we
-//! call into the C library ourselves, and while the C library carries out one operation by
-//! another (`reallocarray` by `realloc`). It is never held across a call that may block, be
-//! cancelled or be left by a jump. A guarded thread has no slot to be seen, so that the hot path asks
-//! one question only: is there a slot?
+//! The guard marks the time in which a thread shows no slot, so that the hot path asks one question only: is there
+//! one? Calls are not the program's own while we call into the C library ourselves, and while the C library carries out one
+//! operation by another (`reallocarray` by `realloc`); that is never held across a call that may block, be cancelled
+//! or be left by a jump. Calls are the program's, but want another look, while the thread is attached (they are those
+//! of a signal handler) and while it forks (they are those of handlers of fork, in the parent or in the child).
 
 use std::arch::{asm, global_asm};
 use std::ffi::c_void;
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use weir_record::slot::{Counters, Slot};
 
-use crate::{image, slots, sys};
+use crate::{c_library, image, slots, sys};
 
 /// Why a thread's calls are not counted as the program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,10 @@ pub enum Guard {
     Ours = 1,
     /// The real function of a counted call is at work.
     Nested = 2,
+    /// The thread is being attached, by system calls only: who calls is a signal handler of the program.
+    Attaching = 3,
+    /// The thread is in fork: who calls is a handler of fork or of a signal, in the parent or in the child.
+    Forking = 4,
 }
 
 /// What a thread counts into.
@@ -58,6 +62,22 @@ struct State {
     guard_frame: usize,
     /// Whether calls are made as if there were no coroutines.
     is_unyielding: bool,
+    /// Whether the fork that the thread is in was seen by the C library's handlers only.
+    is_fork_by_handler: bool,
+    /// The process that the thread was of when it began to fork; 0 where that may not be asked.
+    forker: u32,
+    /// What was live when the fork began that the thread is in.
+    inherited: Live,
+}
+
+/// What is live of a heap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Live {
+    /// Bytes.
+    pub bytes: u64,
+    /// Blocks.
+    pub blocks: u64,
 }
 
 global_asm!(
@@ -123,12 +143,49 @@ pub enum Target {
 #[cold]
 #[inline(never)]
 pub fn target() -> Target {
-    let is_attached = is_attached();
-    let target = target_in_free();
-    if !is_attached && matches!(target, Target::Own(_)) {
-        slots::was_claimed();
+    if !sys::has_thread_area() {
+        return Target::Nothing;
     }
-    target
+    let state = state();
+    // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
+    unsafe {
+        match (*state).guard {
+            Guard::Open => {}
+            Guard::Forking => {
+                if !is_childs() {
+                    return target_at_home(state);
+                }
+                image::forked();
+            }
+            _ if guard_is_stale(state) => open(state),
+            Guard::Attaching => {
+                return image::header()
+                    .map_or(Target::Nothing, |header| Target::Common(&header.common));
+            }
+            guard => return Target::Guarded(guard, (*state).home.as_ref()),
+        }
+        match (*state).attachment {
+            Attachment::Unknown => attach(state),
+            _ => target_at_home(state),
+        }
+    }
+}
+
+/// What a thread that has been attached counts into.
+///
+/// # Safety
+/// `state` is this thread's.
+unsafe fn target_at_home(state: *mut State) -> Target {
+    // SAFETY: as the caller promises; the slot stays mapped.
+    unsafe {
+        match (*state).attachment {
+            Attachment::Slot => (*state).home.as_ref().map_or(Target::Nothing, Target::Own),
+            Attachment::Common => {
+                image::header().map_or(Target::Nothing, |header| Target::Common(&header.common))
+            }
+            Attachment::Unknown | Attachment::Nothing => Target::Nothing,
+        }
+    }
 }
 
 /// Whether the calling thread has been attached in this image.
@@ -137,37 +194,14 @@ fn is_attached() -> bool {
     unsafe { (*state()).attachment != Attachment::Unknown }
 }
 
-/// The same for a call that the C library makes while it holds the lock that it also takes to start a thread: it frees
-/// what threads that have ended left, with the lock on their stacks held. So none of ours is started.
-#[cold]
-#[inline(never)]
-pub fn target_in_free() -> Target {
-    let state = state();
-    // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
-    unsafe {
-        if (*state).guard != Guard::Open {
-            if !guard_is_stale(state) {
-                return Target::Guarded((*state).guard, (*state).home.as_ref());
-            }
-            open(state);
-        }
-        match (*state).attachment {
-            Attachment::Unknown => attach(state),
-            Attachment::Slot => (*state).home.as_ref().map_or(Target::Nothing, Target::Own),
-            Attachment::Common => {
-                image::header().map_or(Target::Nothing, |header| Target::Common(&header.common))
-            }
-            Attachment::Nothing => Target::Nothing,
-        }
-    }
-}
-
 /// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
 /// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
 pub fn target_of_nothing() -> Target {
     match image::header() {
-        Some(header) if !is_attached() && !is_guarded() => Target::Common(&header.common),
-        _ => target_in_free(),
+        Some(header) if sys::has_thread_area() && !is_attached() && !is_guarded() => {
+            Target::Common(&header.common)
+        }
+        _ => target(),
     }
 }
 
@@ -185,7 +219,10 @@ pub fn attach_early() {
 /// `state` is this thread's.
 unsafe fn guard_is_stale(state: *mut State) -> bool {
     // SAFETY: as the caller promises.
-    unsafe { (*state).guard == Guard::Nested && stack_pointer() >= (*state).guard_frame }
+    unsafe {
+        let may_be_left = matches!((*state).guard, Guard::Nested | Guard::Attaching);
+        may_be_left && stack_pointer() >= (*state).guard_frame
+    }
 }
 
 /// What tells the calling thread from all others that there are now; never 0.
@@ -214,10 +251,10 @@ unsafe fn open(state: *mut State) {
     }
 }
 
-/// Whether the calling thread's calls are not the program's own.
+/// Whether the calling thread's calls are not the program's own, or want another look.
 pub fn is_guarded() -> bool {
     // SAFETY: this thread's state.
-    unsafe { (*state()).guard != Guard::Open }
+    !sys::has_thread_area() || unsafe { (*state()).guard != Guard::Open }
 }
 
 /// Whether threads show no slot, so that every call comes past [`target`].
@@ -250,7 +287,7 @@ pub fn is_yielding() -> bool {
 /// long, be cancelled, or unwind.
 pub fn ours<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: this thread's state.
-    if unsafe { (*state()).guard } == Guard::Ours {
+    if sys::has_thread_area() && unsafe { (*state()).guard } == Guard::Ours {
         // Then they are blocked already.
         return work();
     }
@@ -264,19 +301,83 @@ pub fn nested<T>(work: impl FnOnce() -> T) -> T {
 }
 
 fn guarded<T>(guard: Guard, work: impl FnOnce() -> T) -> T {
+    if !sys::has_thread_area() {
+        return work();
+    }
     let state = state();
     // SAFETY: this thread's state, no reference to which outlives a statement.
     unsafe {
-        if (*state).guard != Guard::Open {
+        let before = ((*state).guard, (*state).guard_frame);
+        if guard == Guard::Nested && before.0 != Guard::Open {
             return work();
         }
         (*state).slot = std::ptr::null();
         (*state).guard_frame = stack_pointer();
         (*state).guard = guard;
         let result = work();
-        open(state);
+        ((*state).guard, (*state).guard_frame) = before;
+        if before.0 == Guard::Open {
+            open(state);
+        }
         result
     }
+}
+
+/// The calling thread begins to fork: until it has, its calls are looked at, because they may be made in the child. With what is
+/// live now. False where it forks already, or its calls are not looked at.
+pub fn begin_fork(live: Live) -> bool {
+    if is_guarded() {
+        return false;
+    }
+    let state = state();
+    let forker = if image::is_sealed() { 0 } else { sys::pid() };
+    // SAFETY: this thread's state.
+    unsafe {
+        (*state).slot = std::ptr::null();
+        (*state).inherited = live;
+        (*state).forker = forker;
+        (*state).is_fork_by_handler = false;
+        (*state).guard = Guard::Forking;
+    }
+    true
+}
+
+/// Sets whether the fork that the calling thread is in was seen by the C library's handlers only. What was set.
+pub fn set_fork_by_handler(is_so: bool) -> bool {
+    // SAFETY: this thread's state.
+    sys::has_thread_area()
+        && std::mem::replace(unsafe { &mut (*state()).is_fork_by_handler }, is_so)
+}
+
+/// Whether the calling thread, which is in fork, is the child's. It may not be known in a sealed process.
+fn is_childs() -> bool {
+    // SAFETY: this thread's state.
+    let forker = unsafe { (*state()).forker };
+    forker != 0 && !image::is_sealed() && forker != sys::pid()
+}
+
+/// It has forked, in the parent.
+pub fn end_fork() {
+    if is_forking() {
+        let state = state();
+        // SAFETY: this thread's state.
+        unsafe { open(state) };
+    }
+}
+
+/// Whether the calling thread is in fork, and not yet known to be the child's.
+pub fn is_forking() -> bool {
+    // SAFETY: this thread's state.
+    sys::has_thread_area() && unsafe { (*state()).guard == Guard::Forking }
+}
+
+/// What was live when the calling thread began to fork.
+pub fn inherited() -> Live {
+    if !sys::has_thread_area() {
+        return Live::default();
+    }
+    // SAFETY: this thread's state.
+    unsafe { (*state()).inherited }
 }
 
 /// Takes the guard for ever: this thread is Weir's.
@@ -292,40 +393,46 @@ pub fn become_ours() {
 /// # Safety
 /// `state` is this thread's, and its guard is open.
 unsafe fn attach(state: *mut State) -> Target {
-    // A handler that ran now would have its calls taken for ours.
     sys::with_errno_kept(|| {
-        sys::with_signals_blocked(|| {
-            // SAFETY: as the caller promises.
-            unsafe {
-                (*state).guard = Guard::Ours;
-                let target = match image::start() {
-                    None => Target::Nothing,
-                    Some(header) => match slots::claim() {
-                        Some(slot) => Target::Own(slot),
-                        None => {
-                            header.threads_without_slot.add_shared(1);
-                            Target::Common(&header.common)
-                        }
-                    },
-                };
-                (*state).home = std::ptr::null();
-                (*state).attachment = match target {
-                    Target::Own(slot) => {
-                        (*state).home = slot;
-                        Attachment::Slot
+        // SAFETY: as the caller promises.
+        unsafe {
+            (*state).guard_frame = stack_pointer();
+            (*state).guard = Guard::Attaching;
+            let generation = image::generation();
+            let target = match image::start() {
+                None => Target::Nothing,
+                Some(header) => match slots::claim() {
+                    Some(slot) => Target::Own(slot),
+                    None => {
+                        header.threads_without_slot.add_shared(1);
+                        Target::Common(&header.common)
                     }
-                    Target::Common(_) => Attachment::Common,
-                    _ => Attachment::Nothing,
-                };
-                open(state);
-                target
+                },
+            };
+            // A signal handler has forked, and this is the child.
+            if image::generation() != generation {
+                return attach(state);
             }
-        })
+            (*state).home = std::ptr::null();
+            (*state).attachment = match target {
+                Target::Own(slot) => {
+                    (*state).home = slot;
+                    Attachment::Slot
+                }
+                Target::Common(_) => Attachment::Common,
+                _ => Attachment::Nothing,
+            };
+            open(state);
+            target
+        }
     })
 }
 
 /// Forgets the slot: after fork, when the image is another.
 pub fn forget() {
+    if !sys::has_thread_area() {
+        return;
+    }
     let state = state();
     // SAFETY: this thread's state.
     unsafe {
@@ -333,6 +440,7 @@ pub fn forget() {
         (*state).home = std::ptr::null();
         (*state).attachment = Attachment::Unknown;
         (*state).guard = Guard::Open;
+        (*state).is_fork_by_handler = false;
     }
 }
 
@@ -346,7 +454,7 @@ pub fn watch_exits() -> bool {
     }
     let mut key = 0;
     // SAFETY: `key` may be written; `on_exit` is what the key's destructor must be.
-    if unsafe { libc::pthread_key_create(&raw mut key, Some(on_exit)) } != 0 {
+    if unsafe { c_library::pthread_key_create(&raw mut key, Some(on_exit)) } != Some(0) {
         return false;
     }
     EXIT_KEY.store(key, Ordering::Relaxed);
@@ -362,22 +470,31 @@ fn set_exit_round(round: usize) {
     let key = EXIT_KEY.load(Ordering::Relaxed);
     if key != NO_KEY {
         // SAFETY: the key was created, and is never deleted. The value is a number, not a pointer.
-        unsafe { libc::pthread_setspecific(key, std::ptr::without_provenance(round)) };
+        let set =
+            || unsafe { c_library::pthread_setspecific(key, std::ptr::without_provenance(round)) };
+        if key < KEYS_AT_ONCE {
+            set();
+        } else {
+            ours(set);
+        }
     }
 }
+
+/// The C library has memory for the values of so many keys in every thread (PTHREAD_KEY_2NDLEVEL_SIZE); for others it allocates.
+const KEYS_AT_ONCE: u32 = 32;
 
 /// PTHREAD_DESTRUCTOR_ITERATIONS of the GNU C library (bits/local_lim.h).
 const DESTRUCTOR_ROUNDS: usize = 4;
 
 /// Called as a destructor of thread-specific data when a thread ends. Other destructors may yet
 /// allocate: it asks to be called again until the last round.
-extern "C" fn on_exit(round: *mut c_void) {
+unsafe extern "C" fn on_exit(round: *mut c_void) {
     let state = state();
     // SAFETY: this thread's state.
     let slot = unsafe { (*state).home.as_ref() };
     let Some(slot) = slot else { return };
     if round.addr() < DESTRUCTOR_ROUNDS {
-        ours(|| set_exit_round(round.addr() + 1));
+        set_exit_round(round.addr() + 1);
         return;
     }
     leave_slot(slot);
@@ -385,6 +502,9 @@ extern "C" fn on_exit(round: *mut c_void) {
 
 /// The calling thread's slot, if it has one, also while its guard is taken.
 pub fn home() -> Option<&'static Slot> {
+    if !sys::has_thread_area() {
+        return None;
+    }
     // SAFETY: this thread's state; the slot stays mapped.
     unsafe { (*state()).home.as_ref() }
 }

@@ -6,8 +6,6 @@
 //! when it ends.
 
 use std::ffi::c_long;
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use weir_record::region::{Circumstance, Header};
@@ -19,36 +17,26 @@ const LIBRARY: &[u8] = b"liburing.so";
 /// What the kernel calls a ring, as a descriptor and as a map.
 pub const RING: &[u8] = b"anon_inode:[io_uring]";
 
-/// How many objects had been loaded when they were last looked at.
-static LOADED: AtomicU64 = AtomicU64::new(0);
-
-/// An image begins: looks for the library among all objects that are loaded.
+/// Looks for the library among all objects that are loaded when the first image of the process starts.
 pub fn look_at_start(header: &Header) {
-    LOADED.store(0, Ordering::Relaxed);
-    look_for_library(header);
+    objects::all().any(|object| see(header, object.name().to_bytes()));
 }
 
-/// Looks for the library, if there are objects that have not been looked at.
-fn look_for_library(header: &Header) {
-    let mut is_first = true;
-    objects::each(|object| {
-        let loaded = object.loaded_so_far();
-        if std::mem::take(&mut is_first) && LOADED.swap(loaded, Ordering::Relaxed) == loaded {
-            return ControlFlow::Break(());
-        }
-        let name = object.name();
-        let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
-        if !file.starts_with(LIBRARY) {
-            return ControlFlow::Continue(());
-        }
+/// Notes the library, if an object of this name is it.
+fn see(header: &Header, name: &[u8]) -> bool {
+    let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
+    let is_it = file.starts_with(LIBRARY);
+    if is_it {
         header.uring_library.set(name);
-        ControlFlow::Break(())
-    });
+    }
+    is_it
 }
 
 /// The image is about to end, or to be replaced: looks for rings, where there may be any.
 pub fn look_at_end(header: &Header) {
-    look_for_library(header);
+    if header.uring_library.is_empty() && objects::have_come() {
+        objects::names_now(|name| !see(header, name));
+    }
     let is_likely = !header.uring_library.is_empty() || header.has(Circumstance::UringAskedFor);
     if is_likely && !header.has(Circumstance::UringUsed) {
         // The thread's stack may be a signal handler's.

@@ -232,14 +232,8 @@ fn acquire(patience: Duration) -> bool {
     sys::await_until(patience, || !BUSY.swap(true, Ordering::Acquire))
 }
 
-/// Keeps the writer's thread from its work, so that a fork without handlers does not copy our heap with
-/// its lock taken. True where [`let_go`] must follow.
-pub fn hold() -> bool {
-    STARTED.load(Ordering::Relaxed) && sys::with_errno_kept(|| acquire(PATIENCE))
-}
-
-/// Lets the writer's thread go on.
-pub fn let_go() {
+/// Lets others at it.
+fn let_go() {
     BUSY.store(false, Ordering::Release);
 }
 

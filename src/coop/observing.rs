@@ -17,6 +17,7 @@ use super::sending::PIPE_BUF;
 use super::transfer::{Direction, fail};
 use super::waiting::{self, Parts};
 use super::{Way, signals};
+use crate::c_library;
 use crate::sys::waiting::{poll_now, sleeps};
 
 /// Makes a call: if the thread slept in it, its time was a wait.
@@ -73,9 +74,8 @@ static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
 /// Looks for that.
 pub fn look_for_threads() {
-    // SAFETY: a name.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
-    SINGLE_THREADED.store(found.cast(), Ordering::Relaxed);
+    let found = c_library::variable(c"__libc_single_threaded");
+    SINGLE_THREADED.store(ptr::with_exposed_provenance_mut(found), Ordering::Relaxed);
 }
 
 /// Whether no other thread can close what this one waits for: the writer's counts as one, where it is in the program.

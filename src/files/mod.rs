@@ -22,7 +22,7 @@ use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
 use crate::coop::{self, records};
-use crate::{image, streams, sys, thread, vfork};
+use crate::{c_library, image, streams, sys, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
 
@@ -149,13 +149,11 @@ fn find(fd: c_int) {
         return;
     }
     sys::with_errno_kept(|| {
-        thread::ours(|| {
-            // The thread's stack may be small, and a path is long.
-            sys::on_own_stack(|| {
-                if let Some(found) = names::find(fd) {
-                    lead_to(fd, found.kind, &[found.name.as_bytes()]);
-                }
-            });
+        // The thread's stack may be small, and a path is long.
+        sys::on_own_stack(|| {
+            if let Some(found) = names::find(fd) {
+                lead_to(fd, found.kind, &[found.name.as_bytes()]);
+            }
         });
     });
 }
@@ -282,7 +280,7 @@ pub fn directory_fd(directory: *mut c_void) -> c_int {
         return -1;
     }
     // SAFETY: the program passes it as a directory stream.
-    unsafe { libc::dirfd(directory.cast()) }
+    unsafe { c_library::dirfd(directory) }.unwrap_or(-1)
 }
 
 /// A descriptor was made, if it was, for something that has no name but its kind.
@@ -448,51 +446,25 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
     table::begin(header, files);
 }
 
-/// What the descriptors of a process lead to, to be told in another region: a forked child inherits
-/// descriptors, not the table.
-pub struct Inheritance(Vec<Inherited>);
-
-struct Inherited {
-    fd: c_int,
-    kind: Kind,
-    name: Vec<u8>,
-}
-
 /// Whether a forked child's standard descriptor is not what it was in its parent: forkpty and daemon change it inside the C
 /// library.
 fn is_another_s(fd: c_int, kind: Kind) -> bool {
     (0..=2).contains(&fd) && names::find(fd).is_some_and(|found| found.kind != kind)
 }
 
-impl Inheritance {
-    /// Notes what is known of the descriptors in the region of the parent, which must still be there.
-    /// Where there is no memory, less.
-    pub fn of(parent: Option<Region<'_>>) -> Inheritance {
-        let mut all = Vec::new();
-        for fd in links::known(0, c_uint::MAX) {
-            let link = links::get(fd) as usize;
-            let entry = parent.as_ref().and_then(|region| region.files().get(link));
-            let mut name = Vec::new();
-            if let Some(entry) = entry
-                && !is_another_s(fd, entry.kind())
-                && all.try_reserve(1).is_ok()
-                && name.try_reserve(NAME_BYTES).is_ok()
-            {
-                name.extend(entry.name.bytes());
-                let kind = entry.kind();
-                all.push(Inherited { fd, kind, name });
-            }
-        }
-        Inheritance(all)
-    }
-
-    /// Tells it to the new region's table.
-    pub fn settle(self) {
-        for fd in links::known(0, c_uint::MAX) {
-            links::set(fd, UNKNOWN);
-        }
-        for Inherited { fd, kind, name } in self.0 {
-            lead_to(fd, kind, &[&name]);
+/// A forked child inherits descriptors, not the table: tells the table of its new region what is known of them in the
+/// region of the parent, which must still be there; without one they are not known any more.
+pub fn inherit(parent: Option<Region<'_>>) {
+    for fd in links::known(0, c_uint::MAX) {
+        let link = links::get(fd) as usize;
+        links::set(fd, UNKNOWN);
+        let entry = parent.as_ref().and_then(|region| region.files().get(link));
+        if let Some(entry) = entry
+            && !is_another_s(fd, entry.kind())
+        {
+            let mut name = names::Line::<{ NAME_BYTES }>::new();
+            entry.name.bytes().for_each(|byte| name.push(&[byte]));
+            lead_to(fd, entry.kind(), &[name.as_bytes()]);
         }
     }
 }

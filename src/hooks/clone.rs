@@ -2,11 +2,12 @@
 
 use std::arch::naked_asm;
 use std::ffi::{c_int, c_long, c_void};
+use std::ptr;
 
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::{coop, image, next, recording, sys, vfork};
+use crate::{coop, image, next, recording, sys, thread, vfork};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -28,10 +29,10 @@ unsafe extern "C-unwind" fn begin(start: *mut c_void) -> c_int {
     status
 }
 
-/// Whether a child has memory of its own, and so is an image of its own. Not where it gets other thread-local storage: ours
-/// may not be in that.
+/// Whether a child has memory of its own, and so is an image of its own. It may have another thread area, in which nothing of
+/// ours is: then its calls pass by.
 fn has_own_memory(flags: u64) -> bool {
-    flags & (libc::CLONE_VM | libc::CLONE_SETTLS) as u64 == 0
+    flags & libc::CLONE_VM as u64 == 0
 }
 
 /// Whether a child has its parent's memory, and descriptors of its own.
@@ -94,12 +95,12 @@ fn make(
     let pid = if let Some(body) = body
         && has_own_memory(flags)
     {
-        image::announce_child();
+        let has_begun = image::begin_fork();
         coop::records::forked();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
-        if pid == -1 {
-            image::withdraw_child();
+        if has_begun {
+            sys::with_errno_kept(|| image::end_fork(pid == -1));
         }
         pid
     } else {
@@ -114,49 +115,105 @@ fn make(
     pid
 }
 
-/// Whether a system call makes a process with memory of its own, which goes on where its parent does.
-pub fn forks(number: c_long, first: usize, second: usize) -> bool {
+/// Where a system call goes on that may make a process; none for all others. What follows the number is as of syscall(2).
+pub fn going_on(number: c_long, first: usize) -> Option<usize> {
     match number {
-        libc::SYS_fork => true,
-        libc::SYS_clone => has_own_memory(first as u64) && second == 0,
-        _ => false,
-    }
-}
-
-/// Where such a call goes on.
-pub fn forking() -> usize {
-    (fork_by_system_call as *const ()).addr()
-}
-
-/// syscall(2), with the child told that it is one. The child has a copy of the stack, and so of our frame.
-#[unsafe(naked)]
-unsafe extern "C" fn fork_by_system_call() {
-    naked_asm!(
-        ".cfi_startproc",
-        "mov rax, rdi",
-        "mov rdi, rsi",
-        "mov rsi, rdx",
-        "mov rdx, rcx",
-        "mov r10, r8",
-        "mov r8, r9",
-        "syscall",
-        "mov rdi, rax",
-        "jmp {forked}",
-        ".cfi_endproc",
-        forked = sym forked_by_system_call,
-    )
-}
-
-/// What the program is told of the call.
-extern "C" fn forked_by_system_call(result: c_long) -> c_long {
-    match result {
-        0 => image::forked(),
-        -4095..0 => {
-            image::withdraw_child();
-            sys::set_errno(-result as c_int);
-            return -1;
+        libc::SYS_fork => {}
+        libc::SYS_clone if has_own_memory(first as u64) => {}
+        libc::SYS_clone3 => {
+            // The kernel may refuse to read it, and then so do we.
+            if flags_of(first).is_some_and(has_own_memory) {
+                begin_fork();
+            }
+            return Some((clone3 as *const ()).addr());
         }
-        _ => {}
+        _ => return None,
+    }
+    begin_fork();
+    Some((fork as *const ()).addr())
+}
+
+fn begin_fork() {
+    image::begin_fork();
+    coop::records::forked();
+}
+
+/// The first word of what clone3 is given, its flags (sched.h, `struct clone_args`).
+fn flags_of(arguments: usize) -> Option<u64> {
+    if image::is_sealed() {
+        return None;
+    }
+    let mut flags = [0; size_of::<u64>()];
+    let part = libc::iovec {
+        iov_base: ptr::with_exposed_provenance_mut(arguments),
+        iov_len: flags.len(),
+    };
+    let read = sys::peek(&[part], &mut flags)?;
+    (read == flags.len()).then(|| u64::from_ne_bytes(flags))
+}
+
+/// Defines syscall(2) once more, with the child told that it is one: `told` is called with the result and the first argument. The
+/// child has a copy of the stack, and so of our frame; or it begins on one of its own, and returns to what stands there, as
+/// from the C library's function.
+macro_rules! telling {
+    ($($name:ident = $told:path;)+) => {$(
+        #[unsafe(naked)]
+        unsafe extern "C" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                "mov rax, rdi",
+                "mov rdi, rsi",
+                "mov rsi, rdx",
+                "mov rdx, rcx",
+                "mov r10, r8",
+                "mov r8, r9",
+                "mov r9, [rsp + 8]",
+                "syscall",
+                "mov rsi, rdi",
+                "mov rdi, rax",
+                "jmp {told}",
+                ".cfi_endproc",
+                told = sym $told,
+            )
+        }
+    )+};
+}
+
+telling! {
+    fork = forked;
+    clone3 = cloned;
+}
+
+/// What the program is told of a call that makes a process with memory of its own.
+extern "C" fn forked(result: c_long, _: usize) -> c_long {
+    if result == 0 {
+        image::forked();
+        return result;
+    }
+    told(result)
+}
+
+/// What the program is told of clone3. A child that shares the caller's memory is left as it is.
+extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
+    if result == 0 {
+        // SAFETY: the kernel has just read the flags there, and the child has the same memory or a copy.
+        let flags = unsafe { ptr::with_exposed_provenance::<u64>(arguments).read_unaligned() };
+        if has_own_memory(flags) {
+            image::forked();
+        }
+        return result;
+    }
+    told(result)
+}
+
+fn told(result: c_long) -> c_long {
+    let has_failed = (-4095..0).contains(&result);
+    if thread::is_forking() {
+        image::end_fork(has_failed);
+    }
+    if has_failed {
+        sys::set_errno(-result as c_int);
+        return -1;
     }
     result
 }

@@ -13,7 +13,7 @@ use weir_record::clock;
 use weir_record::functions::Function;
 
 use crate::starts::{self, Program};
-use crate::{coop, follow, image, next, recording, sys, writer};
+use crate::{coop, follow, image, next, recording, sys};
 
 type Strings = *const *const c_char;
 
@@ -320,14 +320,22 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
     })
 }
 
-/// Forks. The child is told of by a handler of ours, unless the fork comes before our constructor.
+/// Forks. What handlers of fork do on the way, some of them in the child, is looked at call by call.
 fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     recording::count(function);
+    let generation = image::generation();
+    let has_begun = image::begin_fork();
     let pid = fork();
     if pid == 0 {
-        image::forked_if_not_told();
-    } else if pid == -1 {
-        image::withdraw_child();
+        if image::generation() == generation {
+            image::forked();
+        }
+        return pid;
+    }
+    if has_begun {
+        sys::with_errno_kept(|| image::end_fork(pid == -1));
+    }
+    if pid == -1 {
         recording::count_failure(function);
     } else {
         coop::records::forked();
@@ -351,29 +359,16 @@ unsafe extern "C-unwind" fn __fork() -> pid_t {
     forking(Function::ForkAlias, || unsafe { next::fork_alias() })
 }
 
-/// The fork that runs no handlers, ours neither.
+/// The fork that runs no handlers.
 ///
 /// # Safety
 /// As _Fork(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
-    recording::count(Function::UnderscoreFork);
-    let is_held = writer::hold();
-    image::announce_child();
     // SAFETY: what the caller promises is what the next one asks.
-    let pid = unsafe { next::underscore_fork() };
-    if pid == 0 {
-        image::forked();
-        return pid;
-    }
-    if is_held {
-        writer::let_go();
-    }
-    if pid == -1 {
-        image::withdraw_child();
-        recording::count_failure(Function::UnderscoreFork);
-    }
-    pid
+    forking(Function::UnderscoreFork, || unsafe {
+        next::underscore_fork()
+    })
 }
 
 /// The arguments after the first are integers or pointers, whatever the option; they arrive in registers and are

@@ -252,7 +252,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
     let target = if block.is_null() {
         thread::target_of_nothing()
     } else {
-        thread::target_in_free()
+        thread::target()
     };
     match target {
         Target::Own(slot) => {

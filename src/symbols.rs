@@ -1,0 +1,502 @@
+//! What a loaded object's table of symbols says: which names it defines, where, in which versions; and which
+//! version of a name it asks others for.
+//!
+//! Read as the dynamic linker reads it (System V ABI, chapter 5; the GNU hash table and symbol versions as in the Linux
+//! Standard Base, core, 10.7): a look-up by the C library for what does not exist would allocate an error text, perhaps in the
+//! middle of the allocator that it would allocate from.
+
+use std::ffi::CStr;
+use std::ptr;
+
+use crate::objects::Object;
+
+/// An entry of a table of symbols (elf.h, `Elf64_Sym`).
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Entry {
+    name: u32,
+    info: u8,
+    other: u8,
+    section: u16,
+    value: usize,
+    size: u64,
+}
+
+/// A name that is looked for.
+#[derive(Clone, Copy)]
+pub struct Name<'n> {
+    text: &'n [u8],
+    hash: u32,
+}
+
+impl<'n> Name<'n> {
+    /// A name.
+    pub const fn new(text: &'n [u8]) -> Name<'n> {
+        Name {
+            text,
+            hash: gnu_hash(text),
+        }
+    }
+}
+
+/// A definition that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The address; of a function that chooses the function, where `is_indirect`.
+    pub address: usize,
+    /// Whether the function is chosen when it is bound.
+    pub is_indirect: bool,
+}
+
+/// The tables of an object.
+pub struct Tables {
+    base: usize,
+    symbols: *const Entry,
+    strings: *const u8,
+    hashes: Hashes,
+    /// A number for each symbol; NULL where the object has no versions.
+    versions: *const u16,
+    /// The versions that it defines, and those that it asks for: the first record of each list, 0 for none.
+    defined: usize,
+    needed: usize,
+    /// Its own name for others, as an offset in `strings`.
+    soname: Option<usize>,
+}
+
+enum Hashes {
+    Gnu(Gnu),
+    /// The older form: where the table is.
+    SystemV(usize),
+}
+
+struct Gnu {
+    /// The Bloom filter in front of the table, by which the dynamic linker passes over most objects.
+    filter: *const u64,
+    filter_mask: usize,
+    filter_shift: u32,
+    buckets: *const u32,
+    bucket_count: u32,
+    /// The hash of each symbol from `first` on.
+    chain: *const u32,
+    /// The first symbol that is in the table: those before it are not defined here.
+    first: u32,
+}
+
+// Tags of dynamic entries (elf.h).
+const DT_HASH: usize = 4;
+const DT_STRTAB: usize = 5;
+const DT_SYMTAB: usize = 6;
+const DT_SONAME: usize = 14;
+const DT_GNU_HASH: usize = 0x6fff_fef5;
+const DT_VERSYM: usize = 0x6fff_fff0;
+const DT_VERDEF: usize = 0x6fff_fffc;
+const DT_VERNEED: usize = 0x6fff_fffe;
+
+const UNDEFINED: u16 = 0;
+const ABSOLUTE: u16 = 0xfff1;
+/// Types of symbols: what is not a name for something in memory, or is the thread's.
+const SECTION: u8 = 3;
+const FILE: u8 = 4;
+const THREAD: u8 = 6;
+const INDIRECT: u8 = 10;
+const LOCAL_BINDING: u8 = 0;
+
+/// In a symbol's number of version: it is not the one that is meant by the name alone.
+const HIDDEN: u16 = 0x8000;
+
+impl Tables {
+    /// An object's tables; none where it has none.
+    pub fn of(object: &Object) -> Option<Tables> {
+        let mut places = [0; 7];
+        let mut soname = None;
+        for [tag, value] in object.dynamic() {
+            let place = match tag {
+                DT_SYMTAB => 0,
+                DT_STRTAB => 1,
+                DT_GNU_HASH => 2,
+                DT_HASH => 3,
+                DT_VERSYM => 4,
+                DT_VERDEF => 5,
+                DT_VERNEED => 6,
+                DT_SONAME => {
+                    soname = Some(value);
+                    continue;
+                }
+                _ => continue,
+            };
+            // The dynamic linker has made addresses of some of them, but not of all, and of none in what is not its own
+            // (the vDSO).
+            places[place] = if value < object.base() {
+                value.wrapping_add(object.base())
+            } else {
+                value
+            };
+        }
+        let [symbols, strings, gnu, system_v, versions, defined, needed] = places;
+        if symbols == 0 || strings == 0 {
+            return None;
+        }
+        let hashes = if gnu != 0 {
+            // SAFETY: the address of the table, in an object that is loaded.
+            Hashes::Gnu(unsafe { Gnu::at(gnu) })
+        } else if system_v != 0 {
+            Hashes::SystemV(system_v)
+        } else {
+            return None;
+        };
+        Some(Tables {
+            base: object.base(),
+            symbols: ptr::with_exposed_provenance(symbols),
+            strings: ptr::with_exposed_provenance(strings),
+            hashes,
+            versions: ptr::with_exposed_provenance(versions),
+            defined,
+            needed,
+            soname,
+        })
+    }
+
+    /// The object's own name for others; empty where it has none.
+    pub fn soname(&self) -> &'static [u8] {
+        self.soname.map_or(b"", |offset| self.string(offset))
+    }
+
+    /// What a name means here: its default version, or else its latest.
+    pub fn find(&self, name: Name<'_>) -> Option<Definition> {
+        let mut found: Option<(u16, Entry)> = None;
+        self.each(name, |index, entry| {
+            let version = self.version(index);
+            let is_default = version & HIDDEN == 0;
+            if is_default || found.is_none_or(|(latest, _)| latest < version) {
+                found = Some((version, entry));
+            }
+            !is_default
+        });
+        found.map(|(_, entry)| self.definition(entry))
+    }
+
+    /// What a name means here in the version of this name.
+    pub fn find_version(&self, name: Name<'_>, version: &[u8]) -> Option<Definition> {
+        let mut found = None;
+        self.each(name, |index, entry| {
+            let is_it = self.name_of_defined(self.version(index) & !HIDDEN) == Some(version);
+            if is_it {
+                found = Some(self.definition(entry));
+            }
+            !is_it
+        });
+        found
+    }
+
+    /// The version of a name that this object asks others for; none where it does not ask for the name, or in no version.
+    pub fn needed_version(&self, name: &[u8]) -> Option<&'static [u8]> {
+        let Hashes::Gnu(Gnu { first, .. }) = self.hashes else {
+            return None;
+        };
+        // What is not defined here is not in the table, but before what is.
+        let index = (1..first).find(|&index| {
+            let entry = self.entry(index);
+            entry.section == UNDEFINED && self.string(entry.name as usize) == name
+        })?;
+        self.name_of_needed(self.version(index) & !HIDDEN)
+    }
+
+    /// Shows the symbols that define a name until `show` says no.
+    fn each(&self, name: Name<'_>, mut show: impl FnMut(u32, Entry) -> bool) {
+        let mut show_if_it = |index| {
+            let entry = self.entry(index);
+            let kind = entry.info & 15;
+            let is_definition = entry.section != UNDEFINED
+                && (entry.value != 0 || entry.section == ABSOLUTE)
+                && entry.info >> 4 != LOCAL_BINDING
+                && !matches!(kind, SECTION | FILE | THREAD);
+            !is_definition || self.string(entry.name as usize) != name.text || show(index, entry)
+        };
+        match &self.hashes {
+            // SAFETY: the table of an object that is loaded.
+            Hashes::Gnu(gnu) => unsafe { gnu.each(name.hash, show_if_it) },
+            Hashes::SystemV(table) => {
+                // SAFETY: as above: two counts, the buckets, the chains.
+                unsafe {
+                    let table: *const u32 = ptr::with_exposed_provenance(*table);
+                    let (buckets, symbols) = (table.read(), table.add(1).read());
+                    if buckets == 0 {
+                        return;
+                    }
+                    let bucket = system_v_hash(name.text) % buckets;
+                    let mut index = table.add(2 + bucket as usize).read();
+                    let chains = table.add(2 + buckets as usize);
+                    let mut left = symbols;
+                    while index != 0 && index < symbols && left > 0 && show_if_it(index) {
+                        index = chains.add(index as usize).read();
+                        left -= 1;
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&self, index: u32) -> Entry {
+        // SAFETY: the index is of the object's own table of hashes, or before one that is.
+        unsafe { self.symbols.add(index as usize).read_unaligned() }
+    }
+
+    fn definition(&self, entry: Entry) -> Definition {
+        let base = if entry.section == ABSOLUTE {
+            0
+        } else {
+            self.base
+        };
+        Definition {
+            address: base.wrapping_add(entry.value),
+            is_indirect: entry.info & 15 == INDIRECT,
+        }
+    }
+
+    fn string(&self, offset: usize) -> &'static [u8] {
+        // SAFETY: the object's own offset into its own strings, which stay while it is loaded.
+        unsafe { CStr::from_ptr(self.strings.add(offset).cast()) }.to_bytes()
+    }
+
+    /// The number of a symbol's version, with [`HIDDEN`].
+    fn version(&self, index: u32) -> u16 {
+        if self.versions.is_null() {
+            return 0;
+        }
+        // SAFETY: as many numbers as symbols.
+        unsafe { self.versions.add(index as usize).read_unaligned() }
+    }
+
+    /// The name of a version that is defined here.
+    fn name_of_defined(&self, number: u16) -> Option<&'static [u8]> {
+        /// elf.h, `Elf64_Verdef`.
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        struct Defined {
+            revision: u16,
+            flags: u16,
+            number: u16,
+            names: u16,
+            hash: u32,
+            first_name: u32,
+            next: u32,
+        }
+        let mut at = self.defined;
+        while at != 0 {
+            // SAFETY: a record of the object's own list, and the name that it leads to.
+            unsafe {
+                let record: Defined = read(at);
+                if record.number & !HIDDEN == number {
+                    let name: u32 = read(at + record.first_name as usize);
+                    return Some(self.string(name as usize));
+                }
+                at = following(at, record.next);
+            }
+        }
+        None
+    }
+
+    /// The name of a version that is asked for.
+    fn name_of_needed(&self, number: u16) -> Option<&'static [u8]> {
+        /// elf.h, `Elf64_Verneed`.
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        struct Library {
+            revision: u16,
+            versions: u16,
+            file: u32,
+            first: u32,
+            next: u32,
+        }
+        /// elf.h, `Elf64_Vernaux`.
+        #[derive(Clone, Copy)]
+        #[repr(C)]
+        struct Version {
+            hash: u32,
+            flags: u16,
+            number: u16,
+            name: u32,
+            next: u32,
+        }
+        let mut at = self.needed;
+        while at != 0 {
+            // SAFETY: a record of the object's own list, and those that it leads to.
+            unsafe {
+                let library: Library = read(at);
+                let mut inner = at + library.first as usize;
+                for _ in 0..library.versions {
+                    let version: Version = read(inner);
+                    if version.number & !HIDDEN == number {
+                        return Some(self.string(version.name as usize));
+                    }
+                    inner += version.next as usize;
+                }
+                at = following(at, library.next);
+            }
+        }
+        None
+    }
+}
+
+/// Where the next record of a list is; 0 where this was the last.
+fn following(at: usize, distance: u32) -> usize {
+    if distance == 0 {
+        0
+    } else {
+        at + distance as usize
+    }
+}
+
+impl Gnu {
+    /// # Safety
+    /// There is a table at the address, for as long as this is used.
+    unsafe fn at(table: usize) -> Gnu {
+        // SAFETY: as the caller promises: four words, the filter, the buckets, the chain.
+        let [bucket_count, first, filter_words, filter_shift] = unsafe { read::<[u32; 4]>(table) };
+        let filter = table + size_of::<[u32; 4]>();
+        let buckets = filter + filter_words as usize * size_of::<u64>();
+        let chain = buckets + bucket_count as usize * size_of::<u32>();
+        Gnu {
+            filter: ptr::with_exposed_provenance(filter),
+            filter_mask: (filter_words as usize).wrapping_sub(1),
+            filter_shift,
+            buckets: ptr::with_exposed_provenance(buckets),
+            bucket_count,
+            chain: ptr::with_exposed_provenance(chain),
+            first,
+        }
+    }
+
+    /// Shows the symbols that have a hash until `show` says no.
+    ///
+    /// # Safety
+    /// As of [`Gnu::at`].
+    unsafe fn each(&self, hash: u32, mut show: impl FnMut(u32) -> bool) {
+        // SAFETY: as the caller promises; every index is kept within its table by the table's own numbers.
+        unsafe {
+            let place = (hash / u64::BITS) as usize & self.filter_mask;
+            let word = self.filter.add(place).read_unaligned();
+            let bit = |hash: u32| word >> (hash % u64::BITS) & 1;
+            if self.bucket_count == 0 || bit(hash) & bit(hash >> (self.filter_shift & 31)) == 0 {
+                return;
+            }
+            let mut index = self.buckets.add((hash % self.bucket_count) as usize).read();
+            if index < self.first {
+                return;
+            }
+            loop {
+                let found = self.chain.add((index - self.first) as usize).read();
+                if found | 1 == hash | 1 && !show(index) {
+                    return;
+                }
+                // The last of its bucket.
+                if found & 1 != 0 {
+                    return;
+                }
+                index += 1;
+            }
+        }
+    }
+}
+
+/// # Safety
+/// There is a `T` at the address.
+unsafe fn read<T: Copy>(address: usize) -> T {
+    // SAFETY: as the caller promises.
+    unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
+}
+
+/// The hash of a name, as `DT_GNU_HASH` has it.
+const fn gnu_hash(name: &[u8]) -> u32 {
+    let mut hash = 5381_u32;
+    let mut index = 0;
+    while index < name.len() {
+        hash = hash.wrapping_mul(33).wrapping_add(name[index] as u32);
+        index += 1;
+    }
+    hash
+}
+
+/// The hash of a name, as `DT_HASH` has it.
+fn system_v_hash(name: &[u8]) -> u32 {
+    name.iter().fold(0_u32, |hash, &byte| {
+        let hash = (hash << 4).wrapping_add(byte.into());
+        let high = hash & 0xf000_0000;
+        (hash ^ high >> 24) & !high
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use weir_record::functions::Function;
+
+    use super::*;
+    use crate::objects;
+
+    fn c_library() -> Tables {
+        let mut tables = objects::all().filter_map(|object| Tables::of(&object));
+        let found = tables.find(|tables| tables.soname() == b"libc.so.6");
+        found.expect("it is loaded")
+    }
+
+    /// The witness is the dynamic linker itself.
+    #[test]
+    fn what_is_found_is_what_dlsym_finds() {
+        let tables = c_library();
+        let mut found = 0;
+        for function in Function::ALL {
+            let name = CString::new(function.name()).expect("no NUL");
+            // SAFETY: a C string.
+            let theirs = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+            let ours = tables.find(Name::new(name.to_bytes()));
+            if let Some(ours) = ours.filter(|_| !theirs.is_null()) {
+                assert_eq!(ours.address, theirs.addr(), "{name:?}");
+                found += 1;
+            }
+        }
+        assert!(found > 350, "{found}");
+        assert!(tables.find(Name::new(b"no such function")).is_none());
+        // One that is chosen when it is bound.
+        assert!(
+            tables
+                .find(Name::new(b"memcpy"))
+                .expect("there")
+                .is_indirect
+        );
+    }
+
+    #[test]
+    fn versions_are_told_apart() {
+        let tables = c_library();
+        let name = Name::new(b"posix_spawn");
+        let versions = [c"GLIBC_2.2.5", c"GLIBC_2.15"];
+        let found = versions.map(|version| {
+            let ours = tables
+                .find_version(name, version.to_bytes())
+                .expect("there");
+            // SAFETY: C strings.
+            let theirs = unsafe {
+                libc::dlvsym(
+                    libc::RTLD_DEFAULT,
+                    c"posix_spawn".as_ptr(),
+                    version.as_ptr(),
+                )
+            };
+            assert_eq!(ours.address, theirs.addr());
+            ours
+        });
+        assert_ne!(found[0], found[1]);
+        assert_eq!(tables.find(name), Some(found[1]));
+        assert!(tables.find_version(name, b"GLIBC_2.3").is_none());
+    }
+
+    #[test]
+    fn the_version_that_an_object_asks_for_is_known() {
+        let program = objects::all().next().expect("this program");
+        let tables = Tables::of(&program).expect("tables");
+        assert_eq!(tables.needed_version(b"dlvsym"), Some(&b"GLIBC_2.34"[..]));
+        assert_eq!(tables.needed_version(b"no such function"), None);
+    }
+}

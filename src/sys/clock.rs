@@ -1,0 +1,51 @@
+//! The kernel's clocks, read by the function that the kernel itself puts into every process: the C library's
+//! `clock_gettime` may be another's (libfaketime), who tells other times.
+
+use std::mem::transmute;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libc::{c_int, clockid_t, timespec};
+
+use super::call;
+use crate::symbols::{Name, Tables};
+
+/// Where the kernel's function is; 0 where there is none.
+static CLOCK_GETTIME: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether an object is the kernel's own, which nothing of the program is bound to (vdso(7)).
+pub fn is_kernels(tables: &Tables) -> bool {
+    tables.soname().starts_with(b"linux-vdso") || tables.soname().starts_with(b"linux-gate")
+}
+
+/// Finds the kernel's function in its object.
+pub fn look_in(tables: &Tables) {
+    if let Some(found) = tables.find(Name::new(b"__vdso_clock_gettime")) {
+        CLOCK_GETTIME.store(found.address, Ordering::Relaxed);
+    }
+}
+
+/// What a clock shows, in nanoseconds.
+pub fn time_ns(clock: clockid_t) -> u64 {
+    let mut time = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let function = CLOCK_GETTIME.load(Ordering::Relaxed);
+    let status = if function == 0 {
+        -1
+    } else {
+        // SAFETY: the kernel's function, which has this type; `time` may be written.
+        unsafe {
+            transmute::<usize, unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int>(function)(
+                clock,
+                &raw mut time,
+            )
+        }
+    };
+    if status != 0 {
+        let arguments = [clock as usize, (&raw mut time).addr(), 0, 0, 0];
+        // SAFETY: the kernel writes a `timespec`.
+        unsafe { call(libc::SYS_clock_gettime, arguments) };
+    }
+    time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
+}
