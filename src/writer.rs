@@ -9,13 +9,13 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{OsStr, OsString, c_void};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::Resource;
 use weir_record::clock::Moment;
 use weir_record::region::{Circumstance, Header, Phase, Region};
@@ -292,7 +292,7 @@ impl Work {
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
         let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
         fits && match self.put(header, &json) {
-            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+            Err(Errno::MFILE) => {
                 let again = sys::with_more_descriptors(|| self.put(header, &json));
                 again.is_some_and(|written| written.is_ok())
             }
@@ -300,7 +300,7 @@ impl Work {
         }
     }
 
-    fn put(&mut self, header: &Header, json: &[u8]) -> io::Result<()> {
+    fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), Errno> {
         if let Some(path) = &self.path {
             return emit::replace(path, json);
         }

@@ -1,17 +1,33 @@
 //! A report to disk.
+//!
+//! ```text
+//! lines        the JSON's form
+//! place        where the file goes, and whether what is there is to be trusted
+//! descriptor   what is open
+//! ```
+//!
+//! This also runs inside programs that know nothing of it, so all of it is system calls of our own: the C library's
+//! functions may be others there, and a thread may be cancelled in them.
 
+mod descriptor;
 mod lines;
+mod place;
 
-use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::ffi::{CStr, CString, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::fs::{
+    Access, AtFlags, Gid, Mode, OFlags, Stat, accessat, fchmod, fchown, fstat, linkat, openat,
+    renameat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Serialize;
 
 use crate::model::Report;
+use descriptor::Descriptor;
+use place::{Found, Place};
 
 /// The report as JSON.
 ///
@@ -28,20 +44,42 @@ pub fn to_json(report: &Report) -> Vec<u8> {
 }
 
 /// Writes a file in place of what is there: whoever opens it sees the old content or the new one, never
-/// a part. Where a symbolic link is there, that is the file it leads to. What is no regular file (a
-/// pipe, `/dev/stderr`) is written to.
+/// a part, and it may be read by whom the old one could be read. Where a symbolic link is there, that is the file it
+/// leads to. What is no regular file (a pipe, `/dev/stderr`) is written to. But a link, a pipe or a file that another
+/// user put there is not looked into: it is replaced itself.
 ///
 /// # Errors
-/// Where the system will not have it. No other file is left behind.
-pub fn replace(path: &Path, json: &[u8]) -> io::Result<()> {
-    let Ok(there) = fs::metadata(path) else {
-        return Temporary::write_beside(path, json)?.rename_to(path);
+/// Where the system will not have it. No other file is left behind. `NXIO` where it is a pipe that nobody reads.
+pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
+    let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
+    let before = match &found {
+        Found::Channel | Found::ChannelOfOurs => {
+            return place.open_channel(&found)?.write_all(json);
+        }
+        Found::File(before) => Some(before),
+        Found::Nothing => None,
     };
-    if !there.is_file() {
-        return OpenOptions::new().write(true).open(path)?.write_all(json);
+    Temporary::write_in(&place.directory, before, json)?.rename_to(&place.name)
+}
+
+/// Whether [`replace`] could write there, as far as that can be told before.
+///
+/// # Errors
+/// Those that it would end with.
+pub fn may_replace(path: &Path) -> Result<(), Errno> {
+    let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
+    match found {
+        Found::Channel | Found::ChannelOfOurs => match place.open_channel(&found) {
+            // Who is to read it has not come yet.
+            Ok(_) | Err(Errno::NXIO) => Ok(()),
+            Err(error) => Err(error),
+        },
+        // It is replaced, so the directory is what matters.
+        Found::File(_) | Found::Nothing => {
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            accessat(&place.directory, c".", access, AtFlags::empty())
+        }
     }
-    let file = fs::canonicalize(path)?;
-    Temporary::write_beside(&file, json)?.rename_to(&file)
 }
 
 /// Writes a file, and leaves alone what is there: where the path is taken, the first that is free with
@@ -49,19 +87,20 @@ pub fn replace(path: &Path, json: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// Where the system will not have it. No file is left behind.
-pub fn create_new(path: &Path, json: &[u8]) -> io::Result<PathBuf> {
-    let mut temporary = Temporary::write_beside(path, json)?;
+pub fn create_new(path: &Path, json: &[u8]) -> Result<PathBuf, Errno> {
+    let place = Place::of(path.as_os_str().as_bytes())?;
+    let mut temporary = Temporary::write_in(&place.directory, None, json)?;
     let mut candidate = path.to_owned();
     for number in 1_u32.. {
-        match temporary.take(&candidate) {
+        let name = candidate.file_name().unwrap_or_default();
+        let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
+        match temporary.take(&name) {
             Ok(()) => return Ok(candidate),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                candidate = numbered(path, number);
-            }
+            Err(Errno::EXIST) => candidate = numbered(path, number),
             Err(error) => return Err(error),
         }
     }
-    Err(ErrorKind::AlreadyExists.into())
+    Err(Errno::EXIST)
 }
 
 /// The path with a number before its extension.
@@ -75,83 +114,135 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A complete file that has not got its name yet. It goes when this does.
-struct Temporary(PathBuf);
+/// To make a file that nobody has made or put a link to before.
+const MAKE: OFlags = OFlags::WRONLY
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
-impl Temporary {
-    /// Writes it where it will have to be renamed within one file system only.
-    fn write_beside(path: &Path, json: &[u8]) -> io::Result<Temporary> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let mut options = OpenOptions::new();
-        // Opened by std with close-on-exec, and mode 0666 less the umask.
-        options.write(true).create_new(true);
-        loop {
-            let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let name = format!(".weir.{}.{count}.tmp", process::id());
-            let temporary = path.with_file_name(name);
-            match options.open(&temporary) {
-                Ok(mut file) => {
-                    let temporary = Temporary(temporary);
-                    file.write_all(json)?;
-                    return Ok(temporary);
-                }
-                // Left by a process that was killed, or of one in another process namespace.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+/// A complete file that has not got its name yet. It goes when this does.
+struct Temporary<'d> {
+    /// Where it will get its name, too: within one file system, whatever becomes of the directory's own name.
+    directory: &'d Descriptor,
+    /// None once it has got another: that may be another's by now, and is not to be removed.
+    name: Option<CString>,
+}
+
+impl Temporary<'_> {
+    /// Writes it, with the mode of the file that it is to replace; else with what the umask leaves of 0666.
+    fn write_in<'d>(
+        directory: &'d Descriptor,
+        before: Option<&Stat>,
+        json: &[u8],
+    ) -> Result<Temporary<'d>, Errno> {
+        const ATTEMPTS: u32 = 100;
+        let mode = Mode::from_bits_truncate(if before.is_some() { 0o600 } else { 0o666 });
+        for _ in 0..ATTEMPTS {
+            let name = unguessable_name()?;
+            let file: Descriptor = match openat(directory, name.as_c_str(), MAKE, mode) {
+                Ok(file) => file.into(),
+                Err(Errno::EXIST | Errno::INTR) => continue,
                 Err(error) => return Err(error),
+            };
+            let temporary = Temporary {
+                directory,
+                name: Some(name),
+            };
+            file.write_all(json)?;
+            if let Some(before) = before {
+                make_as(&file, before)?;
             }
+            return Ok(temporary);
         }
+        Err(Errno::EXIST)
     }
 
     /// Gives it a name, in place of what has it.
-    fn rename_to(&mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.0, path)?;
-        // Its first name may be another's by now: it is not to be removed.
-        self.0 = PathBuf::new();
+    fn rename_to(&mut self, name: &CStr) -> Result<(), Errno> {
+        let Some(own) = self.name.as_deref() else {
+            return Err(Errno::NOENT);
+        };
+        renameat(self.directory, own, self.directory, name)?;
+        self.name = None;
         Ok(())
     }
 
     /// Gives it a name that nothing has.
-    fn take(&mut self, path: &Path) -> io::Result<()> {
-        match fs::hard_link(&self.0, path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => self.claim(path),
+    fn take(&mut self, name: &CStr) -> Result<(), Errno> {
+        let Some(own) = self.name.as_deref() else {
+            return Err(Errno::NOENT);
+        };
+        match linkat(self.directory, own, self.directory, name, AtFlags::empty()) {
+            Err(error) if error != Errno::EXIST => self.claim(name),
             linked => linked,
         }
     }
 
     /// The same where the file system has no links: for a moment the file is there and empty.
-    fn claim(&mut self, path: &Path) -> io::Result<()> {
-        OpenOptions::new().write(true).create_new(true).open(path)?;
-        self.rename_to(path).inspect_err(|_| {
+    fn claim(&mut self, name: &CStr) -> Result<(), Errno> {
+        let mode = Mode::from_bits_truncate(0o600);
+        let claimed: Descriptor = openat(self.directory, name, MAKE, mode)?.into();
+        drop(claimed);
+        self.rename_to(name).inspect_err(|_| {
             // What is told is why it could not be renamed.
-            let _ = fs::remove_file(path);
+            let _ = unlinkat(self.directory, name, AtFlags::empty());
         })
     }
 }
 
-impl Drop for Temporary {
+impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if let Some(name) = self.name.as_deref() {
+            let _ = unlinkat(self.directory, name, AtFlags::empty());
+        }
     }
+}
+
+/// Lets a new file be read by whom the old one could be read, and by nobody else.
+fn make_as(file: &Descriptor, before: &Stat) -> Result<(), Errno> {
+    let mut mode = Mode::from_raw_mode(before.st_mode & 0o777);
+    let group = Gid::from_raw(before.st_gid);
+    if fstat(file)?.st_gid != before.st_gid && fchown(file, None, Some(group)).is_err() {
+        // It is another group's: that may do no more than everybody.
+        let everybody = Mode::from_raw_mode((before.st_mode & 0o7) << 3);
+        mode = mode.difference(Mode::RWXG) | everybody.intersection(mode);
+    }
+    fchmod(file, mode)
+}
+
+/// A name that nobody else can have made before.
+fn unguessable_name() -> Result<CString, Errno> {
+    let mut random = [0_u8; 8];
+    // The second for kernels before Linux 5.6.
+    let flags = GetRandomFlags::INSECURE | GetRandomFlags::NONBLOCK;
+    getrandom(&mut random[..], flags)
+        .or_else(|_| getrandom(&mut random[..], GetRandomFlags::NONBLOCK))?;
+    let number = u64::from_ne_bytes(random);
+    CString::new(format!(".weir.{number:016x}.tmp")).map_err(|_| Errno::INVAL)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn where_there_are_no_links_a_name_is_claimed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
-        let mut first = Temporary::write_beside(&path, b"first").unwrap();
-        first.claim(&path).unwrap();
+        let place = Place::of(path.as_os_str().as_bytes()).unwrap();
+        let write = |json| Temporary::write_in(&place.directory, None, json).unwrap();
+        let mut first = write(b"first");
+        first.claim(&place.name).unwrap();
         drop(first);
-        let mut second = Temporary::write_beside(&path, b"second").unwrap();
-        let taken = second.claim(&path).unwrap_err();
-        assert_eq!(taken.kind(), ErrorKind::AlreadyExists);
+        let mut second = write(b"second");
+        assert_eq!(second.claim(&place.name), Err(Errno::EXIST));
         // One that has gone cannot be renamed: what was claimed is given back.
-        let free = folder.path().join("free.json");
-        fs::remove_file(&second.0).unwrap();
-        assert!(second.claim(&free).is_err());
+        let name = second.name.clone().unwrap();
+        unlinkat(&place.directory, name.as_c_str(), AtFlags::empty()).unwrap();
+        assert!(second.claim(c"free.json").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"first");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::io::Errno;
 use weir_record::functions::Function;
 use weir_report::emit::{create_new, replace, to_json};
 
@@ -88,23 +89,65 @@ fn what_a_link_leads_to_is_replaced() {
 }
 
 #[test]
+fn links_on_the_way_are_followed_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("real/inner")).unwrap();
+    symlink(at("real"), at("absolute")).unwrap();
+    symlink("absolute/inner/../inner", at("relative")).unwrap();
+    symlink("../absolute/new.json", at("real/link")).unwrap();
+    replace(&at("relative/a.json"), b"a").unwrap();
+    assert_eq!(fs::read(at("real/inner/a.json")).unwrap(), b"a");
+    replace(&at("absolute/link"), b"b").unwrap();
+    assert_eq!(fs::read(at("real/new.json")).unwrap(), b"b");
+    symlink("round", at("round")).unwrap();
+    assert_eq!(replace(&at("round"), b"c"), Err(Errno::LOOP));
+    assert_eq!(replace(&at("round/c"), b"c"), Err(Errno::LOOP));
+}
+
+#[test]
 fn what_is_no_file_is_written_to() {
     replace(Path::new("/dev/null"), b"gone").unwrap();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    // Our own descriptors, by a link of the kernel's.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    replace(Path::new(&path), b"through").unwrap();
+    drop(writer);
+    assert_eq!(std::io::read_to_string(reader).unwrap(), "through");
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &pipe,
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    assert_eq!(replace(&pipe, b"nobody reads"), Err(Errno::NXIO));
+}
+
+#[test]
+fn the_mode_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    for mode in [0o600, 0o640, 0o666, 0o444] {
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        replace(&path, b"new").unwrap();
+        let now = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(now & 0o7777, mode);
+        fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]
 fn a_failure_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing/report.json");
-    assert_eq!(
-        replace(&missing, b"x").unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
-    assert_eq!(
-        create_new(&missing, b"x").unwrap_err().kind(),
-        ErrorKind::NotFound
-    );
+    assert_eq!(replace(&missing, b"x"), Err(Errno::NOENT));
+    assert_eq!(create_new(&missing, b"x"), Err(Errno::NOENT));
     // Nothing can be renamed to a name this long.
     let long = folder.path().join("x".repeat(300));
     assert!(replace(&long, b"x").is_err());

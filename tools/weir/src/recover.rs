@@ -229,10 +229,11 @@ fn last_ticks(region: Region<'_>) -> u64 {
 fn write(report: &Report, args: &RecoverArgs) -> Result<PathBuf, Failure> {
     let json = emit::to_json(report);
     if let Some(path) = &args.out {
-        emit::replace(path, &json).map_err(|error| Failure::of_file("write", path, &error))?;
+        emit::replace(path, &json)
+            .map_err(|error| Failure::of_file("write", path, &error.into()))?;
         return Ok(path.clone());
     }
     let name = args.region.file_name().unwrap_or_default();
     let path = Path::new(name).with_extension("json");
-    emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, &error))
+    emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, &error.into()))
 }

@@ -1,11 +1,11 @@
 //! Where the report goes.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::{Access, access};
+use rustix::io::Errno;
 use weir_report::emit;
 use weir_report::model::Report;
 
@@ -27,7 +27,8 @@ impl Destination {
     /// too late.
     pub fn asked(out: Option<&Path>, directory: Option<&Path>) -> Result<Destination, Failure> {
         if let Some(path) = out {
-            check(path).map_err(|error| Failure::of_file("write", path, &error))?;
+            emit::may_replace(path)
+                .map_err(|error| Failure::of_file("write", path, &error.into()))?;
         }
         Ok(Destination {
             file: out.map(Path::to_owned),
@@ -52,14 +53,14 @@ impl Destination {
         let json = emit::to_json(report);
         let file = match &self.file {
             Some(file) => {
-                emit::replace(file, &json)
-                    .map_err(|error| Failure::of_file("write", file, &error))?;
+                replace(file, &json)
+                    .map_err(|error| Failure::of_file("write", file, &error.into()))?;
                 file.clone()
             }
             None => {
                 let name = self.directory.join(&self.name);
                 emit::create_new(&name, &json)
-                    .map_err(|error| Failure::of_file("write", &name, &error))?
+                    .map_err(|error| Failure::of_file("write", &name, &error.into()))?
             }
         };
         Ok(self.file.insert(file))
@@ -72,26 +73,20 @@ impl Destination {
     pub fn write_elsewhere(&self, report: &Report) -> io::Result<PathBuf> {
         let json = emit::to_json(report);
         let path = std::env::temp_dir().join(&self.name);
-        emit::create_new(&path, &json)
-            .or_else(|_| emit::create_new(&Path::new("/tmp").join(&self.name), &json))
+        let made = emit::create_new(&path, &json)
+            .or_else(|_| emit::create_new(&Path::new("/tmp").join(&self.name), &json))?;
+        Ok(made)
     }
 }
 
-/// Whether a file can be written, or made.
-fn check(path: &Path) -> io::Result<()> {
-    match path.metadata() {
-        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
-        // It is replaced, so the directory is what matters.
-        _ => {
-            let directory = match path.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent,
-                _ => Path::new("."),
-            };
-            if path.file_name().is_none() {
-                return Err(io::ErrorKind::NotFound.into());
-            }
-            Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+/// Replaces a file. Where it is a pipe, waits a moment for who is to read it.
+fn replace(file: &Path, json: &[u8]) -> Result<(), Errno> {
+    const STEP: Duration = Duration::from_millis(10);
+    for _ in 0..200 {
+        match emit::replace(file, json) {
+            Err(Errno::NXIO) => std::thread::sleep(STEP),
+            replaced => return replaced,
         }
     }
+    Err(Errno::NXIO)
 }

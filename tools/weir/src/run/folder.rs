@@ -54,7 +54,7 @@ impl Folder {
             let (end, duration_ns) = (process.end.clone(), process.duration_ns);
             let own = recording::report(vec![process.clone()], end, duration_ns);
             emit::create_new(&path, &emit::to_json(&own))
-                .map_err(|error| Failure::of_file("write", &path, &error))?;
+                .map_err(|error| Failure::of_file("write", &path, &error.into()))?;
         }
         Ok(())
     }

@@ -1,0 +1,255 @@
+//! Where a file is: its directory, opened once, and its name in there.
+//!
+//! What lies on the way to a report may be another user's. A link of theirs in a folder that all may write to
+//! would have us write wherever they like, and a pipe would have us wait for ever. So a link is followed where it
+//! was put by the user that we act as or by root, or where nobody else could have put it; and whatever
+//! happens to the names once the directory is open, we stay in it.
+
+use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, Stat, fstat, fstatfs,
+    openat, openat2, readlinkat_raw, statat,
+};
+use rustix::io::Errno;
+
+use super::descriptor::Descriptor;
+
+/// The longest path (limits.h, PATH_MAX).
+const PATH_MAX: usize = 4096;
+
+/// How many links are followed, as the kernel has it (path_resolution(7)).
+const MOST_LINKS: u32 = 40;
+
+/// To look at, and to name others in.
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// A name in a directory.
+#[derive(Debug)]
+pub struct Place {
+    pub directory: Descriptor,
+    pub name: CString,
+    links_left: u32,
+}
+
+/// What has a name.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing; or what another user put there, and is to be left unopened.
+    Nothing,
+    /// A file of ours.
+    File(Stat),
+    /// What is no regular file, and can be written to: a pipe, a terminal.
+    Channel,
+    /// The same, behind a link to one of our own descriptors.
+    ChannelOfOurs,
+}
+
+impl Place {
+    /// The place that a path names. A link at its end is not followed.
+    pub fn of(path: &[u8]) -> Result<Place, Errno> {
+        Place::from(CWD, path, MOST_LINKS)
+    }
+
+    fn from(start: BorrowedFd<'_>, path: &[u8], mut links_left: u32) -> Result<Place, Errno> {
+        let (directory, name) = match path.iter().rposition(|&byte| byte == b'/') {
+            Some(0) => (&b"/"[..], &path[1..]),
+            Some(slash) => (&path[..slash], &path[slash + 1..]),
+            None => (&b"."[..], path),
+        };
+        if matches!(name, b"" | b"." | b"..") {
+            return Err(if path.is_empty() {
+                Errno::NOENT
+            } else {
+                Errno::ISDIR
+            });
+        }
+        Ok(Place {
+            directory: open_directory(start, directory, &mut links_left)?,
+            name: c_string(name)?,
+            links_left,
+        })
+    }
+
+    /// Follows links at this place to where they end, and tells what is there.
+    pub fn resolve(mut self) -> Result<(Place, Found), Errno> {
+        loop {
+            let there = match statat(
+                &self.directory,
+                self.name.as_c_str(),
+                AtFlags::SYMLINK_NOFOLLOW,
+            ) {
+                Ok(there) => there,
+                Err(Errno::NOENT) => return Ok((self, Found::Nothing)),
+                Err(error) => return Err(error),
+            };
+            match FileType::from_raw_mode(there.st_mode) {
+                FileType::Symlink => {
+                    match link(&self.directory, &self.name, &mut self.links_left) {
+                        Ok(Link::To(target)) => {
+                            let directory = self.directory.as_fd();
+                            self = Place::from(directory, &target, self.links_left)?;
+                        }
+                        Ok(Link::OfTheKernel(target)) => return self.behind(&target),
+                        Ok(Link::OfAnother) => return Ok((self, Found::Nothing)),
+                        // Something else is there by now.
+                        Err(Errno::NOENT | Errno::NOTDIR) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                FileType::Directory => return Err(Errno::ISDIR),
+                // Only root makes those.
+                FileType::CharacterDevice | FileType::BlockDevice => {
+                    return Ok((self, Found::Channel));
+                }
+                _ if !is_trusted(&there, &self.directory)? => return Ok((self, Found::Nothing)),
+                FileType::RegularFile => return Ok((self, Found::File(there))),
+                _ => return Ok((self, Found::Channel)),
+            }
+        }
+    }
+
+    /// What is behind a link of the kernel's, which reads as `target`: one of our own descriptors, as in `/dev/stderr`.
+    fn behind(self, target: &[u8]) -> Result<(Place, Found), Errno> {
+        let there = statat(&self.directory, self.name.as_c_str(), AtFlags::empty())?;
+        match FileType::from_raw_mode(there.st_mode) {
+            FileType::Directory => Err(Errno::ISDIR),
+            FileType::RegularFile => {
+                let place = Place::from(self.directory.as_fd(), target, self.links_left)?;
+                let named = statat(
+                    &place.directory,
+                    place.name.as_c_str(),
+                    AtFlags::SYMLINK_NOFOLLOW,
+                )?;
+                // Else its name is gone, and that another's by now.
+                let is_it = (named.st_dev, named.st_ino) == (there.st_dev, there.st_ino);
+                is_it
+                    .then_some((place, Found::File(there)))
+                    .ok_or(Errno::NOENT)
+            }
+            _ => Ok((self, Found::ChannelOfOurs)),
+        }
+    }
+
+    /// Opens what is no regular file, to be written to, without waiting for who reads it.
+    pub fn open_channel(&self, found: &Found) -> Result<Descriptor, Errno> {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let follow = match found {
+            Found::ChannelOfOurs => OFlags::empty(),
+            _ => OFlags::NOFOLLOW,
+        };
+        let channel: Descriptor = openat(
+            &self.directory,
+            self.name.as_c_str(),
+            flags | follow,
+            Mode::empty(),
+        )?
+        .into();
+        // It may be another's by now.
+        let there = fstat(&channel)?;
+        match FileType::from_raw_mode(there.st_mode) {
+            FileType::RegularFile => Err(Errno::AGAIN),
+            FileType::CharacterDevice | FileType::BlockDevice => Ok(channel),
+            _ if follow.is_empty() || is_trusted(&there, &self.directory)? => Ok(channel),
+            _ => Err(Errno::AGAIN),
+        }
+    }
+}
+
+/// Opens a directory, to name files in.
+fn open_directory(
+    start: BorrowedFd<'_>,
+    path: &[u8],
+    links_left: &mut u32,
+) -> Result<Descriptor, Errno> {
+    let flags = LOOK | OFlags::DIRECTORY;
+    // Mostly there is no link on the way.
+    let straight = openat2(
+        start,
+        c_string(path)?.as_c_str(),
+        flags,
+        Mode::empty(),
+        ResolveFlags::NO_SYMLINKS,
+    );
+    match straight {
+        Ok(directory) => return Ok(directory.into()),
+        // Before Linux 5.6, and where a filter does not know it.
+        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => {}
+        Err(error) => return Err(error),
+    }
+    let first = if path.starts_with(b"/") { c"/" } else { c"." };
+    let mut here: Descriptor = openat(start, first, flags, Mode::empty())?.into();
+    for name in path.split(|&byte| byte == b'/') {
+        if name.is_empty() {
+            continue;
+        }
+        let name = c_string(name)?;
+        let next = match openat(
+            &here,
+            name.as_c_str(),
+            flags | OFlags::NOFOLLOW,
+            Mode::empty(),
+        ) {
+            Err(Errno::NOTDIR | Errno::LOOP) => match link(&here, &name, links_left)? {
+                Link::To(target) => open_directory(here.as_fd(), &target, links_left)?,
+                Link::OfTheKernel(_) => {
+                    openat(&here, name.as_c_str(), flags, Mode::empty())?.into()
+                }
+                // What the kernel says where it does not follow such links itself (proc_sys_fs(5)).
+                Link::OfAnother => return Err(Errno::ACCESS),
+            },
+            next => next?.into(),
+        };
+        here = next;
+    }
+    Ok(here)
+}
+
+/// Where a link leads.
+enum Link {
+    To(Vec<u8>),
+    /// Text is not all there is to it (proc(5)).
+    OfTheKernel(Vec<u8>),
+    /// Nowhere that we would go.
+    OfAnother,
+}
+
+/// The link of this name. NOTDIR where it is none.
+fn link(directory: &Descriptor, name: &CStr, links_left: &mut u32) -> Result<Link, Errno> {
+    *links_left = links_left.checked_sub(1).ok_or(Errno::LOOP)?;
+    let link: Descriptor = openat(directory, name, LOOK | OFlags::NOFOLLOW, Mode::empty())?.into();
+    let there = fstat(&link)?;
+    if FileType::from_raw_mode(there.st_mode) != FileType::Symlink {
+        return Err(Errno::NOTDIR);
+    }
+    let is_kernel_s = fstatfs(directory)?.f_type == PROC_SUPER_MAGIC;
+    if !is_kernel_s && !is_trusted(&there, directory)? {
+        return Ok(Link::OfAnother);
+    }
+    let mut target = vec![MaybeUninit::uninit(); PATH_MAX];
+    let (target, _) = readlinkat_raw(&link, c"", target.as_mut_slice())?;
+    let target = target.to_vec();
+    Ok(match is_kernel_s {
+        true => Link::OfTheKernel(target),
+        false => Link::To(target),
+    })
+}
+
+/// Whether what has a name in a directory was put there by the user that we act as, or by root.
+fn is_trusted(there: &Stat, directory: &Descriptor) -> Result<bool, Errno> {
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |owner: u32| owner == 0 || owner == own;
+    if is_ours(there.st_uid) {
+        return Ok(true);
+    }
+    let directory = fstat(directory)?;
+    let others_may_write =
+        Mode::from_raw_mode(directory.st_mode).intersects(Mode::WGRP | Mode::WOTH);
+    Ok(is_ours(directory.st_uid) && !others_may_write)
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, Errno> {
+    CString::new(bytes).map_err(|_| Errno::INVAL)
+}
