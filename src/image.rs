@@ -224,10 +224,7 @@ fn begin() -> Option<&'static Header> {
     if !is_forked {
         uring::look_at_start(header);
     }
-    let is_of_one_allocator =
-        next::next_place(Function::Malloc) == next::next_place(Function::MallocUsableSize);
-    next::set_size_of_block(is_of_one_allocator);
-    if !is_of_one_allocator {
+    if !next::find_size_of_block() {
         header.note(Circumstance::NoBlockSizes);
     }
     if is_forked {

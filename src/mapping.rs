@@ -9,7 +9,6 @@ use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
-use rustix::fd::OwnedFd;
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
@@ -20,6 +19,7 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Bytes, Path};
+use crate::sys::Descriptor;
 use crate::{image, sys};
 
 /// Where address space is limited.
@@ -248,7 +248,7 @@ fn within_limits() -> Room {
 }
 
 /// Creates the region's file; its path is in `file`. Tells where it is not in the first directory.
-fn create(pid: u32, file: &mut Path) -> Option<(OwnedFd, Option<Circumstance>)> {
+fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>)> {
     let environment = environment::get();
     let directories: [&[u8]; 2] = if environment.has_session() {
         [environment.session.as_bytes(), b""]
@@ -297,9 +297,9 @@ fn name_alone(file: &mut Path, directory: &[u8], executable: &[u8], pid: u32) ->
         && file.push(b".region")
 }
 
-fn create_file(path: &CStr) -> Option<OwnedFd> {
+fn create_file(path: &CStr) -> Option<Descriptor> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let open = || rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR);
+    let open = || rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(Descriptor::from);
     let result = match open() {
         // What another process with this id, or this one before an exec, left behind.
         Err(Errno::EXIST) => {
@@ -313,7 +313,7 @@ fn create_file(path: &CStr) -> Option<OwnedFd> {
 }
 
 /// Maps the file, with room for as much as can be had, up to `room`.
-fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
+fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
     let few = room.bytes() > limit;
@@ -345,7 +345,7 @@ fn map_file(file: &OwnedFd, room: Room) -> Option<(&'static Header, Room)> {
 }
 
 /// Makes the memory of what is used at once.
-fn fill(file: &OwnedFd, header: &'static Header, room: Room) -> Option<(&'static Header, Room)> {
+fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'static Header, Room)> {
     let start = ptr::from_ref(header).cast_mut().cast();
     match populate(start, size_of::<Header>()) {
         Ok(()) => {
@@ -367,12 +367,12 @@ fn fill(file: &OwnedFd, header: &'static Header, room: Room) -> Option<(&'static
     Some((header, room))
 }
 
-fn allocate(file: &OwnedFd, at: usize, bytes: usize) -> Option<()> {
+fn allocate(file: &Descriptor, at: usize, bytes: usize) -> Option<()> {
     rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, bytes as u64).ok()
 }
 
 /// Reserves the addresses and opens up the header's.
-fn map(room: Room, file: Option<&OwnedFd>) -> Option<&'static Header> {
+fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     let bytes = room.bytes();
     let none = ProtFlags::empty();
     let flags = MapFlags::NORESERVE;

@@ -12,7 +12,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{pid_t, size_t};
 use once_cell::race::OnceNonZeroUsize;
@@ -122,6 +122,9 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
         of.store(place, Ordering::Relaxed);
         if is_behind && let Some(address) = bind(function, found) {
             let _ = NEXT[index].set(address);
+            if function == Function::Malloc && tables.find(OF_SANITIZERS).is_some() {
+                IS_SANITIZERS.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -178,15 +181,25 @@ fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
 /// What tells the size of a block of the next `malloc`.
 static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
-/// Says whether the next `malloc` and the next `malloc_usable_size` are of one object: a library that has the one
-/// and not the other makes blocks which the other does not know. To be said before any thread has its slot.
-pub fn set_size_of_block(is_of_one_allocator: bool) {
-    let _ = SIZE_OF_BLOCK.set(if is_of_one_allocator {
+/// Finds what tells the size of a block. False where nothing does: a library that has a `malloc` and no `malloc_usable_size`
+/// makes blocks which another's does not know; and a sanitizer ends the program where it is asked for the size of what it does
+/// not know, such as a block that it made while it started. Before any thread has its slot.
+pub fn find_size_of_block() -> bool {
+    let is_of_one_allocator =
+        next_place(Function::Malloc) == next_place(Function::MallocUsableSize);
+    let is_told = is_of_one_allocator && !IS_SANITIZERS.load(Ordering::Relaxed);
+    let _ = SIZE_OF_BLOCK.set(if is_told {
         address(Function::MallocUsableSize)
     } else {
         function_address(no_size as *const ())
     });
+    is_told
 }
+
+/// Whether the next `malloc` is a sanitizer's.
+static IS_SANITIZERS: AtomicBool = AtomicBool::new(false);
+/// What every sanitizer with an allocator has (sanitizer/allocator_interface.h).
+const OF_SANITIZERS: Name<'static> = Name::new(b"__sanitizer_get_ownership");
 
 extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
     0
@@ -224,7 +237,7 @@ fn resolve(function: Function) -> NonZeroUsize {
 
 /// The function behind ours in the version that a caller, who is to return to this address, was bound to; the usual
 /// one where that is not known.
-pub fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
+fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let usual = address(function);
     if image::is_sealed() {
         return usual;
@@ -237,6 +250,17 @@ pub fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
         bind(function, found)
     };
     found().unwrap_or(usual)
+}
+
+/// The function behind ours that a caller, who is to return to this address, was bound to, as what it is.
+///
+/// # Safety
+/// `F` is the type of a pointer to that function.
+pub unsafe fn of_caller<F: Copy>(function: Function, return_address: usize) -> F {
+    const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
+    let address = address_for(function, return_address);
+    // SAFETY: `F` is a pointer to it, as the caller promises.
+    unsafe { transmute_copy::<NonZeroUsize, F>(&address) }
 }
 
 /// What does the work of a function that this C library lacks, which a program finds all the same, because it finds
@@ -328,7 +352,6 @@ next! {
 
     fn underscore_exit = UnderscoreExit(status: c_int) -> !;
     fn underscore_exit_c99 = UnderscoreExitC99(status: c_int) -> !;
-    fn quick_exit = QuickExit(status: c_int) -> !;
     fn execv = Execv(path: *const c_char, arguments: Strings) -> c_int;
     fn execve = Execve(path: *const c_char, arguments: Strings, environment: Strings) -> c_int;
     fn execvp = Execvp(file: *const c_char, arguments: Strings) -> c_int;

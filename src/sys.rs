@@ -13,6 +13,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 use weir_record::clock::{Moment, ticks};
+pub use weir_report::emit::Descriptor;
 
 use crate::{c_library, image};
 pub use clock::time_ns;
@@ -283,6 +284,7 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
     let Ok(file) = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
         return &[];
     };
+    let file = Descriptor::from(file);
     let mut length = 0;
     while length < buffer.len() {
         match rustix::io::read(&file, &mut buffer[length..]) {

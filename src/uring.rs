@@ -10,6 +10,7 @@ use std::ffi::c_long;
 use rustix::fs::{Mode, OFlags};
 use weir_record::region::{Circumstance, Header};
 
+use crate::sys::Descriptor;
 use crate::{image, objects, sys};
 
 /// The beginning of the library's file name.
@@ -75,6 +76,7 @@ fn is_mapped() -> bool {
     let Ok(maps) = rustix::fs::open(c"/proc/self/maps", flags, Mode::empty()) else {
         return false;
     };
+    let maps = Descriptor::from(maps);
     let mut bytes = [0; 4096];
     // What is kept of one read for the next: a name may lie across.
     let mut kept = 0;

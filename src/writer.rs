@@ -359,7 +359,16 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
         template.next();
     }
     if !has_pid && header.has(Circumstance::Forked) {
-        path.extend_from_slice(format!(".{pid}").as_bytes());
+        // Before the extension, so that all are found by it.
+        let name = path
+            .iter()
+            .rposition(|&byte| byte == b'/')
+            .map_or(0, |at| at + 1);
+        let dot = path[name..].iter().rposition(|&byte| byte == b'.');
+        let at = dot
+            .filter(|&dot| dot > 0)
+            .map_or(path.len(), |dot| name + dot);
+        path.splice(at..at, format!(".{pid}").bytes());
     }
     (PathBuf::from(OsString::from_vec(path)), !has_pid)
 }

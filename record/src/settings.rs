@@ -22,7 +22,7 @@ pub const OUT: Setting = Setting {
     values: "a path; `%e` is the executable's name, `%p` the process id, `%%` a percent sign",
     default: "`weir.%e.%p.json` in the working directory at start",
     meaning: "Where the report goes. A path without `%p` is replaced if it exists, and a forked \
-              child adds `.<pid>` to it; with `%p`, an existing file is kept and `.1`, `.2`, … added.",
+              child puts `.<pid>` before its extension; with `%p`, an existing file is kept and `.1`, `.2`, … added.",
 };
 
 /// Which calls are timed.

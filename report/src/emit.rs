@@ -26,7 +26,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Serialize;
 
 use crate::model::Report;
-use descriptor::Descriptor;
+pub use descriptor::Descriptor;
 use place::{Found, Place};
 
 /// The report as JSON.

@@ -27,6 +27,8 @@ mod stdio;
 mod stdio_formatted;
 pub mod stdio_system;
 mod stdio_wide;
+mod thread;
+mod versions;
 mod vfork;
 mod wait;
 

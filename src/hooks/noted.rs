@@ -35,8 +35,6 @@ counted_hooks! {
     AioRead64 = aio_read64(request: *mut c_void);
     AioWrite = aio_write(request: *mut c_void);
     AioWrite64 = aio_write64(request: *mut c_void);
-    LioListio = lio_listio(mode: c_int, list: *const *mut c_void, count: c_int, event: *mut c_void);
-    LioListio64 = lio_listio64(mode: c_int, list: *const *mut c_void, count: c_int, event: *mut c_void);
 }
 
 /// Any system call. Its arguments stay where they are, in the registers and on the stack, and its result is seen by

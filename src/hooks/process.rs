@@ -41,18 +41,6 @@ unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     unsafe { next::underscore_exit_c99(status) }
 }
 
-/// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
-///
-/// # Safety
-/// As C11 has it (7.22.4.7).
-#[cfg_attr(not(test), unsafe(no_mangle))]
-unsafe extern "C-unwind" fn quick_exit(status: c_int) -> ! {
-    recording::count(Function::QuickExit);
-    image::begin_quick_exit(status);
-    // SAFETY: what the caller promises is what the next one asks.
-    unsafe { next::quick_exit(status) }
-}
-
 /// Tells that a program is about to be executed with an environment, and, if that fails, that it was not. `exec` is
 /// given the environment, with what is added to it.
 fn replace(
@@ -414,26 +402,27 @@ type Spawn = unsafe extern "C-unwind" fn(
 /// Defines the hooks of the two ways to start a program without a fork.
 macro_rules! spawns {
     ($($function:ident = $name:ident, $program:expr;)+) => {$(
+        /// With the address that the hook returns to.
+        ///
         /// # Safety
         /// As posix_spawn(3) has it.
-        #[cfg_attr(not(test), unsafe(no_mangle))]
-        unsafe extern "C-unwind" fn $name(
+        pub unsafe extern "C-unwind" fn $name(
             pid: *mut pid_t,
             path: *const c_char,
             actions: *const c_void,
             attributes: *const c_void,
             arguments: Strings,
             environment: Strings,
+            caller: usize,
         ) -> c_int {
             recording::count(Function::$function);
-            next::ensure(Function::$function);
             let mut own = 0;
             let pid = if pid.is_null() { &raw mut own } else { pid };
             let result = follow::with(environment, |environment| {
                 let ticks = clock::ticks();
                 // SAFETY: what the caller promises is what the next one asks, which has been found.
                 let result = unsafe {
-                    next::of::<Spawn>(Function::$function)(
+                    next::of_caller::<Spawn>(Function::$function, caller)(
                         pid, path, actions, attributes, arguments, environment,
                     )
                 };
@@ -458,6 +447,6 @@ macro_rules! spawns {
 }
 
 spawns! {
-    PosixSpawn = posix_spawn, Program::Path;
-    PosixSpawnp = posix_spawnp, Program::Searched;
+    PosixSpawn = posix_spawn_body, Program::Path;
+    PosixSpawnp = posix_spawnp_body, Program::Searched;
 }

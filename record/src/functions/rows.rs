@@ -443,6 +443,7 @@ functions! {
     PosixSpawnp = "posix_spawnp": Process Spawn ErrorNumber, path 1;
     Prctl = "prctl": Process Control Status;
 
+    PthreadCreate = "pthread_create": Noted Noted ErrorNumber;
     AioRead = "aio_read": Noted Noted Status;
     AioRead64 = "aio_read64": Noted Noted Status;
     AioWrite = "aio_write": Noted Noted Status;

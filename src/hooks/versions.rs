@@ -1,0 +1,123 @@
+//! Functions of which the C library has more than one, by symbol version, that differ: the call goes on to the one that
+//! its caller was bound to, which the caller's own table of symbols tells.
+//!
+//! Ours have no versions: every version of a name is bound to the one hook. So the hooks here begin with the address that
+//! they return to, by which the caller is found.
+
+use std::arch::naked_asm;
+use std::ffi::{c_char, c_int, c_void};
+
+use libc::pid_t;
+use weir_record::functions::Function;
+
+use super::process;
+use crate::{image, next, recording};
+
+/// Defines hooks that hand their arguments, which are in registers, and the address that they return to on to a body: in the
+/// register of the argument after the last.
+macro_rules! versioned {
+    ($($name:ident, $register:literal, $body:path, $manual:literal;)+) => {$(
+        #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                concat!("mov ", $register, ", [rsp]"),
+                "jmp {body}",
+                ".cfi_endproc",
+                body = sym $body,
+            )
+        }
+    )+};
+}
+
+versioned! {
+    quick_exit, "rsi", quick_exit_body, "C11 (7.22.4.7)";
+    lio_listio, "r8", lio_listio_body, "lio_listio(3)";
+    lio_listio64, "r8", lio_listio64_body, "lio_listio(3)";
+}
+
+/// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
+unsafe extern "C-unwind" fn quick_exit_body(status: c_int, caller: usize) -> ! {
+    recording::count(Function::QuickExit);
+    image::begin_quick_exit(status);
+    // SAFETY: what the caller promises is what the next one asks.
+    unsafe {
+        let next: unsafe extern "C-unwind" fn(c_int) -> ! =
+            next::of_caller(Function::QuickExit, caller);
+        next(status)
+    }
+}
+
+/// Defines the bodies of hooks that count.
+macro_rules! listings {
+    ($($function:ident = $name:ident;)+) => {$(
+        unsafe extern "C-unwind" fn $name(
+            mode: c_int,
+            list: *const *mut c_void,
+            count: c_int,
+            event: *mut c_void,
+            caller: usize,
+        ) -> c_int {
+            recording::count(Function::$function);
+            type List =
+                unsafe extern "C-unwind" fn(c_int, *const *mut c_void, c_int, *mut c_void) -> c_int;
+            // SAFETY: what the caller promises is what the next one asks.
+            let result = unsafe {
+                next::of_caller::<List>(Function::$function, caller)(mode, list, count, event)
+            };
+            if result == -1 {
+                recording::count_failure(Function::$function);
+            }
+            result
+        }
+    )+};
+}
+
+listings! {
+    LioListio = lio_listio_body;
+    LioListio64 = lio_listio64_body;
+}
+
+type Strings = *const *const c_char;
+
+/// The body of a hook of `posix_spawn` or its kin: its arguments, and the address that it returns to.
+type SpawnBody = unsafe extern "C-unwind" fn(
+    *mut pid_t,
+    *const c_char,
+    *const c_void,
+    *const c_void,
+    Strings,
+    Strings,
+    usize,
+) -> c_int;
+const _: [SpawnBody; 2] = [process::posix_spawn_body, process::posix_spawnp_body];
+
+/// Defines hooks with six arguments: the seventh of the body is on the stack.
+macro_rules! spawns {
+    ($($name:ident, $body:path;)+) => {$(
+        /// # Safety
+        /// As posix_spawn(3) has it.
+        #[unsafe(naked)]
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name() {
+            naked_asm!(
+                ".cfi_startproc",
+                "push [rsp]",
+                ".cfi_adjust_cfa_offset 8",
+                "call {body}",
+                "add rsp, 8",
+                ".cfi_adjust_cfa_offset -8",
+                "ret",
+                ".cfi_endproc",
+                body = sym $body,
+            )
+        }
+    )+};
+}
+
+spawns! {
+    posix_spawn, process::posix_spawn_body;
+    posix_spawnp, process::posix_spawnp_body;
+}
