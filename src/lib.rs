@@ -23,7 +23,6 @@
 //! descriptors  a table with a place for every descriptor
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
-//! panicking    the end of what panics: never the program's
 //! freestanding what compiled Rust takes from the C library otherwise
 //! log2         what would have libm loaded otherwise
 //! sys          the kernel, asked directly

@@ -184,7 +184,8 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
     let start: *mut c_void = header.cast();
     // SAFETY: a region that is mapped.
     let is_own = unsafe { (*header).has(Circumstance::PrivateMemory) };
-    if start.is_null() || start != START.load(Ordering::Relaxed) || is_own {
+    // Sealed, the child stays there.
+    if start != START.load(Ordering::Relaxed) || is_own || image::is_sealed() {
         return header;
     }
     let bytes = room().bytes();

@@ -111,6 +111,7 @@ fn no_function_is_left_out() {
         ("ways_to_exec", &[]),
         ("fork_without_handlers", &[]),
         ("forks", &[]),
+        ("eight_threads", &[]),
     ] {
         let program = victim(name);
         let folder = program

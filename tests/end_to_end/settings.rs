@@ -56,7 +56,7 @@ fn out_without_a_pid_is_replaced_and_children_add_theirs() {
             panic!("two accounts")
         };
         assert_eq!(load(&out).processes[0].pid, parent.pid);
-        let of_child = folder.path().join(format!("report.json.{}", child.pid));
+        let of_child = folder.path().join(format!("report.{}.json", child.pid));
         assert_eq!(load(&of_child).processes[0].pid, child.pid);
     }
     assert_eq!(

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,6 +72,16 @@ static __attribute__((unused)) void note_error(int function, int number) {
             PLUS(tallies[DOES_##name].moved, (unsigned long)moved_); \
         errno = errno_;                                             \
         moved_;                                                     \
+    })
+
+/* Threads are started in many victims, by the plain name. */
+#define pthread_create(...)                              \
+    ({                                                   \
+        note_call(DOES_pthread_create);                  \
+        int error_ = pthread_create(__VA_ARGS__);        \
+        if (error_)                                      \
+            note_error(DOES_pthread_create, error_);     \
+        error_;                                          \
     })
 
 /* A call that gives -1 where it fails, and has no size. */
