@@ -27,6 +27,7 @@
 //! machine_code         additions to counters that no signal can split
 //! uring                what passes the C library by, and that this is told
 //! exports              the dynamic symbols are the table of functions
+//! torture              a program that does all that hurts, in no order, by many seeds
 //! regressions          faults found in programs outside these tests, a file for each kind
 //! documents            docs/settings.md and docs/functions.md are what the tables say
 //! ```
@@ -60,6 +61,7 @@ mod silence;
 mod sockets;
 mod stdio;
 mod storms;
+mod torture;
 mod transparency;
 mod uring;
 mod witnesses;
