@@ -25,6 +25,7 @@
 //! silence              no system call and no allocation of our own
 //! settings             the environment variables, right and wrong
 //! machine_code         additions to counters that no signal can split
+//! world                programs of the world: allocators, compilers, languages, servers, a browser
 //! uring                what passes the C library by, and that this is told
 //! exports              the dynamic symbols are the table of functions
 //! torture              a program that does all that hurts, in no order, by many seeds
@@ -65,5 +66,6 @@ mod torture;
 mod transparency;
 mod uring;
 mod witnesses;
+mod world;
 
 mod threads;

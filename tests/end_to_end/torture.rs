@@ -77,9 +77,7 @@ impl Told {
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let mut words = line.split(' ');
             let name = words.next().unwrap_or_default();
-            let numbers: Vec<u64> = words
-                .map(|word| word.parse().expect("a number"))
-                .collect();
+            let numbers: Vec<u64> = words.map(|word| word.parse().expect("a number")).collect();
             match (name, &numbers[..]) {
                 ("end", &[end]) => told.end = end,
                 ("wrong", &[wrong]) => told.wrong = wrong,
@@ -116,12 +114,18 @@ impl Told {
                 bounds.calls.1
             };
             if !(bounds.calls.0..=most).contains(&calls) {
-                differences.push(format!("{name}: {:?} calls, reported {calls}", bounds.calls));
+                differences.push(format!(
+                    "{name}: {:?} calls, reported {calls}",
+                    bounds.calls
+                ));
             }
             // Streams and functions that move nothing have no bytes in the account.
             let tells_bytes = bounds.moved.1 > 0;
             if tells_bytes && !(bounds.moved.0..=bounds.moved.1).contains(&moved) {
-                differences.push(format!("{name}: {:?} bytes, reported {moved}", bounds.moved));
+                differences.push(format!(
+                    "{name}: {:?} bytes, reported {moved}",
+                    bounds.moved
+                ));
             }
         }
         differences
@@ -208,7 +212,11 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
         let report = weir_report::read::load(&file);
         all.push(report.map_err(|error| format!("{}: {error}", file.display()))?);
     }
-    all.extend(region_files(regions.path()).iter().map(|region| recover(region)));
+    all.extend(
+        region_files(regions.path())
+            .iter()
+            .map(|region| recover(region)),
+    );
     let differences = told.differences(&all);
     if differences.is_empty() {
         Ok(())
