@@ -25,8 +25,10 @@
 //! silence              no system call and no allocation of our own
 //! settings             the environment variables, right and wrong
 //! machine_code         additions to counters that no signal can split
+//! world                programs of the world: allocators, compilers, languages, servers, a browser
 //! uring                what passes the C library by, and that this is told
 //! exports              the dynamic symbols are the table of functions
+//! torture              a program that does all that hurts, in no order, by many seeds
 //! regressions          faults found in programs outside these tests, a file for each kind
 //! documents            docs/settings.md and docs/functions.md are what the tables say
 //! ```
@@ -60,8 +62,10 @@ mod silence;
 mod sockets;
 mod stdio;
 mod storms;
+mod torture;
 mod transparency;
 mod uring;
 mod witnesses;
+mod world;
 
 mod threads;

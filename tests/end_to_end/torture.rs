@@ -1,0 +1,273 @@
+//! The torture program, by many seeds, in both homes of the writer: no hang, no death, no wrong total.
+//!
+//! `WEIR_TORTURE_SEEDS=10000` runs so many, `WEIR_TORTURE_SEEDS=77..78` those from 77 to before 78. `WEIR_TORTURE_STEPS`
+//! and `WEIR_TORTURE_PROCESSES` make a run longer. By hand, with what `victim("torture")` and its plugin are compiled to:
+//!
+//! ```text
+//! weir run --out report.json -- ./torture account ./torture_plugin.so 77 16 50
+//! ./torture tell account
+//! ```
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::ops::Range;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use weir_report::model::Report;
+
+use crate::support::recover::{recover, region_files};
+use crate::support::{Mode, Program, scratch, victim};
+
+/// What hangs has not ended by then. All others end within a second.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How many seeds there are by default.
+const SEEDS: u64 = 200;
+
+/// What the C library calls for itself, too, and by the names that we interpose.
+const ALSO_CALLED_BY_OTHERS: [&str; 4] = ["malloc", "calloc", "realloc", "free"];
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn seeds() -> Range<u64> {
+    let Some(text) = setting("WEIR_TORTURE_SEEDS") else {
+        return 1..SEEDS + 1;
+    };
+    let number = |text: &str| text.parse().expect("WEIR_TORTURE_SEEDS is N or A..B");
+    match text.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => 1..number(&text) + 1,
+    }
+}
+
+/// At least and at most: what was sure to be seen, and what may have been.
+#[derive(Debug)]
+struct Bounds {
+    calls: (u64, u64),
+    moved: (u64, u64),
+}
+
+/// What the program tells of itself.
+struct Told {
+    functions: BTreeMap<String, Bounds>,
+    end: u64,
+    wrong: u64,
+}
+
+impl Told {
+    fn of(account: &Path) -> Told {
+        let output = Command::new(victim("torture"))
+            .arg("tell")
+            .arg(account)
+            .output()
+            .expect("the program tells");
+        let mut told = Told {
+            functions: BTreeMap::new(),
+            end: u64::MAX,
+            wrong: u64::MAX,
+        };
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let mut words = line.split(' ');
+            let name = words.next().unwrap_or_default();
+            let numbers: Vec<u64> = words.map(|word| word.parse().expect("a number")).collect();
+            match (name, &numbers[..]) {
+                ("end", &[end]) => told.end = end,
+                ("wrong", &[wrong]) => told.wrong = wrong,
+                (name, &[least, most, moved_least, moved_most]) => {
+                    let bounds = Bounds {
+                        calls: (least, most),
+                        moved: (moved_least, moved_most),
+                    };
+                    told.functions.insert(name.to_owned(), bounds);
+                }
+                _ => panic!("not an account: {line}"),
+            }
+        }
+        told
+    }
+
+    /// What is not as the program has it in the reports, which are of all its images.
+    fn differences(&self, reports: &[Report]) -> Vec<String> {
+        let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        let images = reports.iter().flat_map(|report| &report.processes);
+        for image in images.filter(|image| image.executable.ends_with("/torture")) {
+            for (name, function) in &image.functions {
+                let sum = sums.entry(name).or_default();
+                sum.0 += function.calls;
+                sum.1 += function.moved_bytes;
+            }
+        }
+        let mut differences = Vec::new();
+        for (name, bounds) in &self.functions {
+            let (calls, moved) = sums.get(name.as_str()).copied().unwrap_or_default();
+            let most = if ALSO_CALLED_BY_OTHERS.contains(&name.as_str()) {
+                u64::MAX
+            } else {
+                bounds.calls.1
+            };
+            if !(bounds.calls.0..=most).contains(&calls) {
+                differences.push(format!(
+                    "{name}: {:?} calls, reported {calls}",
+                    bounds.calls
+                ));
+            }
+            // Streams and functions that move nothing have no bytes in the account.
+            let tells_bytes = bounds.moved.1 > 0;
+            if tells_bytes && !(bounds.moved.0..=bounds.moved.1).contains(&moved) {
+                differences.push(format!(
+                    "{name}: {:?} bytes, reported {moved}",
+                    bounds.moved
+                ));
+            }
+        }
+        differences
+    }
+}
+
+/// Starts it in its own process group, and kills that where it hangs. `None` if so.
+fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .expect("the program starts");
+    let mut stderr = child.stderr.take().expect("a pipe");
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        // What it has said by then will do.
+        let _ = stderr.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    });
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait().expect("the child is ours") {
+            Some(status) => break Some(status),
+            None if start.elapsed() > PATIENCE => break None,
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    // Whoever is left of the group must not outlive the test, nor hold the pipe.
+    // SAFETY: a signal to the group of a child of ours.
+    unsafe { libc::kill(-child.id().cast_signed(), libc::SIGKILL) };
+    if status.is_none() {
+        child.wait().expect("the child is ours");
+    }
+    (status, reader.join().expect("the reader does not panic"))
+}
+
+/// One run. The error is what went wrong.
+fn run(seed: u64, mode: Mode) -> Result<(), String> {
+    let folder = scratch();
+    let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
+    let (account, reports) = (folder.path().join("account"), folder.path().join("reports"));
+    std::fs::create_dir(&reports).expect("a folder");
+    let size = |name, default: &str| setting(name).unwrap_or_else(|| default.to_owned());
+    let mut program = Program::new(victim("torture"))
+        .arg(&account)
+        .arg(victim("torture_plugin"))
+        .arg(seed.to_string())
+        .arg(size("WEIR_TORTURE_STEPS", "16"))
+        .arg(size("WEIR_TORTURE_PROCESSES", "50"));
+    if mode == Mode::Bare {
+        program = program
+            .env("WEIR_OUT", reports.join("report-%p.json"))
+            .env("WEIR_REGION_DIR", regions.path());
+    }
+    let mut command = program.command(mode, &reports.join("report.json"));
+    command.current_dir(folder.path());
+    let (status, stderr) = end_of(&mut command);
+    let Some(status) = status else {
+        return Err(format!("hangs; stderr: {stderr}"));
+    };
+    let told = Told::of(&account);
+    let ended = match (status.code(), status.signal()) {
+        (Some(code), _) => u64::from(code.cast_unsigned()),
+        (None, signal) => 256 + u64::from(signal.unwrap_or_default().cast_unsigned()),
+    };
+    if (ended, told.wrong, stderr.as_str()) != (told.end, 0, "") {
+        return Err(format!(
+            "ended with {ended}, meant to with {}; {} wrong; stderr: {stderr}",
+            told.end, told.wrong
+        ));
+    }
+    if mode == Mode::Plain {
+        return Ok(());
+    }
+    let files: Vec<PathBuf> = std::fs::read_dir(&reports)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    let mut all = Vec::new();
+    for file in files {
+        let report = weir_report::read::load(&file);
+        all.push(report.map_err(|error| format!("{}: {error}", file.display()))?);
+    }
+    all.extend(
+        region_files(regions.path())
+            .iter()
+            .map(|region| recover(region)),
+    );
+    let differences = told.differences(&all);
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(differences.join("\n        "))
+    }
+}
+
+/// All seeds, by as many threads as there are processors.
+fn expect_unharmed(mode: Mode) {
+    let (seeds, failures) = (seeds(), Mutex::new(BTreeMap::new()));
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if !seeds.contains(&seed) {
+                        break;
+                    }
+                    if let Err(what) = run(seed, mode) {
+                        eprintln!("{mode:?}, seed {seed}: {what}");
+                        failures.lock().expect("nobody panics").insert(seed, what);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("nobody panics");
+    assert!(
+        failures.is_empty(),
+        "{mode:?}: {} of {} seeds: {:?}",
+        failures.len(),
+        seeds.count(),
+        failures.keys().take(100).collect::<Vec<_>>()
+    );
+}
+
+/// The program is right by itself: else nothing else here means anything.
+#[test]
+fn without_weir() {
+    expect_unharmed(Mode::Plain);
+}
+
+#[test]
+fn under_the_bare_library() {
+    expect_unharmed(Mode::Bare);
+}
+
+#[test]
+fn under_weir_run() {
+    expect_unharmed(Mode::Run);
+}

@@ -1,0 +1,3 @@
+// flags: -O1 -fno-builtin -pthread -Wl,--no-as-needed -lmimalloc
+/* allocates.c, linked with mimalloc. */
+#include "allocates.c"

@@ -1,0 +1,193 @@
+/* What the torture program did, by its own account, in a file that all its processes share.
+ *
+ * Each function has two counts: `begun` is added to before a call, `done` after it. A call that did not return (it was left
+ * by a jump, by a cancellation, or by the end of the process) may have been seen by others, or not: the truth lies between
+ * the two. So it is with the bytes that were moved. Whoever ends its image while other threads run says so first: what those
+ * do from then on is not `done`.
+ *
+ * The account is kept by additions to memory and bare system calls, which no library can count. */
+#ifndef ACCOUNT_H
+#define ACCOUNT_H
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define EACH(F)                                                                                        \
+    F(malloc) F(calloc) F(realloc) F(reallocarray) F(free) F(posix_memalign) F(aligned_alloc)            \
+    F(memalign) F(malloc_usable_size) F(open) F(openat) F(close) F(read) F(write) F(pread) F(pwrite)     \
+    F(readv) F(writev) F(lseek) F(ftruncate) F(fsync) F(dup) F(dup2) F(fcntl) F(pipe) F(pipe2)           \
+    F(eventfd) F(memfd_create) F(socketpair) F(socket) F(bind) F(listen) F(connect) F(accept) F(send)    \
+    F(recv) F(poll) F(nanosleep) F(usleep) F(mmap) F(munmap) F(mremap) F(madvise) F(stat) F(fstat)       \
+    F(access) F(readlink) F(unlink) F(rename) F(mkdir) F(rmdir) F(opendir) F(readdir) F(closedir)        \
+    F(fopen) F(fclose) F(fflush) F(fread) F(fwrite) F(fgets) F(fputs) F(fgetc) F(fputc) F(fprintf)       \
+    F(rewind) F(popen) F(pclose) F(fork) F(_Fork) F(vfork) F(clone) F(posix_spawn) F(posix_spawnp)       \
+    F(execv) F(execve) F(execvp) F(execl) F(fexecve) F(_exit) F(_Exit) F(quick_exit) F(prctl) F(syscall) \
+    F(sigaction) F(signal)
+
+#define AS_ENUM(name) DOES_##name,
+enum { EACH(AS_ENUM) FUNCTIONS };
+#define AS_NAME(name) #name,
+static const char *const names[FUNCTIONS] = {EACH(AS_NAME)};
+
+struct count {
+    uint64_t begun, done, moved_most, moved_least;
+};
+
+enum { ENDS = 1 << 16, SIGNALED = 0x100 };
+
+struct account {
+    struct count counts[FUNCTIONS];
+    /* How many processes may still be made. */
+    int64_t processes_left;
+    /* What went wrong, how often. */
+    uint64_t wrong;
+    /* How the first process means to end, once it does. */
+    uint64_t root_end;
+    /* How each process means to end, by its id. */
+    uint64_t ends[ENDS];
+};
+
+static struct account *account;
+
+#define PLUS(place, by) __atomic_fetch_add(&(place), (by), __ATOMIC_RELAXED)
+#define LOAD(place) __atomic_load_n(&(place), __ATOMIC_ACQUIRE)
+#define STORE(place, to) __atomic_store_n(&(place), (to), __ATOMIC_RELEASE)
+
+/* A system call that no library sees. */
+static inline long bare(long number, long a, long b, long c, long d, long e, long f) {
+    long result;
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#define BARE1(name, a) bare(SYS_##name, (long)(a), 0, 0, 0, 0, 0)
+#define BARE2(name, a, b) bare(SYS_##name, (long)(a), (long)(b), 0, 0, 0, 0)
+#define BARE3(name, a, b, c) bare(SYS_##name, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define BARE4(name, a, b, c, d) bare(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+
+static inline int own_pid(void) { return (int)BARE1(getpid, 0); }
+static inline int own_tid(void) { return (int)BARE1(gettid, 0); }
+
+static char *digits(char *to, uint64_t number) {
+    char text[24];
+    int length = 0;
+    do text[length++] = (char)('0' + number % 10);
+    while (number /= 10);
+    while (length) *to++ = text[--length];
+    *to = 0;
+    return to;
+}
+
+/* Something is not as it must be: it is told, counted, and goes on. */
+static void wrong(const char *what, uint64_t one, uint64_t other) {
+    char line[300] = "torture: ", *at = line + strlen(line);
+    at = stpncpy(at, what, 200);
+    *at++ = ' ';
+    at = digits(at, one);
+    *at++ = ' ';
+    at = digits(at, other);
+    *at++ = '\n';
+    BARE3(write, 2, line, at - line);
+    PLUS(account->wrong, 1);
+}
+#define MUST(truth) ((truth) ? (void)0 : wrong("must be: " #truth ", line, errno:", __LINE__, (uint64_t)errno))
+
+/* Set by the thread that ends the image, while others run. */
+static int ending;
+static __thread int is_ender;
+
+static inline void begin(int function) { PLUS(account->counts[function].begun, 1); }
+static inline int is_seen(void) { return !LOAD(ending) || is_ender; }
+static inline void finish(int function) {
+    if (is_seen())
+        PLUS(account->counts[function].done, 1);
+}
+
+/* A call that returns. */
+#define CALL(name, expression)                 \
+    ({                                         \
+        begin(DOES_##name);                    \
+        __typeof__(expression) result_ = (expression); \
+        finish(DOES_##name);                   \
+        result_;                               \
+    })
+#define DO(name, expression) \
+    do {                     \
+        begin(DOES_##name);  \
+        expression;          \
+        finish(DOES_##name); \
+    } while (0)
+/* A call that moves at most so many bytes. */
+#define MOVE(name, most, expression)                                              \
+    ({                                                                            \
+        uint64_t most_ = (uint64_t)(most);                                        \
+        struct count *count_ = &account->counts[DOES_##name];                     \
+        begin(DOES_##name);                                                       \
+        PLUS(count_->moved_most, most_);                                          \
+        long moved_ = (long)(expression);                                         \
+        if (is_seen()) {                                                          \
+            uint64_t bytes_ = moved_ > 0 ? (uint64_t)moved_ : 0;                  \
+            PLUS(count_->moved_least, bytes_);                                    \
+            PLUS(count_->moved_most, bytes_ - most_);                             \
+            finish(DOES_##name);                                                  \
+        }                                                                         \
+        moved_;                                                                   \
+    })
+/* A call that does not return, of which nothing can keep this thread. */
+#define LAST(name, expression) \
+    do {                       \
+        begin(DOES_##name);    \
+        finish(DOES_##name);   \
+        expression;            \
+    } while (0)
+
+/* This process means to end so: by a status, or by SIGNALED + a signal. */
+static void mean_to_end(int how) {
+    int pid = own_pid();
+    STORE(account->ends[pid % ENDS], (uint64_t)pid << 32 | 1 << 16 | (unsigned)how);
+}
+
+/* A process has ended: as it meant to? One that did not say is none of ours, and ends well; or a child of posix_spawn, who
+ * has not found its program, and whose parent has ended. */
+static void check_end(int pid, int status) {
+    uint64_t told = LOAD(account->ends[pid % ENDS]);
+    int meant = told >> 32 == (uint64_t)pid ? (int)(told & 0xffff) : 0;
+    int ended = status & 0x7f ? SIGNALED + (status & 0x7f) : (status >> 8 & 0xff);
+    if (meant != ended && !(meant == 0 && ended == 127))
+        wrong("a process meant to end as, and ended as (256 and more: by a signal):", (uint64_t)meant, (uint64_t)ended);
+}
+
+/* Attaches to the file, and where it has just been made gives it its length. */
+static int attach(const char *path) {
+    long fd = BARE3(open, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || BARE2(ftruncate, fd, sizeof *account))
+        return -1;
+    long at = bare(SYS_mmap, 0, sizeof *account, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    BARE1(close, fd);
+    if (at < 0)
+        return -1;
+    account = (struct account *)at;
+    return 0;
+}
+
+static void tell(void) {
+    for (int f = 0; f < FUNCTIONS; f++) {
+        struct count *c = &account->counts[f];
+        if (c->begun)
+            printf("%s %lu %lu %lu %lu\n", names[f], c->done, c->begun, c->moved_least, c->moved_most);
+    }
+    printf("end %lu\nwrong %lu\n", account->root_end, account->wrong);
+}
+
+#endif
