@@ -12,6 +12,7 @@
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   image         one of them
 //!   mapping       its region's memory
+//!     shrinking     what of it has been cut off meanwhile
 //!   life          whether its process still runs
 //!   ending        how it ended
 //!   pace          how long to wait before looking again
@@ -35,6 +36,7 @@ pub mod mapping;
 pub mod moment;
 mod pace;
 mod session;
+mod shrinking;
 mod signals;
 mod started;
 mod supervisor;
