@@ -7,9 +7,10 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char};
 use std::mem::MaybeUninit;
 
+use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
 
-use crate::{objects, sys};
+use crate::{objects, secure, sys};
 
 /// The longest path (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;
@@ -101,6 +102,9 @@ pub struct Environment {
     pub is_parted: bool,
     /// Whether a setting was not understood.
     pub has_bad_setting: bool,
+    /// Whether the process has rights that its caller does not have. No setting is obeyed then, since they are the
+    /// caller's, and nothing is recorded: neither a region nor a report has a place that is not the caller's choice.
+    pub is_secure: bool,
 }
 
 /// Entries for an environment, in place: `LD_PRELOAD=` with our own path, and the settings as they were found.
@@ -167,6 +171,7 @@ impl Environment {
             additions: Additions::new(),
             is_parted: false,
             has_bad_setting: false,
+            is_secure: false,
         }
     }
 
@@ -183,6 +188,10 @@ impl Environment {
     }
 
     fn fill(&mut self) {
+        self.is_secure = secure::is_secure();
+        if self.is_secure {
+            return;
+        }
         let mut buffer = [MaybeUninit::uninit(); PATH_MAX - 1];
         let executable = sys::read_link(c"/proc/self/exe", &mut buffer);
         let _ = self.executable.push(executable);
@@ -251,7 +260,7 @@ impl Environment {
 
     fn complain(&mut self, setting: &Setting, value: &[u8]) {
         self.has_bad_setting = true;
-        let mut line = Bytes::<1024>::new();
+        let mut line = Bytes::<2048>::new();
         let shown = &value[..value.len().min(256)];
         let _ = line.push(b"weir: ")
             && line.push(setting.name.as_bytes())
@@ -260,12 +269,11 @@ impl Environment {
                 .values
                 .bytes()
                 .filter(|&byte| byte != b'`')
-                .all(|byte| line.push(&[byte]))
-            && line.push(b", not '")
-            && shown
-                .iter()
-                .all(|&byte| line.push(&[if byte.is_ascii_control() { b'?' } else { byte }]))
-            && line.push(b"'; going on as if it were not set\n");
+                .all(|byte| line.push(&[byte]));
+        let _ = line.push(b", not '");
+        // What has no room is left out.
+        escape(shown, |piece| _ = line.push(piece.as_bytes()));
+        let _ = line.push(b"'; going on as if it were not set\n");
         sys::write(2, line.as_bytes());
     }
 }

@@ -188,8 +188,11 @@ fn begin() -> Option<&'static Header> {
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
     }
-    let pid = sys::pid();
     let environment = environment::get();
+    if environment.is_secure {
+        return None;
+    }
+    let pid = sys::pid();
     let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
     let may_share = environment.has_session() && is_shareable(parents);
     let Some(mapping) = mapping::make(pid, may_share) else {

@@ -15,6 +15,7 @@
 //!   ├ environment   settings and the like, read without allocating
 //!   ├ mapping       the region's memory
 //!   ├ provenance    which object each function was found in
+//!   ├ secure        whether the settings may be another user's
 //!   ├ slots         which thread has which slot
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
@@ -60,6 +61,7 @@ mod objects;
 mod own_heap;
 mod provenance;
 mod recording;
+mod secure;
 mod slots;
 mod starts;
 mod streams;

@@ -295,6 +295,19 @@ pub fn read_file<'b>(path: &CStr, buffer: &'b mut [u8]) -> &'b [u8] {
     &buffer[..length]
 }
 
+/// Copies the auxiliary vector (getauxval(3)) that the kernel gave the process; the bytes of it.
+pub fn auxiliary_vector(buffer: &mut [u8]) -> &[u8] {
+    // Linux 6.4; linux/prctl.h.
+    const PR_GET_AUXV: usize = 0x4155_5856;
+    let arguments = [PR_GET_AUXV, buffer.as_mut_ptr().addr(), buffer.len(), 0, 0];
+    // SAFETY: the kernel writes no more than the buffer holds.
+    let length = unsafe { call(libc::SYS_prctl, arguments) };
+    match usize::try_from(length) {
+        Ok(length) => &buffer[..length.min(buffer.len())],
+        Err(_) => read_file(c"/proc/self/auxv", buffer),
+    }
+}
+
 /// Writes to a descriptor that may not be there; what happens to it is nobody's concern.
 pub fn write(fd: i32, bytes: &[u8]) {
     if fd < 0 {

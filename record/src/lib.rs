@@ -14,6 +14,7 @@
 //! errnos      failed calls by errno
 //! starts      programs that are started, so that those that make no region are known
 //! text        text in shared memory
+//! escape      text of other programs, made harmless for a terminal
 //! slot        everything one thread writes
 //! region      the mapping: a header, files, slots and coroutines; and the checked view of one
 //! ```
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod coroutine;
 pub mod counter;
 pub mod errnos;
+pub mod escape;
 pub mod file;
 pub mod functions;
 pub mod region;

@@ -1,32 +1,41 @@
 //! Reads a report back, in bounded memory and without trust: a file may be cut off, of another
 //! format, or made to hurt.
 
+mod metered;
+
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::model::{Report, SCHEMA};
+use metered::{Meter, Metered};
 
 /// The most bytes that a report may have.
-pub const MAX_BYTES: u64 = 1 << 30;
+pub const MAX_BYTES: u64 = 256 << 20;
 
-/// The most values (numbers, strings, lists, objects) that a report may have. A gibibyte of real
-/// report has fewer; a gibibyte of `"",` has more, and would take many gibibytes of memory.
-pub const MAX_VALUES: usize = 48 << 20;
+/// The most memory that reading one may take: the text, and what it says. What shows it needs some more.
+pub const MAX_MEMORY: u64 = 320 << 20;
 
-/// What is refused; tests have smaller ones.
-struct Limits {
-    bytes: u64,
-    values: usize,
+/// What is refused; others have smaller ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Of the text.
+    pub bytes: u64,
+    /// Of the text, and of what it says.
+    pub memory: u64,
 }
 
-const LIMITS: Limits = Limits {
-    bytes: MAX_BYTES,
-    values: MAX_VALUES,
-};
+impl Limits {
+    /// Those of a report that a user asks for.
+    pub const WIDE: Limits = Limits {
+        bytes: MAX_BYTES,
+        memory: MAX_MEMORY,
+    };
+}
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -39,8 +48,8 @@ pub enum ReadError {
     Empty,
     /// It has more than [`MAX_BYTES`].
     TooLarge,
-    /// It has more than [`MAX_VALUES`].
-    TooManyValues,
+    /// It says more than [`MAX_MEMORY`] holds.
+    TooMuch,
     /// It ends in the middle, after this many bytes.
     Truncated {
         /// How many bytes there are.
@@ -65,14 +74,12 @@ impl fmt::Display for ReadError {
             },
             ReadError::IsDirectory => f.write_str("it is a directory, not a report"),
             ReadError::Empty => f.write_str("it is empty; was the program still running?"),
-            ReadError::TooLarge => write!(f, "it is larger than {} GiB", MAX_BYTES >> 30),
-            ReadError::TooManyValues => {
-                write!(
-                    f,
-                    "it holds more than {} million values, which no report does",
-                    MAX_VALUES / 1_000_000
-                )
-            }
+            ReadError::TooLarge => write!(f, "it is larger than {} MiB", MAX_BYTES >> 20),
+            ReadError::TooMuch => write!(
+                f,
+                "it says more than {} MiB of memory hold; ask jq(1) for what you need of it",
+                MAX_MEMORY >> 20
+            ),
             ReadError::Truncated { bytes } => {
                 write!(
                     f,
@@ -127,40 +134,56 @@ pub fn load(path: &Path) -> Result<Report, ReadError> {
     from_reader(file)
 }
 
+/// Reads the report in a regular file that anybody may have put there: a link is not followed, and nothing is waited
+/// for.
+pub fn load_found(path: &Path, limits: Limits) -> Result<Report, ReadError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+    }
+    if metadata.len() > limits.bytes {
+        return Err(ReadError::TooLarge);
+    }
+    stream_within(file, limits)
+}
+
 /// Reads a report to the end of a stream.
 pub fn from_reader(stream: impl Read) -> Result<Report, ReadError> {
-    stream_within(stream, &LIMITS)
+    stream_within(stream, Limits::WIDE)
 }
 
 /// Reads a report from memory.
 pub fn from_slice(text: &[u8]) -> Result<Report, ReadError> {
-    slice_within(text, &LIMITS)
+    slice_within(text, Limits::WIDE)
 }
 
-fn stream_within(stream: impl Read, limits: &Limits) -> Result<Report, ReadError> {
+fn stream_within(stream: impl Read, limits: Limits) -> Result<Report, ReadError> {
     let mut text = Vec::new();
     stream.take(limits.bytes + 1).read_to_end(&mut text)?;
     slice_within(&text, limits)
 }
 
-fn slice_within(text: &[u8], limits: &Limits) -> Result<Report, ReadError> {
+fn slice_within(text: &[u8], limits: Limits) -> Result<Report, ReadError> {
     if text.len() as u64 > limits.bytes {
         return Err(ReadError::TooLarge);
     }
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(ReadError::Empty);
     }
-    // Before every value but the outermost stands one of these, perhaps with a key between; those
-    // inside strings count too, which errs on the side of too many.
-    let values = text
-        .iter()
-        .filter(|byte| matches!(byte, b',' | b'[' | b'{'))
-        .count();
-    if values > limits.values {
-        return Err(ReadError::TooManyValues);
-    }
     check_schema(text)?;
-    serde_json::from_slice(text).map_err(ReadError::Invalid)
+    let meter = Meter::new(limits.memory.saturating_sub(text.len() as u64));
+    let mut json = serde_json::Deserializer::from_slice(text);
+    Report::deserialize(Metered::new(&mut json, &meter)).map_err(|error| {
+        if meter.is_exceeded() {
+            ReadError::TooMuch
+        } else {
+            ReadError::Invalid(error)
+        }
+    })
 }
 
 /// Looks at nothing but the format's name, and at whether the text is JSON to its end.

@@ -140,20 +140,41 @@ fn neither_depth_nor_many_values_exhaust_anything() {
     }
     let limits = Limits {
         bytes: 1 << 20,
-        values: 1000,
+        memory: 1 << 20,
     };
-    for (first, more) in [
-        ("[\"\"", ",\"\""),
-        ("[[", "],["),
-        ("[{", "},{"),
-        ("{\"a\":0", ",\"a\":0"),
+    let whole = serde_json::to_value(sample()).expect("JSON");
+    let many = |place: &str, value: serde_json::Value| {
+        let mut whole = whole.clone();
+        *whole.pointer_mut(place).expect("a place") = value;
+        slice_within(&serde_json::to_vec(&whole).expect("JSON"), limits)
+    };
+    let function = &whole["functions"]["malloc"];
+    let counts = |count: usize| -> serde_json::Map<_, _> {
+        (0..count)
+            .map(|number| (number.to_string(), function.clone()))
+            .collect()
+    };
+    for (place, few, too_many) in [
+        ("/command", vec![""; 1000].into(), vec![""; 20_000].into()),
+        (
+            "/missed/notes",
+            vec!["x"; 1000].into(),
+            vec!["x"; 20_000].into(),
+        ),
+        ("/functions", counts(100).into(), counts(2000).into()),
     ] {
-        let text = first.to_owned() + &more.repeat(1001);
-        assert!(matches!(
-            slice_within(text.as_bytes(), &limits),
-            Err(ReadError::TooManyValues)
-        ));
+        assert!(many(place, few).is_ok(), "{place}");
+        let refused = many(place, too_many);
+        assert!(
+            matches!(refused, Err(ReadError::TooMuch)),
+            "{place}: {refused:?}"
+        );
     }
+    // What is passed over takes none.
+    let mut later = whole.clone();
+    later["later"] = vec![""; 100_000].into();
+    let later = serde_json::to_vec(&later).expect("JSON");
+    assert_eq!(slice_within(&later, limits).expect("a report"), sample());
 }
 
 #[test]
@@ -162,17 +183,17 @@ fn a_file_over_the_limit_is_refused_before_it_is_read() {
     // Sparse: it takes no space.
     file.as_file().set_len(MAX_BYTES + 1).expect("a size");
     assert!(matches!(load(file.path()), Err(ReadError::TooLarge)));
-    assert_eq!(ReadError::TooLarge.to_string(), "it is larger than 1 GiB");
+    assert_eq!(ReadError::TooLarge.to_string(), "it is larger than 256 MiB");
 }
 
 #[test]
 fn a_stream_without_end_is_refused() {
     let limits = Limits {
         bytes: 1 << 20,
-        values: 1000,
+        memory: 1 << 20,
     };
     assert!(matches!(
-        stream_within(io::repeat(b' '), &limits),
+        stream_within(io::repeat(b' '), limits),
         Err(ReadError::TooLarge)
     ));
 }

@@ -4,30 +4,19 @@ use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
+use weir_record::escape;
 
 /// Stands for what was cut out.
 const ELLIPSIS: &str = "…";
 
-/// The text with control characters escaped and bidirectional controls made visible: a report is
-/// made of other programs' strings, and must not command the reader's terminal.
+/// The text made harmless: a report is made of other programs' strings, and must not command the reader's terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_unprintable) {
+    if !text.contains(escape::is_escaped) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if is_unprintable(character) {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
-    }
+    escape::escape(text.as_bytes(), |piece| out.push_str(piece));
     Cow::Owned(out)
-}
-
-fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How many columns a terminal gives the text.
@@ -82,30 +71,39 @@ fn prefix(text: &str, columns: usize) -> &str {
 }
 
 /// The text in lines of at most `columns`, broken at spaces where there are any.
+///
+/// In time that is linear in the text: what is left of a long word is never measured as a whole.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
+    let mut used = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let gap = usize::from(!line.is_empty());
-        if width(&line) + gap + width(word) <= columns {
-            line.extend([" "].iter().take(gap).copied());
-            line.push_str(word);
-            continue;
-        }
-        if !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        }
         let mut rest = word;
-        while width(rest) > columns {
+        loop {
+            let gap = usize::from(!line.is_empty());
+            let room = columns.saturating_sub(used + gap);
+            let fits = prefix(rest, room).len();
+            if fits == rest.len() {
+                line.extend([" "].iter().take(gap).copied());
+                line.push_str(rest);
+                used += gap + width(rest);
+                break;
+            }
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+                continue;
+            }
             // A grapheme wider than the line goes on a line of its own all the same.
-            let fits = prefix(rest, columns).len();
             let first = rest.graphemes(true).next().map_or(rest.len(), str::len);
             let (head, tail) = rest.split_at(fits.max(first));
             lines.push(head.to_owned());
             rest = tail;
+            if rest.is_empty() {
+                break;
+            }
         }
-        line.push_str(rest);
     }
     if !line.is_empty() {
         lines.push(line);

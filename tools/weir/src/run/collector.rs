@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use weir_record::clock::Moment;
 use weir_report::model::{End, EndKind, Process};
-use weir_report::read;
+use weir_report::read::{self, Limits};
 
 use super::ending;
 use super::image::{Image, NoImage};
@@ -26,6 +26,13 @@ const STAMP_BLUR: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many images whose process could not be seen are kept while they do not say that they end.
 const MAX_UNSEEN: usize = 256;
+
+/// What a report may be that an image without a shared region left: one of one process. Whatever else lies there was put
+/// there by the program.
+const LIMITS: Limits = Limits {
+    bytes: 32 << 20,
+    memory: 64 << 20,
+};
 
 const BECAME_UNKNOWN: &str =
     "what it became by exec was not traced, and what that was is not known";
@@ -229,7 +236,7 @@ impl Collector {
         if self.refused.contains_key(name) {
             return;
         }
-        if let Ok(report) = read::load(path) {
+        if let Ok(report) = read::load_found(path, LIMITS) {
             for process in &report.processes {
                 self.starts.see(process.pid, u64::MAX);
             }

@@ -1,13 +1,15 @@
 //! Finds the library that is preloaded, in a place that LD_PRELOAD can name.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
+use tempfile::TempDir;
 
+use super::trust;
 use crate::failure::Failure;
 
 const NAME: &str = "libweir.so";
@@ -24,19 +26,42 @@ const PLACES: [&str; 4] = [
 /// The library as it was built with this command, for where none stands beside it.
 const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
 
-/// The library's path, good for LD_PRELOAD: what stands beside the command, else what is installed
-/// with it, else a copy of the one that the command brings with it.
-pub fn locate(session: &Path) -> Result<PathBuf, Failure> {
-    let library = match installed() {
-        Some(library) => library,
-        None => unpacked(session)?,
-    };
-    if is_nameable(&library) {
-        return Ok(library);
+/// The library, in a place that LD_PRELOAD can name.
+#[derive(Debug)]
+pub struct Library {
+    path: PathBuf,
+    /// Where it was unpacked for this run alone; gone when this is dropped.
+    _private: Option<TempDir>,
+}
+
+impl Library {
+    /// Finds it: what stands beside the command, else what is installed with it, else a copy of the one that the
+    /// command brings with it.
+    ///
+    /// # Errors
+    /// Where no copy can be made.
+    pub fn locate(session: &Path) -> Result<Library, Failure> {
+        let (library, private) = match installed() {
+            Some(library) => (library, None),
+            None => unpacked(session)?,
+        };
+        let path = if is_nameable(&library) {
+            library
+        } else {
+            let link = session.join(NAME);
+            symlink(&library, &link).map_err(|error| Failure::of_file("make", &link, &error))?;
+            link
+        };
+        Ok(Library {
+            path,
+            _private: private,
+        })
     }
-    let link = session.join(NAME);
-    symlink(&library, &link).map_err(|error| Failure::of_file("make", &link, &error))?;
-    Ok(link)
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// Whether LD_PRELOAD can hold the path: spaces and colons are between paths there, and the dynamic
@@ -56,13 +81,30 @@ fn installed() -> Option<PathBuf> {
         .map(|library| fs::canonicalize(&library).unwrap_or(library))
 }
 
-/// The embedded library as a file: one that an earlier run left in the user's cache, or a new one.
-fn unpacked(session: &Path) -> Result<PathBuf, Failure> {
-    let cache = cache().and_then(|cache| unpack_into(&cache).ok());
-    match cache {
-        Some(library) => Ok(library),
-        None => unpack_into(session).map_err(|error| Failure::of_file("make", session, &error)),
+/// The embedded library as a file: one that an earlier run left in the user's cache, or a new one. Where another user
+/// could put something else in its place, as in a home that is not ours, it is a copy of this run alone.
+fn unpacked(session: &Path) -> Result<(PathBuf, Option<TempDir>), Failure> {
+    if let Some(library) = cache().and_then(|cache| unpack_into_cache(&cache).ok()) {
+        return Ok((library, None));
     }
+    let failure = match unpack_into(session) {
+        Ok(library) => return Ok((library, None)),
+        Err(error) => Failure::of_file("make", &session.join(NAME), &error),
+    };
+    // Nothing may be executed where the session is.
+    let elsewhere = || -> io::Result<_> {
+        let directory = private_directory(&trust::out_of_reach(&std::env::temp_dir())?)?;
+        Ok((unpack_into(directory.path())?, Some(directory)))
+    };
+    elsewhere().map_err(|_| failure)
+}
+
+fn private_directory(parent: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o700))
+        .prefix("weir.")
+        .rand_bytes(10)
+        .tempdir_in(parent)
 }
 
 fn cache() -> Option<PathBuf> {
@@ -76,17 +118,24 @@ fn cache() -> Option<PathBuf> {
         .map(|cache| cache.join("weir"))
 }
 
-fn unpack_into(directory: &Path) -> io::Result<PathBuf> {
+/// Makes the cache, unless it would be another user's, or is.
+fn unpack_into_cache(cache: &Path) -> io::Result<PathBuf> {
+    trust::may_be_made_out_of_reach(cache)?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(directory)?;
+        .create(cache)?;
+    unpack_into(&trust::out_of_reach(cache)?)
+}
+
+/// The library in a directory that is out of others' reach.
+fn unpack_into(directory: &Path) -> io::Result<PathBuf> {
     let mounted = rustix::fs::statvfs(directory)?;
     if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     let path = directory.join(format!("libweir-{:016x}.so", fingerprint(EMBEDDED)));
-    if is_ours(&path) {
+    if is_whole(&path) {
         return Ok(path);
     }
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
@@ -97,22 +146,23 @@ fn unpack_into(directory: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Whether this is the embedded library, and nobody but this user and root can have put something
-/// else in its place.
-fn is_ours(path: &Path) -> bool {
+/// Whether this is the embedded library, and nobody but this user and root can have changed it since it was compared.
+fn is_whole(path: &Path) -> bool {
     let check = || -> io::Result<bool> {
-        let mut file = File::open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+            .open(path)?;
         let there = file.metadata()?;
-        let own = rustix::process::geteuid().as_raw();
         let trusted = there.is_file()
-            && (there.uid() == own || there.uid() == 0)
+            && trust::is_ours(there.uid())
             && there.mode() & 0o022 == 0
             && there.len() == EMBEDDED.len() as u64;
         if !trusted {
             return Ok(false);
         }
         // In parts: memory for all of it would take longer to have than it takes to compare.
-        let mut part = [0; 64 * 1024];
+        let mut part = [0; 8 * 1024];
         for expected in EMBEDDED.chunks(part.len()) {
             let part = &mut part[..expected.len()];
             file.read_exact(part)?;
@@ -160,19 +210,25 @@ mod tests {
     fn the_library_is_unpacked_once_and_never_trusted_blindly() {
         let directory = tempfile::tempdir().unwrap();
         let nested = directory.path().join("cache/weir");
-        let library = unpack_into(&nested).unwrap();
+        let library = unpack_into_cache(&nested).unwrap();
         let inode = |path: &Path| path.metadata().unwrap().ino();
         assert_eq!(fs::read(&library).unwrap(), EMBEDDED);
         assert_eq!(nested.metadata().unwrap().mode() & 0o777, 0o700);
 
         let first = inode(&library);
-        assert_eq!(inode(&unpack_into(&nested).unwrap()), first);
+        let again = || inode(&unpack_into_cache(&nested).unwrap());
+        assert_eq!(again(), first);
 
         // Whoever may write to it may have changed it since it was compared.
         fs::set_permissions(&library, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_ne!(inode(&unpack_into(&nested).unwrap()), first);
+        assert_ne!(again(), first);
         fs::write(&library, "something else").unwrap();
-        assert_eq!(fs::read(unpack_into(&nested).unwrap()).unwrap(), EMBEDDED);
+        again();
+        assert_eq!(fs::read(&library).unwrap(), EMBEDDED);
         assert_eq!(nested.read_dir().unwrap().count(), 1);
+
+        // Others may exchange it.
+        fs::set_permissions(&nested, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(unpack_into_cache(&nested).is_err());
     }
 }

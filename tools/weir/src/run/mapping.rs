@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
+use super::shrinking;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use weir_record::region::{Header, NotARegion, Region, Room};
 
@@ -48,7 +49,9 @@ impl Mapping {
                 0,
             )?
         };
-        Mapping::new(memory, length)
+        let mapping = Mapping::new(memory, length)?;
+        shrinking::expect(mapping.memory.as_ptr(), length);
+        Ok(mapping)
     }
 
     /// Copies so many bytes (not 0) from the start of a file.
@@ -78,14 +81,15 @@ impl Mapping {
     /// Where it is none, or one of another version.
     pub fn region(&self) -> Result<Region<'_>, NotARegion> {
         // SAFETY: mapped for as long as `self` lives, readable and writable; whoever shares it is a
-        // recording library, which writes atomics. Should another program cut the file off, reading
-        // it is a SIGBUS, as with every mapped file; the directory is this user's alone.
+        // recording library, which writes atomics. Should the program cut the file off, what was behind its end reads
+        // as zeroes (`shrinking`).
         unsafe { Region::from_memory(self.memory.as_ptr(), self.length) }
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        shrinking::forget(self.memory.as_ptr());
         // SAFETY: mapped with this length, and nothing that was borrowed from it outlives it. That it
         // cannot fail for such arguments is why its result does not matter.
         let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.length) };

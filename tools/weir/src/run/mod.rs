@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! library       the library, in a place that LD_PRELOAD can name
+//!   trust         whether other users can reach a directory
 //! session       the directory in which the program's processes make their regions
 //! environment   the program's environment
 //! launch        fork and exec
@@ -11,6 +12,7 @@
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   image         one of them
 //!   mapping       its region's memory
+//!     shrinking     what of it has been cut off meanwhile
 //!   life          whether its process still runs
 //!   ending        how it ended
 //!   pace          how long to wait before looking again
@@ -34,9 +36,11 @@ pub mod mapping;
 pub mod moment;
 mod pace;
 mod session;
+mod shrinking;
 mod signals;
 mod started;
 mod supervisor;
+mod trust;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -57,6 +61,7 @@ use crate::{doctor, text};
 use collector::Collector;
 use destination::Destination;
 use folder::Folder;
+use library::Library;
 use pace::Pace;
 use session::Session;
 
@@ -80,13 +85,13 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
     let session = Session::new()?;
-    let library = library::locate(session.path())?;
+    let library = Library::locate(session.path())?;
     let asked = environment::Asked {
         timing: args.time,
         follows: args.follow_cleared,
         is_parted: args.coop,
     };
-    let environment = environment::with(&library, session.path(), asked)
+    let environment = environment::with(library.path(), session.path(), asked)
         .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
 
     let launched = moment::now();
@@ -108,12 +113,12 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     if other_version {
         complain(&format!(
             "{} is of another version of Weir than this command, and cannot be read by it",
-            library.display()
+            library.path().display()
         ));
     } else if report.processes.is_empty() {
         complain(&format!(
             "no process loaded {}, so nothing was measured; is it readable, and does the program start with LD_PRELOAD in force?",
-            library.display()
+            library.path().display()
         ));
     }
     if let Some(Err(failure)) = folder.map(|folder| folder.write(&report)) {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use weir_record::region::Room;
 use weir_record::settings;
 
+use super::trust;
 use crate::failure::{Failure, system_says};
 
 /// Memory that looks like a file system: regions cost no disk traffic.
@@ -79,8 +80,8 @@ impl Drop for Session {
 }
 
 fn in_directory(parent: &Path) -> io::Result<TempDir> {
-    // The program may change its working directory.
-    let parent = std::path::absolute(parent)?;
+    // A path without links, and absolute: the program may change its working directory.
+    let parent = trust::out_of_reach(parent)?;
     // Nobody else may enter: a region tells what a program does.
     let directory = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o700))
