@@ -21,6 +21,7 @@ mod memory_map;
 mod metadata;
 mod noted;
 mod process;
+mod raw;
 mod signal;
 mod socket;
 mod stdio;

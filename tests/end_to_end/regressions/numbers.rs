@@ -1,1 +1,52 @@
 //! Numbers that cannot be known are said not to be; all others are true.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use weir_report::model::FileUse;
+
+use crate::support::{Mode, Outcome, Program, scratch, victim};
+
+/// The files of all processes, by kind and name; those in `folder` relative to it.
+fn files_in(outcome: &Outcome, folder: &str) -> BTreeMap<(String, String), FileUse> {
+    let mut files: BTreeMap<(String, String), FileUse> = BTreeMap::new();
+    for process in outcome.processes() {
+        for file in &process.files.listed {
+            let name = file.name.strip_prefix(folder).unwrap_or(&file.name);
+            let key = (file.kind.clone(), name.to_owned());
+            files.entry(key).or_default().add(file);
+        }
+    }
+    files
+}
+
+/// Descriptors that are made and closed by `syscall` lead to what they were made for.
+#[test]
+fn descriptors_are_followed_through_bare_system_calls() {
+    for mode in Mode::MEASURED {
+        let folder = scratch();
+        let root = fs::canonicalize(folder.path()).expect("a folder");
+        let program = Program::new(victim("raw_descriptors")).in_folder(&root);
+        let outcome = program.run(mode).expect_status(0);
+        let files = files_in(&outcome, &format!("{}/", root.display()));
+        let written = |kind: &str, name: &str| {
+            let file = files.get(&(kind.to_owned(), name.to_owned()));
+            file.map_or(0, |file| file.written_bytes)
+        };
+        for (name, bytes) in [
+            ("one", 1),
+            ("two", 2),
+            ("three", 4),
+            ("four", 8),
+            ("five", 16 + 32),
+            ("six", 64 + 128 + 256 + 512),
+            ("sub/seven", 3),
+        ] {
+            assert_eq!(written("file", name), bytes, "{mode:?} {name}: {files:#?}");
+        }
+        assert_eq!(written("pipe", ""), 5, "{mode:?}");
+        assert_eq!(written("socketpair", ""), 7, "{mode:?}");
+        assert_eq!(written("eventfd", ""), 8, "{mode:?}");
+        assert_eq!(written("memfd", "in memory"), 9, "{mode:?}");
+    }
+}
