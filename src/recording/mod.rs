@@ -60,6 +60,12 @@ pub fn count_failure_of(function: Function, errno: i32) {
     }
 }
 
+/// The bytes that calls of a function by this thread have moved so far; none where they are not counted by themselves.
+#[inline(always)]
+pub fn moved_by_this_thread(function: Function) -> Option<u64> {
+    thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
+}
+
 /// The slot that a call other than an allocation counts into; else what there is in its place. No allocation
 /// function does I/O: where one is at work, a signal handler of the program has interrupted it.
 #[inline(always)]

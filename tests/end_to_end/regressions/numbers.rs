@@ -50,3 +50,29 @@ fn descriptors_are_followed_through_bare_system_calls() {
         assert_eq!(written("memfd", "in memory"), 9, "{mode:?}");
     }
 }
+
+/// What a victim says that each function moved is what the report says.
+#[track_caller]
+fn expect_lengths(way: &str) {
+    let victim = Program::new(victim("lengths")).arg(way);
+    let plain = victim.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = victim.run(mode).expect_status(0).expect_same(&plain);
+        let functions = &outcome.process().functions;
+        for account in outcome.text().lines() {
+            let (name, bytes) = account.split_once(' ').expect("a name and a number");
+            let moved = functions.get(name).map_or(0, |of| of.moved_bytes);
+            assert_eq!(moved.to_string(), bytes, "{mode:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_line_is_as_long_as_it_is_whatever_is_in_it() {
+    expect_lengths("lines");
+}
+
+#[test]
+fn no_more_is_received_than_there_is_room_for() {
+    expect_lengths("messages");
+}
