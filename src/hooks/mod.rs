@@ -13,7 +13,7 @@
 )]
 
 mod again;
-mod alloc;
+pub mod alloc;
 mod clone;
 mod descriptor;
 mod file;

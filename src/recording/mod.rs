@@ -21,7 +21,7 @@ use crate::thread::{Guard, Target};
 use crate::{image, next, sys, thread, writer};
 
 pub use buffered::buffered;
-pub use heap::{allocate, query, release, resize};
+pub use heap::{allocate, is_reached, query, release, resize};
 pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
 /// Counts a call of which nothing else is to be known, for the functions of the process's life.

@@ -76,3 +76,59 @@ fn a_line_is_as_long_as_it_is_whatever_is_in_it() {
 fn no_more_is_received_than_there_is_room_for() {
     expect_lengths("messages");
 }
+
+/// What the program frees was made where nobody saw it: the heap comes out below zero, which is no heap.
+#[test]
+fn a_heap_below_zero_is_not_known() {
+    let program = Program::new(victim("deep_bound")).arg(victim("deep_library"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        let process = outcome.process();
+        assert!(process.heap.live_blocks < -900, "{:?}", process.heap);
+        let reason = process.heap.not_known.as_deref().unwrap_or_default();
+        assert!(reason.contains("below zero"), "{mode:?}: {reason}");
+        let report = &outcome.reports[0];
+        assert_eq!(report.heap.not_known.as_deref(), Some(reason));
+        assert_eq!((report.heap.live_bytes, report.heap.live_blocks), (0, 0));
+        let notes = report.missed.notes.join("\n");
+        assert!(notes.contains(reason), "{mode:?}: {notes}");
+    }
+}
+
+/// valgrind's tools put their own malloc in the place of every other.
+#[test]
+fn a_heap_that_another_took_over_is_not_known() {
+    let valgrind = Program::new("/usr/bin/valgrind").args(["-q", "--tool=memcheck", "/bin/true"]);
+    let outcome = valgrind.run(Mode::Run).expect_status(0);
+    let mut processes = outcome.processes();
+    let last = processes.pop().expect("the program under valgrind");
+    assert_eq!(
+        last.executable,
+        fs::canonicalize("/bin/true")
+            .expect("it is there")
+            .to_string_lossy()
+    );
+    let reason = last.heap.not_known.as_deref().unwrap_or_default();
+    assert!(reason.contains("valgrind"), "{reason}");
+    assert!(last.missed.notes.iter().any(|note| note.contains(reason)));
+    for other in processes {
+        assert_eq!(other.heap.not_known, None, "{}", other.executable);
+    }
+}
+
+/// A program with its own malloc, and one whose heap is known.
+#[test]
+fn a_heap_that_was_never_ours_is_not_known() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("own_malloc")).run(mode);
+        let reason = outcome
+            .process()
+            .heap
+            .not_known
+            .as_deref()
+            .unwrap_or_default();
+        assert!(reason.contains("own_malloc"), "{mode:?}: {reason}");
+        let outcome = Program::new("/bin/true").run(mode).expect_status(0);
+        assert_eq!(outcome.process().heap.not_known, None, "{mode:?}");
+    }
+}
