@@ -224,6 +224,9 @@ fn begin() -> Option<&'static Header> {
         header.note(Circumstance::StdioUnseen);
     }
     provenance::record(header, environment.executable.as_bytes());
+    if !provenance::is_heap_reached(header) {
+        header.note(Circumstance::HeapElsewhere);
+    }
     if !is_forked {
         uring::look_at_start(header);
     }

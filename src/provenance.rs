@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use weir_record::functions::Function;
 use weir_record::region::Header;
 
-use crate::{next, streams};
+use crate::hooks::alloc;
+use crate::{next, recording, streams};
 
 /// Fills in the header's objects and provenance, by what was found when the first image started.
 pub fn record(header: &Header, executable: &[u8]) {
@@ -38,4 +39,10 @@ pub fn record(header: &Header, executable: &[u8]) {
         );
         set(&provenance.interposed, u8::from(is_ours));
     }
+}
+
+/// Whether what is bound to our `free` also reaches it. Where it is bound elsewhere there is nothing to ask: that is told.
+pub fn is_heap_reached(header: &Header) -> bool {
+    let is_ours = &header.provenance[Function::Free.index()].interposed;
+    is_ours.load(Ordering::Relaxed) == 0 || recording::is_reached(alloc::free)
 }

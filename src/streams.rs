@@ -16,13 +16,14 @@ use rustix::mm::MprotectFlags;
 use weir_record::functions::Function;
 
 use crate::hooks::stdio_system as ours;
-use crate::recording::Outcome;
+use crate::recording::{self, Outcome};
 use crate::{c_library, next, objects, sys};
 
 /// What of a `FILE` is fixed by the C library's binary interface: macros of old programs look at it.
 #[repr(C)]
 struct Inside {
     flags: c_int,
+    /// To what is read next, to the end of what the stream holds, and to its start; and others.
     pointers: [*mut c_void; 12],
     chain: *mut c_void,
     descriptor: c_int,
@@ -39,6 +40,7 @@ struct Table {
     system: [AtomicUsize; 5],
 }
 
+const HAS_ENDED: c_int = 0x10;
 const HAS_FAILED: c_int = 0x20;
 
 /// The functions of a table that ask the kernel.
@@ -230,14 +232,123 @@ pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> O
     Outcome::Bytes(items.wrapping_mul(size) as u64)
 }
 
-/// A line in memory; NULL is failure where the stream has had an error.
-#[inline(always)]
-pub fn line(line: *mut c_char, stream: *mut FILE) -> Outcome {
-    if line.is_null() {
-        return end_or_failure(stream);
+/// A line that is about to be read. It may hold NULs, and then the text in memory does not tell how long it is: the stream
+/// does, by how far it is read before and after.
+#[derive(Clone, Copy)]
+pub struct Line {
+    stream: *mut FILE,
+    /// The most bytes that there is room for, with the NUL behind them.
+    room: size_t,
+    /// Whether the newline at its end stays in it.
+    keeps_newline: bool,
+    /// Bytes that the stream holds, and has not given yet.
+    ahead: usize,
+    /// What this thread's streams have read from the kernel so far; none where that is not counted by itself.
+    refilled: Option<u64>,
+}
+
+impl Line {
+    /// One of `fgets` and its like.
+    #[inline(always)]
+    pub fn with_newline(room: c_int, stream: *mut FILE) -> impl Fn(*mut c_char) -> Outcome {
+        let room = usize::try_from(room).unwrap_or(0);
+        let line = Line::begin(stream, room, true);
+        move |text| line.end(text)
     }
-    // SAFETY: the C library has just ended it by NUL.
-    Outcome::Bytes(unsafe { CStr::from_ptr(line) }.count_bytes() as u64)
+
+    /// One of `gets`.
+    pub fn without_newline() -> impl Fn(*mut c_char) -> Outcome {
+        let line = Line::begin(standard_input(), usize::MAX, false);
+        move |text| line.end(text)
+    }
+
+    #[inline(always)]
+    fn begin(stream: *mut FILE, room: size_t, keeps_newline: bool) -> Line {
+        Line {
+            stream,
+            room,
+            keeps_newline,
+            ahead: ahead(stream),
+            refilled: recording::moved_by_this_thread(Function::StdioRead),
+        }
+    }
+
+    /// What was read; NULL is failure where the stream has had an error.
+    #[inline(always)]
+    fn end(self, text: *mut c_char) -> Outcome {
+        if text.is_null() {
+            return end_or_failure(self.stream);
+        }
+        // SAFETY: the C library has just ended it by NUL.
+        let length = unsafe { CStr::from_ptr(text) }.count_bytes();
+        // SAFETY: as above; the byte before the NUL.
+        let ends = length > 0 && unsafe { *text.add(length - 1) } == NEWLINE;
+        if ends || length + 1 >= self.room {
+            return Outcome::Bytes(length as u64);
+        }
+        Outcome::Bytes(self.length_with_nuls(text, length) as u64)
+    }
+
+    /// How long a line is that has a NUL before its end, unless it is the last and has none.
+    #[cold]
+    #[inline(never)]
+    fn length_with_nuls(self, text: *const c_char, at_least: usize) -> usize {
+        // SAFETY: the program has passed it as a stream.
+        let latest = unsafe { latest(self.stream) };
+        let ended = latest == Some(NEWLINE);
+        // SAFETY: the program has given so much room.
+        let at = |place: usize| unsafe { *text.add(place) };
+        let refilled = recording::moved_by_this_thread(Function::StdioRead);
+        if let (Some(before), Some(after)) = (self.refilled, refilled) {
+            let refilled = after.wrapping_sub(before) as usize;
+            let dropped = usize::from(ended && !self.keeps_newline);
+            let taken = self
+                .ahead
+                .wrapping_add(refilled)
+                .wrapping_sub(ahead(self.stream))
+                .wrapping_sub(dropped);
+            // Another thread may have read from the stream too.
+            if (at_least..self.room).contains(&taken) && at(taken) == 0 {
+                return taken;
+            }
+        }
+        if !self.keeps_newline {
+            return at_least;
+        }
+        if ended {
+            // What is read ends with the first.
+            let ends = (at_least..self.room - 1).find(|&place| at(place) == NEWLINE);
+            return ends.map_or(at_least, |place| place + 1);
+        }
+        // SAFETY: as above.
+        let is_over = unsafe { (*self.stream.cast::<Inside>()).flags } & HAS_ENDED != 0;
+        if is_over { at_least } else { self.room - 1 }
+    }
+}
+
+const NEWLINE: c_char = b'\n' as c_char;
+
+/// How many bytes a stream holds that it has not given yet.
+#[inline(always)]
+fn ahead(stream: *mut FILE) -> usize {
+    if stream.is_null() {
+        return 0;
+    }
+    // SAFETY: the program passes it as a stream. Where another thread uses it, the difference is as good as any.
+    let [next, end, ..] = unsafe { (*stream.cast::<Inside>()).pointers };
+    end.addr().wrapping_sub(next.addr())
+}
+
+/// The byte that a stream gave last, where it still holds it.
+///
+/// # Safety
+/// It is a stream.
+unsafe fn latest(stream: *mut FILE) -> Option<c_char> {
+    // SAFETY: as the caller promises.
+    let [next, _, first, ..] = unsafe { (*stream.cast::<Inside>()).pointers };
+    let has_any = !first.is_null() && next.addr() > first.addr();
+    // SAFETY: what is between the two is in the stream's buffer.
+    has_any.then(|| unsafe { *next.cast::<c_char>().sub(1) })
 }
 
 /// A line of wide characters, the bytes of which nobody tells.

@@ -247,7 +247,8 @@ pub struct Activity {
     pub total_ns: u64,
 }
 
-/// The heap as the allocation functions left it. Sizes are those of malloc_usable_size.
+/// The heap as the allocation functions left it. Sizes are those of malloc_usable_size. Where it is not known, the numbers are no
+/// more than what was seen: of one image, bytes and blocks that came less those that went; in a sum it is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heap {
@@ -264,6 +265,9 @@ pub struct Heap {
     pub inherited_bytes: i64,
     /// Blocks already live when a forked image started; they are part of `live_blocks`.
     pub inherited_blocks: i64,
+    /// Why the heap is not known, where it is not, or that it is not of all processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_known: Option<String>,
 }
 
 /// The counters of one thread, or of several that one after the other used the same slot.

@@ -40,6 +40,7 @@ pub fn process(findings: Findings<'_>) -> Process {
     let header = findings.region.header;
     let functions = functions::functions(&findings);
     let provenance = provenance::provenance(findings.region);
+    let heap = heap::heap(&findings, &provenance);
     Process {
         pid: header.pid.load(Relaxed),
         parent_pid: header.parent_pid.load(Relaxed),
@@ -49,14 +50,14 @@ pub fn process(findings: Findings<'_>) -> Process {
         started_unix_ns: findings.started.unix_ns,
         duration_ns: findings.duration_ns,
         timing: timing(header.timed_one_in.load(Relaxed)),
-        heap: heap::heap(&findings),
+        missed: missed::missed(&findings, &functions, &provenance, &heap),
+        heap,
         threads: threads::threads(&findings),
         activities: activity::activities(findings.totals, findings.rate),
         files: files(&findings),
         coroutines: coroutines::coroutines(&findings),
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
-        missed: missed::missed(&findings, &functions, &provenance),
         functions,
         provenance,
         end: findings.end,

@@ -168,7 +168,9 @@ fn latency(parts: &[&Latency]) -> Option<Latency> {
 fn heap(processes: &[Process]) -> Heap {
     let mut sum = Heap::default();
     let add_signed = |to: &mut i64, by: i64| *to = to.saturating_add(by);
-    for part in processes.iter().map(|process| &process.heap) {
+    let all = processes.iter().map(|process| &process.heap);
+    let (known, unknown): (Vec<&Heap>, Vec<&Heap>) = all.partition(|heap| heap.not_known.is_none());
+    for part in known {
         add_signed(&mut sum.live_bytes, part.live_bytes);
         add_signed(&mut sum.live_blocks, part.live_blocks);
         add(&mut sum.peak_bytes, part.peak_bytes);
@@ -176,6 +178,14 @@ fn heap(processes: &[Process]) -> Heap {
         add_signed(&mut sum.inherited_bytes, part.inherited_bytes);
         add_signed(&mut sum.inherited_blocks, part.inherited_blocks);
     }
+    sum.not_known = unknown.first().and_then(|first| {
+        let reason = first.not_known.as_deref()?;
+        Some(match (unknown.len(), processes.len()) {
+            (some, all) if some == all => reason.to_owned(),
+            (1, all) => format!("of 1 of {all} processes: {reason}"),
+            (some, all) => format!("of {some} of {all} processes; of the first: {reason}"),
+        })
+    });
     sum
 }
 

@@ -71,7 +71,7 @@ unsafe extern "C-unwind" fn reallocarray(
 /// # Safety
 /// As free(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-unsafe extern "C-unwind" fn free(block: *mut c_void) {
+pub unsafe extern "C-unwind" fn free(block: *mut c_void) {
     // SAFETY: what the caller promises is what the next one asks.
     release(Function::Free, block, 0, move || unsafe {
         next::free(block)

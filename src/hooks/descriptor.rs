@@ -10,7 +10,7 @@ use crate::recording::returns;
 use crate::{coop, files};
 
 /// A descriptor was duplicated, if it was; to one that may have been open.
-fn duplicated(from: c_int, to: c_int) {
+pub(super) fn duplicated(from: c_int, to: c_int) {
     if to >= 0 && from != to {
         files::duplicated(from, to);
     }
@@ -22,21 +22,21 @@ fn closes(first: c_uint, last: c_uint, flags: c_int) -> bool {
 }
 
 /// Descriptors are about to be closed.
-fn closing_range(first: c_uint, last: c_uint, flags: c_int) {
+pub(super) fn closing_range(first: c_uint, last: c_uint, flags: c_int) {
     if closes(first, last, flags) {
         coop::closing_range(first, last);
     }
 }
 
 /// Descriptors were closed, if they were.
-fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
+pub(super) fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
     if status == 0 && closes(first, last, flags) {
         files::closed_range(first, last);
     }
 }
 
 /// What fcntl did.
-fn controlled(fd: c_int, command: c_int, result: c_int) {
+pub(super) fn controlled(fd: c_int, command: c_int, result: c_int) {
     coop::controlled(command);
     files::controlled(fd, command, result);
 }

@@ -13,7 +13,7 @@
 )]
 
 mod again;
-mod alloc;
+pub mod alloc;
 mod clone;
 mod descriptor;
 mod file;
@@ -21,6 +21,7 @@ mod memory_map;
 mod metadata;
 mod noted;
 mod process;
+mod raw;
 mod signal;
 mod socket;
 mod stdio;

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long, c_void};
 
 use weir_record::functions::Function;
 
-use super::{clone, process};
+use super::{clone, process, raw};
 use crate::{image, next, recording, uring};
 
 /// Defines hooks that count.
@@ -84,5 +84,7 @@ extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usi
     if seals {
         image::seal();
     }
-    clone::going_on(number, a).unwrap_or_else(|| next::address(Function::Syscall).get())
+    clone::going_on(number, a)
+        .or_else(|| raw::followed(number, a, b, c))
+        .unwrap_or_else(|| next::address(Function::Syscall).get())
 }

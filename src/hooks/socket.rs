@@ -37,22 +37,22 @@ io_hooks! {
         then |result| files::accepted(fd, result);
     Shutdown = shutdown(fd: c_int, how: c_int) -> c_int: returns::status,
         fd fd;
-    Recv = recv(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
+    Recv = recv(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int) -> ssize_t: move |moved| returns::received(moved, size, flags),
         fd fd, size size,
         parts |parts, next| coop::receive_parts(parts, fd, flags, size, |from, more| again::recv_from(fd, buffer, size, from, flags | more), next);
-    RecvChk = __recv_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int) -> ssize_t: returns::bytes,
+    RecvChk = __recv_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int) -> ssize_t: move |moved| returns::received(moved, size, flags),
         fd fd, size size,
         parts |parts, next| if size > room { next() } else { coop::receive_parts(parts, fd, flags, size, |from, more| again::recv_from(fd, buffer, size, from, flags | more), next) };
-    Recvfrom = recvfrom(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: returns::bytes,
+    Recvfrom = recvfrom(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: move |moved| returns::received(moved, size, flags),
         fd fd, size size,
         parts |parts, next| coop::receive_parts(parts, fd, flags, size, |from, more| again::recvfrom(fd, buffer, size, from, flags | more, address, length), next);
-    RecvfromChk = __recvfrom_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: returns::bytes,
+    RecvfromChk = __recvfrom_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t: move |moved| returns::received(moved, size, flags),
         fd fd, size size,
         parts |parts, next| if size > room { next() } else { coop::receive_parts(parts, fd, flags, size, |from, more| again::recvfrom(fd, buffer, size, from, flags | more, address, length), next) };
-    Recvmsg = recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t: returns::bytes,
+    Recvmsg = recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t: move |moved| returns::received_message(moved, message, flags),
         fd fd, size Message(message),
         parts |parts, next| again::recvmsg(parts, fd, message, flags, next);
-    Recvmmsg = recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int: |count| returns::messages(count, messages),
+    Recvmmsg = recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int: move |count| returns::messages(count, messages, flags),
         fd fd,
         parts |parts, next| again::recvmmsg(parts, fd, messages, count, flags, timeout, next);
     Send = send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t: returns::bytes,
@@ -67,7 +67,7 @@ io_hooks! {
     Sendmsg = sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, size Message(message),
         parts |parts, next| again::sendmsg(parts, fd, message, flags, next);
-    Sendmmsg = sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int: |count| returns::messages(count, messages),
+    Sendmmsg = sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int: |count| returns::messages(count, messages, 0),
         fd fd,
         parts |parts, next| again::sendmmsg(parts, fd, messages, count, flags, next);
     Setsockopt = setsockopt(fd: c_int, level: c_int, option: c_int, value: *const c_void, length: socklen_t) -> c_int: returns::status,

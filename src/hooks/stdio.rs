@@ -57,14 +57,14 @@ stdio_hooks! {
         size size.wrapping_mul(count);
     IoFwrite = _IO_fwrite(buffer: *const c_void, size: size_t, count: size_t, stream: *mut FILE) -> size_t: move |items| streams::items(items, size, count, stream),
         size size.wrapping_mul(count);
-    Fgets = fgets(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: move |line| streams::line(line, stream);
-    FgetsUnlocked = fgets_unlocked(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: move |line| streams::line(line, stream);
-    FgetsChk = __fgets_chk(buffer: *mut c_char, room: size_t, size: c_int, stream: *mut FILE) -> *mut c_char: move |line| streams::line(line, stream);
-    FgetsUnlockedChk = __fgets_unlocked_chk(buffer: *mut c_char, room: size_t, size: c_int, stream: *mut FILE) -> *mut c_char: move |line| streams::line(line, stream);
-    IoFgets = _IO_fgets(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: move |line| streams::line(line, stream);
-    Gets = gets(buffer: *mut c_char) -> *mut c_char: move |line| streams::line(line, streams::standard_input());
-    GetsChk = __gets_chk(buffer: *mut c_char, room: size_t) -> *mut c_char: move |line| streams::line(line, streams::standard_input());
-    IoGets = _IO_gets(buffer: *mut c_char) -> *mut c_char: move |line| streams::line(line, streams::standard_input());
+    Fgets = fgets(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: streams::Line::with_newline(size, stream);
+    FgetsUnlocked = fgets_unlocked(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: streams::Line::with_newline(size, stream);
+    FgetsChk = __fgets_chk(buffer: *mut c_char, room: size_t, size: c_int, stream: *mut FILE) -> *mut c_char: streams::Line::with_newline(size, stream);
+    FgetsUnlockedChk = __fgets_unlocked_chk(buffer: *mut c_char, room: size_t, size: c_int, stream: *mut FILE) -> *mut c_char: streams::Line::with_newline(size, stream);
+    IoFgets = _IO_fgets(buffer: *mut c_char, size: c_int, stream: *mut FILE) -> *mut c_char: streams::Line::with_newline(size, stream);
+    Gets = gets(buffer: *mut c_char) -> *mut c_char: streams::Line::without_newline();
+    GetsChk = __gets_chk(buffer: *mut c_char, room: size_t) -> *mut c_char: streams::Line::without_newline();
+    IoGets = _IO_gets(buffer: *mut c_char) -> *mut c_char: streams::Line::without_newline();
     Fputs = fputs(text: *const c_char, stream: *mut FILE) -> c_int: move |status| streams::text(status, text, 0);
     FputsUnlocked = fputs_unlocked(text: *const c_char, stream: *mut FILE) -> c_int: move |status| streams::text(status, text, 0);
     IoFputs = _IO_fputs(text: *const c_char, stream: *mut FILE) -> c_int: move |status| streams::text(status, text, 0);

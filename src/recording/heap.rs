@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
@@ -246,10 +247,28 @@ fn release_into(
     }
 }
 
+/// Whether a free of nothing by ourselves is to come by.
+static IS_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// Whether `free`, which must be ours, is what is called by its address: where the program's machine code is translated
+/// as it runs, another may have taken its place. Nothing is freed.
+pub fn is_reached(free: unsafe extern "C-unwind" fn(*mut c_void)) -> bool {
+    IS_ASKED.store(true, Ordering::Relaxed);
+    // The compiler must not see whose address it is.
+    let free = std::hint::black_box(free);
+    // SAFETY: NULL may be freed.
+    thread::ours(|| unsafe { free(ptr::null_mut()) });
+    !IS_ASKED.swap(false, Ordering::Relaxed)
+}
+
 #[cold]
 #[inline(never)]
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     let target = if block.is_null() {
+        if IS_ASKED.load(Ordering::Relaxed) && thread::is_guarded() {
+            // The next function need not hear of it.
+            return IS_ASKED.store(false, Ordering::Relaxed);
+        }
         thread::target_of_nothing()
     } else {
         thread::target()

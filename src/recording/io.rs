@@ -57,7 +57,7 @@ impl Vector {
 
     /// # Safety
     /// The kernel has just read the array.
-    unsafe fn sum(self) -> u64 {
+    pub(super) unsafe fn sum(self) -> u64 {
         if self.array.is_null() || self.count > Self::MOST {
             return 0;
         }

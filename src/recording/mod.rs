@@ -21,7 +21,7 @@ use crate::thread::{Guard, Target};
 use crate::{image, next, sys, thread, writer};
 
 pub use buffered::buffered;
-pub use heap::{allocate, query, release, resize};
+pub use heap::{allocate, is_reached, query, release, resize};
 pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
 /// Counts a call of which nothing else is to be known, for the functions of the process's life.
@@ -58,6 +58,12 @@ pub fn count_failure_of(function: Function, errno: i32) {
             }
         }
     }
+}
+
+/// The bytes that calls of a function by this thread have moved so far; none where they are not counted by themselves.
+#[inline(always)]
+pub fn moved_by_this_thread(function: Function) -> Option<u64> {
+    thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
 }
 
 /// The slot that a call other than an allocation counts into; else what there is in its place. No allocation

@@ -2,9 +2,9 @@
 
 use std::ffi::{c_int, c_long};
 
-use libc::mmsghdr;
+use libc::{mmsghdr, msghdr};
 
-use super::Outcome;
+use super::{Outcome, Vector};
 use crate::sys;
 
 /// A count of bytes that were moved; -1 is failure.
@@ -13,6 +13,42 @@ pub fn bytes(result: isize) -> Outcome {
     match u64::try_from(result) {
         Ok(bytes) => Outcome::Bytes(bytes),
         Err(_) => Outcome::Failed(sys::errno()),
+    }
+}
+
+/// A count of bytes that were received. Asked for by MSG_TRUNC, it is that of the whole message, of which no more was moved
+/// than there was room for.
+#[inline(always)]
+pub fn received(result: isize, room: usize, flags: c_int) -> Outcome {
+    match bytes(result) {
+        Outcome::Bytes(bytes) if flags & libc::MSG_TRUNC != 0 => {
+            Outcome::Bytes(bytes.min(room as u64))
+        }
+        outcome => outcome,
+    }
+}
+
+/// As [`received`], into a message's vector.
+#[inline(always)]
+pub fn received_message(result: isize, message: *const msghdr, flags: c_int) -> Outcome {
+    match bytes(result) {
+        Outcome::Bytes(bytes) if flags & libc::MSG_TRUNC != 0 => {
+            // SAFETY: the kernel has just read the message and its vector.
+            Outcome::Bytes(bytes.min(unsafe { room_of(message) }))
+        }
+        outcome => outcome,
+    }
+}
+
+/// How much a message's vector has room for.
+///
+/// # Safety
+/// The kernel has just read both.
+unsafe fn room_of(message: *const msghdr) -> u64 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let message = message.read_unaligned();
+        Vector::new(message.msg_iov, message.msg_iovlen).sum()
     }
 }
 
@@ -114,16 +150,24 @@ pub fn event(result: c_int) -> Outcome {
     }
 }
 
-/// How many messages of an array were moved; -1 is failure.
+/// How many messages of an array were moved; -1 is failure. With MSG_TRUNC in `flags` no more of each was moved than it has
+/// room for.
 #[inline(always)]
-pub fn messages(result: c_int, array: *const mmsghdr) -> Outcome {
+pub fn messages(result: c_int, array: *const mmsghdr, flags: c_int) -> Outcome {
     let Ok(count) = usize::try_from(result) else {
         return Outcome::Failed(sys::errno());
     };
     let sum = (0..count).fold(0, |sum: u64, index| {
         // SAFETY: the kernel has just written the lengths of as many.
         let message = unsafe { array.add(index).read_unaligned() };
-        sum.wrapping_add(message.msg_len.into())
+        let length = u64::from(message.msg_len);
+        if flags & libc::MSG_TRUNC == 0 {
+            return sum.wrapping_add(length);
+        }
+        // SAFETY: the kernel has read the message, and its vector, before it wrote them.
+        let room =
+            unsafe { Vector::new(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen).sum() };
+        sum.wrapping_add(length.min(room))
     });
     Outcome::Bytes(sum)
 }

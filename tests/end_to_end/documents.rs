@@ -110,13 +110,17 @@ fn line(row: &Row) -> String {
         Size::Message(message) => format!("lengths in the {} argument's vector", ordinal(message)),
     };
     let moved = match row.returns {
+        Returns::Bytes if (row.family, row.role) == (Family::Socket, Role::Read) => {
+            "what it returns, and no more than there is room for (MSG_TRUNC)"
+        }
         Returns::Bytes | Returns::Printed => "what it returns",
         Returns::Length if row.role == Role::Read => "what it returns",
         Returns::Items => "what it returns, times the size of an item",
         Returns::Messages => "lengths in the array",
         Returns::Character => "1",
         Returns::Word => "4",
-        Returns::Line | Returns::Text => "the length of the text",
+        Returns::Line => "the length of the line, NULs in it too",
+        Returns::Text => "the length of the text",
         Returns::Status if row.name.starts_with("eventfd_") => "8",
         _ => "–",
     };

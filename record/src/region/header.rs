@@ -82,11 +82,14 @@ pub enum Circumstance {
     UringUsed = 12,
     /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
     NoCoroutines = 13,
+    /// Calls of malloc and its kin do not reach us, although they are bound to ours: what runs the program has put its own in
+    /// their place, as valgrind does.
+    HeapElsewhere = 14,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 14] = [
+    pub const ALL: [Circumstance; 15] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -101,6 +104,7 @@ impl Circumstance {
         Circumstance::UringAskedFor,
         Circumstance::UringUsed,
         Circumstance::NoCoroutines,
+        Circumstance::HeapElsewhere,
     ];
 }
 

@@ -1,13 +1,14 @@
 //! The heap of a process image.
 
-use weir_record::functions::Role;
+use weir_record::functions::{Function, Role};
+use weir_record::region::Circumstance;
 use weir_record::slot::publish_step;
 
 use super::Findings;
-use crate::model::Heap;
+use crate::model::{Heap, ProvenanceGroup};
 
 /// The heap, as the allocation functions left it.
-pub fn heap(findings: &Findings<'_>) -> Heap {
+pub fn heap(findings: &Findings<'_>, provenance: &[ProvenanceGroup]) -> Heap {
     let header = findings.region.header;
     let totals = findings.totals;
     let inherited_bytes = header.inherited_bytes.get_signed();
@@ -26,14 +27,56 @@ pub fn heap(findings: &Findings<'_>) -> Heap {
         .max(0);
     let peak_error_bytes = publish_step(peak).saturating_mul(totals.allocating_slots);
 
+    let live_blocks = inherited_blocks.wrapping_add(live_blocks(findings));
     Heap {
+        not_known: not_known(findings, provenance, live_bytes.min(live_blocks) < 0),
         live_bytes,
-        live_blocks: inherited_blocks.wrapping_add(live_blocks(findings)),
+        live_blocks,
         peak_bytes: peak.cast_unsigned(),
         peak_error_bytes,
         inherited_bytes,
         inherited_blocks,
     }
+}
+
+/// Why the heap is not known, where it is not.
+fn not_known(
+    findings: &Findings<'_>,
+    provenance: &[ProvenanceGroup],
+    is_below_zero: bool,
+) -> Option<String> {
+    let header = findings.region.header;
+    let is_malloc = |group: &&ProvenanceGroup| {
+        let mut names = group.functions.iter();
+        group.leads.bound.is_some()
+            && !group.leads.interposed
+            && names.any(|name| name == Function::Malloc.name())
+    };
+    if let Some(group) = provenance.iter().find(is_malloc) {
+        let place = group.leads.bound.as_deref().unwrap_or("another object");
+        return Some(format!("the program's malloc is that of {place}"));
+    }
+    if header.has(Circumstance::HeapElsewhere) {
+        return Some(
+            "what runs the program has put a malloc of its own in the place of all others, as valgrind does".to_owned(),
+        );
+    }
+    if header.sharers.get() > 0 {
+        return Some(
+            "forked processes are counted in it that could make no region of their own, and free what they inherited"
+                .to_owned(),
+        );
+    }
+    if is_below_zero {
+        return Some(
+            "it came out below zero: blocks were freed whose allocation was not seen, as by a library that is bound to another malloc (RTLD_DEEPBIND)"
+                .to_owned(),
+        );
+    }
+    header.has(Circumstance::NoBlockSizes).then(|| {
+        "the allocator behind Weir has no malloc_usable_size of its own: there are no sizes of blocks"
+            .to_owned()
+    })
 }
 
 /// Blocks made less blocks freed. Resizing changes neither; where a call did other than its

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use weir_record::functions::Timing;
+use weir_record::functions::{Function, Timing};
 use weir_record::region::Circumstance;
 
 use super::{Findings, text};
-use crate::model::{self, IoUring, IoUringSeen, Missed, ProvenanceGroup};
+use crate::model::{self, Heap, IoUring, IoUringSeen, Missed, ProvenanceGroup};
 
 /// What the report does not tell.
 pub fn missed(
     findings: &Findings<'_>,
     functions: &BTreeMap<String, model::Function>,
     provenance: &[ProvenanceGroup],
+    heap: &Heap,
 ) -> Missed {
     let header = findings.region.header;
     let mut missed = Missed {
@@ -21,9 +22,12 @@ pub fn missed(
         unlisted_starts: header.starts.unlisted.get(),
         not_interposed: not_interposed(provenance),
         io_uring: io_uring(findings),
-        notes: notes(findings),
+        notes: Vec::new(),
         ..Missed::default()
     };
+    let mut names = missed.not_interposed.iter();
+    let binds_malloc_elsewhere = names.any(|name| name == Function::Malloc.name());
+    missed.notes = notes(findings, heap, binds_malloc_elsewhere);
     let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
     for (function, total) in findings.totals.functions() {
         add(&mut missed.reentrant_calls, total.reentrant);
@@ -78,7 +82,7 @@ fn io_uring(findings: &Findings<'_>) -> Option<IoUring> {
     Some(IoUring { seen, library })
 }
 
-fn notes(findings: &Findings<'_>) -> Vec<String> {
+fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> Vec<String> {
     let header = findings.region.header;
     let circumstances = Circumstance::ALL
         .into_iter()
@@ -102,6 +106,10 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
         .into_iter()
         .filter_map(|(holds, sentence)| holds.then_some(sentence));
     let mut notes: Vec<String> = circumstances.chain(others).map(str::to_owned).collect();
+    // What is bound elsewhere is told by itself.
+    if let Some(reason) = heap.not_known.as_ref().filter(|_| !binds_malloc_elsewhere) {
+        notes.push(format!("the heap is not known: {reason}"));
+    }
     match header.sharers.get() {
         0 => {}
         1 => notes.push("1 forked process could not make a region of its own, and is counted in this one".to_owned()),
@@ -114,7 +122,11 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
         // These are told elsewhere.
-        Circumstance::Forked | Circumstance::UringAskedFor | Circumstance::UringUsed => None,
+        Circumstance::Forked
+        | Circumstance::UringAskedFor
+        | Circumstance::UringUsed
+        | Circumstance::HeapElsewhere
+        | Circumstance::NoBlockSizes => None,
         Circumstance::NoCoroutines => {
             Some("there was no memory for a table of coroutines: what each of them did is not told")
         }
@@ -138,9 +150,6 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         ),
         Circumstance::StdioUnseen => Some(
             "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
-        ),
-        Circumstance::NoBlockSizes => Some(
-            "live and peak bytes of the heap are not known: the allocator behind Weir has no malloc_usable_size of its own",
         ),
         Circumstance::Sealed => Some(
             "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, and names are told as the program gives them",

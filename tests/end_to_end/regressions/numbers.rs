@@ -1,1 +1,134 @@
 //! Numbers that cannot be known are said not to be; all others are true.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use weir_report::model::FileUse;
+
+use crate::support::{Mode, Outcome, Program, scratch, victim};
+
+/// The files of all processes, by kind and name; those in `folder` relative to it.
+fn files_in(outcome: &Outcome, folder: &str) -> BTreeMap<(String, String), FileUse> {
+    let mut files: BTreeMap<(String, String), FileUse> = BTreeMap::new();
+    for process in outcome.processes() {
+        for file in &process.files.listed {
+            let name = file.name.strip_prefix(folder).unwrap_or(&file.name);
+            let key = (file.kind.clone(), name.to_owned());
+            files.entry(key).or_default().add(file);
+        }
+    }
+    files
+}
+
+/// Descriptors that are made and closed by `syscall` lead to what they were made for.
+#[test]
+fn descriptors_are_followed_through_bare_system_calls() {
+    for mode in Mode::MEASURED {
+        let folder = scratch();
+        let root = fs::canonicalize(folder.path()).expect("a folder");
+        let program = Program::new(victim("raw_descriptors")).in_folder(&root);
+        let outcome = program.run(mode).expect_status(0);
+        let files = files_in(&outcome, &format!("{}/", root.display()));
+        let written = |kind: &str, name: &str| {
+            let file = files.get(&(kind.to_owned(), name.to_owned()));
+            file.map_or(0, |file| file.written_bytes)
+        };
+        for (name, bytes) in [
+            ("one", 1),
+            ("two", 2),
+            ("three", 4),
+            ("four", 8),
+            ("five", 16 + 32),
+            ("six", 64 + 128 + 256 + 512),
+            ("sub/seven", 3),
+        ] {
+            assert_eq!(written("file", name), bytes, "{mode:?} {name}: {files:#?}");
+        }
+        assert_eq!(written("pipe", ""), 5, "{mode:?}");
+        assert_eq!(written("socketpair", ""), 7, "{mode:?}");
+        assert_eq!(written("eventfd", ""), 8, "{mode:?}");
+        assert_eq!(written("memfd", "in memory"), 9, "{mode:?}");
+    }
+}
+
+/// What a victim says that each function moved is what the report says.
+#[track_caller]
+fn expect_lengths(way: &str) {
+    let victim = Program::new(victim("lengths")).arg(way);
+    let plain = victim.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = victim.run(mode).expect_status(0).expect_same(&plain);
+        let functions = &outcome.process().functions;
+        for account in outcome.text().lines() {
+            let (name, bytes) = account.split_once(' ').expect("a name and a number");
+            let moved = functions.get(name).map_or(0, |of| of.moved_bytes);
+            assert_eq!(moved.to_string(), bytes, "{mode:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_line_is_as_long_as_it_is_whatever_is_in_it() {
+    expect_lengths("lines");
+}
+
+#[test]
+fn no_more_is_received_than_there_is_room_for() {
+    expect_lengths("messages");
+}
+
+/// What the program frees was made where nobody saw it: the heap comes out below zero, which is no heap.
+#[test]
+fn a_heap_below_zero_is_not_known() {
+    let program = Program::new(victim("deep_bound")).arg(victim("deep_library"));
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        let process = outcome.process();
+        assert!(process.heap.live_blocks < -900, "{:?}", process.heap);
+        let reason = process.heap.not_known.as_deref().unwrap_or_default();
+        assert!(reason.contains("below zero"), "{mode:?}: {reason}");
+        let report = &outcome.reports[0];
+        assert_eq!(report.heap.not_known.as_deref(), Some(reason));
+        assert_eq!((report.heap.live_bytes, report.heap.live_blocks), (0, 0));
+        let notes = report.missed.notes.join("\n");
+        assert!(notes.contains(reason), "{mode:?}: {notes}");
+    }
+}
+
+/// valgrind's tools put their own malloc in the place of every other.
+#[test]
+fn a_heap_that_another_took_over_is_not_known() {
+    let valgrind = Program::new("/usr/bin/valgrind").args(["-q", "--tool=memcheck", "/bin/true"]);
+    let outcome = valgrind.run(Mode::Run).expect_status(0);
+    let mut processes = outcome.processes();
+    let last = processes.pop().expect("the program under valgrind");
+    assert_eq!(
+        last.executable,
+        fs::canonicalize("/bin/true")
+            .expect("it is there")
+            .to_string_lossy()
+    );
+    let reason = last.heap.not_known.as_deref().unwrap_or_default();
+    assert!(reason.contains("valgrind"), "{reason}");
+    assert!(last.missed.notes.iter().any(|note| note.contains(reason)));
+    for other in processes {
+        assert_eq!(other.heap.not_known, None, "{}", other.executable);
+    }
+}
+
+/// A program with its own malloc, and one whose heap is known.
+#[test]
+fn a_heap_that_was_never_ours_is_not_known() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("own_malloc")).run(mode);
+        let reason = outcome
+            .process()
+            .heap
+            .not_known
+            .as_deref()
+            .unwrap_or_default();
+        assert!(reason.contains("own_malloc"), "{mode:?}: {reason}");
+        let outcome = Program::new("/bin/true").run(mode).expect_status(0);
+        assert_eq!(outcome.process().heap.not_known, None, "{mode:?}");
+    }
+}

@@ -8,7 +8,7 @@ use weir_report::model::{Function, Report};
 use crate::cli::Sort;
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
-use crate::report::{ending, files, shortcomings};
+use crate::report::{ending, files, heap, shortcomings};
 use crate::{text, units};
 
 /// How many functions are shown.
@@ -59,18 +59,26 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
         "calls  {}{processes}, {failed}",
         units::count(totals.calls)
     ));
-    lines.push(format!(
-        "heap   {} asked for, peak {}, {} live at the end in {} {}",
-        units::bytes(totals.allocated_bytes),
-        units::bytes(heap.peak_bytes),
-        units::signed_bytes(heap.live_bytes),
-        units::signed_count(heap.live_blocks),
-        if heap.live_blocks == 1 {
-            "block"
-        } else {
-            "blocks"
-        },
-    ));
+    let asked_for = heap::asked_for(&totals, heap);
+    let mut known = report
+        .processes
+        .iter()
+        .filter(|of| of.heap.not_known.is_none());
+    lines.push(if heap.not_known.is_some() && known.next().is_none() {
+        format!("heap   {asked_for} asked for, peak and live at the end not known")
+    } else {
+        format!(
+            "heap   {asked_for} asked for, peak {}, {} live at the end in {} {}",
+            units::bytes(heap.peak_bytes),
+            units::signed_bytes(heap.live_bytes),
+            units::signed_count(heap.live_blocks),
+            if heap.live_blocks == 1 {
+                "block"
+            } else {
+                "blocks"
+            },
+        )
+    });
     let copied = match totals.copied_bytes {
         0 => String::new(),
         bytes => format!(", {} from descriptor to descriptor", units::bytes(bytes)),

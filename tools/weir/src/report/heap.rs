@@ -17,26 +17,33 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
             ""
         },
     );
-    let mut pairs = vec![
-        (
-            "asked for",
-            format!(
-                "{} in {}",
-                units::bytes(totals.allocated_bytes),
-                text::counted(
-                    totals.allocating_calls,
-                    "allocating call",
-                    "allocating calls"
-                ),
+    let mut pairs = vec![(
+        "asked for",
+        format!(
+            "{} in {}",
+            asked_for(&totals, subject.heap),
+            text::counted(
+                totals.allocating_calls,
+                "allocating call",
+                "allocating calls"
             ),
         ),
-        ("peak", peak(subject.heap)),
-        (
+    )];
+    let mut processes = subject.processes.iter();
+    let is_known = subject.heap.not_known.is_none()
+        || processes.any(|process| process.heap.not_known.is_none());
+    if is_known {
+        pairs.push(("peak", peak(subject.heap)));
+        pairs.push((
             "live at the end",
             blocks(subject.heap.live_bytes, subject.heap.live_blocks),
-        ),
-    ];
-    if (subject.heap.inherited_bytes, subject.heap.inherited_blocks) != (0, 0) {
+        ));
+    }
+    if let Some(reason) = &subject.heap.not_known {
+        let reason = text::printable(reason).into_owned();
+        pairs.push((NOT_KNOWN, reason));
+    }
+    if is_known && (subject.heap.inherited_bytes, subject.heap.inherited_blocks) != (0, 0) {
         let inherited = blocks(subject.heap.inherited_bytes, subject.heap.inherited_blocks);
         pairs.push((
             "of that inherited",
@@ -44,6 +51,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         ));
     }
     page.pairs(&pairs);
+}
+
+/// What stands in the place of a number that nobody knows.
+pub const NOT_KNOWN: &str = "not known";
+
+/// How much was asked for, where that is known.
+pub fn asked_for(totals: &Totals, heap: &Heap) -> String {
+    if heap.not_known.is_some() && totals.allocating_calls == 0 {
+        return NOT_KNOWN.to_owned();
+    }
+    units::bytes(totals.allocated_bytes)
 }
 
 /// The peak, and how sure it is.

@@ -13,7 +13,7 @@ mod errors;
 pub mod files;
 mod functions;
 mod header;
-mod heap;
+pub mod heap;
 pub mod measure;
 mod missed;
 pub mod page;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use weir_report::model::{EndKind, Process};
 
+use super::heap::NOT_KNOWN;
 use super::measure::{self, Totals};
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
@@ -56,7 +57,10 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
             end(process),
             Cell::new(units::count(totals.calls)),
             Cell::new(units::bytes(totals.allocated_bytes)),
-            Cell::new(units::bytes(process.heap.peak_bytes)),
+            Cell::new(match process.heap.not_known {
+                Some(_) => NOT_KNOWN.to_owned(),
+                None => units::bytes(process.heap.peak_bytes),
+            }),
             Cell::new(units::bytes(totals.moved_bytes)),
             Cell::new(measure::shown(totals.time)),
             Cell::new(command(process)),

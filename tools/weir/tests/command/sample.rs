@@ -234,6 +234,7 @@ fn python() -> Process {
             peak_error_bytes: 48 * KIB,
             inherited_bytes: 0,
             inherited_blocks: 0,
+            not_known: None,
         },
         timeline: Timeline {
             interval_ns: 120 * MS,
@@ -345,6 +346,7 @@ fn child() -> Process {
             peak_error_bytes: 0,
             inherited_bytes: 16 * MIB as i64,
             inherited_blocks: 40_112,
+            not_known: None,
         },
         timeline: Timeline {
             interval_ns: 490 * MS,

@@ -1,0 +1,5 @@
+// flags: -O1 -fno-builtin -shared -fPIC
+/* Makes blocks by whatever malloc it is bound to. */
+#include <stdlib.h>
+
+void *made_here(size_t size) { return malloc(size); }

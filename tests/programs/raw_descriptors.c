@@ -1,0 +1,77 @@
+// flags: -O1 -fno-builtin -D_GNU_SOURCE
+/* Makes, moves and closes descriptors by number, as sandboxes and language runtimes do, and uses them by the C library. What
+ * each file must be told to have had is in the test. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MUST(what)                                                             \
+    do {                                                                       \
+        if (!(what)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+            exit(99);                                                          \
+        }                                                                      \
+    } while (0)
+
+static char bytes[1000];
+
+static void put(int fd, size_t size) { MUST(write(fd, bytes, size) == (ssize_t)size); }
+
+int main(void) {
+    int one = open("one", O_RDWR | O_CREAT, 0600);
+    put(one, 1);
+    /* The number becomes another's, three times over. */
+    MUST(syscall(SYS_close, one) == 0);
+    int two = syscall(SYS_openat, AT_FDCWD, "two", O_RDWR | O_CREAT, 0600);
+    MUST(two == one);
+    put(two, 2);
+    MUST(syscall(SYS_close_range, two, two, 0) == 0);
+    MUST(syscall(SYS_open, "three", O_RDWR | O_CREAT, 0600) == one);
+    put(one, 4);
+    MUST(syscall(SYS_close, one) == 0);
+    MUST(syscall(SYS_creat, "four", 0600) == one);
+    put(one, 8);
+    /* One that stays open becomes another's. */
+    struct open_how how = {.flags = O_RDWR | O_CREAT, .mode = 0600};
+    int five = syscall(SYS_openat2, AT_FDCWD, "five", &how, sizeof how);
+    MUST(five > one);
+    put(five, 16);
+    MUST(syscall(SYS_dup2, five, one) == one);
+    put(one, 32);
+    int six = open("six", O_RDWR | O_CREAT, 0600);
+    MUST(syscall(SYS_dup3, six, one, O_CLOEXEC) == one);
+    put(one, 64);
+    put(syscall(SYS_dup, six), 128);
+    put(syscall(SYS_fcntl, six, F_DUPFD_CLOEXEC, 50), 256);
+    /* What failed has changed nothing. */
+    MUST(syscall(SYS_dup2, 900, one) == -1 && syscall(SYS_dup3, six, six, 0) == -1);
+    put(one, 512);
+    /* Where relative names start from. */
+    MUST(mkdir("sub", 0700) == 0);
+    MUST(syscall(SYS_chdir, "sub") == 0);
+    int seven = open("seven", O_RDWR | O_CREAT, 0600);
+    put(seven, 3);
+    /* What is no file takes a number that a file had. */
+    MUST(syscall(SYS_close, seven) == 0);
+    int ends[2];
+    MUST(syscall(SYS_pipe2, ends, 0) == 0 && ends[0] == seven);
+    put(ends[1], 5);
+    MUST(read(ends[0], bytes, 5) == 5);
+    MUST(syscall(SYS_close, ends[0]) == 0 && syscall(SYS_close, ends[1]) == 0);
+    MUST(syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, ends) == 0 && ends[0] == seven);
+    put(ends[1], 7);
+    MUST(syscall(SYS_close, ends[0]) == 0 && syscall(SYS_close, ends[1]) == 0);
+    MUST(syscall(SYS_eventfd2, 0, 0) == seven);
+    put(seven, 8);
+    MUST(syscall(SYS_close, seven) == 0);
+    MUST(syscall(SYS_memfd_create, "in memory", 0) == seven);
+    put(seven, 9);
+    return 0;
+}
