@@ -14,6 +14,7 @@ use weir_record::clock::{self, Moment};
 
 use crate::image;
 
+pub mod looking;
 pub mod waiting;
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
