@@ -8,7 +8,7 @@
 //! dynamic linker's lock is held, and another thread may hold up the start by waiting for that lock.
 
 use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{
     AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
@@ -20,7 +20,7 @@ use weir_record::region::{Circumstance, Header, Phase, Region};
 use weir_record::slot::Counters;
 
 use crate::environment::{self, Path};
-use crate::starts::{self, Program};
+use crate::starts;
 use crate::thread::Live;
 use crate::{
     c_library, children, coop, files, mapping, next, own_heap, provenance, slots, streams, sys,
@@ -581,10 +581,10 @@ pub struct Replacing {
 
 /// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
 /// process that shares the region.
-pub fn begin_replacing(program: Program, environment: *const *const c_char) -> Option<Replacing> {
+pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     Some(sys::with_errno_kept(|| {
-        let note = starts::note_exec(header, program, environment);
+        let note = starts::note_exec(header, start);
         let whose = whose(header);
         match whose {
             Whose::Vfork => vfork::end(),

@@ -19,7 +19,8 @@
 //!   ├ slots         which thread has which slot
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
-//! follow       into the environments that programs are given
+//! follow       into the environments that programs are given, and out of them
+//! programs     what programs are like: whether they can load us
 //! writer       the writer where it lives in the program
 //! descriptors  a table with a place for every descriptor
 //! arena        memory for what the C library allocates on our behalf
@@ -59,6 +60,7 @@ mod mapping;
 mod next;
 mod objects;
 mod own_heap;
+mod programs;
 mod provenance;
 mod recording;
 mod secure;

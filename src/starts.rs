@@ -4,29 +4,40 @@
 //! A note is made before an exec, since nothing of ours comes after it, and after a posix_spawn. What the program
 //! passes may not be there to be read: the kernel is asked first.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_int};
 use std::fmt::Write;
 use std::mem::MaybeUninit;
 
 use weir_record::clock;
 use weir_record::region::Header;
-use weir_record::starts::{NOT_PRELOADED, OUT_OF_REACH, PROGRAM_BYTES, Ticket};
+use weir_record::starts::{
+    LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES,
+    STATIC, Ticket,
+};
 
-use crate::{environment, follow, image, sys};
+use crate::programs::{Kind, Program};
+use crate::{environment, image, sys};
 
-type Strings = *const *const c_char;
+/// What is about to be started, and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The program.
+    pub program: Program,
+    /// What it is like.
+    pub kind: Kind,
+    /// Whether it gets our library.
+    pub preload: Preload,
+}
 
-/// The program that is started.
-#[derive(Clone, Copy)]
-pub enum Program {
-    /// At a path.
-    Path(*const c_char),
-    /// At a path, or under a name that is looked for in PATH.
-    Searched(*const c_char),
-    /// At a path that starts from a directory; at none, what the descriptor is of.
-    At(c_int, *const c_char),
-    /// What a descriptor is of.
-    Open(c_int),
+/// Whether a program gets our library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preload {
+    /// It does, or that is not known.
+    Given,
+    /// Its environment lacks it.
+    Lacking,
+    /// The library cannot be read from where the program is started, and is not asked for.
+    OutOfReach,
 }
 
 /// A note of a program that is about to be executed.
@@ -48,15 +59,17 @@ impl Note {
 
 /// Notes that the calling process is about to execute a program; unless the process is sealed: then it cannot ask
 /// whether there is anything to be read.
-pub fn note_exec(header: &'static Header, program: Program, environment: Strings) -> Option<Note> {
-    if !environment::get().has_session() || image::is_sealed() || !may_be_there(program) {
+pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
+    // Shells try one directory after the other.
+    let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
+    if !environment::get().has_session() || image::is_sealed() || is_nothing {
         return None;
     }
     let (pid, ticks) = (sys::pid(), clock::ticks());
-    let flags = flags(environment);
+    let flags = flags(start);
     let mut text = Text::new();
-    // SAFETY: the kernel has just read the path.
-    unsafe { describe(program, &mut text) };
+    // SAFETY: the kernel has just read the path, where the program was looked at.
+    unsafe { describe(start.program, &mut text) };
     let ticket = header.starts.note(pid, flags, ticks, [text.as_bytes()])?;
     Some(Note {
         header,
@@ -69,47 +82,40 @@ pub fn note_exec(header: &'static Header, program: Program, environment: Strings
 /// Notes that a program was started in a process of its own, `ticks` being before that.
 ///
 /// # Safety
-/// The program was started by this path, with this environment.
-pub unsafe fn note_spawned(pid: u32, ticks: u64, program: Program, environment: Strings) {
+/// The program was started by this path.
+pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     let Some(header) = image::header().filter(|_| environment::get().has_session()) else {
         return;
     };
     let mut text = Text::new();
     // SAFETY: the kernel has read the path.
-    unsafe { describe(program, &mut text) };
-    let flags = flags(environment);
+    unsafe { describe(start.program, &mut text) };
+    let flags = flags(start);
     header.starts.note(pid, flags, ticks, [text.as_bytes()]);
 }
 
-/// Whether a path can be read, and leads anywhere: shells try one directory after the other.
-fn may_be_there(program: Program) -> bool {
-    let (path, is_whole) = match program {
-        Program::Path(path) => (path, true),
-        Program::Searched(path) | Program::At(_, path) => (path, false),
-        Program::Open(_) => return true,
-    };
-    match sys::access(path, libc::F_OK) {
-        -1 => false,
-        libc::ENOENT | libc::ENOTDIR => !is_whole,
-        _ => true,
-    }
-}
-
 /// What keeps the program from being traced, as far as is known here.
-fn flags(environment: Strings) -> u32 {
+fn flags(start: &Start) -> u32 {
     if image::is_sealed() {
         return 0;
     }
-    let not_preloaded = match follow::is_preloaded(environment) {
-        Some(false) => NOT_PRELOADED,
+    let kind = match start.kind {
+        Kind::OtherMachine => OTHER_MACHINE,
+        Kind::OtherLibc => OTHER_LIBC,
+        Kind::Static => STATIC,
         _ => 0,
+    };
+    let preload = match start.preload {
+        Preload::Given => 0,
+        Preload::Lacking => NOT_PRELOADED,
+        Preload::OutOfReach => LIBRARY_OUT_OF_REACH,
     };
     let session = environment::get().session.as_c_str();
     let out_of_reach = match sys::access(session.as_ptr(), libc::W_OK | libc::X_OK) {
         libc::EACCES | libc::ENOENT | libc::ENOTDIR => OUT_OF_REACH,
         _ => 0,
     };
-    not_preloaded | out_of_reach
+    kind | preload | out_of_reach
 }
 
 /// Room for a path; the caller's stack may be small.

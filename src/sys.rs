@@ -19,6 +19,7 @@ use crate::{c_library, image};
 pub use clock::time_ns;
 
 pub mod clock;
+pub mod looking;
 pub mod waiting;
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an

@@ -21,6 +21,14 @@ pub const NOT_PRELOADED: u32 = 1;
 pub const OUT_OF_REACH: u32 = 2;
 /// The program could not be started: the note before this one, of the same process, does not hold.
 pub const FAILED: u32 = 4;
+/// The program is for another machine or word size.
+pub const OTHER_MACHINE: u32 = 8;
+/// The dynamic linker of another C library starts the program.
+pub const OTHER_LIBC: u32 = 16;
+/// No dynamic linker starts the program.
+pub const STATIC: u32 = 32;
+/// The library cannot be read from where the program was started.
+pub const LIBRARY_OUT_OF_REACH: u32 = 64;
 
 // A state is one of these, and above them a number that is another for every note.
 const FREE: u32 = 0;
@@ -49,7 +57,7 @@ impl Start {
         self.pid.load(Ordering::Relaxed)
     }
 
-    /// [`NOT_PRELOADED`], [`OUT_OF_REACH`], [`FAILED`].
+    /// What is known of the program, as bits: [`NOT_PRELOADED`] and those after it.
     pub fn flags(&self) -> u32 {
         self.flags.load(Ordering::Relaxed)
     }

@@ -12,8 +12,8 @@ use libc::pid_t;
 use weir_record::clock;
 use weir_record::functions::Function;
 
-use crate::starts::{self, Program};
-use crate::{coop, follow, image, next, recording, sys};
+use crate::programs::Program;
+use crate::{coop, follow, image, next, recording, starts, sys};
 
 type Strings = *const *const c_char;
 
@@ -42,7 +42,7 @@ unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
 }
 
 /// Tells that a program is about to be executed with an environment, and, if that fails, that it was not. `exec` is
-/// given the environment, with what is added to it.
+/// given the environment, with what is added to it or taken from it.
 fn replace(
     function: Function,
     program: Program,
@@ -54,8 +54,8 @@ fn replace(
     for function in [Function::Execve, Function::Execvp, Function::Execvpe] {
         next::ensure(function);
     }
-    follow::with(environment, |environment| {
-        let replacing = image::begin_replacing(program, environment);
+    follow::with(program, environment, |start, environment| {
+        let replacing = image::begin_replacing(start);
         let result = exec(environment);
         sys::with_errno_kept(|| {
             recording::count_failure(function);
@@ -418,7 +418,7 @@ macro_rules! spawns {
             recording::count(Function::$function);
             let mut own = 0;
             let pid = if pid.is_null() { &raw mut own } else { pid };
-            let result = follow::with(environment, |environment| {
+            let result = follow::with($program(path), environment, |start, environment| {
                 let ticks = clock::ticks();
                 // SAFETY: what the caller promises is what the next one asks, which has been found.
                 let result = unsafe {
@@ -432,7 +432,7 @@ macro_rules! spawns {
                         // SAFETY: the program was started, and its process's id written.
                         unsafe {
                             let pid = (*pid).cast_unsigned();
-                            starts::note_spawned(pid, ticks, $program(path), environment);
+                            starts::note_spawned(pid, ticks, start);
                         }
                     });
                 }

@@ -5,11 +5,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use weir_record::starts::{FAILED, NOT_PRELOADED, OUT_OF_REACH, Start};
+use weir_record::starts::{
+    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, STATIC,
+    Start,
+};
 use weir_report::model::{Process, Untraced};
 
 use super::life::Life;
 use crate::doctor;
+use crate::exit_code;
 
 /// How many starts are kept that nothing came of so far.
 const MOST: usize = 10_000;
@@ -84,12 +88,14 @@ impl Starts {
             }
             let reason = match hindrance(start.flags) {
                 Some(hindrance) => hindrance.to_owned(),
-                None if matches!(Life::of(start.pid), Life::Running { .. }) => {
+                None if matches!(Life::of(start.pid), Life::Running { .. })
+                    && kind(start.flags).is_none() =>
+                {
                     "had not made a call when the program ended".to_owned()
                 }
                 None => reasons
-                    .entry(start.program.clone())
-                    .or_insert_with(|| reason(&start.program))
+                    .entry((start.program.clone(), start.flags))
+                    .or_insert_with(|| reason(&start.program, kind(start.flags)))
                     .clone(),
             };
             let untraced = Untraced {
@@ -115,21 +121,54 @@ fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
         .is_some_and(|&began| began >= start.ticks)
 }
 
-/// What the starting process knew.
+/// What the starting process knew of the ways of its own that lead to the program.
 fn hindrance(flags: u32) -> Option<&'static str> {
+    // Where it was kept from the program for what that is, this says more.
+    if kind(flags).is_some() {
+        return None;
+    }
     if flags & NOT_PRELOADED != 0 {
-        return Some("was started without LD_PRELOAD in its environment (see --follow-cleared)");
+        return Some("was started without Weir's library in LD_PRELOAD (see --follow-cleared)");
+    }
+    if flags & LIBRARY_OUT_OF_REACH != 0 {
+        return Some(
+            "was started in another root directory or as another user, who cannot read Weir's library; it was not asked for",
+        );
     }
     (flags & OUT_OF_REACH != 0).then_some(
         "was started in another root directory or as another user, who cannot enter the directory of the recording",
     )
 }
 
+/// What the starting process saw of the program, which may be gone by now.
+fn kind(flags: u32) -> Option<&'static str> {
+    let kinds = [
+        (
+            OTHER_MACHINE,
+            "is for another machine or word size; Weir traces 64-bit x86-64 programs",
+        ),
+        (
+            OTHER_LIBC,
+            "is started by the dynamic linker of another C library; Weir's library needs the GNU C library",
+        ),
+        (
+            STATIC,
+            "is statically linked: no dynamic linker runs in it, so nothing can be preloaded",
+        ),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(flag, text)| (flags & flag != 0).then_some(text))
+}
+
 /// What a look at the program tells; reads on after its name.
-fn reason(program: &OsStr) -> String {
+fn reason(program: &OsStr, kind: Option<&str>) -> String {
     let Err(refusal) = doctor::inspect(program) else {
-        return "ended before its first call, or could make no region (as another user), or something took LD_PRELOAD from it".to_owned();
+        return kind.unwrap_or("ended before its first call, or could make no region (as another user), or something took LD_PRELOAD from it").to_owned();
     };
+    if let Some(kind) = kind.filter(|_| refusal.code == exit_code::NOT_FOUND) {
+        return kind.to_owned();
+    }
     // The line begins with the path of the file that is to blame, which may be an interpreter's.
     let own = |path: &OsStr| {
         let rest = refusal.message.strip_prefix(&*path.to_string_lossy())?;
@@ -180,11 +219,14 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("data");
         std::fs::write(&file, "text").expect("written");
-        let told = reason(file.as_os_str());
+        let told = reason(file.as_os_str(), None);
         assert!(told.starts_with("may not be executed"), "{told}");
-        let told = reason(OsStr::new("no-such-program-anywhere"));
+        let gone = OsStr::new("no-such-program-anywhere");
+        assert_eq!(reason(gone, kind(STATIC)), kind(STATIC).expect("a text"));
+        let told = reason(gone, None);
         assert!(!told.contains("no-such-program"), "{told}");
         assert_eq!(hindrance(0), None);
+        assert_eq!(hindrance(STATIC | NOT_PRELOADED), None);
         assert!(
             hindrance(NOT_PRELOADED | OUT_OF_REACH).is_some_and(|told| told.contains("LD_PRELOAD"))
         );

@@ -31,6 +31,6 @@ fn the_summary_tells_what_was_not_traced_and_how_it_would_be() {
         .lines()
         .find(|line| line.starts_with("weir: missed: process "));
     let told = told.unwrap_or_else(|| panic!("{summary}"));
-    let reason = "(/bin/true) was not traced: it was started without LD_PRELOAD in its environment (see --follow-cleared)";
+    let reason = "(/bin/true) was not traced: it was started without Weir's library in LD_PRELOAD (see --follow-cleared)";
     assert!(told.ends_with(reason), "{told}");
 }

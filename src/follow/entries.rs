@@ -1,0 +1,196 @@
+//! What an environment has.
+
+use std::ffi::{CStr, c_void};
+use std::ptr;
+
+use libc::iovec;
+
+use super::{POINTER, PRELOAD, Strings, looking, preload, sys};
+
+unsafe extern "C" {
+    static environ: Strings;
+}
+
+/// How many entries are looked at in one go.
+const STEP: usize = 32;
+/// As many bytes of an entry as the longest name has, with its equals sign.
+const HEAD: usize = 16;
+/// So many entries for LD_PRELOAD are known apart: which of several counts, C libraries disagree about.
+const PRELOADS: usize = 4;
+
+/// What was found.
+pub struct Found {
+    /// The names that it has, as bits.
+    names: u32,
+    /// How many entries it has.
+    pub entries: usize,
+    environment: Strings,
+    /// Which of them are for LD_PRELOAD.
+    preloads: [usize; PRELOADS],
+    preloaded: usize,
+}
+
+impl Found {
+    /// Whether it has the name of this number.
+    pub fn has(&self, name: usize) -> bool {
+        self.names & 1 << name != 0
+    }
+
+    /// Its entries for LD_PRELOAD.
+    pub fn preloads(&self) -> impl DoubleEndedIterator<Item = (usize, &[u8])> {
+        let places = self.preloads[..self.preloaded].iter();
+        // SAFETY: they have been read to their ends.
+        places.map(|&place| unsafe {
+            let text = CStr::from_ptr(*self.environment.add(place));
+            (place, text.to_bytes())
+        })
+    }
+
+    /// Our library, as it is named.
+    pub fn library(&self) -> Option<&[u8]> {
+        self.preloads().find_map(|(_, text)| preload::ours(text))
+    }
+
+    fn see(&mut self, place: usize, head: &[u8], names: &[&[u8]]) {
+        for (bit, name) in names.iter().enumerate() {
+            if head.starts_with(name) {
+                self.names |= 1 << bit;
+            }
+        }
+        if head.starts_with(PRELOAD) && self.preloaded < PRELOADS {
+            self.preloads[self.preloaded] = place;
+            self.preloaded += 1;
+        }
+    }
+
+    /// Reads the entries for LD_PRELOAD to their ends.
+    fn read_preloads(self) -> Option<Found> {
+        for &place in &self.preloads[..self.preloaded] {
+            // SAFETY: an entry that has just been read; what is there is the program's to leave as it is.
+            unsafe { looking::text(*self.environment.add(place)) }?;
+        }
+        Some(self)
+    }
+}
+
+/// Looks for names in an environment; none where it cannot be read.
+pub fn look(environment: Strings, names: &[&[u8]]) -> Option<Found> {
+    let mut found = Found {
+        names: 0,
+        entries: 0,
+        environment,
+        preloads: [0; PRELOADS],
+        preloaded: 0,
+    };
+    if environment.is_null() {
+        return Some(found);
+    }
+    // SAFETY: a variable of the C library.
+    if environment == unsafe { environ } {
+        // SAFETY: the C library's own list of strings, ended by NULL.
+        unsafe {
+            while !(*environment.add(found.entries)).is_null() {
+                let entry = CStr::from_ptr(*environment.add(found.entries));
+                found.see(found.entries, entry.to_bytes(), names);
+                found.entries += 1;
+            }
+        }
+        return Some(found);
+    }
+    loop {
+        let mut parts = [part(ptr::null(), 0); STEP];
+        for (index, place) in parts.iter_mut().enumerate() {
+            let entry = environment.wrapping_add(found.entries + index);
+            *place = part(entry.cast(), POINTER);
+        }
+        let mut entries = [0; STEP * POINTER];
+        let read = sys::peek(&parts, &mut entries)?;
+        let entries = entries[..read].as_chunks::<POINTER>().0;
+        let entries = entries.iter().map(|entry| usize::from_ne_bytes(*entry));
+        let mut count = 0;
+        for (place, entry) in parts.iter_mut().zip(entries) {
+            if entry == 0 {
+                see_all(&parts[..count], names, &mut found)?;
+                return found.read_preloads();
+            }
+            *place = part(ptr::without_provenance(entry), HEAD);
+            count += 1;
+        }
+        if count < STEP {
+            // It has no end that could be read: the kernel will not take it either.
+            return None;
+        }
+        see_all(&parts, names, &mut found)?;
+    }
+}
+
+fn part(start: *const c_void, bytes: usize) -> iovec {
+    iovec {
+        iov_base: start.cast_mut(),
+        iov_len: bytes,
+    }
+}
+
+/// Looks at the heads of some entries.
+fn see_all(entries: &[iovec], names: &[&[u8]], found: &mut Found) -> Option<()> {
+    let mut rest = entries;
+    while !rest.is_empty() {
+        let mut heads = [0; STEP * HEAD];
+        let read = sys::peek(rest, &mut heads)? / HEAD;
+        for head in heads[..read * HEAD].as_chunks::<HEAD>().0 {
+            found.see(found.entries, head, names);
+            found.entries += 1;
+        }
+        rest = &rest[read.min(rest.len())..];
+        if let [short, others @ ..] = rest {
+            // It ends where memory ends.
+            for name in names {
+                let mut head = [0; HEAD];
+                let read = sys::peek(&[part(short.iov_base, name.len())], &mut head)?;
+                found.see(found.entries, &head[..read], names);
+            }
+            found.entries += 1;
+            rest = others;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_read_to_its_end_wherever_that_is() {
+        let page = 4096;
+        let memory = sys::Memory::new(2 * page).expect("memory");
+        // SAFETY: the second page of our own mapping, which nothing is in.
+        let closed =
+            unsafe { libc::mprotect(memory.start().byte_add(page), page, libc::PROT_NONE) };
+        assert_eq!(closed, 0);
+        let end = memory.start() as usize + page;
+        let text = b"LD_PRELOAD=\0";
+        // SAFETY: the first page is mapped.
+        let last = unsafe {
+            let last = (end - text.len()) as *mut u8;
+            last.copy_from_nonoverlapping(text.as_ptr(), text.len());
+            last
+        };
+        let mut entries = vec![c"A=1".as_ptr(); 70];
+        entries.push(last.cast());
+        entries.push(ptr::null());
+        let look = |environment| look(environment, &[PRELOAD, b"A="]);
+        let found = look(entries.as_ptr()).expect("readable");
+        assert_eq!((found.names, found.entries), (3, 71));
+        assert_eq!(found.preloads().collect::<Vec<_>>(), [(70, PRELOAD)]);
+        let names = |environment| look(environment).map(|found| found.names);
+        assert_eq!(names(entries[70..].as_ptr()), Some(1));
+        assert_eq!(names(entries[71..].as_ptr()), Some(0));
+        assert_eq!(names(ptr::null()), Some(0));
+        assert_eq!(names(end as Strings), None);
+        // A list that ends where memory ends, without NULL.
+        // SAFETY: as above.
+        unsafe { ((end - POINTER) as *mut usize).write(1) };
+        assert_eq!(names((end - POINTER) as Strings), None);
+    }
+}

@@ -1,0 +1,195 @@
+use std::ffi::CString;
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+fn c_path(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).expect("no NUL")
+}
+
+fn look_at(path: &Path) -> Kind {
+    look(Program::Path(c_path(path).as_ptr()))
+}
+
+/// A folder of this test, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let own = format!("weir-programs-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(own);
+        fs::create_dir_all(&folder).expect("a folder");
+        Folder(folder)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, content).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("permissions");
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An ELF file with some program headers that say nothing, and then one for a dynamic linker's name.
+fn elf(bits: u8, machine: u16, before: usize, dynamic_linker: Option<&str>) -> Vec<u8> {
+    let layout = if bits == 32 { OF_32_BITS } else { OF_64_BITS };
+    let start = if bits == 32 { 52 } else { 64 };
+    let count = before + usize::from(dynamic_linker.is_some());
+    let end = start + count * layout.header;
+    let mut file = vec![0; end];
+    file[..4].copy_from_slice(b"\x7fELF");
+    (file[4], file[5]) = (bits / 32, 1);
+    let mut put = |at: usize, value: usize, size: usize| {
+        file[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
+    };
+    put(18, machine.into(), 2);
+    put(layout.headers, start, layout.word);
+    put(layout.size, layout.header, 2);
+    put(layout.count, count, 2);
+    if let Some(name) = dynamic_linker {
+        let header = start + before * layout.header;
+        put(header, libc::PT_INTERP as usize, 4);
+        put(header + layout.offset, end, layout.word);
+        put(header + layout.bytes, name.len() + 1, layout.word);
+        file.extend_from_slice(name.as_bytes());
+        file.push(0);
+    }
+    file
+}
+
+const OURS: u16 = libc::EM_X86_64;
+const GLIBC: Option<&str> = Some("/lib64/ld-linux-x86-64.so.2");
+
+#[test]
+fn a_program_is_what_its_header_says() {
+    let folder = Folder::new("headers");
+    let kind = |file: Vec<u8>| look_at(&folder.file("program", file));
+    for before in [0, 1, 3, 4, 5, 17, 300] {
+        assert_eq!(kind(elf(64, OURS, before, GLIBC)), Kind::Dynamic);
+        assert_eq!(kind(elf(64, OURS, before, None)), Kind::Static);
+        let musl = Some("/lib/ld-musl-x86_64.so.1");
+        assert_eq!(kind(elf(64, OURS, before, musl)), Kind::OtherLibc);
+        let old = Some("/lib/ld-linux.so.2");
+        assert_eq!(kind(elf(32, libc::EM_386, before, old)), Kind::OtherMachine);
+        assert_eq!(kind(elf(32, libc::EM_386, before, None)), Kind::Static);
+    }
+    // x32 has words of 32 bits; another machine may have ours.
+    assert_eq!(kind(elf(32, OURS, 1, GLIBC)), Kind::OtherMachine);
+    let arm = elf(64, libc::EM_AARCH64, 1, GLIBC);
+    assert_eq!(kind(arm), Kind::OtherMachine);
+    let long = "/x".repeat(200);
+    assert_eq!(kind(elf(64, OURS, 1, Some(&long))), Kind::Unknown);
+    assert_eq!(kind(elf(64, OURS, 600, GLIBC)), Kind::Unknown);
+    assert_eq!(look_at(Path::new("/bin/sh")), Kind::Dynamic);
+}
+
+#[test]
+fn whatever_a_file_holds_it_is_only_looked_at() {
+    let folder = Folder::new("damaged");
+    let whole = elf(64, OURS, 2, GLIBC);
+    for length in 0..whole.len() {
+        let kind = look_at(&folder.file("cut", &whole[..length]));
+        assert!(
+            matches!(kind, Kind::Formless | Kind::Unknown),
+            "{length}: {kind:?}"
+        );
+    }
+    for at in 0..whole.len() {
+        for value in [0, 1, 0x7f, 0xff] {
+            let mut file = whole.clone();
+            file[at] = value;
+            look_at(&folder.file("changed", file));
+        }
+    }
+}
+
+#[test]
+fn a_dynamic_linker_goes_by_its_name() {
+    let folder = Folder::new("linkers");
+    let file = |name: &str| look_at(&folder.file(name, elf(64, OURS, 2, None)));
+    assert_eq!(file("ld-musl-x86_64.so.1"), Kind::OtherLibc);
+    assert_eq!(file("ld-linux-x86-64.so.2"), Kind::Dynamic);
+    assert_eq!(file("busybox"), Kind::Static);
+}
+
+#[test]
+fn scripts_lead_to_their_interpreters_as_far_as_the_kernel_goes() {
+    let folder = Folder::new("scripts");
+    let mut last = folder.file("musl", elf(64, OURS, 1, Some("/lib/ld-musl-x86_64.so.1")));
+    for depth in 1..=6 {
+        let line = format!("#! \t{} argument\n", last.display());
+        last = folder.file(&format!("script{depth}"), line);
+        let kind = if depth > DEPTH {
+            Kind::Unknown
+        } else {
+            Kind::OtherLibc
+        };
+        assert_eq!(look_at(&last), kind, "{depth}");
+    }
+    assert_eq!(look_at(&folder.file("end", "#!/bin/sh")), Kind::Dynamic);
+    assert_eq!(look_at(&folder.file("none", "#!\n")), Kind::Formless);
+    assert_eq!(look_at(&folder.file("gone", "#!/no/such\n")), Kind::Unknown);
+    let long = format!("#!/{}", "x".repeat(300));
+    assert_eq!(look_at(&folder.file("long", long)), Kind::Formless);
+}
+
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let folder = Folder::new("pipes");
+    let pipe = folder.0.join("pipe");
+    // SAFETY: a path that ends in NUL.
+    assert_eq!(unsafe { libc::mkfifo(c_path(&pipe).as_ptr(), 0o755) }, 0);
+    assert_eq!(look_at(&pipe), Kind::Unknown);
+    assert_eq!(look_at(&folder.0), Kind::Unknown);
+    assert_eq!(look_at(&folder.0.join("none")), Kind::Missing);
+    assert_eq!(look(Program::Path(std::ptr::null())), Kind::Unreadable);
+    assert_eq!(
+        look(Program::Searched(1 as *const c_char)),
+        Kind::Unreadable
+    );
+}
+
+#[test]
+fn a_descriptor_is_looked_at_where_it_is() {
+    let folder = Folder::new("descriptors");
+    let path = folder.file("program", elf(32, libc::EM_386, 1, GLIBC));
+    let file = fs::File::open(&path).expect("a file");
+    let directory = fs::File::open(&folder.0).expect("a folder");
+    let (fd, dir) = (file.as_raw_fd(), directory.as_raw_fd());
+    for program in [
+        Program::Open(fd),
+        Program::At(fd, c"".as_ptr()),
+        Program::At(dir, c"program".as_ptr()),
+    ] {
+        assert_eq!(look(program), Kind::OtherMachine, "{program:?}");
+    }
+    assert_eq!(look(Program::Open(-1)), Kind::Unknown);
+    assert_eq!(look(Program::Open(dir)), Kind::Unknown);
+    assert_eq!(look(Program::At(dir, c"none".as_ptr())), Kind::Missing);
+}
+
+#[test]
+fn names_are_looked_for_as_execvp_does_it() {
+    let folder = Folder::new("search");
+    let (first, second) = (folder.0.join("1"), folder.0.join("2"));
+    fs::create_dir_all(first.join("tool")).expect("a folder in the way");
+    fs::create_dir_all(&second).expect("a folder");
+    folder.file("2/tool", elf(32, libc::EM_386, 1, GLIBC));
+    folder.file("2/text", "exit 7\n");
+    let path = format!("/nonexistent:{}:{}", first.display(), second.display());
+    let kind = |name: &str| search::in_directories(path.as_bytes(), name.as_bytes());
+    assert_eq!(kind("tool"), Kind::OtherMachine);
+    assert_eq!(kind("none"), Kind::Missing);
+    assert_eq!(kind("text"), Kind::Dynamic, "the shell's");
+    assert_eq!(look(Program::Searched(c"sh".as_ptr())), Kind::Dynamic);
+}

@@ -1,0 +1,159 @@
+//! What a path or a pointer of the program's leads to, asked of the kernel: neither may be there.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::mem::MaybeUninit;
+
+use super::{call, peek};
+
+/// Why there is nothing to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// The path cannot be read.
+    Unreadable,
+    /// It leads nowhere.
+    Missing,
+    /// The kernel says something else.
+    Otherwise,
+}
+
+/// The type and the mode of what a path leads to, from a directory; of the directory, or what else a descriptor is of,
+/// where the path is empty.
+pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
+    if path.is_null() {
+        // Newer kernels take it for an empty one.
+        return Err(Unseen::Unreadable);
+    }
+    let mut answer = MaybeUninit::<libc::stat>::uninit();
+    let arguments = [
+        dir as usize,
+        path.addr(),
+        answer.as_mut_ptr().addr(),
+        libc::AT_EMPTY_PATH as usize,
+        0,
+    ];
+    // SAFETY: the kernel reads the path, and says so where it cannot; it writes a `struct stat`.
+    let result = unsafe { call(libc::SYS_newfstatat, arguments) };
+    match -result as c_int {
+        // SAFETY: the kernel has written it.
+        0 => Ok(unsafe { answer.assume_init() }.st_mode),
+        libc::EFAULT => Err(Unseen::Unreadable),
+        libc::ENOENT | libc::ENOTDIR => Err(Unseen::Missing),
+        _ => Err(Unseen::Otherwise),
+    }
+}
+
+/// A file that is looked into.
+pub struct Looked {
+    fd: c_int,
+    is_ours: bool,
+}
+
+impl Looked {
+    /// Opens a regular file; none where that cannot be.
+    pub fn open(dir: c_int, path: *const c_char) -> Option<Looked> {
+        let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let arguments = [dir as usize, path.addr(), flags as usize, 0, 0];
+        // SAFETY: the kernel reads the path, and says so where it cannot.
+        let fd = unsafe { call(libc::SYS_openat, arguments) };
+        let fd = c_int::try_from(fd).ok().filter(|&fd| fd >= 0)?;
+        Some(Looked { fd, is_ours: true })
+    }
+
+    /// What is open already.
+    pub fn borrow(fd: c_int) -> Looked {
+        Looked { fd, is_ours: false }
+    }
+
+    /// Reads from a place on, without moving the descriptor's own; how many bytes there were.
+    pub fn read_at(&self, offset: u64, into: &mut [u8]) -> Option<usize> {
+        let arguments = [
+            self.fd as usize,
+            into.as_mut_ptr().addr(),
+            into.len(),
+            offset as usize,
+            0,
+        ];
+        // SAFETY: the kernel writes no more than `into` holds.
+        let read = unsafe { call(libc::SYS_pread64, arguments) };
+        usize::try_from(read).ok()
+    }
+}
+
+impl Drop for Looked {
+    fn drop(&mut self) {
+        if self.is_ours {
+            // SAFETY: the descriptor is ours, and nobody else knows it.
+            unsafe { call(libc::SYS_close, [self.fd as usize, 0, 0, 0, 0]) };
+        }
+    }
+}
+
+/// A C string of the program's; none where it cannot be read to its end.
+///
+/// # Safety
+/// What is there stays as it is for as long as it is used.
+pub unsafe fn text<'t>(start: *const c_char) -> Option<&'t CStr> {
+    const STEP: usize = 128;
+    const PAGE: usize = 4096;
+    let mut at = start;
+    loop {
+        let bytes = STEP.min(PAGE - at.addr() % PAGE);
+        let part = libc::iovec {
+            iov_base: at.cast_mut().cast(),
+            iov_len: bytes,
+        };
+        let mut buffer = [0; STEP];
+        let read = peek(&[part], &mut buffer)?;
+        if buffer[..read].contains(&0) {
+            // SAFETY: the kernel has just read it up to its NUL; the rest is the caller's to promise.
+            return Some(unsafe { CStr::from_ptr(start) });
+        }
+        if read < bytes {
+            return None;
+        }
+        at = at.wrapping_add(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+    use crate::sys::Memory;
+
+    #[test]
+    fn a_string_is_read_up_to_where_memory_ends() {
+        let page = 4096;
+        let memory = Memory::new(2 * page).expect("memory");
+        let end = memory.start().cast::<u8>().wrapping_add(page);
+        // SAFETY: the second page of our own mapping, which nothing is in; the first is written to.
+        unsafe {
+            assert_eq!(libc::mprotect(end.cast(), page, libc::PROT_NONE), 0);
+            memory.start().cast::<u8>().write_bytes(b'a', page - 1);
+            let long = memory.start().cast::<c_char>();
+            assert_eq!(text(long).map(CStr::count_bytes), Some(page - 1));
+            assert_eq!(text(end.sub(1).cast()), Some(c""));
+            end.sub(1).write(b'a');
+            assert_eq!(text(long), None);
+            assert_eq!(text(end.cast()), None);
+            assert_eq!(text(ptr::null()), None);
+        }
+    }
+
+    #[test]
+    fn what_a_path_leads_to_is_told() {
+        let mode = |path: &CStr| mode(libc::AT_FDCWD, path.as_ptr());
+        assert_eq!(
+            mode(c"/").map(|mode| mode & libc::S_IFMT),
+            Ok(libc::S_IFDIR)
+        );
+        assert_eq!(mode(c"/nonexistent"), Err(Unseen::Missing));
+        assert_eq!(mode(c"/dev/null/x"), Err(Unseen::Missing));
+        assert_eq!(
+            super::mode(libc::AT_FDCWD, ptr::null()),
+            Err(Unseen::Unreadable)
+        );
+        assert!(Looked::open(libc::AT_FDCWD, c"/nonexistent".as_ptr()).is_none());
+    }
+}
