@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_long, c_void};
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::{coop, image, next, recording, sys, vfork};
+use crate::{image, next, recording, sys, vfork};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -95,7 +95,6 @@ fn make(
         && has_own_memory(flags)
     {
         image::announce_child();
-        coop::records::forked();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
         if pid == -1 {

@@ -6,7 +6,7 @@ use std::ffi::{c_int, c_long, c_void};
 use weir_record::functions::Function;
 
 use super::{clone, process};
-use crate::{coop, image, next, recording, uring};
+use crate::{image, next, recording, uring};
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {
@@ -88,7 +88,6 @@ extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usi
     }
     if clone::forks(number, a, b) {
         image::announce_child();
-        coop::records::forked();
         return clone::forking();
     }
     next::address(Function::Syscall).get()

@@ -13,7 +13,7 @@ use weir_record::clock;
 use weir_record::functions::Function;
 
 use crate::starts::{self, Program};
-use crate::{coop, follow, image, next, recording, sys, writer};
+use crate::{follow, image, next, recording, sys, writer};
 
 type Strings = *const *const c_char;
 
@@ -329,8 +329,6 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     } else if pid == -1 {
         image::withdraw_child();
         recording::count_failure(function);
-    } else {
-        coop::records::forked();
     }
     pid
 }
@@ -443,7 +441,6 @@ macro_rules! spawns {
                     )
                 };
                 if result == 0 {
-                    coop::records::forked();
                     sys::with_errno_kept(|| {
                         // SAFETY: the program was started, and its process's id written.
                         unsafe {
