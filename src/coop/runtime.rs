@@ -180,6 +180,11 @@ pub fn yields(coroutine: NonNull<c_void>) -> bool {
         && !DISABLED.contains(coroutine)
 }
 
+/// Whether a coroutine waits by the runtime: what is called in it, the runtime calls.
+pub fn is_waiting(coroutine: NonNull<c_void>) -> bool {
+    WAITING.contains(coroutine)
+}
+
 /// Calls a function of the runtime that may let other coroutines run. None where it has none.
 ///
 /// The coroutine may go on on another thread: nothing of the thread is held meanwhile. What the runtime calls itself
