@@ -137,7 +137,8 @@ pub fn is_waitable(fd: c_int) -> bool {
 /// A descriptor is about to be closed: who waits for it is woken, and the runtime forgets it. Not where a child of vfork
 /// closes it: it stays open here.
 pub fn closing(fd: c_int) {
-    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() {
+    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() && !thread::is_guarded()
+    {
         if records::closing(fd) {
             // Those who wait for it by another have to be woken too.
             records::stand_ins(fd).for_each(runtime::fd_closing);
