@@ -18,6 +18,9 @@ pub const NAME_BYTES: usize = 48;
 /// Of an entry's pointer: the coroutine is no more. No program has memory at such addresses.
 pub const ENDED: u64 = 1 << 63;
 
+/// Of an entry, in the place of a pointer: it is the runtime's own. No program has memory at such addresses either.
+pub const RUNTIME: u64 = 1 << 62;
+
 /// A coroutine.
 #[derive(Debug)]
 #[repr(C, align(128))]
@@ -81,9 +84,10 @@ impl Coroutine {
     }
 }
 
-/// The set of entries that a coroutine may have: the first one's place among `entries`.
+/// The set of entries that a coroutine may have: the first one's place among `entries`, which are all but the first.
 pub fn set_of(id: u64, entries: usize) -> usize {
-    let sets = (entries / WAYS).max(1) as u64;
+    // The last entry is the runtime's own.
+    let sets = (entries.saturating_sub(1) / WAYS).max(1) as u64;
     // Pointers are multiples of something; the upper half of the product is not.
     let hash = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (hash % sets) as usize * WAYS
@@ -96,8 +100,10 @@ mod tests {
     #[test]
     fn sets_are_whole_and_within_the_table() {
         for id in (0..1 << 20).step_by(4096 + 64) {
-            let set = set_of(id, 4096);
-            assert!(set.is_multiple_of(WAYS) && set + WAYS <= 4096, "{id}");
+            for entries in [4095, 4096] {
+                let set = set_of(id, entries);
+                assert!(set.is_multiple_of(WAYS) && set + WAYS < entries, "{id}");
+            }
         }
         assert_eq!(set_of(77, 3), 0);
     }

@@ -19,11 +19,11 @@ pub fn accept(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if parts.way() == Way::Thread {
         return observe_unless_ready(parts, fd, Direction::In, next);
     }
-    let mode = records::mode(fd, Class::Socket);
-    if mode.is_nonblocking {
-        return next();
-    }
-    match parts.wait_until_ready(fd, libc::POLLIN, Direction::In.deadline(mode)) {
+    let mode = match records::mode(fd, Class::Socket, Direction::In) {
+        Ok(mode) if !mode.is_nonblocking => mode,
+        _ => return next(),
+    };
+    match parts.wait_until_ready(fd, libc::POLLIN, mode.deadline()) {
         Ok(()) => next(),
         Err(errno) => fail(errno) as c_int,
     }
@@ -43,22 +43,22 @@ pub fn connect(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if parts.way() == Way::Thread {
         return observe(parts, next);
     }
-    let mode = records::mode(fd, Class::Socket);
-    if mode.is_nonblocking || waiting::is_datagram(fd) {
-        return next();
-    }
-    let deadline = Direction::Out.deadline(mode);
+    let deadline = match records::mode(fd, Class::Socket, Direction::Out) {
+        Ok(mode) if !mode.is_nonblocking && !waiting::is_datagram(fd) => mode.deadline(),
+        _ => return next(),
+    };
     loop {
         let result = waiting::with_shortest_timeout(fd, Timeout::Send, &next);
         if result == 0 {
             return 0;
         }
         let waited = match sys::errno() {
-            libc::EINPROGRESS => parts.wait(fd, libc::POLLOUT, deadline),
+            libc::EINPROGRESS => parts.wait_to_transfer(fd, libc::POLLOUT, deadline),
             // A Unix domain socket, which has no connection under way.
             libc::EAGAIN if left_ns(deadline) == Some(0) => return -1,
             libc::EAGAIN => match parts.sleep(RETRY_NS) {
                 Ok(()) => continue,
+                Err(errno) if parts.goes_on_after(errno, deadline) => continue,
                 failed => failed,
             },
             _ => return result,

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
-use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, WAYS, set_of};
+use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, RUNTIME, WAYS, set_of};
 
 use super::runtime;
 use crate::{image, thread};
@@ -52,11 +52,17 @@ fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
     Some(entry)
 }
 
+/// The entry of the coroutine that runs; while it waits, what it calls is the runtime's own.
 fn running() -> Option<&'static Coroutine> {
     if thread::is_guarded() {
         return None;
     }
-    entry(runtime::current()?)
+    let coroutine = runtime::current()?;
+    if runtime::is_waiting(coroutine) {
+        let entry = image::mapped_region()?.coroutines().last()?;
+        return (entry.id() == RUNTIME || entry.take(0, RUNTIME)).then_some(entry);
+    }
+    entry(coroutine)
 }
 
 /// Counts a call of the coroutine that runs, if one does.

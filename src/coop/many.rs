@@ -5,22 +5,19 @@
 //! signal mask that holds for the time of the call is in force in the real calls only, which therefore follow
 //! each other closely.
 
-use std::ffi::{c_int, c_short, c_uint, c_void};
+use std::ffi::{c_int, c_short, c_void};
 use std::ptr;
 
 use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::waiting::{Deadline, Parts, deadline_in, left_ms, left_ns};
+use super::waiting::{Deadline, Parts, SOON_NS, deadline_in, left_ms, left_ns};
 use super::{Way, runtime};
 use crate::{next, sys};
 
 /// The longest that a coroutine waits where signals are to be let through meanwhile.
 const SLICE_NS: u64 = 20_000_000;
-
-/// How long a coroutine waits before it looks again, where it cannot be told when something happens.
-pub const SOON_NS: u64 = 1_000_000;
 
 /// A duration in nanoseconds; 0 where it is none, so that the kernel is asked, and says so.
 pub fn ns_of(time: timespec) -> u64 {
@@ -80,7 +77,18 @@ fn wait_for_any(
     match set_of(wanted) {
         Some(set) => parts.wait(set.fd(), libc::POLLIN, deadline),
         // No descriptor is left for a set, or no memory: looks again soon.
-        None => parts.sleep(left_ns(deadline).map_or(SOON_NS, |ns| ns.min(SOON_NS))),
+        None => match parts.sleep(left_ns(deadline).map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
+            // That cannot be had either. Waits for the first of them at least, as long.
+            Err(libc::EMFILE) => {
+                let soon = deadline_in(Some(SOON_NS));
+                let soon = deadline.map_or(soon, |deadline| soon.map(|soon| soon.min(deadline)));
+                match wanted().find(|&(_, events)| events != 0) {
+                    Some((fd, events)) => parts.wait(fd, events, soon),
+                    None => Err(libc::EMFILE),
+                }
+            }
+            slept => slept,
+        },
     }
 }
 
@@ -291,72 +299,6 @@ pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
 pub unsafe fn ns_of_timespec(time: *const timespec) -> Option<u64> {
     // SAFETY: as the caller promises.
     unsafe { time.as_ref() }.map(|time| ns_of(*time))
-}
-
-/// `sleep`.
-pub fn sleep_seconds(parts: &Parts, seconds: c_uint, next: impl Fn() -> c_uint) -> c_uint {
-    if parts.way() == Way::Thread {
-        return parts.waiting(next);
-    }
-    match parts.sleep(u64::from(seconds) * 1_000_000_000) {
-        Ok(()) => 0,
-        Err(_) => next(),
-    }
-}
-
-/// `usleep`.
-pub fn usleep(parts: &Parts, microseconds: c_uint, next: impl Fn() -> c_int) -> c_int {
-    if parts.way() == Way::Thread {
-        return parts.waiting(next);
-    }
-    match parts.sleep(u64::from(microseconds) * 1000) {
-        Ok(()) => 0,
-        Err(_) => next(),
-    }
-}
-
-/// `nanosleep`.
-///
-/// # Safety
-/// As of nanosleep(2).
-pub unsafe fn nanosleep(parts: &Parts, time: *const timespec, next: impl Fn() -> c_int) -> c_int {
-    // SAFETY: as the caller promises.
-    unsafe { clock_nanosleep(parts, libc::CLOCK_MONOTONIC, 0, time, next) }
-}
-
-/// `clock_nanosleep`, which returns the number of an error.
-///
-/// # Safety
-/// As of clock_nanosleep(2).
-pub unsafe fn clock_nanosleep(
-    parts: &Parts,
-    clock: c_int,
-    flags: c_int,
-    time: *const timespec,
-    next: impl Fn() -> c_int,
-) -> c_int {
-    if parts.way() == Way::Thread {
-        return parts.waiting(next);
-    }
-    let is_known = matches!(
-        clock,
-        libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME
-    );
-    // SAFETY: as the caller promises, a time or NULL.
-    let given = unsafe { time.as_ref() };
-    let Some(given) = given
-        .filter(|time| is_known && time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec))
-    else {
-        return next();
-    };
-    let mut ns = ns_of(*given);
-    if flags & libc::TIMER_ABSTIME != 0 {
-        ns = ns.saturating_sub(sys::time_ns(clock));
-    }
-    match parts.sleep(ns) {
-        Ok(()) => 0,
-        Err(_) => next(),
-    }
 }
 
 /// `getaddrinfo`, which waits inside the C library: by the runtime where blocking calls may be made, if it has that.

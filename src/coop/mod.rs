@@ -5,7 +5,8 @@
 //!   ├ observing   those of threads that wait by themselves
 //!   ├ transfer    what those of coroutines have in common
 //!   └ vector      the arrays of writev and sendmsg
-//! many          waiting for several descriptors, and for time to pass
+//! many          waiting for several descriptors
+//! sleeping      waiting for time to pass
 //!   └ waiting     one wait: by the runtime, or by poll
 //!     └ passing   what stands in for several descriptors, or for time
 //! coroutines    what each coroutine did
@@ -31,11 +32,12 @@ mod relaying;
 mod runtime;
 mod sending;
 pub mod signals;
+mod sleeping;
 mod transfer;
 mod vector;
 mod waiting;
 
-use std::ffi::{c_int, c_uint, c_ulong, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -44,14 +46,12 @@ use crate::{image, thread};
 
 pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};
-pub use many::{
-    clock_nanosleep, epoll, nanosleep, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve,
-    select, sleep_seconds, usleep,
-};
+pub use many::{epoll, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve, select};
 pub use observing::buffered;
 pub use receiving::{event, read, read_parts, receive_many, receive_message, receive_parts};
 pub use relaying::{Splice, sendfile, splice};
 pub use sending::{send, send_many, send_parts, write, write_parts};
+pub use sleeping::{clock_nanosleep, nanosleep, sleep_seconds, usleep};
 pub use transfer::Direction;
 pub use vector::Vector;
 pub use waiting::Parts;
@@ -92,7 +92,6 @@ pub fn begin() {
 
 /// In a child of fork.
 pub fn forked() {
-    records::forked();
     if has_runtime() {
         records::forget_waits();
     }
@@ -138,8 +137,12 @@ pub fn is_waitable(fd: c_int) -> bool {
 /// A descriptor is about to be closed: who waits for it is woken, and the runtime forgets it. Not where a child of vfork
 /// closes it: it stays open here.
 pub fn closing(fd: c_int) {
-    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() {
-        records::closing(fd);
+    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() && !thread::is_guarded()
+    {
+        if records::closing(fd) {
+            // Those who wait for it by another have to be woken too.
+            records::stand_ins(fd).for_each(runtime::fd_closing);
+        }
         runtime::fd_closing(fd);
     }
 }
@@ -158,28 +161,9 @@ pub fn closing_range(first: c_uint, last: c_uint) {
     }
 }
 
-/// What fcntl was told.
-pub fn controlled(command: c_int) {
-    if command == libc::F_SETFL {
-        records::changed_mode();
-    }
-}
-
-/// What ioctl was told.
-pub fn ioctl(request: c_ulong) {
-    if request == libc::FIONBIO as c_ulong {
-        records::changed_mode();
-    }
-}
-
 /// What setsockopt was told.
 pub fn set_option(level: c_int, option: c_int) {
-    if level != libc::SOL_SOCKET {
-        return;
-    }
-    match option {
-        libc::SO_RCVTIMEO | libc::SO_SNDTIMEO => records::changed_mode(),
-        libc::SO_RCVLOWAT => records::set_low_water(),
-        _ => {}
+    if level == libc::SOL_SOCKET && option == libc::SO_RCVLOWAT {
+        records::set_low_water();
     }
 }

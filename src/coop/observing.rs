@@ -56,11 +56,14 @@ pub fn buffered(
 
 /// Receives from a socket, which has just been tried without blocking, and would have blocked.
 pub fn receive_after_try(parts: &Parts, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
-    let mode = records::mode(fd, Class::Socket);
+    let mode = match records::mode(fd, Class::Socket, Direction::In) {
+        Ok(mode) => mode,
+        Err(errno) => return fail(errno),
+    };
     if mode.is_nonblocking {
         return fail(libc::EAGAIN);
     }
-    if mode.receive_ns.is_some() || !is_single_threaded() || signals::are_mixed() {
+    if mode.bound_ns.is_some() || !is_single_threaded() || signals::are_mixed() {
         return parts.waiting(next);
     }
     match parts.waiting(|| waiting::wait_in_thread(fd, libc::POLLIN)) {

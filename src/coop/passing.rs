@@ -19,6 +19,13 @@ impl Passing {
         waiting::Passing::set().map(Passing)
     }
 
+    /// A set with this descriptor alone, to be waited for in its place; none where that cannot be had.
+    pub fn set_for(fd: c_int, events: c_short) -> Option<Passing> {
+        let set = Passing::set().filter(|set| set.add(fd, events) == 0)?;
+        records::stands_for(set.fd(), Some(fd));
+        Some(set)
+    }
+
     /// Adds a descriptor to a set. Less than 0 is the number of an error, negated.
     pub fn add(&self, fd: c_int, events: c_short) -> isize {
         self.0.add(fd, events)
@@ -32,6 +39,7 @@ impl Passing {
 
 impl Drop for Passing {
     fn drop(&mut self) {
+        records::stands_for(self.fd(), None);
         records::closing(self.fd());
         runtime::fd_closing(self.fd());
     }

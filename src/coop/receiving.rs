@@ -5,12 +5,11 @@ use std::ffi::{c_int, c_uint};
 use libc::{size_t, ssize_t};
 
 use super::Way;
-use super::many::SOON_NS;
 use super::observing::{observe, observe_unless_ready, receive_after_try};
 use super::records::{self, Class};
 use super::transfer::{Direction, Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
-use super::waiting::{Parts, deadline_in, left_ns};
+use super::waiting::{Parts, SOON_NS, deadline_in, left_ns};
 use crate::sys::waiting;
 
 /// With these a call never waits.
@@ -41,7 +40,31 @@ fn receive_with(
     if flags & NEVER_WAITS != 0 {
         return next();
     }
-    match (records::class(fd), parts.way()) {
+    loop {
+        let class = records::class(fd);
+        let result = receive_from(class, patience, parts, fd, flags, size, &now, &next);
+        if class != Class::Socket || !records::is_no_socket(fd, result < 0) {
+            return result;
+        }
+    }
+}
+
+/// Receives from what is of this class.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what is called in place of a call"
+)]
+fn receive_from(
+    class: Class,
+    patience: &mut Patience,
+    parts: &Parts,
+    fd: c_int,
+    flags: c_int,
+    size: size_t,
+    now: impl Fn(c_int) -> ssize_t,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
+    match (class, parts.way()) {
         (Class::Unwaitable, _) => next(),
         (Class::Socket, Way::Thread) => {
             // A try finds less than these ask for.
@@ -57,10 +80,12 @@ fn receive_with(
         (Class::Pipe | Class::Other, Way::Thread) => {
             observe_unless_ready(parts, fd, Direction::In, next)
         }
-        (class @ (Class::Pipe | Class::Other), Way::Coroutine(_)) => {
+        (Class::Pipe | Class::Other, Way::Coroutine(_)) => {
             once_ready(parts, fd, class, Direction::In, size, next)
         }
-        (Class::Socket, Way::Coroutine(_)) => receive_by_tries(patience, parts, fd, size, now),
+        (Class::Socket, Way::Coroutine(_)) => {
+            receive_by_tries(patience, parts, fd, size, now, next)
+        }
     }
 }
 
@@ -71,9 +96,11 @@ fn receive_by_tries(
     fd: c_int,
     size: size_t,
     now: impl Fn(c_int) -> ssize_t,
+    next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    // Where each call has to wait for an answer, the try is a call too many.
-    let mut is_tried = !records::expects_wait(fd);
+    // Where each call has to wait for an answer, the try is a call too many; where it may ask for more than a byte, it is
+    // not asked for that.
+    let mut is_tried = !records::expects_wait(fd) && !records::has_low_water();
     loop {
         if is_tried {
             let result = now(libc::MSG_DONTWAIT);
@@ -89,6 +116,7 @@ fn receive_by_tries(
             // What it fails with is for the call to say.
             Verdict::Nonblocking if !is_tried => is_tried = true,
             Verdict::Nonblocking => return fail(libc::EAGAIN),
+            Verdict::AsItIs => return next(),
             Verdict::Failed(errno) => return fail(errno),
         }
     }
@@ -149,22 +177,15 @@ pub fn receive_parts(
     }
     let mut patience = Patience::new(fd, Direction::In);
     if flags & libc::MSG_PEEK != 0 {
-        return peek_all(
-            &mut patience,
-            parts,
-            fd,
-            flags,
-            size,
-            |more| now(0, more),
-            next,
-        );
+        let now = |more| now(0, more);
+        return peek_all(&mut patience, parts, fd, flags, || size, now, next);
     }
     let mut done = 0;
     loop {
         let from = done;
         let now = |more| now(from, more);
         let result = receive_with(&mut patience, parts, fd, flags, 0, now, &next);
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
         if done >= size {
@@ -179,23 +200,29 @@ fn waits_for_all(parts: &Parts, fd: c_int, flags: c_int) -> bool {
         && flags & NEVER_WAITS == 0
         && parts.way() != Way::Thread
         && waiting::is_stream(fd)
+        // What is looked at only has to be there in TCP alone; others show what there is.
+        && (flags & libc::MSG_PEEK == 0 || waiting::is_tcp(fd))
 }
 
 /// Looks at what has been received until there is as much as is asked for, or there will be no more. Nothing tells when
-/// that is so but looking again.
+/// that is so but looking again. `size` tells how much is asked for, once something was received.
 fn peek_all(
     patience: &mut Patience,
     parts: &Parts,
     fd: c_int,
     flags: c_int,
-    size: size_t,
+    size: impl Fn() -> size_t,
     now: impl Fn(c_int) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    let deadline = Direction::In.deadline(records::mode(fd, Class::Socket));
+    let deadline = match records::mode(fd, Class::Socket, Direction::In) {
+        Ok(mode) => mode.deadline(),
+        Err(_) => return next(),
+    };
     loop {
         let result = receive_with(patience, parts, fd, flags, 0, &now, &next);
-        let is_all = result <= 0 || result >= size as ssize_t;
+        // The call has just read what tells how much it asks for.
+        let is_all = result <= 0 || result >= size() as ssize_t;
         if is_all
             || waiting::poll_now(fd, libc::POLLRDHUP) != 0
             || left_ns(deadline) == Some(0)
@@ -224,11 +251,17 @@ pub unsafe fn receive_message(
         return next();
     }
     let mut patience = Patience::new(fd, Direction::In);
+    let waits_for_all = waits_for_all(parts, fd, flags);
+    if waits_for_all && flags & libc::MSG_PEEK != 0 {
+        // SAFETY: as the caller promises.
+        let size = || unsafe { vector().size() };
+        return peek_all(&mut patience, parts, fd, flags, size, now, next);
+    }
     let result = receive_with(&mut patience, parts, fd, flags, 0, &now, &next);
-    let is_done = result <= 0 || flags & libc::MSG_PEEK != 0;
-    if is_done || !waits_for_all(parts, fd, flags) {
+    if result <= 0 || !waits_for_all {
         return result;
     }
+    parts.has_moved();
     let mut done = result as size_t;
     loop {
         // SAFETY: as the caller promises, it has received something.
@@ -237,7 +270,7 @@ pub unsafe fn receive_message(
         };
         let now = |more| rest(to, size, more);
         let result = receive_with(&mut patience, parts, fd, 0, 0, now, &next);
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
     }
@@ -279,7 +312,7 @@ pub unsafe fn receive_many(
         let now = |more| now(from, more) as ssize_t;
         let next = || next() as ssize_t;
         let result = receive_with(&mut patience, parts, fd, flags, 0, now, next);
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             break result as c_int;
         }
         let is_enough = done >= count as usize || flags & libc::MSG_WAITFORONE != 0;

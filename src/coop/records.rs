@@ -1,15 +1,19 @@
-//! What is known of a descriptor as far as waiting is concerned: whether it can be waited for, and whether
-//! the program wants its calls to wait.
+//! What is known of a descriptor as far as waiting is concerned, and what the program wants of its calls.
 //!
-//! A record is made when a call first has to know. What the descriptor leads to holds until it is closed. Whether it
-//! blocks, and for how long, belongs to the open file, which others may share: dup, and other processes. So
-//! whatever changes that here ([`changed_mode`]) makes all records ask again; and where this process has forked, or
-//! did not make the descriptor, the kernel is asked each time. It is asked where a call is about to wait, never
-//! where one succeeds at once.
+//! **What it leads to** is asked of the kernel when a call first has to know, and believed until it is closed. A number
+//! can become another's without our seeing it (`daemon`, system calls that are made inline): so no belief decides what
+//! a call does without the kernel's having a word in it. A try on what is no socket any more fails with ENOTSOCK and
+//! does nothing, and whoever made it asks again ([`class_now`]).
+//!
+//! **Whether calls wait, and for how long** belongs to the open file, which any number of descriptors share, and other
+//! processes too, that this one may know nothing of. So it is never remembered, but asked of the kernel each time that a
+//! call is about to wait ([`mode`]), and never where one succeeds at once.
 
 use std::ffi::c_int;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::transfer::Direction;
+use super::waiting::{Deadline, deadline_in};
 use crate::descriptors::{Descriptors, PAGE, Place};
 use crate::sys::waiting::{self, Timeout};
 use crate::vfork;
@@ -27,47 +31,45 @@ pub enum Class {
     Pipe = 4,
 }
 
-/// What the program wants of the calls on a descriptor.
+/// What the program wants of the calls that move bytes one way, on a descriptor.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
     /// They fail where they would have to wait (O_NONBLOCK).
     pub is_nonblocking: bool,
-    /// How long they wait to receive (SO_RCVTIMEO), where that has a bound, in nanoseconds.
-    pub receive_ns: Option<u64>,
-    /// How long they wait to send (SO_SNDTIMEO), in nanoseconds.
-    pub send_ns: Option<u64>,
-    /// It was opened to write only, or to read only: those the other way fail at once.
-    pub is_unreadable: bool,
-    /// See there.
-    pub is_unwritable: bool,
+    /// How long they wait (SO_RCVTIMEO, SO_SNDTIMEO), where that has a bound, in nanoseconds.
+    pub bound_ns: Option<u64>,
+    /// It was opened for the other way only: they fail at once.
+    pub is_wrong_end: bool,
 }
 
-/// A descriptor's record. Its word: the class in the lowest byte, then three bits of the mode, whether this process
-/// made it, and in the upper half the epoch in which the mode was asked for; 0 is nothing known.
+impl Mode {
+    /// Until when a call that begins now may wait.
+    pub fn deadline(self) -> Deadline {
+        deadline_in(self.bound_ns)
+    }
+}
+
+/// A descriptor's record. Its word: the class in the lowest byte, and what is guessed of its next call; 0 is nothing
+/// known.
 pub struct Record {
-    word: AtomicU64,
+    word: AtomicU32,
     /// Coroutines that wait for it, and [`AWAITED`].
     waiters: AtomicU32,
     /// How often it was closed while coroutines waited for it.
     closes: AtomicU32,
+    /// Where it is one of ours that a coroutine waits for in the place of another ([`stands_for`]): which, plus one.
+    stands_for: AtomicU32,
 }
 
 // SAFETY: made of atomics, for which zeroes are valid.
 unsafe impl Place for Record {}
 
-const NONBLOCKING: u64 = 1 << 8;
-const RECEIVE_IS_BOUNDED: u64 = 1 << 9;
-const SEND_IS_BOUNDED: u64 = 1 << 10;
-/// This process made it.
-const OWN: u64 = 1 << 11;
+const CLASS: u32 = 0xff;
 /// The latest call that received had to wait.
-const WAITS: u64 = 1 << 12;
+const WAITS: u32 = 1 << 12;
 /// Four bits: how often that has been taken to be so of the next one, too.
-const GUESSES: u64 = 0xf << 13;
-const GUESS: u64 = 1 << 13;
-const UNREADABLE: u64 = 1 << 17;
-const UNWRITABLE: u64 = 1 << 18;
-const MODE: u64 = NONBLOCKING | RECEIVE_IS_BOUNDED | SEND_IS_BOUNDED | UNREADABLE | UNWRITABLE;
+const GUESSES: u32 = 0xf << 13;
+const GUESS: u32 = 1 << 13;
 
 /// Among the waiters of a record: coroutines have waited for it, and the runtime has not been told that it was closed.
 const AWAITED: u32 = 1 << 31;
@@ -75,27 +77,16 @@ const AWAITED: u32 = 1 << 31;
 static RECORDS: Descriptors<Record> = Descriptors::new(
     [const {
         Record {
-            word: AtomicU64::new(0),
+            word: AtomicU32::new(0),
             waiters: AtomicU32::new(0),
             closes: AtomicU32::new(0),
+            stands_for: AtomicU32::new(0),
         }
     }; PAGE],
 );
 
-/// Never 0: a word of that epoch has its mode.
-static EPOCH: AtomicU32 = AtomicU32::new(1);
 /// Whether a socket may have been told to wait for more than a byte (SO_RCVLOWAT).
 static HAS_LOW_WATER: AtomicBool = AtomicBool::new(false);
-/// Whether another process may share what this one has open.
-static IS_SHARED: AtomicBool = AtomicBool::new(false);
-
-/// A mode was changed, of what any number of descriptors may lead to.
-pub fn changed_mode() {
-    if EPOCH.fetch_add(1, Ordering::Relaxed) == u32::MAX {
-        EPOCH.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// A socket was told to wait for more than a byte.
 pub fn set_low_water() {
     HAS_LOW_WATER.store(true, Ordering::Relaxed);
@@ -104,11 +95,6 @@ pub fn set_low_water() {
 /// Whether a try without blocking may find less than a call that blocks.
 pub fn has_low_water() -> bool {
     HAS_LOW_WATER.load(Ordering::Relaxed)
-}
-
-/// The process has forked, or is a fork.
-pub fn forked() {
-    IS_SHARED.store(true, Ordering::Relaxed);
 }
 
 /// In a child of fork: what coroutines waited for is the parent's affair. A runtime that took it out of a set of
@@ -131,111 +117,76 @@ pub fn forget(fd: c_int) {
     }
 }
 
-/// A descriptor was made by this process, for an open file of its own.
-pub fn made(fd: c_int) {
-    if let Some(record) = RECORDS.get_or_make(fd) {
-        record.word.store(OWN, Ordering::Relaxed);
-    }
-}
-
-/// A descriptor was duplicated.
-pub fn duplicated(from: c_int, to: c_int) {
-    let is_own = RECORDS
-        .get(from)
-        .is_some_and(|record| record.word.load(Ordering::Relaxed) & OWN != 0);
-    if is_own {
-        made(to);
-    } else {
-        forget(to);
-    }
-}
-
 /// Every descriptor from `first` to `last` is closed.
 pub fn forget_range(first: u32, last: u32) {
     RECORDS.within(first, last).for_each(forget);
 }
 
-/// What a descriptor leads to.
+/// What a descriptor leads to, as far as is known.
 pub fn class(fd: c_int) -> Class {
-    let record = RECORDS.get_or_make(fd);
-    if let Some(record) = record {
-        match record.word.load(Ordering::Relaxed) & 0xff {
-            1 => return Class::Unwaitable,
-            2 => return Class::Socket,
-            3 => return Class::Other,
-            4 => return Class::Pipe,
-            _ => {}
-        }
+    let word = RECORDS
+        .get(fd)
+        .map_or(0, |record| record.word.load(Ordering::Relaxed));
+    match word & CLASS {
+        1 => Class::Unwaitable,
+        2 => Class::Socket,
+        3 => Class::Other,
+        4 => Class::Pipe,
+        _ => class_now(fd),
     }
+}
+
+/// What a descriptor leads to, by the kernel's word of now.
+#[cold]
+#[inline(never)]
+pub fn class_now(fd: c_int) -> Class {
     let class = match waiting::file_type(fd) {
-        None => return Class::Unwaitable,
+        None => {
+            forget(fd);
+            return Class::Unwaitable;
+        }
         Some(libc::S_IFSOCK) => Class::Socket,
         Some(libc::S_IFIFO) => Class::Pipe,
         Some(libc::S_IFREG | libc::S_IFDIR | libc::S_IFBLK | libc::S_IFLNK) => Class::Unwaitable,
         Some(_) => Class::Other,
     };
-    if let Some(record) = record
-        && !vfork::is_child()
+    if !vfork::is_child()
+        && let Some(record) = RECORDS.get_or_make(fd)
     {
-        let own = record.word.load(Ordering::Relaxed) & OWN;
-        record.word.store(own | class as u64, Ordering::Relaxed);
+        record.word.store(class as u32, Ordering::Relaxed);
     }
     class
 }
 
-/// What the program wants of the calls on a descriptor of this class.
-pub fn mode(fd: c_int, class: Class) -> Mode {
-    let epoch = u64::from(EPOCH.load(Ordering::Relaxed)) << 32;
-    let record = RECORDS.get(fd);
-    let word = record.map_or(0, |record| record.word.load(Ordering::Relaxed));
-    let is_known =
-        word & !0xffff_ffff == epoch && word & OWN != 0 && !IS_SHARED.load(Ordering::Relaxed);
-    let bits = if is_known {
-        word & MODE
+/// What the program wants of the calls on a descriptor of this class that move bytes this way.
+///
+/// # Errors
+/// ENOTSOCK where it was taken for a socket, and is none.
+pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int> {
+    let bound_ns = if class == Class::Socket {
+        let which = match direction {
+            Direction::In => Timeout::Receive,
+            Direction::Out => Timeout::Send,
+        };
+        waiting::socket_timeout(fd, which)?
     } else {
-        let bits = ask(fd, class);
-        if let Some(record) = record
-            && !vfork::is_child()
-        {
-            let word = epoch | (word & (OWN | WAITS | GUESSES)) | bits | class as u64;
-            record.word.store(word, Ordering::Relaxed);
-        }
-        bits
+        None
     };
-    let bound = |bit, which| {
-        (bits & bit != 0)
-            .then(|| waiting::socket_timeout(fd, which))
-            .flatten()
+    let flags = waiting::status_flags(fd).max(0);
+    let wrong_end = match direction {
+        Direction::In => libc::O_WRONLY,
+        Direction::Out => libc::O_RDONLY,
     };
-    Mode {
-        is_nonblocking: bits & NONBLOCKING != 0,
-        receive_ns: bound(RECEIVE_IS_BOUNDED, Timeout::Receive),
-        send_ns: bound(SEND_IS_BOUNDED, Timeout::Send),
-        is_unreadable: bits & UNREADABLE != 0,
-        is_unwritable: bits & UNWRITABLE != 0,
-    }
+    Ok(Mode {
+        is_nonblocking: flags & libc::O_NONBLOCK != 0,
+        bound_ns,
+        is_wrong_end: flags & libc::O_ACCMODE == wrong_end,
+    })
 }
 
-fn ask(fd: c_int, class: Class) -> u64 {
-    let mut bits = 0;
-    let flags = waiting::status_flags(fd).max(0);
-    if flags & libc::O_NONBLOCK != 0 {
-        bits |= NONBLOCKING;
-    }
-    bits |= match flags & libc::O_ACCMODE {
-        libc::O_WRONLY => UNREADABLE,
-        libc::O_RDONLY => UNWRITABLE,
-        _ => 0,
-    };
-    if class == Class::Socket {
-        if waiting::socket_timeout(fd, Timeout::Receive).is_some() {
-            bits |= RECEIVE_IS_BOUNDED;
-        }
-        if waiting::socket_timeout(fd, Timeout::Send).is_some() {
-            bits |= SEND_IS_BOUNDED;
-        }
-    }
-    bits
+/// Whether a call failed because what was taken for a socket is none any more: it has done nothing.
+pub fn is_no_socket(fd: c_int, failed: bool) -> bool {
+    failed && crate::sys::errno() == libc::ENOTSOCK && class_now(fd) != Class::Socket
 }
 
 /// Whether a call that receives will find nothing, as those before it did. It is tried all the same once in a while, so
@@ -296,12 +247,24 @@ impl Waiter {
         }
     }
 
+    /// What it waits for.
+    pub fn fd(&self) -> c_int {
+        self.fd
+    }
+
+    /// Whether the descriptor has been closed meanwhile.
+    pub fn was_closed(&self) -> bool {
+        RECORDS
+            .get(self.fd)
+            .is_some_and(|record| record.closes.load(Ordering::Relaxed) != self.closes)
+    }
+
     /// It waits no longer. Whether the descriptor has been closed meanwhile.
     pub fn end(self) -> bool {
-        RECORDS.get(self.fd).is_some_and(|record| {
+        if let Some(record) = RECORDS.get(self.fd) {
             record.waiters.fetch_sub(1, Ordering::Relaxed);
-            record.closes.load(Ordering::Relaxed) != self.closes
-        })
+        }
+        self.was_closed()
     }
 }
 
@@ -312,13 +275,46 @@ pub fn is_awaited(fd: c_int) -> bool {
         .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & AWAITED != 0)
 }
 
-/// A descriptor is about to be closed, and the runtime to be told.
-pub fn closing(fd: c_int) {
-    if let Some(record) = RECORDS.get(fd)
-        && record.waiters.fetch_and(!AWAITED, Ordering::Relaxed) & !AWAITED != 0
-    {
+/// A descriptor is about to be closed, and the runtime to be told. Whether several wait for it.
+pub fn closing(fd: c_int) -> bool {
+    let Some(record) = RECORDS.get(fd) else {
+        return false;
+    };
+    let waiters = record.waiters.fetch_and(!AWAITED, Ordering::Relaxed) & !AWAITED;
+    if waiters > 0 {
         record.closes.fetch_add(1, Ordering::Relaxed);
     }
+    waiters > 1
+}
+
+/// One of our own is waited for in the place of another, or is no longer.
+pub fn stands_for(ours: c_int, other: Option<c_int>) {
+    if let Some(record) = RECORDS.get_or_make(ours) {
+        let other = other.map_or(0, |fd| fd.cast_unsigned() + 1);
+        record.stands_for.store(other, Ordering::Relaxed);
+    }
+}
+
+/// What is waited for in the place of a descriptor.
+pub fn stand_ins(fd: c_int) -> impl Iterator<Item = c_int> {
+    RECORDS.within(0, u32::MAX).filter(move |&ours| {
+        let stands_for = RECORDS.get(ours).map(|record| &record.stands_for);
+        stands_for.is_some_and(|of| of.load(Ordering::Relaxed) == fd.cast_unsigned() + 1)
+    })
+}
+
+/// A descriptor of the program's for which nobody waits, and of which none of these events is so.
+pub fn idle(events: i16) -> Option<c_int> {
+    /// How many are asked about: some is found among the first, if there is any to be found.
+    const ASKED: usize = 1024;
+    RECORDS.within(0, u32::MAX).take(ASKED).find(|&fd| {
+        let is_awaited = RECORDS
+            .get(fd)
+            .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & !AWAITED != 0);
+        !is_awaited
+            && matches!(class_now(fd), Class::Socket | Class::Pipe)
+            && waiting::poll_now(fd, events) == 0
+    })
 }
 
 /// Every descriptor from `first` to `last` that the runtime may know.

@@ -33,7 +33,7 @@ pub fn sendfile(
     while done < size {
         let piece = || piece((size - done).min(room(to)));
         let result = once_ready(parts, &[(to, Direction::Out)], piece);
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
         // A pipe is filled, once.
@@ -72,12 +72,15 @@ pub fn splice(
     let Splice { from, to, size, .. } = call;
     let ends = [from, to];
     let are_pipes = ends.map(|end| records::class(end) == Class::Pipe);
-    let [source, sink] = ends.map(|end| records::mode(end, records::class(end)));
+    let mode = |fd, direction| records::mode(fd, records::class(fd), direction);
+    let (Ok(source), Ok(sink)) = (mode(from, Direction::In), mode(to, Direction::Out)) else {
+        return next();
+    };
     // These fail at once.
     let is_wrong = are_pipes == [false; 2]
         || (0..2).any(|end| are_pipes[end] && call.has_places[end])
-        || source.is_unreadable
-        || sink.is_unwritable;
+        || source.is_wrong_end
+        || sink.is_wrong_end;
     let is_nonblocking =
         source.is_nonblocking || sink.is_nonblocking || call.flags & libc::SPLICE_F_NONBLOCK != 0;
     if size == 0 || is_wrong || is_nonblocking {
@@ -92,7 +95,7 @@ pub fn splice(
         if would_block(result) {
             continue;
         }
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
         // It takes what there is, and as much as there is room for; a pipe it empties.
@@ -111,12 +114,11 @@ fn once_ready(parts: &Parts, wanted: &[(c_int, Direction)], call: impl Fn() -> s
         if class == Class::Unwaitable {
             continue;
         }
-        let mode = records::mode(fd, class);
-        if mode.is_nonblocking {
-            continue;
-        }
-        if let Err(errno) = parts.wait_until_ready(fd, direction.events(), direction.deadline(mode))
-        {
+        let mode = match records::mode(fd, class, direction) {
+            Ok(mode) if !mode.is_nonblocking => mode,
+            _ => continue,
+        };
+        if let Err(errno) = parts.wait_until_ready(fd, direction.events(), mode.deadline()) {
             return fail(errno);
         }
     }

@@ -180,6 +180,11 @@ pub fn yields(coroutine: NonNull<c_void>) -> bool {
         && !DISABLED.contains(coroutine)
 }
 
+/// Whether a coroutine waits by the runtime: what is called in it, the runtime calls.
+pub fn is_waiting(coroutine: NonNull<c_void>) -> bool {
+    WAITING.contains(coroutine)
+}
+
 /// Calls a function of the runtime that may let other coroutines run. None where it has none.
 ///
 /// The coroutine may go on on another thread: nothing of the thread is held meanwhile. What the runtime calls itself
@@ -267,12 +272,21 @@ pub fn run_blocking(coroutine: NonNull<c_void>, work: &mut dyn FnMut()) -> bool 
     }) == Some(0)
 }
 
-/// A descriptor that coroutines wait for is about to be closed.
+/// A descriptor that coroutines wait for is about to be closed. The runtime may run those who wait at once, and go on on
+/// another thread.
+#[inline(never)]
 pub fn fd_closing(fd: c_int) {
-    if let Some(fd_closing) = table().and_then(|table| table.fd_closing) {
-        // SAFETY: the runtime's own function.
-        sys::with_errno_kept(|| unsafe { fd_closing(fd) });
+    let Some(fd_closing) = table().and_then(|table| table.fd_closing) else {
+        return;
+    };
+    let errno = sys::errno();
+    // SAFETY: the runtime's own function.
+    let tell = || unsafe { fd_closing(fd) };
+    match current().filter(|&coroutine| !is_waiting(coroutine)) {
+        Some(coroutine) => _ = waiting(coroutine, |_| Some(tell())),
+        None => tell(),
     }
+    sys::set_errno(errno);
 }
 
 /// The name of a coroutine: how many bytes of it were written.

@@ -42,10 +42,26 @@ pub fn write(
     piece: impl Fn(size_t, size_t) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
+    loop {
+        match class_to_write(parts, fd, size) {
+            Class::Unwaitable => return next(),
+            Class::Socket => {
+                let result = send_to_socket(parts, fd, 0, |done| size - done, &now, &next);
+                if !records::is_no_socket(fd, result < 0) {
+                    return result;
+                }
+            }
+            class => return write_to_other(parts, fd, class, size, piece, next),
+        }
+    }
+}
+
+/// What a descriptor leads to that is to be written so much to. Before it is done in pieces the kernel is asked: of
+/// what is no pipe any more, they would be something else.
+fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
     match records::class(fd) {
-        Class::Unwaitable => next(),
-        Class::Socket => send_to_socket(parts, fd, 0, |done| size - done, now, next),
-        class => write_to_other(parts, fd, class, size, piece, next),
+        Class::Pipe if size > PIPE_BUF && parts.way() != Way::Thread => records::class_now(fd),
+        class => class,
     }
 }
 
@@ -71,7 +87,7 @@ fn send_to_socket(
         let result = now(done, libc::MSG_DONTWAIT | quiet(done));
         if !would_block(result) {
             patience.moved();
-            if let Some(result) = add(&mut done, result) {
+            if let Some(result) = add(parts, &mut done, result) {
                 return result;
             }
             if left(done) == 0 {
@@ -88,6 +104,7 @@ fn send_to_socket(
         match patience.wait(parts) {
             Verdict::Again => {}
             Verdict::Nonblocking => return failed(libc::EAGAIN),
+            Verdict::AsItIs => return next(),
             Verdict::Failed(errno) => return failed(errno),
         }
     }
@@ -115,7 +132,9 @@ fn write_to_other(
             observe(parts, next)
         };
     }
-    if size <= PIPE_BUF || class != Class::Pipe || records::mode(fd, class).is_nonblocking {
+    let is_nonblocking =
+        || records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking);
+    if size <= PIPE_BUF || class != Class::Pipe || is_nonblocking() {
         return once_ready(parts, fd, class, Direction::Out, size, next);
     }
     let mut done = 0;
@@ -123,7 +142,7 @@ fn write_to_other(
         let most = (size - done).min(PIPE_BUF);
         let piece = || piece(done, most);
         let result = once_ready(parts, fd, class, Direction::Out, most, piece);
-        if let Some(result) = add(&mut done, result) {
+        if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
     }
@@ -131,7 +150,7 @@ fn write_to_other(
 }
 
 /// Writes all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes;
-/// `piece`, for what is no socket, writes some.
+/// `some`, for what is no socket, writes another vector.
 ///
 /// # Safety
 /// As of writev(2). The vector may not be readable.
@@ -141,11 +160,10 @@ pub unsafe fn write_parts(
     vector: Vector,
     now: impl Fn(c_int) -> ssize_t,
     rest: impl Fn(*mut c_void, size_t, c_int) -> ssize_t,
-    piece: impl Fn(*mut c_void, size_t) -> ssize_t,
+    some: impl Fn(Vector) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    let class = records::class(fd);
-    if class == Class::Unwaitable {
+    if records::class(fd) == Class::Unwaitable {
         return next();
     }
     if parts.way() == Way::Thread {
@@ -156,18 +174,24 @@ pub unsafe fn write_parts(
         Some(size) if size > 0 && vector.count <= Vector::MOST => size,
         _ => return next(),
     };
-    if class == Class::Socket {
-        // SAFETY: as the caller promises.
-        return unsafe { send_parts(parts, fd, 0, || vector, now, rest, next) };
-    }
-    let piece = |done, most: size_t| {
-        // SAFETY: it has just been read.
-        match unsafe { vector.rest_after(done) } {
-            Some((from, left)) => piece(from, left.min(most)),
-            None => 0,
+    loop {
+        match class_to_write(parts, fd, size) {
+            Class::Unwaitable => return next(),
+            Class::Socket => {
+                // SAFETY: as the caller promises.
+                let result = unsafe { send_parts(parts, fd, 0, || vector, &now, &rest, &next) };
+                if !records::is_no_socket(fd, result < 0) {
+                    return result;
+                }
+            }
+            class => {
+                // SAFETY: it has just been read.
+                let piece =
+                    |done, most| unsafe { vector.write_some(done, most, &some) }.unwrap_or(0);
+                return write_to_other(parts, fd, class, size, piece, next);
+            }
         }
-    };
-    write_to_other(parts, fd, class, size, piece, next)
+    }
 }
 
 /// Sends all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes.

@@ -8,9 +8,8 @@ use std::ffi::c_int;
 
 use libc::{size_t, ssize_t};
 
-use super::many::SOON_NS;
-use super::records::{self, Class, Mode};
-use super::waiting::{Deadline, Parts, deadline_in, left_ns};
+use super::records::{self, Class};
+use super::waiting::{Deadline, Parts, SOON_NS, left_ns};
 use crate::sys::{self, waiting};
 
 /// A call has failed, with this errno.
@@ -41,14 +40,6 @@ impl Direction {
             Direction::Out => libc::POLLOUT,
         }
     }
-
-    /// Until when a call that begins now may wait.
-    pub fn deadline(self, mode: Mode) -> Deadline {
-        deadline_in(match self {
-            Direction::In => mode.receive_ns,
-            Direction::Out => mode.send_ns,
-        })
-    }
 }
 
 /// A call of a coroutine without blocking, in a loop of waits: what is known once it has had to wait. There is one
@@ -68,6 +59,8 @@ pub enum Verdict {
     Again,
     /// It fails where it would have to wait.
     Nonblocking,
+    /// It has nothing to wait for, and only the call as the program made it tells what comes of it.
+    AsItIs,
     /// It failed, with this errno.
     Failed(c_int),
 }
@@ -95,24 +88,31 @@ impl Patience {
     pub fn wait(&mut self, parts: &Parts) -> Verdict {
         let deadline = match self.deadline {
             Some(deadline) => deadline,
-            None => {
-                let mode = records::mode(self.fd, Class::Socket);
-                if mode.is_nonblocking {
-                    return Verdict::Nonblocking;
-                }
-                *self.deadline.insert(self.direction.deadline(mode))
-            }
+            None => match records::mode(self.fd, Class::Socket, self.direction) {
+                Ok(mode) if mode.is_nonblocking => return Verdict::Nonblocking,
+                Ok(mode) => *self.deadline.insert(mode.deadline()),
+                Err(errno) => return Verdict::Failed(errno),
+            },
         };
+        // What has been shut down for receiving is at its end, but a datagram socket says so to a call that may wait only.
+        let has_ended = self.disappointments > 0
+            && self.direction == Direction::In
+            && waiting::poll_now(self.fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0;
+        if has_ended {
+            return Verdict::AsItIs;
+        }
         // poll and the call may be of different minds for ever: of a datagram socket poll does not know for whom it is.
         if self.disappointments >= Self::DISAPPOINTMENTS {
             if left_ns(deadline) == Some(0) {
                 return Verdict::Failed(libc::EAGAIN);
             }
-            if let Err(errno) = parts.sleep(SOON_NS) {
+            if let Err(errno) = parts.sleep(SOON_NS)
+                && !parts.goes_on_after(errno, deadline)
+            {
                 return Verdict::Failed(errno);
             }
         }
-        match parts.wait(self.fd, self.direction.events(), deadline) {
+        match parts.wait_to_transfer(self.fd, self.direction.events(), deadline) {
             Ok(()) => {
                 self.disappointments = self.disappointments.saturating_add(1);
                 Verdict::Again
@@ -144,13 +144,9 @@ pub fn once_ready(
 fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> bool {
     /// What an eventfd, a timerfd and their kind are read and written by at least.
     const LEAST: size_t = 8;
-    let mode = records::mode(fd, class);
-    let is_wrong_end = match direction {
-        Direction::In => mode.is_unreadable,
-        Direction::Out => mode.is_unwritable,
-    };
-    if mode.is_nonblocking || is_wrong_end || size == 0 {
-        return true;
+    match records::mode(fd, class, direction) {
+        Ok(mode) if !mode.is_nonblocking && !mode.is_wrong_end && size > 0 => {}
+        _ => return true,
     }
     class == Class::Other
         && match waiting::is_impatient_terminal(fd) {
@@ -161,11 +157,12 @@ fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> b
 
 /// Adds what a piece of a call moved to what is done. Where the call ends with that, its result: a failure is one only
 /// where nothing had been done before.
-pub fn add(done: &mut usize, result: ssize_t) -> Option<ssize_t> {
+pub fn add(parts: &Parts, done: &mut usize, result: ssize_t) -> Option<ssize_t> {
     match usize::try_from(result) {
         Ok(0) => Some(*done as ssize_t),
         Ok(bytes) => {
             *done += bytes;
+            parts.has_moved();
             None
         }
         Err(_) if *done > 0 => Some(*done as ssize_t),

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 
 use libc::{iovec, size_t};
 
-use crate::sys;
+use crate::sys::{self, Memory};
 
 /// An array of the program's, which may be a bad one.
 #[derive(Clone, Copy)]
@@ -38,6 +38,67 @@ impl Vector {
             before += element.iov_len;
         }
         None
+    }
+
+    /// How much it leads to.
+    ///
+    /// # Safety
+    /// The kernel has read the array.
+    pub unsafe fn size(self) -> size_t {
+        (0..self.count).fold(0, |sum: size_t, index| {
+            // SAFETY: as the caller promises, whatever the alignment.
+            let element = unsafe { self.array.add(index).read_unaligned() };
+            sum.saturating_add(element.iov_len)
+        })
+    }
+
+    /// Has `write` write `size` bytes from the one after `done` on, by one call: whoever reads may be shown its borders. As
+    /// many as there are parts of them it needs memory for; less is written where that cannot be had.
+    ///
+    /// # Safety
+    /// The array can be read.
+    pub unsafe fn write_some<T>(
+        self,
+        done: size_t,
+        size: size_t,
+        write: impl FnOnce(Vector) -> T,
+    ) -> Option<T> {
+        // SAFETY: as the caller promises.
+        let (from, left) = unsafe { self.rest_after(done) }?;
+        let first = iovec {
+            iov_base: from,
+            iov_len: left.min(size),
+        };
+        let alone = Vector {
+            array: &raw const first,
+            count: 1,
+        };
+        if left >= size {
+            return Some(write(alone));
+        }
+        let Some(memory) = Memory::new(self.count * size_of::<iovec>()) else {
+            return Some(write(alone));
+        };
+        let parts = memory.start().cast::<iovec>();
+        let (mut count, mut taken) = (0, 0);
+        while taken < size {
+            // SAFETY: as the caller promises.
+            let Some((from, left)) = (unsafe { self.rest_after(done + taken) }) else {
+                break;
+            };
+            let part = iovec {
+                iov_base: from,
+                iov_len: left.min(size - taken),
+            };
+            // SAFETY: no more than there are elements in the array, for which there is memory.
+            unsafe { parts.add(count).write(part) };
+            count += 1;
+            taken += part.iov_len;
+        }
+        Some(write(Vector {
+            array: parts,
+            count,
+        }))
     }
 
     /// How much it leads to, where the array can be read: the kernel has not seen it yet.

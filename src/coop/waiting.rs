@@ -1,17 +1,21 @@
 //! One wait: by the runtime, or by the thread.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_short};
+use std::ffi::{c_int, c_short, c_void};
+use std::ptr::NonNull;
 
 use libc::pollfd;
 use weir_record::clock;
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::records::Waiter;
+use super::records::{self, Waiter};
 use super::{Way, runtime, signals};
 use crate::sys::waiting;
 use crate::{next, sys};
+
+/// How long a coroutine waits before it looks again, where it cannot be told when something happens.
+pub const SOON_NS: u64 = 1_000_000;
 
 /// Until when, by the monotonic clock in nanoseconds; none is for ever.
 pub type Deadline = Option<u64>;
@@ -39,6 +43,7 @@ pub fn left_ms(deadline: Deadline) -> c_int {
 pub struct Parts {
     way: Way,
     has_waited: Cell<bool>,
+    has_moved: Cell<bool>,
     wait_ticks: Cell<u64>,
 }
 
@@ -48,6 +53,7 @@ impl Parts {
         Parts {
             way,
             has_waited: Cell::new(false),
+            has_moved: Cell::new(false),
             wait_ticks: Cell::new(0),
         }
     }
@@ -85,6 +91,21 @@ impl Parts {
         self.waiting_if(wait, || true)
     }
 
+    /// It has moved something: it is not made again from the beginning.
+    pub fn has_moved(&self) {
+        self.has_moved.set(true);
+    }
+
+    /// In a coroutine: whether a call that moves bytes or makes a connection goes on after a wait that failed with this
+    /// errno, as the kernel's does after a handler with SA_RESTART: where it has no bound, and has done nothing yet
+    /// (signal(7)).
+    pub fn goes_on_after(&self, errno: c_int, deadline: Deadline) -> bool {
+        errno == libc::EINTR
+            && deadline.is_none()
+            && !self.has_moved.get()
+            && signals::handlers_restart_now()
+    }
+
     /// In a coroutine: waits until one of `events` happens on `fd`.
     ///
     /// # Errors
@@ -94,33 +115,83 @@ impl Parts {
         let Way::Coroutine(coroutine) = self.way else {
             return Err(libc::ENOSYS);
         };
-        self.waiting(|| {
-            let waiter = Waiter::new(fd);
-            let is_shared = waiter.is_one_of_several && !runtime::allows_many_waiters();
-            // Another descriptor for the same: a set with it alone.
-            let set = is_shared.then(Passing::set).flatten();
-            let set = set.filter(|set| set.add(fd, events) == 0);
-            let result = loop {
-                let (fd, events) = match &set {
-                    Some(set) => (set.fd(), libc::POLLIN),
-                    None => (fd, events),
-                };
-                let result = runtime::wait_fd(coroutine, fd, events, left_ms(deadline));
-                if result == 0 && left_ns(deadline) != Some(0) {
-                    // It woke too early.
-                    continue;
-                }
-                break result;
-            };
-            if waiter.end() {
-                return Err(libc::EBADF);
+        let waiter = Waiter::new(fd);
+        let is_shared = waiter.is_one_of_several && !runtime::allows_many_waiters();
+        let result = if is_shared {
+            self.wait_beside_others(coroutine, &waiter, events, deadline)
+        } else {
+            self.wait_for(coroutine, &waiter, fd, events, deadline)
+        };
+        if waiter.end() {
+            return Err(libc::EBADF);
+        }
+        result
+    }
+
+    /// Waits for what others wait for, by a runtime that does not allow that: by another descriptor for the same, a set
+    /// with it alone.
+    #[inline(never)]
+    fn wait_beside_others(
+        &self,
+        coroutine: NonNull<c_void>,
+        waiter: &Waiter,
+        events: c_short,
+        deadline: Deadline,
+    ) -> Result<(), c_int> {
+        if let Some(set) = Passing::set_for(waiter.fd(), events) {
+            return self.wait_for(coroutine, waiter, set.fd(), libc::POLLIN, deadline);
+        }
+        // None is left: looks again soon.
+        loop {
+            if waiter.was_closed() || waiting::poll_now(waiter.fd(), events) != 0 {
+                return Ok(());
             }
-            match result {
-                0 => Err(libc::EAGAIN),
-                1.. => Ok(()),
-                failed => Err(failed.saturating_neg()),
+            match left_ns(deadline) {
+                Some(0) => return Err(libc::EAGAIN),
+                left => self.sleep(left.map_or(SOON_NS, |ns| ns.min(SOON_NS)))?,
             }
-        })
+        }
+    }
+
+    /// One wait for this descriptor, for the sake of `waiter`'s.
+    fn wait_for(
+        &self,
+        coroutine: NonNull<c_void>,
+        waiter: &Waiter,
+        fd: c_int,
+        events: c_short,
+        deadline: Deadline,
+    ) -> Result<(), c_int> {
+        loop {
+            let wait = || runtime::wait_fd(coroutine, fd, events, left_ms(deadline));
+            match self.waiting(wait) {
+                // The number may be another's by now.
+                _ if waiter.was_closed() => return Ok(()),
+                0 if left_ns(deadline) == Some(0) => return Err(libc::EAGAIN),
+                // It woke too early.
+                0 => {}
+                1.. => return Ok(()),
+                failed => return Err(failed.saturating_neg()),
+            }
+        }
+    }
+
+    /// The same as [`Parts::wait`] for a call that goes on after some handlers of signals.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_to_transfer(
+        &self,
+        fd: c_int,
+        events: c_short,
+        deadline: Deadline,
+    ) -> Result<(), c_int> {
+        loop {
+            match self.wait(fd, events, deadline) {
+                Err(errno) if self.goes_on_after(errno, deadline) => {}
+                result => return result,
+            }
+        }
     }
 
     /// In a coroutine: waits until a descriptor that cannot be tried is ready.
@@ -134,27 +205,51 @@ impl Parts {
         deadline: Deadline,
     ) -> Result<(), c_int> {
         while waiting::poll_now(fd, events) == 0 {
-            self.wait(fd, events, deadline)?;
+            self.wait_to_transfer(fd, events, deadline)?;
         }
         Ok(())
     }
 
-    /// Lets time pass.
+    /// Lets time pass, all of it: by the runtime's own function, where that does it; else by waiting for a timer.
     ///
     /// # Errors
-    /// The number of an error that the runtime has.
+    /// The number of an error: EINTR, or what the runtime says.
     pub fn sleep(&self, ns: u64) -> Result<(), c_int> {
         let Way::Coroutine(coroutine) = self.way else {
             return Err(libc::ENOSYS);
         };
-        if let Some(result) = self.waiting(|| runtime::sleep(coroutine, ns)) {
-            return match result {
-                0 => Ok(()),
-                failed => Err(failed.saturating_neg()),
-            };
+        let deadline = deadline_in(Some(ns));
+        // At least once: others are to run, however short it is.
+        loop {
+            let left = left_ns(deadline).unwrap_or(0);
+            match self.waiting(|| runtime::sleep(coroutine, left)) {
+                Some(0) if left_ns(deadline) == Some(0) => return Ok(()),
+                // It woke too early.
+                Some(0) => {}
+                Some(error) if error == -libc::EINTR => return Err(libc::EINTR),
+                // It has none, or it cannot do it.
+                _ => break,
+            }
         }
-        let timer = Passing::timer(ns.max(1)).ok_or(libc::EMFILE)?;
-        self.wait(timer.fd(), libc::POLLIN, None)
+        match Passing::timer(left_ns(deadline).unwrap_or(0).max(1)) {
+            Some(timer) => self.wait(timer.fd(), libc::POLLIN, None),
+            None => self.sleep_without_timer(deadline),
+        }
+    }
+
+    /// Lets time pass where no descriptor is left for a timer: waits for what does not happen to one of the program's.
+    #[cold]
+    #[inline(never)]
+    fn sleep_without_timer(&self, deadline: Deadline) -> Result<(), c_int> {
+        while left_ns(deadline) != Some(0) {
+            let fd = records::idle(libc::POLLPRI).ok_or(libc::EMFILE)?;
+            match self.wait(fd, libc::POLLPRI, deadline) {
+                // It happened, or it was closed: another one.
+                Ok(()) | Err(libc::EAGAIN | libc::EBADF) => {}
+                failed => return failed,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -126,7 +126,7 @@ fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
 fn opened_at(fd: c_int, link: u32) {
     relink(fd, link);
     if !vfork::is_child() {
-        records::made(fd);
+        records::forget(fd);
     }
     if let Some(entry) = table::entry(link) {
         entry.count_open();
@@ -399,7 +399,7 @@ pub fn duplicated(from: c_int, to: c_int) {
         find(from);
     }
     relink(to, links::get(from));
-    records::duplicated(from, to);
+    records::forget(to);
 }
 
 /// What fcntl did.

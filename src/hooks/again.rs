@@ -207,9 +207,13 @@ pub fn writev(
     let message = plain(array, count);
     let now = |more| sendmsg_once(fd, &raw const message, more);
     let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, more);
-    let piece = |from: *mut c_void, size| write(fd, from, 0, size);
+    type Writev = unsafe extern "C-unwind" fn(c_int, *const iovec, c_int) -> ssize_t;
+    let some = |vector: Vector| {
+        // SAFETY: parts of what the program wants to write; the image has started.
+        unsafe { next::of::<Writev>(Function::Writev)(fd, vector.array, vector.count as c_int) }
+    };
     // SAFETY: as the program calls it.
-    unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, piece, next) }
+    unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, some, next) }
 }
 
 fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {

@@ -7,7 +7,7 @@ use std::ptr;
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::{coop, image, next, recording, sys, thread, vfork};
+use crate::{image, next, recording, sys, thread, vfork};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -96,7 +96,6 @@ fn make(
         && has_own_memory(flags)
     {
         let has_begun = image::begin_fork();
-        coop::records::forked();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
         if has_begun {
@@ -135,7 +134,6 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
 
 fn begin_fork() {
     image::begin_fork();
-    coop::records::forked();
 }
 
 /// The first word of what clone3 is given, its flags (sched.h, `struct clone_args`).

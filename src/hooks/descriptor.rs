@@ -35,12 +35,6 @@ pub(super) fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_
     }
 }
 
-/// What fcntl did.
-pub(super) fn controlled(fd: c_int, command: c_int, result: c_int) {
-    coop::controlled(command);
-    files::controlled(fd, command, result);
-}
-
 io_hooks! {
     Dup = dup(fd: c_int) -> c_int: returns::status,
         fd fd,
@@ -59,16 +53,15 @@ io_hooks! {
         then |result| duplicated(fd, result);
     Fcntl = fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| controlled(fd, command, result);
+        then |result| files::controlled(fd, command, result);
     FcntlAlias = __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| controlled(fd, command, result);
+        then |result| files::controlled(fd, command, result);
     Fcntl64 = fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
-        then |result| controlled(fd, command, result);
+        then |result| files::controlled(fd, command, result);
     Ioctl = ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int: returns::status,
-        fd fd,
-        then |_| coop::ioctl(request);
+        fd fd;
     Pipe = pipe(ends: *mut c_int) -> c_int: returns::status,
         then |result| files::made_pair(Kind::Pipe, ends, result);
     PipeAlias = __pipe(ends: *mut c_int) -> c_int: returns::status,

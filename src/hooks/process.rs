@@ -13,7 +13,7 @@ use weir_record::clock;
 use weir_record::functions::Function;
 
 use crate::programs::Program;
-use crate::{coop, follow, image, next, recording, starts, sys};
+use crate::{follow, image, next, recording, starts, sys};
 
 type Strings = *const *const c_char;
 
@@ -325,8 +325,6 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     }
     if pid == -1 {
         recording::count_failure(function);
-    } else {
-        coop::records::forked();
     }
     pid
 }
@@ -427,7 +425,6 @@ macro_rules! spawns {
                     )
                 };
                 if result == 0 {
-                    coop::records::forked();
                     sys::with_errno_kept(|| {
                         // SAFETY: the program was started, and its process's id written.
                         unsafe {

@@ -5,7 +5,7 @@
 //! before; those that make a descriptor, or give one another meaning, are made by a function of ours instead, which has the
 //! arguments where they were, and sees what comes of it. None of them takes more than five.
 
-use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong};
+use std::ffi::{c_char, c_int, c_long, c_uint};
 use std::ptr;
 
 use libc::{sockaddr, socklen_t};
@@ -48,8 +48,6 @@ const fn is_followed(number: c_long) -> bool {
                 | libc::SYS_dup2
                 | libc::SYS_dup3
                 | libc::SYS_fcntl
-                | libc::SYS_ioctl
-                | libc::SYS_setsockopt
                 | libc::SYS_bind
                 | libc::SYS_connect
                 | libc::SYS_chdir
@@ -124,8 +122,6 @@ unsafe extern "C-unwind" fn follow(
     };
     let (fd, made) = (first as c_int, result as c_int);
     match number {
-        libc::SYS_ioctl => coop::ioctl(second as c_ulong),
-        libc::SYS_setsockopt => coop::set_option(second as c_int, third as c_int),
         libc::SYS_connect => files::connected(fd, address(second), third as socklen_t, made),
         _ if result == -1 => {}
         libc::SYS_open => files::opened_with(second as c_int, made, libc::AT_FDCWD, text(first)),
@@ -138,7 +134,7 @@ unsafe extern "C-unwind" fn follow(
         }
         libc::SYS_dup => files::duplicated(fd, made),
         libc::SYS_dup2 | libc::SYS_dup3 => descriptor::duplicated(fd, made),
-        libc::SYS_fcntl => descriptor::controlled(fd, second as c_int, made),
+        libc::SYS_fcntl => files::controlled(fd, second as c_int, made),
         libc::SYS_pipe | libc::SYS_pipe2 => files::made_pair(Kind::Pipe, ends(first), made),
         libc::SYS_socketpair => files::made_pair(Kind::SocketPair, ends(fourth), made),
         libc::SYS_socket => files::made_socket(fd, second as c_int, made),

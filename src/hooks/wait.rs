@@ -62,20 +62,11 @@ io_hooks! {
     Usleep = usleep(microseconds: c_uint) -> c_int: returns::status,
         parts |parts, next| coop::usleep(parts, microseconds, next);
     Nanosleep = nanosleep(time: *const timespec, left: *mut timespec) -> c_int: returns::status,
-        parts |parts, next| {
-            // SAFETY: as the program calls it.
-            unsafe { coop::nanosleep(parts, time, next) }
-        };
+        parts |parts, next| coop::nanosleep(parts, time, left, next);
     NanosleepAlias = __nanosleep(time: *const timespec, left: *mut timespec) -> c_int: returns::status,
-        parts |parts, next| {
-            // SAFETY: as the program calls it.
-            unsafe { coop::nanosleep(parts, time, next) }
-        };
+        parts |parts, next| coop::nanosleep(parts, time, left, next);
     ClockNanosleep = clock_nanosleep(clock: c_int, flags: c_int, time: *const timespec, left: *mut timespec) -> c_int: returns::error_number,
-        parts |parts, next| {
-            // SAFETY: as the program calls it.
-            unsafe { coop::clock_nanosleep(parts, clock, flags, time, next) }
-        };
+        parts |parts, next| coop::clock_nanosleep(parts, clock, flags, time, left, next);
     Getaddrinfo = getaddrinfo(host: *const c_char, service: *const c_char, hints: *const c_void, results: *mut c_void) -> c_int: returns::resolution,
         parts |parts, next| coop::resolve(parts, next);
 }

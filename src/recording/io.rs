@@ -137,6 +137,10 @@ impl<S: Requested> Call<S> {
         next: impl Fn() -> R,
         then: impl Fn(R),
     ) -> R {
+        // First of all: a runtime may let other coroutines run meanwhile, and go on on another thread.
+        if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
+            coop::closing(self.file);
+        }
         let slot = match slot_of_io() {
             Ok(slot) => slot,
             Err(other) => return self.make_unseen(other, judge, next, then),
@@ -224,7 +228,6 @@ impl<S: Requested> Call<S> {
     #[inline(always)]
     pub(super) fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
-            coop::closing(self.file);
             files::unlink(self.file)
         } else {
             files::UNKNOWN

@@ -1,5 +1,7 @@
 //! What the kernel knows about waiting, asked directly.
 
+use std::mem::MaybeUninit;
+
 use super::{call, socket_option};
 
 /// Which of a socket's timeouts.
@@ -11,7 +13,8 @@ pub enum Timeout {
     Send = libc::SO_SNDTIMEO as isize,
 }
 
-fn timeval_of(fd: i32, which: Timeout) -> Option<libc::timeval> {
+/// A timeout of a socket; else the number of an error.
+fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
     let mut value = libc::timeval {
         tv_sec: 0,
         tv_usec: 0,
@@ -25,18 +28,27 @@ fn timeval_of(fd: i32, which: Timeout) -> Option<libc::timeval> {
         (&raw mut length).addr(),
     ];
     // SAFETY: the kernel writes as many bytes as `length` says, and that.
-    let result = unsafe { call(libc::SYS_getsockopt, arguments) };
-    (result == 0).then_some(value)
+    match unsafe { call(libc::SYS_getsockopt, arguments) } {
+        0 => Ok(value),
+        error => Err((-error) as i32),
+    }
 }
 
-/// A timeout of a socket in nanoseconds; none where it has no bound, or it is no socket.
-pub fn socket_timeout(fd: i32, which: Timeout) -> Option<u64> {
-    let value = timeval_of(fd, which)?;
+/// A timeout of a socket in nanoseconds; none where it has no bound, or the socket knows none.
+///
+/// # Errors
+/// ENOTSOCK where it is no socket.
+pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<u64>, i32> {
+    let value = match timeval_of(fd, which) {
+        Ok(value) => value,
+        Err(libc::ENOTSOCK) => return Err(libc::ENOTSOCK),
+        Err(_) => return Ok(None),
+    };
     let (seconds, microseconds) = (value.tv_sec as u64, value.tv_usec as u64);
     let ns = seconds
         .saturating_mul(1_000_000_000)
         .saturating_add(microseconds.saturating_mul(1000));
-    (ns != 0).then_some(ns)
+    Ok((ns != 0).then_some(ns))
 }
 
 /// Does `work` while a timeout of a socket is as short as can be.
@@ -52,7 +64,7 @@ pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> 
         // SAFETY: the kernel reads as many bytes as it is told.
         unsafe { call(libc::SYS_setsockopt, arguments) };
     };
-    let before = timeval_of(fd, which);
+    let before = timeval_of(fd, which).ok();
     if before.is_some() {
         set(&libc::timeval {
             tv_sec: 0,
@@ -69,6 +81,11 @@ pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> 
 /// Whether a socket is of bytes in order.
 pub fn is_stream(fd: i32) -> bool {
     socket_option(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+}
+
+/// Whether a socket is TCP's.
+pub fn is_tcp(fd: i32) -> bool {
+    socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
 /// Whether a socket is of single messages, so that connecting it waits for nobody.
@@ -251,4 +268,59 @@ pub fn handler_restarts(signal: i32) -> Option<bool> {
     let result = unsafe { call(libc::SYS_rt_sigaction, arguments) };
     let is_handled = result == 0 && !matches!(action.handler, libc::SIG_DFL | libc::SIG_IGN);
     is_handled.then_some(action.flags & libc::SA_RESTART as u64 != 0)
+}
+
+/// What stands at an address of the program's; none where that cannot be read.
+pub fn get<T: Copy>(from: *const T) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    match copy(
+        libc::SYS_process_vm_readv,
+        value.as_mut_ptr().addr(),
+        from.addr(),
+        size_of::<T>(),
+    ) {
+        // SAFETY: the kernel has written all of it.
+        Some(true) => Some(unsafe { value.assume_init() }),
+        Some(false) => None,
+        // SAFETY: where the kernel does not do it, what the program passed must be there; NULL is not.
+        None => (!from.is_null()).then(|| unsafe { from.read_unaligned() }),
+    }
+}
+
+/// Writes to an address of the program's. False where that cannot be written.
+pub fn put<T: Copy>(to: *mut T, value: T) -> bool {
+    let from = (&raw const value).addr();
+    match copy(libc::SYS_process_vm_writev, from, to.addr(), size_of::<T>()) {
+        Some(is_done) => is_done,
+        None if to.is_null() => false,
+        None => {
+            // SAFETY: as above.
+            unsafe { to.write_unaligned(value) };
+            true
+        }
+    }
+}
+
+/// Copies memory of the calling process from or to what may not be there. Whether it is; none where the kernel does not
+/// do that.
+fn copy(number: i64, ours: usize, program_s: usize, bytes: usize) -> Option<bool> {
+    let [ours, program_s] = [ours, program_s].map(|address| libc::iovec {
+        iov_base: std::ptr::without_provenance_mut(address),
+        iov_len: bytes,
+    });
+    let arguments = [
+        super::pid() as usize,
+        (&raw const ours).addr(),
+        1,
+        (&raw const program_s).addr(),
+        1,
+    ];
+    // SAFETY: the one end is a value of ours, the other the kernel checks.
+    let result = unsafe { call(number, arguments) };
+    match result {
+        copied if copied == bytes as isize => Some(true),
+        0.. => Some(false),
+        error if error == -(libc::EFAULT as isize) => Some(false),
+        _ => None,
+    }
 }

@@ -20,8 +20,12 @@ pub struct Coroutines {
     pub others: CoroutineUse,
     /// How many entries are in `others`; a coroutine that went in and came back is more than one.
     pub folded: u64,
+    /// What the runtime itself called while coroutines waited, in the functions that it registered; absent where that is
+    /// nothing, or not known. Its pointer and name are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_runtime: Option<CoroutineUse>,
     /// Calls that blocked a whole thread although a coroutine made them (getaddrinfo, which waits inside the C
-    /// library), because the runtime offers no way around.
+    /// library; a sleep that the runtime could not make), because the runtime offers no way around.
     pub blocked_calls: u64,
 }
 
@@ -90,6 +94,9 @@ impl Coroutines {
             });
             sum.listed.extend(image.listed.iter().cloned());
             sum.others.add(&image.others);
+            if let Some(own) = &image.by_runtime {
+                sum.by_runtime.get_or_insert_default().add(own);
+            }
             sum.folded = sum.folded.saturating_add(image.folded);
             sum.blocked_calls = sum.blocked_calls.saturating_add(image.blocked_calls);
         }

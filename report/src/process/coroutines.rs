@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use weir_record::coroutine::{Coroutine, ENDED};
+use weir_record::coroutine::{Coroutine, ENDED, RUNTIME};
 
 use super::{Findings, text};
 use crate::model::{CoroutineUse, Coroutines};
@@ -31,14 +31,22 @@ pub fn coroutines(findings: &Findings<'_>) -> Option<Coroutines> {
         live_blocks: entry.live_blocks.get_signed(),
     };
     let mut all = entries.iter();
+    let unnamed = |of| CoroutineUse {
+        id: String::new(),
+        ..of
+    };
     let others = all.next().map(of_entry).unwrap_or_default();
     let mut coroutines = Coroutines {
         runtime,
-        listed: all.filter(|entry| entry.id() != 0).map(of_entry).collect(),
-        others: CoroutineUse {
-            id: String::new(),
-            ..others
-        },
+        listed: all
+            .clone()
+            .filter(|entry| !matches!(entry.id(), 0 | RUNTIME))
+            .map(of_entry)
+            .collect(),
+        others: unnamed(others),
+        by_runtime: all
+            .find(|entry| entry.id() == RUNTIME)
+            .map(|entry| unnamed(of_entry(entry))),
         folded: header.folded_coroutines.get(),
         blocked_calls: header.blocked_coroutines.get(),
     };

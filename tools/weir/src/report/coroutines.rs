@@ -53,9 +53,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
             units::time(others.wait_ns),
         ));
     }
+    if let Some(own) = &coroutines.by_runtime {
+        page.remark(&format!(
+            "the runtime itself, while coroutines waited: {}, {}, {} live",
+            text::counted(own.calls, "call", "calls"),
+            text::counted(own.allocations, "allocation", "allocations"),
+            units::signed_bytes(own.live_bytes),
+        ));
+    }
     if coroutines.blocked_calls > 0 {
         page.remark(&format!(
-            "{} blocked a whole thread: getaddrinfo waits inside the C library, and the runtime offers no run_blocking",
+            "{} blocked a whole thread: the runtime offers no run_blocking for getaddrinfo, or no way to sleep",
             text::counted(coroutines.blocked_calls, "call", "calls")
         ));
     }

@@ -369,6 +369,7 @@ fn in_coroutines() -> Report {
             .collect(),
         others: coroutine(50, ""),
         folded: 12,
+        by_runtime: Some(coroutine(40, "")),
         blocked_calls: 1,
     });
     report

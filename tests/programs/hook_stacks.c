@@ -1,0 +1,279 @@
+// flags: -O1 -fno-builtin -Iinclude -pthread -Wl,-z,now
+// How much of a stack each call takes: "NAME BYTES", from the caller's frame down to the lowest byte that was written in
+// some hundred calls. With an argument they are made in a coroutine, of a runtime that hardly takes any itself.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include "weir.h"
+
+enum { STACK = 64 * 1024, TIMES = 300 };
+
+#define MUST(condition) ((condition) ? (void)0 : (dprintf(2, "%d: %s\n", __LINE__, #condition), abort()))
+
+static int zero, null, file, pair[2], pipes[2], datagrams[2], listener, epolls, event, quiet[2], full[2];
+static struct sockaddr_in here = {.sin_family = AF_INET};
+static char bytes[1 << 16];
+static struct iovec vectors[20];
+static struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 2};
+static struct mmsghdr messages[2];
+static FILE *stream;
+
+// A system call that takes no stack.
+static long plainly(long number, long a, long b, long c, long d) {
+    long result;
+    register long r10 __asm__("r10") = d;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+    return result;
+}
+
+// What is waited for comes while it is waited for.
+static int inside, waits, fed, drained;
+
+static void *current(void) { return inside ? &inside : NULL; }
+
+static int wait_fd(int fd, short events, int timeout_ms) {
+    (void)fd;
+    (void)timeout_ms;
+    waits++;
+    if (fed > 0)
+        plainly(SYS_write, fed, (long)bytes, 1, 0);
+    if (drained > 0)
+        plainly(SYS_read, drained, (long)bytes + 4096, 1 << 15, 0);
+    return events;
+}
+
+static int wait_by_runtime(struct pollfd *array, unsigned long size, int timeout_ms) {
+    (void)array;
+    (void)size;
+    return wait_fd(-1, 1, timeout_ms);
+}
+
+static int sleep_ns(uint64_t ns) {
+    struct timespec time = {0, ns % 1000000000};
+    plainly(SYS_nanosleep, (long)&time, 0, 0, 0);
+    return 0;
+}
+
+static void fd_closing(int fd) { (void)fd; }
+
+static struct weir_coop runtime = {
+    .abi = WEIR_COOP_ABI, .size = sizeof runtime, .name = "on one stack", .current = current, .wait_fd = wait_fd,
+    .sleep_ns = sleep_ns, .fd_closing = fd_closing,
+};
+
+// Each call, as deep as the compiler makes it, which is the same without Weir.
+#define CALLS                                                                                                          \
+    CALL(malloc_and_free, free(malloc(77)))                                                                            \
+    CALL(malloc_large, free(malloc(1 << 20)))                                                                          \
+    CALL(calloc, free(calloc(3, 7)))                                                                                   \
+    CALL(realloc, free(realloc(malloc(10), 5000)))                                                                     \
+    CALL(reallocarray, free(reallocarray(NULL, 10, 10)))                                                               \
+    CALL(memalign, free(memalign(64, 100)))                                                                            \
+    CALL(free_null, free(NULL))                                                                                        \
+    CALL(mmap, munmap(mmap(NULL, 4096, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 4096))                                  \
+    CALL(read, MUST(read(zero, bytes, 32) == 32))                                                                      \
+    CALL(write, MUST(write(null, bytes, 32) == 32))                                                                    \
+    CALL(readv, MUST(readv(zero, vectors, 2) == 64))                                                                   \
+    CALL(writev, MUST(writev(null, vectors, 2) == 64))                                                                 \
+    CALL(pread, MUST(pread(file, bytes, 8, 0) == 8))                                                                   \
+    CALL(read_of_nothing, MUST(read(-1, bytes, 8) < 0))                                                                \
+    CALL(write_and_read_pipe, MUST(write(pipes[1], bytes, 8) == 8 && read(pipes[0], bytes, 8) == 8))                   \
+    CALL(writev_and_readv_pipe, MUST(writev(pipes[1], vectors, 2) == 64 && readv(pipes[0], vectors, 2) == 64))         \
+    CALL(much_to_a_pipe, MUST(write(pipes[1], bytes, 10000) == 10000 && read(pipes[0], bytes, 10000) == 10000))        \
+    CALL(many_to_a_pipe, MUST(writev(pipes[1], vectors + 2, 3) == 9000 && read(pipes[0], bytes, 9000) == 9000))        \
+    CALL(write_and_read_socket, MUST(write(pair[1], bytes, 8) == 8 && read(pair[0], bytes, 8) == 8))                   \
+    CALL(writev_and_readv_socket, MUST(writev(pair[1], vectors, 2) == 64 && readv(pair[0], vectors, 2) == 64))         \
+    CALL(send_and_recv, MUST(send(pair[1], bytes, 8, 0) == 8 && recv(pair[0], bytes, 8, 0) == 8))                      \
+    CALL(sendto_and_recvfrom,                                                                                          \
+         MUST(sendto(pair[1], bytes, 8, 0, NULL, 0) == 8 && recvfrom(pair[0], bytes, 8, 0, NULL, NULL) == 8))          \
+    CALL(sendmsg_and_recvmsg, MUST(sendmsg(pair[1], &message, 0) == 64 && recvmsg(pair[0], &message, 0) == 64))        \
+    CALL(sendmmsg_and_recvmmsg,                                                                                        \
+         MUST(sendmmsg(datagrams[1], messages, 2, 0) == 2 && recvmmsg(datagrams[0], messages, 2, 0, NULL) == 2))       \
+    CALL(recv_all, MUST(send(pair[1], bytes, 8, 0) == 8 && recv(pair[0], bytes, 8, MSG_WAITALL) == 8))                 \
+    CALL(recvmsg_all, MUST(send(pair[1], bytes, 64, 0) == 64 && recvmsg(pair[0], &message, MSG_WAITALL) == 64))        \
+    CALL(recv_dontwait, MUST(recv(quiet[0], bytes, 8, MSG_DONTWAIT) < 0))                                              \
+    CALL(recv_in_time, MUST(recv(datagrams[0], bytes, 8, 0) < 0))                                                      \
+    CALL(open_and_close, close(open("/dev/null", O_RDONLY)))                                                           \
+    CALL(openat_and_close, close(openat(AT_FDCWD, "one of many names", O_RDONLY | O_CREAT, 0600)))                     \
+    CALL(open_nothing, MUST(open("/no/such", O_RDONLY) < 0))                                                           \
+    CALL(dup, close(dup(zero)))                                                                                        \
+    CALL(dup2, MUST(dup2(zero, 99) == 99))                                                                             \
+    CALL(fcntl, MUST(fcntl(zero, F_GETFL) >= 0))                                                                       \
+    CALL(ioctl, MUST(ioctl(pair[0], FIONREAD, bytes) == 0))                                                            \
+    CALL(lseek, MUST(lseek(file, 0, SEEK_SET) == 0))                                                                   \
+    CALL(close_range, MUST(close_range(99, 99, 0) == 0))                                                               \
+    CALL(pipe, (MUST(pipe((int *)bytes) == 0), close(((int *)bytes)[0]), close(((int *)bytes)[1])))                    \
+    CALL(socket, close(socket(AF_INET, SOCK_STREAM, 0)))                                                               \
+    CALL(bind, MUST(bind(socket_again(), (void *)&here, sizeof here) == 0))                                            \
+    CALL(connect_and_accept, (MUST(connect(socket_again(), (void *)&here, sizeof here) == 0), close(accept(listener, NULL, NULL)))) \
+    CALL(setsockopt, MUST(setsockopt(pair[0], SOL_SOCKET, SO_RCVBUF, &(int){9999}, sizeof(int)) == 0))                 \
+    CALL(shutdown, shutdown(listener + 500, SHUT_WR))                                                                  \
+    CALL(poll, MUST(poll(&(struct pollfd){quiet[1], POLLOUT, 0}, 1, 5) == 1))                                          \
+    CALL(poll_two, MUST(poll((struct pollfd[]){{quiet[0], POLLIN, 0}, {pair[0], POLLIN, 0}}, 2, 2) == 0))              \
+    CALL(ppoll, MUST(ppoll(&(struct pollfd){quiet[0], POLLIN, 0}, 1, &(struct timespec){0, 1000}, NULL) == 0))         \
+    CALL(select, MUST(selects() == 0))                                                                                 \
+    CALL(epoll_wait, MUST(epoll_wait(epolls, (void *)bytes, 4, 1) == 0))                                               \
+    CALL(epoll, close(epoll_create1(0)))                                                                               \
+    CALL(eventfd, MUST(eventfd_write(event, 1) == 0 && eventfd_read(event, (void *)bytes) == 0))                       \
+    CALL(sendfile, MUST(sendfile(null, file, (off_t[]){0}, 8) == 8))                                                   \
+    CALL(splice, MUST(write(pipes[1], bytes, 8) == 8 && splice(pipes[0], NULL, null, NULL, 8, 0) == 8))                \
+    CALL(usleep, MUST(usleep(10) == 0))                                                                                \
+    CALL(nanosleep, MUST(nanosleep(&(struct timespec){0, 10}, NULL) == 0))                                             \
+    CALL(clock_nanosleep, MUST(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){0, 10}, NULL) == 0))             \
+    CALL(sigaction, MUST(sigaction(SIGUSR2, NULL, (void *)bytes) == 0))                                                \
+    CALL(stat, MUST(stat("/", (void *)bytes) == 0))                                                                    \
+    CALL(access, MUST(access("/", R_OK) == 0))                                                                         \
+    CALL(fread, MUST(fread(bytes, 1, 5000, stream) == 5000))                                                           \
+    CALL(getc, MUST(getc(stream) >= 0))                                                                                \
+    CALL(fflush, MUST(fflush(stream) == 0))                                                                            \
+    CALL(syscall, MUST(syscall(SYS_getppid) > 0))                                                                      \
+    /* What has to wait, in coroutines only: for what comes meanwhile. */                                              \
+    WAIT(read_waits, quiet[1], 0, MUST(read(quiet[0], bytes, 8) == 1))                                                 \
+    WAIT(recv_waits, quiet[1], 0, MUST(recv(quiet[0], bytes, 8, 0) == 1))                                              \
+    WAIT(readv_waits, quiet[1], 0, MUST(readv(quiet[0], vectors, 2) == 1))                                             \
+    WAIT(recvmsg_waits, quiet[1], 0, MUST(recvmsg(quiet[0], &message, 0) == 1))                                        \
+    WAIT(recv_all_waits, quiet[1], 0, MUST(recv(quiet[0], bytes, 3, MSG_WAITALL) == 3))                                \
+    WAIT(recvmsg_all_waits, quiet[1], 0, MUST(recvmsg(quiet[0], &message, MSG_WAITALL) == 64))                         \
+    WAIT(pipe_waits, pipes[1], 0, MUST(read(pipes[0], bytes, 8) == 1))                                                 \
+    WAIT(poll_waits, quiet[1], 0, MUST(poll((struct pollfd[]){{quiet[0], POLLIN, 0}, {pair[0], POLLIN, 0}}, 2, 99) == 1), (void)plainly(SYS_read, quiet[0], (long)bytes, 99, 0)) \
+    WAIT(send_waits, 0, full[0], MUST(send(full[1], bytes, 30000, 0) == 30000))                                        \
+    WAIT(write_waits, 0, full[0], MUST(write(full[1], bytes, 30000) == 30000))                                         \
+    WAIT(writev_waits, 0, full[0], MUST(writev(full[1], vectors + 2, 3) == 9000))                                      \
+    WAIT(sendmsg_waits, 0, full[0], MUST(sendmsg(full[1], &message, 0) == 64))
+
+static int again = -1;
+
+// A new socket in the place of the one before.
+static int socket_again(void) {
+    if (again >= 0)
+        plainly(SYS_close, again, 0, 0, 0);
+    return again = socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static int selects(void) {
+    static fd_set set;
+    FD_ZERO(&set);
+    FD_SET(quiet[0], &set);
+    FD_SET(pair[0], &set);
+    static struct timeval time;
+    time = (struct timeval){0, 1000};
+    return select(quiet[1] + 1, &set, NULL, NULL, &time);
+}
+
+#define CALL(name, ...) static void call_##name(void) { __VA_ARGS__; }
+#define WAIT(name, feeds, drains, ...)                                                                                 \
+    static void call_##name(void) {                                                                                    \
+        fed = feeds;                                                                                                   \
+        drained = drains;                                                                                              \
+        __VA_ARGS__;                                                                                                   \
+        fed = drained = 0;                                                                                             \
+    }
+CALLS
+#undef CALL
+#undef WAIT
+
+static const struct {
+    const char *name;
+    void (*call)(void);
+    int waits;
+} calls[] = {
+#define CALL(name, ...) {#name, call_##name, 0},
+#define WAIT(name, ...) {#name, call_##name, 1},
+    CALLS
+};
+
+static ucontext_t main_context, other_context;
+static void (*to_call)(void);
+static char *frame;
+
+static void on_it(void) {
+    for (;;) {
+        __asm__ volatile("mov %%rsp, %0" : "=r"(frame));
+        inside = runtime.flags != 0;
+        to_call();
+        inside = 0;
+        swapcontext(&other_context, &main_context);
+    }
+}
+
+int main(int argc, char **argv) {
+    (void)argv;
+    signal(SIGPIPE, SIG_IGN);
+    for (int i = 0; i < 20; i++)
+        vectors[i] = (struct iovec){bytes + 1000 * i, i < 2 ? 32 : 3000};
+    for (int i = 0; i < 2; i++)
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = vectors, .msg_iovlen = 1};
+    MUST((zero = open("/dev/zero", O_RDONLY)) >= 0 && (null = open("/dev/null", O_WRONLY)) >= 0);
+    MUST((file = open("a file", O_RDWR | O_CREAT, 0600)) >= 0 && write(file, bytes, 100) == 100);
+    MUST((stream = fopen("/dev/zero", "r")) != NULL && (event = eventfd(0, 0)) >= 0);
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) == 0);
+    MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0 && pipe(pipes) == 0);
+    MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0);
+    struct timeval soon = {0, 1000};
+    MUST(setsockopt(datagrams[0], SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof soon) == 0);
+    while (send(full[1], bytes, 1000, MSG_DONTWAIT) > 0)
+        continue;
+    MUST((epolls = epoll_create1(0)) >= 0);
+    MUST(epoll_ctl(epolls, EPOLL_CTL_ADD, quiet[0], &(struct epoll_event){.events = EPOLLIN}) == 0);
+    MUST((listener = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+    here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    MUST(bind(listener, (void *)&here, sizeof here) == 0 && listen(listener, 100) == 0);
+    if (argc > 1) {
+        runtime.flags = WEIR_COOP_MANY_WAITERS;
+        MUST(weir_coop_register_if_present(&runtime) == 0);
+    }
+    (void)wait_by_runtime;
+    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    getcontext(&other_context);
+    other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};
+    makecontext(&other_context, on_it, 0);
+    setbuf(stdout, NULL);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        if (calls[i].waits && runtime.flags == 0)
+            continue;
+        to_call = calls[i].call;
+        long most = 0;
+        for (int time = 0; time < TIMES; time++) {
+            if (strncmp(calls[i].name, "bind", 4) == 0)
+                here.sin_port = 0;
+            else if (strncmp(calls[i].name, "connect", 7) == 0)
+                MUST(getsockname(listener, (void *)&here, &(socklen_t){sizeof here}) == 0);
+            // Where it goes on stands right below its frame.
+            if (frame != NULL)
+                memset(stack, 0x5a, frame - stack - 8);
+            swapcontext(&main_context, &other_context);
+            // What is done first is done once.
+            if (time < 2)
+                continue;
+            char *lowest = stack;
+            while (*lowest == 0x5a)
+                lowest++;
+            if (frame - lowest > most)
+                most = frame - lowest;
+        }
+        printf("%s %ld\n", calls[i].name, most);
+    }
+    return 0;
+}
