@@ -1,0 +1,137 @@
+//! The end of the image: exit in all its forms, and its replacement by another.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use weir_record::region::{Header, Phase};
+
+use super::{PARENTS, Whose, header, is_sealed, leave_parents, whose};
+use crate::starts::{self, Program};
+use crate::{c_library, children, sys, thread, uring, vfork, writer};
+
+/// The status that quick_exit was called with.
+static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// The process is about to end by quick_exit, once the program's handlers have run.
+pub fn begin_quick_exit(status: i32) {
+    QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
+}
+
+/// Asks to be told of exit.
+///
+/// What is registered first is called last at exit, and this is before the dynamic
+/// linker registers that it runs the destructors of libraries: those are all done when we are called.
+pub(super) fn watch() {
+    extern "C" fn at_exit(status: c_int, _: *mut c_void) {
+        end(status);
+        EXITING.store(thread::identity(), Ordering::Relaxed);
+    }
+    extern "C" fn at_quick_exit(_: *mut c_void) {
+        end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
+    }
+    // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
+    unsafe {
+        c_library::on_exit(at_exit, ptr::null_mut());
+        c_library::__cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
+    }
+}
+
+/// In a child of fork: its end is another.
+pub(super) fn forked() {
+    EXITING.store(0, Ordering::Relaxed);
+}
+
+/// The process ends with this status. What it does from here on is still counted.
+pub fn end(status: i32) {
+    let Some(header) = header() else {
+        return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
+    };
+    sys::with_errno_kept(|| match whose(header) {
+        Whose::Vfork => vfork::end(),
+        Whose::Sharer => {
+            children::leave(header);
+            // Another process may have the slot; what is still to come goes to the common counters.
+            thread::leave();
+        }
+        Whose::Region => {
+            header.set_exit_status(status);
+            tell(header, Phase::Exiting);
+        }
+    });
+}
+
+/// The thread that is in exit, whose handlers have all run; 0 where there is none.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+/// stdio has asked the kernel for something. Where that is the last thing that the process does, its end is told
+/// again.
+#[inline(always)]
+pub fn asked_by_stdio() {
+    if EXITING.load(Ordering::Relaxed) != 0 {
+        end_again();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_again() {
+    if EXITING.load(Ordering::Relaxed) == thread::identity()
+        && let Some(header) = header()
+        && matches!(whose(header), Whose::Region)
+    {
+        sys::with_errno_kept(|| tell(header, Phase::Exiting));
+    }
+}
+
+/// The image is about to end, or to be replaced.
+fn tell(header: &Header, phase: Phase) {
+    if is_sealed() {
+        return header.set_phase(phase);
+    }
+    thread::ours(|| uring::look_at_end(header));
+    header.latest.set(sys::now());
+    header.set_phase(phase);
+    writer::finish();
+}
+
+/// An exec under way.
+pub struct Replacing {
+    header: &'static Header,
+    whose: Whose,
+    note: Option<starts::Note>,
+}
+
+/// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
+/// process that shares the region.
+pub fn begin_replacing(program: Program, environment: *const *const c_char) -> Option<Replacing> {
+    let header = header()?;
+    Some(sys::with_errno_kept(|| {
+        let note = starts::note_exec(header, program, environment);
+        let whose = whose(header);
+        match whose {
+            Whose::Vfork => vfork::end(),
+            Whose::Sharer => children::leave(header),
+            Whose::Region => tell(header, Phase::Replacing),
+        }
+        Replacing {
+            header,
+            whose,
+            note,
+        }
+    }))
+}
+
+impl Replacing {
+    /// The exec failed: the image goes on.
+    pub fn failed(self) {
+        match self.whose {
+            Whose::Vfork => vfork::begin(),
+            Whose::Sharer => children::return_to(self.header),
+            Whose::Region => self.header.set_phase(Phase::Running),
+        }
+        if let Some(note) = self.note {
+            note.withdraw();
+        }
+    }
+}
