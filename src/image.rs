@@ -14,7 +14,6 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use weir_record::clock;
 use weir_record::functions::{Family, Function, Role};
 use weir_record::region::{Circumstance, Header, Region};
 use weir_record::slot::Counters;
@@ -27,7 +26,7 @@ use crate::{
 };
 
 pub use ending::{asked_by_stdio, begin_quick_exit, begin_replacing, end};
-pub use sealing::{is_sealed, seal, unseal};
+pub use sealing::{Taking, is_sealed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -246,7 +245,7 @@ fn begin() -> Option<&'static Header> {
             .peak_bytes
             .set(INHERITED_BYTES.load(Ordering::Relaxed));
     }
-    if !clock::is_invariant() {
+    if !sys::counter::is_steady() {
         header.note(Circumstance::UnsteadyClock);
     }
     if environment.has_bad_setting {

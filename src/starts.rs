@@ -8,7 +8,6 @@ use std::ffi::{CStr, c_char, c_int};
 use std::fmt::Write;
 use std::mem::MaybeUninit;
 
-use weir_record::clock;
 use weir_record::region::Header;
 use weir_record::starts::{NOT_PRELOADED, OUT_OF_REACH, PROGRAM_BYTES, Ticket};
 
@@ -52,7 +51,7 @@ pub fn note_exec(header: &'static Header, program: Program, environment: Strings
     if !environment::get().has_session() || image::is_sealed() || !may_be_there(program) {
         return None;
     }
-    let (pid, ticks) = (sys::pid(), clock::ticks());
+    let (pid, ticks) = (sys::pid(), sys::ticks());
     let flags = flags(environment);
     let mut text = Text::new();
     // SAFETY: the kernel has just read the path.

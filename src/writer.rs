@@ -109,11 +109,12 @@ pub fn start() {
     }
 }
 
-/// The process is about to seal itself: ends the writer's thread, which may make no call from then on, and sees to it
-/// that none is started. What is in the rings stays there.
-pub fn stop() {
+/// Ends the writer's thread, if there is one, and sees to it that none is started before [`start_again`]: the process is
+/// about to seal itself, and it may make no call from then on; or to ask for what only a process of one thread
+/// gets. What is in the rings stays there. False where the writer is not the program's.
+pub fn pause() -> bool {
     if ours().is_none() {
-        return;
+        return false;
     }
     let alone = begin_ending();
     if STARTED.swap(true, Ordering::SeqCst) {
@@ -122,6 +123,7 @@ pub fn stop() {
     if alone {
         ENDING.store(false, Ordering::Release);
     }
+    true
 }
 
 /// The last thread that had a slot has left it. If it is the program's last, the C library ends the process when it
@@ -160,7 +162,7 @@ fn end_thread() {
     sys::await_until(PATIENCE, || !is_there());
 }
 
-/// The process has not sealed itself.
+/// The writer's thread may be there again, if it was.
 pub fn start_again() {
     MUST_STOP.store(false, Ordering::Relaxed);
     STARTED.store(false, Ordering::Relaxed);

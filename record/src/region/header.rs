@@ -82,11 +82,15 @@ pub enum Circumstance {
     UringUsed = 12,
     /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
     NoCoroutines = 13,
+    /// A thread of the process gave up the time-stamp counter.
+    ClockTaken = 14,
+    /// The process has system calls dispatched to itself, by where they are made.
+    Dispatched = 15,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 14] = [
+    pub const ALL: [Circumstance; 16] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -101,6 +105,8 @@ impl Circumstance {
         Circumstance::UringAskedFor,
         Circumstance::UringUsed,
         Circumstance::NoCoroutines,
+        Circumstance::ClockTaken,
+        Circumstance::Dispatched,
     ];
 }
 
