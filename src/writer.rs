@@ -67,6 +67,11 @@ fn ours() -> Option<&'static Header> {
     alone.then_some(header)
 }
 
+/// Whether the report is the program's to write.
+pub fn is_here() -> bool {
+    ours().is_some()
+}
+
 /// Starts the writer's thread if reports are wanted at intervals.
 pub fn start_if_wanted() {
     if environment::get().interval_ns.is_some() {
@@ -251,15 +256,16 @@ fn has_memory(region: &Region) -> bool {
 
 /// Writes the report: the process ends, or is replaced.
 ///
-/// Where that cannot be done the region's file stays, for `weir recover`. Nothing is said: standard error
-/// is the program's.
-pub fn finish() {
+/// Where that cannot be done, or `keeps_region` says so, the region's file stays, for `weir recover`. Nothing is said:
+/// standard error is the program's.
+pub fn finish(keeps_region: bool) {
     if ours().is_none() {
         return;
     }
     thread::ours(|| {
         sys::on_own_stack(|| {
-            if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+            let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
+            if is_written && !keeps_region {
                 mapping::remove(image::file().as_c_str());
             }
         });

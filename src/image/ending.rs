@@ -2,13 +2,14 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
+use libc::FILE;
 use weir_record::region::{Header, Phase};
 
 use super::{PARENTS, Whose, header, is_sealed, leave_parents, whose};
 use crate::starts::{self, Program};
-use crate::{c_library, children, sys, thread, uring, vfork, writer};
+use crate::{c_library, children, streams, sys, thread, uring, vfork, writer};
 
 /// The status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
@@ -24,7 +25,8 @@ pub fn begin_quick_exit(status: i32) {
 /// linker registers that it runs the destructors of libraries: those are all done when we are called.
 pub(super) fn watch() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
-        end(status);
+        expect_streams(ptr::null_mut());
+        tell_end(status);
         EXITING.store(thread::identity(), Ordering::Relaxed);
     }
     extern "C" fn at_quick_exit(_: *mut c_void) {
@@ -40,10 +42,18 @@ pub(super) fn watch() {
 /// In a child of fork: its end is another.
 pub(super) fn forked() {
     EXITING.store(0, Ordering::Relaxed);
+    LAST.store(ptr::null_mut(), Ordering::Relaxed);
+    AGAIN.store(0, Ordering::Relaxed);
 }
 
 /// The process ends with this status. What it does from here on is still counted.
 pub fn end(status: i32) {
+    // No stream is asked for any more, also where another thread is in exit.
+    LAST.store(ptr::null_mut(), Ordering::Relaxed);
+    tell_end(status);
+}
+
+fn tell_end(status: i32) {
     let Some(header) = header() else {
         return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
     };
@@ -64,24 +74,54 @@ pub fn end(status: i32) {
 /// The thread that is in exit, whose handlers have all run; 0 where there is none.
 static EXITING: AtomicUsize = AtomicUsize::new(0);
 
-/// stdio has asked the kernel for something. Where that is the last thing that the process does, its end is told
-/// again.
+/// The stream that the C library will ask the kernel for last, once all handlers of exit have run; NULL where that is none.
+static LAST: AtomicPtr<FILE> = AtomicPtr::new(ptr::null_mut());
+/// How many times the end has been told again.
+static AGAIN: AtomicU32 = AtomicU32::new(0);
+/// So many times it is at most, where other streams than expected are asked for: each time the whole report is written.
+const MOST_AGAIN: u32 = 16;
+
+/// Finds out which stream will be the last, after the one at work.
+fn expect_streams(at_work: *mut FILE) {
+    let last = match writer::is_here() && !is_sealed() {
+        true => sys::with_errno_kept(|| streams::last_to_ask(at_work)),
+        false => None,
+    };
+    LAST.store(last.unwrap_or(ptr::null_mut()), Ordering::Relaxed);
+}
+
+/// stdio has asked the kernel for something, for a stream. Where that is the last thing that the process does, its end is
+/// told again.
 #[inline(always)]
-pub fn asked_by_stdio() {
+pub fn asked_by_stdio(stream: *mut FILE) {
     if EXITING.load(Ordering::Relaxed) != 0 {
-        end_again();
+        end_again(stream);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn end_again() {
-    if EXITING.load(Ordering::Relaxed) == thread::identity()
-        && let Some(header) = header()
+fn end_again(stream: *mut FILE) {
+    if EXITING.load(Ordering::Relaxed) != thread::identity() {
+        return;
+    }
+    let last = LAST.load(Ordering::Relaxed);
+    if !last.is_null() && last != stream || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN {
+        return;
+    }
+    if let Some(header) = header()
         && matches!(whose(header), Whose::Region)
     {
+        AGAIN.fetch_add(1, Ordering::Relaxed);
+        expect_streams(stream);
         sys::with_errno_kept(|| tell(header, Phase::Exiting));
     }
+}
+
+/// Whether more is to come, of which the report that is written now knows nothing: then the region stays, until that has
+/// come, or for `weir recover`.
+fn is_more_expected() -> bool {
+    !LAST.load(Ordering::Relaxed).is_null() || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN
 }
 
 /// The image is about to end, or to be replaced.
@@ -92,7 +132,7 @@ fn tell(header: &Header, phase: Phase) {
     thread::ours(|| uring::look_at_end(header));
     header.latest.set(sys::now());
     header.set_phase(phase);
-    writer::finish();
+    writer::finish(is_more_expected());
 }
 
 /// An exec under way.
