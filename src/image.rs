@@ -1,4 +1,4 @@
-//! The state of the process image: its start, at the first call that is interposed; fork; and its end.
+//! The state of the process image: its start, at the first call that is interposed; and fork.
 //!
 //! A forked child that can make no region file (it is in another root, or another user, or has sealed itself)
 //! stays in its parent's region, which is shared memory: its threads take slots of their own there, its files
@@ -7,25 +7,26 @@
 //! Nothing here waits for another thread without a bound: the first call may come while the
 //! dynamic linker's lock is held, and another thread may hold up the start by waiting for that lock.
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_int, c_void};
-use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-};
+mod ending;
+mod sealing;
 
-use weir_record::clock;
+use std::cell::UnsafeCell;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
 use weir_record::functions::{Family, Function, Role};
-use weir_record::region::{Circumstance, Header, Phase, Region};
+use weir_record::region::{Circumstance, Header, Region};
 use weir_record::slot::Counters;
 
 use crate::environment::{self, Path};
-use crate::starts;
 use crate::thread::Live;
 use crate::{
     c_library, children, coop, files, mapping, next, own_heap, provenance, slots, streams, sys,
     thread, uring, vfork, writer,
 };
+
+pub use ending::{asked_by_stdio, begin_quick_exit, begin_replacing, end};
+pub use sealing::{Taking, is_sealed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -250,7 +251,7 @@ fn begin() -> Option<&'static Header> {
             .peak_bytes
             .set(INHERITED_BYTES.load(Ordering::Relaxed));
     }
-    if !clock::is_invariant() {
+    if !sys::counter::is_steady() {
         header.note(Circumstance::UnsteadyClock);
     }
     if environment.has_bad_setting {
@@ -340,27 +341,11 @@ fn leave_parents(parents: *mut Header) {
     }
 }
 
-/// The status that quick_exit was called with.
-static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
-
-/// The process is about to end by quick_exit, once the program's handlers have run.
-pub fn begin_quick_exit(status: i32) {
-    QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
-}
-
 /// Asks to be told of exit and fork.
 ///
 /// From our constructor, not from the first call: that may come from within one of these very functions, with the
-/// lock held that they take. What is registered first is called last at exit, and this is before the dynamic
-/// linker registers that it runs the destructors of libraries: those are all done when we are called.
+/// lock held that they take.
 fn watch_process() {
-    extern "C" fn at_exit(status: c_int, _: *mut c_void) {
-        end(status);
-        EXITING.store(thread::identity(), Ordering::Relaxed);
-    }
-    extern "C" fn at_quick_exit(_: *mut c_void) {
-        end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
-    }
     // Only forks that do not come by our hooks (of a library that has looked up the C library's own) begin here.
     extern "C" fn before_fork() {
         if begin_fork() {
@@ -377,10 +362,9 @@ fn watch_process() {
             forked();
         }
     }
+    ending::watch();
     // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
     unsafe {
-        c_library::on_exit(at_exit, ptr::null_mut());
-        c_library::__cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
         c_library::__register_atfork(
             Some(before_fork),
             Some(in_parent),
@@ -400,43 +384,6 @@ extern "C" fn constructor() {
     thread::attach_early();
     thread::ours(watch_process);
     writer::start_if_wanted();
-}
-
-static IS_SEALED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the process has taken from itself the right to make any system call it likes: none may be made
-/// that it would not make itself.
-pub fn is_sealed() -> bool {
-    IS_SEALED.load(Ordering::Relaxed)
-}
-
-/// The process is about to take that right from itself. False where it had done so before, or it is a child of
-/// vfork, which seals nothing but itself.
-pub fn seal() -> bool {
-    let Some(header) = header() else { return false };
-    if is_sealed() || whose(header) == Whose::Vfork {
-        return false;
-    }
-    sys::with_errno_kept(|| {
-        header.note(Circumstance::Sealed);
-        if !is_sharer() {
-            header.latest.set(sys::now());
-        }
-        slots::complete_rings();
-        writer::stop();
-    });
-    IS_SEALED.store(true, Ordering::Relaxed);
-    true
-}
-
-/// It was not to be.
-pub fn unseal() {
-    IS_SEALED.store(false, Ordering::Relaxed);
-    let Some(header) = header() else { return };
-    sys::with_errno_kept(|| {
-        header.forget(Circumstance::Sealed);
-        writer::start_again();
-    });
 }
 
 /// Counts a call that nothing can be counted into.
@@ -461,7 +408,7 @@ pub fn forked() {
             PARENTS.store(mapping::set_aside(parents), Ordering::Relaxed);
         }
         UNCOUNTED.store(0, Ordering::Relaxed);
-        EXITING.store(0, Ordering::Relaxed);
+        ending::forked();
         own_heap::forked();
         slots::forked();
         writer::forked();
@@ -517,98 +464,4 @@ fn live_blocks(counters: &Counters) -> u64 {
             _ => blocks,
         }
     })
-}
-
-/// The process ends with this status. What it does from here on is still counted.
-pub fn end(status: i32) {
-    let Some(header) = header() else {
-        return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
-    };
-    sys::with_errno_kept(|| match whose(header) {
-        Whose::Vfork => vfork::end(),
-        Whose::Sharer => {
-            children::leave(header);
-            // Another process may have the slot; what is still to come goes to the common counters.
-            thread::leave();
-        }
-        Whose::Region => {
-            header.set_exit_status(status);
-            tell(header, Phase::Exiting);
-        }
-    });
-}
-
-/// The thread that is in exit, whose handlers have all run; 0 where there is none.
-static EXITING: AtomicUsize = AtomicUsize::new(0);
-
-/// stdio has asked the kernel for something. Where that is the last thing that the process does, its end is told
-/// again.
-#[inline(always)]
-pub fn asked_by_stdio() {
-    if EXITING.load(Ordering::Relaxed) != 0 {
-        end_again();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn end_again() {
-    if EXITING.load(Ordering::Relaxed) == thread::identity()
-        && let Some(header) = header()
-        && matches!(whose(header), Whose::Region)
-    {
-        sys::with_errno_kept(|| tell(header, Phase::Exiting));
-    }
-}
-
-/// The image is about to end, or to be replaced.
-fn tell(header: &Header, phase: Phase) {
-    if is_sealed() {
-        return header.set_phase(phase);
-    }
-    thread::ours(|| uring::look_at_end(header));
-    header.latest.set(sys::now());
-    header.set_phase(phase);
-    writer::finish();
-}
-
-/// An exec under way.
-pub struct Replacing {
-    header: &'static Header,
-    whose: Whose,
-    note: Option<starts::Note>,
-}
-
-/// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
-/// process that shares the region.
-pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
-    let header = header()?;
-    Some(sys::with_errno_kept(|| {
-        let note = starts::note_exec(header, start);
-        let whose = whose(header);
-        match whose {
-            Whose::Vfork => vfork::end(),
-            Whose::Sharer => children::leave(header),
-            Whose::Region => tell(header, Phase::Replacing),
-        }
-        Replacing {
-            header,
-            whose,
-            note,
-        }
-    }))
-}
-
-impl Replacing {
-    /// The exec failed: the image goes on.
-    pub fn failed(self) {
-        match self.whose {
-            Whose::Vfork => vfork::begin(),
-            Whose::Sharer => children::return_to(self.header),
-            Whose::Region => self.header.set_phase(Phase::Running),
-        }
-        if let Some(note) = self.note {
-            note.withdraw();
-        }
-    }
 }

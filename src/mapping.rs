@@ -284,7 +284,7 @@ fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
         && file.push(b"/")
         && file.push_number(pid.into())
         && file.push(b"-")
-        && file.push_number(weir_record::clock::ticks())
+        && file.push_number(sys::ticks())
         && file.push(b".region")
 }
 

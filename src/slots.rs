@@ -6,7 +6,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weir_record::clock;
 use weir_record::region::Region;
 use weir_record::slot::{Slot, Tenancy};
 
@@ -70,9 +69,13 @@ pub fn claim() -> Option<&'static Slot> {
     } else {
         ended(visible(&region), &thread).or_else(|| fresh(&region, &thread))
     }?;
-    let one_in = region.header.timed_one_in.load(Ordering::Relaxed);
+    // Whoever has no time-stamp counter does not hand it on.
+    let one_in = match sys::counter::is_taken() {
+        false => region.header.timed_one_in.load(Ordering::Relaxed),
+        true => 0,
+    };
     slot.countdown
-        .start(one_in, clock::ticks() ^ u64::from(thread.tid) << 40);
+        .start(one_in, sys::ticks() ^ u64::from(thread.tid) << 40);
     thread::watch_exit_of_this_thread();
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
@@ -93,7 +96,7 @@ impl Thread {
     }
 
     fn take(&self, slot: &Slot, from: Tenancy) -> bool {
-        slot.owner.take(from, self.tid, self.name, clock::ticks())
+        slot.owner.take(from, self.tid, self.name, sys::ticks())
     }
 }
 

@@ -8,7 +8,6 @@ use std::ffi::{CStr, c_int};
 use std::fmt::Write;
 use std::mem::MaybeUninit;
 
-use weir_record::clock;
 use weir_record::region::Header;
 use weir_record::starts::{
     LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES,
@@ -65,7 +64,7 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     if !environment::get().has_session() || image::is_sealed() || is_nothing {
         return None;
     }
-    let (pid, ticks) = (sys::pid(), clock::ticks());
+    let (pid, ticks) = (sys::pid(), sys::ticks());
     let flags = flags(start);
     let mut text = Text::new();
     // SAFETY: the kernel has just read the path, where the program was looked at.

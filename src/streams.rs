@@ -7,6 +7,8 @@
 //! library exports under their names; else stdio is left alone and the report says so. So every
 //! refill and every flush passes by here, and nothing is paid for a character.
 
+mod pending;
+
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
@@ -19,18 +21,35 @@ use crate::hooks::stdio_system as ours;
 use crate::recording::{self, Outcome};
 use crate::{c_library, next, objects, sys};
 
+pub use pending::last_to_ask;
+
 /// What of a `FILE` is fixed by the C library's binary interface: macros of old programs look at it.
 #[repr(C)]
+#[derive(Clone, Copy)]
 struct Inside {
     flags: c_int,
     /// To what is read next, to the end of what the stream holds, and to its start; and others.
     pointers: [*mut c_void; 12],
     chain: *mut c_void,
     descriptor: c_int,
-    rest: [u8; 100],
+    flags_more: c_int,
+    old_offset: i64,
+    column: u16,
+    table_offset: i8,
+    short_buffer: u8,
+    lock: *mut c_void,
+    offset: i64,
+    conversion: *mut c_void,
+    wide: *mut c_void,
+    freed: [*mut c_void; 3],
+    mode: c_int,
+    unused: [u8; 20],
     table: *mut Table,
 }
+
 const _: () = assert!(std::mem::offset_of!(Inside, descriptor) == 112);
+const _: () = assert!(std::mem::offset_of!(Inside, wide) == 160);
+const _: () = assert!(std::mem::offset_of!(Inside, mode) == 192);
 const _: () = assert!(std::mem::offset_of!(Inside, table) == 216);
 
 /// A stream's table of functions.
@@ -100,6 +119,9 @@ pub fn interpose() -> bool {
     if !ARE_SEEN.load(Ordering::Relaxed) {
         let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(exported);
         let done = both.into_iter().all(|table| interpose_in(table.cast()));
+        if done {
+            pending::set_list(exported(c"_IO_list_all"));
+        }
         ARE_SEEN.store(done, Ordering::Relaxed);
     }
     are_seen()

@@ -12,15 +12,17 @@ use rustix::fd::BorrowedFd;
 use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
-use weir_record::clock::{Moment, ticks};
 pub use weir_report::emit::Descriptor;
 
 use crate::{c_library, image};
-pub use clock::time_ns;
 
 pub mod clock;
+pub mod counter;
 pub mod looking;
 pub mod waiting;
+
+pub use clock::time_ns;
+pub use counter::{now, ticks};
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
 /// error, negated.
@@ -118,6 +120,22 @@ pub fn access(path: *const c_char, mode: i32) -> i32 {
     }
 }
 
+/// Whether so many bytes from there on can be read, as the kernel sees it; up to a page of them are asked about.
+pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
+    const WORD: usize = 8;
+    const NO_SUCH_WAY: usize = usize::MAX;
+    // Eight aligned bytes are within one page. The kernel reads the set before it looks at what is to be done with it
+    // (kernel/signal.c, `sys_rt_sigprocmask`), and then does nothing, because there is no such way to do it.
+    let word_at = |address: usize| {
+        let arguments = [NO_SUCH_WAY, address & !(WORD - 1), 0, WORD, 0];
+        // SAFETY: it changes nothing: the call fails, for the one reason or the other.
+        let result = unsafe { call(libc::SYS_rt_sigprocmask, arguments) };
+        result == -(libc::EINVAL as isize)
+    };
+    let last = bytes.saturating_sub(1).min(4095);
+    word_at(from.addr()) && word_at(from.addr().wrapping_add(last))
+}
+
 /// Copies memory of the calling process that may not be there: these parts, one after the other, as many as can be
 /// read. How many bytes that are; none where the kernel does not do it.
 pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
@@ -175,15 +193,6 @@ pub fn thread_name() -> [u64; 2] {
     // SAFETY: PR_GET_NAME writes 16 bytes at most, which `name` has.
     unsafe { call(libc::SYS_prctl, arguments) };
     name
-}
-
-/// This moment.
-pub fn now() -> Moment {
-    Moment {
-        ticks: ticks(),
-        monotonic_ns: time_ns(libc::CLOCK_MONOTONIC),
-        unix_ns: time_ns(libc::CLOCK_REALTIME),
-    }
 }
 
 /// What the monotonic clock shows, in nanoseconds.

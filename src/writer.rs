@@ -67,6 +67,11 @@ fn ours() -> Option<&'static Header> {
     alone.then_some(header)
 }
 
+/// Whether the report is the program's to write.
+pub fn is_here() -> bool {
+    ours().is_some()
+}
+
 /// Starts the writer's thread if reports are wanted at intervals.
 pub fn start_if_wanted() {
     if environment::get().interval_ns.is_some() {
@@ -109,11 +114,12 @@ pub fn start() {
     }
 }
 
-/// The process is about to seal itself: ends the writer's thread, which may make no call from then on, and sees to it
-/// that none is started. What is in the rings stays there.
-pub fn stop() {
+/// Ends the writer's thread, if there is one, and sees to it that none is started before [`start_again`]: the process is
+/// about to seal itself, and it may make no call from then on; or to ask for what only a process of one thread
+/// gets. What is in the rings stays there. False where the writer is not the program's.
+pub fn pause() -> bool {
     if ours().is_none() {
-        return;
+        return false;
     }
     let alone = begin_ending();
     if STARTED.swap(true, Ordering::SeqCst) {
@@ -122,6 +128,7 @@ pub fn stop() {
     if alone {
         ENDING.store(false, Ordering::Release);
     }
+    true
 }
 
 /// The last thread that had a slot has left it. If it is the program's last, the C library ends the process when it
@@ -160,7 +167,7 @@ fn end_thread() {
     sys::await_until(PATIENCE, || !is_there());
 }
 
-/// The process has not sealed itself.
+/// The writer's thread may be there again, if it was.
 pub fn start_again() {
     MUST_STOP.store(false, Ordering::Relaxed);
     STARTED.store(false, Ordering::Relaxed);
@@ -249,15 +256,16 @@ fn has_memory(region: &Region) -> bool {
 
 /// Writes the report: the process ends, or is replaced.
 ///
-/// Where that cannot be done the region's file stays, for `weir recover`. Nothing is said: standard error
-/// is the program's.
-pub fn finish() {
+/// Where that cannot be done, or `keeps_region` says so, the region's file stays, for `weir recover`. Nothing is said:
+/// standard error is the program's.
+pub fn finish(keeps_region: bool) {
     if ours().is_none() {
         return;
     }
     thread::ours(|| {
         sys::on_own_stack(|| {
-            if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+            let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
+            if is_written && !keeps_region {
                 mapping::remove(image::file().as_c_str());
             }
         });

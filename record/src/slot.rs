@@ -281,6 +281,19 @@ impl Countdown {
         self.restart();
     }
 
+    /// Times nothing from now on; for the owner. What [`Countdown::turn_on`] takes to time as before.
+    pub fn turn_off(&self) -> u32 {
+        let one_in = self.one_in.swap(0, Ordering::Relaxed);
+        self.restart_at_random();
+        one_in
+    }
+
+    /// Times one call in `one_in` on average, none where that is 0; for the owner.
+    pub fn turn_on(&self, one_in: u32) {
+        self.one_in.store(one_in, Ordering::Relaxed);
+        self.restart();
+    }
+
     /// Counts a call. True where it is to be timed.
     #[inline(always)]
     pub fn due(&self) -> bool {

@@ -5,7 +5,6 @@ use std::ffi::{c_int, c_short, c_void};
 use std::ptr::NonNull;
 
 use libc::pollfd;
-use weir_record::clock;
 use weir_record::functions::Function;
 
 use super::passing::Passing;
@@ -75,9 +74,9 @@ impl Parts {
 
     /// Does what is a wait as a whole, if it turns out to have been one.
     pub fn waiting_if<T>(&self, work: impl FnOnce() -> T, has_waited: impl FnOnce() -> bool) -> T {
-        let began_ticks = clock::ticks();
+        let began_ticks = sys::ticks();
         let result = work();
-        let took_ticks = clock::ticks().wrapping_sub(began_ticks);
+        let took_ticks = sys::ticks().wrapping_sub(began_ticks);
         if has_waited() {
             self.has_waited.set(true);
             self.wait_ticks

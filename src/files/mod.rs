@@ -141,21 +141,27 @@ fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     );
 }
 
-/// Finds out what a descriptor is.
+/// Finds out what a descriptor is. Where that cannot be (there is no `/proc`, a filter forbids it, there is no memory), it
+/// is told with all that have no entry of their own, and nobody asks again.
 #[cold]
 #[inline(never)]
 fn find(fd: c_int) {
     if fd < 0 || image::is_sealed() {
         return;
     }
+    let mut is_found = false;
     sys::with_errno_kept(|| {
         // The thread's stack may be small, and a path is long.
         sys::on_own_stack(|| {
             if let Some(found) = names::find(fd) {
                 lead_to(fd, found.kind, &[found.name.as_bytes()]);
+                is_found = true;
             }
         });
     });
+    if !is_found {
+        relink(fd, TOLD_TOGETHER);
+    }
 }
 
 /// A path was opened, if it was.
@@ -347,7 +353,16 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
     ) {
         return;
     }
-    // SAFETY: the kernel has just read it.
+    // Nor, perhaps, where a filter of system calls has said what the error is.
+    let is_read = match errno {
+        0 => true,
+        _ if image::is_sealed() => errno == libc::EINPROGRESS,
+        _ => sys::is_readable(address.cast(), length as usize),
+    };
+    if !is_read {
+        return;
+    }
+    // SAFETY: it can be read: the kernel has just done so, or has said that it could.
     let address = unsafe { names::address(address, length, true) };
     if address.as_bytes().is_empty() {
         return;

@@ -28,6 +28,7 @@ mod stdio;
 mod stdio_formatted;
 pub mod stdio_system;
 mod stdio_wide;
+mod taken;
 mod thread;
 mod versions;
 mod vfork;

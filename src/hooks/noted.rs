@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_long, c_void};
 
 use weir_record::functions::Function;
 
-use super::{clone, process, raw};
+use super::{clone, raw, taken};
 use crate::{image, next, recording, uring};
 
 /// Defines hooks that count.
@@ -71,20 +71,19 @@ unsafe extern "C-unwind" fn syscall() {
     )
 }
 
-/// Counts a system call, and tells where to go on. One that takes rights from the process is taken to succeed.
+/// Counts a system call, and tells where to go on.
 extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usize {
     recording::count(Function::Syscall);
     uring::called(number);
-    let seals = match number {
-        // Its operations count from 0, the modes of prctl from 1.
-        libc::SYS_seccomp => process::seals((a as u32 as usize).wrapping_add(1), c),
-        libc::SYS_prctl => a as c_int == libc::PR_SET_SECCOMP && process::seals(b, c),
-        _ => false,
-    };
-    if seals {
-        image::seal();
+    if taken::takes(number, a, b, c) {
+        return taken::by_system_call();
     }
-    clone::going_on(number, a)
+    let forks = if image::is_sealed() {
+        taken::going_on(number, a, b)
+    } else {
+        clone::going_on(number, a)
+    };
+    forks
         .or_else(|| raw::followed(number, a, b, c))
         .unwrap_or_else(|| next::address(Function::Syscall).get())
 }

@@ -9,7 +9,6 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use libc::pid_t;
-use weir_record::clock;
 use weir_record::functions::Function;
 
 use crate::programs::Program;
@@ -357,37 +356,6 @@ unsafe extern "C-unwind" fn _Fork() -> pid_t {
     })
 }
 
-/// The arguments after the first are integers or pointers, whatever the option; they arrive in registers and are
-/// passed on in them, used or not.
-///
-/// # Safety
-/// As prctl(2) has it.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-unsafe extern "C-unwind" fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
-    recording::count(Function::Prctl);
-    let seals = option == libc::PR_SET_SECCOMP && seals(a, b);
-    let has_sealed = seals && image::seal();
-    // SAFETY: what the caller promises is what the next one asks.
-    let result = unsafe { next::prctl(option, a, b, c, d) };
-    if result == -1 {
-        if has_sealed {
-            image::unseal();
-        }
-        recording::count_failure(Function::Prctl);
-    }
-    result
-}
-
-/// Whether a mode of seccomp and its filter take rights from the process, and do not only ask whether they could:
-/// for that programs pass no filter.
-pub fn seals(mode: usize, filter: usize) -> bool {
-    match u32::try_from(mode) {
-        Ok(libc::SECCOMP_MODE_STRICT) => true,
-        Ok(libc::SECCOMP_MODE_FILTER) => filter != 0,
-        _ => false,
-    }
-}
-
 type Spawn = unsafe extern "C-unwind" fn(
     *mut pid_t,
     *const c_char,
@@ -417,7 +385,7 @@ macro_rules! spawns {
             let mut own = 0;
             let pid = if pid.is_null() { &raw mut own } else { pid };
             let result = follow::with($program(path), environment, |start, environment| {
-                let ticks = clock::ticks();
+                let ticks = sys::ticks();
                 // SAFETY: what the caller promises is what the next one asks, which has been found.
                 let result = unsafe {
                     next::of_caller::<Spawn>(Function::$function, caller)(

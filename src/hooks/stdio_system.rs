@@ -13,8 +13,8 @@ use crate::{image, streams};
 /// The call has been recorded. The C library empties the buffers of all streams when every handler of exit has run,
 /// the one that writes the report too.
 #[inline(always)]
-fn settled<T>(result: T) -> T {
-    image::asked_by_stdio();
+fn settled<T>(stream: *mut FILE, result: T) -> T {
+    image::asked_by_stdio(stream);
     result
 }
 
@@ -26,6 +26,7 @@ pub unsafe extern "C-unwind" fn read(
     size: ssize_t,
 ) -> ssize_t {
     settled(
+        stream,
         io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
         returns::bytes, streams::fd(stream), size as usize,
         parts |parts, next, fd| coop::buffered(parts, fd, Direction::In, 0, next)),
@@ -40,6 +41,7 @@ pub unsafe extern "C-unwind" fn write(
     size: ssize_t,
 ) -> ssize_t {
     settled(
+        stream,
         io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
         |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize,
         parts |parts, next, fd| coop::buffered(parts, fd, Direction::Out, size as usize, next)),
@@ -50,6 +52,7 @@ pub unsafe extern "C-unwind" fn write(
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t {
     settled(
+        stream,
         io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
         returns::offset, streams::fd(stream), NO_SIZE),
     )
@@ -58,14 +61,18 @@ pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence:
 /// # Safety
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn close(stream: *mut FILE) -> c_int {
-    settled(io_body!(StdioClose(stream: *mut FILE) -> c_int,
-        returns::status, streams::fd(stream), NO_SIZE))
+    settled(
+        stream,
+        io_body!(StdioClose(stream: *mut FILE) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE),
+    )
 }
 
 /// # Safety
 /// As stdio calls it: a stream, and room for what is known of its file.
 pub unsafe extern "C-unwind" fn stat(stream: *mut FILE, to: *mut c_void) -> c_int {
     settled(
+        stream,
         io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
         returns::status, streams::fd(stream), NO_SIZE),
     )

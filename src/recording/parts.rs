@@ -4,7 +4,6 @@
 //! function that is not inlined, where no address of the thread's can have been kept; and what is known of the
 //! call stands on its stack, which goes with it.
 
-use weir_record::clock;
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
@@ -53,9 +52,9 @@ impl<S: Requested> Call<S> {
     ) -> R {
         let parts = Parts::new(way);
         let errno_before = sys::errno();
-        let began_ticks = clock::ticks();
+        let began_ticks = sys::ticks();
         let result = perform(&parts);
-        let took_ticks = clock::ticks().wrapping_sub(began_ticks);
+        let took_ticks = sys::ticks().wrapping_sub(began_ticks);
         let outcome = judge(result);
         // A try that failed has left its errno, also where the call then went well.
         let errno = match outcome {

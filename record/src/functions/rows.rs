@@ -442,6 +442,8 @@ functions! {
     PosixSpawn = "posix_spawn": Process Spawn ErrorNumber, path 1;
     PosixSpawnp = "posix_spawnp": Process Spawn ErrorNumber, path 1;
     Prctl = "prctl": Process Control Status;
+    Unshare = "unshare": Process Control Status;
+    Setns = "setns": Process Control Status, fd 0;
 
     PthreadCreate = "pthread_create": Noted Noted ErrorNumber;
     AioRead = "aio_read": Noted Noted Status;

@@ -85,11 +85,15 @@ pub enum Circumstance {
     /// Calls of malloc and its kin do not reach us, although they are bound to ours: what runs the program has put its own in
     /// their place, as valgrind does.
     HeapElsewhere = 14,
+    /// A thread of the process gave up the time-stamp counter.
+    ClockTaken = 15,
+    /// The process has system calls dispatched to itself, by where they are made.
+    Dispatched = 16,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 15] = [
+    pub const ALL: [Circumstance; 17] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -105,6 +109,8 @@ impl Circumstance {
         Circumstance::UringUsed,
         Circumstance::NoCoroutines,
         Circumstance::HeapElsewhere,
+        Circumstance::ClockTaken,
+        Circumstance::Dispatched,
     ];
 }
 

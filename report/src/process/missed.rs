@@ -154,6 +154,12 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::Sealed => Some(
             "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, and names are told as the program gives them",
         ),
+        Circumstance::Dispatched => Some(
+            "the process has system calls dispatched to itself by where they are made (PR_SET_SYSCALL_USER_DISPATCH): from then on none is made on its behalf; new threads and forked processes are counted together and not timed, and names are told as the program gives them",
+        ),
+        Circumstance::ClockTaken => Some(
+            "a thread took the time-stamp counter from itself (PR_SET_TSC, or seccomp's strict mode): from then on its calls, and those of threads that began later, are counted and not timed",
+        ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",
         ),

@@ -1,0 +1,176 @@
+//! The end of the image: exit in all its forms, and its replacement by another.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+
+use libc::FILE;
+use weir_record::region::{Header, Phase};
+
+use super::{PARENTS, Whose, header, is_sealed, leave_parents, whose};
+use crate::{c_library, children, starts, streams, sys, thread, uring, vfork, writer};
+
+/// The status that quick_exit was called with.
+static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
+
+/// The process is about to end by quick_exit, once the program's handlers have run.
+pub fn begin_quick_exit(status: i32) {
+    QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
+}
+
+/// Asks to be told of exit.
+///
+/// What is registered first is called last at exit, and this is before the dynamic
+/// linker registers that it runs the destructors of libraries: those are all done when we are called.
+pub(super) fn watch() {
+    extern "C" fn at_exit(status: c_int, _: *mut c_void) {
+        expect_streams(ptr::null_mut());
+        tell_end(status);
+        EXITING.store(thread::identity(), Ordering::Relaxed);
+    }
+    extern "C" fn at_quick_exit(_: *mut c_void) {
+        end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
+    }
+    // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
+    unsafe {
+        c_library::on_exit(at_exit, ptr::null_mut());
+        c_library::__cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
+    }
+}
+
+/// In a child of fork: its end is another.
+pub(super) fn forked() {
+    EXITING.store(0, Ordering::Relaxed);
+    LAST.store(ptr::null_mut(), Ordering::Relaxed);
+    AGAIN.store(0, Ordering::Relaxed);
+}
+
+/// The process ends with this status. What it does from here on is still counted.
+pub fn end(status: i32) {
+    // No stream is asked for any more, also where another thread is in exit.
+    LAST.store(ptr::null_mut(), Ordering::Relaxed);
+    tell_end(status);
+}
+
+fn tell_end(status: i32) {
+    let Some(header) = header() else {
+        return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
+    };
+    sys::with_errno_kept(|| match whose(header) {
+        Whose::Vfork => vfork::end(),
+        Whose::Sharer => {
+            children::leave(header);
+            // Another process may have the slot; what is still to come goes to the common counters.
+            thread::leave();
+        }
+        Whose::Region => {
+            header.set_exit_status(status);
+            tell(header, Phase::Exiting);
+        }
+    });
+}
+
+/// The thread that is in exit, whose handlers have all run; 0 where there is none.
+static EXITING: AtomicUsize = AtomicUsize::new(0);
+
+/// The stream that the C library will ask the kernel for last, once all handlers of exit have run; NULL where that is none.
+static LAST: AtomicPtr<FILE> = AtomicPtr::new(ptr::null_mut());
+/// How many times the end has been told again.
+static AGAIN: AtomicU32 = AtomicU32::new(0);
+/// So many times it is at most, where other streams than expected are asked for: each time the whole report is written.
+const MOST_AGAIN: u32 = 16;
+
+/// Finds out which stream will be the last, after the one at work.
+fn expect_streams(at_work: *mut FILE) {
+    let last = match writer::is_here() && !is_sealed() {
+        true => sys::with_errno_kept(|| streams::last_to_ask(at_work)),
+        false => None,
+    };
+    LAST.store(last.unwrap_or(ptr::null_mut()), Ordering::Relaxed);
+}
+
+/// stdio has asked the kernel for something, for a stream. Where that is the last thing that the process does, its end is
+/// told again.
+#[inline(always)]
+pub fn asked_by_stdio(stream: *mut FILE) {
+    if EXITING.load(Ordering::Relaxed) != 0 {
+        end_again(stream);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_again(stream: *mut FILE) {
+    if EXITING.load(Ordering::Relaxed) != thread::identity() {
+        return;
+    }
+    let last = LAST.load(Ordering::Relaxed);
+    if !last.is_null() && last != stream || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN {
+        return;
+    }
+    if let Some(header) = header()
+        && matches!(whose(header), Whose::Region)
+    {
+        AGAIN.fetch_add(1, Ordering::Relaxed);
+        expect_streams(stream);
+        sys::with_errno_kept(|| tell(header, Phase::Exiting));
+    }
+}
+
+/// Whether more is to come, of which the report that is written now knows nothing: then the region stays, until that has
+/// come, or for `weir recover`.
+fn is_more_expected() -> bool {
+    !LAST.load(Ordering::Relaxed).is_null() || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN
+}
+
+/// The image is about to end, or to be replaced.
+fn tell(header: &Header, phase: Phase) {
+    if is_sealed() {
+        return header.set_phase(phase);
+    }
+    thread::ours(|| uring::look_at_end(header));
+    header.latest.set(sys::now());
+    header.set_phase(phase);
+    writer::finish(is_more_expected());
+}
+
+/// An exec under way.
+pub struct Replacing {
+    header: &'static Header,
+    whose: Whose,
+    note: Option<starts::Note>,
+}
+
+/// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
+/// process that shares the region.
+pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
+    let header = header()?;
+    Some(sys::with_errno_kept(|| {
+        let note = starts::note_exec(header, start);
+        let whose = whose(header);
+        match whose {
+            Whose::Vfork => vfork::end(),
+            Whose::Sharer => children::leave(header),
+            Whose::Region => tell(header, Phase::Replacing),
+        }
+        Replacing {
+            header,
+            whose,
+            note,
+        }
+    }))
+}
+
+impl Replacing {
+    /// The exec failed: the image goes on.
+    pub fn failed(self) {
+        match self.whose {
+            Whose::Vfork => vfork::begin(),
+            Whose::Sharer => children::return_to(self.header),
+            Whose::Region => self.header.set_phase(Phase::Running),
+        }
+        if let Some(note) = self.note {
+            note.withdraw();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Which streams the C library has yet to ask the kernel for, when the process ends: it empties the buffers of all streams
+//! after every handler of exit, ours too.
+//!
+//! It goes through its list of streams twice: first it writes what is to be written, then it takes each stream's buffer away,
+//! and puts the file's offset back to what was not read (glibc, libio/genops.c: `_IO_flush_all_lockp`, then `_IO_unbuffer_all`).
+//! Other threads may close streams meanwhile, so the list is read through the kernel, which tells where there is nothing.
+
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{FILE, iovec};
+
+use super::{Inside, Table, addresses};
+use crate::sys;
+
+/// Where the C library has the head of its list of streams.
+static LIST: AtomicPtr<*mut FILE> = AtomicPtr::new(ptr::null_mut());
+
+/// More streams than that are not gone through: the list may have been made a ring by a program at fault.
+const MOST: usize = 65_536;
+
+const UNBUFFERED: i32 = 0x2;
+
+/// Says where the list is.
+pub(super) fn set_list(list: *mut c_void) {
+    LIST.store(list.cast(), Ordering::Relaxed);
+}
+
+/// The beginning of what the C library keeps for the wide characters of a stream (libio/libio.h, `struct _IO_wide_data`).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Wide {
+    read_at: usize,
+    read_end: usize,
+    read_base: usize,
+    write_base: usize,
+    write_at: usize,
+}
+
+/// Of the streams but one, the one that the C library asks the kernel for last when it empties all buffers; none where it
+/// asks for none, or nobody can tell.
+pub fn last_to_ask(but: *mut FILE) -> Option<*mut FILE> {
+    let (mut last_written, mut last_put_back) = (None, None);
+    let mut known_table = ptr::null();
+    // SAFETY: a list's head, of which any bytes are one.
+    let mut next: *mut FILE = unsafe { copy(LIST.load(Ordering::Relaxed)) }?;
+    for _ in 0..MOST {
+        if next.is_null() {
+            break;
+        }
+        let stream = next;
+        // SAFETY: as above: numbers and addresses.
+        let inside: Inside = unsafe { copy(stream.cast()) }?;
+        next = inside.chain.cast();
+        if stream == but || !is_seen(inside.table, &mut known_table) {
+            continue;
+        }
+        let Some((is_written, is_put_back)) = asks(&inside) else {
+            continue;
+        };
+        if is_written {
+            last_written = Some(stream);
+        }
+        if is_put_back {
+            last_put_back = Some(stream);
+        }
+    }
+    last_put_back.or(last_written)
+}
+
+/// Whether something of a stream is to be written, and whether something was read that is to be put back.
+fn asks(inside: &Inside) -> Option<(bool, bool)> {
+    let mode = inside.mode;
+    let (written, unread) = if mode > 0 {
+        // SAFETY: numbers.
+        let wide: Wide = unsafe { copy(inside.wide.cast()) }?;
+        (
+            wide.write_at > wide.write_base,
+            wide.read_at != wide.read_end,
+        )
+    } else {
+        let [read_at, read_end, _, write_base, write_at, ..] = inside.pointers;
+        (write_at > write_base, read_at != read_end)
+    };
+    // One that was not used has no buffer to be taken away.
+    let is_taken_away = mode != 0 && inside.flags & UNBUFFERED == 0;
+    Some((written, unread && is_taken_away))
+}
+
+/// Whether a table has our functions. The one that was last seen to is remembered.
+fn is_seen(table: *const Table, known: &mut *const Table) -> bool {
+    if table.is_null() || table == *known {
+        return !table.is_null();
+    }
+    // SAFETY: numbers.
+    let places: Option<[usize; 19]> = unsafe { copy(table.cast()) };
+    let is_seen = places.is_some_and(|places| {
+        let [_, write, seek, ..] = addresses();
+        places[15] == write && places[16] == seek
+    });
+    if is_seen {
+        *known = table;
+    }
+    is_seen
+}
+
+/// A copy of what is there; none where it cannot be read.
+///
+/// # Safety
+/// Any bytes are a `T`.
+unsafe fn copy<T: Copy>(from: *const T) -> Option<T> {
+    if from.is_null() {
+        return None;
+    }
+    let mut copy = MaybeUninit::<T>::zeroed();
+    let part = iovec {
+        iov_base: from.cast_mut().cast(),
+        iov_len: size_of::<T>(),
+    };
+    // SAFETY: as long as `copy`, and zeroed.
+    let into =
+        unsafe { std::slice::from_raw_parts_mut(copy.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
+    let is_whole = sys::peek(&[part], into)? == size_of::<T>();
+    // SAFETY: all bytes have been written, and make a `T`, as the caller promises.
+    is_whole.then(|| unsafe { copy.assume_init() })
+}
