@@ -17,6 +17,7 @@ mod alloc;
 mod clone;
 mod descriptor;
 mod file;
+mod identity;
 mod memory_map;
 mod metadata;
 mod noted;
