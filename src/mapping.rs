@@ -13,6 +13,7 @@ use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 use rustix::process::Resource;
+use rustix::rand::{GetRandomFlags, getrandom};
 use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
@@ -236,6 +237,13 @@ fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     open_up(place, bytes) && populate(place, made) != Err(Errno::NOMEM)
 }
 
+/// Gives a region's file to a user, as far as that may be done.
+pub fn give(file: &CStr, user: u32) {
+    let user = Some(rustix::fs::Uid::from_raw(user));
+    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+    let _ = rustix::fs::chownat(rustix::fs::CWD, file, user, None, flags);
+}
+
 /// Removes a region's file.
 pub fn remove(file: &CStr) {
     let _ = rustix::fs::unlinkat(rustix::fs::CWD, file, rustix::fs::AtFlags::empty());
@@ -263,20 +271,22 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
         .filter(|directory| !directory.is_empty())
         .find_map(|directory| {
             let place = (directory != directories[0]).then_some(Circumstance::OtherDirectory);
-            *file = Path::new();
-            let named = if environment.has_session() {
-                name_in_session(file, directory, pid)
-            } else {
-                name_alone(file, directory, environment.executable_name(), pid)
-            };
-            let fd = if named {
-                create_file(file.as_c_str())
-            } else {
-                None
-            };
-            fd.map(|fd| (fd, place))
+            // What has the name already is not ours to remove: a process of another namespace may have the same id.
+            (0..ATTEMPTS).find_map(|_| {
+                *file = Path::new();
+                let named = if environment.has_session() {
+                    name_in_session(file, directory, pid)
+                } else {
+                    name_alone(file, directory, environment.executable_name(), pid)
+                };
+                let fd = named.then(|| create_file(file.as_c_str())).flatten();
+                fd.map(|fd| (fd, place))
+            })
         })
 }
+
+/// How often a name is tried.
+const ATTEMPTS: u32 = 4;
 
 /// `<directory>/<pid>-<ticks>.region`: several images may have one process id.
 fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
@@ -288,25 +298,32 @@ fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
         && file.push(b".region")
 }
 
-/// `<directory>/weir.<executable>.<pid>.region`
+/// `<directory>/weir.<executable>.<pid>.<number>.region`, with a number that nobody can have foreseen.
 fn name_alone(file: &mut Path, directory: &[u8], executable: &[u8], pid: u32) -> bool {
     file.push(directory)
         && file.push(b"/weir.")
         && file.push(executable)
         && file.push(b".")
         && file.push_number(pid.into())
+        && file.push(b".")
+        && file.push_number(unforeseen())
         && file.push(b".region")
+}
+
+fn unforeseen() -> u64 {
+    let mut number = [0; 8];
+    let flags = GetRandomFlags::INSECURE | GetRandomFlags::NONBLOCK;
+    match getrandom(&mut number[..], flags) {
+        Ok(8) => u64::from_ne_bytes(number),
+        // Before Linux 5.6, or where a filter forbids it: one that is not used twice all the same.
+        _ => weir_record::clock::ticks(),
+    }
 }
 
 fn create_file(path: &CStr) -> Option<Descriptor> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let open = || rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(Descriptor::from);
     let result = match open() {
-        // What another process with this id, or this one before an exec, left behind.
-        Err(Errno::EXIST) => {
-            remove(path);
-            open()
-        }
         Err(Errno::MFILE) => sys::with_more_descriptors(open)?,
         other => other,
     };

@@ -17,6 +17,7 @@ pub mod alloc;
 mod clone;
 mod descriptor;
 mod file;
+mod identity;
 mod memory_map;
 mod metadata;
 mod noted;

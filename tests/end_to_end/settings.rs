@@ -157,10 +157,19 @@ fn region_dir_holds_the_region() {
         .without_reports();
     let outcome = program.run(Mode::Bare);
     let pid = Account::of(&outcome.text()).pid;
-    let expected = regions
-        .path()
-        .join(format!("weir.ways_to_exit.{pid}.region"));
-    assert_eq!(region_files(regions.path()), [expected]);
+    let files = region_files(regions.path());
+    let [file] = &files[..] else {
+        panic!("{files:?}");
+    };
+    let name = file
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    assert!(
+        name.starts_with(&format!("weir.ways_to_exit.{pid}.")),
+        "{name}"
+    );
 }
 
 /// The program runs on, one line says what is wrong, the report notes it, and the default holds.

@@ -463,4 +463,7 @@ functions! {
     Sigset = "sigset": Noted Noted Handler;
     Sigignore = "sigignore": Noted Noted Status;
     Siginterrupt = "siginterrupt": Noted Noted Status;
+    Setuid = "setuid": Noted Noted Status;
+    Setreuid = "setreuid": Noted Noted Status;
+    Setresuid = "setresuid": Noted Noted Status;
 }

@@ -1,0 +1,51 @@
+//! Becoming another user for good, as daemons do: counted, and the region's file goes along, so that it can be removed at
+//! the end. Where only the effective user changes (seteuid), the process comes back, and the file stays its own.
+
+use std::ffi::c_int;
+
+use weir_record::functions::Function;
+
+use crate::{image, next, recording};
+
+/// What stays as it is.
+const SAME: u32 = u32::MAX;
+
+/// Defines hooks that change the user to `new`, where that is one.
+macro_rules! identity_hooks {
+    ($($function:ident = $name:ident($($user:ident),+): $new:expr;)+) => {$(
+        /// # Safety
+        /// As the C library has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name($($user: u32),+) -> c_int {
+            recording::count(Function::$function);
+            let new: Option<u32> = $new;
+            let given = new.is_some_and(image::give_region);
+            // SAFETY: what the caller promises is what the next one asks.
+            let result = unsafe {
+                next::of::<unsafe extern "C-unwind" fn($(identity_hooks!(@type $user)),+) -> c_int>(
+                    Function::$function,
+                )($($user),+)
+            };
+            if result == -1 {
+                recording::count_failure(Function::$function);
+                if given {
+                    image::keep_region();
+                }
+            }
+            result
+        }
+    )+};
+    (@type $user:ident) => { u32 };
+}
+
+/// The user that a process is from now on, who cannot become the one before again.
+fn for_good(users: &[u32], effective: u32) -> Option<u32> {
+    let is_for_good = users.iter().all(|&user| user != 0 && user != SAME);
+    is_for_good.then_some(effective)
+}
+
+identity_hooks! {
+    Setuid = setuid(user): for_good(&[user], user);
+    Setreuid = setreuid(real, effective): for_good(&[real, effective], effective);
+    Setresuid = setresuid(real, effective, saved): for_good(&[real, effective, saved], effective);
+}
