@@ -20,7 +20,7 @@ pub enum Family {
     Descriptor,
     /// Sockets.
     Socket,
-    /// Waiting, for descriptors or for time to pass.
+    /// Waiting, for descriptors, for time to pass, or for children.
     Wait,
     /// Memory maps.
     Map,
@@ -321,7 +321,7 @@ impl Function {
         }
     }
 
-    /// Whether a call may wait for a descriptor or for time to pass, so that it can be told in two parts.
+    /// Whether a call may wait for a descriptor, for time to pass or for a child, so that it can be told in two parts.
     pub const fn can_wait(self) -> bool {
         use Function as F;
         matches!(self.constant_row().family, Family::Wait)

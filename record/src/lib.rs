@@ -13,6 +13,7 @@
 //! coroutine   what is recorded of one coroutine
 //! errnos      failed calls by errno
 //! starts      programs that are started, so that those that make no region are known
+//! ends        how children ended that were waited for
 //! text        text in shared memory
 //! escape      text of other programs, made harmless for a terminal
 //! slot        everything one thread writes
@@ -30,6 +31,7 @@ compile_error!("Weir records on x86-64 Linux with the GNU C library only");
 pub mod clock;
 pub mod coroutine;
 pub mod counter;
+pub mod ends;
 pub mod errnos;
 pub mod escape;
 pub mod file;

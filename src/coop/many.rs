@@ -320,3 +320,11 @@ pub fn resolve(parts: &Parts, next: impl Fn() -> c_int) -> c_int {
         }
     }
 }
+
+/// Waiting for a child, for which a coroutine holds its whole thread: no descriptor tells of the end of any.
+pub fn wait_for_child<T>(parts: &Parts, next: impl FnOnce() -> T) -> T {
+    if let Way::Coroutine(_) = parts.way() {
+        super::note_blocked();
+    }
+    parts.waiting(next)
+}

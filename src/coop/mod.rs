@@ -46,7 +46,9 @@ use crate::{image, thread};
 
 pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};
-pub use many::{epoll, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve, select};
+pub use many::{
+    epoll, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve, select, wait_for_child,
+};
 pub use observing::buffered;
 pub use receiving::{event, read, read_parts, receive_many, receive_message, receive_parts};
 pub use relaying::{Splice, sendfile, splice};

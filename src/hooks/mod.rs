@@ -14,6 +14,7 @@
 
 mod again;
 pub mod alloc;
+mod children;
 mod clone;
 mod descriptor;
 mod file;

@@ -1,5 +1,5 @@
 //! System calls that the program makes by number, and that change what descriptors lead to: sandboxes, language
-//! runtimes and the closefrom of old libraries make and close descriptors so.
+//! runtimes and the closefrom of old libraries make and close descriptors so. And the one that waits for children.
 //!
 //! `syscall` itself is passed on by a jump, so that its result is seen by nobody. Those that only close are told of
 //! before; those that make a descriptor, or give one another meaning, are made by a function of ours instead, which has the
@@ -12,7 +12,7 @@ use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 use weir_record::functions::Function;
 
-use super::descriptor;
+use super::{children, descriptor};
 use crate::{coop, files, next};
 
 /// Where a system call goes on that has to be followed. What is closed is forgotten now: where the call then fails, the
@@ -54,6 +54,7 @@ const fn is_followed(number: c_long) -> bool {
                 | libc::SYS_fchdir
                 | libc::SYS_chroot
                 | libc::SYS_pivot_root
+                | libc::SYS_wait4
         )
 }
 
@@ -143,6 +144,11 @@ unsafe extern "C-unwind" fn follow(
         libc::SYS_bind => files::bound(fd, address(second), third as socklen_t, made),
         libc::SYS_fchdir => files::changed_directory_to(fd, made),
         libc::SYS_chdir | libc::SYS_chroot | libc::SYS_pivot_root => files::changed_directory(made),
+        libc::SYS_wait4 if second != 0 && made > 0 => {
+            // SAFETY: the kernel has just written it.
+            let status = unsafe { ptr::with_exposed_provenance::<c_int>(second).read_unaligned() };
+            children::ended(made, status);
+        }
         // signalfd may have changed one that there was.
         libc::SYS_signalfd | libc::SYS_signalfd4 if fd >= 0 => {}
         _ => match kind_made(number) {

@@ -12,6 +12,8 @@ NAMED(int, poll_chk, __poll_chk, struct pollfd *, nfds_t, int, size_t);
 NAMED(int, ppoll_chk, __ppoll_chk, struct pollfd *, nfds_t, const struct timespec *,
       const sigset_t *, size_t);
 NAMED(int, select_alias, __select, int, fd_set *, fd_set *, fd_set *, struct timeval *);
+NAMED(pid_t, wait_alias, __wait, int *);
+NAMED(pid_t, waitpid_alias, __waitpid, pid_t, int *, int);
 NAMED(int, nanosleep_alias, __nanosleep, const struct timespec *, struct timespec *);
 
 int main(void) {
@@ -69,6 +71,16 @@ int main(void) {
     MUST(!NUMBER(clock_nanosleep, clock_nanosleep(CLOCK_MONOTONIC, 0, &little, &left)));
     MUST(NUMBER(clock_nanosleep, clock_nanosleep(12345, 0, &little, NULL)) == EINVAL);
     MUST(!TRY(close, close(epoll)));
+
+    int status;
+    siginfo_t info;
+    MUST(wait(&status) < 0 && errno == ECHILD);
+    MUST(TRY(__wait, wait_alias(NULL)) < 0 && errno == ECHILD);
+    MUST(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
+    MUST(TRY(__waitpid, waitpid_alias(-1, &status, 12345678)) < 0 && errno == EINVAL);
+    MUST(TRY(wait3, wait3(&status, 0, NULL)) < 0 && errno == ECHILD);
+    MUST(wait4(-1, &status, 0, NULL) < 0 && errno == ECHILD);
+    MUST(TRY(waitid, waitid(P_ALL, 0, &info, WEXITED)) < 0 && errno == ECHILD);
     tell();
     return 0;
 }

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "functions.h"
@@ -95,6 +96,11 @@ static __attribute__((unused)) void note_error(int function, int number) {
         errno = errno_;                      \
         result_;                             \
     })
+
+/* Waiting for children is noted wherever it is done: victims do it often, and few are about it. */
+#define wait(...) ((pid_t)TRY(wait, wait(__VA_ARGS__)))
+#define waitpid(...) ((pid_t)TRY(waitpid, waitpid(__VA_ARGS__)))
+#define wait4(...) ((pid_t)TRY(wait4, wait4(__VA_ARGS__)))
 
 /* As TRY, with a size. */
 #define SIZED(name, size, CALL)            \

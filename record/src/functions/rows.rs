@@ -186,6 +186,13 @@ functions! {
     NanosleepAlias = "__nanosleep": Wait Sleep Status;
     ClockNanosleep = "clock_nanosleep": Wait Sleep ErrorNumber;
     Getaddrinfo = "getaddrinfo": Wait Wait Resolution;
+    WaitChild = "wait": Wait Wait ProcessId;
+    WaitChildAlias = "__wait": Wait Wait ProcessId;
+    Waitpid = "waitpid": Wait Wait ProcessId;
+    WaitpidAlias = "__waitpid": Wait Wait ProcessId;
+    Wait3 = "wait3": Wait Wait ProcessId;
+    Wait4 = "wait4": Wait Wait ProcessId;
+    Waitid = "waitid": Wait Wait Status;
 
     Mmap = "mmap": Map Map Address, size Argument(1), fd 4;
     Mmap64 = "mmap64": Map Map Address, size Argument(1), fd 4;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
 use crate::clock::SharedMoment;
 use crate::counter::Counter;
+use crate::ends::Ends;
 use crate::functions::Function;
 use crate::slot::{Counters, HeapTotals};
 use crate::starts::Starts;
@@ -183,6 +184,8 @@ pub struct Header {
     pub uring_library: Text<248>,
     /// Programs that were started from here.
     pub starts: Starts,
+    /// How the children ended that were waited for here.
+    pub ends: Ends,
     /// Where each function leads.
     pub provenance: [Provenance; Function::COUNT],
     /// The counters of threads that have no slot, added to by locked instructions, never timed.

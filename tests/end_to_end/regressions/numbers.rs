@@ -132,3 +132,33 @@ fn a_heap_that_was_never_ours_is_not_known() {
         assert_eq!(outcome.process().heap.not_known, None, "{mode:?}");
     }
 }
+
+/// Of a child that was killed, or left by a system call, its parent knows how it ended.
+#[test]
+fn a_child_ended_as_its_parent_was_told() {
+    for coop in [false, true] {
+        let mut program = Program::new(victim("killed_children"));
+        if coop {
+            program = program.env("WEIR_COOP", "on");
+        }
+        let outcome = program.run(Mode::Run).expect_status(0);
+        let text = outcome.text();
+        assert_eq!(text.lines().count(), 10);
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (pid, number) = (words[0].parse::<u32>(), words[2].parse::<i32>());
+            let processes = outcome.processes();
+            let process = processes.iter().find(|process| Ok(process.pid) == pid);
+            let end = &process.expect("every child made a call").end;
+            let (status, signal) = match words[1] {
+                "signal" => (None, number.ok()),
+                _ => (number.ok(), None),
+            };
+            assert_eq!(
+                (end.status, end.signal),
+                (status, signal),
+                "{line}: {end:?}"
+            );
+        }
+    }
+}

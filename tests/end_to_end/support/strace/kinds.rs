@@ -53,6 +53,8 @@ pub const ALL: &[Kind] = &[
     moving("pwrite", &["pwrite", "pwrite64", "__pwrite64"], &["pwrite64"]),
     moving("writev", &["writev"], &["writev"]),
     moving("pwritev", &["pwritev", "pwritev64", "pwritev2", "pwritev64v2"], &["pwritev", "pwritev2"]),
+    calls("wait", &["wait", "__wait", "waitpid", "__waitpid", "wait3", "wait4"], &["wait4"]),
+    calls("waitid", &["waitid"], &["waitid"]),
     calls("open", &["open", "open64", "__open", "__open64", "__open_2", "__open64_2", "openat", "openat64",
         "__openat_2", "__openat64_2", "creat", "creat64"], &["open", "openat", "creat"]),
     calls("mkstemp", &["mkstemp", "mkstemp64", "mkostemp", "mkostemp64", "mkstemps", "mkstemps64", "mkostemps",

@@ -18,6 +18,7 @@ use super::image::{Image, NoImage};
 use super::moment;
 use super::pace;
 use super::started::Starts;
+use super::told::Told;
 
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
 /// change so soon after a scan may not show.
@@ -50,6 +51,7 @@ pub struct Collector {
     scanned: Option<SystemTime>,
     first_started: Option<Moment>,
     starts: Starts,
+    told: Told,
     other_version: bool,
 }
 
@@ -65,6 +67,7 @@ impl Collector {
             scanned: None,
             first_started: None,
             starts: Starts::default(),
+            told: Told::default(),
             other_version: false,
         }
     }
@@ -82,6 +85,7 @@ impl Collector {
             if note_starts(&mut self.starts, image) > 0 {
                 fullest = fullest.max(pace::BUSY_RING);
             }
+            note_ends(&mut self.told, image, false);
         }
         self.fold_ended();
         self.fold_unseen();
@@ -102,8 +106,9 @@ impl Collector {
     /// is at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.scan();
-        for image in &self.images {
+        for image in &mut self.images {
             note_starts(&mut self.starts, image);
+            note_ends(&mut self.told, image, true);
         }
         for mut image in std::mem::take(&mut self.images) {
             let end = if let Some(end) = image.kept() {
@@ -122,6 +127,7 @@ impl Collector {
         }
         let mut processes = std::mem::take(&mut self.ended);
         self.starts.settle(&mut processes);
+        self.told.settle(&mut processes);
         processes
     }
 
@@ -216,6 +222,7 @@ impl Collector {
         self.starts.see(pid, started.ticks);
         for mut predecessor in predecessors {
             note_starts(&mut self.starts, &predecessor);
+            note_ends(&mut self.told, &mut predecessor, true);
             let end = predecessor.kept();
             let end = end.unwrap_or_else(|| predecessor.end_before_successor());
             if predecessor.is_shared() {
@@ -293,8 +300,11 @@ impl Collector {
     }
 
     /// Folds an image that has no traced successor.
-    fn close(&mut self, image: Image, now: Moment, end: End) {
+    fn close(&mut self, mut image: Image, now: Moment, end: End) {
         note_starts(&mut self.starts, &image);
+        note_ends(&mut self.told, &mut image, true);
+        let (pid, parent) = (image.pid(), image.parent_pid());
+        let end = self.told.end(end, pid, parent, image.started().ticks);
         let children = image.children();
         let mut process = image.close(now, end);
         if children > 0 {
@@ -336,6 +346,12 @@ fn note_starts(starts: &mut Starts, image: &Image) -> usize {
         count += 1;
     });
     count
+}
+
+/// Notes how the children of an image ended that it has waited for.
+fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) {
+    let by = image.pid();
+    image.take_ends(is_last, |end| told.note(by, end));
 }
 
 #[cfg(test)]

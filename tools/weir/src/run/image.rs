@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use weir_record::clock::Moment;
+use weir_record::ends::ChildEnd;
 use weir_record::region::{Circumstance, NotARegion, Phase, Region};
 use weir_record::starts::Start;
 use weir_report::model::{End, Process};
@@ -37,6 +38,8 @@ const MAX_COMPARED: usize = 1000;
 pub struct Image {
     // These two borrow from `mapping`, and are dropped before it.
     writer: Writer<'static>,
+    /// How many notes of the ends of its children have been seen.
+    ends_seen: u64,
     region: Region<'static>,
     _mapping: Mapping,
     path: PathBuf,
@@ -89,6 +92,7 @@ impl Image {
         };
         let mut image = Image {
             writer: Writer::new(region),
+            ends_seen: 0,
             region,
             _mapping: mapping,
             path: path.to_owned(),
@@ -110,6 +114,11 @@ impl Image {
     /// The process's id, by its own word.
     pub fn pid(&self) -> u32 {
         self.region.header.pid.load(Ordering::Relaxed)
+    }
+
+    /// The id of its parent when it started.
+    pub fn parent_pid(&self) -> u32 {
+        self.region.header.parent_pid.load(Ordering::Relaxed)
     }
 
     /// When the image started.
@@ -154,6 +163,12 @@ impl Image {
     /// Shows the programs that were started from here since the last time.
     pub fn take_starts(&self, see: impl FnMut(&Start)) {
         self.region.header.starts.take(see);
+    }
+
+    /// Shows how its children ended that it has waited for since the last time; the `last` time also what a thread that was
+    /// killed was about to note.
+    pub fn take_ends(&mut self, is_last: bool, see: impl FnMut(ChildEnd)) {
+        self.ends_seen = self.region.header.ends.show(self.ends_seen, is_last, see);
     }
 
     /// Drains the rings.

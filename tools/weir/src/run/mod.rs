@@ -16,6 +16,7 @@
 //!   life          whether its process still runs
 //!   ending        how it ended
 //!   pace          how long to wait before looking again
+//!   told          how processes ended, as their parents were told
 //!   started       what they started, and which of it was never seen
 //! destination   where the report goes
 //! folder        a report of every process image
@@ -40,6 +41,7 @@ mod shrinking;
 mod signals;
 mod started;
 mod supervisor;
+mod told;
 mod trust;
 
 use std::ffi::OsString;
