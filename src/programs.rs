@@ -8,6 +8,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
+use crate::environment::Bytes;
 use crate::sys::looking::{self, Looked, Unseen};
 
 mod search;
@@ -101,9 +102,20 @@ fn at(dir: c_int, path: *const c_char) -> Kind {
 /// What a descriptor is of.
 fn open(fd: c_int) -> Kind {
     match looking::mode(fd, c"".as_ptr()) {
-        Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => through_scripts(Looked::borrow(fd)),
-        _ => Kind::Unknown,
+        Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => {}
+        _ => return Kind::Unknown,
     }
+    let borrowed = Looked::borrow(fd);
+    if borrowed.read_at(0, &mut []).is_some() {
+        return through_scripts(borrowed);
+    }
+    // It is open as a path only.
+    let mut path = Bytes::<32>::new();
+    let number = u64::from(fd.unsigned_abs());
+    let fits = path.push(b"/proc/self/fd/") && path.push_number(number);
+    let path = path.as_c_str().as_ptr();
+    let again = fits.then(|| Looked::open(libc::AT_FDCWD, path)).flatten();
+    again.map_or(Kind::Unknown, through_scripts)
 }
 
 #[inline(never)]

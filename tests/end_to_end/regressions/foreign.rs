@@ -1,1 +1,180 @@
-//! Programs that cannot load the library: they start untouched, and are listed with the reason.
+//! Programs that cannot load us start as without Weir, whoever starts them and however.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::support::{Mode, Program, scratch, victim, weir};
+
+/// How many programs `starts_another` starts.
+const STARTS: usize = 39;
+
+/// A compiler of programs that cannot load us, and what the report says of those.
+#[derive(Clone, Copy)]
+struct Foreign {
+    name: &'static str,
+    compiler: &'static [&'static str],
+    reason: &'static str,
+}
+
+const MUSL: Foreign = Foreign {
+    name: "answers-musl",
+    compiler: &["musl-gcc"],
+    reason: "is linked against musl",
+};
+const NARROW: Foreign = Foreign {
+    name: "answers-32",
+    compiler: &["gcc", "-m32"],
+    reason: "is a 32-bit x86 program",
+};
+
+/// The folder that all of them are in, compiled when first asked for.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = scratch();
+        for foreign in [MUSL, NARROW] {
+            let [compiler, flags @ ..] = foreign.compiler else {
+                unreachable!("a compiler has a name");
+            };
+            let compiled = Command::new(compiler)
+                .args(flags)
+                .arg("-o")
+                .arg(folder.path().join(foreign.name))
+                .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c"))
+                .status()
+                .expect("musl-tools and gcc-multilib are installed");
+            assert!(compiled.success(), "{}", foreign.name);
+        }
+        folder
+    });
+    folder.path()
+}
+
+impl Foreign {
+    fn path(self) -> PathBuf {
+        folder().join(self.name)
+    }
+}
+
+fn starter(program: &Path) -> Program {
+    let folder = program.parent().expect("a folder");
+    Program::new(victim("starts_another"))
+        .arg(program)
+        .arg(program.file_name().expect("a name"))
+        .env("PATH", format!("{}:/usr/bin:/bin", folder.display()))
+}
+
+#[test]
+fn in_every_way_to_start_one() {
+    for foreign in [MUSL, NARROW] {
+        let program = starter(&foreign.path());
+        let plain = program.plain().expect_status(0);
+        for mode in Mode::MEASURED {
+            let outcome = program.run(mode).expect_same(&plain);
+            if mode != Mode::Run {
+                continue;
+            }
+            let missed = &outcome.reports[0].missed;
+            assert_eq!(missed.untraced.len(), STARTS, "{:?}", missed.untraced);
+            for untraced in &missed.untraced {
+                let reason = &untraced.reason;
+                // Of a name alone, the command looks for it in its own PATH.
+                assert!(reason.contains(foreign.reason), "{untraced:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn by_a_script_through_other_scripts() {
+    let folder = scratch();
+    let mut interpreter = MUSL.path();
+    for depth in 1..=4 {
+        let script = folder.path().join(format!("script-{depth}"));
+        fs::write(&script, format!("#! {} x\n", interpreter.display())).expect("written");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("permissions");
+        let program = starter(&script);
+        let plain = program.plain().expect_status(0);
+        for mode in Mode::MEASURED {
+            program.run(mode).expect_same(&plain);
+        }
+        interpreter = script;
+    }
+}
+
+#[test]
+fn what_else_is_preloaded_stays() {
+    let library = weir::library().display();
+    let other = "/nonexistent/other.so";
+    for (preload, left) in [
+        (format!("{library}:{other}"), other),
+        (format!("{other} {library}"), other),
+        (format!("{library}"), "nothing"),
+        (format!(":{library}: "), "nothing"),
+        (other.to_owned(), other),
+    ] {
+        let program = Program::new("/usr/bin/env")
+            .arg(format!("LD_PRELOAD={preload}"))
+            .arg(MUSL.path());
+        for mode in Mode::MEASURED {
+            let outcome = program.run(mode).expect_status(4);
+            assert_eq!(outcome.text(), format!("preload {left}\n"), "{preload}");
+            assert_eq!(outcome.complaints(), "");
+        }
+    }
+}
+
+#[test]
+fn where_cleared_environments_are_followed() {
+    let program = Program::new("/usr/bin/env")
+        .arg("-i")
+        .arg(MUSL.path())
+        .env("WEIR_FOLLOW", "cleared");
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(4);
+        assert_eq!(outcome.text(), "preload nothing\n");
+    }
+}
+
+/// A program that could load us is not told of a library that it may not read: its dynamic linker would complain.
+#[test]
+fn where_the_library_cannot_be_read() {
+    let folder = scratch();
+    let library = folder.path().join("libweir.so");
+    fs::copy(weir::library(), &library).expect("copied");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).expect("permissions");
+    let line = "import os; os.setgid(65001); os.setuid(65001); \
+                os.execv('/bin/sh', ['sh', '-c', 'echo ${LD_PRELOAD-nothing}; exit 4'])";
+    let program = Program::new("/usr/bin/python3")
+        .args(["-c", line])
+        .in_folder("/");
+    let bare = program
+        .env("LD_PRELOAD", &library)
+        .env("WEIR_OUT", "/nonexistent/x.json")
+        .without_reports();
+    let outcome = bare.plain().expect_status(4);
+    assert_eq!(outcome.text(), "nothing\n");
+    assert_eq!(outcome.complaints(), "");
+}
+
+/// What is gone when the program ends was seen when it was started.
+#[test]
+fn what_is_gone_at_the_end_is_told_as_it_was() {
+    let folder = scratch();
+    let gone = folder.path().join("gone");
+    fs::copy(MUSL.path(), &gone).expect("copied");
+    let line = format!("{0}; rm {0}; exit 4", gone.display());
+    let program = Program::new("/bin/sh").args(["-c", &line]);
+    let outcome = program.run(Mode::Run).expect_status(4);
+    let untraced = &outcome.reports[0].missed.untraced;
+    assert_eq!(untraced.len(), 1);
+    assert!(
+        untraced[0].reason.contains("another C library"),
+        "{untraced:?}"
+    );
+}
