@@ -401,7 +401,6 @@ static CONSTRUCTOR: extern "C" fn() = constructor;
 extern "C" fn constructor() {
     thread::attach_early();
     thread::ours(watch_process);
-    writer::start_if_wanted();
 }
 
 /// Counts a call that nothing can be counted into.

@@ -21,7 +21,7 @@ use weir_record::clock::Moment;
 use weir_record::region::{Circumstance, Header, Phase, Region};
 use weir_record::ring;
 use weir_report::model::{End, EndKind};
-use weir_report::writer::Writer;
+use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
@@ -58,6 +58,15 @@ struct Work {
     writer: Writer<'static>,
     /// Where the report went the first time.
     path: Option<PathBuf>,
+    /// When the last report of an interval was written, or the work was begun.
+    written_ns: u64,
+}
+
+/// What a round of work came to.
+struct Round {
+    poll: Poll,
+    /// How long it is until the next report is due, where there are any at intervals.
+    until_report: Option<Duration>,
 }
 
 /// The header, where the report is this process's to write.
@@ -72,13 +81,6 @@ pub fn is_here() -> bool {
     ours().is_some()
 }
 
-/// Starts the writer's thread if reports are wanted at intervals.
-pub fn start_if_wanted() {
-    if environment::get().interval_ns.is_some() {
-        start();
-    }
-}
-
 /// A quarter of the calling thread's ring is full, or it needs the rest of its memory: sees to that, and drains it
 /// unless the writer's thread does.
 #[cold]
@@ -90,7 +92,7 @@ pub fn crowded() {
     sys::with_errno_kept(|| {
         thread::ours(|| {
             sys::on_own_stack(|| {
-                with_work(Duration::ZERO, |work| work.writer.poll(sys::now()));
+                with_work(Duration::ZERO, |work| work.round(sys::now()));
             });
         });
     });
@@ -184,31 +186,17 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     THREAD.store(sys::tid(), Ordering::Relaxed);
     sys::name_this_thread(c"weir");
     sys::part_from_descriptors();
-    let interval = environment::get().interval_ns;
-    let mut written_ns = sys::now().monotonic_ns;
     while !MUST_STOP.load(Ordering::Relaxed) {
         let now = sys::now();
-        let poll = with_work(Duration::ZERO, |work| {
-            let poll = work.writer.poll(now);
-            let is_due = interval
-                .is_some_and(|interval| now.monotonic_ns.wrapping_sub(written_ns) >= interval);
-            // A process that ends writes its own, and does not wait for one of ours to be done.
-            let goes_on = image::header().is_some_and(|header| header.phase() == Phase::Running);
-            if is_due && goes_on {
-                written_ns = now.monotonic_ns;
-                work.write(now);
-            }
-            poll
-        });
+        let round = with_work(Duration::ZERO, |work| work.round(now));
         CPU_NS.store(sys::thread_cpu_ns(), Ordering::Relaxed);
+        let poll = round.as_ref().map(|round| &round.poll);
         let pause = match poll {
             Some(poll) if poll.fullest_ring > ring::CAPACITY / 2 => Duration::from_micros(250),
             Some(poll) if poll.samples > 0 => Duration::from_millis(ACTIVE_MS),
             _ => Duration::from_millis(IDLE_MS),
         };
-        let until_report = interval
-            .map(|interval| interval.saturating_sub(now.monotonic_ns.wrapping_sub(written_ns)))
-            .map_or(pause, Duration::from_nanos);
+        let until_report = round.and_then(|round| round.until_report).unwrap_or(pause);
         sys::pause(pause.min(until_report.max(Duration::from_micros(100))));
     }
     ptr::null_mut()
@@ -228,6 +216,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
     let work = work.get_or_insert_with(|| Work {
         writer: Writer::new(region),
         path: None,
+        written_ns: sys::now().monotonic_ns,
     });
     let result = act(work);
     let_go();
@@ -286,6 +275,22 @@ pub fn forked() {
 }
 
 impl Work {
+    /// Drains the rings, and writes the report if one is due.
+    fn round(&mut self, now: Moment) -> Round {
+        let poll = self.writer.poll(now);
+        let since = |work: &Work| now.monotonic_ns.wrapping_sub(work.written_ns);
+        let until_report = environment::get().interval_ns.map(|interval| {
+            // A process that ends writes its own, and does not wait for one of ours to be done.
+            let goes_on = image::header().is_some_and(|header| header.phase() == Phase::Running);
+            if since(self) >= interval && goes_on {
+                self.written_ns = now.monotonic_ns;
+                self.write(now);
+            }
+            Duration::from_nanos(interval.saturating_sub(since(self)))
+        });
+        Round { poll, until_report }
+    }
+
     /// Writes the report as of now. False where it cannot be written.
     fn write(&mut self, now: Moment) -> bool {
         let Some(header) = image::header() else {

@@ -40,7 +40,8 @@ pub const INTERVAL: Setting = Setting {
     values: "seconds, from 0.01 to 1000000; decimals allowed",
     default: "unset: at the end only",
     meaning: "Write the report every so often while the program runs, each time in place of the \
-              last.",
+              last. A program with one thread writes it itself, between its own calls: it looks \
+              whether one is due once in 4096 timed calls.",
 };
 
 /// Where the region is made.

@@ -123,12 +123,21 @@ fn by_default_every_io_call_is_timed() {
     }
 }
 
-/// A program that is killed has left the reports of every interval before.
+/// A program that is killed has left the reports of every interval before: one with a thread that sleeps, and one that has no
+/// other thread and makes calls.
 #[test]
 fn interval_writes_while_the_program_runs() {
+    const SLEEPS: &str =
+        "import threading, time; threading.Thread(target=time.sleep, args=[60]).start()";
+    const CALLS: &str = "while :; do read x < /dev/null; done";
+    expect_reports_of(Program::new("/usr/bin/python3").args(["-c", SLEEPS]));
+    expect_reports_of(Program::new("/bin/sh").args(["-c", CALLS]));
+}
+
+#[track_caller]
+fn expect_reports_of(program: Program) {
     let folder = scratch();
-    let program = Program::new("/bin/sleep")
-        .arg("60")
+    let program = program
         .env("WEIR_INTERVAL", "0.05")
         .env("WEIR_REGION_DIR", folder.path())
         .in_folder(folder.path());
