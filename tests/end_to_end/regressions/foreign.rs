@@ -1,10 +1,13 @@
-//! Programs that cannot load us start as without Weir, whoever starts them and however.
+//! Programs that cannot load us start as without Weir, whoever starts them and however; those that hang before they have
+//! done so can be ended.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -177,4 +180,47 @@ fn what_is_gone_at_the_end_is_told_as_it_was() {
         untraced[0].reason.contains("another C library"),
         "{untraced:?}"
     );
+}
+
+/// Its dynamic linker blocks all signals and comes to no end.
+#[test]
+fn what_hangs_before_it_has_loaded_us_ends_by_sigterm() {
+    let folder = scratch();
+    let linker = folder.path().join("ld-linux-that-hangs.so.2");
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let hangs = folder.path().join("hangs");
+    let built = |gcc: &mut Command| assert!(gcc.status().expect("gcc runs").success());
+    built(
+        Command::new("gcc")
+            .args(["-nostdlib", "-static", "-o"])
+            .arg(&linker)
+            .arg(programs.join("hanging_linker.c")),
+    );
+    built(
+        Command::new("gcc")
+            .arg(format!("-Wl,--dynamic-linker={}", linker.display()))
+            .arg("-o")
+            .arg(&hangs)
+            .arg(programs.join("answers.c")),
+    );
+    let program = Program::new(&hangs);
+    let mut weir = program
+        .command(Mode::Run, &folder.path().join("report.json"))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(weir.try_wait().expect("a child").is_none());
+    let asked = Instant::now();
+    // SAFETY: a signal to a child that is not waited for yet.
+    unsafe { libc::kill(weir.id().cast_signed(), libc::SIGTERM) };
+    let ended = weir.wait_with_output().expect("a child");
+    let took = asked.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert_eq!(ended.status.signal(), Some(libc::SIGTERM));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    let expected = format!("weir: {} (process ", hangs.display());
+    assert!(said.starts_with(&expected), "{said}");
+    assert!(said.contains("state S (sleeping)") && said.contains("had not loaded"));
 }

@@ -9,6 +9,7 @@
 //!   inherited     what weir was started with and the program must get
 //! supervisor    passes signals on, and tells when the program has ended
 //!   signals       what weir takes, and what becomes of it
+//!   hanging       what does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   image         one of them
 //!   mapping       its region's memory
@@ -28,6 +29,7 @@ mod destination;
 pub mod ending;
 mod environment;
 mod folder;
+mod hanging;
 mod image;
 mod inherited;
 mod launch;
@@ -46,6 +48,7 @@ mod trust;
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -99,16 +102,20 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let launched = moment::now();
     let pid = launch::start(&args.program, &environment, &signals)
         .map_err(|error| cannot_execute(name, &error))?;
-    let ended = supervisor::supervise(pid);
+    let asked = hanging::Asked::default();
+    let hanging = hanging::Watch::new(pid, asked.clone());
+    let ended = supervisor::supervise(pid, &asked);
     destination.name_after(name, pid.cast_unsigned());
 
     let mut recording = Recording {
         collector: Collector::new(session.path(), pid.cast_unsigned()),
         program: &args.program,
         launched,
+        hanging,
     };
     let status = recording.watch(&ended, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
+    let was_ended = recording.hanging.ended_by().is_some();
     let report = recording.finish(status);
     drop(session);
 
@@ -117,7 +124,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
             "{} is of another version of Weir than this command, and cannot be read by it",
             library.path().display()
         ));
-    } else if report.processes.is_empty() {
+    } else if report.processes.is_empty() && !was_ended {
         complain(&format!(
             "no process loaded {}, so nothing was measured; is it readable, and does the program start with LD_PRELOAD in force?",
             library.path().display()
@@ -137,6 +144,7 @@ struct Recording<'a> {
     collector: Collector,
     program: &'a [OsString],
     launched: Moment,
+    hanging: hanging::Watch,
 }
 
 impl Recording<'_> {
@@ -153,7 +161,8 @@ impl Recording<'_> {
         loop {
             select! {
                 recv(ended) -> status => if let Ok(status) = status {
-                    return status;
+                    let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
+                    return in_place.unwrap_or(status);
                 },
                 recv(snapshots) -> _ => if can_write {
                     let now = moment::now();
@@ -167,6 +176,11 @@ impl Recording<'_> {
                 recv(after(pace.wait())) -> _ => {},
             }
             pace.adapt(self.collector.turn());
+            if self.collector.first_started().is_none()
+                && let Some(said) = self.hanging.look()
+            {
+                complain(&format!("{} {said}", self.program[0].display()));
+            }
         }
     }
 
