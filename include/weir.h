@@ -49,12 +49,23 @@ struct weir_coop {
     const char *name; /* of the runtime, for the report */
 
     /* The coroutine that runs on this thread: any pointer that is its own while it lives. NULL outside
-     * coroutines. Must not allocate, block, or call what blocks: it is called for every counted call. */
+     * coroutines. Must not allocate, block, or call what blocks: it is called for every counted call, on any thread,
+     * from the moment of registration on. So it is asked while the runtime still starts (in threads that it makes, before
+     * their first coroutine), and in the runtime's own allocations; what it looks at must be there by then. */
     void *(*current)(void);
 
     /* Lets other coroutines run until `events` (as of poll(2)) happen on `fd`, or `timeout_ms` have passed; -1 is
      * for ever. Returns what happened (more than 0), 0 where the time passed, or an errno as a negative
-     * number. Is called inside coroutines only, with no lock held. What it calls itself is not made to wait. */
+     * number. Is called inside coroutines only, with no lock held. What it calls itself is not made to wait, and is
+     * counted apart, as the runtime's own: what it allocates is not the coroutine's.
+     *
+     * -EINTR says that a signal was handled meanwhile. The call then ends as the kernel's would (signal(7)): one that moves
+     * bytes, or makes a connection, has done nothing yet and has no timeout goes on, where all of the process's handlers
+     * have SA_RESTART; any other fails with EINTR. Where there is no handler, the runtime has interrupted the coroutine by
+     * itself, and the call fails with EINTR. Any other errno is what the call fails with.
+     *
+     * Where no descriptor can be had for a set or a timer, it is called for descriptors of the program's, with short times
+     * or for what does not happen (POLLPRI). */
     int (*wait_fd)(int fd, short events, int timeout_ms);
 
     /* All that follow may be NULL. */
@@ -63,13 +74,16 @@ struct weir_coop {
      * for several descriptors by wait_fd for an epoll set. */
     int (*poll)(struct pollfd *array, unsigned long count, int timeout_ms);
 
-    /* Lets other coroutines run for so long. Returns 0, or an errno as a negative number. Without it, Weir waits
-     * by wait_fd for a timerfd. */
+    /* Lets other coroutines run for so long. Returns 0; where that is too early, it is called again for the rest. Or an
+     * errno as a negative number: -EINTR ends the call with EINTR and what is left of its time, as a handled signal does.
+     * Without it, or where it fails otherwise, Weir waits by wait_fd for a timerfd. */
     int (*sleep_ns)(uint64_t ns);
 
     /* `fd`, which coroutines wait for or have waited for, is about to be closed by a function of the C library: wakes
      * those who wait, and forgets what it knows of the number. What their wait_fd returns does not matter: the
-     * calls that wait fail with EBADF. Without it, they wake when their time has passed. */
+     * calls that wait fail with EBADF. It may run those who wait at once, before it returns, and return on another thread;
+     * the number is still open then. Where several wait, and may not for one descriptor, it is called for those of Weir's
+     * too that they wait for. Without it, they wake when their time has passed. */
     void (*fd_closing)(int fd);
 
     /* Where the stack of a coroutine is. Returns 0, or an errno as a negative number. Weir asks where stacks are

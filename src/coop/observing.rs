@@ -21,6 +21,7 @@ use crate::c_library;
 use crate::sys::waiting::{poll_now, sleeps};
 
 /// Makes a call: if the thread slept in it, its time was a wait.
+#[inline(never)]
 pub fn observe<T>(parts: &Parts, next: impl Fn() -> T) -> T {
     let before = sleeps();
     parts.waiting_if(next, || sleeps() != before)
@@ -55,6 +56,7 @@ pub fn buffered(
 }
 
 /// Receives from a socket, which has just been tried without blocking, and would have blocked.
+#[inline(never)]
 pub fn receive_after_try(parts: &Parts, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
     let mode = match records::mode(fd, Class::Socket, Direction::In) {
         Ok(mode) => mode,

@@ -90,6 +90,7 @@ fn receive_from(
 }
 
 /// Receives from a socket in a coroutine.
+#[inline(never)]
 fn receive_by_tries(
     patience: &mut Patience,
     parts: &Parts,
@@ -206,6 +207,7 @@ fn waits_for_all(parts: &Parts, fd: c_int, flags: c_int) -> bool {
 
 /// Looks at what has been received until there is as much as is asked for, or there will be no more. Nothing tells when
 /// that is so but looking again. `size` tells how much is asked for, once something was received.
+#[inline(never)]
 fn peek_all(
     patience: &mut Patience,
     parts: &Parts,

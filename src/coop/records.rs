@@ -162,6 +162,7 @@ pub fn class_now(fd: c_int) -> Class {
 ///
 /// # Errors
 /// ENOTSOCK where it was taken for a socket, and is none.
+#[inline(never)]
 pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int> {
     let bound_ns = if class == Class::Socket {
         let which = match direction {

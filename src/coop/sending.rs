@@ -67,6 +67,7 @@ fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
 
 /// Sends to a socket until all has been sent: `left` is told how much has been, and says how much the next call of `now`
 /// is to send.
+#[inline(never)]
 fn send_to_socket(
     parts: &Parts,
     fd: c_int,
@@ -117,6 +118,7 @@ fn quiet(done: size_t) -> c_int {
 
 /// Writes to what cannot be tried: to a pipe in a coroutine in pieces that do not block where poll says that anything may
 /// be written.
+#[inline(never)]
 fn write_to_other(
     parts: &Parts,
     fd: c_int,

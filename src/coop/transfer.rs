@@ -123,6 +123,7 @@ impl Patience {
 }
 
 /// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
+#[inline(never)]
 pub fn once_ready(
     parts: &Parts,
     fd: c_int,

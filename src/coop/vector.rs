@@ -102,9 +102,11 @@ impl Vector {
     }
 
     /// How much it leads to, where the array can be read: the kernel has not seen it yet.
+    #[inline(never)]
     pub fn checked_size(self) -> Option<size_t> {
         const ELEMENT: usize = size_of::<iovec>();
-        let mut copies = [0; 32 * ELEMENT];
+        // The stack may be a signal handler's.
+        let mut copies = [0; 8 * ELEMENT];
         let mut sum: size_t = 0;
         let mut index = 0;
         while index < self.count {

@@ -1,8 +1,52 @@
 //! What the kernel knows about waiting, asked directly.
 
+use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{call, socket_option};
+
+/// Room for what the kernel tells at length, which is not taken from the stack: a signal handler's may be small. One of
+/// these is free, unless many threads ask at the same moment.
+struct Scratch {
+    is_taken: AtomicBool,
+    room: UnsafeCell<[u64; SCRATCH_WORDS]>,
+}
+
+const SCRATCH_WORDS: usize = 32;
+// SAFETY: the room is used by whoever took it only.
+unsafe impl Sync for Scratch {}
+
+static SCRATCHES: [Scratch; 32] = [const {
+    Scratch {
+        is_taken: AtomicBool::new(false),
+        room: UnsafeCell::new([0; SCRATCH_WORDS]),
+    }
+}; 32];
+
+/// Gives `work` zeroed room for a `T`, of which zeroes are a valid one. It must not block or unwind.
+#[inline(always)]
+fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
+    const { assert!(size_of::<T>() <= SCRATCH_WORDS * 8 && align_of::<T>() <= align_of::<u64>()) };
+    for scratch in &SCRATCHES {
+        if !scratch.is_taken.swap(true, Ordering::Acquire) {
+            let room = scratch.room.get();
+            // SAFETY: taken, so that nobody else uses it.
+            unsafe { room.write([0; SCRATCH_WORDS]) };
+            let result = work(room.cast());
+            scratch.is_taken.store(false, Ordering::Release);
+            return result;
+        }
+    }
+    with_room_on_stack(work)
+}
+
+#[cold]
+#[inline(never)]
+fn with_room_on_stack<T, R>(work: impl Fn(*mut T) -> R) -> R {
+    let mut room = [0_u64; SCRATCH_WORDS];
+    work(room.as_mut_ptr().cast())
+}
 
 /// Which of a socket's timeouts.
 #[derive(Clone, Copy)]
@@ -14,6 +58,7 @@ pub enum Timeout {
 }
 
 /// A timeout of a socket; else the number of an error.
+#[inline(never)]
 fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
     let mut value = libc::timeval {
         tv_sec: 0,
@@ -38,6 +83,7 @@ fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
 ///
 /// # Errors
 /// ENOTSOCK where it is no socket.
+#[inline(never)]
 pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<u64>, i32> {
     let value = match timeval_of(fd, which) {
         Ok(value) => value,
@@ -95,16 +141,18 @@ pub fn is_datagram(fd: i32) -> bool {
 }
 
 /// The kind of file that a descriptor leads to, as of stat(2); none where it is not open.
+#[inline(never)]
 pub fn file_type(fd: i32) -> Option<u32> {
-    // SAFETY: zeroes are what the kernel writes over.
-    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
-    let arguments = [fd as usize, (&raw mut stat).addr(), 0, 0, 0];
-    // SAFETY: the kernel writes a `stat`, which is its own on x86-64.
-    let result = unsafe { call(libc::SYS_fstat, arguments) };
-    (result == 0).then_some(stat.st_mode & libc::S_IFMT)
+    with_room_for(|stat: *mut libc::stat| {
+        // SAFETY: the kernel writes a `stat`, which is its own on x86-64.
+        let result = unsafe { call(libc::SYS_fstat, [fd as usize, stat.addr(), 0, 0, 0]) };
+        // SAFETY: it has been written.
+        (result == 0).then(|| unsafe { (*stat).st_mode } & libc::S_IFMT)
+    })
 }
 
 /// What F_GETFL says of a descriptor: less than 0 where it is not open.
+#[inline(never)]
 pub fn status_flags(fd: i32) -> i32 {
     let arguments = [fd as usize, libc::F_GETFL as usize, 0, 0, 0];
     // SAFETY: asks for a number.
@@ -112,23 +160,20 @@ pub fn status_flags(fd: i32) -> i32 {
 }
 
 /// How often the calling thread has slept in the kernel, or given up the processor by itself.
+#[inline(never)]
 pub fn sleeps() -> i64 {
-    // SAFETY: zeroes are what the kernel writes over.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    let arguments = [
-        libc::RUSAGE_THREAD as usize,
-        (&raw mut usage).addr(),
-        0,
-        0,
-        0,
-    ];
-    // SAFETY: the kernel writes a `rusage`.
-    unsafe { call(libc::SYS_getrusage, arguments) };
-    usage.ru_nvcsw
+    with_room_for(|usage: *mut libc::rusage| {
+        let which = libc::RUSAGE_THREAD as usize;
+        // SAFETY: the kernel writes a `rusage`.
+        unsafe { call(libc::SYS_getrusage, [which, usage.addr(), 0, 0, 0]) };
+        // SAFETY: zeroes, or what it has written.
+        unsafe { (*usage).ru_nvcsw }
+    })
 }
 
 /// Where a descriptor leads to a terminal: whether reading from it returns at once or after a time of its own, whatever
 /// there is to read. It does where it is set so (termios(3), VMIN), or is another process group's.
+#[inline(never)]
 pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
     /// As the kernel has it (asm-generic/termbits.h).
     #[repr(C)]
@@ -161,6 +206,7 @@ pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
 }
 
 /// What of these events is so for a descriptor at this moment.
+#[inline(never)]
 pub fn poll_now(fd: i32, events: i16) -> i16 {
     let mut entry = libc::pollfd {
         fd,
@@ -242,6 +288,7 @@ impl Drop for Passing {
 
 /// How the program handles a signal: none where it has no handler; else whether calls that were interrupted go on
 /// once it has run (SA_RESTART).
+#[inline(never)]
 pub fn handler_restarts(signal: i32) -> Option<bool> {
     /// As the kernel has it (asm/signal.h).
     #[repr(C)]
@@ -271,6 +318,7 @@ pub fn handler_restarts(signal: i32) -> Option<bool> {
 }
 
 /// What stands at an address of the program's; none where that cannot be read.
+#[inline(never)]
 pub fn get<T: Copy>(from: *const T) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
     match copy(
@@ -288,6 +336,7 @@ pub fn get<T: Copy>(from: *const T) -> Option<T> {
 }
 
 /// Writes to an address of the program's. False where that cannot be written.
+#[inline(never)]
 pub fn put<T: Copy>(to: *mut T, value: T) -> bool {
     let from = (&raw const value).addr();
     match copy(libc::SYS_process_vm_writev, from, to.addr(), size_of::<T>()) {
