@@ -113,6 +113,7 @@ static void end_alone(void) {
 
 static int clone_child(void *may) {
     me->may = (enum may)(long)may;
+    generation++;
     life_of_child();
     return 0;
 }
@@ -188,7 +189,7 @@ static int make_child(int may_fork, void *stack) {
     if (pid)
         finish(function);
     else
-        me->may = may;
+        me->may = may, generation++;
     return pid;
 }
 
