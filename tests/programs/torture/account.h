@@ -108,12 +108,27 @@ static int ending;
 static __thread int is_ender;
 
 /* Which process this is: a child that a handler made goes on in calls that its parent began, and that its parent ends, too. */
-static int generation;
+static volatile int generation;
 
-static inline int begin(int function) {
+/* What a thread is in. */
+struct call {
+    int function;
+    uint64_t most;
+};
+static __thread volatile struct call current;
+
+static inline void add_begun(int function, uint64_t most) {
     PLUS(account->counts[function].begun, 1);
-    return generation;
+    PLUS(account->counts[function].moved_most, most);
 }
+static inline int begin_moving(int function, uint64_t most) {
+    int begun_in = generation;
+    current.function = function;
+    current.most = most;
+    add_begun(function, most);
+    return begun_in;
+}
+static inline int begin(int function) { return begin_moving(function, 0); }
 static inline int is_seen(int of_generation) { return of_generation == generation && (!LOAD(ending) || is_ender); }
 static inline void finish(int function) {
     if (is_seen(generation))
@@ -141,8 +156,7 @@ static inline void finish(int function) {
     ({                                                                            \
         uint64_t most_ = (uint64_t)(most);                                        \
         struct count *count_ = &account->counts[DOES_##name];                     \
-        int generation_ = begin(DOES_##name);                                     \
-        PLUS(count_->moved_most, most_);                                          \
+        int generation_ = begin_moving(DOES_##name, most_);                       \
         long moved_ = (long)(expression);                                         \
         if (is_seen(generation_)) {                                               \
             uint64_t bytes_ = moved_ > 0 ? (uint64_t)moved_ : 0;                  \
