@@ -206,6 +206,11 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
     let files: Vec<PathBuf> = std::fs::read_dir(&reports)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
+        // What an image was about to write when another of its threads ended it has another name.
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .collect();
     let mut all = Vec::new();
     for file in files {

@@ -44,7 +44,7 @@ static void life_of_child(void) {
             break;
         case 5:
             if (one_in(6) && me->depth < 4)
-                execute(4 + below(10));
+                execute(4 + below(10), 0);
             break;
         default: interruptible_step();
         }

@@ -42,7 +42,7 @@ fn libeatmydata() {
         "dd if=/dev/zero of=file bs=1000 count=50 conv=fsync status=none; wc -c < file; sync file";
     World::script(copy)
         .beside(&library("libeatmydata.so"))
-        .expect_same(|report| assert_eq!(calls(report, "dd", "fsync"), 1));
+        .expect_same(|report| assert_eq!(calls(report, "dd", "write"), 50));
     World::new(Program::new(victim("allocates")))
         .beside(&library("libeatmydata.so"))
         .expect_same(|report| assert_eq!(calls(report, "allocates", "pwrite"), 31));
@@ -60,7 +60,7 @@ fn torsocks() {
 #[test]
 fn fakeroot() {
     const OTHERS: &str = "touch file && chown 1:2 file && stat -c %u:%g file && id -u && tar -cf a.tar file && \
-                          tar -tvf a.tar --numeric-owner | cut -d ' ' -f 2";
+                          tar -tvf a.tar --numeric-owner | grep -c 1/2";
     let program = Program::new("/usr/bin/fakeroot").args(["--", "/bin/sh", "-c", OTHERS]);
     World::new(program)
         .by_nobody()

@@ -107,36 +107,58 @@ static void wrong(const char *what, uint64_t one, uint64_t other) {
 static int ending;
 static __thread int is_ender;
 
-static inline void begin(int function) { PLUS(account->counts[function].begun, 1); }
-static inline int is_seen(void) { return !LOAD(ending) || is_ender; }
+/* Which process this is: a child that a handler made goes on in calls that its parent began, and that its parent ends, too. */
+static volatile int generation;
+
+/* What a thread is in. */
+struct call {
+    int function;
+    uint64_t most;
+};
+static __thread volatile struct call current;
+
+static inline void add_begun(int function, uint64_t most) {
+    PLUS(account->counts[function].begun, 1);
+    PLUS(account->counts[function].moved_most, most);
+}
+static inline int begin_moving(int function, uint64_t most) {
+    int begun_in = generation;
+    current.function = function;
+    current.most = most;
+    add_begun(function, most);
+    return begun_in;
+}
+static inline int begin(int function) { return begin_moving(function, 0); }
+static inline int is_seen(int of_generation) { return of_generation == generation && (!LOAD(ending) || is_ender); }
 static inline void finish(int function) {
-    if (is_seen())
+    if (is_seen(generation))
         PLUS(account->counts[function].done, 1);
 }
 
 /* A call that returns. */
 #define CALL(name, expression)                 \
     ({                                         \
-        begin(DOES_##name);                    \
+        int generation_ = begin(DOES_##name);  \
         __typeof__(expression) result_ = (expression); \
-        finish(DOES_##name);                   \
+        if (is_seen(generation_))              \
+            finish(DOES_##name);               \
         result_;                               \
     })
 #define DO(name, expression) \
-    do {                     \
-        begin(DOES_##name);  \
-        expression;          \
-        finish(DOES_##name); \
+    do {                                      \
+        int generation_ = begin(DOES_##name); \
+        expression;                           \
+        if (is_seen(generation_))             \
+            finish(DOES_##name);              \
     } while (0)
 /* A call that moves at most so many bytes. */
 #define MOVE(name, most, expression)                                              \
     ({                                                                            \
         uint64_t most_ = (uint64_t)(most);                                        \
         struct count *count_ = &account->counts[DOES_##name];                     \
-        begin(DOES_##name);                                                       \
-        PLUS(count_->moved_most, most_);                                          \
+        int generation_ = begin_moving(DOES_##name, most_);                       \
         long moved_ = (long)(expression);                                         \
-        if (is_seen()) {                                                          \
+        if (is_seen(generation_)) {                                               \
             uint64_t bytes_ = moved_ > 0 ? (uint64_t)moved_ : 0;                  \
             PLUS(count_->moved_least, bytes_);                                    \
             PLUS(count_->moved_most, bytes_ - most_);                             \

@@ -52,14 +52,18 @@ static void make_command(struct command *command, int steps, int by_function) {
     memcpy(command->words, words, sizeof words);
 }
 
-/* Becomes an image of its own. It is done when that image says so. */
-static void execute(int steps) {
+/* Whether this image has, or had, more than one thread. */
+static int is_threaded;
+
+/* Becomes an image of its own. It is done when that image says so; or never, in a borrower whose image another thread may
+ * have ended before. */
+static void execute(int steps, int is_borrower) {
     static const int functions[] = {DOES_execv, DOES_execve, DOES_execvp, DOES_execl, DOES_fexecve};
     struct command command;
     int function = functions[below(5)], fd = -1;
     if (function == DOES_fexecve && (fd = CALL(open, open(executable, O_RDONLY | O_CLOEXEC))) < 0)
         function = DOES_execv;
-    make_command(&command, steps, function);
+    make_command(&command, steps, is_borrower && is_threaded ? FUNCTIONS : function);
     char **words = command.words;
     begin(function);
     switch (function) {
@@ -113,6 +117,7 @@ static void end_alone(void) {
 
 static int clone_child(void *may) {
     me->may = (enum may)(long)may;
+    generation++;
     life_of_child();
     return 0;
 }
@@ -129,10 +134,14 @@ static void life_of_borrower(void) {
         break;
     case 1:
         if (me->depth < 3) {
-            execute(3 + below(10));
+            execute(3 + below(10), 1);
         }
     }
     mean_to_end(status);
+    if (is_threaded) {
+        begin(DOES__exit);
+        _exit(status);
+    }
     LAST(_exit, _exit(status));
 }
 
@@ -149,9 +158,6 @@ static __attribute__((optimize("no-stack-protector"))) int clone_elsewhere(void 
     mean_to_end((int)(long)status);
     return (int)(long)status;
 }
-
-/* Whether this image has, or had, more than one thread. */
-static int is_threaded;
 
 /* Makes a child that goes on here: 0 in the child, which is told what it may do. By fork only where this thread cannot hold
  * a lock. */
@@ -188,7 +194,7 @@ static int make_child(int may_fork, void *stack) {
     if (pid)
         finish(function);
     else
-        me->may = may;
+        me->may = may, generation++;
     return pid;
 }
 

@@ -53,7 +53,7 @@ static __attribute__((noreturn)) void end_by(int way) {
         mean_to_end(SIGNALED + SIGABRT);
         abort();
     default:
-        execute(4 + below(10));
+        execute(4 + below(10), 0);
     }
     wrong("it goes on after its end", (uint64_t)way, 0);
     for (;;)

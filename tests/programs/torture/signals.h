@@ -21,6 +21,7 @@ static void handler(int number) {
     (void)number;
     if (!me || me->in_handler > 1)
         return;
+    struct call interrupted_call = {current.function, current.most};
     int errno_ = errno, is_first = !me->in_handler++;
     int interrupted = me->in_safe_step, holds_no_lock = is_first && interrupted;
     me->in_safe_step = 0;
@@ -33,9 +34,11 @@ static void handler(int number) {
         if (holds_no_lock && !me->is_child && me->depth < 5 && may_make_process()) {
             long room = bare(SYS_mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             int pid = make_child(1, (char *)room + CHILD_STACK);
-            if (!pid)
+            if (!pid) {
+                /* It makes the call that was interrupted, if its parent had not come to it yet. */
+                add_begun(interrupted_call.function, interrupted_call.most);
                 me->is_child = 1;
-            else if (pid > 0)
+            } else if (pid > 0)
                 reap(pid);
             BARE2(munmap, room, CHILD_STACK);
         }
@@ -54,6 +57,8 @@ static void handler(int number) {
     default:
         safe_step();
     }
+    current.function = interrupted_call.function;
+    current.most = interrupted_call.most;
     me->in_safe_step = interrupted;
     me->in_handler--;
     errno = errno_;

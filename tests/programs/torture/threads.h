@@ -177,7 +177,7 @@ static void plugin_step(void) {
         struct count *count = &account->counts[DOES_lseek];
         uint64_t done = 0;
         function(&count->begun, &done);
-        if (is_seen())
+        if (is_seen(generation))
             PLUS(count->done, done);
     }
     MUST(!dlclose(library));
