@@ -40,7 +40,7 @@ mod shrinking;
 mod signals;
 mod started;
 mod supervisor;
-mod trust;
+pub mod trust;
 
 use std::ffi::OsString;
 use std::io::Write;
