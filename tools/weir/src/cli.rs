@@ -41,7 +41,7 @@ pub enum Command {
     /// Show a report as tables
     #[command(after_help = help::REPORT_EXAMPLES, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
-    /// Make a report from the region file that a killed program left
+    /// Make reports from the region files that killed programs left
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
     /// Say whether a program can be traced, and what would be missed
@@ -142,14 +142,20 @@ pub struct ReportArgs {
 /// `weir recover`
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
-    /// The region file, from /dev/shm or WEIR_REGION_DIR
+    /// The region file [default: all that lie in WEIR_REGION_DIR, else in /dev/shm and where temporary files go]
+    ///
+    /// Without it, each is listed, and a report is made of those whose process has ended.
     #[arg(value_name = "REGION")]
-    pub region: PathBuf,
+    pub region: Option<PathBuf>,
 
     /// Write the JSON report here [default: the region's name, ending in .json, in the working
     /// directory]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", requires = "region")]
     pub out: Option<PathBuf>,
+
+    /// Remove the region of a process that has ended, once its report is written
+    #[arg(long)]
+    pub clean: bool,
 }
 
 /// `weir doctor`

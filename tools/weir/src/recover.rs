@@ -3,10 +3,11 @@
 //! The file may be anything. It is copied, never mapped: nobody can cut it off under the reader, and a
 //! process that still uses it is not disturbed.
 
+mod lying;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -21,21 +22,107 @@ use crate::failure::Failure;
 use crate::run::mapping::Mapping;
 use crate::run::{ending, moment};
 use crate::summary::summary;
+use crate::{output, text};
 
 /// Over less than this, reading the clocks takes too large a part for a rate.
 const MIN_BASELINE_NS: u64 = 1_000_000;
 
 const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are whole, but percentiles are those of the last samples only; the writer had the others, and ended with the process";
 
-/// Reads the region and writes the report.
+/// Reads a region, or all that lie where the library makes them, and writes the reports.
 pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
-    let file = open(&args.region)?;
-    let about = |trouble: Trouble| trouble.about(&args.region);
+    match &args.region {
+        Some(region) => one(region, args),
+        None => all(args),
+    }
+}
+
+fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
+    let recovered = recover(path)?;
+    let written = write(&recovered.report, path, args)?;
+    let mut err = io::stderr().lock();
+    // The report is written; where standard error is gone there is no one to tell.
+    if recovered.runs {
+        let pid = recovered.pid;
+        let _ = writeln!(
+            err,
+            "weir: process {pid} still runs: this is what it has recorded so far"
+        );
+    }
+    let _ = summary(&recovered.report, &written, Sort::default(), &mut err);
+    if args.clean && !recovered.runs {
+        lying::remove(path).map_err(|error| Failure::of_file("remove", path, &error))?;
+    }
+    Ok(())
+}
+
+/// Lists what lies there, a line each, and makes a report of each region whose process has ended.
+fn all(args: &RecoverArgs) -> Result<(), Failure> {
+    let directories = lying::directories();
+    let mut lines = String::new();
+    let mut failed = 0;
+    for path in directories.iter().flat_map(|of| lying::regions(of)) {
+        let line = match of_many(&path, args) {
+            Ok(line) => line,
+            Err(failure) => {
+                failed += 1;
+                failure.message
+            }
+        };
+        lines += &text::printable(&line);
+        lines.push('\n');
+    }
+    if lines.is_empty() {
+        let names: Vec<_> = directories.iter().map(|of| of.to_string_lossy()).collect();
+        lines = format!("no region in {}\n", text::printable(&text::list(&names)));
+    }
+    output::print(&lines)?;
+    if failed > 0 {
+        return Err(Failure::of_weir(format!(
+            "{} not recovered",
+            text::counted(failed, "region was", "regions were")
+        )));
+    }
+    Ok(())
+}
+
+/// What is said of one of many.
+fn of_many(path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
+    let recovered = recover(path)?;
+    let (region, pid) = (path.display(), recovered.pid);
+    let program = recovered.report.command.first().map_or("", String::as_str);
+    let program = text::file_name(program);
+    if recovered.runs {
+        return Ok(format!("{region}: process {pid} ({program}) still runs"));
+    }
+    let written = write(&recovered.report, path, args)?;
+    let mut line = format!(
+        "{region}: process {pid} ({program}), report in {}",
+        written.display()
+    );
+    if args.clean {
+        lying::remove(path).map_err(|error| Failure::of_file("remove", path, &error))?;
+        line += ", removed";
+    }
+    Ok(line)
+}
+
+/// What was read of a region.
+struct Recovered {
+    report: Report,
+    pid: u32,
+    /// Whether a process still counts in it.
+    runs: bool,
+}
+
+fn recover(path: &Path) -> Result<Recovered, Failure> {
+    let file = open(path)?;
+    let about = |trouble: Trouble| trouble.about(path);
     let memory = copy(&file).map_err(about)?;
     let region = region_of(&memory).map_err(about)?;
 
     let pid = region.header.pid.load(Ordering::Relaxed);
-    let runs = is_used_by(pid, &file, &args.region);
+    let runs = lying::is_used(&file, path, pid);
     let (end, at) = if runs {
         (ending::running(), moment::now())
     } else {
@@ -49,18 +136,7 @@ pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
     for process in &mut report.processes {
         process.missed.notes.push(NO_HISTOGRAMS.to_owned());
     }
-    let path = write(&report, args)?;
-
-    let mut err = io::stderr().lock();
-    // The report is written; where standard error is gone there is no one to tell.
-    if runs {
-        let _ = writeln!(
-            err,
-            "weir: process {pid} still runs: this is what it has recorded so far"
-        );
-    }
-    let _ = summary(&report, &path, Sort::default(), &mut err);
-    Ok(())
+    Ok(Recovered { report, pid, runs })
 }
 
 /// Why there is no region.
@@ -163,23 +239,6 @@ fn region_of(memory: &Mapping) -> Result<Region<'_>, Trouble> {
     })
 }
 
-/// Whether the process runs and still has the file mapped.
-fn is_used_by(pid: u32, file: &File, path: &Path) -> bool {
-    let (Ok(maps), Ok(there)) = (std::fs::read(format!("/proc/{pid}/maps")), file.metadata())
-    else {
-        return false;
-    };
-    let name = path.file_name().unwrap_or_default().as_bytes();
-    // proc_pid_maps(5): address, permissions, offset, device, inode, path.
-    maps.split(|&byte| byte == b'\n').any(|line| {
-        let mut fields = line.split(|&byte| byte == b' ');
-        let inode = fields
-            .nth(4)
-            .and_then(|inode| std::str::from_utf8(inode).ok());
-        inode.and_then(|inode| inode.parse().ok()) == Some(there.ino()) && line.ends_with(name)
-    })
-}
-
 /// The last moment that the region knows of, at the clock's right rate.
 ///
 /// That is the region's own latest moment, where it is late enough. Else it is the end of the last call
@@ -226,14 +285,14 @@ fn last_ticks(region: Region<'_>) -> u64 {
 
 /// Writes the report where it was asked for; else to a new file, because the program may have
 /// written one of the name before it was killed.
-fn write(report: &Report, args: &RecoverArgs) -> Result<PathBuf, Failure> {
+fn write(report: &Report, region: &Path, args: &RecoverArgs) -> Result<PathBuf, Failure> {
     let json = emit::to_json(report);
     if let Some(path) = &args.out {
         emit::replace(path, &json)
             .map_err(|error| Failure::of_file("write", path, &error.into()))?;
         return Ok(path.clone());
     }
-    let name = args.region.file_name().unwrap_or_default();
+    let name = region.file_name().unwrap_or_default();
     let path = Path::new(name).with_extension("json");
     emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, &error.into()))
 }

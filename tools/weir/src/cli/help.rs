@@ -46,8 +46,9 @@ A program that runs with LD_PRELOAD=libweir.so and is killed leaves no report,
 but its region. `weir run` needs no recovery: it reports killed programs too.
 
 Examples:
-  weir recover /dev/shm/weir.server.4711.region
-  weir recover -o server.json /dev/shm/weir.server.4711.region";
+  weir recover                     whatever lies there
+  weir recover --clean             and remove what nobody uses any more
+  weir recover -o server.json /dev/shm/weir.server.4711.*.region";
 
 pub const DOCTOR_EXAMPLES: &str = "\
 Examples:

@@ -44,7 +44,7 @@ mod signals;
 mod started;
 mod supervisor;
 mod told;
-mod trust;
+pub mod trust;
 
 use std::ffi::OsString;
 use std::io::Write;
