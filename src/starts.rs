@@ -94,6 +94,58 @@ fn may_be_there(program: Program) -> bool {
     }
 }
 
+/// Whether the kernel will not execute a program, as far as can be told before: there is none, or it may not be. Shells try
+/// one directory after the other, and so do others.
+pub fn is_hopeless(program: Program) -> bool {
+    let is_refused = |path| sys::access(path, libc::X_OK) != 0;
+    match program {
+        Program::Path(path) => is_refused(path),
+        Program::Searched(name) => match sys::access(name, libc::F_OK) {
+            // It cannot be read.
+            -1 => true,
+            // SAFETY: the kernel has just read it.
+            _ => is_nowhere(unsafe { CStr::from_ptr(name) }, is_refused),
+        },
+        Program::At(..) | Program::Open(_) => false,
+    }
+}
+
+/// Whether a name leads to nothing, in none of the directories in which the C library looks for it.
+fn is_nowhere(name: &CStr, is_refused: impl Fn(*const c_char) -> bool) -> bool {
+    if name.to_bytes().contains(&b'/') {
+        return is_refused(name.as_ptr());
+    }
+    let Some(folders) = search_path() else {
+        return false;
+    };
+    folders.split(|&byte| byte == b':').all(|folder| {
+        let mut path = environment::Path::new();
+        let fits = path.push(folder)
+            && (folder.is_empty() || path.push(b"/"))
+            && path.push(name.to_bytes());
+        // What is too long for us may be short enough for the kernel.
+        fits && is_refused(path.as_c_str().as_ptr())
+    })
+}
+
+/// Where the C library looks for programs, if the environment says so.
+fn search_path() -> Option<&'static [u8]> {
+    unsafe extern "C" {
+        static environ: Strings;
+    }
+    // SAFETY: a variable of the C library: NULL, or strings up to NULL, which the C library is about to read too.
+    unsafe {
+        let mut entries = environ;
+        while let Some(&entry) = entries.as_ref().filter(|entry| !entry.is_null()) {
+            if let Some(folders) = CStr::from_ptr(entry).to_bytes().strip_prefix(b"PATH=") {
+                return Some(folders);
+            }
+            entries = entries.add(1);
+        }
+    }
+    None
+}
+
 /// What keeps the program from being traced, as far as is known here.
 fn flags(environment: Strings) -> u32 {
     if image::is_sealed() {

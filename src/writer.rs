@@ -58,6 +58,8 @@ struct Work {
     writer: Writer<'static>,
     /// Where the report went the first time.
     path: Option<PathBuf>,
+    /// How many reports have gone there, each in the place of the one before.
+    reports: u64,
 }
 
 /// The header, where the report is this process's to write.
@@ -228,6 +230,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
     let work = work.get_or_insert_with(|| Work {
         writer: Writer::new(region),
         path: None,
+        reports: 0,
     });
     let result = act(work);
     let_go();
@@ -272,6 +275,32 @@ pub fn finish(keeps_region: bool) {
     });
 }
 
+/// The process is not replaced: what [`finish`] has just written is taken back; or, where there had been reports before, one
+/// follows that says so. False where it had written nothing.
+pub fn take_back() -> bool {
+    let mut is_back = false;
+    thread::ours(|| {
+        sys::on_own_stack(|| {
+            let done = with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
+                (0, path) => {
+                    work.path = path;
+                    false
+                }
+                (1, Some(path)) if mapping::remove_plain(&path) => {
+                    work.reports = 0;
+                    true
+                }
+                (_, path) => {
+                    work.path = path;
+                    work.write(sys::now())
+                }
+            });
+            is_back = done == Some(true);
+        });
+    });
+    is_back
+}
+
 /// In a child of fork: the thread, and the work, are the parent's.
 pub fn forked() {
     STARTED.store(false, Ordering::Relaxed);
@@ -310,7 +339,9 @@ impl Work {
 
     fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), Errno> {
         if let Some(path) = &self.path {
-            return emit::replace(path, json);
+            emit::replace(path, json)?;
+            self.reports += 1;
+            return Ok(());
         }
         let (path, may_replace) = destination(environment::get(), header);
         self.path = Some(if may_replace {
@@ -319,6 +350,7 @@ impl Work {
         } else {
             emit::create_new(&path, json)?
         });
+        self.reports += 1;
         Ok(())
     }
 }
