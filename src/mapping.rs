@@ -249,6 +249,14 @@ pub fn remove(file: &CStr) {
     let _ = rustix::fs::unlinkat(rustix::fs::CWD, file, rustix::fs::AtFlags::empty());
 }
 
+/// Removes a file, if it is one: not what stands for a terminal, a pipe or another file. False where it is still there.
+pub fn remove_plain(path: &std::path::Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, FileType, statat, unlinkat};
+    let is_plain = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
+    is_plain && unlinkat(CWD, path, AtFlags::empty()).is_ok()
+}
+
 fn within_limits() -> Room {
     let limited = [Resource::As, Resource::Data]
         .into_iter()

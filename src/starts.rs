@@ -93,6 +93,18 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     header.starts.note(pid, flags, ticks, [text.as_bytes()]);
 }
 
+/// Whether the kernel will not execute a program, as far as can be told before: there is none, or it may not be. Shells try
+/// one directory after the other, and so do others.
+pub fn is_hopeless(start: &Start) -> bool {
+    match (start.kind, start.program) {
+        (Kind::Unreadable | Kind::Missing, _) => true,
+        // What looks for a program has a shell run what has no form.
+        (Kind::Formless, Program::Path(_)) => true,
+        (_, Program::Path(path)) => sys::access(path, libc::X_OK) != 0,
+        _ => false,
+    }
+}
+
 /// What keeps the program from being traced, as far as is known here.
 fn flags(start: &Start) -> u32 {
     if image::is_sealed() {

@@ -60,6 +60,8 @@ struct Work {
     path: Option<PathBuf>,
     /// When the last report of an interval was written, or the work was begun.
     written_ns: u64,
+    /// How many reports have gone there, each in the place of the one before.
+    reports: u64,
 }
 
 /// What a round of work came to.
@@ -217,6 +219,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
         writer: Writer::new(region),
         path: None,
         written_ns: sys::now().monotonic_ns,
+        reports: 0,
     });
     let result = act(work);
     let_go();
@@ -259,6 +262,32 @@ pub fn finish(keeps_region: bool) {
             }
         });
     });
+}
+
+/// The process is not replaced: what [`finish`] has just written is taken back; or, where there had been reports before, one
+/// follows that says so. False where it had written nothing.
+pub fn take_back() -> bool {
+    let mut is_back = false;
+    thread::ours(|| {
+        sys::on_own_stack(|| {
+            let done = with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
+                (0, path) => {
+                    work.path = path;
+                    false
+                }
+                (1, Some(path)) if mapping::remove_plain(&path) => {
+                    work.reports = 0;
+                    true
+                }
+                (_, path) => {
+                    work.path = path;
+                    work.write(sys::now())
+                }
+            });
+            is_back = done == Some(true);
+        });
+    });
+    is_back
 }
 
 /// In a child of fork: the thread, and the work, are the parent's.
@@ -315,7 +344,9 @@ impl Work {
 
     fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), Errno> {
         if let Some(path) = &self.path {
-            return emit::replace(path, json);
+            emit::replace(path, json)?;
+            self.reports += 1;
+            return Ok(());
         }
         let (path, may_replace) = destination(environment::get(), header);
         self.path = Some(if may_replace {
@@ -324,6 +355,7 @@ impl Work {
         } else {
             emit::create_new(&path, json)?
         });
+        self.reports += 1;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use libc::FILE;
-use weir_record::region::{Header, Phase};
+use weir_record::region::{Circumstance, Header, Phase};
 
 use super::{PARENTS, Whose, header, is_sealed, leave_parents, whose};
 use crate::{c_library, children, starts, streams, sys, thread, uring, vfork, writer};
@@ -139,24 +139,36 @@ pub struct Replacing {
     header: &'static Header,
     whose: Whose,
     note: Option<starts::Note>,
+    /// Whether the report was written, and the region's file removed.
+    is_told: bool,
 }
 
 /// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
 /// process that shares the region.
+///
+/// Where the writer is the program's, its report is written now, because nothing of ours comes after an exec that succeeds. Not
+/// so where it will fail, as far as can be told before: that changes nothing.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     Some(sys::with_errno_kept(|| {
         let note = starts::note_exec(header, start);
         let whose = whose(header);
+        let mut is_told = false;
         match whose {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
-            Whose::Region => tell(header, Phase::Replacing),
+            Whose::Region if is_sealed() || !writer::is_here() => tell(header, Phase::Replacing),
+            Whose::Region if starts::is_hopeless(start) => {}
+            Whose::Region => {
+                tell(header, Phase::Replacing);
+                is_told = true;
+            }
         }
         Replacing {
             header,
             whose,
             note,
+            is_told,
         }
     }))
 }
@@ -168,6 +180,10 @@ impl Replacing {
             Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => self.header.set_phase(Phase::Running),
+        }
+        if self.is_told && writer::take_back() {
+            // Its file is gone, and no other can be made of memory that threads count into.
+            self.header.note(Circumstance::PrivateMemory);
         }
         if let Some(note) = self.note {
             note.withdraw();
