@@ -1,1 +1,151 @@
 //! Time, memory and stack: what a hostile or huge input, or a small stack, may cost.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::program::finish;
+use crate::support::{Mode, Program, scratch, victim, weir};
+
+/// A report, with `part` in place of what its command is.
+fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std::path::PathBuf {
+    let report = folder.join("small.json");
+    finish(
+        &mut Program::new(victim("does_little")).command(Mode::Run, &report),
+        b"",
+    );
+    let text = fs::read_to_string(&report).expect("a report");
+    let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    value["command"] = "@@@".into();
+    let text = value.to_string();
+    let (before, after) = text.split_once("\"@@@\"").expect("the place");
+    let large = folder.join("large.json");
+    let mut file = std::io::BufWriter::new(fs::File::create(&large).expect("a file"));
+    file.write_all(before.as_bytes()).expect("written");
+    part(&mut file);
+    file.write_all(after.as_bytes()).expect("written");
+    file.flush().expect("written");
+    large
+}
+
+#[test]
+fn a_long_word_takes_no_more_than_its_length() {
+    let folder = scratch();
+    let report = report_with_command(folder.path(), |file| {
+        let word = "N".repeat(3_000_000);
+        write!(file, "[\"x\",\"{word}\"]").expect("written");
+    });
+    let began = Instant::now();
+    let mut command = Command::new(weir::command());
+    let (status, _, stderr) = finish(command.arg("report").arg(&report), b"");
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
+    let folder = scratch();
+    let report = report_with_command(folder.path(), |file| {
+        let many = "\"\",".repeat(1_000_000);
+        write!(file, "[").expect("written");
+        for _ in 0..20 {
+            write!(file, "{many}").expect("written");
+        }
+        write!(file, "\"\"]").expect("written");
+    });
+    let mut command = Command::new(weir::command());
+    command
+        .arg("report")
+        .arg(&report)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let child = command.spawn().expect("started");
+    let mut status = 0;
+    // SAFETY: all zeroes are valid; a child of ours that nobody else waits for.
+    let kib = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::wait4(child.id().cast_signed(), &mut status, 0, &mut usage);
+        usage.ru_maxrss
+    };
+    assert_eq!(libc::WEXITSTATUS(status), 125);
+    let said = std::io::read_to_string(child.stderr.expect("piped")).expect("text");
+    assert!(
+        said.contains("it says more than") && said.lines().count() == 1,
+        "{said}"
+    );
+    assert!(kib < 512 << 10, "{kib} KiB");
+}
+
+/// Whether there is nothing in it that a terminal would obey, or not show.
+fn is_plain(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| {
+        !text.chars().any(|character| {
+            (character.is_control() && character != '\n')
+                || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}')
+        })
+    })
+}
+
+#[test]
+fn text_that_is_not_ours_is_escaped_everywhere() {
+    let folder = scratch();
+    let program = folder.path().join("x\u{61c}\u{9b}31m");
+    fs::copy(victim("does_little"), &program).expect("copied");
+    let report = folder.path().join("report\u{200f}.json");
+    for arguments in [
+        vec![
+            "run".as_ref(),
+            "-o".as_ref(),
+            report.as_os_str(),
+            "--".as_ref(),
+            program.as_os_str(),
+        ],
+        vec!["report".as_ref(), report.as_os_str()],
+        vec!["report".as_ref(), program.as_os_str()],
+        vec!["recover".as_ref(), program.as_os_str()],
+        vec!["doctor".as_ref(), program.as_os_str()],
+        vec![
+            "run".as_ref(),
+            "--time".as_ref(),
+            "\u{61c}".as_ref(),
+            "x".as_ref(),
+        ],
+    ] {
+        let (_, stdout, stderr) = finish(Command::new(weir::command()).args(&arguments), b"");
+        assert!(is_plain(&stdout) && is_plain(&stderr), "{arguments:?}");
+        assert!(!stdout.is_empty() || !stderr.is_empty(), "{arguments:?}");
+    }
+    for value in [&b"\xd8\x9c"[..], b"\xff\xfe", b"\xc2\x9b31m"] {
+        let outcome = Program::new(victim("does_little"))
+            .env("WEIR_TIME", std::ffi::OsStr::from_bytes(value))
+            .run(Mode::Bare);
+        assert!(
+            is_plain(&outcome.stderr) && !outcome.stderr.is_empty(),
+            "{value:?}"
+        );
+    }
+}
+
+#[test]
+fn the_command_does_with_a_small_stack() {
+    let program = victim("does_little");
+    let folder = scratch();
+    for _ in 0..10 {
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", "ulimit -s 64; exec \"$@\"", "sh"])
+            .arg(weir::command());
+        command
+            .args(["run", "-q", "-o", "report.json", "--"])
+            .arg(&program);
+        let (status, _, stderr) = finish(command.current_dir(folder.path()), b"");
+        assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    }
+}

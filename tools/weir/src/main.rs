@@ -11,6 +11,7 @@
 //! output      standard output: its width, its colours, its failures
 //! text, units words and numbers for people
 //! failure, exit_code   what went wrong
+//! stack       enough of it, whatever the limit
 //! ```
 
 mod cli;
@@ -25,6 +26,7 @@ mod run;
 #[cfg(test)]
 #[path = "../tests/command/sample.rs"]
 mod sample;
+mod stack;
 mod summary;
 mod text;
 mod units;
@@ -36,6 +38,10 @@ use cli::{Cli, Command, NoCommand};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    stack::on_a_large_one(weir)
+}
+
+fn weir() -> ExitCode {
     let outcome = match cli::parse(std::env::args_os()) {
         Ok(cli) => execute(&cli),
         Err(NoCommand::Asked(text)) => done(output::print(&text)),

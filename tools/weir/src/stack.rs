@@ -1,0 +1,77 @@
+//! A stack that is large enough whatever `ulimit -s` says, which is meant for the program that weir runs.
+
+use std::any::Any;
+use std::arch::asm;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+/// As much as there mostly is. What is not touched takes no memory.
+const BYTES: usize = 8 * 1024 * 1024;
+
+struct Call<F, T> {
+    work: Option<F>,
+    result: Option<Result<T, Box<dyn Any + Send>>>,
+}
+
+/// Does `work` on such a stack; on the present one where there is no memory for it.
+pub fn on_a_large_one<T, F: FnOnce() -> T>(work: F) -> T {
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    // SAFETY: a new mapping, wherever the kernel has room.
+    let Ok(stack) = (unsafe { mmap_anonymous(ptr::null_mut(), BYTES, access, flags) }) else {
+        return work();
+    };
+    let mut call = Call {
+        work: Some(work),
+        result: None,
+    };
+    let thunk: extern "C" fn(*mut Call<F, T>) = carry_out;
+    // SAFETY: the end of the mapping is a multiple of 16. `thunk` keeps r12, returns, and does not unwind; the mapping
+    // and the call outlive it.
+    unsafe {
+        asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {thunk}",
+            "mov rsp, r12",
+            out("r12") _,
+            top = in(reg) stack.byte_add(BYTES),
+            thunk = in(reg) thunk,
+            in("rdi") &raw mut call,
+            clobber_abi("C"),
+        );
+        // Nothing on it is in use any more.
+        let _ = munmap(stack, BYTES);
+    }
+    match call.result {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => resume_unwind(panic),
+        None => unreachable!("the work was carried out"),
+    }
+}
+
+extern "C" fn carry_out<T, F: FnOnce() -> T>(call: *mut Call<F, T>) {
+    // SAFETY: the `call` of above, which nobody else uses meanwhile.
+    let call = unsafe { &mut *call };
+    if let Some(work) = call.work.take() {
+        call.result = Some(catch_unwind(AssertUnwindSafe(work)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_there_comes_back() {
+        let text = String::from("text");
+        assert_eq!(
+            on_a_large_one(|| text.len() + std::hint::black_box([0_u8; 1 << 20]).len()),
+            4 + (1 << 20)
+        );
+        let panicked = catch_unwind(|| on_a_large_one(|| -> u32 { panic!("on purpose") }));
+        assert!(panicked.is_err());
+    }
+}
