@@ -139,6 +139,7 @@ pub fn see(stream: *mut FILE) {
     }
     // SAFETY: a stream of the C library has a table.
     let table = unsafe { (*stream.cast::<Inside>()).table };
+    // To look at one takes system calls.
     if table == KNOWN.load(Ordering::Relaxed) || image::is_sealed() {
         return;
     }

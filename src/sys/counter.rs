@@ -64,7 +64,7 @@ pub fn ticks() -> u64 {
 #[cold]
 fn computed(monotonic_ns: u64) -> u64 {
     let ns = monotonic_ns.saturating_sub(MONOTONIC_NS.load(Ordering::Relaxed));
-    let ticks = u128::from(ns) * u128::from(RATE.load(Ordering::Relaxed)) >> 32;
+    let ticks = (u128::from(ns) * u128::from(RATE.load(Ordering::Relaxed))) >> 32;
     TICKS.load(Ordering::Relaxed).wrapping_add(ticks as u64)
 }
 

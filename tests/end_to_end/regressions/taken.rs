@@ -1,1 +1,181 @@
 //! What a program takes from itself: system calls, the clock, its root. Weir goes without.
+
+use std::process::Command;
+
+use weir_report::model::Process;
+
+use crate::support::{Mode, Outcome, Program, scratch, victim};
+
+fn taking(what: &str) -> Program {
+    Program::new(victim("takes_from_itself")).arg(what)
+}
+
+fn notes_of(process: &Process) -> String {
+    process.missed.notes.join("\n")
+}
+
+/// Runs it in both ways, with each of these settings of what is timed; whoever runs it sees no difference.
+fn each(what: &str, see: impl Fn(&Outcome, &str)) {
+    let plain = taking(what).plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        for timing in ["", "all", "off"] {
+            let program = match timing {
+                "" => taking(what),
+                _ => taking(what).env("WEIR_TIME", timing),
+            };
+            see(&program.run(mode).expect_same(&plain), timing);
+        }
+    }
+}
+
+#[test]
+fn the_time_stamp_counter() {
+    for what in ["clock", "clock by syscall"] {
+        each(what, |outcome, timing| {
+            let processes = outcome.processes();
+            assert_eq!(processes.len(), 2, "{what}");
+            let read = |process: &Process| process.functions["read"].calls;
+            // Before, after, and in the other thread; then in the child.
+            assert_eq!((read(processes[0]), read(processes[1])), (140, 20));
+            assert!(notes_of(processes[0]).contains("PR_SET_TSC"));
+            let timed = processes[0].functions["read"]
+                .latency
+                .as_ref()
+                .map_or(0, |latency| latency.timed);
+            assert_eq!(timed, if timing == "off" { 0 } else { 100 }, "{what}");
+        });
+    }
+}
+
+#[test]
+fn a_time_stamp_counter_that_is_not_taken() {
+    each("refused clock", |outcome, timing| {
+        let process = outcome.process();
+        assert!(!notes_of(process).contains("PR_SET_TSC"));
+        let read = &process.functions["read"];
+        let timed = read.latency.as_ref().map_or(0, |latency| latency.timed);
+        assert_eq!(read.calls, 120);
+        assert_eq!(timed, if timing == "off" { 0 } else { 120 });
+    });
+}
+
+#[test]
+fn strict_mode_of_seccomp() {
+    for what in ["strict", "strict by syscall"] {
+        let plain = taking(what).plain().expect_status(0);
+        for mode in Mode::MEASURED {
+            let mut program = taking(what);
+            if mode == Mode::Bare {
+                program = program.without_reports();
+            }
+            let outcome = program.run(mode).expect_same(&plain);
+            if mode == Mode::Run {
+                assert_eq!(outcome.process().functions["read"].calls, 5100);
+            }
+        }
+    }
+}
+
+/// What was refused has taken nothing: the child has a report of its own.
+#[test]
+fn a_failed_attempt_to_seal_is_no_seal() {
+    each("probe", |outcome, _| {
+        let processes = outcome.processes();
+        assert_eq!(processes.len(), 2);
+        for process in &processes {
+            assert!(!notes_of(process).contains("seccomp"));
+        }
+        assert_eq!(processes[1].functions["read"].calls, 20);
+    });
+}
+
+#[test]
+fn system_calls_from_anywhere_but_the_c_library() {
+    let plain = taking("dispatch").plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        for timing in ["all", "off"] {
+            let mut program = taking("dispatch").env("WEIR_TIME", timing);
+            if mode == Mode::Bare {
+                program = program.without_reports();
+            }
+            let outcome = program.run(mode).expect_same(&plain);
+            if mode == Mode::Run {
+                let process = outcome.process();
+                assert!(notes_of(process).contains("PR_SET_SYSCALL_USER_DISPATCH"));
+                // Its own, its other thread's and its child's.
+                assert_eq!(process.functions["read"].calls, 160);
+            }
+        }
+    }
+}
+
+#[test]
+fn memory_that_no_call_has_shown_to_be_there() {
+    let plain = taking("denied").plain().expect_status(0);
+    assert_eq!(plain.text(), "-1 -1 -1\n");
+    for mode in Mode::MEASURED {
+        let mut program = taking("denied");
+        if mode == Mode::Bare {
+            program = program.without_reports();
+        }
+        program.run(mode).expect_same(&plain);
+    }
+}
+
+/// `unshare` of a user namespace, as root or as anybody, where the kernel lets either.
+#[test]
+fn what_only_a_process_of_one_thread_may_do() {
+    let plain = taking("alone").plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let program = taking("alone").env("WEIR_INTERVAL", "0.01");
+        let outcome = program.run(mode).expect_same(&plain);
+        assert_eq!(outcome.process().functions["read"].calls, 120, "{mode:?}");
+    }
+}
+
+/// How many system calls it takes to write so often in a root without `/proc`.
+fn calls_without_proc(mode: Mode, writes: u32) -> usize {
+    let folder = scratch();
+    let root = folder.path().join("root");
+    std::fs::create_dir(&root).expect("a folder");
+    let program = taking("root")
+        .arg(&root)
+        .arg(writes.to_string())
+        .env("WEIR_REGION_DIR", folder.path());
+    let traced = program.command(mode, &folder.path().join("report.json"));
+    let trace = folder.path().join("trace");
+    // For those who may not change their root.
+    let mut command = Command::new("unshare");
+    command
+        .args(["--user", "--map-root-user", "strace", "-f", "-qq", "-o"])
+        .arg(&trace);
+    for (name, value) in traced.get_envs() {
+        match value {
+            Some(value) => command.arg("-E").arg([name, value].join("=".as_ref())),
+            None => command.arg("-E").arg(name),
+        };
+    }
+    command
+        .arg(traced.get_program())
+        .args(traced.get_args())
+        .current_dir(folder.path());
+    let output = command.output().expect("unshare and strace run");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let trace = std::fs::read_to_string(trace).expect("a trace");
+    // `weir run` looks after the program while it runs: only what the program does counts.
+    let own = |line: &&str| line.contains("write(1, \"x\"") || line.contains("/proc/self/fd");
+    trace.lines().filter(own).count()
+}
+
+/// What a descriptor is, is asked once, also where there is nobody to tell.
+#[test]
+fn a_root_without_proc() {
+    for mode in Mode::MEASURED {
+        let calls = calls_without_proc(mode, 1000);
+        assert!((1000..1010).contains(&calls), "{mode:?}: {calls}");
+    }
+}

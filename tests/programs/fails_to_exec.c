@@ -1,0 +1,30 @@
+// flags: -O1
+/* Fails to execute what its second argument names, in each way of passing it, between calls that it counts; then ends as the
+ * first says. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void calls(int count) {
+    for (int i = 0; i < count; i++)
+        close(dup(1));
+}
+
+int main(int argc, char **argv) {
+    char *const arguments[] = {"x", NULL};
+    calls(100);
+    if (argc > 2) {
+        execv(argv[2], arguments);
+        printf("%d", errno);
+        execlp(argv[2], "x", NULL);
+        printf(" %d\n", errno);
+        fflush(stdout);
+    }
+    calls(1000);
+    if (argc > 1 && !strcmp(argv[1], "killed"))
+        kill(getpid(), SIGKILL);
+    return 6;
+}
