@@ -20,7 +20,7 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Bytes, Path};
-use crate::sys::Descriptor;
+use crate::sys::{Descriptor, process};
 use crate::{image, sys};
 
 /// Where address space is limited.
@@ -274,19 +274,27 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
     } else {
         [environment.region_dir.as_bytes(), b""]
     };
+    let identity = if environment.has_session() {
+        None
+    } else {
+        process::identity()
+    };
     directories
         .into_iter()
         .filter(|directory| !directory.is_empty())
         .find_map(|directory| {
             let place = (directory != directories[0]).then_some(Circumstance::OtherDirectory);
-            // What has the name already is not ours to remove: a process of another namespace may have the same id.
-            (0..ATTEMPTS).find_map(|_| {
+            (0..ATTEMPTS).find_map(|attempt| {
                 *file = Path::new();
                 let named = if environment.has_session() {
                     name_in_session(file, directory, pid)
                 } else {
-                    name_alone(file, directory, environment.executable_name(), pid)
+                    let number = if attempt == 0 { identity } else { None };
+                    name_alone(file, directory, pid, number.unwrap_or_else(unforeseen))
                 };
+                if attempt == 0 && named && identity.is_some() {
+                    remove_left_behind(file.as_c_str());
+                }
                 let fd = named.then(|| create_file(file.as_c_str())).flatten();
                 fd.map(|fd| (fd, place))
             })
@@ -306,16 +314,27 @@ fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
         && file.push(b".region")
 }
 
-/// `<directory>/weir.<executable>.<pid>.<number>.region`, with a number that nobody can have foreseen.
-fn name_alone(file: &mut Path, directory: &[u8], executable: &[u8], pid: u32) -> bool {
+/// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image which replaces this one
+/// finds what it has left behind; where somebody else has that name, one that nobody can have foreseen.
+fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool {
     file.push(directory)
         && file.push(b"/weir.")
-        && file.push(executable)
-        && file.push(b".")
         && file.push_number(pid.into())
         && file.push(b".")
-        && file.push_number(unforeseen())
+        && file.push_number(number)
         && file.push(b".region")
+}
+
+/// Removes the region of the image that this one has replaced, whose report is written. Nobody else's.
+fn remove_left_behind(path: &CStr) {
+    use rustix::fs::{AtFlags, CWD, FileType, statat};
+    let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
+        return;
+    };
+    let is_plain = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
+    if is_plain && status.st_nlink == 1 && status.st_uid == rustix::process::geteuid().as_raw() {
+        remove(path);
+    }
 }
 
 fn unforeseen() -> u64 {

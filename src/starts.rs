@@ -28,6 +28,13 @@ pub struct Start {
     pub preload: Preload,
 }
 
+impl Start {
+    /// Whether the program will load our library, as far as is known.
+    pub fn loads_us(&self) -> bool {
+        self.preload == Preload::Given && matches!(self.kind, Kind::Dynamic | Kind::Unknown)
+    }
+}
+
 /// Whether a program gets our library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preload {

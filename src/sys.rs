@@ -19,6 +19,7 @@ use crate::{c_library, image};
 pub mod clock;
 pub mod counter;
 pub mod looking;
+pub mod process;
 pub mod waiting;
 
 pub use clock::time_ns;

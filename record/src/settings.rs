@@ -49,7 +49,7 @@ pub const REGION_DIR: Setting = Setting {
     name: "WEIR_REGION_DIR",
     values: "a directory",
     default: "`/dev/shm`",
-    meaning: "Where the region file `weir.<executable>.<pid>.region` lives while the program runs. \
+    meaning: "Where the region file `weir.<pid>.<number>.region` lives while the program runs. \
               It is removed once the report is written; after a SIGKILL it is what `weir recover` reads.",
 };
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use libc::FILE;
 use weir_record::region::{Circumstance, Header, Phase};
 
-use super::{PARENTS, Whose, header, is_sealed, leave_parents, whose};
-use crate::{c_library, children, starts, streams, sys, thread, uring, vfork, writer};
+use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
+use crate::{c_library, children, mapping, starts, streams, sys, thread, uring, vfork, writer};
 
 /// The status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
@@ -131,7 +131,8 @@ fn tell(header: &Header, phase: Phase) {
     thread::ours(|| uring::look_at_end(header));
     header.latest.set(sys::now());
     header.set_phase(phase);
-    writer::finish(is_more_expected());
+    let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);
+    writer::finish(keeps_region);
 }
 
 /// An exec under way.
@@ -139,21 +140,25 @@ pub struct Replacing {
     header: &'static Header,
     whose: Whose,
     note: Option<starts::Note>,
-    /// Whether the report was written, and the region's file removed.
+    /// Whether the report was written.
     is_told: bool,
+    /// Whether the region's file was removed.
+    is_removed: bool,
 }
 
 /// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
 /// process that shares the region.
 ///
 /// Where the writer is the program's, its report is written now, because nothing of ours comes after an exec that succeeds. Not
-/// so where it will fail, as far as can be told before: that changes nothing.
+/// so where it will fail, as far as can be told before: that changes nothing. The region stays, in case it fails all the same:
+/// the image that comes removes it.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     Some(sys::with_errno_kept(|| {
         let note = starts::note_exec(header, start);
         let whose = whose(header);
         let mut is_told = false;
+        let mut is_removed = false;
         match whose {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
@@ -162,6 +167,11 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             Whose::Region => {
                 tell(header, Phase::Replacing);
                 is_told = true;
+                // What will not load us leaves the region where it is: nobody would come to remove it.
+                is_removed = !start.loads_us();
+                if is_removed {
+                    mapping::remove(file().as_c_str());
+                }
             }
         }
         Replacing {
@@ -169,6 +179,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             whose,
             note,
             is_told,
+            is_removed,
         }
     }))
 }
@@ -181,7 +192,7 @@ impl Replacing {
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => self.header.set_phase(Phase::Running),
         }
-        if self.is_told && writer::take_back() {
+        if self.is_told && writer::take_back() && self.is_removed {
             // Its file is gone, and no other can be made of memory that threads count into.
             self.header.note(Circumstance::PrivateMemory);
         }

@@ -1,0 +1,51 @@
+//! Which process this is, among all that there ever are.
+
+use std::mem::MaybeUninit;
+
+use super::{read_file, read_link};
+
+/// A number of the calling process that no other has, not in another namespace either, and that it keeps when it executes
+/// another program: made of its start and of its process-id namespace. None where there is no /proc to ask.
+pub fn identity() -> Option<u64> {
+    /// The place of the start time behind the name, which may hold anything (proc(5), /proc/pid/stat: fields 3 to 22).
+    const START: usize = 19;
+    let mut stat = [0; 512];
+    let stat = read_file(c"/proc/self/stat", &mut stat);
+    let after_name = stat.iter().rposition(|&byte| byte == b')')?;
+    let mut fields = stat[after_name..].split(|&byte| byte == b' ').skip(1);
+    let start = fields.nth(START)?;
+    let mut namespace = [MaybeUninit::uninit(); 64];
+    let namespace = read_link(c"/proc/self/ns/pid", &mut namespace);
+    // FNV-1a.
+    let bytes = start.iter().chain(b"@").chain(namespace);
+    Some(bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_one_and_its_child_another() {
+        let own = identity().expect("there is /proc");
+        assert_eq!(identity(), Some(own));
+        // The clock of starts has a hundredth of a second.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let (read, write) = std::io::pipe().expect("a pipe");
+        // SAFETY: the child makes system calls only, and ends.
+        unsafe {
+            if libc::fork() == 0 {
+                use std::os::fd::AsRawFd;
+                let child = identity().unwrap_or(own).to_ne_bytes();
+                libc::write(write.as_raw_fd(), child.as_ptr().cast(), child.len());
+                libc::_exit(0);
+            }
+        }
+        drop(write);
+        let mut child = [0; 8];
+        std::io::Read::read_exact(&mut &read, &mut child).expect("the child writes");
+        assert_ne!(u64::from_ne_bytes(child), own);
+    }
+}
