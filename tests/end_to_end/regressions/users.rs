@@ -3,6 +3,7 @@
 //! Root acts as two users here; the other one is a number, and has no account.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -185,15 +186,21 @@ fn a_process_that_becomes_another_user_leaves_no_region() {
 fn equal_process_ids_in_two_namespaces_are_two_regions() {
     let regions = scratch();
     for count in 1..=2 {
-        let command = Program::new(victim("ways_to_exit"))
+        // The first process of a namespace cannot kill itself.
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--pid",
+                "--fork",
+                "sh",
+                "-c",
+                "LD_PRELOAD=$LIBRARY \"$@\"; :",
+                "sh",
+            ])
+            .arg(victim("ways_to_exit"))
             .arg("SIGKILL")
-            .by("unshare", &["--pid", "--fork", "env"])
-            .command(Mode::Plain, Path::new(""));
-        let library = format!("LD_PRELOAD={}", weir::library().display());
-        let own: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        let mut command = Command::new(command.get_program());
-        command.args(&own[..3]).arg(library).args(&own[3..]);
-        command.env("WEIR_REGION_DIR", regions.path());
+            .env("LIBRARY", weir::library())
+            .env("WEIR_REGION_DIR", regions.path());
         finish(&mut command, b"");
         assert_eq!(region_files(regions.path()).len(), count);
     }
@@ -300,12 +307,13 @@ fn what_lies_there_is_listed_recovered_and_removed_once_it_is_dead() {
         .current_dir(folder.path());
     let mut running = command
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("started");
-    while region_files(regions.path()).len() < 2 {
-        std::thread::yield_now();
-    }
+    let input = running.stdin.as_mut().expect("piped");
+    input.write_all(b"x").expect("written");
+    let output = running.stdout.as_mut().expect("piped");
+    output.read_exact(&mut [0]).expect("it has begun");
     let weir_recover = |arguments: &[&str]| {
         let mut command = Command::new(weir::command());
         command

@@ -88,8 +88,14 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
 
 /// What is said of one of many.
 fn of_many(path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
-    let recovered = recover(path)?;
-    let (region, pid) = (path.display(), recovered.pid);
+    let region = path.display();
+    let recovered = match recover(path) {
+        Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
+            return Ok(format!("{region}: a program has just started with it"));
+        }
+        recovered => recovered?,
+    };
+    let pid = recovered.pid;
     let program = recovered.report.command.first().map_or("", String::as_str);
     let program = text::file_name(program);
     if recovered.runs {
