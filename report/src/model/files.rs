@@ -87,7 +87,6 @@ pub struct SlowestUse {
     pub moved_bytes: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
