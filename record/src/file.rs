@@ -278,8 +278,10 @@ pub struct FileEntry {
     pub waits: Spread,
     /// Of calls that were made in two parts, what came after the wait.
     pub transfers: Spread,
+    /// Bytes of it that were mapped into memory: which of them were read there nobody tells.
+    pub mapped_bytes: Counter,
     /// So that two entries are a page.
-    _room: [Counter; 64],
+    _room: [Counter; 63],
 }
 
 /// How much of a name there is room for.
@@ -292,6 +294,7 @@ impl FileEntry {
         self.owner.store(0, Ordering::Relaxed);
         self.own.forget();
         self.shared.forget();
+        self.mapped_bytes.set(0);
         self.waits.forget();
         self.transfers.forget();
         self.kind.store(kind as u32, Ordering::Relaxed);
@@ -366,6 +369,7 @@ impl FileEntry {
                 to.add_shared(from.get());
             }
         }
+        other.mapped_bytes.add_shared(self.mapped_bytes.get());
         self.waits.fold_into(&other.waits);
         self.transfers.fold_into(&other.transfers);
     }

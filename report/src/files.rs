@@ -94,6 +94,7 @@ fn of_entry(entry: &FileEntry, clock: &Clock<'_>) -> FileUse {
     let mut sum = FileUse {
         kind: entry.kind().name().to_owned(),
         name: name(&entry.name),
+        mapped_bytes: entry.mapped_bytes.get(),
         ..FileUse::default()
     };
     for set in entry.sets() {

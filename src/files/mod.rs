@@ -315,6 +315,19 @@ pub fn made_pair(kind: Kind, ends: *const c_int, status: c_int) {
     }
 }
 
+/// So many bytes of what a descriptor leads to were mapped into memory, if they were.
+pub fn mapped(fd: c_int, bytes: usize, flags: c_int, place: *mut c_void) {
+    if fd < 0 || flags & libc::MAP_ANONYMOUS != 0 || place == libc::MAP_FAILED {
+        return;
+    }
+    if links::get(fd) == UNKNOWN {
+        find(fd);
+    }
+    if let Some(entry) = table::entry(links::get(fd)) {
+        entry.mapped_bytes.add_shared(bytes as u64);
+    }
+}
+
 /// A socket was made, if it was.
 pub fn made_socket(domain: c_int, kind: c_int, fd: c_int) {
     if fd >= 0 {

@@ -5,13 +5,16 @@ use std::ffi::{c_int, c_void};
 use libc::{off_t, off64_t, size_t};
 
 use super::io_hooks;
+use crate::files;
 use crate::recording::returns;
 
 io_hooks! {
     Mmap = mmap(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off_t) -> *mut c_void: returns::address,
-        fd fd, size size;
+        fd fd, size size,
+        then |at| files::mapped(fd, size, flags, at);
     Mmap64 = mmap64(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off64_t) -> *mut c_void: returns::address,
-        fd fd, size size;
+        fd fd, size size,
+        then |at| files::mapped(fd, size, flags, at);
     Munmap = munmap(place: *mut c_void, size: size_t) -> c_int: returns::status,
         size size;
     Mremap = mremap(place: *mut c_void, before: size_t, size: size_t, flags: c_int, to: *mut c_void) -> *mut c_void: returns::address,

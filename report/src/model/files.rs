@@ -42,6 +42,9 @@ pub struct FileUse {
     pub read_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
+    /// Bytes that were mapped into memory. What was read or written there is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mapped_bytes: u64,
     /// Time of the reads.
     pub read_ns: u64,
     /// Time of the writes.
@@ -84,6 +87,10 @@ pub struct SlowestUse {
     pub moved_bytes: u64,
 }
 
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl FileUse {
     /// All calls.
     pub fn calls(&self) -> u64 {
@@ -114,6 +121,7 @@ impl FileUse {
             (&mut self.errors, other.errors),
             (&mut self.read_bytes, other.read_bytes),
             (&mut self.written_bytes, other.written_bytes),
+            (&mut self.mapped_bytes, other.mapped_bytes),
             (&mut self.read_ns, other.read_ns),
             (&mut self.write_ns, other.write_ns),
             (&mut self.other_ns, other.other_ns),

@@ -162,3 +162,21 @@ fn a_child_ended_as_its_parent_was_told() {
         }
     }
 }
+
+/// What is read in memory is not counted, but that it was mapped is.
+#[test]
+fn a_file_that_is_mapped_does_not_look_unread() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("mapped_file"))
+            .run(mode)
+            .expect_status(0);
+        let mut listed = outcome.process().files.listed.iter();
+        let file = listed.find(|file| file.name.ends_with("/mapped"));
+        let file = file.expect("it was opened");
+        assert_eq!(
+            (file.mapped_bytes, file.read_bytes),
+            (12288 + 4096, 0),
+            "{mode:?}"
+        );
+    }
+}

@@ -322,6 +322,7 @@ fn errno_name(errno: u32) -> &'static str {
         (libc::EMFILE, "EMFILE"),
         (libc::EFBIG, "EFBIG"),
         (libc::ESPIPE, "ESPIPE"),
+        (libc::ECHILD, "ECHILD"),
         (libc::EPIPE, "EPIPE"),
         (libc::ENOTTY, "ENOTTY"),
         (libc::ENOSPC, "ENOSPC"),

@@ -103,6 +103,7 @@ fn table(files: &[&FileUse]) -> Table {
         Column::number("writes", 6),
         Column::number("read", 3),
         Column::number("written", 4),
+        Column::number("mapped", 4),
         Column::number("errors", 8),
         Column::number("time", 0),
         Column::number("sequential", 7),
@@ -129,6 +130,7 @@ fn table(files: &[&FileUse]) -> Table {
             Cell::new(count(file.writes)),
             Cell::new(moved(file.read_bytes, file.reads)),
             Cell::new(moved(file.written_bytes, file.writes)),
+            Cell::new(moved(file.mapped_bytes, file.mapped_bytes)),
             errors,
             Cell::new(time(file)),
             Cell::new(units::share(file.sequential, placed)),
@@ -160,6 +162,9 @@ fn told(sum: &FileUse) -> Option<String> {
     }
     if sum.written_bytes > 0 {
         words.push(format!("{} written", units::bytes(sum.written_bytes)));
+    }
+    if sum.mapped_bytes > 0 {
+        words.push(format!("{} mapped", units::bytes(sum.mapped_bytes)));
     }
     if sum.errors > 0 {
         words.push(text::counted(sum.errors, "error", "errors"));

@@ -39,6 +39,9 @@ impl Part {
     }
 }
 
+/// How many calls must have been timed to tell of those that were not: the mean of fewer may be that of one slow call.
+const FEWEST: u64 = 30;
+
 /// The time that all calls took, as far as those that were timed tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time {
@@ -49,9 +52,9 @@ pub struct Time {
 }
 
 impl Time {
-    /// What `calls` took, of which `timed` took `total_ns`; none where none was timed.
+    /// What `calls` took, of which `timed` took `total_ns`; none where none was timed, or too few of them to tell.
     pub fn estimate(calls: u64, timed: u64, total_ns: u64) -> Option<Time> {
-        if timed == 0 {
+        if timed == 0 || (timed < calls && timed < FEWEST) {
             return None;
         }
         let all = u128::from(total_ns) * u128::from(calls) / u128::from(timed);
@@ -280,13 +283,14 @@ mod tests {
             })
         );
         assert_eq!(
-            Time::estimate(1000, 10, 40),
+            Time::estimate(3000, 30, 120),
             Some(Time {
-                ns: 4000,
+                ns: 12_000,
                 is_exact: false
             })
         );
-        let most = Time::estimate(u64::MAX, 1, u64::MAX).expect("timed");
+        assert_eq!(Time::estimate(3000, 29, 120), None, "too few to tell");
+        let most = Time::estimate(u64::MAX, 30, u64::MAX).expect("timed");
         assert_eq!(
             most,
             Time {
