@@ -224,3 +224,50 @@ fn what_hangs_before_it_has_loaded_us_ends_by_sigterm() {
     assert!(said.starts_with(&expected), "{said}");
     assert!(said.contains("state S (sleeping)") && said.contains("had not loaded"));
 }
+
+/// What `weir doctor` says is what then happens.
+#[test]
+fn the_doctor_is_right() {
+    let folder = scratch();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c");
+    let options = Some("verify_asan_link_order=0");
+    for (compiler, options, is_traced) in [
+        (&["gcc"][..], None, true),
+        (&["gcc", "-fsanitize=address"], None, false),
+        (&["gcc", "-fsanitize=address"], options, true),
+        (
+            &["gcc", "-fsanitize=address", "-static-libasan"],
+            None,
+            true,
+        ),
+        (&["gcc", "-fsanitize=thread"], None, true),
+        (&["gcc", "-static"], None, false),
+        (MUSL.compiler, None, false),
+        (NARROW.compiler, None, false),
+    ] {
+        let path = folder.path().join("program");
+        let mut gcc = Command::new(compiler[0]);
+        gcc.args(&compiler[1..]).arg("-o").arg(&path).arg(&source);
+        assert!(gcc.status().expect("a compiler").success(), "{compiler:?}");
+        let mut program = Program::new(&path);
+        let mut doctor = Command::new(weir::command());
+        doctor.arg("doctor").arg(&path).env_remove("ASAN_OPTIONS");
+        if let Some(options) = options {
+            program = program.env("ASAN_OPTIONS", options);
+            doctor.env("ASAN_OPTIONS", options);
+        }
+        let said = doctor.output().expect("weir runs");
+        let status = if is_traced { Some(0) } else { Some(126) };
+        assert_eq!(said.status.code(), status, "{compiler:?} {options:?}");
+        if is_traced {
+            let outcome = program.run(Mode::Run).expect_status(4);
+            assert_eq!(outcome.complaints(), "", "{compiler:?}");
+            assert_eq!(outcome.process().end.status, Some(4), "{compiler:?}");
+        } else {
+            let outcome = program.without_reports().run(Mode::Run).expect_status(126);
+            assert_eq!(outcome.text(), "", "nothing ran");
+            assert_eq!(outcome.stderr, said.stderr, "the same line");
+            assert_eq!(outcome.complaints().lines().count(), 1);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a program is like, as far as tracing it goes.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -38,10 +38,32 @@ pub fn of(path: &Path, image: &Image) -> Result<Verdict, String> {
             "cannot be executed: its dynamic linker {shown} does not exist"
         ));
     }
+    if let Some(library) = insists_on_being_first(image, std::env::var_os("ASAN_OPTIONS")) {
+        return Err(format!(
+            "has AddressSanitizer ({library}), which ends a program that has another library loaded before it; set ASAN_OPTIONS=verify_asan_link_order=0, or link it with -static-libasan"
+        ));
+    }
     Ok(Verdict {
         dynamic_linker,
         remarks: remarks(path, image),
     })
+}
+
+/// The sanitizer's library that is loaded first or ends the program, unless its options say that it need not be.
+fn insists_on_being_first(image: &Image, options: Option<OsString>) -> Option<&str> {
+    let names = ["libasan.", "libclang_rt.asan"];
+    let is_asan = |library: &&String| names.iter().any(|name| library.starts_with(name));
+    let library = image.needed.iter().find(is_asan)?;
+    let options = options.unwrap_or_default();
+    let separates = |byte: &u8| byte.is_ascii_whitespace() || b":,".contains(byte);
+    // The last word about it is the one that counts.
+    let told = options
+        .as_bytes()
+        .split(separates)
+        .filter_map(|option| option.strip_prefix(b"verify_asan_link_order="))
+        .next_back();
+    let need_not = told.is_some_and(|value| [&b"0"[..], b"no", b"false"].contains(&value));
+    (!need_not).then_some(library)
 }
 
 fn without_dynamic_linker(path: &Path, image: &Image) -> Result<Verdict, String> {
@@ -111,7 +133,7 @@ fn remarks(path: &Path, image: &Image) -> Vec<String> {
     }
     if let Some(library) = image.needed.iter().find(|library| is_sanitizer(library)) {
         remarks.push(format!(
-            "{path} has a sanitizer ({library}), which may insist on being loaded first; for AddressSanitizer, set ASAN_OPTIONS=verify_asan_link_order=0"
+            "{path} has a sanitizer ({library}), whose functions come after Weir's: what it allocates for itself is not told apart"
         ));
     }
     remarks
@@ -121,4 +143,31 @@ fn is_sanitizer(library: &str) -> bool {
     ["libasan.", "libtsan.", "libmsan.", "liblsan.", "libhwasan."]
         .iter()
         .any(|name| library.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sanitizer_s_options_are_read_as_it_reads_them() {
+        let image = Image {
+            needed: vec!["libasan.so.8".to_owned(), "libc.so.6".to_owned()],
+            ..Image::default()
+        };
+        let is_refused =
+            |options: &str| insists_on_being_first(&image, Some(options.into())).is_some();
+        assert!(insists_on_being_first(&image, None).is_some());
+        for options in ["", "verify_asan_link_order=1", "detect_leaks=0"] {
+            assert!(is_refused(options), "{options}");
+        }
+        for options in [
+            "verify_asan_link_order=0",
+            "detect_leaks=0:verify_asan_link_order=0",
+            "verify_asan_link_order=1,verify_asan_link_order=false",
+        ] {
+            assert!(!is_refused(options), "{options}");
+        }
+        assert_eq!(insists_on_being_first(&Image::default(), None), None);
+    }
 }

@@ -238,21 +238,20 @@ fn go_programs_are_known_by_their_note() {
 #[test]
 fn sanitizers_are_remarked_on() {
     let directory = directory();
-    compile(
-        directory.path(),
-        HELLO,
-        "cc",
-        &["-fsanitize=address"],
-        "libgcc-dev of your gcc",
-    );
+    let built = |flag| {
+        let package = "libgcc-dev of your gcc";
+        compile(directory.path(), HELLO, "cc", &[flag], package);
+    };
+    built("-fsanitize=thread");
     let findings = inspect_in(directory.path(), "program").expect("traceable");
+    let told = |it: &String| it.contains("sanitizer (libtsan.so");
+    assert!(findings.remarks.iter().any(told), "{:?}", findings.remarks);
+    built("-fsanitize=address");
+    let (code, line) = refusal(directory.path(), "program");
+    assert_eq!(code, 126);
     assert!(
-        findings
-            .remarks
-            .iter()
-            .any(|it| it.contains("sanitizer (libasan.so")),
-        "{:?}",
-        findings.remarks
+        line.contains("set ASAN_OPTIONS=verify_asan_link_order=0"),
+        "{line}"
     );
 }
 
