@@ -28,7 +28,7 @@ use crate::support::{Mode, Program, scratch, victim};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many seeds there are by default.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 150;
 
 /// What the C library calls for itself, too, and by the names that we interpose.
 const ALSO_CALLED_BY_OTHERS: [&str; 4] = ["malloc", "calloc", "realloc", "free"];

@@ -130,7 +130,7 @@ impl World {
         let report = folder.path().join("report-of-weir-run.json");
         let mut command = program.command(mode, &report);
         let (status, stdout, stderr) = finish(command.current_dir(&folder), self.program.input());
-        let text = |bytes| String::from_utf8_lossy(&Vec::from(bytes)).into_owned();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let (stdout, stderr) = (text(stdout), text(stderr));
         Ran {
             report: (mode == Mode::Run).then(|| {
