@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Mode, Outcome, Program, victim};
+use crate::support::{Mode, Outcome, Program, victim, weir};
 
 fn depths(outcome: Outcome) -> BTreeMap<String, u64> {
     let text = outcome.expect_status(0).text();
@@ -13,8 +13,10 @@ fn depths(outcome: Outcome) -> BTreeMap<String, u64> {
     text.lines().map(row).collect()
 }
 
-/// What a call may take more than without Weir.
+/// What a call may take more than without Weir, where the library is built as users have it; and where less is inlined.
 const MOST: u64 = 512;
+/// See there.
+const MOST_OF_TESTED: u64 = 768;
 
 /// What makes a name for what it opens takes room for the name.
 const NAMING: [&str; 7] = [
@@ -36,7 +38,9 @@ const MOST_IN_PARTS: u64 = 1536;
 fn a_hook_takes_little_of_the_stack() {
     let program = Program::new(victim("hook_stacks"));
     let kernel = depths(program.plain());
-    assert!(kernel.len() > 60, "{kernel:#?}");
+    assert!(kernel.len() > 50, "{kernel:#?}");
+    let folder = weir::library().parent().expect("its folder");
+    let is_as_users_have_it = folder.ends_with("release");
     for (way, program) in [
         ("ordinary", program.clone()),
         ("parted", program.clone().env("WEIR_COOP", "on")),
@@ -49,7 +53,8 @@ fn a_hook_takes_little_of_the_stack() {
             let without = kernel.get(name).copied().unwrap_or(0);
             let most = match (NAMING.contains(&name.as_str()), way) {
                 (true, _) => MOST_OF_NAMING,
-                (false, "ordinary") => MOST,
+                (false, "ordinary") if is_as_users_have_it => MOST,
+                (false, "ordinary") => MOST_OF_TESTED,
                 _ => MOST_IN_PARTS,
             };
             let more = bytes.saturating_sub(without);
@@ -64,13 +69,9 @@ fn a_hook_takes_little_of_the_stack() {
 fn a_handler_with_512_bytes_of_a_stack() {
     let program = Program::new(victim("tiny_signal_stack"));
     program.plain().expect_status(0);
+    let parted = program.clone().env("WEIR_COOP", "on");
     for mode in Mode::MEASURED {
-        for coop in ["off", "on"] {
-            program
-                .clone()
-                .env("WEIR_COOP", coop)
-                .run(mode)
-                .expect_status(0);
-        }
+        program.run(mode).expect_status(0);
+        parted.run(mode).expect_status(0);
     }
 }
