@@ -46,10 +46,16 @@ fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
             least
         }
     };
+    set_name(entry, coroutine);
+    Some(entry)
+}
+
+/// Asks for the name of a coroutine. Not inlined, for it takes room on the stack.
+#[inline(never)]
+fn set_name(entry: &Coroutine, coroutine: NonNull<c_void>) {
     let mut name = [0; NAME_BYTES];
     let length = runtime::coroutine_name(coroutine, &mut name);
     entry.name.set(&name[..length]);
-    Some(entry)
 }
 
 /// The entry of the coroutine that runs; while it waits, what it calls is the runtime's own.

@@ -283,7 +283,12 @@ pub fn fd_closing(fd: c_int) {
     // SAFETY: the runtime's own function.
     let tell = || unsafe { fd_closing(fd) };
     match current().filter(|&coroutine| !is_waiting(coroutine)) {
-        Some(coroutine) => _ = waiting(coroutine, |_| Some(tell())),
+        Some(coroutine) => {
+            waiting(coroutine, |_| {
+                tell();
+                Some(())
+            });
+        }
         None => tell(),
     }
     sys::set_errno(errno);

@@ -183,6 +183,7 @@ impl<S: Requested> Call<S> {
         }
         then(result);
         self.count_files(
+            true,
             std::ptr::from_ref(slot).addr() as u64,
             link,
             outcome,
@@ -218,7 +219,7 @@ impl<S: Requested> Call<S> {
         }
         settle::<Shared>(counters, self.function, outcome);
         then(result);
-        self.count_files(0, link, outcome, 0, 0);
+        self.count_files(false, 0, link, outcome, 0, 0);
         result
     }
 
@@ -232,9 +233,11 @@ impl<S: Requested> Call<S> {
         }
     }
 
+    /// Counts the call for the file that it is about; in place, where it is worth that and `is_inlined`.
     #[inline(always)]
     pub(super) fn count_files(
         &self,
+        is_inlined: bool,
         slot: u64,
         link: u32,
         outcome: Outcome,
@@ -267,7 +270,7 @@ impl<S: Requested> Call<S> {
         if matches!(role, Role::Close) {
             return files::count_by(link, slot, &access);
         }
-        if is_hot(self.function) {
+        if is_inlined && is_hot(self.function) {
             files::count_here(self.file, slot, &access);
         } else {
             files::count(self.file, slot, &access);

@@ -53,7 +53,7 @@ impl<S: Requested> Call<S> {
         let parts = Parts::new(way);
         let errno_before = sys::errno();
         let began_ticks = sys::ticks();
-        let result = perform(&parts);
+        let result = performed(&parts, perform);
         let took_ticks = sys::ticks().wrapping_sub(began_ticks);
         let outcome = judge(result);
         // A try that failed has left its errno, also where the call then went well.
@@ -61,9 +61,19 @@ impl<S: Requested> Call<S> {
             Outcome::Failed(_) | Outcome::Short(..) => sys::errno(),
             Outcome::Bytes(_) | Outcome::At(_) => errno_before,
         };
-        self.end_parts(&parts, link, outcome, began_ticks, took_ticks, || {
-            then(result);
-        });
+        let end = Ended {
+            outcome,
+            began_ticks,
+            took_ticks,
+            wait_ticks: parts.wait_ticks().min(took_ticks),
+            has_waited: parts.has_waited(),
+        };
+        let by = self.record_parts(&end);
+        then(result);
+        self.count_parts_of_files(&end, by, link);
+        if coop::has_runtime() {
+            coop::count_call(outcome.moved(), end.has_waited, end.wait_ticks);
+        }
         sys::set_errno(errno);
         result
     }
@@ -81,57 +91,80 @@ impl<S: Requested> Call<S> {
         Some(self.link_before())
     }
 
+    /// Records what came of the call. The slot of the calling thread, as a number; 0 where there is none.
     #[inline(never)]
-    fn end_parts(
-        &self,
-        parts: &Parts,
-        link: u32,
-        outcome: Outcome,
-        began_ticks: u64,
-        took_ticks: u64,
-        then: impl Fn(),
-    ) {
-        let wait_ticks = parts.wait_ticks().min(took_ticks);
-        let transfer_ticks = took_ticks - wait_ticks;
-        let after = self.size.after(outcome);
+    fn record_parts(&self, end: &Ended) -> u64 {
+        let after = self.size.after(end.outcome);
         let requested = self.size.before().or(after);
-        let mut by = 0;
         match slot_of_io() {
             Ok(slot) => {
                 if let Some(requested) = requested {
                     slot.counters.count_size::<Alone>(self.function, requested);
                 }
                 if !slot.countdown.is_off() {
-                    let requested = requested.unwrap_or(0);
-                    let sample =
-                        slot.time(self.function, began_ticks, took_ticks, requested, self.fd);
-                    slot.ring.push(sample, writer::crowded);
-                    let has_waited = parts.has_waited();
-                    for sample in
-                        slot.time_parts(self.function, has_waited, wait_ticks, transfer_ticks)
-                    {
-                        slot.ring.push(sample, writer::crowded);
-                    }
+                    self.push_parts(slot, end, requested.unwrap_or(0));
                 }
-                settle::<Alone>(&slot.counters, self.function, outcome);
-                by = std::ptr::from_ref::<Slot>(slot).addr() as u64;
+                settle::<Alone>(&slot.counters, self.function, end.outcome);
+                std::ptr::from_ref::<Slot>(slot).addr() as u64
             }
             Err(Target::Common(counters)) => {
                 if let Some(requested) = requested {
                     counters.count_size::<Shared>(self.function, requested);
                 }
-                settle::<Shared>(counters, self.function, outcome);
+                settle::<Shared>(counters, self.function, end.outcome);
+                0
             }
-            Err(_) => {}
+            Err(_) => 0,
         }
-        then();
-        self.count_files(by, link, outcome, began_ticks, took_ticks);
+    }
+
+    /// Hands over how long the call took, and each part of it.
+    fn push_parts(&self, slot: &Slot, end: &Ended, requested: u64) {
+        let Ended {
+            began_ticks,
+            took_ticks,
+            wait_ticks,
+            ..
+        } = *end;
+        let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.fd);
+        slot.ring.push(sample, writer::crowded);
+        let transfer_ticks = took_ticks - wait_ticks;
+        for sample in slot.time_parts(self.function, end.has_waited, wait_ticks, transfer_ticks) {
+            slot.ring.push(sample, writer::crowded);
+        }
+    }
+
+    /// Counts the call, and its parts, for what it is about.
+    #[inline(never)]
+    fn count_parts_of_files(&self, end: &Ended, by: u64, link: u32) {
+        self.count_files(
+            false,
+            by,
+            link,
+            end.outcome,
+            end.began_ticks,
+            end.took_ticks,
+        );
         // What is sent from a file waits for what it goes to.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
         let waited_for = if is_for_other { self.to } else { self.file };
-        files::count_parts(waited_for, wait_ticks, transfer_ticks);
-        if coop::has_runtime() {
-            coop::count_call(outcome.moved(), parts.has_waited(), wait_ticks);
-        }
+        files::count_parts(waited_for, end.wait_ticks, end.took_ticks - end.wait_ticks);
     }
+}
+
+/// How a call ended that was made in parts.
+struct Ended {
+    outcome: Outcome,
+    began_ticks: u64,
+    took_ticks: u64,
+    /// How much of that it waited.
+    wait_ticks: u64,
+    has_waited: bool,
+}
+
+/// What a call in parts does. Not inlined: what it needs of the stack is free again when the call is recorded, and a signal
+/// handler's stack may be small.
+#[inline(never)]
+fn performed<R>(parts: &Parts, perform: impl Fn(&Parts) -> R) -> R {
+    perform(parts)
 }

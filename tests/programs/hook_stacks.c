@@ -64,12 +64,6 @@ static int wait_fd(int fd, short events, int timeout_ms) {
     return events;
 }
 
-static int wait_by_runtime(struct pollfd *array, unsigned long size, int timeout_ms) {
-    (void)array;
-    (void)size;
-    return wait_fd(-1, 1, timeout_ms);
-}
-
 static int sleep_ns(uint64_t ns) {
     struct timespec time = {0, ns % 1000000000};
     plainly(SYS_nanosleep, (long)&time, 0, 0, 0);
@@ -244,7 +238,6 @@ int main(int argc, char **argv) {
         runtime.flags = WEIR_COOP_MANY_WAITERS;
         MUST(weir_coop_register_if_present(&runtime) == 0);
     }
-    (void)wait_by_runtime;
     char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     getcontext(&other_context);
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};

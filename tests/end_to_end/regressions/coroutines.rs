@@ -131,11 +131,10 @@ fn who_waits_needs_no_descriptor() {
         "another's read 1 -",
         "the same's read 1 -",
     ];
-    for mode in Mode::MEASURED {
-        let mut lines = said(case("none left").run(mode));
-        let mut expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
-        lines.sort();
-        expected.sort();
-        assert_eq!(lines, expected, "{mode:?}");
-    }
+    // Without `weir run` there is none for a report either.
+    let mut lines = said(case("none left").run(Mode::Run));
+    lines.sort();
+    let mut expected = expected.map(str::to_owned);
+    expected.sort();
+    assert_eq!(lines, expected);
 }

@@ -7,6 +7,7 @@ mod ends;
 mod foreign;
 mod forks;
 mod numbers;
+mod stacks;
 mod taken;
 mod users;
 mod versions;
