@@ -345,10 +345,18 @@ pub fn end_fork(has_failed: bool) {
 
 /// How many images this process and those that it was forked from have had.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// The process that was told that it is a child of fork; 0 where it could not ask who it is.
+static TOLD: AtomicU32 = AtomicU32::new(0);
 
 /// What is another number in a forked child from when it has been told that it is one.
 pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// Whether the calling process, a child of a fork that began in this generation, has been told.
+pub fn is_told(generation: u32) -> bool {
+    // A signal handler may have forked between: then the generation is another here, too, and nobody has been told.
+    generation != self::generation() && (is_sealed() || TOLD.load(Ordering::Relaxed) == sys::pid())
 }
 
 /// In a child of fork: it will not count in its parent's region.
@@ -420,6 +428,7 @@ pub fn forked() {
         INHERITED_BLOCKS.store(live.blocks, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
         GENERATION.fetch_add(1, Ordering::Relaxed);
+        TOLD.store(if is_sealed() { 0 } else { sys::pid() }, Ordering::Relaxed);
         let parents = HEADER.swap(ptr::null_mut(), Ordering::Relaxed);
         if !parents.is_null() {
             PARENTS.store(mapping::set_aside(parents), Ordering::Relaxed);

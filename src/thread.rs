@@ -349,6 +349,16 @@ pub fn set_fork_by_handler(is_so: bool) -> bool {
         && std::mem::replace(unsafe { &mut (*state()).is_fork_by_handler }, is_so)
 }
 
+/// A signal handler makes a child that shares the thread's memory while the thread is in fork: from now on a call in another
+/// process is no sign that this one has forked. The hook of fork, which sees the child return, tells it.
+pub fn expect_no_child() {
+    if is_forking() {
+        let state = state();
+        // SAFETY: this thread's state.
+        unsafe { (*state).forker = 0 };
+    }
+}
+
 /// Whether the calling thread, which is in fork, is the child's. It may not be known in a sealed process.
 fn is_childs() -> bool {
     // SAFETY: this thread's state.

@@ -314,7 +314,7 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     let has_begun = image::begin_fork();
     let pid = fork();
     if pid == 0 {
-        if image::generation() == generation {
+        if !image::is_told(generation) {
             image::forked();
         }
         return pid;
