@@ -1,1 +1,76 @@
 //! Programs that own what a library takes for granted: the allocator, its lock, and the C library's names.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::support::{Mode, Program, victim, weir};
+
+/// All that the dynamic linker has to find for the library, and why. A program may own any other name.
+const IMPORTS: [(&str, &str); 9] = [
+    (
+        "__errno_location",
+        "errno, which every failed call has to set",
+    ),
+    ("_r_debug", "the list of loaded objects; a variable"),
+    (
+        "environ",
+        "the environment that execv passes on; a variable",
+    ),
+    ("stdin", "the stream of getchar and its kin; a variable"),
+    ("stdout", "the stream of putchar and its kin; a variable"),
+    (
+        "__cxa_finalize",
+        "the compiler's start files, when the library is unloaded, which it never is",
+    ),
+    (
+        "__gmon_start__",
+        "the compiler's start files; may be missing",
+    ),
+    (
+        "_ITM_registerTMCloneTable",
+        "the compiler's start files; may be missing",
+    ),
+    (
+        "_ITM_deregisterTMCloneTable",
+        "the compiler's start files; may be missing",
+    ),
+];
+
+#[test]
+fn the_library_asks_the_dynamic_linker_for_next_to_nothing() {
+    let output = Command::new("nm")
+        .args(["--dynamic", "--undefined-only"])
+        .arg(weir::library())
+        .output()
+        .expect("nm runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let found: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.split_whitespace().last())
+        .map(|name| name.split('@').next().unwrap_or(name))
+        .collect();
+    let known: BTreeSet<&str> = IMPORTS.iter().map(|(name, _)| *name).collect();
+    let unknown: Vec<_> = found.difference(&known).collect();
+    assert!(unknown.is_empty(), "without a reason: {unknown:?}");
+}
+
+#[track_caller]
+fn expect_same(name: &str) {
+    let program = Program::new(victim(name));
+    let plain = program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        program.run(mode).expect_same(&plain);
+    }
+}
+
+/// No call of ours lands in a function of the program's.
+#[test]
+fn a_program_with_the_c_library_s_names() {
+    expect_same("owns_names");
+}
+
+/// The first call comes in the middle of an allocator that holds its lock.
+#[test]
+fn a_program_whose_allocator_starts_us() {
+    expect_same("starts_in_malloc");
+}

@@ -1,1 +1,15 @@
 //! Functions with more than one symbol version: the caller gets the one that it was bound to.
+
+use crate::support::{Mode, Program, victim};
+
+#[test]
+fn each_caller_gets_its_own_version() {
+    let older = Program::new(victim("older_versions")).plain();
+    let newer = Program::new(victim("newer_versions")).plain();
+    assert_ne!(older.text(), newer.text(), "the versions do not differ");
+    for (name, plain) in [("older_versions", older), ("newer_versions", newer)] {
+        for mode in Mode::MEASURED {
+            Program::new(victim(name)).run(mode).expect_same(&plain);
+        }
+    }
+}

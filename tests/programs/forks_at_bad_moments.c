@@ -1,0 +1,176 @@
+// flags: -O1 -fno-builtin -pthread
+/* Makes processes when it is hardest, in the way that its argument names. Each image gives its account. */
+#include "witness.h"
+#include <dlfcn.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+static void await(pid_t child, int expected) {
+    int status;
+    MUST(child > 0 && waitpid(child, &status, 0) == child);
+    MUST(WIFEXITED(status) && WEXITSTATUS(status) == expected);
+}
+
+/* Handlers that allocate; the first is registered before any constructor has run. */
+static int vforks;
+static void prepare(void) {
+    MUST(make(100));
+    if (vforks) {
+        pid_t child = vfork();
+        if (!child)
+            _exit(5);
+        await(child, 5);
+    }
+}
+static void in_parent(void) { MUST(make(200) && make(200)); }
+static void in_child(void) {
+    begin_again();
+    MUST(make(300) && make(300) && make(300));
+}
+static int with_handlers;
+static void early_prepare(void) {
+    if (with_handlers)
+        prepare();
+}
+static void early_parent(void) {
+    if (with_handlers)
+        in_parent();
+}
+static void early_child(void) {
+    if (with_handlers)
+        in_child();
+}
+static void early(void) { pthread_atfork(early_prepare, early_parent, early_child); }
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = early;
+
+static void handlers(void) {
+    with_handlers = 1;
+    for (int i = 0; i < 20; i++) {
+        pid_t child = (pid_t)TRY(fork, fork());
+        if (!child) {
+            MUST(make(50));
+            tell();
+            exit(3);
+        }
+        await(child, 3);
+    }
+}
+
+static void by_clone3(void) {
+    for (int i = 0; i < 20; i++) {
+        struct clone_args arguments = {.exit_signal = SIGCHLD};
+        pid_t child = (pid_t)TRY(syscall, syscall(SYS_clone3, &arguments, sizeof arguments));
+        if (!child) {
+            begin_again();
+            for (int n = 0; n < 1000; n++)
+                drop(make(64));
+            tell();
+            exit(4);
+        }
+        for (int n = 0; n < 1000; n++)
+            drop(make(64));
+        await(child, 4);
+    }
+}
+
+/* A handler forks in the middle of a call of another thread, and returns in the child, which goes on in that call. */
+static volatile pid_t forked = -1;
+static int ends[2];
+static void on_signal(int number) {
+    (void)number;
+    pid_t child = fork();
+    if (child)
+        forked = child;
+}
+static void *reads(void *unused) {
+    char byte;
+    ssize_t result = read(ends[0], &byte, 1);
+    if (forked == -1)
+        _exit(result == -1 && errno == EINTR ? 42 : 43);
+    return unused;
+}
+static void in_handler(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    pthread_t thread;
+    MUST(!pipe(ends) && !sigaction(SIGUSR1, &action, NULL) && !pthread_create(&thread, NULL, reads, NULL));
+    usleep(50000);
+    MUST(!pthread_kill(thread, SIGUSR1) && !pthread_join(thread, NULL));
+    await(forked, 42);
+}
+
+/* Threads that are in malloc and in dlopen while their process forks. */
+static volatile int stop;
+static void *allocates(void *unused) {
+    while (!stop)
+        free(malloc(100));
+    return unused;
+}
+static void *loads(void *unused) {
+    while (!stop) {
+        void *library = dlopen("libm.so.6", RTLD_NOW);
+        if (library)
+            dlclose(library);
+    }
+    return unused;
+}
+static int child_of_clone(void *unused) {
+    (void)unused;
+    free(malloc(10));
+    return 6;
+}
+static char stack[65536] __attribute__((aligned(16)));
+static void busy(void) {
+    pthread_t threads[12];
+    for (int i = 0; i < 12; i++)
+        MUST(!pthread_create(&threads[i], NULL, i % 3 ? allocates : loads, NULL));
+    for (int i = 0; i < 300; i++) {
+        pid_t child;
+        switch (i % 4) {
+        case 0: child = fork(); break;
+        case 1: child = _Fork(); break;
+        case 2: child = (pid_t)syscall(SYS_fork); break;
+        default: child = clone(child_of_clone, stack + sizeof stack, SIGCHLD, NULL);
+        }
+        if (!child) {
+            struct timespec none = {0, 0};
+            nanosleep(&none, NULL);
+            _exit(6);
+        }
+        await(child, 6);
+    }
+    stop = 1;
+    for (int i = 0; i < 12; i++)
+        MUST(!pthread_join(threads[i], NULL));
+}
+
+/* As sandboxes do: a thread area that is empty. */
+static char area[16384] __attribute__((aligned(16)));
+static int changes_directory(void *unused) {
+    (void)unused;
+    return chdir("/");
+}
+static void without_thread_area(void) {
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_FS | CLONE_SETTLS | SIGCHLD;
+    await(clone(changes_directory, stack + sizeof stack, flags, NULL, NULL, area + 8192, NULL), 0);
+}
+
+int main(int count, char **arguments) {
+    MUST(count == 2);
+    const char *way = arguments[1];
+    if (!strcmp(way, "handlers"))
+        handlers();
+    else if (!strcmp(way, "handlers that vfork"))
+        vforks = 1, handlers();
+    else if (!strcmp(way, "clone3"))
+        by_clone3();
+    else if (!strcmp(way, "in a handler"))
+        in_handler();
+    else if (!strcmp(way, "busy"))
+        busy();
+    else
+        without_thread_area();
+    tell();
+    return 0;
+}
