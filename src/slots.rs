@@ -74,6 +74,7 @@ pub fn claim() -> Option<&'static Slot> {
         false => region.header.timed_one_in.load(Ordering::Relaxed),
         true => 0,
     };
+    slot.in_flight.end();
     slot.countdown
         .start(one_in, sys::ticks() ^ u64::from(thread.tid) << 40);
     thread::watch_exit_of_this_thread();
@@ -205,6 +206,7 @@ pub fn release(slot: &'static Slot) {
     if !image::is_sealed() {
         slot.owner.rename(sys::thread_name());
     }
+    slot.in_flight.end();
     slot.owner.leave();
     if TAKEN.fetch_sub(1, Ordering::SeqCst) == 1 {
         writer::last_left(|| TAKEN.load(Ordering::SeqCst) != 0);

@@ -8,6 +8,7 @@
 //! ring        the lock-free channel of latency samples, one producer and one consumer
 //! sample      what goes through it: a function and a duration in eight bytes
 //! slow        the slowest calls of a thread
+//! in_flight   the call that a thread is in
 //! spread      durations by class, for what has many of them
 //! file        what is recorded of one file or socket
 //! coroutine   what is recorded of one coroutine
@@ -36,6 +37,7 @@ pub mod errnos;
 pub mod escape;
 pub mod file;
 pub mod functions;
+pub mod in_flight;
 pub mod region;
 pub mod ring;
 pub mod sample;

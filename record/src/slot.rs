@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::counter::{Adder, Counter};
 use crate::errnos::Errnos;
 use crate::functions::{Family, Function, SIZED_COUNT, WAITING_COUNT};
+use crate::in_flight::InFlight;
 use crate::ring::Ring;
 use crate::sample::{Part, Sample};
 use crate::slow::{SlowCall, SlowCalls};
@@ -360,6 +361,8 @@ impl Countdown {
 pub struct Slot {
     /// When the next allocation call is timed. First, so that its address is the slot's.
     pub countdown: Countdown,
+    /// The call that the thread is in. Here, in the cache line that every call reads.
+    pub in_flight: InFlight,
     /// Whose it is.
     pub owner: Owner,
     /// The counters.

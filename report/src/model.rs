@@ -7,6 +7,7 @@
 
 mod coroutines;
 mod files;
+mod in_flight;
 mod parts;
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use coroutines::{CoroutineUse, Coroutines};
 pub use files::{FileUse, Files, SlowestUse};
+pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
@@ -113,6 +115,9 @@ pub struct Process {
     /// The longest calls that wait, longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
+    /// The calls that had not returned when the image ended, or when the report was made, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_flight: Vec<InFlight>,
     /// Where each interposed function was found, and who else the program may be calling. Functions
     /// that lead to the same places stand together: most processes have one or two such groups. In a report by
     /// `weir run` an image that began by fork does not repeat what its parent has.

@@ -3,6 +3,7 @@
 mod coroutines;
 mod functions;
 mod heap;
+mod in_flight;
 mod missed;
 mod provenance;
 mod slow;
@@ -58,6 +59,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         coroutines: coroutines::coroutines(&findings),
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
+        in_flight: in_flight::in_flight(&findings),
         functions,
         provenance,
         end: findings.end,

@@ -84,9 +84,19 @@ fn relink(fd: c_int, link: u32) {
             .links
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
+    tell_link(fd, link);
     match links::set(fd, link) {
         Some(before) => let_go(before),
         None => let_go(link),
+    }
+}
+
+/// Tells whoever reads the region where a descriptor leads. Not those of a process that shares it, which are others.
+fn tell_link(fd: c_int, link: u32) {
+    if let Some(header) = image::header()
+        && !image::is_sharer()
+    {
+        header.set_link(fd, link);
     }
 }
 
@@ -110,6 +120,7 @@ pub fn unlink(fd: c_int) -> u32 {
     }
     records::forget(fd);
     if link != UNKNOWN {
+        tell_link(fd, UNKNOWN);
         links::set(fd, UNKNOWN);
         let_go(link);
     }

@@ -53,6 +53,10 @@ pub fn end(status: i32) {
 }
 
 fn tell_end(status: i32) {
+    // Where a jump has left a call, the thread is in none any more.
+    if let Some(slot) = thread::home() {
+        slot.in_flight.end();
+    }
     let Some(header) = header() else {
         return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
     };

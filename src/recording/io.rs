@@ -152,7 +152,9 @@ impl<S: Requested> Call<S> {
         let link = self.link_before();
         let is_timed = !slot.countdown.is_off();
         let began_ticks = if is_timed { clock::ticks() } else { 0 };
+        slot.in_flight.begin(function, self.fd, began_ticks);
         let result = next();
+        slot.in_flight.end();
         let took_ticks = if is_timed {
             clock::ticks().wrapping_sub(began_ticks)
         } else {

@@ -26,7 +26,7 @@ impl<S: Requested> Call<S> {
         if coop::is_on()
             && let Some(way) = coop::way()
             && self.can_wait()
-            && let Some(link) = self.begin_parts()
+            && let Some(link) = self.begin_parts(way)
         {
             return self.make_in_parts(way, link, judge, then, perform);
         }
@@ -80,9 +80,17 @@ impl<S: Requested> Call<S> {
 
     /// Counts the call. What the descriptor leads to, where it is closed; none where the call is not the program's own.
     #[inline(never)]
-    fn begin_parts(&self) -> Option<u32> {
+    fn begin_parts(&self, way: Way) -> Option<u32> {
         match slot_of_io() {
-            Ok(slot) => slot.counters.of(self.function).calls.add(1),
+            Ok(slot) => {
+                slot.counters.of(self.function).calls.add(1);
+                // While a coroutine waits, its thread is in other calls.
+                if let Way::Thread = way {
+                    let is_timed = !slot.countdown.is_off();
+                    let began_ticks = if is_timed { sys::ticks() } else { 0 };
+                    slot.in_flight.begin(self.function, self.fd, began_ticks);
+                }
+            }
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
             // The call waits as it would where it could be counted.
             Err(Target::Nothing) => image::count_uncounted(),
@@ -98,6 +106,7 @@ impl<S: Requested> Call<S> {
         let requested = self.size.before().or(after);
         match slot_of_io() {
             Ok(slot) => {
+                slot.in_flight.end();
                 if let Some(requested) = requested {
                     slot.counters.count_size::<Alone>(self.function, requested);
                 }

@@ -1,6 +1,6 @@
 //! The head of a region: whose it is, what became of it, where its functions lead, and what is counted in common.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
 use crate::clock::SharedMoment;
@@ -13,6 +13,11 @@ use crate::text::Text;
 
 /// How many loaded objects the header can name.
 pub const MAX_OBJECTS: usize = 32;
+
+/// Of how many descriptors, from the first, the header tells where they lead.
+pub const MAX_LINKS: usize = 256;
+
+const _: () = assert!(MAX_FILES <= u16::MAX as usize);
 
 /// Where a function leads: places in [`Header::objects`] plus one; 0 is nowhere.
 #[derive(Debug)]
@@ -172,6 +177,8 @@ pub struct Header {
     pub latest: SharedMoment,
     /// The heap.
     pub heap: HeapTotals,
+    /// For each of the first descriptors, which entry of the table of files it leads to; 0 where that is not known.
+    links: [AtomicU16; MAX_LINKS],
     /// The executable's path.
     pub executable: Text<1024>,
     /// The command line, every argument ended by NUL.
@@ -270,6 +277,23 @@ impl Header {
     /// Raises the number of entries ever used; every one below it has its memory.
     pub fn use_files(&self, count: usize) {
         self.files_used.fetch_max(count as u32, Ordering::Release);
+    }
+
+    /// Where a descriptor leads: the number of an entry for files, where that is known.
+    pub fn link(&self, fd: i32) -> Option<usize> {
+        let link = self.links.get(usize::try_from(fd).ok()?)?;
+        match link.load(Ordering::Relaxed) {
+            0 => None,
+            link => Some(usize::from(link)),
+        }
+    }
+
+    /// Sets where a descriptor leads: to the entry of this number, or, where it is not one, nowhere that is known.
+    pub fn set_link(&self, fd: i32, entry: u32) {
+        let place = usize::try_from(fd).ok();
+        if let Some(link) = place.and_then(|place| self.links.get(place)) {
+            link.store(u16::try_from(entry).unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
     /// How many entries for coroutines are in use, by the region's own word.

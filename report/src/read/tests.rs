@@ -49,6 +49,7 @@ fn sample() -> Report {
             files: Files::default(),
             coroutines: None,
             longest_waits: Vec::new(),
+            in_flight: Vec::new(),
             slowest: Vec::new(),
             provenance: Default::default(),
             missed: Default::default(),

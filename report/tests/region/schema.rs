@@ -22,6 +22,10 @@ fn a_report_is_valid_by_the_documented_schema() {
         thread.timed(function, random.next(), 3, 5, random.magnitude(40));
         thread.failed(function, libc::EIO);
     }
+    thread
+        .slot
+        .in_flight
+        .begin(Function::Read, 3, thread.slot.owner.began_ticks());
     memory.count_common(Function::Malloc, 3);
     memory.header().objects[0].set(b"/lib/libc.so.6");
     memory.header().provenance[0]

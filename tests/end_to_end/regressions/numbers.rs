@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use weir_report::model::FileUse;
+use weir_report::model::{EndKind, FileUse, InFlight, Process};
 
+use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
 /// The files of all processes, by kind and name; those in `folder` relative to it.
@@ -178,5 +179,114 @@ fn a_file_that_is_mapped_does_not_look_unread() {
             (12288 + 4096, 0),
             "{mode:?}"
         );
+    }
+}
+
+/// The calls in flight are those that the victim was in, each with what it is about.
+#[track_caller]
+fn expect_in_flight(process: &Process, text: &str, folder: &str) {
+    let mut expected: Vec<(u32, &str, Option<i32>)> = text
+        .lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let fd = words[2].parse().expect("a descriptor");
+            let tid = words[1].parse().expect("a thread id");
+            (tid, words[0], (fd >= 0).then_some(fd))
+        })
+        .collect();
+    assert_eq!(expected.len(), 6, "{text}");
+    expected.sort_unstable();
+    let calls = &process.in_flight;
+    let mut found: Vec<_> = calls
+        .iter()
+        .map(|call| (call.tid, &*call.function, call.fd))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, expected, "{calls:#?}");
+    let of = |function: &str| {
+        let call = calls.iter().find(|call| call.function == function);
+        let InFlight { kind, file, .. } = call.expect("it is there");
+        (kind.as_deref(), file.as_deref())
+    };
+    assert_eq!(of("read"), (Some("pipe"), None));
+    assert_eq!(of("poll"), (None, None));
+    let (kind, file) = of("accept");
+    assert_eq!(kind, Some("unix"));
+    assert!(
+        file.is_some_and(|file| file.ends_with("listener")),
+        "{file:?} in {folder}"
+    );
+}
+
+/// What a program waited in when it was killed, or when it exited, and for how long.
+#[test]
+fn calls_in_flight_at_the_end_are_told() {
+    for coop in ["off", "on"] {
+        for (way, mode) in [
+            ("killed", Mode::Run),
+            ("exits", Mode::Run),
+            ("exits", Mode::Bare),
+        ] {
+            let folder = scratch();
+            let program = Program::new(victim("waits_for_ever"))
+                .arg(way)
+                .env("WEIR_COOP", coop)
+                .in_folder(folder.path());
+            let outcome = program.run(mode);
+            let processes = outcome.processes();
+            let process = processes
+                .iter()
+                .find(|process| !process.forked)
+                .expect("the program");
+            let how = match way {
+                "killed" => EndKind::Signaled,
+                _ => EndKind::Exited,
+            };
+            assert_eq!(process.end.how, how, "{:?}", process.end);
+            expect_in_flight(
+                process,
+                &outcome.text(),
+                &folder.path().display().to_string(),
+            );
+            for call in &process.in_flight {
+                let (at, age) = (call.at_ns.expect("a time"), call.age_ns.expect("an age"));
+                assert!(age >= 390_000_000, "{way} {call:?}");
+                assert_eq!(at + age, process.duration_ns);
+            }
+        }
+    }
+}
+
+/// Nobody knows when a program ended that left no more than its region: its calls have a beginning and no age.
+#[test]
+fn a_recovered_report_tells_calls_in_flight_without_an_age() {
+    let folder = scratch();
+    let program = Program::new(victim("waits_for_ever"))
+        .arg("killed")
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .without_reports();
+    let outcome = program.run(Mode::Bare);
+    let reports = region_files(folder.path())
+        .into_iter()
+        .map(|region| recover(&region));
+    let report = reports
+        .into_iter()
+        .find(|report| !report.processes[0].forked)
+        .expect("the region stays");
+    let process = &report.processes[0];
+    expect_in_flight(process, &outcome.text(), "");
+    for call in &process.in_flight {
+        assert_eq!(call.age_ns, None);
+        assert!(call.at_ns.is_some_and(|at_ns| at_ns <= process.duration_ns));
+    }
+}
+
+/// A program that does not wait has no call in flight.
+#[test]
+fn a_call_that_returned_is_not_in_flight() {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim("file_calls")).run(mode);
+        assert_eq!(outcome.process().in_flight, [], "{mode:?}");
     }
 }

@@ -305,7 +305,7 @@ fn classes(counts: Vec<(u32, u64)>) -> Vec<(u64, u64, u64)> {
 }
 
 fn errno_name(errno: u32) -> &'static str {
-    const NAMES: [(i32, &str); 24] = [
+    const NAMES: [(i32, &str); 25] = [
         (libc::ENOENT, "ENOENT"),
         (libc::EINTR, "EINTR"),
         (libc::E2BIG, "E2BIG"),

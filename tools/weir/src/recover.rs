@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use weir_record::clock::{Moment, Rate};
 use weir_record::functions::Family;
-use weir_record::region::{Circumstance, Header, MAGIC, MAX_SLOTS, NotARegion, Region};
+use weir_record::region::{Circumstance, Header, MAGIC, MAX_SLOTS, NotARegion, Phase, Region};
 use weir_report::model::Report;
 use weir_report::{emit, recording};
 
@@ -139,8 +139,17 @@ fn recover(path: &Path) -> Result<Recovered, Failure> {
     };
     let mut report = recording::report_of(region, at, end);
     report.missed.notes.push(NO_HISTOGRAMS.to_owned());
+    let has_said_so = region.header.phase() != Phase::Running;
+    let is_end_known = runs || has_said_so && !region.header.has(Circumstance::Sealed);
     for process in &mut report.processes {
         process.missed.notes.push(NO_HISTOGRAMS.to_owned());
+        // The last that was recorded is no end: whoever waits records nothing.
+        if !is_end_known {
+            process
+                .in_flight
+                .iter_mut()
+                .for_each(|call| call.age_ns = None);
+        }
     }
     Ok(Recovered { report, pid, runs })
 }
@@ -275,6 +284,13 @@ fn end_moment(region: Region<'_>, now: Moment) -> Moment {
     }
 }
 
+/// When the calls began that had not returned.
+fn begun(region: Region<'_>) -> impl Iterator<Item = u64> {
+    let started = region.header.started.get().ticks;
+    let taken = region.slots().iter().filter(|slot| slot.owner.is_taken());
+    taken.filter_map(move |slot| slot.in_flight.get(started)?.began_ticks)
+}
+
 /// The latest tick that is recorded anywhere.
 fn last_ticks(region: Region<'_>) -> u64 {
     let slow = region.counters().flat_map(|counters| {
@@ -284,6 +300,7 @@ fn last_ticks(region: Region<'_>) -> u64 {
     });
     slow.map(|call| call.began_ticks.saturating_add(call.took_ticks))
         .chain(region.slots().iter().map(|slot| slot.owner.began_ticks()))
+        .chain(begun(region))
         .chain([region.header.latest.get().ticks])
         .max()
         .unwrap_or(0)

@@ -8,7 +8,7 @@ use weir_report::model::{Function, Report};
 use crate::cli::Sort;
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
-use crate::report::{ending, files, heap, shortcomings};
+use crate::report::{ending, files, heap, in_flight, shortcomings};
 use crate::{text, units};
 
 /// How many functions are shown.
@@ -91,6 +91,10 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
     lines.extend(time(report));
     lines.extend(functions(report, sort));
     lines.extend(used_files(report, sort));
+    lines.extend(
+        in_flight::in_a_line(&report.processes)
+            .map(|call| format!("in     {}", text::printable(&call))),
+    );
 
     let shortcomings = shortcomings(&report.missed);
     for shortcoming in shortcomings.iter().take(SHORTCOMINGS) {

@@ -5,7 +5,7 @@
 //! measure     totals and estimates that the sections share
 //! page        headings, lists, and tables that fit the width
 //! header, heap, time, functions, parts, sizes, errors, files,
-//! coroutines, processes, threads, slowest, timeline, provenance, missed      a section or two each
+//! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! ```
 
 mod coroutines;
@@ -14,6 +14,7 @@ pub mod files;
 mod functions;
 mod header;
 pub mod heap;
+pub mod in_flight;
 pub mod measure;
 mod missed;
 pub mod page;
@@ -91,6 +92,7 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
         processes::show(&mut page, &subject, options.sort);
         threads::show(&mut page, &subject, options.sort);
         slowest::show(&mut page, &subject);
+        in_flight::show(&mut page, &subject);
         timeline::show(&mut page, &subject);
         provenance::show(&mut page, &subject);
         missed::show(&mut page, &subject);

@@ -166,6 +166,7 @@ fn shell() -> Process {
         functions,
         files: files::of_shell(),
         coroutines: None,
+        in_flight: Vec::new(),
         longest_waits: Vec::new(),
         slowest: vec![slow(
             SHELL,
@@ -244,6 +245,7 @@ fn python() -> Process {
         functions,
         files: files::of_python(),
         coroutines: None,
+        in_flight: Vec::new(),
         longest_waits: vec![
             slow(
                 PYTHON,
@@ -356,6 +358,7 @@ fn child() -> Process {
         functions,
         files: files::of_child(),
         coroutines: None,
+        in_flight: Vec::new(),
         longest_waits: Vec::new(),
         slowest: vec![slow(
             CHILD,
