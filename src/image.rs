@@ -21,8 +21,8 @@ use weir_record::slot::Counters;
 use crate::environment::{self, Path};
 use crate::thread::Live;
 use crate::{
-    c_library, children, coop, files, mapping, next, own_heap, provenance, slots, streams, sys,
-    thread, uring, vfork, writer,
+    c_library, children, coop, copied, files, mapping, next, own_heap, provenance, slots, streams,
+    sys, thread, uring, vfork, writer,
 };
 
 pub use ending::{asked_by_stdio, begin_quick_exit, begin_replacing, end};
@@ -204,6 +204,7 @@ fn begin() -> Option<&'static Header> {
     let is_forked = IS_FORKED.load(Ordering::Relaxed);
     if !is_forked {
         next::resolve_all();
+        copied::begin();
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
     }
@@ -345,9 +346,6 @@ pub fn end_fork(has_failed: bool) {
 
 /// How many images this process and those that it was forked from have had.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// The process that was told that it is a child of fork; 0 where it could not ask who it is.
-static TOLD: AtomicU32 = AtomicU32::new(0);
-
 /// What is another number in a forked child from when it has been told that it is one.
 pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
@@ -355,8 +353,17 @@ pub fn generation() -> u32 {
 
 /// Whether the calling process, a child of a fork that began in this generation, has been told.
 pub fn is_told(generation: u32) -> bool {
-    // A signal handler may have forked between: then the generation is another here, too, and nobody has been told.
-    generation != self::generation() && (is_sealed() || TOLD.load(Ordering::Relaxed) == sys::pid())
+    match copied::is_copy() {
+        Some(is_copy) => !is_copy,
+        None => generation != self::generation(),
+    }
+}
+
+/// The calling thread, which forks, has changed what is live: the child inherits that too.
+pub fn inherit_anew() {
+    if thread::is_forking() {
+        thread::inherit(mapped_region().map_or_else(inherited, |region| live(&region)));
+    }
 }
 
 /// In a child of fork: it will not count in its parent's region.
@@ -428,7 +435,7 @@ pub fn forked() {
         INHERITED_BLOCKS.store(live.blocks, Ordering::Relaxed);
         IS_FORKED.store(true, Ordering::Relaxed);
         GENERATION.fetch_add(1, Ordering::Relaxed);
-        TOLD.store(if is_sealed() { 0 } else { sys::pid() }, Ordering::Relaxed);
+        copied::settle();
         let parents = HEADER.swap(ptr::null_mut(), Ordering::Relaxed);
         if !parents.is_null() {
             PARENTS.store(mapping::set_aside(parents), Ordering::Relaxed);

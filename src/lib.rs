@@ -17,6 +17,7 @@
 //!   ├ provenance    which object each function was found in
 //!   ├ secure        whether the settings may be another user's
 //!   ├ slots         which thread has which slot
+//!   ├ copied        whether this is a child that nobody has told
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given, and out of them
@@ -48,6 +49,7 @@ mod arena;
 mod c_library;
 mod children;
 mod coop;
+mod copied;
 mod descriptors;
 mod environment;
 mod files;

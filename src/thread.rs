@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use weir_record::slot::{Counters, Slot};
 
-use crate::{c_library, image, slots, sys};
+use crate::{c_library, copied, image, slots, sys};
 
 /// Why a thread's calls are not counted as the program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,6 @@ struct State {
     is_unyielding: bool,
     /// Whether the fork that the thread is in was seen by the C library's handlers only.
     is_fork_by_handler: bool,
-    /// The process that the thread was of when it began to fork; 0 where that may not be asked.
-    forker: u32,
     /// What was live when the fork began that the thread is in.
     inherited: Live,
 }
@@ -152,7 +150,7 @@ pub fn target() -> Target {
         match (*state).guard {
             Guard::Open => {}
             Guard::Forking => {
-                if !is_childs() {
+                if copied::is_copy() != Some(true) {
                     return target_at_home(state);
                 }
                 image::forked();
@@ -330,12 +328,10 @@ pub fn begin_fork(live: Live) -> bool {
         return false;
     }
     let state = state();
-    let forker = if image::is_sealed() { 0 } else { sys::pid() };
     // SAFETY: this thread's state.
     unsafe {
         (*state).slot = std::ptr::null();
         (*state).inherited = live;
-        (*state).forker = forker;
         (*state).is_fork_by_handler = false;
         (*state).guard = Guard::Forking;
     }
@@ -349,21 +345,13 @@ pub fn set_fork_by_handler(is_so: bool) -> bool {
         && std::mem::replace(unsafe { &mut (*state()).is_fork_by_handler }, is_so)
 }
 
-/// A signal handler makes a child that shares the thread's memory while the thread is in fork: from now on a call in another
-/// process is no sign that this one has forked. The hook of fork, which sees the child return, tells it.
-pub fn expect_no_child() {
+/// Notes anew what is live, while the calling thread forks: a handler of fork has allocated.
+pub fn inherit(live: Live) {
     if is_forking() {
         let state = state();
         // SAFETY: this thread's state.
-        unsafe { (*state).forker = 0 };
+        unsafe { (*state).inherited = live };
     }
-}
-
-/// Whether the calling thread, which is in fork, is the child's. It may not be known in a sealed process.
-fn is_childs() -> bool {
-    // SAFETY: this thread's state.
-    let forker = unsafe { (*state()).forker };
-    forker != 0 && !image::is_sealed() && forker != sys::pid()
 }
 
 /// It has forked, in the parent.

@@ -103,7 +103,6 @@ fn make(
         }
         pid
     } else {
-        thread::expect_no_child();
         if borrows_memory(flags) {
             vfork::begin();
         }
@@ -124,14 +123,8 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
             // The kernel may refuse to read it, and then so do we.
             if flags_of(first).is_some_and(has_own_memory) {
                 begin_fork();
-            } else {
-                thread::expect_no_child();
             }
             return Some((clone3 as *const ()).addr());
-        }
-        libc::SYS_vfork | libc::SYS_clone => {
-            thread::expect_no_child();
-            return None;
         }
         _ => return None,
     }

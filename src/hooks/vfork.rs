@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use weir_record::functions::Function;
 
-use crate::{next, recording, thread, vfork};
+use crate::{next, recording, vfork};
 
 /// Defines a hook: the name, and what counts the call and says where to go on.
 macro_rules! hooks {
@@ -42,7 +42,6 @@ hooks! {
 /// Counts the call; that it fails is not seen. Where the next one is.
 fn begin(function: Function) -> NonZeroUsize {
     recording::count(function);
-    thread::expect_no_child();
     vfork::begin();
     next::address(function)
 }

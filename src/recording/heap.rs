@@ -61,6 +61,7 @@ fn allocate_unseen(
     let counters = match thread::target() {
         Target::Own(slot) => {
             let block = allocate_into(slot, function, size, next);
+            image::inherit_anew();
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {
                     bytes: usable(block),
@@ -146,6 +147,7 @@ fn resize_unseen(
         Target::Own(slot) => {
             let before = usable(block);
             let after = resize_into(slot, function, block, size, next);
+            image::inherit_anew();
             if coop::has_runtime() {
                 let outcome = Resized::of(block, size, before, after);
                 coop::count_heap(Heap {
@@ -282,7 +284,8 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
                     made: 0,
                 });
             }
-            return release_into(slot, function, block, size, next);
+            release_into(slot, function, block, size, next);
+            return image::inherit_anew();
         }
         Target::Common(counters) => {
             counters.count::<Shared>(function, size as u64);

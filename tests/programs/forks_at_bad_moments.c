@@ -18,6 +18,8 @@ static int vforks;
 static void prepare(void) {
     MUST(make(100));
     if (vforks) {
+        note_call(DOES_vfork);
+        note_call(DOES__exit);
         pid_t child = vfork();
         if (!child)
             _exit(5);
