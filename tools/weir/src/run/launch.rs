@@ -1,18 +1,34 @@
-//! Starts the program: fork, and exec with everything as weir was given it.
+//! Starts the program: a child, and exec with everything as weir was given it.
+//!
+//! The child runs in weir's own memory until it executes the program, as vfork(2) has it: nothing has to be copied for a
+//! process that is about to be replaced, and what an exec failed with is simply there.
 
-use std::ffi::{CString, OsString, c_char};
-use std::io::{self, Read};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::cell::Cell;
+use std::ffi::{CString, OsString, c_char, c_int, c_void};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::ptr;
 
 use libc::pid_t;
-use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::inherited;
 use super::signals::Before;
 
-/// Forks and executes a program, which is looked for as execvp(3) does it, with weir's own PATH.
+/// What the child needs of stack: paths on the way of a search, and the arguments once more for a script without
+/// interpreter.
+const STACK: usize = 64 * 1024;
+
+/// What the child is to do, and what came of it.
+struct Exec<'a> {
+    argv: &'a [*const c_char],
+    envp: &'a [*const c_char],
+    signals: &'a Before,
+    /// What the exec failed with, if it did.
+    error: Cell<c_int>,
+}
+
+/// Executes a program in a child, which is looked for as execvp(3) does it, with weir's own PATH.
 /// Its id is that of a child that nobody has waited for.
 ///
 /// # Errors
@@ -22,26 +38,38 @@ pub fn start(program: &[OsString], environment: &[CString], signals: &Before) ->
         .iter()
         .map(|argument| CString::new(argument.clone().into_vec()))
         .collect::<Result<Vec<_>, _>>()?;
-    let argv = pointers(&arguments);
-    let envp = pointers(environment);
-    // Closed by a successful exec; else the error's number comes through.
-    let (news, ours) = pipe_with(PipeFlags::CLOEXEC)?;
-
-    // SAFETY: weir has one thread at this time, and the child does nothing but become the program.
-    match unsafe { libc::fork() } {
-        -1 => Err(io::Error::last_os_error()),
-        // SAFETY: this is the child of that fork; both lists end in null.
-        0 => unsafe { become_program(&argv, &envp, signals, ours.as_raw_fd()) },
-        pid => {
-            drop(ours);
-            match exec_error(news) {
-                None => Ok(pid),
-                Some(error) => {
-                    // SAFETY: a child of ours, of which no status is wanted.
-                    unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
-                    Err(error)
-                }
-            }
+    let exec = Exec {
+        argv: &pointers(&arguments),
+        envp: &pointers(environment),
+        signals,
+        error: Cell::new(0),
+    };
+    let size = (STACK + size_of_val(exec.argv)).next_multiple_of(4096);
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping, wherever the kernel has room.
+    let stack = unsafe { mmap_anonymous(ptr::null_mut(), size, access, MapFlags::PRIVATE)? };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack's end is a multiple of 16, and all of it the child's. With CLONE_VFORK this thread goes on when
+    // the child has become the program, or ended: until then nobody here uses what `exec` refers to, and afterwards the
+    // child uses none of it. It does nothing that would harm the memory it shares.
+    let pid = unsafe {
+        libc::clone(
+            become_program,
+            stack.byte_add(size),
+            flags,
+            ptr::from_ref(&exec).cast_mut().cast(),
+        )
+    };
+    let trouble = io::Error::last_os_error();
+    // SAFETY: mapped above; the child has left it.
+    let _ = unsafe { munmap(stack, size) };
+    match (pid, exec.error.get()) {
+        (-1, _) => Err(trouble),
+        (pid, 0) => Ok(pid),
+        (pid, error) => {
+            // SAFETY: a child of ours, of which no status is wanted.
+            unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+            Err(io::Error::from_raw_os_error(error))
         }
     }
 }
@@ -52,34 +80,23 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     pointers
 }
 
-/// # Safety
-/// In a child just forked; `argv` and `envp` are strings with a null at the end.
-unsafe fn become_program(
-    argv: &[*const c_char],
-    envp: &[*const c_char],
-    signals: &Before,
-    news: RawFd,
-) -> ! {
+/// What the child does. It allocates nothing, takes no lock, and changes no memory but its stack, errno and the error.
+extern "C" fn become_program(exec: *mut c_void) -> c_int {
+    // SAFETY: what `start` passed, which waits meanwhile.
+    let exec = unsafe { &*exec.cast_const().cast::<Exec<'_>>() };
     for fd in inherited::closed_streams() {
         // SAFETY: nobody in this process uses it: it is where Rust's runtime opened /dev/null.
         unsafe { libc::close(fd) };
     }
-    signals.restore();
-    // SAFETY: as the caller promises.
-    unsafe { libc::execvpe(argv[0], argv.as_ptr(), envp.as_ptr()) };
-    let error = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-    // SAFETY: the bytes of a number, and the end of this process without what belongs to its parent.
-    unsafe {
-        libc::write(news, ptr::from_ref(&error).cast(), size_of_val(&error));
-        libc::_exit(127)
-    }
-}
-
-/// Waits for the exec; what it failed with, if it did.
-fn exec_error(news: OwnedFd) -> Option<io::Error> {
-    let mut number = [0; 4];
-    std::fs::File::from(news)
-        .read_exact(&mut number)
-        .ok()
-        .map(|()| io::Error::from_raw_os_error(i32::from_ne_bytes(number)))
+    // Weir's handlers are of faults alone, so that none runs here once signals are no longer held back.
+    exec.signals.restore();
+    // SAFETY: both lists are strings, with a null at the end; `argv` has one at least, if only that.
+    unsafe { libc::execvpe(*exec.argv.as_ptr(), exec.argv.as_ptr(), exec.envp.as_ptr()) };
+    exec.error.set(
+        io::Error::last_os_error()
+            .raw_os_error()
+            .unwrap_or(libc::EIO),
+    );
+    // SAFETY: the end of this process without what belongs to its parent.
+    unsafe { libc::_exit(127) }
 }
