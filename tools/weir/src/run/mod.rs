@@ -52,7 +52,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, after, never, select, tick};
 use rustix::time::{ClockId, clock_gettime};
 use weir_record::clock::Moment;
 use weir_report::model::{End, Process, Report};
@@ -67,8 +66,9 @@ use collector::Collector;
 use destination::Destination;
 use folder::Folder;
 use library::Library;
-use pace::Pace;
+use pace::{Pace, Ticks};
 use session::Session;
+use supervisor::Supervisor;
 
 /// Runs the program to its end, and tells how it ended. Where a signal ended it, weir ends by the same.
 pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
@@ -104,7 +104,11 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         .map_err(|error| cannot_execute(name, &error))?;
     let asked = hanging::Asked::default();
     let hanging = hanging::Watch::new(pid, asked.clone());
-    let ended = supervisor::supervise(pid, &asked);
+    let mut supervisor = Supervisor::new(pid, asked);
+    if args.interval.is_some() {
+        // Who writes snapshots may have to wait for who reads them.
+        supervisor.be_independent();
+    }
     destination.name_after(name, pid.cast_unsigned());
 
     let mut recording = Recording {
@@ -113,7 +117,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         launched,
         hanging,
     };
-    let status = recording.watch(&ended, args.interval, &mut destination);
+    let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
     let report = recording.finish(status);
@@ -151,29 +155,28 @@ impl Recording<'_> {
     /// Gathers what is recorded until the program has ended; how it did.
     fn watch(
         &mut self,
-        ended: &Receiver<ExitStatus>,
+        supervisor: &mut Supervisor,
         interval: Option<Duration>,
         destination: &mut Destination,
     ) -> ExitStatus {
-        let snapshots = interval.map_or_else(never, tick);
+        let mut snapshots = interval.map(Ticks::new);
         let mut pace = Pace::new();
-        let mut can_write = true;
         loop {
-            select! {
-                recv(ended) -> status => if let Ok(status) = status {
-                    let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
-                    return in_place.unwrap_or(status);
-                },
-                recv(snapshots) -> _ => if can_write {
-                    let now = moment::now();
-                    let processes = self.collector.snapshot(now);
-                    let report = self.report(processes, ending::running(), now);
-                    if let Err(failure) = destination.write(&report) {
-                        complain(&format!("{failure}; the report will be written at the end only"));
-                        can_write = false;
-                    }
-                },
-                recv(after(pace.wait())) -> _ => {},
+            let wait = snapshots.as_ref().map_or(Duration::MAX, Ticks::wait);
+            if let Some(status) = supervisor.end_within(pace.wait().min(wait)) {
+                let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
+                return in_place.unwrap_or(status);
+            }
+            if snapshots.as_mut().is_some_and(Ticks::is_due) {
+                let now = moment::now();
+                let processes = self.collector.snapshot(now);
+                let report = self.report(processes, ending::running(), now);
+                if let Err(failure) = destination.write(&report) {
+                    complain(&format!(
+                        "{failure}; the report will be written at the end only"
+                    ));
+                    snapshots = None;
+                }
             }
             pace.adapt(self.collector.turn());
             if self.collector.first_started().is_none()

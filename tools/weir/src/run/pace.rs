@@ -2,7 +2,7 @@
 //! happens. A ring holds 16,384 samples; a thread that makes a million timed calls a second fills it
 //! in 16 ms.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_record::ring::CAPACITY;
 
@@ -42,9 +42,57 @@ impl Pace {
     }
 }
 
+/// Moments at equal distances. Those that have gone by when somebody looks are one.
+#[derive(Debug)]
+pub struct Ticks {
+    every: Duration,
+    next: Option<Instant>,
+}
+
+impl Ticks {
+    /// The first is so long from now.
+    pub fn new(every: Duration) -> Ticks {
+        Ticks {
+            every,
+            next: Instant::now().checked_add(every),
+        }
+    }
+
+    /// How long it is until the next.
+    pub fn wait(&self) -> Duration {
+        self.next.map_or(Duration::MAX, |next| {
+            next.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Whether one has come; from then on the next is awaited.
+    pub fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let Some(due) = self.next.filter(|&next| next <= now) else {
+            return false;
+        };
+        let next = due.checked_add(self.every);
+        self.next = next.map(|next| if next > now { next } else { now + self.every });
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_that_were_missed_are_one() {
+        let every = Duration::from_millis(20);
+        let mut ticks = Ticks::new(every);
+        assert!(!ticks.is_due());
+        assert!(ticks.wait() <= every);
+        std::thread::sleep(every * 3);
+        assert_eq!(ticks.wait(), Duration::ZERO);
+        assert!(ticks.is_due());
+        assert!(!ticks.is_due());
+        assert!(Ticks::new(Duration::MAX).wait() > every);
+    }
 
     #[test]
     fn waits_longer_while_nothing_comes_and_less_when_rings_fill() {

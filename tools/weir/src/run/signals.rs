@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::time::Duration;
 
 use libc::{c_int, pid_t, sigset_t};
 
@@ -82,22 +83,22 @@ pub struct Came {
     pub sent: bool,
 }
 
-/// Waits for one of the signals that were held back.
-pub fn wait() -> Came {
+/// Waits so long for one of the signals that were held back.
+pub fn wait(time: Duration) -> Option<Came> {
     let taken = taken();
+    let time = libc::timespec {
+        tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
     // SAFETY: a `siginfo_t` is made of numbers.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    loop {
-        // SAFETY: a set that may be read, and information that may be written.
-        let signal = unsafe { libc::sigwaitinfo(&taken, &mut info) };
-        if signal > 0 {
-            return Came {
-                signal,
-                // What the kernel sends has codes above SI_USER, which is 0.
-                sent: info.si_code <= libc::SI_USER,
-            };
-        }
-    }
+    // SAFETY: a set and a time that may be read, and information that may be written.
+    let signal = unsafe { libc::sigtimedwait(&taken, &mut info, &time) };
+    (signal > 0).then_some(Came {
+        signal,
+        // What the kernel sends has codes above SI_USER, which is 0.
+        sent: info.si_code <= libc::SI_USER,
+    })
 }
 
 /// Sends a signal to a child that has not been waited for.
