@@ -5,8 +5,14 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn main() {
+    bring_the_library();
+    link_the_unwinder();
+}
+
+fn bring_the_library() {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     // OUT_DIR is <profile>/build/<package>/out.
@@ -19,4 +25,24 @@ fn main() {
         .create_new(true)
         .open(&library);
     println!("cargo::rustc-env=WEIR_LIBRARY={}", library.display());
+}
+
+/// Makes the unwinder a part of the command, where the compiler has it as an archive: to load it as a library, which asks the
+/// processor for all its features, takes a tenth of a millisecond, and `weir run` is to cost a program little more.
+fn link_the_unwinder() {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    if variable("TARGET") != variable("HOST") || variable("CARGO_CFG_TARGET_ENV") != "gnu" {
+        return;
+    }
+    let asked = Command::new("cc")
+        .arg("-print-file-name=libgcc_eh.a")
+        .output();
+    let answer = asked.map(|output| output.stdout).unwrap_or_default();
+    let answer = String::from_utf8_lossy(&answer);
+    // Where there is none, the answer is the bare name.
+    let directory = Path::new(answer.trim()).parent();
+    if let Some(directory) = directory.filter(|directory| directory.is_absolute()) {
+        println!("cargo::rustc-link-search=native={}", directory.display());
+        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    }
 }
