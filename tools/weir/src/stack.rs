@@ -10,12 +10,17 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 /// As much as there mostly is. What is not touched takes no memory.
 const BYTES: usize = 8 * 1024 * 1024;
 
+/// What is left free above the first frame. Who walks the stack, as a panic does to show where it came from, takes it for the
+/// frame of [`on_a_large_one`], and finds its return address to be 0, with which a stack ends.
+const ABOVE: usize = 4096;
+
 struct Call<F, T> {
     work: Option<F>,
     result: Option<Result<T, Box<dyn Any + Send>>>,
 }
 
 /// Does `work` on such a stack; on the present one where there is no memory for it.
+#[inline(never)] // So that its frame is small.
 pub fn on_a_large_one<T, F: FnOnce() -> T>(work: F) -> T {
     let access = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
@@ -28,7 +33,7 @@ pub fn on_a_large_one<T, F: FnOnce() -> T>(work: F) -> T {
         result: None,
     };
     let thunk: extern "C" fn(*mut Call<F, T>) = carry_out;
-    // SAFETY: the end of the mapping is a multiple of 16. `thunk` keeps r12, returns, and does not unwind; the mapping
+    // SAFETY: the top is a multiple of 16. `thunk` keeps r12, returns, and does not unwind; the mapping
     // and the call outlive it.
     unsafe {
         asm!(
@@ -37,7 +42,7 @@ pub fn on_a_large_one<T, F: FnOnce() -> T>(work: F) -> T {
             "call {thunk}",
             "mov rsp, r12",
             out("r12") _,
-            top = in(reg) stack.byte_add(BYTES),
+            top = in(reg) stack.byte_add(BYTES - ABOVE),
             thunk = in(reg) thunk,
             in("rdi") &raw mut call,
             clobber_abi("C"),
