@@ -27,7 +27,6 @@
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
 //! freestanding what compiled Rust takes from the C library otherwise
-//! log2         what would have libm loaded otherwise
 //! sys          the kernel, asked directly
 //! ```
 //!
@@ -57,7 +56,6 @@ mod follow;
 mod freestanding;
 mod hooks;
 mod image;
-mod log2;
 mod mapping;
 mod next;
 mod objects;

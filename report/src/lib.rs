@@ -11,6 +11,7 @@
 //! recording   from process images to one report
 //! emit        a report to disk
 //! read        a report from a file
+//! log2        what would have libm loaded otherwise
 //! model       the report's types: `weir.report/1`
 //! ```
 //!
@@ -21,6 +22,7 @@ mod activity;
 mod errno;
 mod files;
 mod latency;
+mod log2;
 mod process;
 mod timeline;
 mod totals;
