@@ -3,7 +3,7 @@
 //! `weir run` exits as the program that it ran does, so these say which codes are Weir's own.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitStatus;
 
 /// The command did what it was asked to.
 pub const SUCCESS: u8 = 0;
@@ -45,12 +45,6 @@ impl From<ExitStatus> for ProgramEnd {
             (None, Some(signal)) => ProgramEnd::Signaled((signal & 0x7f) as u8),
             (None, None) => ProgramEnd::Exited(WEIR_FAILED),
         }
-    }
-}
-
-impl From<ProgramEnd> for ExitCode {
-    fn from(end: ProgramEnd) -> ExitCode {
-        ExitCode::from(end.exit_code())
     }
 }
 

@@ -1,36 +1,36 @@
-//! What weir was started with, recorded before Rust's runtime changes it: it opens `/dev/null` where
-//! a standard stream is closed, and ignores SIGPIPE. The program gets both as they were.
+//! What weir was started with and its program must get, while weir itself wants it otherwise: three open standard streams,
+//! so that no file it opens is taken for one, and a write to a closed pipe that fails and does not end it.
 
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
 
-static CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
 
-// SAFETY: the C library calls every function of this section once, before `main`; `record` needs
-// nothing that is not there by then.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static RECORD: extern "C" fn() = record;
-
-extern "C" fn record() {
-    for (fd, closed) in (0..).zip(&CLOSED) {
+/// Takes both. For the start of `main`, while there is one thread and nothing has been opened.
+pub fn take() {
+    for fd in 0..3 {
         // SAFETY: asks about a descriptor, which need not be open.
-        closed.store(
-            unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1,
-            Ordering::Relaxed,
-        );
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
+            occupy_next();
+        }
     }
     SIGPIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
 }
 
-/// The standard streams, of 0 to 2, that were closed.
-pub fn closed_streams() -> impl Iterator<Item = c_int> {
-    (0..)
-        .zip(&CLOSED)
-        .filter(|(_, closed)| closed.load(Ordering::Relaxed))
-        .map(|(fd, _)| fd)
+/// Opens the lowest descriptor that is free: to nothing, else so that reading and writing fail. A program finds it closed
+/// again.
+fn occupy_next() {
+    let places: [(&CStr, c_int); 2] = [(c"/dev/null", libc::O_RDWR), (c"/", libc::O_PATH)];
+    for (path, how) in places {
+        // SAFETY: a string with its end.
+        if unsafe { libc::open(path.as_ptr(), how | libc::O_CLOEXEC) } != -1 {
+            return;
+        }
+    }
 }
 
 /// What SIGPIPE did: SIG_IGN or SIG_DFL.

@@ -11,14 +11,18 @@
 //! output      standard output: its width, its colours, its failures
 //! text, units words and numbers for people
 //! failure, exit_code   what went wrong
+//! inherited   what weir was started with and a program must get
 //! stack       enough of it, whatever the limit
 //! ```
+
+#![cfg_attr(not(test), no_main)]
 
 mod cli;
 mod doctor;
 mod exit_code;
 mod failure;
 mod generated;
+mod inherited;
 mod output;
 mod recover;
 mod report;
@@ -31,17 +35,28 @@ mod summary;
 mod text;
 mod units;
 
+use std::ffi::{c_char, c_int};
 use std::io::Write;
-use std::process::ExitCode;
+use std::panic::catch_unwind;
 
 use cli::{Cli, Command, NoCommand};
+use exit_code::ProgramEnd;
 use failure::Failure;
 
-fn main() -> ExitCode {
-    stack::on_a_large_one(weir)
+/// The exit code of a panic, as everywhere in Rust.
+const PANICKED: c_int = 101;
+
+/// In place of the one of Rust's runtime, which reads the memory maps and installs handlers of faults, to say that a stack
+/// overflowed: that takes a tenth of a millisecond, and `weir run` is to cost a program little more. Of what it does else,
+/// [`inherited::take`] does what matters here.
+#[cfg_attr(not(test), unsafe(no_mangle))]
+extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
+    inherited::take();
+    // A panic has been told when it comes here.
+    catch_unwind(|| stack::on_a_large_one(weir)).map_or(PANICKED, c_int::from)
 }
 
-fn weir() -> ExitCode {
+fn weir() -> u8 {
     let outcome = match cli::parse(std::env::args_os()) {
         Ok(cli) => execute(&cli),
         Err(NoCommand::Asked(text)) => done(output::print(&text)),
@@ -50,13 +65,13 @@ fn weir() -> ExitCode {
     outcome.unwrap_or_else(|failure| {
         // Where standard error is gone too, the exit code has to do.
         let _ = writeln!(std::io::stderr(), "weir: {failure}");
-        ExitCode::from(failure.code)
+        failure.code
     })
 }
 
-fn execute(cli: &Cli) -> Result<ExitCode, Failure> {
+fn execute(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
-        Command::Run(args) => run::execute(args).map(ExitCode::from),
+        Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
@@ -68,6 +83,6 @@ fn execute(cli: &Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-fn done(result: Result<(), Failure>) -> Result<ExitCode, Failure> {
-    result.map(|()| ExitCode::from(exit_code::SUCCESS))
+fn done(result: Result<(), Failure>) -> Result<u8, Failure> {
+    result.map(|()| exit_code::SUCCESS)
 }

@@ -12,7 +12,6 @@ use std::ptr;
 use libc::pid_t;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use super::inherited;
 use super::signals::Before;
 
 /// What the child needs of stack: paths on the way of a search, and the arguments once more for a script without
@@ -84,10 +83,6 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 extern "C" fn become_program(exec: *mut c_void) -> c_int {
     // SAFETY: what `start` passed, which waits meanwhile.
     let exec = unsafe { &*exec.cast_const().cast::<Exec<'_>>() };
-    for fd in inherited::closed_streams() {
-        // SAFETY: nobody in this process uses it: it is where Rust's runtime opened /dev/null.
-        unsafe { libc::close(fd) };
-    }
     // Weir's handlers are of faults alone, so that none runs here once signals are no longer held back.
     exec.signals.restore();
     // SAFETY: both lists are strings, with a null at the end; `argv` has one at least, if only that.

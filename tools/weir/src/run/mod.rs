@@ -6,7 +6,6 @@
 //! session       the directory in which the program's processes make their regions
 //! environment   the program's environment
 //! launch        fork and exec
-//!   inherited     what weir was started with and the program must get
 //! supervisor    passes signals on, and tells when the program has ended
 //!   signals       what weir takes, and what becomes of it
 //!   hanging       what does not end, and has not loaded the library
@@ -31,7 +30,6 @@ mod environment;
 mod folder;
 mod hanging;
 mod image;
-mod inherited;
 mod launch;
 mod library;
 mod life;

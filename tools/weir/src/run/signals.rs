@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use libc::{c_int, pid_t, sigset_t};
 
-use super::inherited;
+use crate::inherited;
 
 /// What weir takes: what is passed on, and the news of the program's end.
 const TAKEN: [c_int; 7] = [
