@@ -7,6 +7,7 @@
 
 mod coroutines;
 mod files;
+mod folded;
 mod in_flight;
 mod parts;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use coroutines::{CoroutineUse, Coroutines};
 pub use files::{FileUse, Files, SlowestUse};
+pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
 
@@ -62,8 +64,13 @@ pub struct Report {
     /// The longest calls that wait (those of `wait` in `activities`), longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// Every process image, in the order in which they started.
+    /// Every process image, in the order in which they started. In a report by `weir run` of very many, those that
+    /// started first have an entry each; the others share one with those of the same executable (see
+    /// [`Process::folded`]).
     pub processes: Vec<Process>,
+    /// How many process images have no entry of their own in `processes`; absent where each has.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub folded_processes: u64,
     /// What Weir did not see or measure, over all processes.
     pub missed: Missed,
     /// What Weir itself cost, over all processes.
@@ -91,6 +98,11 @@ pub struct Process {
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,
+    /// Present where the entry is of several images of one executable (of any, where `executable` is empty). Process
+    /// ids, command and end are those of the first of them, `duration_ns` is from the first one's start to the last
+    /// one's end, there is no timeline, and all numbers are sums.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folded: Option<Box<Folded>>,
     /// Which calls were timed, as [`Report::timing`] has it.
     pub timing: String,
     /// The functions that were called.
@@ -135,6 +147,24 @@ impl Process {
         let group = groups.find(|group| group.functions.iter().any(|name| name == function))?;
         Some(&group.leads)
     }
+
+    /// Of how many process images the entry is.
+    pub fn stands_for(&self) -> u64 {
+        self.folded.as_ref().map_or(1, |folded| folded.processes)
+    }
+
+    /// What was noted, and of how many process images.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, u64)> {
+        let of_many = self.folded.iter().flat_map(|folded| &folded.notes);
+        let own = self.missed.notes.iter();
+        own.filter(|_| self.folded.is_none())
+            .map(|note| (note.as_str(), 1))
+            .chain(of_many.map(|count| (count.note.as_str(), count.processes)))
+    }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How a process image ended.

@@ -63,6 +63,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         functions,
         provenance,
         end: findings.end,
+        folded: None,
         timeline: findings.timeline,
         tool: findings.tool,
     }

@@ -1,5 +1,7 @@
 //! From process images to one report.
 
+mod together;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +17,8 @@ use crate::model::{
 use crate::process::REPORTED_SLOW_CALLS;
 use crate::writer::Writer;
 use crate::{activity, files};
+
+pub use together::together;
 
 /// One report of all process images, in the order of their start. `end` is the first one's, and
 /// `duration_ns` is from its start to the end of the recording.
@@ -38,6 +42,7 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         longest_waits: slowest(&processes, |process| &process.longest_waits),
         missed: missed(&processes),
         tool: tool(&processes),
+        folded_processes: folded(&processes),
         processes,
     }
 }
@@ -47,6 +52,18 @@ pub fn report_of(region: Region<'_>, now: Moment, end: End) -> Report {
     let process = Writer::new(region).process(now, end.clone());
     let duration_ns = process.duration_ns;
     report(vec![process], end, duration_ns)
+}
+
+/// How many process images have no entry of their own.
+fn folded(processes: &[Process]) -> u64 {
+    let folded = processes.iter().filter(|process| process.folded.is_some());
+    images(folded)
+}
+
+/// How many process images these entries are of.
+fn images<'a>(processes: impl IntoIterator<Item = &'a Process>) -> u64 {
+    let counts = processes.into_iter().map(Process::stands_for);
+    counts.fold(0, u64::saturating_add)
 }
 
 fn add(to: &mut u64, by: u64) {
@@ -168,9 +185,10 @@ fn latency(parts: &[&Latency]) -> Option<Latency> {
 fn heap(processes: &[Process]) -> Heap {
     let mut sum = Heap::default();
     let add_signed = |to: &mut i64, by: i64| *to = to.saturating_add(by);
-    let all = processes.iter().map(|process| &process.heap);
-    let (known, unknown): (Vec<&Heap>, Vec<&Heap>) = all.partition(|heap| heap.not_known.is_none());
-    for part in known {
+    let (known, unknown): (Vec<&Process>, Vec<&Process>) = processes
+        .iter()
+        .partition(|process| process.heap.not_known.is_none());
+    for part in known.into_iter().map(|process| &process.heap) {
         add_signed(&mut sum.live_bytes, part.live_bytes);
         add_signed(&mut sum.live_blocks, part.live_blocks);
         add(&mut sum.peak_bytes, part.peak_bytes);
@@ -179,8 +197,8 @@ fn heap(processes: &[Process]) -> Heap {
         add_signed(&mut sum.inherited_blocks, part.inherited_blocks);
     }
     sum.not_known = unknown.first().and_then(|first| {
-        let reason = first.not_known.as_deref()?;
-        Some(match (unknown.len(), processes.len()) {
+        let reason = first.heap.not_known.as_deref()?;
+        Some(match (images(unknown.iter().copied()), images(processes)) {
             (some, all) if some == all => reason.to_owned(),
             (1, all) => format!("of 1 of {all} processes: {reason}"),
             (some, all) => format!("of {some} of {all} processes; of the first: {reason}"),
@@ -224,23 +242,23 @@ fn missed(processes: &[Process]) -> Missed {
 /// Every note once, with whom it is about where that is not everyone.
 fn notes(processes: &[Process]) -> Vec<String> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut notes: Vec<(&str, Vec<u32>)> = Vec::new();
+    let mut notes: Vec<(&str, u64, &Process)> = Vec::new();
     for process in processes {
-        for note in &process.missed.notes {
+        for (note, count) in process.notes() {
             let place = *places.entry(note).or_insert(notes.len());
             match notes.get_mut(place) {
-                Some((_, pids)) => pids.push(process.pid),
-                None => notes.push((note, vec![process.pid])),
+                Some((_, sum, _)) => add(sum, count),
+                None => notes.push((note, count, process)),
             }
         }
     }
-    let all = processes.len();
+    let all = images(processes);
     notes
         .into_iter()
-        .map(|(note, pids)| match pids.as_slice() {
-            some if some.len() >= all => note.to_owned(),
-            [pid] => format!("process {pid}: {note}"),
-            some => format!("{} of {all} processes: {note}", some.len()),
+        .map(|(note, count, first)| match count {
+            many if many >= all => note.to_owned(),
+            1 if first.folded.is_none() => format!("process {}: {note}", first.pid),
+            some => format!("{some} of {all} processes: {note}"),
         })
         .collect()
 }

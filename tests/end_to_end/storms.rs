@@ -1,5 +1,7 @@
 //! Thousands of processes, of threads, of files: the totals are right, and what Weir holds of them is bounded.
 
+use weir_report::model::Process;
+
 use crate::support::{Mode, Program, victim};
 
 fn storm(of: &str, count: u64) -> Program {
@@ -16,7 +18,9 @@ fn ten_thousand_forks() {
     assert_eq!(report.functions["write"].calls, CHILDREN);
     assert_eq!(report.functions["write"].moved_bytes, CHILDREN);
     assert_eq!(report.functions["_exit"].calls, CHILDREN);
-    assert_eq!(report.processes.len() as u64, CHILDREN + 1);
+    let images = report.processes.iter().map(Process::stands_for);
+    assert_eq!(images.sum::<u64>(), CHILDREN + 1);
+    assert_eq!(report.folded_processes, CHILDREN + 1 - 1000);
     let sink = report
         .files
         .listed

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::*;
-use crate::model::{EndKind, Files, Function, Process};
+use crate::model::{EndKind, Files, Folded, Function, Process};
 
 fn sample() -> Report {
     let functions = [(
@@ -40,6 +40,10 @@ fn sample() -> Report {
                 status: None,
                 signal: Some(9),
             },
+            folded: Some(Box::new(Folded {
+                processes: 2,
+                ..Folded::default()
+            })),
             timing: "all".to_owned(),
             functions: functions.into(),
             heap: Default::default(),
@@ -55,6 +59,7 @@ fn sample() -> Report {
             missed: Default::default(),
             tool: Default::default(),
         }],
+        folded_processes: 2,
         missed: Default::default(),
         tool: Default::default(),
     }

@@ -4,8 +4,10 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use weir_report::model::{EndKind, Process, Report};
 
 use crate::support::program::finish;
 use crate::support::{Mode, Program, scratch, victim, weir};
@@ -29,6 +31,18 @@ fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std:
     file.write_all(after.as_bytes()).expect("written");
     file.flush().expect("written");
     large
+}
+
+/// The exit status of a child, and the most memory that it had, in KiB.
+fn wait(child: &Child) -> (i32, i64) {
+    let mut status = 0;
+    // SAFETY: all zeroes are valid; a child of ours that nobody else waits for.
+    let kib = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::wait4(child.id().cast_signed(), &mut status, 0, &mut usage);
+        usage.ru_maxrss
+    };
+    (libc::WEXITSTATUS(status), kib)
 }
 
 #[test]
@@ -66,16 +80,11 @@ fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
         .arg(&report)
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let child = command.spawn().expect("started");
-    let mut status = 0;
-    // SAFETY: all zeroes are valid; a child of ours that nobody else waits for.
-    let kib = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::wait4(child.id().cast_signed(), &mut status, 0, &mut usage);
-        usage.ru_maxrss
-    };
-    assert_eq!(libc::WEXITSTATUS(status), 125);
-    let said = std::io::read_to_string(child.stderr.expect("piped")).expect("text");
+    let mut child = command.spawn().expect("started");
+    let (status, kib) = wait(&child);
+    assert_eq!(status, 125);
+    let stderr = child.stderr.take().expect("piped");
+    let said = std::io::read_to_string(stderr).expect("text");
     assert!(
         said.contains("it says more than") && said.lines().count() == 1,
         "{said}"
@@ -148,4 +157,77 @@ fn the_command_does_with_a_small_stack() {
         let (status, _, stderr) = finish(command.current_dir(folder.path()), b"");
         assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
     }
+}
+
+/// A shell that forks so often, every hundredth child being killed: the report, and the most memory that weir had.
+fn storm(forks: u64) -> (Report, u64, i64) {
+    let folder = scratch();
+    let out = folder.path().join("report.json");
+    let script = format!(
+        "i=0; while [ $i -lt {forks} ]; do i=$((i+1)); \
+         if [ $((i % 100)) = 0 ]; then ( kill -KILL $BASHPID ); else ( printf x ); fi; done 2>/dev/null; exit 7"
+    );
+    let mut command = Program::new("/bin/bash")
+        .args(["-c", &script])
+        .command(Mode::Run, &out);
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let (status, kib) = wait(&child);
+    assert_eq!(status, 7);
+    let bytes = out.metadata().expect("there").len();
+    (weir_report::read::load(&out).expect("a report"), bytes, kib)
+}
+
+#[test]
+fn a_storm_of_forks_takes_no_more_memory_the_longer_it_goes_on() {
+    let measured = [3000, 6000].map(|forks| {
+        let (report, bytes, kib) = storm(forks);
+        let killed = forks / 100;
+        assert_eq!(report.functions["fork"].calls, forks);
+        let printed = forks - killed;
+        assert_eq!(report.functions["putc"].calls, printed);
+        assert_eq!(report.functions["putc"].moved_bytes, printed);
+        let write = &report.functions["_IO_file_write"];
+        let parts = report.processes.iter();
+        let parts = parts.filter_map(|process| process.functions.get("_IO_file_write"));
+        assert_eq!(parts.map(|write| write.calls).sum::<u64>(), write.calls);
+        // The shell says of each that it was killed.
+        assert!(write.calls >= printed, "{}", write.calls);
+        let latency = write.latency.as_ref().expect("timed");
+        assert_eq!((latency.timed, latency.dropped), (write.calls, 0));
+        assert_eq!(report.end.status, Some(7));
+
+        let images: u64 = report.processes.iter().map(Process::stands_for).sum();
+        assert_eq!(images, forks + 1);
+        assert!(report.processes.len() < 1100, "{}", report.processes.len());
+        assert_eq!(report.folded_processes, forks + 1 - 1000);
+        let mut signaled = 0;
+        for process in &report.processes {
+            match &process.folded {
+                Some(folded) => {
+                    let of = |is: &dyn Fn(EndKind) -> bool| -> u64 {
+                        let counts = folded.ends.iter().filter(|count| is(count.end.how));
+                        counts.map(|count| count.processes).sum()
+                    };
+                    assert_eq!(of(&|_| true), folded.processes);
+                    signaled += of(&|how| how == EndKind::Signaled);
+                }
+                None => signaled += u64::from(process.end.how == EndKind::Signaled),
+            }
+        }
+        assert_eq!(signaled, killed);
+        (bytes, kib)
+    });
+    let [(few_bytes, few_kib), (many_bytes, many_kib)] = measured;
+    assert!(
+        many_kib - few_kib < 8 << 10,
+        "{few_kib} KiB, then {many_kib} KiB"
+    );
+    assert!(
+        many_bytes.abs_diff(few_bytes) < 1 << 20,
+        "{few_bytes} bytes, then {many_bytes}"
+    );
 }

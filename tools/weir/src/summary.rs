@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use weir_report::model::{Function, Report};
+use weir_report::model::{Function, Process, Report};
 
 use crate::cli::Sort;
 use crate::report::measure::{self, Part, Time, Totals};
@@ -47,9 +47,10 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
         text::cut(&command, WIDTH.saturating_sub(text::width(&ran) + 2))
     )];
 
-    let processes = match report.processes.len() {
+    let images = report.processes.iter().map(Process::stands_for);
+    let processes = match images.fold(0, u64::saturating_add) {
         1 => String::new(),
-        many => format!(" in {}", text::counted(many as u64, "process", "processes")),
+        many => format!(" in {}", text::counted(many, "process", "processes")),
     };
     let failed = match totals.errors {
         0 => "none failed".to_owned(),

@@ -12,8 +12,8 @@ pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
         None => "(no command)".to_owned(),
     };
     let process = match subject.processes.as_slice() {
-        [only] => format!("process {}", only.pid),
-        many => text::counted(many.len() as u64, "process", "processes"),
+        [only] if only.folded.is_none() => format!("process {}", only.pid),
+        _ => text::counted(subject.count(), "process", "processes"),
     };
     page.heading(&text::cut(&name, page.room()), &process);
 

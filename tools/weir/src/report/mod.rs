@@ -38,6 +38,7 @@ use crate::cli::{ReportArgs, Sort};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::output;
+use crate::text;
 use page::Page;
 use subject::Subject;
 
@@ -105,12 +106,16 @@ fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, F
     let Some(pid) = process else {
         return Ok(vec![Subject::whole(report)]);
     };
-    let images = report.processes.iter().filter(|image| image.pid == pid);
+    let images = report
+        .processes
+        .iter()
+        .filter(|image| image.pid == pid && image.folded.is_none());
     let subjects: Vec<Subject<'_>> = images.map(Subject::image).collect();
     if subjects.is_empty() {
         let mut pids: Vec<String> = report
             .processes
             .iter()
+            .filter(|image| image.folded.is_none())
             .map(|image| image.pid.to_string())
             .collect();
         pids.dedup();
@@ -121,10 +126,17 @@ fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, F
         } else {
             String::new()
         };
+        let together = match report.folded_processes {
+            0 => String::new(),
+            many => format!(
+                ", and {} told together",
+                text::counted(many, "process", "processes")
+            ),
+        };
         return Err(Failure::new(
             exit_code::USAGE,
             format!(
-                "the report has no process {pid}; it has {}{more}",
+                "the report has no process {pid}; it has {}{more}{together}",
                 pids.join(", ")
             ),
         ));

@@ -2,17 +2,19 @@
 
 use std::cmp::Reverse;
 
-use weir_report::model::{EndKind, Process};
+use weir_report::model::{EndKind, Folded, Process};
 
 use super::heap::NOT_KNOWN;
 use super::measure::{self, Totals};
 use super::page::{Cell, Column, Page, Table};
-use super::subject::Subject;
+use super::subject::{Subject, ending};
 use crate::cli::Sort;
 use crate::{text, units};
 
 /// How many are shown: of more, those that come first in the order.
 const SHOWN: usize = 24;
+/// How many ways to end are told of those that share a row.
+const ENDS: usize = 6;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     if !subject.has_many_processes() {
@@ -47,8 +49,8 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     let first = subject.started_unix_ns;
     for (process, totals) in processes.iter().take(SHOWN) {
         let mut row = vec![
-            Cell::new(process.pid.to_string()),
-            Cell::new(process.parent_pid.to_string()),
+            Cell::new(of_one(process, process.pid)),
+            Cell::new(of_one(process, process.parent_pid)),
             Cell::new(format!(
                 "+{}",
                 units::time(process.started_unix_ns.saturating_sub(first))
@@ -71,17 +73,56 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         table.push(row);
     }
     page.table(table);
-    if processes.len() > SHOWN {
-        let more = (processes.len() - SHOWN) as u64;
+    let more = processes.iter().skip(SHOWN).map(|(of, _)| of.stands_for());
+    let more = more.fold(0, u64::saturating_add);
+    if more > 0 {
         page.remark(&format!(
             "and {}",
             text::counted(more, "more process", "more processes")
         ));
     }
+    for process in &subject.processes {
+        if let Some(folded) = &process.folded {
+            page.remark(&together(process, folded));
+        }
+    }
+}
+
+/// A process id, where the row is of one process.
+fn of_one(process: &Process, pid: u32) -> String {
+    match process.folded {
+        Some(_) => units::NONE.to_owned(),
+        None => pid.to_string(),
+    }
+}
+
+/// How many a row is of, and how they ended.
+fn together(process: &Process, folded: &Folded) -> String {
+    let who = match text::file_name(&process.executable) {
+        "" => "other executables".to_owned(),
+        name => text::printable(name).into_owned(),
+    };
+    let mut ends: Vec<String> = folded
+        .ends
+        .iter()
+        .take(ENDS)
+        .map(|count| format!("{} {}", units::count(count.processes), ending(&count.end)))
+        .collect();
+    if folded.ends.len() > ENDS {
+        ends.push("others in other ways".to_owned());
+    }
+    format!(
+        "{} of {who} are told together: {}",
+        text::counted(folded.processes, "process", "processes"),
+        ends.join("; ")
+    )
 }
 
 fn end(process: &Process) -> Cell {
-    let end = &process.end;
+    let end = match &process.folded {
+        Some(folded) if folded.ends.len() > 1 => return Cell::new("various"),
+        _ => &process.end,
+    };
     match (end.how, end.status, end.signal) {
         (EndKind::Running, ..) => Cell::new("runs"),
         (EndKind::Exec, ..) => Cell::new("exec"),
@@ -102,9 +143,12 @@ fn command(process: &Process) -> String {
         *program = text::file_name(program).to_owned();
     }
     let command = text::command_line(&words);
-    if process.forked {
-        format!("(fork) {command}")
-    } else {
-        command
+    match &process.folded {
+        Some(folded) if process.executable.is_empty() => {
+            format!("({} of other executables)", units::count(folded.processes))
+        }
+        Some(folded) => format!("({} together) {command}", units::count(folded.processes)),
+        None if process.forked => format!("(fork) {command}"),
+        None => command,
     }
 }

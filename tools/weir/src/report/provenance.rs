@@ -42,17 +42,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
 
 fn speakers(processes: &[&Process]) -> String {
     let name = |process: &&Process| {
-        format!(
-            "{} ({})",
-            process.pid,
-            text::printable(text::file_name(&process.executable))
-        )
+        let executable = text::printable(text::file_name(&process.executable));
+        match &process.folded {
+            Some(folded) => format!("{} of {executable}", folded.processes),
+            None => format!("{} ({executable})", process.pid),
+        }
     };
     let mut names: Vec<String> = processes.iter().take(NAMED).map(name).collect();
     if processes.len() > NAMED {
         names.push(format!("{} more", processes.len() - NAMED));
     }
-    let noun = if processes.len() == 1 {
+    let noun = if processes.iter().all(|of| of.stands_for() == 1) && processes.len() == 1 {
         "process"
     } else {
         "processes"

@@ -72,7 +72,13 @@ impl<'a> Subject<'a> {
 
     /// Whether sections have to say which process they speak of.
     pub fn has_many_processes(&self) -> bool {
-        self.processes.len() > 1
+        self.count() > 1
+    }
+
+    /// How many process images it is about.
+    pub fn count(&self) -> u64 {
+        let counts = self.processes.iter().map(|process| process.stands_for());
+        counts.fold(0, u64::saturating_add)
     }
 }
 

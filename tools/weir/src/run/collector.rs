@@ -13,6 +13,7 @@ use weir_record::clock::Moment;
 use weir_report::model::{End, EndKind, Process};
 use weir_report::read::{self, Limits};
 
+use super::ended::Ended;
 use super::ending;
 use super::image::{Image, NoImage};
 use super::moment;
@@ -45,7 +46,7 @@ pub struct Collector {
     /// The process that weir itself waits for.
     program: u32,
     images: Vec<Image>,
-    ended: Vec<Process>,
+    ended: Ended,
     /// Files that are no regions, or not yet, since when.
     refused: HashMap<OsString, Instant>,
     scanned: Option<SystemTime>,
@@ -62,7 +63,7 @@ impl Collector {
             directory: directory.to_owned(),
             program,
             images: Vec::new(),
-            ended: Vec::new(),
+            ended: Ended::default(),
             refused: HashMap::new(),
             scanned: None,
             first_started: None,
@@ -94,12 +95,14 @@ impl Collector {
 
     /// Every image so far, as it is now.
     pub fn snapshot(&mut self, now: Moment) -> Vec<Process> {
-        let running = self
+        let running: Vec<_> = self
             .images
             .iter_mut()
-            .map(|image| without_repetition(image.process(now, ending::running())));
-        let running: Vec<_> = running.collect();
-        self.ended.iter().cloned().chain(running).collect()
+            .map(|image| without_repetition(image.process(now, ending::running())))
+            .collect();
+        let mut processes = self.ended.snapshot();
+        processes.extend(running);
+        processes
     }
 
     /// Every image at the end of the program, which ended now and so. What still runs is left to run, and told as it
@@ -125,9 +128,9 @@ impl Collector {
                 None => self.keep(image.process(now, ending::running())),
             }
         }
-        let mut processes = std::mem::take(&mut self.ended);
+        let ended = std::mem::take(&mut self.ended);
+        let mut processes = ended.finish(&mut self.told);
         self.starts.settle(&mut processes);
-        self.told.settle(&mut processes);
         processes
     }
 
@@ -296,7 +299,7 @@ impl Collector {
     }
 
     fn keep(&mut self, process: Process) {
-        self.ended.push(without_repetition(process));
+        self.ended.add(without_repetition(process), &mut self.told);
     }
 
     /// Folds an image that has no traced successor.

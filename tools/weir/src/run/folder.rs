@@ -41,14 +41,18 @@ impl Folder {
     }
 
     /// Writes a report of each image: `<executable>.<pid>.<number>.json`, the images of a process being numbered
-    /// in their order.
+    /// in their order. Images that are told together have a report together: `<executable>.together.<number>.json`.
     ///
     /// # Errors
     /// Those of the system; then the rest is not written.
     pub fn write(&self, report: &Report) -> Result<(), Failure> {
-        let mut numbers: HashMap<u32, u32> = HashMap::new();
+        let mut numbers: HashMap<String, u32> = HashMap::new();
         for process in &report.processes {
-            let number = numbers.entry(process.pid).or_default();
+            let who = match process.folded {
+                Some(_) => format!("{}.together", executable(process)),
+                None => process.pid.to_string(),
+            };
+            let number = numbers.entry(who).or_default();
             *number += 1;
             let path = self.0.join(name(process, *number));
             let (end, duration_ns) = (process.end.clone(), process.duration_ns);
@@ -61,7 +65,16 @@ impl Folder {
 }
 
 fn name(process: &Process, number: u32) -> String {
+    let executable = executable(process);
+    match process.folded {
+        Some(_) => format!("{executable}.together.{number}.json"),
+        None => format!("{executable}.{}.{number}.json", process.pid),
+    }
+}
+
+fn executable(process: &Process) -> String {
     let executable = Path::new(&process.executable).file_name();
-    let executable = executable.map_or("program".into(), |name| name.to_string_lossy());
-    format!("{executable}.{}.{number}.json", process.pid)
+    executable.map_or("program".to_owned(), |name| {
+        name.to_string_lossy().into_owned()
+    })
 }

@@ -15,6 +15,7 @@
 //!     shrinking     what of it has been cut off meanwhile
 //!   life          whether its process still runs
 //!   ending        how it ended
+//!   ended         what is kept of those that have
 //!   pace          how long to wait before looking again
 //!   told          how processes ended, as their parents were told
 //!   started       what they started, and which of it was never seen
@@ -25,6 +26,7 @@
 
 mod collector;
 mod destination;
+mod ended;
 pub mod ending;
 mod environment;
 mod folder;

@@ -1,6 +1,6 @@
 //! The programs that the program's tree started, and which of them no region tells of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -19,6 +19,9 @@ use crate::exit_code;
 const MOST: usize = 10_000;
 /// How many there are before those of which something came are forgotten.
 const MANY: usize = 1000;
+
+/// How many processes are remembered to have been seen: a start is noted within moments of what it started.
+const MOST_SEEN: usize = 50_000;
 
 /// A program that was started.
 #[derive(Debug)]
@@ -70,6 +73,19 @@ impl Starts {
     pub fn see(&mut self, pid: u32, ticks: u64) {
         let latest = self.seen.entry(pid).or_default();
         *latest = ticks.max(*latest);
+        if self.seen.len() > MOST_SEEN {
+            self.forget_seen();
+        }
+    }
+
+    /// Forgets the older half of what was seen, but for that which was started as something that is still told of.
+    fn forget_seen(&mut self) {
+        let mut moments: Vec<u64> = self.seen.values().copied().collect();
+        let middle = moments.len() / 2;
+        let (_, &mut median, _) = moments.select_nth_unstable(middle);
+        let started: HashSet<u32> = self.pending.iter().map(|start| start.pid).collect();
+        self.seen
+            .retain(|pid, &mut began| began > median || started.contains(pid));
     }
 
     /// Whether the process was started as something that has not been seen.
@@ -212,6 +228,16 @@ mod tests {
         noted(&mut starts, &notes);
         assert!(!starts.is_awaited(7) && !starts.is_awaited(8));
         assert!(!starts.is_awaited(9));
+    }
+
+    #[test]
+    fn what_was_seen_is_forgotten_in_time() {
+        let mut starts = Starts::default();
+        for pid in 0..3 * MOST_SEEN as u32 {
+            starts.see(pid, u64::from(pid));
+            assert!(starts.seen.len() <= MOST_SEEN);
+            assert!(starts.seen.contains_key(&pid));
+        }
     }
 
     #[test]

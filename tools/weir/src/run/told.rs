@@ -52,7 +52,7 @@ impl Told {
 }
 
 /// Whether an end is one of which more may be known.
-fn is_open(end: &End) -> bool {
+pub fn is_open(end: &End) -> bool {
     match end.how {
         EndKind::Unknown => true,
         EndKind::Exited => end.status.is_none(),

@@ -53,6 +53,7 @@ pub fn report() -> Report {
         calls.sort_by_key(|call: &SlowCall| std::cmp::Reverse(call.took_ns));
     }
     Report {
+        folded_processes: 0,
         schema: SCHEMA.to_owned(),
         weir_version: "0.1.0".to_owned(),
         command: strings(&[
@@ -142,6 +143,7 @@ fn shell() -> Process {
         functions: own_malloc.map(Into::into).to_vec(),
     });
     Process {
+        folded: None,
         pid: SHELL,
         parent_pid: 4000,
         executable: "/usr/bin/bash".to_owned(),
@@ -209,6 +211,7 @@ fn python() -> Process {
     });
     let long = "/srv/projects/überlange Verzeichnisnamen/構築/very/deep/directory/structure/venv-3.11/bin/python3.11";
     Process {
+        folded: None,
         pid: PYTHON,
         parent_pid: SHELL,
         executable: long.to_owned(),
@@ -327,6 +330,7 @@ fn child() -> Process {
         ..TimelinePoint::default()
     });
     Process {
+        folded: None,
         pid: CHILD,
         parent_pid: PYTHON,
         executable: python().executable,
