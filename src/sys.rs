@@ -20,6 +20,7 @@ pub mod clock;
 pub mod counter;
 pub mod looking;
 pub mod process;
+pub mod rooms;
 pub mod waiting;
 
 pub use clock::time_ns;
@@ -76,18 +77,17 @@ pub enum End {
     Peer,
 }
 
-/// Shows the address of a socket's end to `show`; none where it has none.
-pub fn socket_address<T>(
+/// Writes the address of a socket's end down: how many bytes of it there are; none where it has none.
+pub fn socket_address(
     fd: i32,
     end: End,
-    show: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> T,
-) -> Option<T> {
-    // SAFETY: all zeroes are an address of no family.
-    let mut address: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
-    let mut length = size_of_val(&address) as libc::socklen_t;
+    address: &mut libc::sockaddr_storage,
+) -> Option<libc::socklen_t> {
+    let mut length = size_of_val(address) as libc::socklen_t;
+    let most = length;
     let arguments = [
         fd as usize,
-        (&raw mut address).addr(),
+        ptr::from_mut(address).addr(),
         (&raw mut length).addr(),
         0,
         0,
@@ -98,8 +98,7 @@ pub fn socket_address<T>(
     };
     // SAFETY: the kernel writes as many bytes as `length` says, and how many there are.
     let result = unsafe { call(number, arguments) };
-    let length = length.min(size_of_val(&address) as libc::socklen_t);
-    (result == 0).then(|| show((&raw const address).cast(), length))
+    (result == 0).then(|| length.min(most))
 }
 
 /// Whether a C string can be read, and what a file of that name is like for the calling process (for its effective user):

@@ -156,29 +156,25 @@ pub struct FileCounters {
 }
 
 impl FileCounters {
-    /// What is added up, in an order of its own.
-    pub fn sums(&self) -> [&Counter; 13 + SIZE_CLASSES] {
-        let mut sums = [&self.opens; 13 + SIZE_CLASSES];
-        let first = [
-            &self.opens,
-            &self.reads,
-            &self.writes,
-            &self.other_calls,
-            &self.errors,
-            &self.read_bytes,
-            &self.written_bytes,
-            &self.read_ticks,
-            &self.write_ticks,
-            &self.other_ticks,
-            &self.sequential,
-            &self.random,
-            &self.switches,
-        ];
-        let all = first.into_iter().chain(&self.sizes);
-        for (place, counter) in sums.iter_mut().zip(all) {
-            *place = counter;
+    /// Does something with each counter that is added up, and with the same one of another set. (To list them would take
+    /// hundreds of bytes of a stack, which may be a signal handler's.)
+    fn each_sum(&self, other: &FileCounters, work: impl Fn(&Counter, &Counter)) {
+        work(&self.opens, &other.opens);
+        work(&self.reads, &other.reads);
+        work(&self.writes, &other.writes);
+        work(&self.other_calls, &other.other_calls);
+        work(&self.errors, &other.errors);
+        work(&self.read_bytes, &other.read_bytes);
+        work(&self.written_bytes, &other.written_bytes);
+        work(&self.read_ticks, &other.read_ticks);
+        work(&self.write_ticks, &other.write_ticks);
+        work(&self.other_ticks, &other.other_ticks);
+        work(&self.sequential, &other.sequential);
+        work(&self.random, &other.random);
+        work(&self.switches, &other.switches);
+        for (size, same) in self.sizes.iter().zip(&other.sizes) {
+            work(size, same);
         }
-        sums
     }
 
     #[inline(always)]
@@ -240,20 +236,14 @@ impl FileCounters {
     }
 
     fn forget(&self) {
-        for counter in self.sums() {
-            counter.set(0);
-        }
-        for counter in [
-            &self.slowest_ticks,
-            &self.slowest_began,
-            &self.slowest_bytes,
-            &self.slowest_function,
-            &self.cursor,
-            &self.ended_at,
-            &self.latest,
-        ] {
-            counter.set(0);
-        }
+        self.each_sum(self, |counter, _| counter.set(0));
+        self.slowest_ticks.set(0);
+        self.slowest_began.set(0);
+        self.slowest_bytes.set(0);
+        self.slowest_function.set(0);
+        self.cursor.set(0);
+        self.ended_at.set(0);
+        self.latest.set(0);
     }
 }
 
@@ -365,9 +355,7 @@ impl FileEntry {
     /// Adds what it counted to another entry, which several threads may be adding to.
     pub fn fold_into(&self, other: &FileEntry) {
         for set in self.sets() {
-            for (from, to) in set.sums().into_iter().zip(other.shared.sums()) {
-                to.add_shared(from.get());
-            }
+            set.each_sum(&other.shared, |from, to| _ = to.add_shared(from.get()));
         }
         other.mapped_bytes.add_shared(self.mapped_bytes.get());
         self.waits.fold_into(&other.waits);

@@ -18,12 +18,14 @@ impl<const N: usize> Text<N> {
 
     /// Sets the text to the parts, one after the other.
     pub fn set_parts<'a>(&self, parts: impl IntoIterator<Item = &'a [u8]>) {
-        let mut length = 0;
-        for (&byte, place) in parts.into_iter().flatten().zip(&self.bytes) {
-            place.store(byte, Ordering::Relaxed);
-            length += 1;
+        let mut places = self.bytes.iter();
+        for part in parts {
+            for (&byte, place) in part.iter().zip(places.by_ref()) {
+                place.store(byte, Ordering::Relaxed);
+            }
         }
-        self.length.store(length, Ordering::Relaxed);
+        let length = N - places.len();
+        self.length.store(length as u64, Ordering::Relaxed);
     }
 
     /// The bytes.

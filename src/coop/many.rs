@@ -5,6 +5,7 @@
 //! signal mask that holds for the time of the call is in force in the real calls only, which therefore follow
 //! each other closely.
 
+use std::cell::Cell;
 use std::ffi::{c_int, c_short, c_void};
 use std::ptr;
 
@@ -14,6 +15,7 @@ use weir_record::functions::Function;
 use super::passing::Passing;
 use super::waiting::{Deadline, Parts, SOON_NS, deadline_in, left_ms, left_ns};
 use super::{Way, runtime};
+use crate::sys::Memory;
 use crate::{next, sys};
 
 /// The longest that a coroutine waits where signals are to be let through meanwhile.
@@ -197,8 +199,40 @@ pub fn epoll(
 /// Words of a set of 1024 descriptors, which is what the C library's own holds.
 const SET_WORDS: usize = 16;
 
-/// A set of descriptors, as of select(2).
-type Set = [u64; SET_WORDS];
+/// What three sets of descriptors were before select(2) wrote into them. Those of more than a few descriptors stand in memory
+/// of their own, for the stack may be small.
+struct Wanted {
+    few: [Cell<[u64; Wanted::FEW]>; 3],
+    many: Option<Memory>,
+    words: usize,
+}
+
+impl Wanted {
+    const FEW: usize = 2;
+
+    /// None where there is no memory for so many words.
+    fn new(words: usize) -> Option<Wanted> {
+        let many = if words > Wanted::FEW {
+            Some(Memory::new(3 * words * size_of::<u64>())?)
+        } else {
+            None
+        };
+        Some(Wanted {
+            few: [const { Cell::new([0; Wanted::FEW]) }; 3],
+            many,
+            words,
+        })
+    }
+
+    /// One of the sets.
+    fn set(&self, which: usize) -> *mut u64 {
+        match &self.many {
+            // SAFETY: it is as long as three sets.
+            Some(many) => unsafe { many.start().cast::<u64>().add(which * self.words) },
+            None => self.few[which].as_ptr().cast(),
+        }
+    }
+}
 
 /// `select` and `pselect`. The time in nanoseconds; none is for ever.
 ///
@@ -220,11 +254,14 @@ pub unsafe fn select(
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    let mut wanted: [Set; 3] = [[0; SET_WORDS]; 3];
-    for (set, copy) in sets.iter().zip(&mut wanted) {
+    let Some(wanted) = Wanted::new(words) else {
+        super::note_blocked();
+        return parts.waiting(next);
+    };
+    for (which, set) in sets.iter().enumerate() {
         if !set.is_null() {
             // SAFETY: as the caller promises; the C library's sets are whole words.
-            unsafe { ptr::copy_nonoverlapping(set.cast::<u64>(), copy.as_mut_ptr(), words) };
+            unsafe { ptr::copy_nonoverlapping(set.cast::<u64>(), wanted.set(which), words) };
         }
     }
     type Pselect = unsafe extern "C-unwind" fn(
@@ -240,10 +277,10 @@ pub unsafe fn select(
         tv_nsec: 0,
     };
     let now = || {
-        for (set, copy) in sets.iter().zip(&wanted) {
+        for (which, set) in sets.iter().enumerate() {
             if !set.is_null() {
                 // SAFETY: as above; select writes them too.
-                unsafe { ptr::copy_nonoverlapping(copy.as_ptr(), set.cast::<u64>(), words) };
+                unsafe { ptr::copy_nonoverlapping(wanted.set(which), set.cast::<u64>(), words) };
             }
         }
         let [read, write, except] = sets;
@@ -260,15 +297,14 @@ pub unsafe fn select(
         }
     };
     let entry = |fd: usize| {
-        let has = |set: &Set| set[fd / 64] >> (fd % 64) & 1 != 0;
-        let [read, write, except] = &wanted;
         let mut events = 0;
-        for (set, event) in [
-            (read, libc::POLLIN),
-            (write, libc::POLLOUT),
-            (except, libc::POLLPRI),
-        ] {
-            events |= if has(set) { event } else { 0 };
+        for (which, event) in [libc::POLLIN, libc::POLLOUT, libc::POLLPRI]
+            .into_iter()
+            .enumerate()
+        {
+            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
+            let word = unsafe { wanted.set(which).add(fd / 64).read() };
+            events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
         }
         (if events == 0 { -1 } else { fd as c_int }, events)
     };

@@ -110,6 +110,7 @@ impl Parts {
     /// # Errors
     /// The number of an error: EAGAIN where the time has passed, EBADF where the descriptor was closed, or what
     /// the runtime says.
+    #[inline(never)]
     pub fn wait(&self, fd: c_int, events: c_short, deadline: Deadline) -> Result<(), c_int> {
         let Way::Coroutine(coroutine) = self.way else {
             return Err(libc::ENOSYS);
@@ -153,6 +154,7 @@ impl Parts {
     }
 
     /// One wait for this descriptor, for the sake of `waiter`'s.
+    #[inline(always)]
     fn wait_for(
         &self,
         coroutine: NonNull<c_void>,
@@ -197,6 +199,7 @@ impl Parts {
     ///
     /// # Errors
     /// As of [`Parts::wait`].
+    #[inline(never)]
     pub fn wait_until_ready(
         &self,
         fd: c_int,

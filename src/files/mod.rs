@@ -22,6 +22,8 @@ use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
 use crate::coop::{self, records};
+use crate::sys::End;
+use crate::sys::rooms::with_room_for;
 use crate::{c_library, image, streams, sys, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
@@ -72,6 +74,7 @@ pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
 }
 
 /// Sets where a descriptor leads, whatever it led to before.
+#[inline(never)]
 fn relink(fd: c_int, link: u32) {
     if vfork::is_child() {
         return;
@@ -128,12 +131,14 @@ pub fn unlink(fd: c_int) -> u32 {
 }
 
 /// A descriptor was made for what has this name.
+#[inline(never)]
 fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
     let link = table::with(|table| table.link(kind, name));
     opened_at(fd, link.unwrap_or(TOLD_TOGETHER));
 }
 
 /// A descriptor was made, which leads there.
+#[inline(never)]
 fn opened_at(fd: c_int, link: u32) {
     relink(fd, link);
     if !vfork::is_child() {
@@ -145,6 +150,7 @@ fn opened_at(fd: c_int, link: u32) {
 }
 
 /// A descriptor leads to what has this name from now on.
+#[inline(never)]
 fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     relink(
         fd,
@@ -190,6 +196,7 @@ pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
     }
 }
 
+#[inline(never)]
 fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     if fd < 0 || path.is_null() {
         return;
@@ -200,24 +207,18 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     if path.starts_with(b"/") {
         return made_for(fd, kind, &[path]);
     }
-    let path = plain(path);
-    if dir != libc::AT_FDCWD {
-        if links::get(dir) == UNKNOWN {
-            find(dir);
-        }
-        is_directory(dir);
-    }
+    let link = if dir == libc::AT_FDCWD {
+        link_from_here(kind, plain(path))
+    } else {
+        link_from(dir, kind, plain(path))
+    };
+    opened_at(fd, link);
+}
+
+/// Where a path leads that is relative to the working directory.
+#[inline(never)]
+fn link_from_here(kind: Kind, path: &[u8]) -> u32 {
     let link = table::with(|table| {
-        if dir != libc::AT_FDCWD {
-            return match table::entry(links::get(dir)) {
-                Some(entry) if links::get(dir) != TOLD_TOGETHER => {
-                    let mut name = names::Line::<{ NAME_BYTES }>::new();
-                    entry.name.bytes().for_each(|byte| name.push(&[byte]));
-                    table.link(kind, &[name.as_bytes(), b"/", path])
-                }
-                _ => TOLD_TOGETHER,
-            };
-        }
         // SAFETY: the table is held.
         let here = unsafe { names::working_directory() };
         if here.is_empty() {
@@ -225,7 +226,28 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
         }
         table.link(kind, &[here, b"/", path])
     });
-    opened_at(fd, link.unwrap_or(TOLD_TOGETHER));
+    link.unwrap_or(TOLD_TOGETHER)
+}
+
+/// Where a path leads that is relative to an open directory.
+#[inline(never)]
+fn link_from(dir: c_int, kind: Kind, path: &[u8]) -> u32 {
+    if links::get(dir) == UNKNOWN {
+        find(dir);
+    }
+    is_directory(dir);
+    let link = links::get(dir);
+    let Some(entry) = table::entry(link).filter(|_| link != TOLD_TOGETHER) else {
+        return TOLD_TOGETHER;
+    };
+    with_room_for(|name: *mut names::Line<NAME_BYTES>| {
+        // SAFETY: zeroes are an empty line.
+        let name = unsafe { &mut *name };
+        // The entry is given to no other name while a descriptor leads to it.
+        entry.name.bytes().for_each(|byte| name.push(&[byte]));
+        table::with(|table| table.link(kind, &[name.as_bytes(), b"/", path]))
+    })
+    .unwrap_or(TOLD_TOGETHER)
 }
 
 /// A relative path without `./` at its head.
@@ -352,22 +374,28 @@ fn kind_of(fd: c_int) -> Kind {
 }
 
 /// A socket was given an address, if it was.
+#[inline(never)]
 pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     if status != 0 {
         return;
     }
-    // SAFETY: the kernel has just read it.
-    let mut address = unsafe { names::address(address, length, true) };
-    if address.as_bytes().ends_with(b":0") && !image::is_sealed() {
-        // The kernel has chosen a port.
-        address = names::own_address(fd);
-    }
-    if !address.as_bytes().is_empty() {
-        lead_to(fd, kind_of(fd), &[b"at ", address.as_bytes()]);
-    }
+    with_room_for(|room: *mut names::EndRoom| {
+        // SAFETY: zeroes are an empty one.
+        let room = unsafe { &mut *room };
+        // SAFETY: the kernel has just read it.
+        unsafe { names::write_address(&mut room.address, address, length, true) };
+        if room.address.as_bytes().ends_with(b":0") && !image::is_sealed() {
+            // The kernel has chosen a port.
+            room.ask(fd, End::Own, true);
+        }
+        if !room.address.is_empty() {
+            lead_to(fd, kind_of(fd), &[b"at ", room.address.as_bytes()]);
+        }
+    });
 }
 
 /// A socket was connected, or is being connected.
+#[inline(never)]
 pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     let errno = if status == 0 { 0 } else { sys::errno() };
     // It had not come as far as the address.
@@ -383,16 +411,10 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
         _ if image::is_sealed() => errno == libc::EINPROGRESS,
         _ => sys::is_readable(address.cast(), length as usize),
     };
-    if !is_read {
-        return;
-    }
-    // SAFETY: it can be read: the kernel has just done so, or has said that it could.
-    let address = unsafe { names::address(address, length, true) };
-    if address.as_bytes().is_empty() {
-        return;
-    }
     let before = links::get(fd);
-    lead_to(fd, kind_of(fd), &[b"to ", address.as_bytes()]);
+    if !is_read || !leads_to_peer(fd, address, length) {
+        return;
+    }
     let link = links::get(fd);
     // One that was under way, and now is there, has been counted.
     let is_new = link != before || link == TOLD_TOGETHER;
@@ -404,8 +426,26 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
     }
 }
 
+/// A socket leads to this address from now on, which can be read: the kernel has just done so, or has said that it could.
+/// Whether it is one.
+#[inline(never)]
+fn leads_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t) -> bool {
+    with_room_for(|text: *mut names::Address| {
+        // SAFETY: zeroes are an empty line.
+        let text = unsafe { &mut *text };
+        // SAFETY: as above.
+        unsafe { names::write_address(text, address, length, true) };
+        if text.is_empty() {
+            return false;
+        }
+        lead_to(fd, kind_of(fd), &[b"to ", text.as_bytes()]);
+        true
+    })
+}
+
 /// A connection was accepted, if one was: named by who it is from and which socket took it, not by the
 /// other end's port, which is another every time.
+#[inline(never)]
 pub fn accepted(listener: c_int, fd: c_int) {
     if fd < 0 {
         return;
@@ -413,20 +453,21 @@ pub fn accepted(listener: c_int, fd: c_int) {
     if links::get(listener) == UNKNOWN {
         find(listener);
     }
-    let peer = if image::is_sealed() {
-        names::Address::new()
-    } else {
-        names::peer(fd, false)
-    };
-    let mut here = names::Line::<192>::new();
-    if let Some(entry) = table::entry(links::get(listener)) {
-        entry.name.bytes().for_each(|byte| here.push(&[byte]));
-    }
-    let kind = kind_of(listener);
-    match (peer.as_bytes(), here.as_bytes()) {
-        ([], here) => made_for(fd, kind, &[b"accepted ", here]),
-        (peer, here) => made_for(fd, kind, &[b"accepted from ", peer, b" ", here]),
-    }
+    with_room_for(|room: *mut (names::EndRoom, names::Line<192>)| {
+        // SAFETY: zeroes are empty ones.
+        let (end, here) = unsafe { &mut *room };
+        if !image::is_sealed() {
+            end.ask(fd, End::Peer, false);
+        }
+        if let Some(entry) = table::entry(links::get(listener)) {
+            entry.name.bytes().for_each(|byte| here.push(&[byte]));
+        }
+        let kind = kind_of(listener);
+        match (end.address.as_bytes(), here.as_bytes()) {
+            ([], here) => made_for(fd, kind, &[b"accepted ", here]),
+            (peer, here) => made_for(fd, kind, &[b"accepted from ", peer, b" ", here]),
+        }
+    });
 }
 
 /// A descriptor was duplicated, if it was.

@@ -4,13 +4,13 @@ use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::fmt::{self, Write};
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
+use crate::sys::rooms::with_room_for;
 use crate::sys::{self, End};
 use crate::{uring, vfork};
 
@@ -32,6 +32,10 @@ impl<const N: usize> Line<N> {
         &self.bytes[..self.length]
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// Appends what there is room for.
     pub fn push(&mut self, bytes: &[u8]) {
         let room = &mut self.bytes[self.length..];
@@ -48,36 +52,68 @@ impl<const N: usize> Write for Line<N> {
     }
 }
 
-/// A socket's address: `127.0.0.1:80`, `[::1]:80`, `/run/socket`.
-pub type Address = Line<128>;
+/// A socket's address in words: `127.0.0.1:80`, `[::1]:80`, `/run/socket`. The longest is a path of 108 bytes.
+pub type Address = Line<112>;
 
-/// An address in words.
+/// Room for the address of a socket's end: zeroes are an empty one. More than there should be on a stack.
+#[repr(C)]
+pub struct EndRoom {
+    raw: libc::sockaddr_storage,
+    /// In words.
+    pub address: Address,
+}
+
+impl EndRoom {
+    /// Asks for the address of a socket's end; nothing where it has none.
+    #[inline(never)]
+    pub fn ask(&mut self, fd: c_int, end: End, with_port: bool) {
+        self.address.length = 0;
+        if let Some(length) = sys::socket_address(fd, end, &mut self.raw) {
+            // SAFETY: as the kernel wrote it.
+            unsafe {
+                write_address(
+                    &mut self.address,
+                    (&raw const self.raw).cast(),
+                    length,
+                    with_port,
+                )
+            }
+        }
+    }
+}
+
+/// Writes an address down in words.
 ///
 /// # Safety
 /// `address` has `length` bytes, or is NULL.
-pub unsafe fn address(address: *const sockaddr, length: socklen_t, with_port: bool) -> Address {
-    let mut text = Address::new();
+#[inline(never)]
+pub unsafe fn write_address(
+    text: &mut Address,
+    address: *const sockaddr,
+    length: socklen_t,
+    with_port: bool,
+) {
     let length = length as usize;
     if address.is_null() || length < size_of::<libc::sa_family_t>() {
-        return text;
+        return;
     }
     // SAFETY: long enough for the family, and for what is looked at besides; of any alignment.
     unsafe {
         match c_int::from((&raw const (*address).sa_family).read_unaligned()) {
             libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
                 let address = address.cast::<libc::sockaddr_in>().read_unaligned();
-                let ip = Ipv4Addr::from_bits(u32::from_be(address.sin_addr.s_addr));
-                let _ = write!(text, "{ip}");
+                push_ipv4(text, address.sin_addr.s_addr.to_ne_bytes());
                 if with_port {
-                    let _ = write!(text, ":{}", u16::from_be(address.sin_port));
+                    push_port(text, address.sin_port);
                 }
             }
             libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
                 let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                let ip = Ipv6Addr::from_octets(address.sin6_addr.s6_addr);
-                let _ = write!(text, "[{ip}]");
+                text.push(b"[");
+                push_ipv6(text, address.sin6_addr.s6_addr);
+                text.push(b"]");
                 if with_port {
-                    let _ = write!(text, ":{}", u16::from_be(address.sin6_port));
+                    push_port(text, address.sin6_port);
                 }
             }
             libc::AF_UNIX => {
@@ -96,7 +132,64 @@ pub unsafe fn address(address: *const sockaddr, length: socklen_t, with_port: bo
             _ => {}
         }
     }
-    text
+}
+
+// Formatting by `core::fmt` takes hundreds of bytes of the stack.
+
+fn push_port(text: &mut Address, port: u16) {
+    text.push(b":");
+    push_number(text, u16::from_be(port), 10);
+}
+
+fn push_ipv4(text: &mut Address, [first, rest @ ..]: [u8; 4]) {
+    push_number(text, first.into(), 10);
+    for byte in rest {
+        text.push(b".");
+        push_number(text, byte.into(), 10);
+    }
+}
+
+/// As RFC 5952 has it: the first of the longest runs of zeroes left out, if there are two of them.
+#[inline(never)]
+fn push_ipv6(text: &mut Address, bytes: [u8; 16]) {
+    let group = |index: usize| u16::from_be_bytes([bytes[2 * index], bytes[2 * index + 1]]);
+    if bytes[..10] == [0; 10] && group(5) == 0xffff {
+        text.push(b"::ffff:");
+        return push_ipv4(text, [bytes[12], bytes[13], bytes[14], bytes[15]]);
+    }
+    let (mut at, mut length) = (0, 1);
+    let mut run = 0;
+    for index in 0..8 {
+        run = if group(index) == 0 { run + 1 } else { 0 };
+        if run > length {
+            (at, length) = (index + 1 - run, run);
+        }
+    }
+    let mut index = 0;
+    while index < 8 {
+        if length > 1 && index == at {
+            text.push(b"::");
+            index += length;
+            continue;
+        }
+        if index > 0 && (length < 2 || index != at + length) {
+            text.push(b":");
+        }
+        push_number(text, group(index), 16);
+        index += 1;
+    }
+}
+
+fn push_number(text: &mut Address, number: u16, base: u16) {
+    let mut unit = 1;
+    while number / unit >= base {
+        unit *= base;
+    }
+    while unit > 0 {
+        let digit = usize::from(number / unit % base);
+        text.push(&b"0123456789abcdef"[digit..=digit]);
+        unit /= base;
+    }
 }
 
 /// The kind of a socket.
@@ -186,32 +279,21 @@ pub fn kind_of_path(path: &[u8]) -> Kind {
 fn socket(fd: c_int) -> (Kind, Line<192>) {
     let option = |option| sys::socket_option(fd, option).unwrap_or(-1);
     let kind = socket_kind(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
-    let mut name = Line::new();
-    for (which, address) in [("to ", peer(fd, true)), ("at ", own_address(fd))] {
-        if !address.as_bytes().is_empty() && name.as_bytes().is_empty() {
-            name.push(which.as_bytes());
-            name.push(address.as_bytes());
+    let name = with_room_for(|room: *mut EndRoom| {
+        // SAFETY: zeroes are an empty one.
+        let room = unsafe { &mut *room };
+        for (which, end) in [("to ", End::Peer), ("at ", End::Own)] {
+            room.ask(fd, end, true);
+            if !room.address.is_empty() {
+                let mut found = Line::new();
+                found.push(which.as_bytes());
+                found.push(room.address.as_bytes());
+                return found;
+            }
         }
-    }
+        Line::new()
+    });
     (kind, name)
-}
-
-/// The address of a socket's other end; nothing where it has none.
-pub fn peer(fd: c_int, with_port: bool) -> Address {
-    asked(fd, End::Peer, with_port)
-}
-
-/// A socket's own address.
-pub fn own_address(fd: c_int) -> Address {
-    asked(fd, End::Own, true)
-}
-
-fn asked(fd: c_int, end: End, with_port: bool) -> Address {
-    sys::socket_address(fd, end, |found, length| {
-        // SAFETY: as the kernel wrote it.
-        unsafe { address(found, length, with_port) }
-    })
-    .unwrap_or(Address::new())
 }
 
 /// The working directory, as it was when it was last asked for.
@@ -246,5 +328,51 @@ pub unsafe fn working_directory<'a>() -> &'a [u8] {
             *length = found.strip_suffix(b"/").unwrap_or(found).len();
         }
         &bytes[..*length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn ipv6(groups: [u16; 8]) -> String {
+        let mut text = Address::new();
+        push_ipv6(&mut text, Ipv6Addr::from(groups).octets());
+        String::from_utf8(text.as_bytes().to_vec()).expect("ASCII")
+    }
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_writes_them() {
+        let mut random = 1_u64;
+        for _ in 0..20_000 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(99);
+            let which = random >> 33;
+            // Many zeroes, and numbers of every length.
+            let groups = std::array::from_fn(|index| match which >> (2 * index) & 3 {
+                0 | 1 => 0,
+                2 => 0xffff >> (4 * (index % 4)),
+                _ => (random >> (index * 8)) as u16,
+            });
+            assert_eq!(ipv6(groups), Ipv6Addr::from(groups).to_string());
+            let bytes = (which as u32).to_be_bytes();
+            let mut text = Address::new();
+            push_ipv4(&mut text, bytes);
+            push_port(&mut text, (random as u16).to_be());
+            let expected = format!("{}:{}", Ipv4Addr::from(bytes), random as u16);
+            assert_eq!(text.as_bytes(), expected.as_bytes());
+        }
+        for (groups, text) in [
+            ([0; 8], "::"),
+            ([0, 0, 0, 0, 0, 0, 0, 1], "::1"),
+            ([1, 0, 0, 0, 0, 0, 0, 0], "1::"),
+            ([0, 0, 0, 0, 0, 0xffff, 0x7f00, 1], "::ffff:127.0.0.1"),
+            ([1, 0, 2, 3, 4, 5, 6, 7], "1:0:2:3:4:5:6:7"),
+        ] {
+            assert_eq!(ipv6(groups), text);
+        }
     }
 }

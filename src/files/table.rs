@@ -107,30 +107,44 @@ pub fn forget() {
 
 impl Table {
     /// The link to the entry of a name, which is the parts one after the other; it is made where there is none.
+    #[inline(never)]
     pub fn link(&self, kind: Kind, name: &[&[u8]]) -> u32 {
         let hash = hash(kind, name);
-        let bucket = &HEADS[hash as usize % BUCKETS];
-        let mut index = bucket.load(Ordering::Relaxed);
+        self.found(kind, hash, name)
+            .unwrap_or_else(|| self.made(kind, hash, name))
+    }
+
+    /// The link to the entry that a name has.
+    #[inline(never)]
+    fn found(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> Option<u32> {
+        let mut index = HEADS[hash as usize % BUCKETS].load(Ordering::Relaxed);
         // Bounded: a jump out of a signal handler may have left a chain that leads nowhere.
         for _ in 0..MAX_FILES {
             if index == 0 {
-                break;
+                return None;
             }
-            let Some(entry) = entry(index) else { break };
+            let entry = entry(index)?;
             if entry.hash.load(Ordering::Relaxed) == hash && has_name(entry, name) {
                 if kind == Kind::Directory {
                     entry.set_kind(kind);
                 }
-                return index;
+                return Some(index);
             }
             index = entry.next.load(Ordering::Relaxed);
         }
+        None
+    }
+
+    /// The link to the entry that a name is given.
+    #[inline(never)]
+    fn made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let Some(index) = self.fresh().or_else(|| self.given_away()) else {
             return TOLD_TOGETHER;
         };
         let entry = &self.region.all_files()[index];
         entry.begin(kind, hash);
         set_name(entry, name);
+        let bucket = &HEADS[hash as usize % BUCKETS];
         entry
             .next
             .store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -140,6 +154,7 @@ impl Table {
     }
 
     /// An entry that nothing has had.
+    #[inline(never)]
     fn fresh(&self) -> Option<usize> {
         let index = USED.load(Ordering::Relaxed).max(FIRST);
         if index >= self.region.all_files().len() {
@@ -158,6 +173,7 @@ impl Table {
     }
 
     /// An entry that no descriptor leads to, taken from its name.
+    #[inline(never)]
     fn given_away(&self) -> Option<usize> {
         let used = USED.load(Ordering::Relaxed);
         let hand = HAND.load(Ordering::Relaxed);
@@ -199,40 +215,67 @@ fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
         Kind::Directory => Kind::File,
         other => other,
     };
-    let begin = 0xcbf2_9ce4_8422_2325 ^ kind as u64;
-    name.iter().copied().flatten().fold(begin, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    let mut hash = 0xcbf2_9ce4_8422_2325 ^ kind as u64;
+    for part in name {
+        for &byte in *part {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
 }
 
 const CUT: &[u8] = "…".as_bytes();
 
-/// Sets the name; of a long one, the end.
-fn set_name(entry: &FileEntry, name: &[&[u8]]) {
+/// How many bytes of a name there is no room for, from its beginning; of a long one the end is kept, after [`CUT`].
+fn left_out(name: &[&[u8]]) -> usize {
     let length = name.iter().map(|part| part.len()).sum::<usize>();
     if length <= NAME_BYTES {
-        return entry.name.set_parts(name.iter().copied());
+        0
+    } else {
+        length - (NAME_BYTES - CUT.len())
     }
-    let mut left_out = length - (NAME_BYTES - CUT.len());
-    let rest = name.iter().map(|part| {
+}
+
+/// The parts of a name without so many bytes from its beginning.
+fn rest<'n>(name: &'n [&'n [u8]], mut left_out: usize) -> impl Iterator<Item = &'n [u8]> {
+    name.iter().map(move |part| {
         let here = left_out.min(part.len());
         left_out -= here;
         &part[here..]
-    });
-    entry.name.set_parts([CUT].into_iter().chain(rest));
+    })
+}
+
+/// Sets the name; of a long one, the end.
+#[inline(never)]
+fn set_name(entry: &FileEntry, name: &[&[u8]]) {
+    match left_out(name) {
+        0 => entry.name.set_parts(name.iter().copied()),
+        out => set_end(entry, name, out),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn set_end(entry: &FileEntry, name: &[&[u8]], left_out: usize) {
+    entry
+        .name
+        .set_parts([CUT].into_iter().chain(rest(name, left_out)));
 }
 
 /// Whether the entry has this name; of a long one, whether the ends are the same.
+#[inline(never)]
 fn has_name(entry: &FileEntry, name: &[&[u8]]) -> bool {
-    let bytes = || name.iter().copied().flatten().copied();
-    let length = name.iter().map(|part| part.len()).sum::<usize>();
-    if length <= NAME_BYTES {
-        return entry.name.bytes().eq(bytes());
+    let left_out = left_out(name);
+    let mut bytes = entry.name.bytes();
+    if left_out > 0 {
+        bytes.by_ref().take(CUT.len()).for_each(drop);
     }
-    let end = NAME_BYTES - CUT.len();
-    entry
-        .name
-        .bytes()
-        .skip(CUT.len())
-        .eq(bytes().skip(length - end))
+    for part in rest(name, left_out) {
+        for &byte in part {
+            if bytes.next() != Some(byte) {
+                return false;
+            }
+        }
+    }
+    bytes.next().is_none()
 }

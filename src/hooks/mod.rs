@@ -63,25 +63,75 @@ macro_rules! io_hooks {
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         $(, parts |$parts:ident, $next:ident| $perform:expr)?
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
+        super::io_hook! {
+            $function = $name($($argument: $type),*) $(-> $result)?: $judge
+            $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?
+            $(, parts |$parts, $next| $perform)?
+            $(, before $before)? $(, then |$outcome| $then)?
+        }
+    )+};
+}
+
+/// One of them.
+macro_rules! io_hook {
+    ($function:ident = $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
+        $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
+        $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
-            let file = super::or!(crate::recording::NO_FD $(, $fd)?);
-            let call = crate::recording::Call {
-                function: weir_record::functions::Function::$function,
-                fd: super::or!(file $(, $dir)?),
-                file,
-                to: super::or!(crate::recording::NO_FD $(, $to)?),
-                at: super::or!(None $(, u64::try_from($at).ok())?),
-                size: super::or!(crate::recording::NO_SIZE $(, $size)?),
-            };
+            let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
             let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
-            let then = super::or!(|_| {} $(, |$outcome| $then)?);
-            super::made!(call, $judge, next, then $(, |$parts, $next| $perform)?)
+            call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
         }
-    )+};
+    };
+    ($function:ident = $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
+        $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
+        , parts |$parts:ident, $real:ident| $perform:expr
+        $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
+        /// # Safety
+        /// As the C library has it.
+        #[cfg_attr(not(test), unsafe(no_mangle))]
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
+            $($before;)?
+            if crate::coop::is_on() {
+                // In the place of this function, not on top of it: the stack may be small.
+                // SAFETY: the same call.
+                return unsafe { parted($($argument),*) };
+            }
+            let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
+            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            return call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?));
+
+            #[cold]
+            #[inline(never)]
+            unsafe extern "C-unwind" fn parted($($argument: $type),*) $(-> $result)? {
+                let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
+                let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+                call.make_parted($judge, next, super::or!(|_| {} $(, |$outcome| $then)?), |$parts: &crate::coop::Parts| {
+                    let $real = &next;
+                    $perform
+                })
+            }
+        }
+    };
+}
+
+/// What a hook for I/O is about.
+macro_rules! io_call {
+    ($function:ident $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?) => {{
+        let file = super::or!(crate::recording::NO_FD $(, $fd)?);
+        crate::recording::Call {
+            function: weir_record::functions::Function::$function,
+            fd: super::or!(file $(, $dir)?),
+            file,
+            to: super::or!(crate::recording::NO_FD $(, $to)?),
+            at: super::or!(None $(, u64::try_from($at).ok())?),
+            size: super::or!(crate::recording::NO_SIZE $(, $size)?),
+        }
+    }};
 }
 
 /// Makes a call, in two parts where it can be.
@@ -149,4 +199,4 @@ macro_rules! or {
     };
 }
 
-use {io_body, io_hooks, made, next_call, or, stdio_hooks};
+use {io_body, io_call, io_hook, io_hooks, made, next_call, or, stdio_hooks};

@@ -260,7 +260,7 @@ impl<S: Requested> Call<S> {
             Outcome::At(at) => Some(at),
             _ => self.at,
         };
-        let access = Access {
+        let mut access = Access {
             function: self.function,
             deed,
             at,
@@ -278,8 +278,8 @@ impl<S: Requested> Call<S> {
             files::count(self.file, slot, &access);
         }
         if matches!(role, Role::Move) {
-            let deed = Deed::Write;
-            files::count(self.to, slot, &Access { deed, ..access });
+            access.deed = Deed::Write;
+            files::count(self.to, slot, &access);
         }
     }
 }

@@ -33,6 +33,34 @@ impl<S: Requested> Call<S> {
         self.make(judge, next, then)
     }
 
+    /// The same as the whole of a function that is called where [`coop::is_on`].
+    #[inline(always)]
+    pub fn make_parted<R: Copy>(
+        self,
+        judge: impl Fn(R) -> Outcome,
+        next: impl Fn() -> R,
+        then: impl Fn(R),
+        perform: impl Fn(&Parts) -> R,
+    ) -> R {
+        if let Some(way) = coop::way()
+            && self.can_wait()
+            && let Some(link) = self.begin_parts()
+        {
+            return self.in_parts(way, link, judge, then, perform);
+        }
+        self.make_whole(judge, next, then)
+    }
+
+    #[inline(never)]
+    fn make_whole<R: Copy>(
+        self,
+        judge: impl Fn(R) -> Outcome,
+        next: impl Fn() -> R,
+        then: impl Fn(R),
+    ) -> R {
+        self.make(judge, next, then)
+    }
+
     /// Whether there may be anything to wait for: not where all that the call is about is files.
     fn can_wait(&self) -> bool {
         let ends = [self.file, self.to];
@@ -43,6 +71,18 @@ impl<S: Requested> Call<S> {
     #[cold]
     #[inline(never)]
     fn make_in_parts<R: Copy>(
+        self,
+        way: Way,
+        link: u32,
+        judge: impl Fn(R) -> Outcome,
+        then: impl Fn(R),
+        perform: impl Fn(&Parts) -> R,
+    ) -> R {
+        self.in_parts(way, link, judge, then, perform)
+    }
+
+    #[inline(always)]
+    fn in_parts<R: Copy>(
         self,
         way: Way,
         link: u32,
@@ -154,6 +194,12 @@ impl<S: Requested> Call<S> {
             end.began_ticks,
             end.took_ticks,
         );
+        self.count_waits_of_files(end);
+    }
+
+    /// Counts its parts for what it has waited for.
+    #[inline(never)]
+    fn count_waits_of_files(&self, end: &Ended) {
         // What is sent from a file waits for what it goes to.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
         let waited_for = if is_for_other { self.to } else { self.file };

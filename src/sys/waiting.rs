@@ -1,52 +1,9 @@
 //! What the kernel knows about waiting, asked directly.
 
-use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::rooms::with_room_for;
 use super::{call, socket_option};
-
-/// Room for what the kernel tells at length, which is not taken from the stack: a signal handler's may be small. One of
-/// these is free, unless many threads ask at the same moment.
-struct Scratch {
-    is_taken: AtomicBool,
-    room: UnsafeCell<[u64; SCRATCH_WORDS]>,
-}
-
-const SCRATCH_WORDS: usize = 32;
-// SAFETY: the room is used by whoever took it only.
-unsafe impl Sync for Scratch {}
-
-static SCRATCHES: [Scratch; 32] = [const {
-    Scratch {
-        is_taken: AtomicBool::new(false),
-        room: UnsafeCell::new([0; SCRATCH_WORDS]),
-    }
-}; 32];
-
-/// Gives `work` zeroed room for a `T`, of which zeroes are a valid one. It must not block or unwind.
-#[inline(always)]
-fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
-    const { assert!(size_of::<T>() <= SCRATCH_WORDS * 8 && align_of::<T>() <= align_of::<u64>()) };
-    for scratch in &SCRATCHES {
-        if !scratch.is_taken.swap(true, Ordering::Acquire) {
-            let room = scratch.room.get();
-            // SAFETY: taken, so that nobody else uses it.
-            unsafe { room.write([0; SCRATCH_WORDS]) };
-            let result = work(room.cast());
-            scratch.is_taken.store(false, Ordering::Release);
-            return result;
-        }
-    }
-    with_room_on_stack(work)
-}
-
-#[cold]
-#[inline(never)]
-fn with_room_on_stack<T, R>(work: impl Fn(*mut T) -> R) -> R {
-    let mut room = [0_u64; SCRATCH_WORDS];
-    work(room.as_mut_ptr().cast())
-}
 
 /// Which of a socket's timeouts.
 #[derive(Clone, Copy)]
