@@ -44,7 +44,7 @@ impl<S: Requested> Call<S> {
     ) -> R {
         if let Some(way) = coop::way()
             && self.can_wait()
-            && let Some(link) = self.begin_parts()
+            && let Some(link) = self.begin_parts(way)
         {
             return self.in_parts(way, link, judge, then, perform);
         }
