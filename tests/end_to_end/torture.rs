@@ -222,9 +222,10 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
             .iter()
             .map(|region| recover(region)),
     );
-    // An image that was killed just as it was replaced leaves its region beside its report.
+    // An image that had failed to execute another, or was killed just as it was replaced, leaves a report and its region, which
+    // tells more.
     let mut seen = BTreeSet::new();
-    for report in &mut all {
+    for report in all.iter_mut().rev() {
         report
             .processes
             .retain(|image| seen.insert((image.pid, image.started_unix_ns)));
