@@ -1,12 +1,14 @@
 //! Executables, command lines and files with names that one does not think of.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::{Account, Mode, Program, scratch, victim};
+use crate::support::{Account, Mode, Program, scratch, victim, weir};
 
 /// A copy of a victim under another name; the folder goes when it is dropped.
 fn renamed(name: &str) -> (TempDir, PathBuf) {
@@ -81,8 +83,22 @@ fn arguments_that_are_not_text() {
     }
 }
 
-/// Where anyone may write, as in /dev/shm, somebody may have put a link where the region is to be: what it leads
-/// to stays as it is, and the program is measured all the same.
+/// The name of the region that a process makes: it keeps that when it executes another program.
+fn region_name(pid: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+    let (_, fields) = stat.rsplit_once(") ").expect("a name");
+    let start = fields.split(' ').nth(19).expect("a start");
+    let namespace = fs::read_link(format!("/proc/{pid}/ns/pid")).expect("a namespace");
+    let text = format!("{start}@{}", namespace.display());
+    // FNV-1a.
+    let identity = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("weir.{pid}.{identity}.region")
+}
+
+/// Where anyone may write, as in /dev/shm, somebody who sees a process may have put a link where its region is to be: what
+/// it leads to stays as it is, and the program is measured all the same.
 #[test]
 fn a_region_name_that_is_taken() {
     let folder = scratch();
@@ -90,24 +106,33 @@ fn a_region_name_that_is_taken() {
     fs::write(&precious, "precious").expect("a file");
     let regions = folder.path().join("regions");
     fs::create_dir(&regions).expect("a folder");
-    // Process ids are given out one after the other.
-    let next = std::process::id();
-    let own = Program::new("/bin/sh").args(["-c", "echo $$"]).plain();
-    let recent: u32 = own.text().trim().parse().unwrap_or(next);
-    for pid in recent..recent + 3000 {
-        let name = format!("weir.fortified.{pid}.region");
-        symlink(&precious, regions.join(name)).expect("a link");
-    }
-    let outcome = Program::new(victim("fortified"))
+    let report = folder.path().join("report.json");
+    let mut waiting = Command::new("/bin/sh")
+        .args(["-c", "read go; LD_PRELOAD=$LIBRARY exec \"$@\"", "sh"])
+        .arg(victim("fortified"))
+        .env("LIBRARY", weir::library())
         .env("WEIR_REGION_DIR", &regions)
-        .run(Mode::Bare)
-        .expect_status(0);
-    assert_eq!(outcome.complaints(), "");
-    let account = Account::of(&outcome.text());
-    assert!(
-        (recent..recent + 3000).contains(&account.pid),
-        "the pid was not foreseen"
-    );
-    account.expect_in(outcome.process());
+        .env("WEIR_OUT", &report)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let pid = waiting.id();
+    let link = regions.join(region_name(pid));
+    symlink(&precious, &link).expect("a link");
+    let mut stdin = waiting.stdin.take().expect("piped");
+    stdin.write_all(b"go\n").expect("it waits");
+    drop(stdin);
+    let output = waiting.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let account = Account::of(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(account.pid, pid);
+    let report = weir_report::read::load(&report).expect("a report");
+    account.expect_in(&report.processes[0]);
+    let left: Vec<_> = fs::read_dir(&regions).expect("there").flatten().collect();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].path(), link);
     assert_eq!(fs::read_to_string(&precious).expect("a file"), "precious");
 }

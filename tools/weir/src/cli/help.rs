@@ -48,7 +48,7 @@ but its region. `weir run` needs no recovery: it reports killed programs too.
 Examples:
   weir recover                     whatever lies there
   weir recover --clean             and remove what nobody uses any more
-  weir recover -o server.json /dev/shm/weir.server.4711.*.region";
+  weir recover -o server.json /dev/shm/weir.4711.*.region";
 
 pub const DOCTOR_EXAMPLES: &str = "\
 Examples:
