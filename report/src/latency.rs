@@ -10,6 +10,7 @@ use weir_record::clock::Rate;
 use weir_record::functions::Function;
 use weir_record::sample::{Part, Sample};
 
+use crate::estimate::FEWEST;
 use crate::model::Latency;
 use crate::zlib;
 
@@ -111,6 +112,7 @@ pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
         total_ns: timed.total_ns,
         min_ns: histogram.min(),
         mean_ns: timed.total_ns.checked_div(timed.calls).unwrap_or(0),
+        deviation_ns: (histogram.len() >= FEWEST).then(|| histogram.stdev().ceil() as u64),
         p50_ns: quantile(0.5),
         p90_ns: quantile(0.9),
         p99_ns: quantile(0.99),

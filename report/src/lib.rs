@@ -7,6 +7,7 @@
 //!   totals      a region's counters, summed over its threads
 //!   activity    what its calls were for
 //!   files       its files and sockets
+//!   estimate    what all calls took, where some were timed
 //!   process     all else that a region tells of its process image
 //! recording   from process images to one report
 //! emit        a report to disk
@@ -29,6 +30,7 @@ mod totals;
 mod zlib;
 
 pub mod emit;
+pub mod estimate;
 pub mod model;
 pub mod read;
 pub mod recording;

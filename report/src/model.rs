@@ -226,6 +226,9 @@ pub struct Function {
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
+    /// What all calls took, where not all were timed; absent where fewer than 30 were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated: Option<Estimate>,
     /// The two parts of the calls that were made in two (`weir run --coop`, or in a coroutine); absent where none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<Box<Parts>>,
@@ -258,6 +261,9 @@ pub struct Latency {
     pub min_ns: u64,
     /// Mean over the timed calls.
     pub mean_ns: u64,
+    /// Standard deviation of the histogram's calls; absent where there are fewer than 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation_ns: Option<u64>,
     /// Median.
     pub p50_ns: u64,
     /// 90th percentile.
@@ -270,6 +276,17 @@ pub struct Latency {
     pub max_ns: u64,
     /// The histogram, in HdrHistogram's V2 compressed form, base64.
     pub histogram: String,
+}
+
+/// What all calls of a function took, by those that were timed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Estimate {
+    /// The mean of the timed calls, times all calls.
+    pub total_ns: u64,
+    /// How far the truth may be from that, to either side, in 95 of 100 cases: 1.96 standard errors of the mean, times all
+    /// calls. Where no histogram tells the deviation, it is taken to be as much as the mean and the longest call allow.
+    pub error_ns: u64,
 }
 
 /// Calls of one kind of activity.

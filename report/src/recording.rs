@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::process::REPORTED_SLOW_CALLS;
 use crate::writer::Writer;
-use crate::{activity, files};
+use crate::{activity, estimate, files};
 
 pub use together::together;
 
@@ -132,6 +132,8 @@ fn function(parts: &[&Function]) -> Function {
         .filter_map(|part| part.latency.as_deref())
         .collect();
     sum.latency = latency_of(&latencies).map(Box::new);
+    let latency = sum.latency.as_deref();
+    sum.estimated = latency.and_then(|latency| estimate::of(sum.calls, latency));
     sum.parts = in_parts(
         parts
             .iter()

@@ -11,7 +11,7 @@ use weir_record::slot::{PartCounters, SIZE_CLASSES};
 use super::Findings;
 use crate::latency::{self, Timed};
 use crate::totals::FunctionTotals;
-use crate::{errno, model};
+use crate::{errno, estimate, model};
 
 /// The functions that were called, by name.
 pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
@@ -21,6 +21,7 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
         .functions()
         .filter(|(_, total)| total.were_called())
         .map(|(function, total)| {
+            let latency = latency(findings, function, total);
             let reported = model::Function {
                 family: function.row().family.name().to_owned(),
                 calls: total.calls,
@@ -30,7 +31,10 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
                 moved_bytes: total.moved_bytes,
                 size_classes: size_classes(findings.region, function),
                 reentrant: total.reentrant,
-                latency: latency(findings, function, total).map(Box::new),
+                estimated: latency
+                    .as_ref()
+                    .and_then(|latency| estimate::of(total.calls, latency)),
+                latency: latency.map(Box::new),
                 parts: parts(findings, function).map(Box::new),
             };
             (function.name().to_owned(), reported)

@@ -74,7 +74,9 @@ fn section(page: &mut Page, functions: &[(&str, &Function)], heading: &str, asid
     page.table(table.without_empty_columns());
     let is_estimate = |function: &Function| Time::of(function).is_some_and(|time| !time.is_exact);
     if functions.iter().any(|(_, function)| is_estimate(function)) {
-        page.remark("≈ the mean of the calls that were timed, times all calls");
+        page.remark(
+            "≈ the mean of the calls that were timed, times all calls; ± in 95 of 100 cases",
+        );
     }
     true
 }

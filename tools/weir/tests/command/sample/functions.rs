@@ -181,6 +181,7 @@ impl Named {
             total_ns: mean_ns * timed,
             min_ns: p50_ns / 2,
             mean_ns,
+            deviation_ns: (timed >= 30).then_some(mean_ns * 2),
             p50_ns,
             p90_ns: tail(1),
             p99_ns: tail(2),
