@@ -154,7 +154,7 @@ fn what_is_no_file_is_not_opened() {
     assert_eq!(look_at(&folder.0.join("none")), Kind::Missing);
     assert_eq!(look(Program::Path(std::ptr::null())), Kind::Unreadable);
     assert_eq!(
-        look(Program::Searched(1 as *const c_char)),
+        look(Program::Searched(std::ptr::dangling())),
         Kind::Unreadable
     );
 }

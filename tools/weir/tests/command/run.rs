@@ -1,5 +1,6 @@
 //! `weir run`: the program behaves as it does without weir, and the report says what it did.
 
+mod cost;
 mod files;
 mod folder;
 mod follow;

@@ -1,0 +1,59 @@
+//! What `weir run` itself does for a short program, told by strace: its cost in calls, which no busy machine changes.
+
+use std::fs;
+use std::process::Command;
+
+use super::{Place, weir};
+
+/// The calls of weir's own process around a program that does nothing; those with which it loads libraries and starts
+/// processes and threads.
+fn own_calls(options: &[&str]) -> Vec<String> {
+    let place = Place::new();
+    let head = ["run", "--quiet", "--out", "report.json"];
+    let traced = weir(head.iter().chain(options).chain(&["--", "true"]));
+    let mut strace = place.settle(Command::new("strace"));
+    strace.args([
+        "-f",
+        "-o",
+        "trace",
+        "-e",
+        "trace=openat,clone,clone3,fork,vfork",
+    ]);
+    strace.arg(traced.get_program()).args(traced.get_args());
+    let output = strace.output().expect("strace is there");
+    assert!(output.status.success(), "{output:?}");
+    let trace = fs::read_to_string(place.file("trace")).expect("a trace");
+    let own = trace.split_inclusive(' ').next().expect("a process id");
+    let lines = trace.lines().filter_map(|line| line.strip_prefix(own));
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+fn count(calls: &[String], what: &str) -> usize {
+    calls.iter().filter(|call| call.contains(what)).count()
+}
+
+#[test]
+fn one_process_is_started_and_nothing_is_copied_for_it() {
+    let calls = own_calls(&[]);
+    assert_eq!(
+        count(&calls, "clone(") + count(&calls, "clone3(") + count(&calls, "fork("),
+        1,
+        "{calls:?}"
+    );
+    assert_eq!(count(&calls, "CLONE_VM|CLONE_VFORK"), 1, "{calls:?}");
+}
+
+#[test]
+fn a_thread_passes_signals_on_where_snapshots_may_have_to_wait() {
+    let calls = own_calls(&["--interval", "60"]);
+    assert_eq!(count(&calls, "CLONE_THREAD"), 1, "{calls:?}");
+}
+
+#[test]
+fn the_c_library_is_all_that_is_loaded() {
+    let calls = own_calls(&[]);
+    let opened = count(&calls, ".so") - count(&calls, "/etc/ld.so") - count(&calls, "libweir");
+    assert_eq!(opened, 1, "{calls:?}");
+    assert_eq!(count(&calls, "/libc.so.6"), 1, "{calls:?}");
+    assert_eq!(count(&calls, "/proc/self/maps"), 0, "{calls:?}");
+}
