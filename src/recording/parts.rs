@@ -4,6 +4,8 @@
 //! function that is not inlined, where no address of the thread's can have been kept; and what is known of the
 //! call stands on its stack, which goes with it.
 
+use std::ffi::c_int;
+
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
@@ -90,31 +92,21 @@ impl<S: Requested> Call<S> {
         then: impl Fn(R),
         perform: impl Fn(&Parts) -> R,
     ) -> R {
-        let parts = Parts::new(way);
-        let errno_before = sys::errno();
-        let began_ticks = sys::ticks();
-        let result = performed(&parts, perform);
-        let took_ticks = sys::ticks().wrapping_sub(began_ticks);
+        let mut running = Running {
+            parts: Parts::new(way),
+            link,
+            errno: sys::errno(),
+            began_ticks: sys::ticks(),
+            took_ticks: 0,
+            by: 0,
+        };
+        let result = performed(&running.parts, perform);
+        running.took_ticks = sys::ticks().wrapping_sub(running.began_ticks);
         let outcome = judge(result);
-        // A try that failed has left its errno, also where the call then went well.
-        let errno = match outcome {
-            Outcome::Failed(_) | Outcome::Short(..) => sys::errno(),
-            Outcome::Bytes(_) | Outcome::At(_) => errno_before,
-        };
-        let end = Ended {
-            outcome,
-            began_ticks,
-            took_ticks,
-            wait_ticks: parts.wait_ticks().min(took_ticks),
-            has_waited: parts.has_waited(),
-        };
-        let by = self.record_parts(&end);
+        self.record_parts(&mut running, outcome);
         then(result);
-        self.count_parts_of_files(&end, by, link);
-        if coop::has_runtime() {
-            coop::count_call(outcome.moved(), end.has_waited, end.wait_ticks);
-        }
-        sys::set_errno(errno);
+        self.count_parts_of_files(&running, outcome);
+        sys::set_errno(running.errno);
         result
     }
 
@@ -139,10 +131,14 @@ impl<S: Requested> Call<S> {
         Some(self.link_before())
     }
 
-    /// Records what came of the call. The slot of the calling thread, as a number; 0 where there is none.
+    /// Records what came of the call, and keeps what is to be told of it.
     #[inline(never)]
-    fn record_parts(&self, end: &Ended) -> u64 {
-        let after = self.size.after(end.outcome);
+    fn record_parts(&self, running: &mut Running, outcome: Outcome) {
+        // A try that failed has left its errno, also where the call then went well.
+        if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
+            running.errno = sys::errno();
+        }
+        let after = self.size.after(outcome);
         let requested = self.size.before().or(after);
         match slot_of_io() {
             Ok(slot) => {
@@ -151,70 +147,84 @@ impl<S: Requested> Call<S> {
                     slot.counters.count_size::<Alone>(self.function, requested);
                 }
                 if !slot.countdown.is_off() {
-                    self.push_parts(slot, end, requested.unwrap_or(0));
+                    self.push_parts(slot, running, requested.unwrap_or(0));
                 }
-                settle::<Alone>(&slot.counters, self.function, end.outcome);
-                std::ptr::from_ref::<Slot>(slot).addr() as u64
+                settle::<Alone>(&slot.counters, self.function, outcome);
+                running.by = std::ptr::from_ref::<Slot>(slot).addr() as u64;
             }
             Err(Target::Common(counters)) => {
                 if let Some(requested) = requested {
                     counters.count_size::<Shared>(self.function, requested);
                 }
-                settle::<Shared>(counters, self.function, end.outcome);
-                0
+                settle::<Shared>(counters, self.function, outcome);
             }
-            Err(_) => 0,
+            Err(_) => {}
         }
     }
 
     /// Hands over how long the call took, and each part of it.
-    fn push_parts(&self, slot: &Slot, end: &Ended, requested: u64) {
-        let Ended {
-            began_ticks,
-            took_ticks,
-            wait_ticks,
-            ..
-        } = *end;
+    #[inline(never)]
+    fn push_parts(&self, slot: &Slot, running: &Running, requested: u64) {
+        let (began_ticks, took_ticks) = (running.began_ticks, running.took_ticks);
         let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.fd);
         slot.ring.push(sample, writer::crowded);
-        let transfer_ticks = took_ticks - wait_ticks;
-        for sample in slot.time_parts(self.function, end.has_waited, wait_ticks, transfer_ticks) {
+        let wait_ticks = running.wait_ticks();
+        for sample in slot.time_parts(
+            self.function,
+            running.parts.has_waited(),
+            wait_ticks,
+            took_ticks - wait_ticks,
+        ) {
             slot.ring.push(sample, writer::crowded);
         }
     }
 
-    /// Counts the call, and its parts, for what it is about.
+    /// Counts the call, and its parts, for what it is about, and for the coroutine that made it.
     #[inline(never)]
-    fn count_parts_of_files(&self, end: &Ended, by: u64, link: u32) {
-        self.count_files(
-            false,
-            by,
-            link,
-            end.outcome,
-            end.began_ticks,
-            end.took_ticks,
-        );
-        self.count_waits_of_files(end);
-    }
-
-    /// Counts its parts for what it has waited for.
-    #[inline(never)]
-    fn count_waits_of_files(&self, end: &Ended) {
+    fn count_parts_of_files(&self, running: &Running, outcome: Outcome) {
+        self.count_files_of(running, outcome);
+        let (wait_ticks, took_ticks) = (running.wait_ticks(), running.took_ticks);
         // What is sent from a file waits for what it goes to.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
         let waited_for = if is_for_other { self.to } else { self.file };
-        files::count_parts(waited_for, end.wait_ticks, end.took_ticks - end.wait_ticks);
+        files::count_parts(waited_for, wait_ticks, took_ticks - wait_ticks);
+        if coop::has_runtime() {
+            coop::count_call(outcome.moved(), running.parts.has_waited(), wait_ticks);
+        }
+    }
+
+    #[inline(never)]
+    fn count_files_of(&self, running: &Running, outcome: Outcome) {
+        self.count_files(
+            false,
+            running.by,
+            running.link,
+            outcome,
+            running.began_ticks,
+            running.took_ticks,
+        );
     }
 }
 
-/// How a call ended that was made in parts.
-struct Ended {
-    outcome: Outcome,
+/// A call that is being made in parts. It stands on the stack of the coroutine, and nothing of a thread is in it before
+/// the call has ended.
+struct Running {
+    parts: Parts,
+    /// What the descriptor led to, where it is closed.
+    link: u32,
+    /// The errno that the program is to find.
+    errno: c_int,
     began_ticks: u64,
     took_ticks: u64,
-    /// How much of that it waited.
-    wait_ticks: u64,
-    has_waited: bool,
+    /// The slot of the thread that it ended on, as a number; 0 where there is none.
+    by: u64,
+}
+
+impl Running {
+    /// How much of the time it waited.
+    fn wait_ticks(&self) -> u64 {
+        self.parts.wait_ticks().min(self.took_ticks)
+    }
 }
 
 /// What a call in parts does. Not inlined: what it needs of the stack is free again when the call is recorded, and a signal
