@@ -64,6 +64,10 @@ fn a_long_word_takes_no_more_than_its_length() {
 }
 
 #[test]
+#[expect(
+    clippy::zombie_processes,
+    reason = "wait4 waits for it, and tells what memory it took"
+)]
 fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
     let folder = scratch();
     let report = report_with_command(folder.path(), |file| {
@@ -160,6 +164,10 @@ fn the_command_does_with_a_small_stack() {
 }
 
 /// A shell that forks so often, every hundredth child being killed: the report, and the most memory that weir had.
+#[expect(
+    clippy::zombie_processes,
+    reason = "wait4 waits for it, and tells what memory it took"
+)]
 fn storm(forks: u64) -> (Report, u64, i64) {
     let folder = scratch();
     let out = folder.path().join("report.json");

@@ -20,11 +20,8 @@ const OTHER: u32 = 65_001;
 /// A folder in which all may make files, as in /tmp.
 fn shared() -> TempDir {
     // SAFETY: a question without arguments.
-    assert_eq!(
-        unsafe { libc::geteuid() },
-        0,
-        "only root can act as two users"
-    );
+    let user = unsafe { libc::geteuid() };
+    assert_eq!(user, 0, "only root can act as two users");
     let folder = scratch();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o1777)).expect("ours");
     folder
