@@ -2,10 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use libc::pid_t;
 
 use super::hanging::Asked;
@@ -35,7 +35,7 @@ impl Supervisor {
     /// Has a thread pass signals on from now on: for who will do what may take long. Where none is to be had, signals
     /// are passed on when that is done.
     pub fn be_independent(&mut self) {
-        let (sender, ended) = sync_channel(1);
+        let (sender, ended) = bounded(1);
         let child = self.child.clone();
         let until_end = move || {
             let status = std::iter::repeat_with(|| child.end_within(LONG))
