@@ -34,7 +34,7 @@ fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std:
 }
 
 /// The exit status of a child, and the most memory that it had, in KiB.
-fn wait(child: &Child) -> (i32, i64) {
+fn wait(child: Child) -> (i32, i64) {
     let mut status = 0;
     // SAFETY: all zeroes are valid; a child of ours that nobody else waits for.
     let kib = unsafe {
@@ -85,7 +85,7 @@ fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
-    let (status, kib) = wait(&child);
+    let (status, kib) = wait(child);
     assert_eq!(status, 125);
     let stderr = child.stderr.take().expect("piped");
     let said = std::io::read_to_string(stderr).expect("text");
@@ -183,7 +183,7 @@ fn storm(forks: u64) -> (Report, u64, i64) {
         .stderr(Stdio::null())
         .spawn()
         .expect("started");
-    let (status, kib) = wait(&child);
+    let (status, kib) = wait(child);
     assert_eq!(status, 7);
     let bytes = out.metadata().expect("there").len();
     (weir_report::read::load(&out).expect("a report"), bytes, kib)
