@@ -85,9 +85,9 @@ fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut child = command.spawn().expect("started");
+    let stderr = child.stderr.take().expect("piped");
     let (status, kib) = wait(child);
     assert_eq!(status, 125);
-    let stderr = child.stderr.take().expect("piped");
     let said = std::io::read_to_string(stderr).expect("text");
     assert!(
         said.contains("it says more than") && said.lines().count() == 1,
