@@ -64,10 +64,6 @@ fn a_long_word_takes_no_more_than_its_length() {
 }
 
 #[test]
-#[expect(
-    clippy::zombie_processes,
-    reason = "wait4 waits for it, and tells what memory it took"
-)]
 fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
     let folder = scratch();
     let report = report_with_command(folder.path(), |file| {
@@ -175,10 +171,6 @@ fn own_memory(pid: u32) -> Option<i64> {
 
 /// A shell that forks so often, every hundredth child being killed: the report, its size, and the most memory of its own
 /// that weir was seen to have.
-#[expect(
-    clippy::zombie_processes,
-    reason = "wait4 waits for it, and tells what memory it took"
-)]
 fn storm(forks: u64) -> (Report, u64, i64) {
     let folder = scratch();
     let out = folder.path().join("report.json");
