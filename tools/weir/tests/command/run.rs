@@ -227,7 +227,7 @@ fn the_program_is_not_started_where_the_report_could_not_be_written() {
     for (out, others, reason) in [
         ("missing/report.json", &[][..], "No such file or directory"),
         // Without the other option it is the directory for all reports.
-        (".", &["--out-dir", "reports"], "is a directory"),
+        (".", &["--out-dir", "reports"], "Is a directory"),
     ] {
         let command = [&["run", "--out", out], others, &["touch", "started"]].concat();
         let output = place.settle(weir(command)).output().expect("ended");

