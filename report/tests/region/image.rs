@@ -86,7 +86,7 @@ fn circumstances_are_told_in_words() {
         "stdio: not seen",
         "heap is not known",
         "directory",
-        "seccomp",
+        "(seccomp)",
         "table of coroutines",
     ] {
         assert_eq!(
