@@ -73,6 +73,11 @@ fn functions_of_signals_and_names() {
 }
 
 #[test]
+fn functions_that_change_what_a_process_is() {
+    expect_exact("identity_calls");
+}
+
+#[test]
 fn stdio_functions() {
     expect_own_exact("stdio_calls");
     expect_own_exact("formatted_calls");
@@ -112,6 +117,7 @@ fn no_function_is_left_out() {
         ("fork_without_handlers", &[]),
         ("forks", &[]),
         ("eight_threads", &[]),
+        ("identity_calls", &[]),
     ] {
         let program = victim(name);
         let folder = program

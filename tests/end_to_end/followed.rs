@@ -50,10 +50,27 @@ fn children_in_another_root_directory() {
     }
 }
 
-/// As a server's do that was started by root: none of them can make a region, and all count in their parent's.
+/// As a server's do that was started by root: each makes its region before it becomes another user. Its own child cannot any
+/// more, and counts in that.
+#[test]
+fn children_that_become_another_user() {
+    let program = Program::new(victim("leaves_home")).args(["user", "-"]);
+    let plain = program.plain().expect_status(7);
+    let outcome = program.run(Mode::Run).expect_same(&plain);
+    let processes = outcome.processes();
+    assert_eq!(processes.len(), 5);
+    assert_eq!(processes[0].functions["write"].calls, 200);
+    for child in &processes[1..] {
+        expect_children(child, 1, "1 forked process ");
+        let end = (child.end.how, child.end.status);
+        assert_eq!(end, (EndKind::Exited, Some(5)));
+    }
+}
+
+/// Where that is not seen none of them can make a region, and all count in their parent's.
 #[test]
 fn children_that_are_another_user_s() {
-    let program = Program::new(victim("leaves_home")).args(["user", "-"]);
+    let program = Program::new(victim("leaves_home")).args(["quietly", "-"]);
     let plain = program.plain().expect_status(7);
     let outcome = program.run(Mode::Run).expect_same(&plain);
     let process = outcome.process();

@@ -64,7 +64,7 @@
     F(__isoc23_vfwscanf) F(_IO_file_read) F(_IO_file_write) F(_IO_file_seek) F(_IO_file_close) \
     F(_IO_file_stat) F(_exit) F(_Exit) F(quick_exit) F(execv) F(execve) F(execvp) F(execvpe) \
     F(execl) F(execle) F(execlp) F(execveat) F(fexecve) F(_Fork) F(fork) F(__fork) F(vfork) F(__vfork) F(clone) F(__clone) \
-    F(posix_spawn) F(posix_spawnp) F(prctl) F(pthread_create) F(aio_read) F(aio_read64) F(aio_write) F(aio_write64) F(lio_listio) F(lio_listio64) \
+    F(posix_spawn) F(posix_spawnp) F(prctl) F(unshare) F(setns) F(setuid) F(setreuid) F(setresuid) F(pthread_create) F(aio_read) F(aio_read64) F(aio_write) F(aio_write64) F(lio_listio) F(lio_listio64) \
     F(syscall)
 
 #endif

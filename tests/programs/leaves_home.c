@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread
 /* Forks children that go where no region can be made: to the root directory of the second argument, or, where the first
- * is "user", to another user. They have threads, and fork in their turn. Where it is "orphan", one is left alone. */
+ * is "user" or "quietly", to another user. They have threads, and fork in their turn. Where it is "orphan", one is left alone. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <grp.h>
@@ -28,6 +28,11 @@ static void leave(const char *way, const char *to) {
         MUST(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
         return;
     }
+    /* By calls that are not seen. */
+    if (!strcmp(way, "quietly")) {
+        MUST(!setegid(65534) && !seteuid(65534));
+        return;
+    }
     if (geteuid()) MUST(!unshare(CLONE_NEWUSER));
     MUST(!chroot(to) && !chdir("/"));
 }
@@ -48,7 +53,7 @@ static void leave_an_orphan(void) {
     if (!child) {
         MUST(!close(ends[0]));
         if (!fork()) {
-            leave("user", NULL);
+            leave("quietly", NULL);
             dawdle();
             do_something(NULL);
             _exit(0);
