@@ -343,7 +343,7 @@ fn unforeseen() -> u64 {
     match getrandom(&mut number[..], flags) {
         Ok(8) => u64::from_ne_bytes(number),
         // Before Linux 5.6, or where a filter forbids it: one that is not used twice all the same.
-        _ => weir_record::clock::ticks(),
+        _ => sys::ticks(),
     }
 }
 

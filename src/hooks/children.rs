@@ -6,13 +6,12 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use libc::{pid_t, siginfo_t};
-use weir_record::clock;
 use weir_record::ends::ChildEnd;
 use weir_record::functions::Function;
 
 use super::next_call;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
-use crate::{coop, environment, image};
+use crate::{coop, environment, image, sys};
 
 const fn call(function: Function) -> Call<usize> {
     Call {
@@ -109,7 +108,7 @@ pub fn ended(pid: pid_t, status: c_int) {
         header.ends.note(ChildEnd {
             pid: pid.cast_unsigned(),
             status,
-            ticks: clock::ticks(),
+            ticks: sys::ticks(),
         });
     }
 }

@@ -175,10 +175,7 @@ fn region_dir_holds_the_region() {
         .expect("a name")
         .to_string_lossy()
         .into_owned();
-    assert!(
-        name.starts_with(&format!("weir.ways_to_exit.{pid}.")),
-        "{name}"
-    );
+    assert!(name.starts_with(&format!("weir.{pid}.")), "{name}");
 }
 
 /// The program runs on, one line says what is wrong, the report notes it, and the default holds.

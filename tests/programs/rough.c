@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
         if (geteuid())
             MUST(!unshare(CLONE_NEWUSER)); /* becomes nobody */
         else
-            MUST(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
+            MUST(!setgroups(0, NULL) && !setgid(65534) && !TRY(setuid, setuid(65534)));
     } else if (IS("limits_descriptors")) {
         limit(RLIMIT_NOFILE, 4);
     } else if (IS("limits_files")) {

@@ -321,7 +321,7 @@ fn what_lies_there_is_listed_recovered_and_removed_once_it_is_dead() {
         assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
         String::from_utf8(stdout).expect("text")
     };
-    let dead = format!("process {pid} (ways_to_exit), report in weir.ways_to_exit.{pid}.");
+    let dead = format!("process {pid} (ways_to_exit), report in weir.{pid}.");
     let alive = format!("process {} (cat) still runs", running.id());
     let all = weir_recover(&[]);
     assert!(
