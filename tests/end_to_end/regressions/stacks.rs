@@ -32,7 +32,7 @@ const MOST_OF_ADDRESSING: Most = Most {
 };
 /// What is made in two parts has its time, and what it is about, below the call.
 const MOST_IN_PARTS: Most = Most {
-    as_used: 768,
+    as_used: 832,
     as_tested: 1024,
 };
 /// A wait by the runtime is deeper by what the runtime is asked with, and by what it takes itself.

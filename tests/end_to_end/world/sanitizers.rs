@@ -56,7 +56,9 @@ fn expect_unharmed_or_refused(flags: &'static [&'static str]) {
     compile(folder.path(), flags);
     let path = folder.path().join("p");
     let mut doctor = Command::new(weir::command());
-    let (answer, said, _) = finish(doctor.arg("doctor").arg(&path), b"");
+    doctor.arg("doctor").arg(&path);
+    doctor.env("ASAN_OPTIONS", "verify_asan_link_order=0");
+    let (answer, _, said) = finish(&mut doctor, b"");
     if answer.success() {
         let program = Program::new("./p")
             .env("ASAN_OPTIONS", "verify_asan_link_order=0")
@@ -70,7 +72,8 @@ fn expect_unharmed_or_refused(flags: &'static [&'static str]) {
         said.contains("saniti"),
         "{flags:?}: weir doctor says why: {said}"
     );
-    let mut run = Program::new(&path).command(Mode::Run, &folder.path().join("report.json"));
+    let run = Program::new(&path).env("ASAN_OPTIONS", "verify_asan_link_order=0");
+    let mut run = run.command(Mode::Run, &folder.path().join("report.json"));
     let (status, stdout, stderr) = finish(run.current_dir(&folder), b"");
     let stderr = String::from_utf8_lossy(&stderr);
     assert!(!status.success(), "{flags:?}: weir run refuses it, too");
@@ -83,6 +86,26 @@ fn expect_unharmed_or_refused(flags: &'static [&'static str]) {
         !folder.path().join("file").exists(),
         "{flags:?}: it has run"
     );
+}
+
+/// Without the option that its manual names, AddressSanitizer ends a program that has another library before it.
+#[test]
+fn address_that_insists_on_being_first() {
+    let folder = scratch();
+    compile(folder.path(), &["-fsanitize=address"]);
+    let path = folder.path().join("p");
+    let mut doctor = Command::new(weir::command());
+    doctor.arg("doctor").arg(&path).env_remove("ASAN_OPTIONS");
+    let (status, _, said) = finish(&mut doctor, b"");
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert_eq!(status.code(), Some(126));
+    assert!(said.contains("verify_asan_link_order=0"), "{said}");
+    let run = Program::new(&path);
+    let mut run = run.command(Mode::Run, &folder.path().join("report.json"));
+    run.current_dir(&folder).env_remove("ASAN_OPTIONS");
+    let (status, stdout, stderr) = finish(&mut run, b"");
+    assert_eq!((status.code(), stdout.len()), (Some(126), 0));
+    assert_eq!(String::from_utf8_lossy(&stderr), said);
 }
 
 #[test]
