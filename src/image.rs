@@ -216,7 +216,12 @@ fn begin() -> Option<&'static Header> {
     let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
     let may_share = environment.has_session() && is_shareable(parents);
     let Some(mapping) = mapping::make(pid, may_share) else {
-        return share(parents, pid);
+        // Only `weir` looks into all slots of a region: a process has opened up its own.
+        if may_share {
+            return share(parents, pid);
+        }
+        leave_parents(parents);
+        return None;
     };
     leave_parents(parents);
     SHARER.store(0, Ordering::Relaxed);

@@ -191,18 +191,31 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
     }
     let bytes = room().bytes();
     let moved = || {
-        let all = ProtFlags::READ | ProtFlags::WRITE;
         let reserved = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // What was opened up in parts can be moved once it is one.
-        // SAFETY: the region's own mapping, in a process with one thread.
+        let opened = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: new mappings, wherever the kernel has room; and the region's own, in a process with one thread, which is whole
+        // in one place or the other: what may be refused for want of memory comes before it is moved.
         unsafe {
-            rustix::mm::mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE).ok()?;
-            let place =
-                rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), reserved)
-                    .ok()?;
-            let moved =
-                rustix::mm::mremap_fixed(start, bytes, bytes, MremapFlags::MAYMOVE, place).ok()?;
-            rustix::mm::mmap_anonymous(start, bytes, all, reserved | MapFlags::FIXED).ok()?;
+            // What was opened up in parts can be moved once it is one.
+            rustix::mm::mprotect(start, bytes, opened).ok()?;
+            let all = ProtFlags::READ | ProtFlags::WRITE;
+            let stand_in =
+                rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, all, reserved).ok()?;
+            let none = ProtFlags::empty();
+            let moved = rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, none, reserved)
+                .and_then(|place| {
+                    rustix::mm::mremap_fixed(start, bytes, bytes, MremapFlags::MAYMOVE, place)
+                });
+            let Ok(moved) = moved else {
+                let _ = rustix::mm::munmap(stand_in, bytes);
+                return None;
+            };
+            let put = rustix::mm::mremap_fixed(stand_in, bytes, bytes, MremapFlags::MAYMOVE, start);
+            if put.is_err() {
+                // There was room for it a moment ago.
+                let _ = rustix::mm::mremap_fixed(moved, bytes, bytes, MremapFlags::MAYMOVE, start);
+                return None;
+            }
             Some(moved)
         }
     };

@@ -158,6 +158,21 @@ static void without_thread_area(void) {
     await(clone(changes_directory, stack + sizeof stack, flags, NULL, NULL, area + 8192, NULL), 0);
 }
 
+/* A child, or a parent, with little memory to have. */
+#include <sys/resource.h>
+static void with_little(int resource, rlim_t bytes, int before) {
+    struct rlimit limit = {bytes, bytes};
+    if (before)
+        MUST(!setrlimit(resource, &limit));
+    pid_t child = fork();
+    if (!child) {
+        if (!before)
+            MUST(!setrlimit(resource, &limit));
+        _exit(write(1, "child\n", 6) == 6 ? 3 : 4);
+    }
+    await(child, 3);
+}
+
 int main(int count, char **arguments) {
     MUST(count == 2);
     const char *way = arguments[1];
@@ -171,6 +186,10 @@ int main(int count, char **arguments) {
         in_handler();
     else if (!strcmp(way, "busy"))
         busy();
+    else if (!strcmp(way, "little address space"))
+        with_little(RLIMIT_AS, 30 << 20, 0);
+    else if (!strcmp(way, "little data"))
+        with_little(RLIMIT_DATA, 1 << 20, 1);
     else
         without_thread_area();
     tell();

@@ -58,3 +58,10 @@ fn forks_while_other_threads_load_libraries_and_allocate() {
 fn a_child_without_a_thread_area() {
     expect_unharmed("without a thread area");
 }
+
+/// Where the child can have no region, or its parent's cannot be set aside, both go on as they would.
+#[test]
+fn forks_with_little_memory() {
+    expect_unharmed("little address space");
+    expect_unharmed("little data");
+}
