@@ -237,6 +237,10 @@ impl Environment {
                 self.complain(&settings::FOLLOW, value);
             }
         }
+        if self.has_session() {
+            // `weir` writes the report.
+            return;
+        }
         let template = value(&settings::OUT);
         if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%") {
             self.complain(&settings::OUT, template.unwrap_or_default());

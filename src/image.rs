@@ -15,7 +15,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use weir_record::functions::{Family, Function, Role};
-use weir_record::region::{Circumstance, Header, Region};
+use weir_record::region::{Circumstance, Header, Region, Section};
 use weir_record::slot::Counters;
 
 use crate::environment::{self, Path};
@@ -79,6 +79,15 @@ fn state() -> State {
 pub fn header() -> Option<&'static Header> {
     // SAFETY: NULL, or the header of a region that stays mapped.
     unsafe { HEADER.load(Ordering::Acquire).as_ref() }
+}
+
+/// The counters of threads that have no slot; none where there is no region, or no memory for them.
+pub fn common() -> Option<&'static Counters> {
+    let header = header()?;
+    if !mapping::make_section(header, Section::Common) {
+        return None;
+    }
+    header.common()
 }
 
 /// The region, where there is one and it describes this process.
@@ -204,6 +213,7 @@ fn begin() -> Option<&'static Header> {
     let is_forked = IS_FORKED.load(Ordering::Relaxed);
     if !is_forked {
         next::resolve_all();
+        sys::arguments::find();
         copied::begin();
         // SAFETY: once, by the thread that starts the first image.
         unsafe { environment::read() };
@@ -244,7 +254,7 @@ fn begin() -> Option<&'static Header> {
     let mut command = [0; 4096];
     header
         .command
-        .set(sys::read_file(c"/proc/self/cmdline", &mut command));
+        .set(sys::arguments::command_line(&mut command));
     if !streams::interpose() {
         header.note(Circumstance::StdioUnseen);
     }
@@ -275,7 +285,9 @@ fn begin() -> Option<&'static Header> {
             .peak_bytes
             .set(INHERITED_BYTES.load(Ordering::Relaxed));
     }
-    if !sys::counter::is_steady() {
+    // To ask the processor takes long in a virtual machine. `weir` asks for all that it collects.
+    let asks = !environment.has_session() || mapping.file.is_empty();
+    if asks && !sys::counter::is_steady() {
         header.note(Circumstance::UnsteadyClock);
     }
     if environment.has_bad_setting {
@@ -293,7 +305,9 @@ fn begin() -> Option<&'static Header> {
     HEADER.store(ptr::from_ref(header).cast_mut(), Ordering::Release);
     if let Some(region) = region() {
         files::begin(header, region.all_files());
-        files::inherit(region_at(parents));
+        if is_forked {
+            files::inherit(region_at(parents));
+        }
     }
     // SAFETY: NULL, or the region of the parent, which is mapped.
     if let Some(parents) = unsafe { parents.as_ref() } {
@@ -481,7 +495,7 @@ fn live(region: &Region<'static>) -> Live {
         blocks: region.header.inherited_blocks.get(),
     };
     let slots = slots::visible(region).iter().map(|slot| &slot.counters);
-    for counters in slots.chain([&region.header.common]) {
+    for counters in slots.chain(region.header.common()) {
         live.bytes = live.bytes.wrapping_add(counters.live_bytes.get());
         live.blocks = live.blocks.wrapping_add(live_blocks(counters));
     }

@@ -16,7 +16,7 @@ use rustix::process::Resource;
 use rustix::rand::{GetRandomFlags, getrandom};
 use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
-use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room};
+use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Bytes, Path};
@@ -31,6 +31,8 @@ const FEW: Room = Room {
 };
 /// Entries for files that get their memory at once: a few pages.
 const FILES_AT_ONCE: usize = 16;
+/// The first of them: most processes need no more.
+const FIRST_FILES: usize = 4;
 /// Slots where the kernel cannot make memory page by page and tell (before Linux 5.14): all of them get
 /// their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
@@ -127,7 +129,6 @@ fn make_slot_at(at: usize) -> bool {
 
 /// Makes the rest of a slot's ring. False where there is no memory left.
 pub fn make_ring(slot: &Slot) -> bool {
-    const PAGE: usize = 4096;
     let from = Slot::FIRST_BYTES / PAGE * PAGE;
     let start = START.load(Ordering::Relaxed);
     let at = ptr::from_ref(slot).addr().wrapping_sub(start.addr());
@@ -150,9 +151,35 @@ pub fn open_slots(from: usize, to: usize) -> bool {
     open_up(place, (to - from) * size_of::<Slot>())
 }
 
+/// Makes the memory of a section of a header, where it is not there. False where there is none left.
+pub fn make_section(header: &Header, section: Section) -> bool {
+    if header.has_section(section) {
+        return true;
+    }
+    let start = START.load(Ordering::Relaxed);
+    if image::is_sealed() || !ptr::eq(start.cast(), header) {
+        return false;
+    }
+    let bytes = section.bytes();
+    let from = bytes.start / PAGE * PAGE;
+    // SAFETY: within the header, which is opened up.
+    let place = unsafe { start.byte_add(from) };
+    let length = bytes.end.next_multiple_of(PAGE) - from;
+    let made = populate(place, length) != Err(Errno::NOMEM);
+    if made {
+        header.open_section(section);
+    }
+    made
+}
+
 /// Makes the memory of some entries for files, from this one on. How many; none where there is none left.
 pub fn make_files(index: usize) -> Option<usize> {
-    let count = room().files.checked_sub(index)?.min(FILES_AT_ONCE);
+    let at_once = if index == 0 {
+        FIRST_FILES
+    } else {
+        FILES_AT_ONCE
+    };
+    let count = room().files.checked_sub(index)?.min(at_once);
     if count > 0 && index + count <= MADE_FILES.load(Ordering::Relaxed) {
         // In a forked child that counts in its parent's region.
         return Some(count);
@@ -314,6 +341,8 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
         })
 }
 
+const PAGE: usize = 4096;
+
 /// How often a name is tried.
 const ATTEMPTS: u32 = 4;
 
@@ -405,7 +434,7 @@ fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
 /// Makes the memory of what is used at once.
 fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'static Header, Room)> {
     let start = ptr::from_ref(header).cast_mut().cast();
-    match populate(start, size_of::<Header>()) {
+    match populate(start, Header::FIRST_BYTES) {
         Ok(()) => {
             // Whether there is memory for a thread is better known now than when the first one comes.
             let made = make_slot_at(room.slot_at(0));
@@ -421,6 +450,9 @@ fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'sta
         coroutines: room.coroutines.min(FEW.coroutines),
     };
     allocate(file, 0, room.bytes())?;
+    for section in Section::ALL {
+        header.open_section(section);
+    }
     set_room(room);
     Some((header, room))
 }

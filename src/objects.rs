@@ -93,14 +93,23 @@ pub fn ours() -> Option<Object> {
 
 /// The object that holds what is at an address, by where the objects begin: none lies within another. At any time.
 pub fn around(address: usize) -> Option<Object> {
-    let mut best: Option<Object> = None;
+    let mut best = None;
     walk(|object| {
-        if object.base <= address && best.is_none_or(|best| best.base <= object.base) {
-            best = Some(object);
-        }
+        best = nearer(best, object, address);
         true
     });
     best
+}
+
+/// The same for the start of the process, without system calls.
+pub fn around_at_start(address: usize) -> Option<Object> {
+    all().fold(None, |best, object| nearer(best, object, address))
+}
+
+/// The one of two objects that begins last before an address.
+fn nearer(best: Option<Object>, other: Object, address: usize) -> Option<Object> {
+    let is_nearer = other.base <= address && best.is_none_or(|best| best.base <= other.base);
+    if is_nearer { Some(other) } else { best }
 }
 
 /// Shows every object's name until `show` is content. At any time, in any thread.
@@ -223,6 +232,7 @@ mod tests {
         assert_eq!(all().filter(is_it).count(), 1);
         let place = libc::getppid as *const () as usize;
         assert!(is_it(&around(place).expect("it is loaded")));
+        assert!(is_it(&around_at_start(place).expect("it is loaded")));
         let mut names = 0;
         names_now(|name| {
             names += usize::from(name.ends_with(b"/libc.so.6"));

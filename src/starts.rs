@@ -8,14 +8,14 @@ use std::ffi::{CStr, c_int};
 use std::fmt::Write;
 use std::mem::MaybeUninit;
 
-use weir_record::region::Header;
+use weir_record::region::{Header, Section};
 use weir_record::starts::{
-    LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES,
-    STATIC, Ticket,
+    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH,
+    PROGRAM_BYTES, STATIC, Ticket,
 };
 
 use crate::programs::{Kind, Program};
-use crate::{environment, image, sys};
+use crate::{environment, image, mapping, sys};
 
 /// What is about to be started, and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +57,10 @@ pub struct Note {
 impl Note {
     /// It could not be.
     pub fn withdraw(self) {
-        self.header
-            .starts
-            .withdraw(self.ticket, self.pid, self.ticks);
+        let (starts, _) = self.header.starts();
+        if !starts.withdraw(self.ticket) {
+            note(self.header, self.pid, FAILED, self.ticks, &[]);
+        }
     }
 }
 
@@ -76,7 +77,7 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     let mut text = Text::new();
     // SAFETY: the kernel has just read the path, where the program was looked at.
     unsafe { describe(start.program, &mut text) };
-    let ticket = header.starts.note(pid, flags, ticks, [text.as_bytes()])?;
+    let ticket = note(header, pid, flags, ticks, text.as_bytes())?;
     Some(Note {
         header,
         ticket,
@@ -97,7 +98,22 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     // SAFETY: the kernel has read the path.
     unsafe { describe(start.program, &mut text) };
     let flags = flags(start);
-    header.starts.note(pid, flags, ticks, [text.as_bytes()]);
+    note(header, pid, flags, ticks, text.as_bytes());
+}
+
+/// Notes a program, in memory that is made for it where there is none; what there is no room for is counted.
+fn note(header: &Header, pid: u32, flags: u32, ticks: u64, program: &[u8]) -> Option<Ticket> {
+    let ticket = [Section::FirstStarts, Section::Starts]
+        .into_iter()
+        .find_map(|section| {
+            mapping::make_section(header, section);
+            let (starts, room) = header.starts();
+            starts.note(room, pid, flags, ticks, [program])
+        });
+    if ticket.is_none() {
+        header.unlisted_starts.add_shared(1);
+    }
+    ticket
 }
 
 /// Whether the kernel will not execute a program, as far as can be told before: there is none, or it may not be. Shells try

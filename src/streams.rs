@@ -18,8 +18,9 @@ use rustix::mm::MprotectFlags;
 use weir_record::functions::Function;
 
 use crate::hooks::stdio_system as ours;
+use crate::objects::{self, Object};
 use crate::recording::{self, Outcome};
-use crate::{c_library, image, next, objects, sys};
+use crate::{c_library, image, next, sys};
 
 pub use pending::last_to_ask;
 
@@ -117,8 +118,8 @@ fn has_failed(stream: *mut FILE) -> bool {
 /// Puts our functions in the tables of files and of wide files, if that has not been done. False where the C library is not as it should be.
 pub fn interpose() -> bool {
     if !ARE_SEEN.load(Ordering::Relaxed) {
-        let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(exported);
-        let done = both.into_iter().all(|table| interpose_in(table.cast()));
+        let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(|name| exported(name).cast());
+        let done = interpose_in(both, objects::around_at_start);
         if done {
             pending::set_list(exported(c"_IO_list_all"));
         }
@@ -143,7 +144,7 @@ pub fn see(stream: *mut FILE) {
     if table == KNOWN.load(Ordering::Relaxed) || image::is_sealed() {
         return;
     }
-    sys::with_errno_kept(|| interpose_in(table));
+    sys::with_errno_kept(|| interpose_in([table], objects::around));
     KNOWN.store(table, Ordering::Relaxed);
 }
 
@@ -152,35 +153,56 @@ fn exported(name: &CStr) -> *mut c_void {
     ptr::with_exposed_provenance_mut(c_library::variable(name))
 }
 
-/// Puts our functions in a table, if it is one of the C library's and has what it should have.
-fn interpose_in(table: *mut Table) -> bool {
-    let Some(protection) = Protection::of(table.addr(), size_of::<Table>()) else {
-        return false;
-    };
-    // SAFETY: the whole table is within a segment that is mapped for as long as the process lives.
-    let system = unsafe { &(*table).system };
-    let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
+/// Puts our functions in tables, if they are the C library's and have what they should have. False where one is not.
+fn interpose_in<const N: usize>(
+    tables: [*mut Table; N],
+    around: fn(usize) -> Option<Object>,
+) -> bool {
     let theirs = SYSTEM.map(|function| next::address(function).get());
-    if found == addresses() {
-        return true;
-    }
-    // A stream to a command closes in a way of its own, which is left alone.
-    let must_be = [true, true, true, false, true];
-    let is_as_it_should = found
-        .iter()
-        .zip(theirs)
-        .zip(must_be)
-        .all(|((&found, theirs), must_be)| found == theirs || !must_be);
-    if !is_as_it_should || !protection.lift() {
-        return false;
-    }
-    for ((place, ours), theirs) in system.iter().zip(addresses()).zip(theirs) {
-        if place.load(Ordering::Relaxed) == theirs {
-            place.store(ours, Ordering::Relaxed);
+    // Tables that are close together are opened up once.
+    let mut open: Option<Protection> = None;
+    let done = tables.into_iter().all(|table| {
+        let Some(protection) = Protection::of(table.addr(), size_of::<Table>(), around) else {
+            return false;
+        };
+        // SAFETY: the whole table is within a segment that is mapped for as long as the process lives.
+        let system = unsafe { &(*table).system };
+        let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
+        if found == addresses() {
+            return true;
         }
+        if !is_as_it_should_be(found, theirs) {
+            return false;
+        }
+        if open != Some(protection) {
+            close(open.take());
+            if !protection.lift() {
+                return false;
+            }
+            open = Some(protection);
+        }
+        for ((place, ours), theirs) in system.iter().zip(addresses()).zip(theirs) {
+            if place.load(Ordering::Relaxed) == theirs {
+                place.store(ours, Ordering::Relaxed);
+            }
+        }
+        true
+    });
+    close(open);
+    done
+}
+
+fn is_as_it_should_be(found: [usize; 5], theirs: [usize; 5]) -> bool {
+    // A stream to a command closes in a way of its own, which is left alone.
+    const MUST_BE: [bool; 5] = [true, true, true, false, true];
+    let mut all = found.into_iter().zip(theirs).zip(MUST_BE);
+    all.all(|((found, theirs), must_be)| found == theirs || !must_be)
+}
+
+fn close(open: Option<Protection>) {
+    if let Some(protection) = open {
+        protection.restore();
     }
-    protection.restore();
-    true
 }
 
 fn addresses() -> [usize; 5] {
@@ -194,6 +216,7 @@ fn addresses() -> [usize; 5] {
 }
 
 /// How a table is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Protection {
     from: usize,
     bytes: usize,
@@ -203,19 +226,19 @@ struct Protection {
 
 impl Protection {
     /// None where the addresses are not within one writable segment of a loaded object.
-    fn of(address: usize, bytes: usize) -> Option<Protection> {
+    fn of(address: usize, bytes: usize, around: fn(usize) -> Option<Object>) -> Option<Protection> {
         if address == 0 || !address.is_multiple_of(align_of::<Table>()) {
             return None;
         }
         let end = address.checked_add(bytes)?;
-        let object = objects::around(address)?;
-        let around = |segment: &&libc::Elf64_Phdr| {
+        let object = around(address)?;
+        let is_around = |segment: &&libc::Elf64_Phdr| {
             let from = object.base().wrapping_add(segment.p_vaddr as usize);
             address >= from && end <= from.wrapping_add(segment.p_memsz as usize)
         };
         let mut is_writable = false;
         let mut is_read_only = false;
-        for segment in object.segments()?.iter().filter(around) {
+        for segment in object.segments()?.iter().filter(is_around) {
             is_writable |= segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
             is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
         }

@@ -210,7 +210,7 @@ impl Tables {
                 && (entry.value != 0 || entry.section == ABSOLUTE)
                 && entry.info >> 4 != LOCAL_BINDING
                 && !matches!(kind, SECTION | FILE | THREAD);
-            !is_definition || self.string(entry.name as usize) != name.text || show(index, entry)
+            !is_definition || !self.is_string(entry.name as usize, name.text) || show(index, entry)
         };
         match &self.hashes {
             // SAFETY: the table of an object that is loaded.
@@ -256,6 +256,16 @@ impl Tables {
     fn string(&self, offset: usize) -> &'static [u8] {
         // SAFETY: the object's own offset into its own strings, which stay while it is loaded.
         unsafe { CStr::from_ptr(self.strings.add(offset).cast()) }.to_bytes()
+    }
+
+    /// Whether the string there is this one, which has no NUL.
+    fn is_string(&self, offset: usize, text: &[u8]) -> bool {
+        // SAFETY: as above; no byte behind the first that differs is looked at, and so none behind the NUL.
+        let byte = |index: usize| unsafe { self.strings.add(offset + index).read() };
+        text.iter()
+            .chain([&0])
+            .enumerate()
+            .all(|(index, &expected)| byte(index) == expected)
     }
 
     /// The number of a symbol's version, with [`HIDDEN`].

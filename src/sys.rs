@@ -16,6 +16,7 @@ pub use weir_report::emit::Descriptor;
 
 use crate::{c_library, image};
 
+pub mod arguments;
 pub mod clock;
 pub mod counter;
 pub mod looking;

@@ -157,8 +157,7 @@ pub fn target() -> Target {
             }
             _ if guard_is_stale(state) => open(state),
             Guard::Attaching => {
-                return image::header()
-                    .map_or(Target::Nothing, |header| Target::Common(&header.common));
+                return image::common().map_or(Target::Nothing, Target::Common);
             }
             guard => return Target::Guarded(guard, (*state).home.as_ref()),
         }
@@ -178,9 +177,7 @@ unsafe fn target_at_home(state: *mut State) -> Target {
     unsafe {
         match (*state).attachment {
             Attachment::Slot => (*state).home.as_ref().map_or(Target::Nothing, Target::Own),
-            Attachment::Common => {
-                image::header().map_or(Target::Nothing, |header| Target::Common(&header.common))
-            }
+            Attachment::Common => image::common().map_or(Target::Nothing, Target::Common),
             Attachment::Unknown | Attachment::Nothing => Target::Nothing,
         }
     }
@@ -195,11 +192,12 @@ fn is_attached() -> bool {
 /// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
 /// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
 pub fn target_of_nothing() -> Target {
-    match image::header() {
-        Some(header) if sys::has_thread_area() && !is_attached() && !is_guarded() => {
-            Target::Common(&header.common)
-        }
-        _ => target(),
+    let is_new =
+        image::header().is_some() && sys::has_thread_area() && !is_attached() && !is_guarded();
+    if is_new {
+        image::common().map_or(Target::Nothing, Target::Common)
+    } else {
+        target()
     }
 }
 
@@ -403,7 +401,7 @@ unsafe fn attach(state: *mut State) -> Target {
                     Some(slot) => Target::Own(slot),
                     None => {
                         header.threads_without_slot.add_shared(1);
-                        Target::Common(&header.common)
+                        image::common().map_or(Target::Nothing, Target::Common)
                     }
                 },
             };

@@ -16,13 +16,13 @@ use crate::ring;
 use crate::slot::{Counters, Slot};
 use crate::slow;
 
-pub use header::{Circumstance, Header, MAX_OBJECTS, Phase, Provenance};
+pub use header::{Circumstance, Header, MAX_OBJECTS, Phase, Provenance, Section};
 
 /// The first eight bytes of a region.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 8;
+const LAYOUT_VERSION: u64 = 9;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -207,7 +207,7 @@ impl<'a> Region<'a> {
         self.slots()
             .iter()
             .map(|slot| &slot.counters)
-            .chain([&self.header.common])
+            .chain(self.header.common())
     }
 }
 

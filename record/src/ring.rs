@@ -8,8 +8,7 @@
 //! A full ring refuses the sample. Nobody counts refusals: every timed call is counted
 //! (`FunctionCounters::timed`), so what the consumer did not receive was dropped.
 //!
-//! A new ring has memory for the first quarter of its entries only: most threads never push more, and memory that is made
-//! has to be cleared. The producer asks for the rest before it needs it, and refuses samples where there is none.
+//! A new ring has memory for a few entries only: most threads never push more, and memory that is made has to be cleared. The producer asks for the rest before it needs it, and refuses samples where there is none.
 //!
 //! The producer may be interrupted between its store of the entry and that of `head` by its own signal
 //! handler, which pushes too. Then one of them overwrites the other, or `head` steps back over
@@ -30,15 +29,22 @@ pub const CAPACITY: usize = 4;
 const _: () = assert!(CAPACITY.is_power_of_two());
 /// How many samples the producer pushes without looking for the consumer.
 const QUARTER: u64 = (CAPACITY / 4) as u64;
+/// How many entries of a new ring have their memory.
+#[cfg(not(loom))]
+const FEW: u64 = 1024;
+/// As above.
+#[cfg(loom)]
+const FEW: u64 = 1;
+const _: () = assert!(FEW <= QUARTER);
 
 /// The ring of one thread.
 #[derive(Debug)]
 #[repr(C, align(128))]
 pub struct Ring {
     head: AtomicU64,
-    /// The producer looks at `tail` again once `head` is [`QUARTER`] past this.
+    /// The producer looks at `tail` again once `head` is [`FEW`] past this: in a new ring, where its memory ends.
     looked_at: AtomicU64,
-    /// Whether there is memory for all entries (1), or for the first quarter of them (0).
+    /// Whether there is memory for all entries (1), or for the first [`FEW`] of them (0).
     whole: AtomicU64,
     tail: OwnLine,
     entries: [AtomicU64; CAPACITY],
@@ -50,10 +56,10 @@ pub struct Ring {
 struct OwnLine(AtomicU64);
 
 impl Ring {
-    /// Bytes of a ring that has memory for the first quarter of its entries.
+    /// Bytes of a new ring.
     #[cfg(not(loom))]
     pub const FIRST_BYTES: usize =
-        std::mem::offset_of!(Ring, entries) + QUARTER as usize * size_of::<AtomicU64>();
+        std::mem::offset_of!(Ring, entries) + FEW as usize * size_of::<AtomicU64>();
 
     /// An empty ring, for tests; in a region a ring begins as zeroes, and so without all of its memory.
     #[cfg(any(test, loom))]
@@ -84,7 +90,8 @@ impl Ring {
     #[inline(always)]
     pub fn push(&self, sample: Sample, crowded: impl FnOnce()) -> bool {
         let mut head = self.head.load(Ordering::Relaxed);
-        if head.wrapping_sub(self.looked_at.load(Ordering::Relaxed)) >= QUARTER {
+        let past = head.wrapping_sub(self.looked_at.load(Ordering::Relaxed));
+        if past.cast_signed() >= FEW.cast_signed() {
             let waiting;
             (head, waiting) = self.look(head);
             if waiting >= CAPACITY as u64 {
@@ -93,7 +100,7 @@ impl Ring {
             if waiting >= QUARTER || !self.is_whole() {
                 crowded();
             }
-            if head >= QUARTER && !self.is_whole() {
+            if head >= FEW && !self.is_whole() {
                 return false;
             }
         }
@@ -121,10 +128,10 @@ impl Ring {
         let mut again = head.wrapping_add(room.min(QUARTER));
         if !self.is_whole() {
             // Not beyond what has its memory; and once there, at every push.
-            again = again.min(head.max(QUARTER));
+            again = again.min(head.max(FEW));
         }
         self.looked_at
-            .store(again.wrapping_sub(QUARTER), Ordering::Relaxed);
+            .store(again.wrapping_sub(FEW), Ordering::Relaxed);
         (head, waiting)
     }
 
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_ring_without_all_of_its_memory_stays_in_what_it_has() {
-        for looked_at in [0, 5_u64.wrapping_sub(QUARTER)] {
+        for looked_at in [0, 5_u64.wrapping_sub(FEW)] {
             let ring = Ring::new();
             ring.whole.store(0, Ordering::Relaxed);
             // Wherever the producer happens to look first.
@@ -207,15 +214,15 @@ mod tests {
             let pushed = (0..2 * CAPACITY)
                 .filter(|_| ring.push(sample(1), || ()))
                 .count();
-            assert_eq!(pushed as u64 + 5, QUARTER);
-            let beyond = &ring.entries[QUARTER as usize..];
+            assert_eq!(pushed as u64 + 5, FEW);
+            let beyond = &ring.entries[FEW as usize..];
             assert!(
                 beyond
                     .iter()
                     .all(|entry| entry.load(Ordering::Relaxed) == 0)
             );
             // There is none also once the consumer has caught up.
-            assert_eq!(ring.drain(|_| ()) as u64, QUARTER);
+            assert_eq!(ring.drain(|_| ()) as u64, FEW);
             assert!(!ring.push(sample(2), || ()));
             for ticks in 0..CAPACITY as u64 {
                 assert!(ring.push(sample(ticks), || ring.set_whole()));
@@ -245,7 +252,7 @@ mod tests {
         // And where the producer happens to look just then.
         ring.head.store(1, Ordering::Release);
         ring.looked_at
-            .store(1_u64.wrapping_sub(QUARTER), Ordering::Relaxed);
+            .store(1_u64.wrapping_sub(FEW), Ordering::Relaxed);
         assert!(ring.push(sample(5), || ()));
         ring.drain(|sample| taken.push(sample.ticks()));
         assert_eq!(taken, [4, 5]);

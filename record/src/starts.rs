@@ -2,11 +2,10 @@
 //!
 //! Whoever starts a program (by exec, also in a child of vfork, or by posix_spawn) notes it in the region that it
 //! counts into; the reader takes the notes away. There is room for so many as are started between two looks of the
-//! reader, and what does not fit is counted.
+//! reader; what does not fit is counted by the caller.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::counter::Counter;
 use crate::text::Text;
 
 /// How many notes there is room for.
@@ -80,23 +79,20 @@ pub struct Ticket {
 #[repr(C)]
 pub struct Starts {
     notes: [Start; CAPACITY],
-    /// How many did not fit.
-    pub unlisted: Counter,
 }
 
 impl Starts {
-    /// Notes the start of a program, the parts of whose path are these. None where there is no room, which is counted.
+    /// Notes the start of a program, the parts of whose path are these, in one of the first `room` notes. None where all of
+    /// them are taken.
     pub fn note<'a>(
         &self,
+        room: usize,
         pid: u32,
         flags: u32,
         ticks: u64,
         program: impl IntoIterator<Item = &'a [u8]>,
     ) -> Option<Ticket> {
-        let Some((index, state)) = self.claim() else {
-            self.unlisted.add_shared(1);
-            return None;
-        };
+        let (index, state) = self.claim(room)?;
         let note = &self.notes[index];
         note.pid.store(pid, Ordering::Relaxed);
         note.flags.store(flags, Ordering::Relaxed);
@@ -107,8 +103,9 @@ impl Starts {
         Some(Ticket { index, state })
     }
 
-    fn claim(&self) -> Option<(usize, u32)> {
-        self.notes.iter().enumerate().find_map(|(index, note)| {
+    fn claim(&self, room: usize) -> Option<(usize, u32)> {
+        let notes = self.notes.iter().take(room);
+        notes.enumerate().find_map(|(index, note)| {
             let free = note.state.load(Ordering::Relaxed);
             if free & STATES != FREE {
                 return None;
@@ -121,23 +118,19 @@ impl Starts {
         })
     }
 
-    /// The program could not be started.
-    pub fn withdraw(&self, ticket: Ticket, pid: u32, ticks: u64) {
+    /// The program could not be started. False where the note has been taken: then one that says [`FAILED`] must follow.
+    pub fn withdraw(&self, ticket: Ticket) -> bool {
         let Ticket { index, state } = ticket;
-        let withdrawn = self.notes.get(index).is_some_and(|note| {
+        self.notes.get(index).is_some_and(|note| {
             note.state
                 .compare_exchange(state, state & !STATES, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
-        });
-        if !withdrawn {
-            // It has been taken.
-            self.note(pid, FAILED, ticks, []);
-        }
+        })
     }
 
-    /// Shows every note to `see` and makes room; for the one reader.
-    pub fn take(&self, mut see: impl FnMut(&Start)) {
-        for note in &self.notes {
+    /// Shows every one of the first `room` notes to `see`, and frees them; for the one reader.
+    pub fn take(&self, room: usize, mut see: impl FnMut(&Start)) {
+        for note in self.notes.iter().take(room) {
             let state = note.state.load(Ordering::Relaxed);
             if state & STATES != WRITTEN {
                 continue;
@@ -167,7 +160,7 @@ mod tests {
 
     fn taken(starts: &Starts) -> Vec<(u32, u32, Vec<u8>)> {
         let mut all = Vec::new();
-        starts.take(|start| {
+        starts.take(CAPACITY, |start| {
             let program = start.program.bytes().collect();
             all.push((start.pid(), start.flags(), program));
         });
@@ -177,35 +170,33 @@ mod tests {
     #[test]
     fn a_note_is_seen_once() {
         let starts = zeroed();
-        starts.note(7, NOT_PRELOADED, 99, [&b"/bin"[..], b"/ls"]);
-        starts.take(|start| assert_eq!(start.ticks(), 99));
-        starts.note(8, 0, 100, [&b"cat"[..]]);
+        starts.note(1, 7, NOT_PRELOADED, 99, [&b"/bin"[..], b"/ls"]);
+        starts.take(1, |start| assert_eq!(start.ticks(), 99));
+        starts.note(1, 8, 0, 100, [&b"cat"[..]]);
         assert_eq!(taken(&starts), [(8, 0, b"cat".to_vec())]);
         assert_eq!(taken(&starts), []);
     }
 
     #[test]
-    fn what_failed_is_not_seen_or_is_seen_to_have_failed() {
+    fn what_failed_is_not_seen_or_is_known_to_have_been_taken() {
         let starts = zeroed();
-        let ticket = starts.note(7, 0, 1, [&b"a"[..]]).unwrap();
-        starts.withdraw(ticket, 7, 1);
+        let ticket = starts.note(1, 7, 0, 1, [&b"a"[..]]).unwrap();
+        assert!(starts.withdraw(ticket));
         assert_eq!(taken(&starts), []);
-        let ticket = starts.note(7, 0, 2, [&b"b"[..]]).unwrap();
+        let ticket = starts.note(1, 7, 0, 2, [&b"b"[..]]).unwrap();
         assert_eq!(taken(&starts).len(), 1);
         // Another has the room by now.
-        starts.note(8, 0, 3, [&b"c"[..]]);
-        starts.withdraw(ticket, 7, 2);
-        let left = [(8, 0, b"c".to_vec()), (7, FAILED, Vec::new())];
-        assert_eq!(taken(&starts), left);
+        starts.note(1, 8, 0, 3, [&b"c"[..]]);
+        assert!(!starts.withdraw(ticket));
+        assert_eq!(taken(&starts), [(8, 0, b"c".to_vec())]);
     }
 
     #[test]
-    fn what_does_not_fit_is_counted() {
+    fn what_does_not_fit_is_refused() {
         let starts = zeroed();
-        for pid in 0..CAPACITY as u32 + 3 {
-            starts.note(pid, 0, 0, []);
-        }
-        assert_eq!(starts.unlisted.get(), 3);
-        assert_eq!(taken(&starts).len(), CAPACITY);
+        assert!(starts.note(0, 1, 0, 0, []).is_none());
+        let noted = (0..10).filter(|&pid| starts.note(7, pid, 0, 0, []).is_some());
+        assert_eq!(noted.count(), 7);
+        assert_eq!(taken(&starts).len(), 7);
     }
 }

@@ -88,7 +88,9 @@ impl Totals {
         for slot in region.slots() {
             totals.allocating_slots += u64::from(totals.add(&slot.counters, &mut places));
         }
-        totals.add(&region.header.common, &mut places);
+        if let Some(common) = region.header.common() {
+            totals.add(common, &mut places);
+        }
         totals
             .functions
             .sort_unstable_by_key(|(function, _)| function.index());

@@ -8,10 +8,11 @@ use std::ptr;
 use libc::{pid_t, siginfo_t};
 use weir_record::ends::ChildEnd;
 use weir_record::functions::Function;
+use weir_record::region::Section;
 
 use super::next_call;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
-use crate::{coop, environment, image, sys};
+use crate::{coop, environment, image, mapping, sys};
 
 const fn call(function: Function) -> Call<usize> {
     Call {
@@ -104,8 +105,12 @@ pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
-    if let Some(header) = image::header().filter(|_| environment::get().has_session()) {
-        header.ends.note(ChildEnd {
+    let Some(header) = image::header().filter(|_| environment::get().has_session()) else {
+        return;
+    };
+    mapping::make_section(header, Section::Ends);
+    if let Some(ends) = header.ends() {
+        ends.note(ChildEnd {
             pid: pid.cast_unsigned(),
             status,
             ticks: sys::ticks(),

@@ -5,10 +5,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use weir_record::region::Circumstance;
+use weir_record::region::{Circumstance, Section};
 
 use super::{Whose, header, is_sharer, whose};
-use crate::{slots, sys, thread, writer};
+use crate::{mapping, slots, sys, thread, writer};
 
 static IS_SEALED: AtomicBool = AtomicBool::new(false);
 
@@ -94,6 +94,9 @@ fn seal(circumstance: Circumstance) -> bool {
             header.latest.set(sys::now());
         }
         slots::complete_rings();
+        for section in Section::ALL {
+            mapping::make_section(header, section);
+        }
         writer::pause();
     });
     IS_SEALED.store(true, Ordering::Relaxed);

@@ -142,8 +142,8 @@ fn pass(target: Target, function: Function) {
     match target {
         Target::Guarded(_, Some(slot)) => slot.counters.of(function).reentrant.add(1),
         Target::Guarded(_, None) => {
-            if let Some(header) = image::header() {
-                header.common.of(function).reentrant.add_shared(1);
+            if let Some(common) = image::common() {
+                common.of(function).reentrant.add_shared(1);
             }
         }
         _ => image::count_uncounted(),

@@ -1,5 +1,7 @@
 //! The head of a region: whose it is, what became of it, where its functions lead, and what is counted in common.
 
+use std::mem::{offset_of, size_of};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
@@ -8,7 +10,7 @@ use crate::counter::Counter;
 use crate::ends::Ends;
 use crate::functions::Function;
 use crate::slot::{Counters, HeapTotals};
-use crate::starts::Starts;
+use crate::starts::{self, Starts};
 use crate::text::Text;
 
 /// How many loaded objects the header can name.
@@ -120,6 +122,48 @@ impl Circumstance {
     ];
 }
 
+/// A part of the header that gets its memory when it comes to be used: most processes need none of them, and each page of
+/// memory takes time to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Section {
+    /// The first [`Section::FEW_STARTS`] notes of programs that were started.
+    FirstStarts = 0,
+    /// All of them.
+    Starts = 1,
+    /// Notes of how children ended.
+    Ends = 2,
+    /// The counters of threads that have no slot.
+    Common = 3,
+}
+
+impl Section {
+    /// All of them.
+    pub const ALL: [Section; 4] = [
+        Section::FirstStarts,
+        Section::Starts,
+        Section::Ends,
+        Section::Common,
+    ];
+
+    /// As many notes as lie within two pages: more than most shells need.
+    pub const FEW_STARTS: usize = 15;
+
+    /// Which bytes of the header it takes.
+    pub const fn bytes(self) -> Range<usize> {
+        let (from, length) = match self {
+            Section::FirstStarts => (
+                offset_of!(Header, starts),
+                Section::FEW_STARTS * size_of::<starts::Start>(),
+            ),
+            Section::Starts => (offset_of!(Header, starts), size_of::<Starts>()),
+            Section::Ends => (offset_of!(Header, ends), size_of::<Ends>()),
+            Section::Common => (offset_of!(Header, common), size_of::<Counters>()),
+        };
+        from..from + length
+    }
+}
+
 /// The head of a region.
 #[derive(Debug)]
 #[repr(C, align(4096))]
@@ -130,6 +174,8 @@ pub struct Header {
     pub(super) layout: AtomicU64,
     phase: AtomicU32,
     circumstances: AtomicU32,
+    /// Which sections have their memory, a bit for each.
+    sections: AtomicU32,
     /// Process id.
     pub pid: AtomicU32,
     /// Process id of the parent.
@@ -158,6 +204,8 @@ pub struct Header {
     pub blocked_coroutines: Counter,
     /// Threads that share the common counters.
     pub threads_without_slot: Counter,
+    /// Programs that were started and that there was no room to note.
+    pub unlisted_starts: Counter,
     /// Calls that passed through uncounted.
     pub uncounted_calls: Counter,
     /// Bytes that were live when a forked image began.
@@ -179,27 +227,61 @@ pub struct Header {
     pub heap: HeapTotals,
     /// For each of the first descriptors, which entry of the table of files it leads to; 0 where that is not known.
     links: [AtomicU16; MAX_LINKS],
-    /// The executable's path.
-    pub executable: Text<1024>,
-    /// The command line, every argument ended by NUL.
-    pub command: Text<4096>,
-    /// Paths of the loaded objects that the functions lead to.
-    pub objects: [Text<248>; MAX_OBJECTS],
     /// The name of the coroutine runtime that registered itself; empty where none did.
     pub runtime: Text<56>,
     /// Path of the library for io_uring, where one is loaded.
     pub uring_library: Text<248>,
-    /// Programs that were started from here.
-    pub starts: Starts,
-    /// How the children ended that were waited for here.
-    pub ends: Ends,
+    /// The executable's path.
+    pub executable: Text<1024>,
     /// Where each function leads.
     pub provenance: [Provenance; Function::COUNT],
-    /// The counters of threads that have no slot, added to by locked instructions, never timed.
-    pub common: Counters,
+    /// The command line, every argument ended by NUL.
+    pub command: Text<4096>,
+    /// Paths of the loaded objects that the functions lead to.
+    pub objects: [Text<248>; MAX_OBJECTS],
+    // From here on there is memory for the sections only that say so.
+    starts: Starts,
+    ends: Ends,
+    common: Counters,
 }
 
 impl Header {
+    /// Bytes of a header that has none of its sections.
+    pub const FIRST_BYTES: usize = offset_of!(Header, starts);
+
+    /// Whether a section has its memory.
+    pub fn has_section(&self, section: Section) -> bool {
+        self.sections.load(Ordering::Acquire) & 1 << section as u32 != 0
+    }
+
+    /// A section has its memory.
+    pub fn open_section(&self, section: Section) {
+        self.sections
+            .fetch_or(1 << section as u32, Ordering::Release);
+    }
+
+    /// Programs that were started from here, and how many of the notes have their memory.
+    pub fn starts(&self) -> (&Starts, usize) {
+        let room = if self.has_section(Section::Starts) {
+            starts::CAPACITY
+        } else if self.has_section(Section::FirstStarts) {
+            Section::FEW_STARTS
+        } else {
+            0
+        };
+        (&self.starts, room)
+    }
+
+    /// How the children ended that were waited for here, where that has its memory.
+    pub fn ends(&self) -> Option<&Ends> {
+        self.has_section(Section::Ends).then_some(&self.ends)
+    }
+
+    /// The counters of threads that have no slot, added to by locked instructions, never timed; where they have their memory.
+    pub fn common(&self) -> Option<&Counters> {
+        self.has_section(Section::Common).then_some(&self.common)
+    }
+
     /// Fills in what a reader checks first. The region is not valid before [`Header::complete`].
     pub fn prepare(&self, room: Room) {
         self.layout.store(LAYOUT, Ordering::Relaxed);

@@ -19,7 +19,7 @@ pub fn missed(
     let mut missed = Missed {
         uncounted_calls: header.uncounted_calls.get(),
         threads_without_slot: header.threads_without_slot.get(),
-        unlisted_starts: header.starts.unlisted.get(),
+        unlisted_starts: header.unlisted_starts.get(),
         not_interposed: not_interposed(provenance),
         io_uring: io_uring(findings),
         notes: Vec::new(),

@@ -14,15 +14,15 @@ pub fn threads(findings: &Findings<'_>) -> Vec<Thread> {
     let header = findings.region.header;
     let slots = findings.region.slots().iter();
     let mut threads: Vec<Thread> = slots.map(|slot| thread(findings, slot)).collect();
-    threads.push(Thread {
+    threads.extend(header.common().map(|common| Thread {
         tid: 0,
         name: String::new(),
         threads: header.threads_without_slot.get(),
         started_ns: 0,
         running: false,
-        live_bytes: header.common.live_bytes.get_signed(),
-        functions: functions(findings, &header.common),
-    });
+        live_bytes: common.live_bytes.get_signed(),
+        functions: functions(findings, common),
+    }));
     threads.retain(|thread| !thread.functions.is_empty());
     threads
 }

@@ -5,7 +5,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use weir_record::clock::Moment;
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
-use weir_record::region::{Header, Region, Room};
+use weir_record::region::{Header, Region, Room, Section};
 use weir_record::slot::{Slot, Tenancy};
 use weir_report::model::{End, EndKind, Report};
 use weir_report::recording;
@@ -125,7 +125,10 @@ impl Memory {
 
     /// Counts a call of a thread that has no slot.
     pub fn count_common(&self, function: Function, size: u64) {
-        self.header().common.count::<Shared>(function, size);
+        let header = self.header();
+        header.open_section(Section::Common);
+        let common = header.common().expect("it has its memory");
+        common.count::<Shared>(function, size);
     }
 }
 

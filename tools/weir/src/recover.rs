@@ -126,6 +126,7 @@ fn recover(path: &Path) -> Result<Recovered, Failure> {
     let about = |trouble: Trouble| trouble.about(path);
     let memory = copy(&file).map_err(about)?;
     let region = region_of(&memory).map_err(about)?;
+    moment::note_steadiness(region.header);
 
     let pid = region.header.pid.load(Ordering::Relaxed);
     let runs = lying::is_used(&file, path, pid);

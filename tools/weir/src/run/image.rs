@@ -20,6 +20,7 @@ use weir_report::writer::{Poll, Writer};
 use super::ending;
 use super::life::Life;
 use super::mapping::Mapping;
+use super::moment;
 
 /// How soon a process is looked for again, once its image says that it ends.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -90,6 +91,7 @@ impl Image {
                 return Err(NoImage::Unfinished);
             }
         };
+        moment::note_steadiness(region.header);
         let mut image = Image {
             writer: Writer::new(region),
             ends_seen: 0,
@@ -162,13 +164,16 @@ impl Image {
 
     /// Shows the programs that were started from here since the last time.
     pub fn take_starts(&self, see: impl FnMut(&Start)) {
-        self.region.header.starts.take(see);
+        let (starts, room) = self.region.header.starts();
+        starts.take(room, see);
     }
 
     /// Shows how its children ended that it has waited for since the last time; the `last` time also what a thread that was
     /// killed was about to note.
     pub fn take_ends(&mut self, is_last: bool, see: impl FnMut(ChildEnd)) {
-        self.ends_seen = self.region.header.ends.show(self.ends_seen, is_last, see);
+        if let Some(ends) = self.region.header.ends() {
+            self.ends_seen = ends.show(self.ends_seen, is_last, see);
+        }
     }
 
     /// Drains the rings.

@@ -1,7 +1,10 @@
 //! This moment, on the clocks that regions have.
 
+use std::sync::OnceLock;
+
 use rustix::time::{ClockId, clock_gettime};
 use weir_record::clock::{self, Moment};
+use weir_record::region::{Circumstance, Header};
 
 /// This moment.
 pub fn now() -> Moment {
@@ -9,6 +12,14 @@ pub fn now() -> Moment {
         ticks: clock::ticks(),
         monotonic_ns: ns(ClockId::Monotonic),
         unix_ns: ns(ClockId::Realtime),
+    }
+}
+
+/// Notes in a region whether the machine's time-stamp counter may change its rate: what counts there has not asked.
+pub fn note_steadiness(header: &Header) {
+    static IS_STEADY: OnceLock<bool> = OnceLock::new();
+    if !IS_STEADY.get_or_init(clock::is_invariant) {
+        header.note(Circumstance::UnsteadyClock);
     }
 }
 
