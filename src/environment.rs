@@ -31,6 +31,12 @@ impl<const N: usize> Bytes<N> {
         }
     }
 
+    /// Leaves nothing of them.
+    pub fn clear(&mut self) {
+        self.bytes[0] = 0;
+        self.length = 0;
+    }
+
     /// Appends. Where there is no room for all of it, nothing, and false.
     #[must_use]
     pub fn push(&mut self, more: &[u8]) -> bool {
@@ -44,6 +50,7 @@ impl<const N: usize> Bytes<N> {
         };
         room.copy_from_slice(more);
         self.length += more.len();
+        self.bytes[self.length] = 0;
         true
     }
 
@@ -295,7 +302,7 @@ fn absolute(path: &mut Path, value: &[u8], percent: &[u8]) -> bool {
         [] | [.., b'/'] => b"",
         _ => b"/",
     };
-    *path = Bytes::new();
+    path.clear();
     directory.iter().all(|byte| match byte {
         b'%' => path.push(percent),
         byte => path.push(std::slice::from_ref(byte)),

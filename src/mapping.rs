@@ -162,10 +162,7 @@ pub fn make_section(header: &Header, section: Section) -> bool {
     }
     let bytes = section.bytes();
     let from = bytes.start / PAGE * PAGE;
-    // SAFETY: within the header, which is opened up.
-    let place = unsafe { start.byte_add(from) };
-    let length = bytes.end.next_multiple_of(PAGE) - from;
-    let made = populate(place, length) != Err(Errno::NOMEM);
+    let made = populate_at(from, bytes.end.next_multiple_of(PAGE) - from);
     if made {
         header.open_section(section);
     }
@@ -188,7 +185,13 @@ pub fn make_files(index: usize) -> Option<usize> {
         return None;
     }
     let bytes = count * size_of::<FileEntry>();
-    let made = make_memory(room().file_at(index), bytes, bytes);
+    let at = room().file_at(index);
+    let made = if index == 0 {
+        // They were opened up with the header.
+        populate_at(at, bytes)
+    } else {
+        make_memory(at, bytes, bytes)
+    };
     made.then(|| {
         MADE_FILES.store(index + count, Ordering::Relaxed);
         count
@@ -266,6 +269,17 @@ pub fn drop_set_aside(header: &'static Header) {
     }
 }
 
+/// Makes the memory of a part of the region that is opened up, and begins with a page.
+fn populate_at(at: usize, bytes: usize) -> bool {
+    let start = START.load(Ordering::Relaxed);
+    if start.is_null() {
+        return false;
+    }
+    // SAFETY: within the region, as the callers see to.
+    let place = unsafe { start.byte_add(at) };
+    populate(place, bytes) != Err(Errno::NOMEM)
+}
+
 /// Opens up a part of the region, which begins and ends with a page, and makes memory for the first bytes of it.
 fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
@@ -274,7 +288,7 @@ fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     }
     // SAFETY: within the reserved addresses, as the callers see to.
     let place = unsafe { start.byte_add(at) };
-    open_up(place, bytes) && populate(place, made) != Err(Errno::NOMEM)
+    open_up(place, bytes) && populate_at(at, made)
 }
 
 /// Gives a region's file to a user, as far as that may be done.
@@ -325,7 +339,7 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
         .find_map(|directory| {
             let place = (directory != directories[0]).then_some(Circumstance::OtherDirectory);
             (0..ATTEMPTS).find_map(|attempt| {
-                *file = Path::new();
+                file.clear();
                 let named = if environment.has_session() {
                     name_in_session(file, directory, pid)
                 } else {
@@ -461,7 +475,7 @@ fn allocate(file: &Descriptor, at: usize, bytes: usize) -> Option<()> {
     rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, bytes as u64).ok()
 }
 
-/// Reserves the addresses and opens up the header's.
+/// Reserves the addresses, and opens up those of the header and of the first entries for files behind it.
 fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     let bytes = room.bytes();
     let none = ProtFlags::empty();
@@ -485,7 +499,7 @@ fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     let start = mapped.ok()?;
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
-    if !open_up(start, size_of::<Header>()) {
+    if !open_up(start, room.file_at(FIRST_FILES.min(room.files))) {
         // SAFETY: the mapping was made above, and nobody has it.
         let _ = unsafe { rustix::mm::munmap(start, bytes) };
         return None;

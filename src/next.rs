@@ -20,21 +20,26 @@ use weir_record::functions::Function;
 use weir_record::region::MAX_OBJECTS;
 
 use crate::objects::{self, Object};
-use crate::symbols::{Definition, Name, Tables};
+use crate::symbols::{Definition, Hash, Name, Tables};
 use crate::{c_library, image, sys, thread};
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
 
-const NAMES: [Name<'static>; Function::COUNT] = {
-    let mut names = [Name::new(b""); Function::COUNT];
+/// The hashes of their names. Not the names: pointers would have to be relocated at each start.
+const HASHES: [Hash; Function::COUNT] = {
+    let mut hashes = [Hash::of(b""); Function::COUNT];
     let mut index = 0;
-    while index < names.len() {
-        names[index] = Name::new(Function::ALL[index].constant_row().name.as_bytes());
+    while index < hashes.len() {
+        hashes[index] = Hash::of(Function::ALL[index].constant_row().name.as_bytes());
         index += 1;
     }
-    names
+    hashes
 };
+
+fn name(function: Function) -> Name<'static> {
+    Name::with_hash(function.name().as_bytes(), HASHES[function.index()])
+}
 
 /// Which objects the functions lead to: places in [`OBJECTS`] plus one; 0 is nowhere.
 struct Place {
@@ -113,7 +118,7 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
         if of.load(Ordering::Relaxed) != 0 {
             continue;
         }
-        let Some(found) = tables.find(NAMES[index]) else {
+        let Some(found) = tables.find(name(function)) else {
             continue;
         };
         if place == 0 {
@@ -227,7 +232,7 @@ fn resolve(function: Function) -> NonZeroUsize {
     let mut behind = objects::all()
         .skip_while(|object| !object.is_ours())
         .skip(1);
-    let found = behind.find_map(|object| Tables::of(&object)?.find(NAMES[function.index()]));
+    let found = behind.find_map(|object| Tables::of(&object)?.find(name(function)));
     let found = found.and_then(|found| bind(function, found));
     let address = found.or_else(|| stand_in(function)).unwrap_or_else(absent);
     // Another thread may have been faster; it found the same.
@@ -246,7 +251,7 @@ fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
         let caller = Tables::of(&objects::around(return_address)?)?;
         let version = caller.needed_version(function.name().as_bytes())?;
         let behind = objects::around(usual.get())?;
-        let found = Tables::of(&behind)?.find_version(NAMES[function.index()], version)?;
+        let found = Tables::of(&behind)?.find_version(name(function), version)?;
         bind(function, found)
     };
     found().unwrap_or(usual)

@@ -29,13 +29,26 @@ pub struct Name<'n> {
     hash: u32,
 }
 
+/// The hash of a name, as `DT_GNU_HASH` has it.
+#[derive(Clone, Copy)]
+pub struct Hash(u32);
+
+impl Hash {
+    /// That of a name.
+    pub const fn of(name: &[u8]) -> Hash {
+        Hash(gnu_hash(name))
+    }
+}
+
 impl<'n> Name<'n> {
     /// A name.
     pub const fn new(text: &'n [u8]) -> Name<'n> {
-        Name {
-            text,
-            hash: gnu_hash(text),
-        }
+        Name::with_hash(text, Hash::of(text))
+    }
+
+    /// A name whose hash is known.
+    pub const fn with_hash(text: &'n [u8], hash: Hash) -> Name<'n> {
+        Name { text, hash: hash.0 }
     }
 }
 
