@@ -286,7 +286,7 @@ fn begin() -> Option<&'static Header> {
             .set(INHERITED_BYTES.load(Ordering::Relaxed));
     }
     // To ask the processor takes long in a virtual machine. `weir` asks for all that it collects.
-    let asks = !environment.has_session() || mapping.file.is_empty();
+    let asks = !environment.has_session() || header.has(Circumstance::PrivateMemory);
     if asks && !sys::counter::is_steady() {
         header.note(Circumstance::UnsteadyClock);
     }

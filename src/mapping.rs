@@ -5,6 +5,8 @@
 //! full file system would end the program with SIGBUS. A slot that nobody took has no memory,
 //! neither for mlockall(2) to lock.
 
+mod handed;
+
 use std::ffi::{CStr, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -97,6 +99,9 @@ impl Mapping {
 pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
     let room = within_limits();
     let mut file = Path::new();
+    if let Some((header, room)) = make_handed(pid, room, &mut file) {
+        return Some(Mapping::new(header, room, file, None));
+    }
     if let Some((fd, place)) = create(pid, &mut file) {
         if let Some((header, room)) = map_file(&fd, room) {
             return Some(Mapping::new(header, room, file, place));
@@ -113,6 +118,39 @@ pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
         Bytes::new(),
         Some(Circumstance::PrivateMemory),
     ))
+}
+
+/// Makes the region in a file that `weir` is handed, or that has its name in `file` where nobody takes it.
+fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header, Room)> {
+    let session = &environment::get().session;
+    if session.is_empty() {
+        return None;
+    }
+    let fd = handed::create(session.as_c_str())?;
+    let before = current();
+    let made = map_file(&fd, room)?;
+    let is_taken = handed::hand_over(&fd, session.as_bytes())
+        || name_in_session(file, session.as_bytes(), pid) && handed::name(&fd, file.as_c_str());
+    if !is_taken {
+        file.clear();
+        return_to(before);
+        return None;
+    }
+    Some(made)
+}
+
+/// Where the region is now, and how much there is room for.
+fn current() -> (*mut c_void, Room) {
+    (START.load(Ordering::Relaxed), room())
+}
+
+/// Gives up the region that was mapped last, and takes up the one from before.
+fn return_to((start, room): (*mut c_void, Room)) {
+    let (mapped, bytes) = (START.load(Ordering::Relaxed), self::room().bytes());
+    // SAFETY: the mapping was made by `map`, and nobody has it.
+    let _ = unsafe { rustix::mm::munmap(mapped, bytes) };
+    START.store(start, Ordering::Relaxed);
+    set_room(room);
 }
 
 /// Makes the memory of a slot, but for most of its ring. False where there is none left.
@@ -433,14 +471,11 @@ fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
     }
     let room = Room { slots, ..room };
     rustix::fs::ftruncate(file, room.bytes() as u64).ok()?;
-    let before = (START.load(Ordering::Relaxed), self::room());
+    let before = current();
     let header = map(room, Some(file))?;
     let made = fill(file, header, room);
     if made.is_none() {
-        // SAFETY: the mapping was made above, and nobody has it.
-        let _ = unsafe { rustix::mm::munmap(START.load(Ordering::Relaxed), room.bytes()) };
-        START.store(before.0, Ordering::Relaxed);
-        set_room(before.1);
+        return_to(before);
     }
     made
 }

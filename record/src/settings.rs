@@ -62,6 +62,9 @@ pub const SESSION: Setting = Setting {
               program gets no writer of its own.",
 };
 
+/// The socket in the directory of a session by which `weir` is handed the files of regions: a descriptor each, with one byte.
+pub const INBOX: &str = "inbox";
+
 /// Which programs are followed.
 pub const FOLLOW: Setting = Setting {
     name: "WEIR_FOLLOW",

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,9 @@ use weir_report::read::{self, Limits};
 use super::ended::Ended;
 use super::ending;
 use super::image::{Image, NoImage};
+use super::inbox::Inbox;
 use super::moment;
+use super::names::Names;
 use super::pace;
 use super::started::Starts;
 use super::told::Told;
@@ -26,6 +28,8 @@ use super::told::Told;
 const STAMP_BLUR: Duration = Duration::from_millis(20);
 /// How long a region may take to be finished, before only a change of the directory has it looked at.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How many files without a name weir has open at the most: descriptors are limited.
+const MOST_NAMELESS: usize = 128;
 /// How many images whose process could not be seen are kept while they do not say that they end.
 const MAX_UNSEEN: usize = 256;
 
@@ -46,9 +50,17 @@ pub struct Collector {
     /// The process that weir itself waits for.
     program: u32,
     images: Vec<Image>,
+    /// How many there have been.
+    adopted: u64,
     ended: Ended,
     /// Files that are no regions, or not yet, since when.
     refused: HashMap<OsString, Instant>,
+    inbox: Option<Inbox>,
+    names: Names,
+    /// Files that were handed over and are no regions yet, since when.
+    unfinished: Vec<(File, Instant)>,
+    /// How many never became one.
+    never_finished: usize,
     scanned: Option<SystemTime>,
     first_started: Option<Moment>,
     starts: Starts,
@@ -58,13 +70,18 @@ pub struct Collector {
 
 impl Collector {
     /// A collector for the program with this process id, and what it starts.
-    pub fn new(directory: &Path, program: u32) -> Collector {
+    pub fn new(directory: &Path, inbox: Option<Inbox>, program: u32) -> Collector {
         Collector {
             directory: directory.to_owned(),
             program,
             images: Vec::new(),
+            adopted: 0,
             ended: Ended::default(),
             refused: HashMap::new(),
+            inbox,
+            names: Names::new(directory),
+            unfinished: Vec::new(),
+            never_finished: 0,
             scanned: None,
             first_started: None,
             starts: Starts::default(),
@@ -76,9 +93,11 @@ impl Collector {
     /// Looks at everything once. Returns how many samples the fullest ring had; where programs were started, which
     /// also take room that is limited, no less than a busy one has.
     pub fn turn(&mut self) -> usize {
+        self.receive();
         if self.is_scan_due() {
             self.scan();
         }
+        self.name();
         let now = moment::now();
         let mut fullest = 0;
         for image in &mut self.images {
@@ -108,6 +127,7 @@ impl Collector {
     /// Every image at the end of the program, which ended now and so. What still runs is left to run, and told as it
     /// is at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
+        self.receive();
         self.scan();
         for image in &mut self.images {
             note_starts(&mut self.starts, image);
@@ -142,7 +162,7 @@ impl Collector {
     /// How many regions could not be read: their processes ended while they made them, or the system will
     /// not have them mapped.
     pub fn unread(&self) -> usize {
-        self.refused.len()
+        self.refused.len() + self.unfinished.len() + self.never_finished
     }
 
     /// Whether there were regions that another version of the library made.
@@ -167,7 +187,43 @@ impl Collector {
         }
     }
 
-    /// Finds new regions, and reports of images that had to keep theirs to themselves.
+    /// Takes the regions that were handed over.
+    fn receive(&mut self) {
+        let taken = self.inbox.as_ref().map(Inbox::take).unwrap_or_default();
+        let now = Instant::now();
+        let waiting = std::mem::take(&mut self.unfinished);
+        let new = taken.into_iter().map(|file| (file, now));
+        let mut found = Vec::new();
+        for (file, since) in waiting.into_iter().chain(new) {
+            match Image::handed(file) {
+                Ok(image) => found.push(image),
+                Err((NoImage::Unfinished, file)) if now < since + PATIENCE => {
+                    self.unfinished.push((file, since));
+                }
+                Err((reason, _)) => {
+                    self.other_version |= matches!(reason, NoImage::OtherVersion);
+                    self.never_finished += 1;
+                }
+            }
+        }
+        let surplus = self.unfinished.len().saturating_sub(MOST_NAMELESS);
+        self.unfinished.drain(..surplus);
+        self.never_finished += surplus;
+        self.adopt_all(found);
+    }
+
+    /// Gives names to files that have none and last.
+    fn name(&mut self) {
+        let now = Instant::now();
+        let nameless = self.images.iter().filter(|image| image.is_nameless());
+        let mut surplus = nameless.count().saturating_sub(MOST_NAMELESS);
+        for image in self.images.iter_mut().filter(|image| image.is_nameless()) {
+            image.name(&mut self.names, now, surplus > 0);
+            surplus = surplus.saturating_sub(1);
+        }
+    }
+
+    /// Finds new regions that have names, and reports of images that had to keep theirs to themselves.
     fn scan(&mut self) {
         self.scanned = Some(SystemTime::now());
         let Ok(entries) = fs::read_dir(&self.directory) else {
@@ -181,6 +237,10 @@ impl Collector {
                 _ => {}
             }
         }
+        self.adopt_all(found);
+    }
+
+    fn adopt_all(&mut self, mut found: Vec<Image>) {
         found.sort_by_key(|image| image.started().monotonic_ns);
         for image in found {
             self.adopt(image);
@@ -189,7 +249,7 @@ impl Collector {
 
     /// The image of a region file that is not known yet.
     fn open(&mut self, path: &Path) -> Option<Image> {
-        if self.images.iter().any(|image| image.path() == path) {
+        if self.images.iter().any(|image| image.path() == Some(path)) {
             return None;
         }
         let name = path.file_name()?;
@@ -208,7 +268,7 @@ impl Collector {
         }
     }
 
-    fn adopt(&mut self, image: Image) {
+    fn adopt(&mut self, mut image: Image) {
         let started = image.started();
         if self
             .first_started
@@ -235,6 +295,8 @@ impl Collector {
                 self.keep(predecessor.close(now, end));
             }
         }
+        image.set_number(self.adopted);
+        self.adopted += 1;
         self.images.push(image);
     }
 
@@ -268,15 +330,20 @@ impl Collector {
             .images
             .iter_mut()
             .filter(|image| image.pid() != program);
-        let ended: Vec<(PathBuf, End)> = others
-            .filter_map(|image| Some((image.path().to_owned(), image.end_if_due(instant)?)))
+        let ended: Vec<(u64, End)> = others
+            .filter_map(|image| Some((image.number(), image.end_if_due(instant)?)))
             .collect();
         if ended.iter().any(|(_, end)| end.how == EndKind::Exec) {
             // What it became may have come and gone since the last scan.
+            self.receive();
             self.scan();
         }
-        for (path, end) in ended {
-            if let Some(index) = self.images.iter().position(|image| image.path() == path) {
+        for (number, end) in ended {
+            if let Some(index) = self
+                .images
+                .iter()
+                .position(|image| image.number() == number)
+            {
                 let image = self.images.swap_remove(index);
                 self.close(image, moment::now(), end);
             }
@@ -372,7 +439,7 @@ mod tests {
         fs::create_dir(file("7-3.region")).unwrap();
         fs::write(file("7-4.json"), "{}").unwrap();
         fs::write(file("7-5.json.tmp"), "not yet").unwrap();
-        let mut collector = Collector::new(directory.path(), 7);
+        let mut collector = Collector::new(directory.path(), None, 7);
         collector.turn();
         assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
         assert_eq!(collector.unread(), 3);
@@ -383,7 +450,7 @@ mod tests {
 
     #[test]
     fn a_session_that_is_gone_is_no_trouble() {
-        let mut collector = Collector::new(Path::new("/nonexistent"), 7);
+        let mut collector = Collector::new(Path::new("/nonexistent"), None, 7);
         assert_eq!(collector.turn(), 0);
         assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
     }

@@ -1,7 +1,7 @@
 //! One process image of the program's tree: its region, the writer that drains it, and whether it
 //! has ended.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -21,6 +21,7 @@ use super::ending;
 use super::life::Life;
 use super::mapping::Mapping;
 use super::moment;
+use super::names::Names;
 
 /// How soon a process is looked for again, once its image says that it ends.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -31,6 +32,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long an image must have run for its own word of when it ended to tell the clock's rate: the clocks
 /// are read within tens of nanoseconds of each other, a thousandth of this.
 const SHORTEST_RUN_NS: u64 = 50_000;
+/// How old an image is when its file gets a name: most do not live that long.
+const NAMELESS_FOR: Duration = Duration::from_millis(500);
 /// How much of an executable's path is compared; a region has less room than a path can need.
 const MAX_COMPARED: usize = 1000;
 
@@ -43,7 +46,11 @@ pub struct Image {
     ends_seen: u64,
     region: Region<'static>,
     _mapping: Mapping,
-    path: PathBuf,
+    /// The file, for as long as it has no name.
+    nameless: Option<File>,
+    number: u64,
+    path: Option<PathBuf>,
+    name_at: Instant,
     /// When the process started, as [`Life`] tells it; none where it could not be seen.
     since: Option<u64>,
     look_at: Instant,
@@ -66,7 +73,7 @@ pub enum NoImage {
 }
 
 impl Image {
-    /// Opens the region that a process made.
+    /// Opens the region that a process made under this path.
     ///
     /// # Errors
     /// Where it is none, or none yet.
@@ -77,7 +84,27 @@ impl Image {
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(path)
             .map_err(|_| NoImage::Unavailable)?;
-        let mapping = Mapping::shared(&file).map_err(|error| match error.kind() {
+        let mut image = Image::of(&file)?;
+        image.path = Some(path.to_owned());
+        Ok(image)
+    }
+
+    /// Opens the region that a process has handed over.
+    ///
+    /// # Errors
+    /// Where it is none, or none yet: then with the file.
+    pub fn handed(file: File) -> Result<Image, (NoImage, File)> {
+        match Image::of(&file) {
+            Ok(mut image) => {
+                image.nameless = Some(file);
+                Ok(image)
+            }
+            Err(reason) => Err((reason, file)),
+        }
+    }
+
+    fn of(file: &File) -> Result<Image, NoImage> {
+        let mapping = Mapping::shared(file).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => NoImage::Unfinished,
             _ => NoImage::Unavailable,
         })?;
@@ -97,7 +124,10 @@ impl Image {
             ends_seen: 0,
             region,
             _mapping: mapping,
-            path: path.to_owned(),
+            nameless: None,
+            number: 0,
+            path: None,
+            name_at: Instant::now() + NAMELESS_FOR,
             since: None,
             look_at: Instant::now(),
             look_after: FIRST_LOOK,
@@ -108,9 +138,34 @@ impl Image {
         Ok(image)
     }
 
-    /// The region's file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The region's file, where it has a name.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// What it is told from all others by, once that is set.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Sets what it is told from all others by.
+    pub fn set_number(&mut self, number: u64) {
+        self.number = number;
+    }
+
+    /// Whether weir keeps a descriptor of the file.
+    pub fn is_nameless(&self) -> bool {
+        self.nameless.is_some()
+    }
+
+    /// Gives the file a name, where it has none and is old enough; or at once.
+    pub fn name(&mut self, names: &mut Names, now: Instant, at_once: bool) {
+        if !at_once && now < self.name_at {
+            return;
+        }
+        if let Some(file) = self.nameless.take() {
+            self.path = names.give(&file, self.pid());
+        }
     }
 
     /// The process's id, by its own word.
@@ -190,8 +245,8 @@ impl Image {
     pub fn close(mut self, now: Moment, end: End) -> Process {
         let ended = self.farewell().unwrap_or(now);
         let process = self.writer.process(ended, end);
-        // Where it cannot be removed now, it is with the session.
-        let _ = std::fs::remove_file(&self.path);
+        // Where it cannot be removed now, it is with its directory.
+        let _ = self.path.as_deref().map(std::fs::remove_file);
         process
     }
 

@@ -10,6 +10,8 @@
 //!   signals       what weir takes, and what becomes of it
 //!   hanging       what does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
+//!   inbox         files of regions that have no name
+//!   names         names for those that last
 //!   image         one of them
 //!   mapping       its region's memory
 //!     shrinking     what of it has been cut off meanwhile
@@ -32,11 +34,13 @@ mod environment;
 mod folder;
 mod hanging;
 mod image;
+mod inbox;
 mod launch;
 mod library;
 mod life;
 pub mod mapping;
 pub mod moment;
+mod names;
 mod pace;
 mod session;
 mod shrinking;
@@ -65,6 +69,7 @@ use crate::{doctor, text};
 use collector::Collector;
 use destination::Destination;
 use folder::Folder;
+use inbox::Inbox;
 use library::Library;
 use pace::{Pace, Ticks};
 use session::Session;
@@ -90,6 +95,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
     let session = Session::new()?;
+    let inbox = Inbox::new(session.path());
     let library = Library::locate(session.path())?;
     let asked = environment::Asked {
         timing: args.time,
@@ -112,7 +118,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     destination.name_after(name, pid.cast_unsigned());
 
     let mut recording = Recording {
-        collector: Collector::new(session.path(), pid.cast_unsigned()),
+        collector: Collector::new(session.path(), inbox, pid.cast_unsigned()),
         program: &args.program,
         launched,
         hanging,

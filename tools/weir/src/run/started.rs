@@ -202,12 +202,12 @@ fn reason(program: &OsStr, kind: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weir_record::starts::Starts as Notes;
+    use weir_record::starts::{CAPACITY, FAILED, Starts as Notes};
 
     use super::*;
 
     fn noted(starts: &mut Starts, notes: &Notes) {
-        notes.take(|start| starts.note(1, start));
+        notes.take(CAPACITY, |start| starts.note(1, start));
     }
 
     #[test]
@@ -216,14 +216,15 @@ mod tests {
         let notes = unsafe { Box::<Notes>::new_zeroed().assume_init() };
         let mut starts = Starts::default();
         starts.see(7, 50);
-        let ticket = notes.note(7, 0, 100, [&b"cat"[..]]).expect("room");
-        notes.note(8, 0, 100, [&b"ls"[..]]);
+        let ticket = notes.note(CAPACITY, 7, 0, 100, [&b"cat"[..]]).expect("room");
+        notes.note(CAPACITY, 8, 0, 100, [&b"ls"[..]]);
         noted(&mut starts, &notes);
         assert!(
             starts.is_awaited(7),
             "what was seen before is another image"
         );
-        notes.withdraw(ticket, 7, 100);
+        assert!(!notes.withdraw(ticket), "it has been taken");
+        notes.note(CAPACITY, 7, FAILED, 100, []);
         starts.see(8, 100);
         noted(&mut starts, &notes);
         assert!(!starts.is_awaited(7) && !starts.is_awaited(8));

@@ -90,3 +90,38 @@ fn weir_killed_the_program_goes_on_unharmed() {
     let result = || fs::read_to_string(place.file("result")).unwrap_or_default();
     wait_until("the program's result", || result() == "whole\n");
 }
+
+#[test]
+fn weir_killed_what_the_program_counted_is_recovered() {
+    let place = Place::new();
+    let script = "echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done
+        cat /dev/null; echo whole > result";
+    let mut weir = started(&place, place.run_shell(script));
+    let regions = || {
+        let directories = place.regions();
+        let entries = directories
+            .iter()
+            .filter_map(|path| fs::read_dir(path).ok());
+        let paths = entries.flatten().map(|entry| entry.expect("read").path());
+        paths
+            .filter(|path| path.extension().is_some_and(|it| it == "region"))
+            .count()
+    };
+    // A region gets its name once its process has run for a while.
+    wait_until("a region with a name", || regions() > 0);
+    send(id(&weir), libc::SIGKILL);
+    weir.wait().expect("ended");
+    fs::write(place.file("go"), "").expect("written");
+    wait_until("the program's result", || place.file("result").exists());
+    let of_shell = || {
+        let listed = place
+            .settle(crate::weir(&["recover", "--clean"]))
+            .output();
+        let listed = String::from_utf8(listed.expect("run").stdout).expect("text");
+        listed
+            .lines()
+            .find(|line| line.contains("(sh)") && line.contains("report in "))
+            .map(str::to_owned)
+    };
+    wait_until("the shell's region", || of_shell().is_some());
+}

@@ -1,0 +1,65 @@
+//! A region's file that has no name: `weir` is handed a descriptor of it, by the socket in its session.
+//!
+//! A file with a name in the session is the program's to cut off, by accident too, and whoever touches what was cut off of a
+//! mapping dies. One without is out of reach. Where it cannot be handed over (`weir` is gone, or has too much to do; or
+//! the process was started under a filter of system calls, which may end it for one that it does not make itself), the file
+//! gets a name after all.
+
+use std::ffi::CStr;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
+    SocketFlags, SocketType, sendmsg_addr, socket_with,
+};
+use weir_record::settings::INBOX;
+
+use crate::environment::{Bytes, Path};
+use crate::sys::{self, Descriptor};
+
+/// Creates a file without a name in the session. None where that is not to be.
+pub fn create(session: &CStr) -> Option<Descriptor> {
+    if sys::is_filtered() {
+        return None;
+    }
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let file = rustix::fs::open(session, flags, Mode::RUSR | Mode::WUSR);
+    file.ok().map(Descriptor::from)
+}
+
+/// Hands the file to `weir`. False where nobody takes it.
+pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
+    let mut path = Path::new();
+    if !(path.push(session) && path.push(b"/") && path.push(INBOX.as_bytes())) {
+        return false;
+    }
+    let Ok(address) = SocketAddrUnix::new(path.as_c_str()) else {
+        // Sockets have room for a hundred bytes or so.
+        return false;
+    };
+    let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
+    let Ok(socket) = socket_with(family, kind, SocketFlags::CLOEXEC, None) else {
+        return false;
+    };
+    let socket = Descriptor::from(socket);
+    let files = [file.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    // A message must have a byte.
+    let text = [IoSlice::new(b".")];
+    ancillary.push(SendAncillaryMessage::ScmRights(&files))
+        && sendmsg_addr(&socket, &address, &text, &mut ancillary, flags).is_ok()
+}
+
+/// Gives the file a name. False where it cannot have one.
+pub fn name(file: &Descriptor, path: &CStr) -> bool {
+    use std::os::fd::AsRawFd;
+    let mut link = Bytes::<64>::new();
+    let number = u64::from(file.as_fd().as_raw_fd().unsigned_abs());
+    let is_told = link.push(b"/proc/self/fd/") && link.push_number(number);
+    is_told && rustix::fs::linkat(CWD, link.as_c_str(), CWD, path, AtFlags::SYMLINK_FOLLOW).is_ok()
+}

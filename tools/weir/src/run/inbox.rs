@@ -1,0 +1,144 @@
+//! Files of regions that have no name, as the program's processes hand them over (`src/mapping/handed.rs`).
+//!
+//! Whoever is in the session can send anything. What is no plain file of the session's own file system is closed unread.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Resource, getrlimit};
+use weir_record::settings::INBOX;
+
+/// Messages that are taken at once: who sends more is kept waiting, not weir.
+const AT_ONCE: usize = 64;
+/// Descriptors that one message can bring (SCM_MAX_FD, unix(7)).
+const MOST_IN_ONE: usize = 253;
+/// Where weir may have fewer descriptors than this, one that is sent may find no room, and be lost.
+const NEEDED_DESCRIPTORS: u64 = 768;
+
+/// The socket.
+#[derive(Debug)]
+pub struct Inbox {
+    socket: UnixDatagram,
+    /// The file system of the session.
+    device: u64,
+}
+
+impl Inbox {
+    /// Makes the socket in the directory of a session. None where that cannot be: then regions have names.
+    pub fn new(session: &Path) -> Option<Inbox> {
+        let limit = getrlimit(Resource::Nofile).current;
+        if limit.is_some_and(|limit| limit < NEEDED_DESCRIPTORS) {
+            return None;
+        }
+        // A path that is too long for a socket is refused here, and by those who send.
+        let socket = UnixDatagram::bind(session.join(INBOX)).ok()?;
+        let device = session.metadata().ok()?.dev();
+        Some(Inbox { socket, device })
+    }
+
+    /// What has been handed over since the last time.
+    pub fn take(&self) -> Vec<File> {
+        let mut files = Vec::new();
+        for _ in 0..AT_ONCE {
+            match self.receive() {
+                Ok(received) => {
+                    files.extend(received.into_iter().filter(|file| self.is_plain(file)))
+                }
+                Err(_) => break,
+            }
+        }
+        files
+    }
+
+    fn receive(&self) -> io::Result<Vec<File>> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_IN_ONE))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut text = [0; 1];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+        recvmsg(
+            &self.socket,
+            &mut [IoSliceMut::new(&mut text)],
+            &mut ancillary,
+            flags,
+        )?;
+        let mut files = Vec::new();
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                files.extend(descriptors.map(|descriptor: OwnedFd| File::from(descriptor)));
+            }
+        }
+        Ok(files)
+    }
+
+    fn is_plain(&self, file: &File) -> bool {
+        // Before a read could wait for somebody else's file system.
+        file.metadata()
+            .is_ok_and(|metadata| metadata.is_file() && metadata.dev() == self.device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::IoSlice;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileExt;
+
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+
+    fn send(to: &Path, files: &[&File]) {
+        let socket = UnixDatagram::unbound().unwrap();
+        socket.connect(to).unwrap();
+        let descriptors: Vec<_> = files.iter().map(|file| file.as_fd()).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !descriptors.is_empty() {
+            assert!(ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        }
+        sendmsg(
+            &socket,
+            &[IoSlice::new(b".")],
+            &mut ancillary,
+            SendFlags::empty(),
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn only_plain_files_of_the_same_file_system_are_taken() {
+        let session = tempfile::tempdir().unwrap();
+        let inbox = Inbox::new(session.path()).expect("a socket");
+        let to = session.path().join(INBOX);
+        assert!(inbox.take().is_empty());
+        let file = tempfile::tempfile_in(session.path()).unwrap();
+        file.write_at(b"region", 0).unwrap();
+        let zero = File::open("/dev/zero").unwrap();
+        let directory = File::open(session.path()).unwrap();
+        let elsewhere = File::open("/proc/self/maps").unwrap();
+        send(&to, &[]);
+        send(&to, &[&zero, &directory, &file, &elsewhere]);
+        send(&to, &[&file]);
+        let taken = inbox.take();
+        assert_eq!(taken.len(), 2);
+        let mut text = [0; 6];
+        taken[1].read_exact_at(&mut text, 0).unwrap();
+        assert_eq!(&text, b"region");
+        assert!(inbox.take().is_empty());
+    }
+
+    #[test]
+    fn where_no_socket_can_be_made_there_is_no_inbox() {
+        assert!(Inbox::new(Path::new("/nonexistent")).is_none());
+        let session = tempfile::tempdir().unwrap();
+        let long = session.path().join("x".repeat(120));
+        std::fs::create_dir(&long).unwrap();
+        assert!(Inbox::new(&long).is_none());
+    }
+}
