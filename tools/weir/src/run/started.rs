@@ -216,7 +216,9 @@ mod tests {
         let notes = unsafe { Box::<Notes>::new_zeroed().assume_init() };
         let mut starts = Starts::default();
         starts.see(7, 50);
-        let ticket = notes.note(CAPACITY, 7, 0, 100, [&b"cat"[..]]).expect("room");
+        let ticket = notes
+            .note(CAPACITY, 7, 0, 100, [&b"cat"[..]])
+            .expect("room");
         notes.note(CAPACITY, 8, 0, 100, [&b"ls"[..]]);
         noted(&mut starts, &notes);
         assert!(
