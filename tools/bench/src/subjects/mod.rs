@@ -35,6 +35,8 @@ pub enum Subject {
     Surface,
     /// starting and ending a program
     Startup,
+    /// starting and ending many programs, one after the other
+    Tree,
     /// resident memory
     Memory,
     /// samples that the writer takes in a second
@@ -66,6 +68,7 @@ impl Subject {
             Self::Io => io::measure(bench)?,
             Self::Surface => surface::measure(bench)?,
             Self::Startup => startup::measure(bench)?,
+            Self::Tree => startup::tree(bench)?,
             Self::Memory => memory::measure(bench)?,
             Self::Writer => writer::measure(bench)?,
             Self::Idle => idle::measure(bench)?,
