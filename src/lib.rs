@@ -24,8 +24,10 @@
 //! programs     what programs are like: whether they can load us
 //! writer       the writer where it lives in the program
 //! descriptors  a table with a place for every descriptor
+//! giving_up    work that is given up where it fails
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
+//! reserve      memory for it where the kernel gives none
 //! freestanding what compiled Rust takes from the C library otherwise
 //! sys          the kernel, asked directly
 //! ```
@@ -54,6 +56,7 @@ mod environment;
 mod files;
 mod follow;
 mod freestanding;
+mod giving_up;
 mod hooks;
 mod image;
 mod mapping;
@@ -63,6 +66,7 @@ mod own_heap;
 mod programs;
 mod provenance;
 mod recording;
+mod reserve;
 mod secure;
 mod slots;
 mod starts;

@@ -95,11 +95,15 @@ pub enum Circumstance {
     ClockTaken = 15,
     /// The process has system calls dispatched to itself, by where they are made.
     Dispatched = 16,
+    /// The writer in the program had no memory, and gave up.
+    NoWriterMemory = 17,
+    /// The writer in the program failed by a fault of its own, and gave up.
+    WriterFailed = 18,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 17] = [
+    pub const ALL: [Circumstance; 19] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -117,6 +121,8 @@ impl Circumstance {
         Circumstance::HeapElsewhere,
         Circumstance::ClockTaken,
         Circumstance::Dispatched,
+        Circumstance::NoWriterMemory,
+        Circumstance::WriterFailed,
     ];
 }
 

@@ -160,6 +160,12 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::ClockTaken => Some(
             "a thread took the time-stamp counter from itself (PR_SET_TSC, or seccomp's strict mode): from then on its calls, and those of threads that began later, are counted and not timed",
         ),
+        Circumstance::NoWriterMemory => Some(
+            "the writer in the program had no memory, and gave up: samples were dropped, and no report was written there",
+        ),
+        Circumstance::WriterFailed => Some(
+            "the writer in the program failed, and gave up: samples were dropped, and no report was written there; this is a fault of Weir's",
+        ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",
         ),

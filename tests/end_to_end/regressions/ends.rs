@@ -94,3 +94,88 @@ fn a_failed_exec_before_a_kill() {
         assert_eq!(report.processes[0].functions["dup"].calls, 1100);
     }
 }
+
+/// Where a program gets no more memory, by which limit, and how much room it leaves below it.
+const EXHAUSTED: [[&str; 2]; 6] = [
+    ["maps", "0"],
+    ["maps", "1"],
+    ["address", "0"],
+    ["address", "40"],
+    ["data", "0"],
+    ["data", "40"],
+];
+const ONE_THREAD: [&str; 0] = [];
+const TWO_THREADS: [&str; 1] = ["thread"];
+
+/// `write` is called so often by `exhausts`, as it says itself.
+fn check_exhausted(process: &weir_report::model::Process, stdout: &[u8]) {
+    let said = String::from_utf8_lossy(stdout);
+    let writes = said.split(' ').next().expect("a number");
+    let write = &process.functions["write"];
+    assert_eq!(write.calls.to_string(), writes);
+    let latency = write.latency.as_ref().expect("timed");
+    assert_eq!(latency.timed, write.calls);
+    let latencies = process
+        .functions
+        .values()
+        .filter_map(|of| of.latency.as_ref());
+    let dropped: u64 = latencies.map(|latency| latency.dropped).sum();
+    assert_eq!(process.missed.dropped_samples, dropped);
+}
+
+#[test]
+fn no_memory_left_for_the_report() {
+    for threads in [&ONE_THREAD[..], &TWO_THREADS] {
+        for exhausted in EXHAUSTED {
+            let program = Program::new(victim("exhausts"))
+                .args(exhausted)
+                .args(threads);
+            let plain = program.plain().expect_status(9);
+            let outcome = program.run(Mode::Bare).expect_same(&plain);
+            check_exhausted(outcome.process(), &plain.stdout);
+        }
+    }
+}
+
+/// With a limit on address space from the start, nothing is reserved.
+#[test]
+fn no_memory_left_and_none_reserved() {
+    for threads in [&ONE_THREAD[..], &TWO_THREADS] {
+        let mut gave_up = 0;
+        for exhausted in EXHAUSTED {
+            let folder = scratch();
+            let program = Program::new(victim("exhausts"))
+                .args(exhausted)
+                .args(threads)
+                .before_exec(|| {
+                    let limit = libc::rlimit {
+                        rlim_cur: 8 << 30,
+                        rlim_max: libc::RLIM_INFINITY,
+                    };
+                    // SAFETY: the limit is read.
+                    match unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) } {
+                        0 => Ok(()),
+                        _ => Err(std::io::Error::last_os_error()),
+                    }
+                })
+                .env("WEIR_REGION_DIR", folder.path())
+                .in_folder(folder.path())
+                .without_reports();
+            let plain = program.plain().expect_status(9);
+            program.run(Mode::Bare).expect_same(&plain);
+            let regions = region_files(folder.path());
+            let report = match &report_files(folder.path())[..] {
+                [] => recover(&regions[0]),
+                [report] => weir_report::read::load(report).expect("a report"),
+                more => panic!("{more:?}"),
+            };
+            let process = &report.processes[0];
+            check_exhausted(process, &plain.stdout);
+            let notes = &process.missed.notes;
+            let is_told = notes.iter().any(|note| note.contains("had no memory"));
+            assert_eq!(is_told, !regions.is_empty(), "{exhausted:?} {notes:?}");
+            gave_up += usize::from(is_told);
+        }
+        assert!(gave_up > 0, "{threads:?}");
+    }
+}
