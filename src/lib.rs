@@ -18,6 +18,7 @@
 //!   ├ secure        whether the settings may be another user's
 //!   ├ slots         which thread has which slot
 //!   ├ copied        whether this is a child that nobody has told
+//!   ├ bypasses      objects that call the allocator behind ours
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given, and out of them
@@ -47,6 +48,7 @@
 )]
 
 mod arena;
+mod bypasses;
 mod c_library;
 mod children;
 mod coop;

@@ -9,8 +9,8 @@ use weir_record::region::{Circumstance, Header, Phase};
 
 use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
 use crate::{
-    c_library, children, giving_up, mapping, reserve, starts, streams, sys, thread, uring, vfork,
-    writer,
+    bypasses, c_library, children, giving_up, mapping, reserve, starts, streams, sys, thread,
+    uring, vfork, writer,
 };
 
 /// The status that quick_exit was called with.
@@ -139,7 +139,10 @@ fn tell(header: &Header, phase: Phase) {
     if is_sealed() {
         return header.set_phase(phase);
     }
-    thread::ours(|| uring::look_at_end(header));
+    thread::ours(|| {
+        uring::look_at_end(header);
+        bypasses::look_at_end(header);
+    });
     header.latest.set(sys::now());
     header.set_phase(phase);
     let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);

@@ -195,6 +195,8 @@ pub struct Header {
     pub runtime: Text<56>,
     /// Path of the library for io_uring, where one is loaded.
     pub uring_library: Text<248>,
+    /// Path of an object that calls the allocator behind ours itself, where one was found.
+    pub bypassing: Text<248>,
     /// Programs that were started from here.
     pub starts: Starts,
     /// How the children ended that were waited for here.
