@@ -21,6 +21,7 @@ use weir_record::clock::Moment;
 use weir_record::region::{Circumstance, Header, Phase};
 use weir_record::ring;
 use weir_report::model::{End, EndKind};
+use weir_report::untraced::Hindered;
 use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
@@ -58,6 +59,8 @@ const NAMES_BYTES: usize = 48 * 1024;
 /// What the writer has in hand.
 struct Work {
     writer: Writer<'static>,
+    /// The programs that were started and that are known not to load us.
+    hindered: Hindered,
     /// Where the report went the first time.
     path: Option<PathBuf>,
     /// When the last report of an interval was written, or the work was begun.
@@ -223,6 +226,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
         let work = unsafe { &mut *WORK.0.get() };
         let work = work.get_or_insert_with(|| Work {
             writer: Writer::new(region),
+            hindered: Hindered::default(),
             path: None,
             written_ns: sys::now().monotonic_ns,
             reports: 0,
@@ -323,6 +327,9 @@ impl Work {
     /// Drains the rings, and writes the report if one is due.
     fn round(&mut self, now: Moment) -> Round {
         let poll = self.writer.poll(now);
+        if let Some(header) = image::header() {
+            self.hindered.take(header);
+        }
         let since = |work: &Work| now.monotonic_ns.wrapping_sub(work.written_ns);
         let until_report = environment::get().interval_ns.map(|interval| {
             // A process that ends writes its own, and does not wait for one of ours to be done.
@@ -343,6 +350,8 @@ impl Work {
         };
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
+        self.hindered.take(header);
+        self.hindered.tell(&mut process);
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
         let duration_ns = process.duration_ns;

@@ -11,7 +11,7 @@ use weir_record::functions::Function;
 
 use super::next_call;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
-use crate::{coop, environment, image, sys};
+use crate::{coop, image, sys};
 
 const fn call(function: Function) -> Call<usize> {
     Call {
@@ -104,7 +104,7 @@ pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
-    if let Some(header) = image::header().filter(|_| environment::get().has_session()) {
+    if let Some(header) = image::header() {
         header.ends.note(ChildEnd {
             pid: pid.cast_unsigned(),
             status,

@@ -179,3 +179,75 @@ fn no_memory_left_and_none_reserved() {
         assert!(gave_up > 0, "{threads:?}");
     }
 }
+
+#[test]
+fn what_cannot_load_us_is_told_without_weir_run_too() {
+    let folder = scratch();
+    let statically_linked = victim("static");
+    let script = format!(
+        "{0}; {0}; /bin/true; env -i /bin/true; exit 6",
+        statically_linked.display()
+    );
+    let program = Program::new("/bin/sh")
+        .args(["-c", &script])
+        .in_folder(folder.path());
+    let outcome = program.run(Mode::Bare).expect_status(6);
+    let processes = outcome.processes();
+    let untraced: Vec<_> = processes
+        .iter()
+        .flat_map(|process| &process.missed.untraced)
+        .collect();
+    let of = |name: &str, reason: &str| {
+        let is_it = |of: &&&weir_report::model::Untraced| {
+            of.program.ends_with(name) && of.reason.contains(reason)
+        };
+        untraced.iter().filter(is_it).count()
+    };
+    assert_eq!(of("static", "statically linked"), 2, "{untraced:?}");
+    assert_eq!(of("true", "WEIR_FOLLOW"), 1, "{untraced:?}");
+    assert_eq!(untraced.len(), 3, "{untraced:?}");
+}
+
+/// The parent, which is killed itself, has waited for the child.
+#[test]
+fn a_killed_child_whose_parent_was_told() {
+    let folder = scratch();
+    let program = Program::new("/bin/bash")
+        .args(["-c", "( printf x; kill -KILL $BASHPID ); kill -SEGV $$"])
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .without_reports();
+    program.run(Mode::Bare);
+    let ends = |reports: &[weir_report::model::Report]| {
+        let mut ends: Vec<_> = reports
+            .iter()
+            .map(|report| {
+                let process = &report.processes[0];
+                let is_child = process
+                    .functions
+                    .get("fork")
+                    .is_none_or(|fork| fork.calls == 0);
+                (is_child, process.end.how, process.end.signal)
+            })
+            .collect();
+        ends.sort_by_key(|end| end.0);
+        ends
+    };
+    let expected = [
+        (false, EndKind::Unknown, None),
+        (true, EndKind::Signaled, Some(libc::SIGKILL)),
+    ];
+    let regions = region_files(folder.path());
+    let one_by_one: Vec<_> = regions.iter().map(|region| recover(region)).collect();
+    assert_eq!(ends(&one_by_one), expected);
+    let mut all = Command::new(crate::support::weir::command());
+    all.arg("recover")
+        .env("WEIR_REGION_DIR", folder.path())
+        .current_dir(folder.path());
+    let (status, _, stderr) = crate::support::program::finish(&mut all, b"");
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    let reports = report_files(folder.path());
+    let load = |path: &std::path::PathBuf| weir_report::read::load(path).expect("a report");
+    let together: Vec<_> = reports.iter().map(load).collect();
+    assert_eq!(ends(&together), expected);
+}
