@@ -75,9 +75,6 @@ fn prepare(start: &mut Start, environment: Strings) -> Option<Change> {
     let library = found.as_ref().and_then(Found::library);
     let is_given = library.is_some();
     let adds = found.is_some() && !additions.is_empty();
-    if !is_given && !adds && !own.has_session() {
-        return None;
-    }
     start.kind = programs::look(start.program);
     let is_out_of_reach = library.is_some_and(preload::is_out_of_reach);
     let found = found?;

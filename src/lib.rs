@@ -18,14 +18,17 @@
 //!   ├ secure        whether the settings may be another user's
 //!   ├ slots         which thread has which slot
 //!   ├ copied        whether this is a child that nobody has told
+//!   ├ bypasses      objects that call the allocator behind ours
 //!   ├ uring         whether there is an io_uring, which passes us by
 //!   └ starts        the programs that the process starts
 //! follow       into the environments that programs are given, and out of them
 //! programs     what programs are like: whether they can load us
 //! writer       the writer where it lives in the program
 //! descriptors  a table with a place for every descriptor
+//! giving_up    work that is given up where it fails
 //! arena        memory for what the C library allocates on our behalf
 //! own_heap     memory for what we allocate
+//! reserve      memory for it where the kernel gives none
 //! freestanding what compiled Rust takes from the C library otherwise
 //! sys          the kernel, asked directly
 //! ```
@@ -45,6 +48,7 @@
 )]
 
 mod arena;
+mod bypasses;
 mod c_library;
 mod children;
 mod coop;
@@ -54,6 +58,7 @@ mod environment;
 mod files;
 mod follow;
 mod freestanding;
+mod giving_up;
 mod hooks;
 mod image;
 mod mapping;
@@ -63,6 +68,7 @@ mod own_heap;
 mod programs;
 mod provenance;
 mod recording;
+mod reserve;
 mod secure;
 mod slots;
 mod starts;

@@ -115,18 +115,56 @@ fn nearer(best: Option<Object>, other: Object, address: usize) -> Option<Object>
 /// Shows every object's name until `show` is content. At any time, in any thread.
 pub fn names_now(mut show: impl FnMut(&[u8]) -> bool) {
     walk(|object| {
-        let mut name = [0; 256];
-        let length = peek(object.name.addr(), &mut name);
-        let name = name[..length].split(|&byte| byte == 0).next();
-        show(name.unwrap_or_default())
+        let mut goes_on = false;
+        show_name(object, |name| goes_on = show(name));
+        goes_on
     });
+}
+
+/// Shows the objects that [`remember`] did not see until `show` has seen enough. At any time, in any thread: an object may be gone
+/// once it is shown, so only what asks the kernel may be asked of it ([`late_dynamic`], [`show_name`]).
+pub fn late_ones(mut show: impl FnMut(Object) -> bool) {
+    let next = LAST.load(Ordering::Relaxed) + offset_of!(LinkMap, next);
+    let mut first = [0; size_of::<usize>()];
+    if peek(next, &mut first) == first.len() {
+        walk_from(usize::from_ne_bytes(first), &mut show);
+    }
+}
+
+/// Shows the entries of the dynamic section of an object that may be gone.
+pub fn late_dynamic(object: Object, mut show: impl FnMut(DynamicEntry)) {
+    const MOST_ENTRIES: usize = 128;
+    const WORD: usize = size_of::<usize>();
+    let mut bytes = [0; MOST_ENTRIES * size_of::<DynamicEntry>()];
+    let length = peek(object.dynamic.addr(), &mut bytes);
+    for entry in bytes[..length].chunks_exact(size_of::<DynamicEntry>()) {
+        let word =
+            |index: usize| usize::from_ne_bytes(std::array::from_fn(|at| entry[index * WORD + at]));
+        if word(0) == 0 {
+            return;
+        }
+        show([word(0), word(1)]);
+    }
+}
+
+/// Shows the name of an object that may be gone.
+pub fn show_name(object: Object, show: impl FnOnce(&[u8])) {
+    let mut name = [0; 256];
+    let length = peek(object.name.addr(), &mut name);
+    let name = name[..length].split(|&byte| byte == 0).next();
+    show(name.unwrap_or_default());
 }
 
 /// Goes along the list until `visit` says that it has seen enough.
 fn walk(mut visit: impl FnMut(Object) -> bool) {
-    const WORD: usize = size_of::<usize>();
     // SAFETY: the dynamic linker's variable.
-    let mut at = unsafe { DEBUG.first }.addr();
+    walk_from(unsafe { DEBUG.first }.addr(), &mut visit);
+}
+
+/// The same from one of its entries on.
+fn walk_from(first: usize, visit: &mut impl FnMut(Object) -> bool) {
+    const WORD: usize = size_of::<usize>();
+    let mut at = first;
     for _ in 0..MOST {
         let mut bytes = [0; size_of::<LinkMap>()];
         if at == 0 || peek(at, &mut bytes) < bytes.len() {
@@ -149,8 +187,8 @@ fn walk(mut visit: impl FnMut(Object) -> bool) {
 }
 
 /// Copies memory that may not be there; how much of it is.
-fn peek(address: usize, into: &mut [u8]) -> usize {
-    // The end of a page may be the end of what is there.
+pub fn peek(address: usize, into: &mut [u8]) -> usize {
+    // The end of a page may be the end of what is there; no more than two are touched.
     const PAGE: usize = 4096;
     let first = into.len().min(PAGE - address % PAGE);
     let part = |from: usize, length: usize| libc::iovec {

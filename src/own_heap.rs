@@ -3,6 +3,8 @@
 //! Doug Lea's malloc over memory of the kernel's: what the writer allocates never passes through the `malloc` that we
 //! interpose, nor through an `mmap` of the program's, so that the program's heap is as it would be without us.
 //!
+//! Where the kernel gives no memory there is a [`reserve`]; where that is used up, the work that the memory is for is given up.
+//!
 //! Its lock is our own, and a forked child neither waits for it nor mends what another thread was doing: the child begins a
 //! new heap. Nothing of the old one is needed there.
 
@@ -14,6 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dlmalloc::{Allocator, Dlmalloc};
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
+
+use crate::giving_up::{self, Reason};
+use crate::reserve;
 
 struct OwnHeap {
     is_locked: AtomicBool,
@@ -44,6 +49,7 @@ pub fn forked() {
     USED.store(0, Ordering::Relaxed);
     MOST_USED.store(0, Ordering::Relaxed);
     HEAP.is_locked.store(false, Ordering::Release);
+    reserve::forked();
 }
 
 impl OwnHeap {
@@ -59,6 +65,14 @@ impl OwnHeap {
     }
 }
 
+/// A block that was asked for. Where there is no memory for it, Rust would end the process: what is attempted is given up instead.
+fn or_give_up(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        giving_up::give_up(Reason::Memory);
+    }
+    block
+}
+
 fn note_more(bytes: usize) {
     let used = USED.fetch_add(bytes, Ordering::Relaxed).wrapping_add(bytes);
     MOST_USED.fetch_max(used, Ordering::Relaxed);
@@ -69,13 +83,13 @@ unsafe impl GlobalAlloc for OwnHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note_more(layout.size());
         // SAFETY: as the caller promises.
-        self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) })
+        or_give_up(self.with(|heap| unsafe { heap.malloc(layout.size(), layout.align()) }))
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         note_more(layout.size());
         // SAFETY: as the caller promises.
-        self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) })
+        or_give_up(self.with(|heap| unsafe { heap.calloc(layout.size(), layout.align()) }))
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -87,7 +101,9 @@ unsafe impl GlobalAlloc for OwnHeap {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note_more(size.wrapping_sub(layout.size()));
         // SAFETY: as the caller promises.
-        self.with(|heap| unsafe { heap.realloc(block, layout.size(), layout.align(), size) })
+        or_give_up(
+            self.with(|heap| unsafe { heap.realloc(block, layout.size(), layout.align(), size) }),
+        )
     }
 }
 
@@ -106,7 +122,10 @@ unsafe impl Allocator for Kernel {
         };
         match start {
             Ok(start) => (start.cast(), size, 0),
-            Err(_) => (ptr::null_mut(), 0, 0),
+            Err(_) => match reserve::take(size) {
+                start if start.is_null() => (start, 0, 0),
+                start => (start, size, 0),
+            },
         }
     }
 

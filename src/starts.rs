@@ -1,5 +1,5 @@
-//! The programs that this process starts, noted in the region for `weir run`, which lists those that it never
-//! hears of.
+//! The programs that this process starts, noted in the region: for `weir run`, which lists those that it never
+//! hears of; else for the process's own report, which lists those that are known not to load us, and only these are noted.
 //!
 //! A note is made before an exec, since nothing of ours comes after it, and after a posix_spawn. What the program
 //! passes may not be there to be read: the kernel is asked first.
@@ -69,11 +69,11 @@ impl Note {
 pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     // Shells try one directory after the other.
     let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
-    if !environment::get().has_session() || image::is_sealed() || is_nothing {
+    if image::is_sealed() || is_nothing {
         return None;
     }
+    let flags = Some(flags(start)).filter(is_worth_noting)?;
     let (pid, ticks) = (sys::pid(), sys::ticks());
-    let flags = flags(start);
     let mut text = Text::new();
     // SAFETY: the kernel has just read the path, where the program was looked at.
     unsafe { describe(start.program, &mut text) };
@@ -91,13 +91,13 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
 /// # Safety
 /// The program was started by this path.
 pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
-    let Some(header) = image::header().filter(|_| environment::get().has_session()) else {
+    let flags = flags(start);
+    let Some(header) = image::header().filter(|_| is_worth_noting(&flags)) else {
         return;
     };
     let mut text = Text::new();
     // SAFETY: the kernel has read the path.
     unsafe { describe(start.program, &mut text) };
-    let flags = flags(start);
     note(header, pid, flags, ticks, text.as_bytes());
 }
 
@@ -128,6 +128,11 @@ pub fn is_hopeless(start: &Start) -> bool {
     }
 }
 
+/// Whether anybody wants to know of a start of which this is known.
+fn is_worth_noting(flags: &u32) -> bool {
+    environment::get().has_session() || *flags != 0
+}
+
 /// What keeps the program from being traced, as far as is known here.
 fn flags(start: &Start) -> u32 {
     if image::is_sealed() {
@@ -144,7 +149,11 @@ fn flags(start: &Start) -> u32 {
         Preload::Lacking => NOT_PRELOADED,
         Preload::OutOfReach => LIBRARY_OUT_OF_REACH,
     };
-    let session = environment::get().session.as_c_str();
+    let environment = environment::get();
+    if !environment.has_session() {
+        return kind | preload;
+    }
+    let session = environment.session.as_c_str();
     let out_of_reach = match sys::access(session.as_ptr(), libc::W_OK | libc::X_OK) {
         libc::EACCES | libc::ENOENT | libc::ENOTDIR => OUT_OF_REACH,
         _ => 0,

@@ -445,9 +445,11 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
     true
 }
 
+/// Does `work` on the stack that ends there.
+///
 /// # Safety
 /// `top` is the end of a stack that nobody else is on, and a multiple of 16.
-unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
+pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
     extern "C" fn call<F: FnMut()>(work: *mut c_void) {
         // SAFETY: it is the `work` of below.
         unsafe { (*work.cast::<F>())() }

@@ -18,14 +18,16 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::Resource;
 use weir_record::clock::Moment;
-use weir_record::region::{Circumstance, Header, Phase, Region};
+use weir_record::region::{Circumstance, Header, Phase};
 use weir_record::ring;
 use weir_report::model::{End, EndKind};
+use weir_report::untraced::Hindered;
 use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
-use crate::{image, mapping, own_heap, slots, sys, thread};
+use crate::giving_up::{self, Reason};
+use crate::{image, mapping, own_heap, reserve, slots, sys, thread};
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -39,6 +41,8 @@ const NOBODY: u32 = u32::MAX;
 static MUST_STOP: AtomicBool = AtomicBool::new(false);
 /// Whether someone is ending the writer's thread.
 static ENDING: AtomicBool = AtomicBool::new(false);
+/// Whether the work was given up: nobody looks at it any more.
+static HAS_GIVEN_UP: AtomicBool = AtomicBool::new(false);
 /// Processor time of the writer's thread so far.
 static CPU_NS: AtomicU64 = AtomicU64::new(0);
 
@@ -49,13 +53,14 @@ unsafe impl Sync for Shared {}
 
 /// How long the end of the process waits for the writer's thread to pause.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Memory that one round of work may need, on top of what the threads' entries do.
-const WORK_BYTES: usize = 4 * 1024 * 1024;
-const WORK_BYTES_PER_SLOT: usize = 64 * 1024;
+/// Memory that the names of files may take while they are opened.
+const NAMES_BYTES: usize = 48 * 1024;
 
 /// What the writer has in hand.
 struct Work {
     writer: Writer<'static>,
+    /// The programs that were started and that are known not to load us.
+    hindered: Hindered,
     /// Where the report went the first time.
     path: Option<PathBuf>,
     /// When the last report of an interval was written, or the work was begun.
@@ -93,7 +98,7 @@ pub fn crowded() {
     }
     sys::with_errno_kept(|| {
         thread::ours(|| {
-            sys::on_own_stack(|| {
+            on_own_stack(|| {
                 with_work(Duration::ZERO, |work| work.round(sys::now()));
             });
         });
@@ -188,7 +193,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     THREAD.store(sys::tid(), Ordering::Relaxed);
     sys::name_this_thread(c"weir");
     sys::part_from_descriptors();
-    while !MUST_STOP.load(Ordering::Relaxed) {
+    while !MUST_STOP.load(Ordering::Relaxed) && !HAS_GIVEN_UP.load(Ordering::Relaxed) {
         let now = sys::now();
         let round = with_work(Duration::ZERO, |work| work.round(now));
         CPU_NS.store(sys::thread_cpu_ns(), Ordering::Relaxed);
@@ -204,26 +209,40 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// Does something with the work in hand, if nobody else does so for longer than `patience`.
+/// Does something with the work in hand, if nobody else does so for longer than `patience`. Where that fails, the work is
+/// given up for good.
 fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<T> {
     let region = image::region()?;
-    if !has_memory(&region) {
+    if HAS_GIVEN_UP.load(Ordering::Relaxed) || !acquire(patience) {
         return None;
     }
-    if !acquire(patience) {
+    if HAS_GIVEN_UP.load(Ordering::Relaxed) {
+        let_go();
         return None;
     }
-    // SAFETY: we hold `BUSY`.
-    let work = unsafe { &mut *WORK.0.get() };
-    let work = work.get_or_insert_with(|| Work {
-        writer: Writer::new(region),
-        path: None,
-        written_ns: sys::now().monotonic_ns,
-        reports: 0,
+    let mut result = None;
+    let attempted = giving_up::attempt(|| {
+        // SAFETY: we hold `BUSY`.
+        let work = unsafe { &mut *WORK.0.get() };
+        let work = work.get_or_insert_with(|| Work {
+            writer: Writer::new(region),
+            hindered: Hindered::default(),
+            path: None,
+            written_ns: sys::now().monotonic_ns,
+            reports: 0,
+        });
+        result = Some(act(work));
     });
-    let result = act(work);
+    if let Err(reason) = attempted {
+        // Nobody looks at what was in the middle of a change.
+        HAS_GIVEN_UP.store(true, Ordering::Relaxed);
+        region.header.note(match reason {
+            Reason::Memory => Circumstance::NoWriterMemory,
+            Reason::Panic => Circumstance::WriterFailed,
+        });
+    }
     let_go();
-    Some(result)
+    result
 }
 
 /// Takes hold of the work in hand. False where somebody else has it for longer than `patience`.
@@ -236,14 +255,14 @@ fn let_go() {
     BUSY.store(false, Ordering::Release);
 }
 
-/// Whether the kernel would give us the memory that a round of work may need. Rust ends the process where an
-/// allocation fails, so it must not.
-fn has_memory(region: &Region) -> bool {
-    let limited = [Resource::As, Resource::Data]
-        .into_iter()
-        .any(|what| sys::limit(what).is_some());
-    let needed = WORK_BYTES + region.slots().len() * WORK_BYTES_PER_SLOT;
-    !limited || sys::Memory::new(needed).is_some()
+/// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
+fn on_own_stack(mut work: impl FnMut()) {
+    if !sys::on_own_stack(&mut work)
+        && !reserve::on_stack(&mut work)
+        && let Some(header) = image::header()
+    {
+        header.note(Circumstance::NoWriterMemory);
+    }
 }
 
 /// Writes the report: the process ends, or is replaced.
@@ -255,7 +274,7 @@ pub fn finish(keeps_region: bool) {
         return;
     }
     thread::ours(|| {
-        sys::on_own_stack(|| {
+        on_own_stack(|| {
             let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
             if is_written && !keeps_region {
                 mapping::remove(image::file().as_c_str());
@@ -269,7 +288,7 @@ pub fn finish(keeps_region: bool) {
 pub fn take_back() -> bool {
     let mut is_back = false;
     thread::ours(|| {
-        sys::on_own_stack(|| {
+        on_own_stack(|| {
             let done = with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
                 (0, path) => {
                     work.path = path;
@@ -297,6 +316,7 @@ pub fn forked() {
     MUST_STOP.store(false, Ordering::Relaxed);
     ENDING.store(false, Ordering::Relaxed);
     BUSY.store(false, Ordering::Relaxed);
+    HAS_GIVEN_UP.store(false, Ordering::Relaxed);
     CPU_NS.store(0, Ordering::Relaxed);
     // SAFETY: a child has one thread. The parent's writer may have been in the middle of it, so it is
     // forgotten, not dropped.
@@ -307,6 +327,9 @@ impl Work {
     /// Drains the rings, and writes the report if one is due.
     fn round(&mut self, now: Moment) -> Round {
         let poll = self.writer.poll(now);
+        if let Some(header) = image::header() {
+            self.hindered.take(header);
+        }
         let since = |work: &Work| now.monotonic_ns.wrapping_sub(work.written_ns);
         let until_report = environment::get().interval_ns.map(|interval| {
             // A process that ends writes its own, and does not wait for one of ours to be done.
@@ -327,10 +350,14 @@ impl Work {
         };
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
+        self.hindered.take(header);
+        self.hindered.tell(&mut process);
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
         let duration_ns = process.duration_ns;
         let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
+        // Once something is open, nothing may be given up: it is allocated from what is freed here.
+        drop(std::hint::black_box(Vec::<u8>::with_capacity(NAMES_BYTES)));
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
         let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
         fits && match self.put(header, &json) {

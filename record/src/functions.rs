@@ -224,6 +224,18 @@ pub enum Returns {
 }
 
 impl Returns {
+    /// Whether bytes are moved and nobody tells how many: of wide characters, and of values in a text.
+    pub const fn hides_bytes(self) -> bool {
+        matches!(
+            self,
+            Returns::Wide
+                | Returns::WideLine
+                | Returns::WideText
+                | Returns::WidePrinted
+                | Returns::Scanned
+        )
+    }
+
     /// Whether failure comes with an errno that is told.
     pub const fn has_errno(self) -> bool {
         !matches!(

@@ -9,6 +9,7 @@
 //!   files       its files and sockets
 //!   estimate    what all calls took, where some were timed
 //!   process     all else that a region tells of its process image
+//! untraced    the programs that it started and that could not be traced
 //! recording   from process images to one report
 //! emit        a report to disk
 //! read        a report from a file
@@ -34,6 +35,7 @@ pub mod estimate;
 pub mod model;
 pub mod read;
 pub mod recording;
+pub mod untraced;
 pub mod writer;
 
 pub use activity::waits;

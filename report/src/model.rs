@@ -460,7 +460,7 @@ pub struct Missed {
     pub threads_without_slot: u64,
     /// Functions that the program binds elsewhere than to Weir.
     pub not_interposed: Vec<String>,
-    /// Programs that were started and are not in the report, as far as `weir run` knows.
+    /// Programs that were started and are not in the report, as far as is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untraced: Vec<Untraced>,
     /// Starts of programs that there was no room to note: whether these were traced is not known.

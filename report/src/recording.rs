@@ -15,6 +15,7 @@ use crate::model::{
     SlowCall, Tool,
 };
 use crate::process::REPORTED_SLOW_CALLS;
+use crate::untraced::Hindered;
 use crate::writer::Writer;
 use crate::{activity, estimate, files};
 
@@ -47,9 +48,12 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
     }
 }
 
-/// The report of a single region as it is at this moment, whatever it holds.
+/// The report of a single region as it is at this moment, whatever it holds. Takes its notes of programs that were started.
 pub fn report_of(region: Region<'_>, now: Moment, end: End) -> Report {
-    let process = Writer::new(region).process(now, end.clone());
+    let mut process = Writer::new(region).process(now, end.clone());
+    let mut hindered = Hindered::default();
+    hindered.take(region.header);
+    hindered.tell(&mut process);
     let duration_ns = process.duration_ns;
     report(vec![process], end, duration_ns)
 }

@@ -12,7 +12,7 @@ use weir_record::region::Section;
 
 use super::next_call;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
-use crate::{coop, environment, image, mapping, sys};
+use crate::{coop, image, mapping, sys};
 
 const fn call(function: Function) -> Call<usize> {
     Call {
@@ -105,9 +105,7 @@ pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
-    let Some(header) = image::header().filter(|_| environment::get().has_session()) else {
-        return;
-    };
+    let Some(header) = image::header() else { return };
     mapping::make_section(header, Section::Ends);
     if let Some(ends) = header.ends() {
         ends.note(ChildEnd {

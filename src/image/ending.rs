@@ -8,7 +8,10 @@ use libc::FILE;
 use weir_record::region::{Circumstance, Header, Phase};
 
 use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
-use crate::{c_library, children, mapping, starts, streams, sys, thread, uring, vfork, writer};
+use crate::{
+    bypasses, c_library, children, giving_up, mapping, reserve, starts, streams, sys, thread,
+    uring, vfork, writer,
+};
 
 /// The status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
@@ -18,7 +21,7 @@ pub fn begin_quick_exit(status: i32) {
     QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
 }
 
-/// Asks to be told of exit.
+/// Asks to be told of exit, and sees to it that the report of the end can be written.
 ///
 /// What is registered first is called last at exit, and this is before the dynamic
 /// linker registers that it runs the destructors of libraries: those are all done when we are called.
@@ -30,6 +33,10 @@ pub(super) fn watch() {
     }
     extern "C" fn at_quick_exit(_: *mut c_void) {
         end(QUICK_EXIT_STATUS.load(Ordering::Relaxed));
+    }
+    if writer::is_here() {
+        reserve::make();
+        giving_up::watch_panics();
     }
     // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
     unsafe {
@@ -132,7 +139,10 @@ fn tell(header: &Header, phase: Phase) {
     if is_sealed() {
         return header.set_phase(phase);
     }
-    thread::ours(|| uring::look_at_end(header));
+    thread::ours(|| {
+        uring::look_at_end(header);
+        bypasses::look_at_end(header);
+    });
     header.latest.set(sys::now());
     header.set_phase(phase);
     let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);

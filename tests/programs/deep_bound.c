@@ -1,16 +1,27 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Frees blocks that a library makes which is bound to the C library's own malloc. Its path is the argument. */
+/* Frees blocks that a library makes which is bound to the C library's own malloc; or, with "there", has it free its own. With
+ * "ordinary" the library is loaded as others are, and does both. The library's path is the argument. */
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 int main(int argc, char **argv) {
-    void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_DEEPBIND) : NULL;
+    const char *how = argc == 3 ? argv[2] : "";
+    int deep = strcmp(how, "ordinary") ? RTLD_DEEPBIND : 0;
+    void *library = argc > 1 ? dlopen(argv[1], RTLD_NOW | deep) : NULL;
     if (!library)
         return 1;
     void *(*made_here)(size_t) = (void *(*)(size_t))dlsym(library, "made_here");
-    if (!made_here)
+    void (*freed_here)(void *) = (void (*)(void *))dlsym(library, "freed_here");
+    if (!made_here || !freed_here)
         return 2;
-    for (int i = 0; i < 1000; i++)
-        free(made_here(1000));
+    for (int i = 0; i < 1000; i++) {
+        if (!strcmp(how, "there"))
+            freed_here(malloc(1000));
+        else if (deep)
+            free(made_here(1000));
+        else
+            freed_here(made_here(1000));
+    }
     return 0;
 }

@@ -97,11 +97,15 @@ pub enum Circumstance {
     ClockTaken = 15,
     /// The process has system calls dispatched to itself, by where they are made.
     Dispatched = 16,
+    /// The writer in the program had no memory, and gave up.
+    NoWriterMemory = 17,
+    /// The writer in the program failed by a fault of its own, and gave up.
+    WriterFailed = 18,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 17] = [
+    pub const ALL: [Circumstance; 19] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -119,6 +123,8 @@ impl Circumstance {
         Circumstance::HeapElsewhere,
         Circumstance::ClockTaken,
         Circumstance::Dispatched,
+        Circumstance::NoWriterMemory,
+        Circumstance::WriterFailed,
     ];
 }
 
@@ -231,6 +237,8 @@ pub struct Header {
     pub runtime: Text<56>,
     /// Path of the library for io_uring, where one is loaded.
     pub uring_library: Text<248>,
+    /// Path of an object that calls the allocator behind ours itself, where one was found.
+    pub bypassing: Text<248>,
     /// The executable's path.
     pub executable: Text<1024>,
     /// Where each function leads.

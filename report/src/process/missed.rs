@@ -28,6 +28,7 @@ pub fn missed(
     let mut names = missed.not_interposed.iter();
     let binds_malloc_elsewhere = names.any(|name| name == Function::Malloc.name());
     missed.notes = notes(findings, heap, binds_malloc_elsewhere);
+    missed.notes.extend(hidden_bytes(findings));
     let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
     for (function, total) in findings.totals.functions() {
         add(&mut missed.reentrant_calls, total.reentrant);
@@ -53,6 +54,27 @@ pub fn missed(
         }
     }
     missed
+}
+
+/// What to tell where functions were called of which nobody knows how many bytes they moved: 0 would be a wrong number.
+fn hidden_bytes(findings: &Findings<'_>) -> Option<String> {
+    const MOST: usize = 4;
+    let functions = findings.totals.functions();
+    let mut names: Vec<&str> = functions
+        .filter(|(function, total)| function.row().returns.hides_bytes() && total.calls > 0)
+        .map(|(function, _)| function.name())
+        .collect();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let names = match (names.is_empty(), more) {
+        (true, _) => return None,
+        (_, 0) => names.join(", "),
+        _ => format!("{} and {more} more", names.join(", ")),
+    };
+    Some(format!(
+        "moved bytes: not known of functions that deal in wide characters or scan a text ({names}): they are told as 0"
+    ))
 }
 
 /// The functions that the program binds elsewhere, in alphabetical order.
@@ -110,6 +132,12 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
     if let Some(reason) = heap.not_known.as_ref().filter(|_| !binds_malloc_elsewhere) {
         notes.push(format!("the heap is not known: {reason}"));
     }
+    let bypassing = text(&header.bypassing);
+    if !bypassing.is_empty() {
+        notes.push(format!(
+            "{bypassing} calls the C library's allocator itself, past Weir (RTLD_DEEPBIND?): the blocks that it makes are not counted, and those that it frees look live"
+        ));
+    }
     match header.sharers.get() {
         0 => {}
         1 => notes.push("1 forked process could not make a region of its own, and is counted in this one".to_owned()),
@@ -159,6 +187,12 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         ),
         Circumstance::ClockTaken => Some(
             "a thread took the time-stamp counter from itself (PR_SET_TSC, or seccomp's strict mode): from then on its calls, and those of threads that began later, are counted and not timed",
+        ),
+        Circumstance::NoWriterMemory => Some(
+            "the writer in the program had no memory, and gave up: samples were dropped, and no report was written there",
+        ),
+        Circumstance::WriterFailed => Some(
+            "the writer in the program failed, and gave up: samples were dropped, and no report was written there; this is a fault of Weir's",
         ),
         Circumstance::OtherDirectory => Some(
             "the region could not be made in the directory that was set, and was made in another",

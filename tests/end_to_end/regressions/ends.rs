@@ -94,3 +94,160 @@ fn a_failed_exec_before_a_kill() {
         assert_eq!(report.processes[0].functions["dup"].calls, 1100);
     }
 }
+
+/// Where a program gets no more memory, by which limit, and how much room it leaves below it.
+const EXHAUSTED: [[&str; 2]; 6] = [
+    ["maps", "0"],
+    ["maps", "1"],
+    ["address", "0"],
+    ["address", "40"],
+    ["data", "0"],
+    ["data", "40"],
+];
+const ONE_THREAD: [&str; 0] = [];
+const TWO_THREADS: [&str; 1] = ["thread"];
+
+/// `write` is called so often by `exhausts`, as it says itself.
+fn check_exhausted(process: &weir_report::model::Process, stdout: &[u8]) {
+    let said = String::from_utf8_lossy(stdout);
+    let writes = said.split(' ').next().expect("a number");
+    let write = &process.functions["write"];
+    assert_eq!(write.calls.to_string(), writes);
+    let latency = write.latency.as_ref().expect("timed");
+    assert_eq!(latency.timed, write.calls);
+    let latencies = process
+        .functions
+        .values()
+        .filter_map(|of| of.latency.as_ref());
+    let dropped: u64 = latencies.map(|latency| latency.dropped).sum();
+    assert_eq!(process.missed.dropped_samples, dropped);
+}
+
+#[test]
+fn no_memory_left_for_the_report() {
+    for threads in [&ONE_THREAD[..], &TWO_THREADS] {
+        for exhausted in EXHAUSTED {
+            let program = Program::new(victim("exhausts"))
+                .args(exhausted)
+                .args(threads);
+            let plain = program.plain().expect_status(9);
+            let outcome = program.run(Mode::Bare).expect_same(&plain);
+            check_exhausted(outcome.process(), &plain.stdout);
+        }
+    }
+}
+
+/// With a limit on address space from the start, nothing is reserved.
+#[test]
+fn no_memory_left_and_none_reserved() {
+    for threads in [&ONE_THREAD[..], &TWO_THREADS] {
+        let mut gave_up = 0;
+        for exhausted in EXHAUSTED {
+            let folder = scratch();
+            let program = Program::new(victim("exhausts"))
+                .args(exhausted)
+                .args(threads)
+                .before_exec(|| {
+                    let limit = libc::rlimit {
+                        rlim_cur: 8 << 30,
+                        rlim_max: libc::RLIM_INFINITY,
+                    };
+                    // SAFETY: the limit is read.
+                    match unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) } {
+                        0 => Ok(()),
+                        _ => Err(std::io::Error::last_os_error()),
+                    }
+                })
+                .env("WEIR_REGION_DIR", folder.path())
+                .in_folder(folder.path())
+                .without_reports();
+            let plain = program.plain().expect_status(9);
+            program.run(Mode::Bare).expect_same(&plain);
+            let regions = region_files(folder.path());
+            let report = match &report_files(folder.path())[..] {
+                [] => recover(&regions[0]),
+                [report] => weir_report::read::load(report).expect("a report"),
+                more => panic!("{more:?}"),
+            };
+            let process = &report.processes[0];
+            check_exhausted(process, &plain.stdout);
+            let notes = &process.missed.notes;
+            let is_told = notes.iter().any(|note| note.contains("had no memory"));
+            assert_eq!(is_told, !regions.is_empty(), "{exhausted:?} {notes:?}");
+            gave_up += usize::from(is_told);
+        }
+        assert!(gave_up > 0, "{threads:?}");
+    }
+}
+
+#[test]
+fn what_cannot_load_us_is_told_without_weir_run_too() {
+    let folder = scratch();
+    let statically_linked = victim("static");
+    let script = format!(
+        "{0}; {0}; /bin/true; env -i /bin/true; exit 6",
+        statically_linked.display()
+    );
+    let program = Program::new("/bin/sh")
+        .args(["-c", &script])
+        .in_folder(folder.path());
+    let outcome = program.run(Mode::Bare).expect_status(6);
+    let processes = outcome.processes();
+    let untraced: Vec<_> = processes
+        .iter()
+        .flat_map(|process| &process.missed.untraced)
+        .collect();
+    let of = |name: &str, reason: &str| {
+        let is_it = |of: &&&weir_report::model::Untraced| {
+            of.program.ends_with(name) && of.reason.contains(reason)
+        };
+        untraced.iter().filter(is_it).count()
+    };
+    assert_eq!(of("static", "statically linked"), 2, "{untraced:?}");
+    assert_eq!(of("true", "WEIR_FOLLOW"), 1, "{untraced:?}");
+    assert_eq!(untraced.len(), 3, "{untraced:?}");
+}
+
+/// The parent, which is killed itself, has waited for the child.
+#[test]
+fn a_killed_child_whose_parent_was_told() {
+    let folder = scratch();
+    let program = Program::new("/bin/bash")
+        .args(["-c", "( printf x; kill -KILL $BASHPID ); kill -SEGV $$"])
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .without_reports();
+    program.run(Mode::Bare);
+    let ends = |reports: &[weir_report::model::Report]| {
+        let mut ends: Vec<_> = reports
+            .iter()
+            .map(|report| {
+                let process = &report.processes[0];
+                let is_child = process
+                    .functions
+                    .get("fork")
+                    .is_none_or(|fork| fork.calls == 0);
+                (is_child, process.end.how, process.end.signal)
+            })
+            .collect();
+        ends.sort_by_key(|end| end.0);
+        ends
+    };
+    let expected = [
+        (false, EndKind::Unknown, None),
+        (true, EndKind::Signaled, Some(libc::SIGKILL)),
+    ];
+    let regions = region_files(folder.path());
+    let one_by_one: Vec<_> = regions.iter().map(|region| recover(region)).collect();
+    assert_eq!(ends(&one_by_one), expected);
+    let mut all = Command::new(crate::support::weir::command());
+    all.arg("recover")
+        .env("WEIR_REGION_DIR", folder.path())
+        .current_dir(folder.path());
+    let (status, _, stderr) = crate::support::program::finish(&mut all, b"");
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    let reports = report_files(folder.path());
+    let load = |path: &std::path::PathBuf| weir_report::read::load(path).expect("a report");
+    let together: Vec<_> = reports.iter().map(load).collect();
+    assert_eq!(ends(&together), expected);
+}

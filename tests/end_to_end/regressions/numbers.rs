@@ -96,6 +96,51 @@ fn a_heap_below_zero_is_not_known() {
     }
 }
 
+/// Blocks that are freed where nobody sees it look live: who frees them is named.
+#[test]
+fn what_frees_past_us_is_named() {
+    for mode in Mode::MEASURED {
+        for (how, is_named) in [("there", true), ("ordinary", false)] {
+            let program = Program::new(victim("deep_bound"))
+                .arg(victim("deep_library"))
+                .arg(how);
+            let outcome = program.run(mode).expect_status(0);
+            let process = outcome.process();
+            let is_it =
+                |note: &String| note.contains("deep_library.so calls the C library's alloc");
+            let notes = &process.missed.notes;
+            assert_eq!(
+                notes.iter().any(is_it),
+                is_named,
+                "{mode:?} {how} {notes:?}"
+            );
+            assert_eq!(
+                process.heap.live_blocks > 900,
+                is_named,
+                "{:?}",
+                process.heap
+            );
+        }
+    }
+}
+
+/// Nobody tells how many bytes wide characters are: that is said, and only where such functions were called.
+#[test]
+fn bytes_that_are_not_known_are_no_zero_without_a_word() {
+    for (program, is_told) in [("wide_calls", true), ("does_little", false)] {
+        for mode in Mode::MEASURED {
+            let outcome = Program::new(victim(program)).run(mode);
+            let notes = &outcome.reports[0].missed.notes;
+            let is_it = |note: &String| note.contains("moved bytes: not known");
+            assert_eq!(
+                notes.iter().any(is_it),
+                is_told,
+                "{mode:?} {program} {notes:?}"
+            );
+        }
+    }
+}
+
 /// valgrind's tools put their own malloc in the place of every other.
 #[test]
 fn a_heap_that_another_took_over_is_not_known() {

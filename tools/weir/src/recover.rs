@@ -20,6 +20,7 @@ use weir_report::{emit, recording};
 use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
 use crate::run::mapping::Mapping;
+use crate::run::told::Told;
 use crate::run::{ending, moment};
 use crate::summary::summary;
 use crate::{output, text};
@@ -38,7 +39,7 @@ pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
 }
 
 fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
-    let recovered = recover(path)?;
+    let recovered = recover(path, &mut told(&lying::beside(path)))?;
     let written = write(&recovered.report, path, args)?;
     let mut err = io::stderr().lock();
     // The report is written; where standard error is gone there is no one to tell.
@@ -61,8 +62,13 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
     let directories = lying::directories();
     let mut lines = String::new();
     let mut failed = 0;
-    for path in directories.iter().flat_map(|of| lying::regions(of)) {
-        let line = match of_many(&path, args) {
+    let regions: Vec<PathBuf> = directories
+        .iter()
+        .flat_map(|of| lying::regions(of))
+        .collect();
+    let mut told = told(&regions);
+    for path in &regions {
+        let line = match of_many(path, args, &mut told) {
             Ok(line) => line,
             Err(failure) => {
                 failed += 1;
@@ -87,9 +93,9 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
 }
 
 /// What is said of one of many.
-fn of_many(path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
+fn of_many(path: &Path, args: &RecoverArgs, told: &mut Told) -> Result<String, Failure> {
     let region = path.display();
-    let recovered = match recover(path) {
+    let recovered = match recover(path, told) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
             return Ok(format!("{region}: a program has just started with it"));
         }
@@ -121,7 +127,26 @@ struct Recovered {
     runs: bool,
 }
 
-fn recover(path: &Path) -> Result<Recovered, Failure> {
+/// What the images of these regions were told of how their children ended: of one that was killed nobody else knows.
+fn told(regions: &[PathBuf]) -> Told {
+    let mut told = Told::default();
+    for path in regions {
+        let header = open(path)
+            .ok()
+            .and_then(|file| Mapping::copy(&file, size_of::<Header>()).ok());
+        if let Some(memory) = header
+            && let Ok(region) = region_of(&memory)
+        {
+            let by = region.header.pid.load(Ordering::Relaxed);
+            if let Some(ends) = region.header.ends() {
+                ends.show(0, true, |end| told.note(by, end));
+            }
+        }
+    }
+    told
+}
+
+fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
     let file = open(path)?;
     let about = |trouble: Trouble| trouble.about(path);
     let memory = copy(&file).map_err(about)?;
@@ -133,8 +158,11 @@ fn recover(path: &Path) -> Result<Recovered, Failure> {
     let (end, at) = if runs {
         (ending::running(), moment::now())
     } else {
+        let header = region.header;
+        let parent = header.parent_pid.load(Ordering::Relaxed);
+        let began = header.started.get().ticks;
         (
-            ending::told(region.header),
+            told.end(ending::told(header), pid, parent, began),
             end_moment(region, moment::now()),
         )
     };

@@ -46,6 +46,16 @@ pub fn regions(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// The regions in the directory of one, itself included, that are this user's.
+pub fn beside(region: &Path) -> Vec<PathBuf> {
+    let directory = match region.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    };
+    let regions = own_entries(directory).filter(is_region);
+    regions.map(|(path, _)| path).collect()
+}
+
 /// Removes a region that nobody uses, and the session that it was the last one of.
 pub fn remove(region: &Path) -> std::io::Result<()> {
     fs::remove_file(region)?;

@@ -47,7 +47,7 @@ mod shrinking;
 mod signals;
 mod started;
 mod supervisor;
-mod told;
+pub mod told;
 pub mod trust;
 
 use std::ffi::OsString;

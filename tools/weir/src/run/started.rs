@@ -5,11 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, STATIC,
-    Start,
-};
+use weir_record::starts::{FAILED, Start};
 use weir_report::model::{Process, Untraced};
+use weir_report::untraced::{BY_OPTION, hindrance, kind};
 
 use super::life::Life;
 use crate::doctor;
@@ -102,8 +100,8 @@ impl Starts {
             if is_seen(&self.seen, &start) {
                 continue;
             }
-            let reason = match hindrance(start.flags) {
-                Some(hindrance) => hindrance.to_owned(),
+            let reason = match hindrance(start.flags, BY_OPTION) {
+                Some(hindrance) => hindrance.into_owned(),
                 None if matches!(Life::of(start.pid), Life::Running { .. })
                     && kind(start.flags).is_none() =>
                 {
@@ -137,46 +135,6 @@ fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
         .is_some_and(|&began| began >= start.ticks)
 }
 
-/// What the starting process knew of the ways of its own that lead to the program.
-fn hindrance(flags: u32) -> Option<&'static str> {
-    // Where it was kept from the program for what that is, this says more.
-    if kind(flags).is_some() {
-        return None;
-    }
-    if flags & NOT_PRELOADED != 0 {
-        return Some("was started without Weir's library in LD_PRELOAD (see --follow-cleared)");
-    }
-    if flags & LIBRARY_OUT_OF_REACH != 0 {
-        return Some(
-            "was started in another root directory or as another user, who cannot read Weir's library; it was not asked for",
-        );
-    }
-    (flags & OUT_OF_REACH != 0).then_some(
-        "was started in another root directory or as another user, who cannot enter the directory of the recording",
-    )
-}
-
-/// What the starting process saw of the program, which may be gone by now.
-fn kind(flags: u32) -> Option<&'static str> {
-    let kinds = [
-        (
-            OTHER_MACHINE,
-            "is for another machine or word size; Weir traces 64-bit x86-64 programs",
-        ),
-        (
-            OTHER_LIBC,
-            "is started by the dynamic linker of another C library; Weir's library needs the GNU C library",
-        ),
-        (
-            STATIC,
-            "is statically linked: no dynamic linker runs in it, so nothing can be preloaded",
-        ),
-    ];
-    kinds
-        .into_iter()
-        .find_map(|(flag, text)| (flags & flag != 0).then_some(text))
-}
-
 /// What a look at the program tells; reads on after its name.
 fn reason(program: &OsStr, kind: Option<&str>) -> String {
     let Err(refusal) = doctor::inspect(program) else {
@@ -202,7 +160,7 @@ fn reason(program: &OsStr, kind: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weir_record::starts::{CAPACITY, FAILED, Starts as Notes};
+    use weir_record::starts::{CAPACITY, FAILED, STATIC, Starts as Notes};
 
     use super::*;
 
@@ -254,10 +212,5 @@ mod tests {
         assert_eq!(reason(gone, kind(STATIC)), kind(STATIC).expect("a text"));
         let told = reason(gone, None);
         assert!(!told.contains("no-such-program"), "{told}");
-        assert_eq!(hindrance(0), None);
-        assert_eq!(hindrance(STATIC | NOT_PRELOADED), None);
-        assert!(
-            hindrance(NOT_PRELOADED | OUT_OF_REACH).is_some_and(|told| told.contains("LD_PRELOAD"))
-        );
     }
 }

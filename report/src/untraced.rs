@@ -1,0 +1,158 @@
+//! The programs that a process image started and that could not be traced, as it noted them itself.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use weir_record::region::Header;
+use weir_record::starts::{
+    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, STATIC,
+    Start,
+};
+
+use crate::model::{Process, Untraced};
+
+/// How many are kept.
+const MOST: usize = 1000;
+
+/// What a program's environment can be mended by, where there is `weir run`.
+pub const BY_OPTION: &str = "--follow-cleared";
+/// And where there is none.
+pub const BY_SETTING: &str = "WEIR_FOLLOW";
+
+/// The programs that an image started of which it knew that they would not be traced. What came of the others only who sees all
+/// images knows.
+#[derive(Debug, Default)]
+pub struct Hindered {
+    /// With the moment of the start.
+    listed: Vec<(u64, Untraced)>,
+    unlisted: u64,
+}
+
+impl Hindered {
+    /// Takes the notes that the image has made since the last time.
+    pub fn take(&mut self, header: &Header) {
+        let (starts, room) = header.starts();
+        starts.take(room, |start| self.add(start));
+    }
+
+    fn add(&mut self, start: &Start) {
+        let (pid, ticks, flags) = (start.pid(), start.ticks(), start.flags());
+        if flags & FAILED != 0 {
+            let is_it = |(began, of): &(u64, Untraced)| (of.pid, *began) == (pid, ticks);
+            self.listed.retain(|other| !is_it(other));
+            return;
+        }
+        let Some(reason) = kind(flags)
+            .map(Cow::from)
+            .or_else(|| hindrance(flags, BY_SETTING))
+        else {
+            return;
+        };
+        if self.listed.len() >= MOST {
+            self.unlisted = self.unlisted.saturating_add(1);
+            return;
+        }
+        let program = OsString::from_vec(start.program.bytes().collect());
+        let untraced = Untraced {
+            pid,
+            program: program.to_string_lossy().into_owned(),
+            reason: reason.into_owned(),
+        };
+        self.listed.push((ticks, untraced));
+    }
+
+    /// Tells the image's part of the report.
+    pub fn tell(&self, process: &mut Process) {
+        let listed = self.listed.iter().map(|(_, untraced)| untraced.clone());
+        let missed = &mut process.missed;
+        missed.untraced.extend(listed);
+        missed.unlisted_starts = missed.unlisted_starts.saturating_add(self.unlisted);
+    }
+}
+
+/// What the starting process knew of the ways of its own that lead to the program; reads on after its name. `mended_by` is what would
+/// have Weir's library follow it.
+pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
+    // Where it was kept from the program for what that is, this says more.
+    if kind(flags).is_some() {
+        return None;
+    }
+    if flags & NOT_PRELOADED != 0 {
+        let text = format!("was started without Weir's library in LD_PRELOAD (see {mended_by})");
+        return Some(text.into());
+    }
+    if flags & LIBRARY_OUT_OF_REACH != 0 {
+        return Some(
+            "was started in another root directory or as another user, who cannot read Weir's library; it was not asked for".into(),
+        );
+    }
+    (flags & OUT_OF_REACH != 0).then(|| {
+        "was started in another root directory or as another user, who cannot enter the directory of the recording".into()
+    })
+}
+
+/// What the starting process saw of the program, which may be gone by now; reads on after its name.
+pub fn kind(flags: u32) -> Option<&'static str> {
+    let kinds = [
+        (
+            OTHER_MACHINE,
+            "is for another machine or word size; Weir traces 64-bit x86-64 programs",
+        ),
+        (
+            OTHER_LIBC,
+            "is started by the dynamic linker of another C library; Weir's library needs the GNU C library",
+        ),
+        (
+            STATIC,
+            "is statically linked: no dynamic linker runs in it, so nothing can be preloaded",
+        ),
+    ];
+    kinds
+        .into_iter()
+        .find_map(|(flag, text)| (flags & flag != 0).then_some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_record::starts::Starts;
+
+    use super::*;
+
+    #[test]
+    fn what_a_program_is_comes_before_the_way_to_it() {
+        assert_eq!(hindrance(0, BY_OPTION), None);
+        assert_eq!(hindrance(STATIC | NOT_PRELOADED, BY_OPTION), None);
+        assert!(
+            hindrance(NOT_PRELOADED | OUT_OF_REACH, BY_OPTION)
+                .is_some_and(|told| told.contains("LD_PRELOAD (see --follow-cleared)"))
+        );
+    }
+
+    #[test]
+    fn only_what_is_known_is_told_and_what_failed_is_not() {
+        // SAFETY: the notes are made of atomics, for which zeroes are valid.
+        let notes = unsafe { Box::<Starts>::new_zeroed().assume_init() };
+        let mut hindered = Hindered::default();
+        let take = |hindered: &mut Hindered| notes.take(|start| hindered.add(start));
+        notes.note(7, 0, 100, [&b"cat"[..]]);
+        notes.note(8, STATIC, 100, [&b"ls"[..]]);
+        let failing = notes.note(9, NOT_PRELOADED, 100, [&b"no"[..]]).unwrap();
+        take(&mut hindered);
+        notes.withdraw(failing, 9, 100);
+        take(&mut hindered);
+        let mut process = Process::default();
+        hindered.tell(&mut process);
+        let told = &process.missed.untraced;
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].pid, &*told[0].program), (8, "ls"));
+        for pid in 0..MOST as u32 {
+            notes.note(pid, STATIC, 100, [&b"ls"[..]]);
+            take(&mut hindered);
+        }
+        let mut process = Process::default();
+        hindered.tell(&mut process);
+        let missed = &process.missed;
+        assert_eq!((missed.untraced.len(), missed.unlisted_starts), (MOST, 1));
+    }
+}

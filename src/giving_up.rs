@@ -1,0 +1,210 @@
+//! Work of our own that can be given up, so that a failure of ours never ends the program.
+//!
+//! Where Rust gets no memory, or panics, it prints a message and ends the process. The writer's work is therefore done by
+//! [`attempt`]: an allocation that fails, or a panic, goes straight back there, as longjmp does. No frame in between is
+//! unwound: what they held is leaked, locks too. So whoever attempts something uses nothing of it again that was in the middle of a
+//! change.
+
+use std::arch::naked_asm;
+use std::cell::Cell;
+use std::ffi::c_void;
+
+use crate::sys;
+
+/// Why work was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Reason {
+    /// There was no memory.
+    Memory = 1,
+    /// It panicked.
+    Panic = 2,
+}
+
+thread_local! {
+    /// Where the stack of the thread's attempt was; 0 where it attempts nothing.
+    static WAY_OUT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// From now on a panic gives up what is attempted, and says nothing.
+pub fn watch_panics() {
+    // The closure holds nothing, so its box takes no memory.
+    std::panic::set_hook(Box::new(|_| give_up(Reason::Panic)));
+}
+
+/// Does `work`, which may be given up.
+pub fn attempt<F: FnOnce()>(work: F) -> Result<(), Reason> {
+    extern "C" fn call<F: FnOnce()>(work: *mut c_void) {
+        // SAFETY: it is the `work` of below, and this is called once.
+        if let Some(work) = unsafe { (*work.cast::<Option<F>>()).take() } {
+            work();
+        }
+    }
+    if !sys::has_thread_area() {
+        // A thread without thread-local storage has no place to remember the way out.
+        work();
+        return Ok(());
+    }
+    let before = WAY_OUT.get();
+    let mut work = Some(work);
+    // SAFETY: `call` returns, or the thread comes back by `go_back` while this frame is there: `WAY_OUT` leads there no longer than
+    // until the next line.
+    let reason = unsafe {
+        go(
+            (&raw mut work).cast(),
+            call::<F>,
+            WAY_OUT.with(Cell::as_ptr),
+        )
+    };
+    WAY_OUT.set(before);
+    match reason {
+        0 => Ok(()),
+        1 => Err(Reason::Memory),
+        _ => Err(Reason::Panic),
+    }
+}
+
+/// Gives up what the calling thread attempts; returns where it attempts nothing.
+pub fn give_up(reason: Reason) {
+    if sys::has_thread_area() {
+        let way_out = WAY_OUT.get();
+        if way_out != 0 {
+            // SAFETY: `go` has stored it, and its frame is still there: it takes it back before it returns.
+            unsafe { go_back(way_out, reason as usize) }
+        }
+    }
+}
+
+/// Calls `call(work)`; before it, stores where the stack is. 0, or what [`go_back`] was given.
+///
+/// # Safety
+/// `call` takes `work`, and unwinds into nothing; `way_out` can be written to.
+#[unsafe(naked)]
+unsafe extern "C" fn go(
+    work: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    way_out: *mut usize,
+) -> usize {
+    naked_asm!(
+        // What a function must keep (System V ABI for x86-64), and the stack at a multiple of 16.
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [rdx], rsp",
+        "call rsi",
+        "xor eax, eax",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+    )
+}
+
+/// Returns from [`go`], with this result.
+///
+/// # Safety
+/// `way_out` is what a call of `go` has stored, which is in progress on this thread.
+#[unsafe(naked)]
+unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "mov rax, rsi",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::alloc::{Layout, alloc};
+    use std::hint::black_box;
+
+    use super::*;
+
+    /// More than there is.
+    const TOO_MUCH: usize = 1 << 50;
+
+    #[test]
+    fn what_is_done_is_done() {
+        let mut sum = 0;
+        assert_eq!(
+            attempt(|| sum = black_box(vec![1, 2, 3]).iter().sum()),
+            Ok(())
+        );
+        assert_eq!(sum, 6);
+    }
+
+    #[test]
+    fn what_gets_no_memory_is_given_up() {
+        // What a function must keep is kept across it.
+        let kept: Vec<u64> = (0..12).map(black_box).collect();
+        let mut reached = 0;
+        for round in 1..=100 {
+            let came_to = attempt(|| {
+                reached += 1;
+                drop(black_box(Vec::<u8>::with_capacity(black_box(TOO_MUCH))));
+                reached += 1000;
+            });
+            assert_eq!(came_to, Err(Reason::Memory));
+            assert_eq!(reached, round);
+        }
+        assert_eq!(kept, Vec::from_iter(0..12));
+    }
+
+    #[test]
+    fn an_attempt_within_another_is_given_up_alone() {
+        let mut inner = Ok(());
+        let outer = attempt(|| {
+            inner = attempt(|| drop(black_box(Vec::<u8>::with_capacity(black_box(TOO_MUCH)))));
+        });
+        assert_eq!((inner, outer), (Err(Reason::Memory), Ok(())));
+    }
+
+    #[test]
+    fn outside_of_an_attempt_no_memory_is_an_answer() {
+        let _ = attempt(|| ());
+        let layout = Layout::from_size_align(TOO_MUCH, 16).unwrap();
+        // SAFETY: the size is not zero.
+        assert!(black_box(unsafe { alloc(layout) }).is_null());
+    }
+
+    /// In a process of its own: the hook that it sets is every test's.
+    #[test]
+    fn a_panic_is_given_up_in_silence() {
+        const VARIABLE: &str = "WEIR_TEST_PANICS";
+        if std::env::var_os(VARIABLE).is_some() {
+            watch_panics();
+            let came_to = std::thread::spawn(|| {
+                attempt(|| {
+                    let nothing: &[u32] = black_box(&[]);
+                    assert_eq!(nothing[black_box(0)], 1);
+                })
+            });
+            let is_given_up = came_to.join().unwrap() == Err(Reason::Panic);
+            // The hook is in use for ever, and the tests' own `main` would wait to take it back.
+            std::process::exit(i32::from(!is_given_up));
+        }
+        let name = "giving_up::tests::a_panic_is_given_up_in_silence";
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact", "--nocapture"])
+            .env(VARIABLE, "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+    }
+}
