@@ -33,12 +33,12 @@ mod folder;
 mod hanging;
 mod image;
 mod launch;
-mod library;
+pub mod library;
 mod life;
 pub mod mapping;
 pub mod moment;
 mod pace;
-mod session;
+pub mod session;
 mod shrinking;
 mod signals;
 mod started;
@@ -84,13 +84,14 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let Some(name) = args.program.first() else {
         return Err(Failure::new(exit_code::USAGE, "no program given"));
     };
-    doctor::inspect(name)?;
+    let findings = doctor::inspect(name)?;
     let (out, directory) = folder::asked(args);
     let folder = directory.map(Folder::make).transpose()?;
     let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
     let session = Session::new()?;
     let library = Library::locate(session.path())?;
+    findings.check(library.path())?;
     let asked = environment::Asked {
         timing: args.time,
         follows: args.follow_cleared,

@@ -155,7 +155,8 @@ fn what_a_program_defines_is_what_nm_lists() {
             })
             .collect();
         expected.sort_unstable();
-        let image = elf::read(File::open(&path).expect("opened")).expect("an image");
+        let image =
+            elf::read(File::open(&path).expect("opened"), Depth::Symbols).expect("an image");
         let mut defined = image.defines.expect("symbols");
         defined.sort_unstable();
         assert_eq!(defined, expected, "{program}");
