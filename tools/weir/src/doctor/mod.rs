@@ -122,6 +122,9 @@ impl From<Refusal> for Failure {
 /// Says whether the program can be traced.
 pub fn execute(args: &DoctorArgs) -> Result<(), Failure> {
     let mut findings = inspect_with(&args.program, Depth::Symbols)?;
+    findings
+        .remarks
+        .extend(verdict::of_valgrind(&findings.chain));
     let around = surroundings::look(&findings)?;
     findings.remarks.extend(around);
     output::print(&told(&findings))

@@ -23,6 +23,9 @@ use crate::units;
 /// A stack of which a fork and an exec may take a good part.
 const SMALL_STACK: u64 = 64 << 10;
 
+/// As many descriptors as programs have open when they start, and weir when it writes a report, and a few.
+const FEW_DESCRIPTORS: u64 = 16;
+
 /// Looks around, and makes a trial. What is found is a sentence each; one, where all is well.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
     remarks.extend(limits);
     let filtered = is_filtered();
     match trial::make(library.path(), session.path()) {
-        Some(trial) => {
+        Ok(trial) => {
             if let Err(reason) = &trial.run {
                 return Err(Failure::new(
                     exit_code::CANNOT_TRACE,
@@ -67,11 +70,9 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
                 );
             }
         }
-        None if filtered => remarks.push(
-            "it will inherit a filter of system calls (seccomp), as a container has: what that forbids is not known"
-                .to_owned(),
-        ),
-        None => {}
+        Err(trouble) => remarks.push(format!(
+            "no trial could be made ({trouble}): what a sandbox or a limit does to Weir here is not known"
+        )),
     }
     Ok(remarks)
 }
@@ -210,6 +211,11 @@ fn of_limits() -> Vec<String> {
         remarks.push(format!(
             "a limit on the stack (ulimit -s, {}): a fork or an exec may take 8 KiB of it",
             units::bytes(limit)
+        ));
+    }
+    if let Some(limit) = limit(Resource::Nofile).filter(|&limit| limit < FEW_DESCRIPTORS) {
+        remarks.push(format!(
+            "a limit on descriptors (ulimit -n, {limit}): where the program leaves none for a moment when it starts, it is not measured"
         ));
     }
     remarks

@@ -29,16 +29,17 @@ pub struct Trial {
     pub bare: Outcome,
 }
 
-/// Makes a trial with a library, in a directory for what it leaves. None where weir does not know where it is itself.
-pub fn make(library: &Path, directory: &Path) -> Option<Trial> {
-    let weir = own_path()?;
+/// Makes a trial with a library, in a directory for what it leaves. Where none can be made, why: that says nothing of
+/// what would come of it.
+pub fn make(library: &Path, directory: &Path) -> Result<Trial, String> {
+    let weir = own_path().ok_or("where weir is itself is not known")?;
     let out = directory.join("run.json");
     let mut run = Command::new(&weir);
     run.args(["run", "--quiet", "--out"])
         .arg(&out)
         .arg("--")
         .arg(&weir);
-    let run = measured(&mut run, directory, &out);
+    let run = measured(&mut run, directory, &out)?;
 
     let out = directory.join("alone.json");
     let mut preload = OsString::from(library);
@@ -50,8 +51,8 @@ pub fn make(library: &Path, directory: &Path) -> Option<Trial> {
     bare.env("LD_PRELOAD", preload)
         .env(settings::OUT.name, &out)
         .env_remove(settings::SESSION.name);
-    let bare = measured(&mut bare, directory, &out);
-    Some(Trial { run, bare })
+    let bare = measured(&mut bare, directory, &out)?;
+    Ok(Trial { run, bare })
 }
 
 fn own_path() -> Option<PathBuf> {
@@ -63,7 +64,7 @@ fn own_path() -> Option<PathBuf> {
     })
 }
 
-fn measured(command: &mut Command, directory: &Path, out: &Path) -> Outcome {
+fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outcome, String> {
     let errors = directory.join("errors");
     let system = |error: std::io::Error| crate::failure::system_says(&error);
     let stderr = File::create(&errors).map_err(system)?;
@@ -75,19 +76,22 @@ fn measured(command: &mut Command, directory: &Path, out: &Path) -> Outcome {
     let mut child = command.spawn().map_err(system)?;
     let ended = wait(&mut child);
     remove_regions(child.id());
-    let ended = ended.ok_or_else(|| "it came to no end".to_owned())?;
+    let Some(ended) = ended else {
+        return Ok(Err("it came to no end".to_owned()));
+    };
     let said = std::fs::read(&errors).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
-    // Where there is none, what was said last is most to the point.
+    // Where there is no report, what was said last is most to the point.
     let reason = || match said.lines().last() {
         Some(line) => line.trim_start_matches("weir: ").to_owned(),
         None => format!("{ended}, and no report"),
     };
-    let report = read::load(out).map_err(|_| reason())?;
-    match report.processes.first() {
-        Some(process) => Ok(process.missed.notes.clone()),
-        None => Err(reason()),
-    }
+    let process = read::load(out)
+        .ok()
+        .and_then(|report| report.processes.into_iter().next());
+    Ok(process
+        .map(|process| process.missed.notes)
+        .ok_or_else(reason))
 }
 
 /// Removes the region of a trial that could write no report, which else would be left for `weir recover`.

@@ -196,6 +196,16 @@ fn heap_not_known(loaded: &[Library]) -> Option<String> {
     })
 }
 
+/// What becomes of the heap where valgrind is the program: it tells nobody beforehand what its tool replaces.
+pub fn of_valgrind(chain: &[PathBuf]) -> Option<String> {
+    let is_valgrind = |path: &&PathBuf| file_name(path) == b"valgrind";
+    let valgrind = chain.iter().find(is_valgrind)?;
+    Some(format!(
+        "the heap of what {} runs will not be known, if its tool has an allocator: what runs the program has put a malloc of its own in the place of all others, as valgrind does",
+        valgrind.display()
+    ))
+}
+
 /// Some names, not all of a great many.
 pub fn listed(names: &[&str]) -> String {
     if names.len() <= MOST_NAMES {
