@@ -6,8 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
 use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, STATIC,
-    Start,
+    FAILED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE,
+    OUT_OF_REACH, STATIC, Start,
 };
 use weir_report::model::{Process, Untraced};
 
@@ -170,6 +170,10 @@ fn kind(flags: u32) -> Option<&'static str> {
         (
             STATIC,
             "is statically linked: no dynamic linker runs in it, so nothing can be preloaded",
+        ),
+        (
+            MUST_BE_FIRST,
+            "has AddressSanitizer, which ends a program that has another library loaded before it",
         ),
     ];
     kinds
