@@ -49,8 +49,8 @@ pub fn of_all(loaded: &[Library]) -> Result<(), String> {
 
 /// The first symbol version that a library needs of another which has none such: that other, and the version.
 pub fn lacking(ours: &Image, loaded: &[Library]) -> Option<(PathBuf, String)> {
-    let needed = ours.needed_versions.iter();
-    needed.into_iter().find_map(|(name, version)| {
+    let mut needed = ours.needed_versions.iter();
+    needed.find_map(|(name, version)| {
         let is_it = |library: &&Library| library.image.soname.as_deref() == Some(name);
         let other = loaded.iter().find(is_it)?;
         // One without any has them all, as the dynamic linker sees it.
