@@ -23,6 +23,7 @@ type Strings = *const *const c_char;
 
 const POINTER: usize = size_of::<*const c_char>();
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
+const ASAN_OPTIONS: &[u8] = b"ASAN_OPTIONS=";
 
 /// Calls `start` with what is known of a program, and with this environment, changed as is right for it; in most cases
 /// it is as it was.
@@ -65,19 +66,23 @@ enum What {
 fn prepare(start: &mut Start, environment: Strings) -> Option<Change> {
     let own = environment::get();
     let additions = &own.additions;
-    let mut names = [PRELOAD; 1 + Additions::MOST];
+    let mut names = [PRELOAD; 2 + Additions::MOST];
     let mut count = 1;
     for (place, (name, _)) in names[1..].iter_mut().zip(additions.all()) {
         *place = name;
         count += 1;
     }
-    let found = entries::look(environment, &names[..count]);
+    names[count] = ASAN_OPTIONS;
+    let found = entries::look(environment, &names[..=count]);
     let library = found.as_ref().and_then(Found::library);
     let is_given = library.is_some();
     let adds = found.is_some() && !additions.is_empty();
     start.kind = programs::look(start.program);
     let is_out_of_reach = library.is_some_and(preload::is_out_of_reach);
     let found = found?;
+    if start.kind == Kind::MustBeFirst && found.has(count) && need_not_be_first(&found) {
+        start.kind = Kind::Dynamic;
+    }
     start.preload = match is_given {
         true if is_out_of_reach => Preload::OutOfReach,
         true => Preload::Given,
@@ -96,6 +101,19 @@ fn prepare(start: &mut Start, environment: Strings) -> Option<Change> {
         entries,
         what,
     })
+}
+
+/// Whether AddressSanitizer's options say that it need not be the first: the last word about it is the one that counts.
+fn need_not_be_first(found: &Found) -> bool {
+    let Some(options) = found.value(ASAN_OPTIONS) else {
+        return false;
+    };
+    let separates = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b',');
+    let mut told = options
+        .split(separates)
+        .filter_map(|option| option.strip_prefix(b"verify_asan_link_order="));
+    let no: [&[u8]; 3] = [b"0", b"no", b"false"];
+    told.next_back().is_some_and(|last| no.contains(&last))
 }
 
 /// What an environment lacks.

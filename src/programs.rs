@@ -5,12 +5,16 @@
 //! linker's name, through interpreters of scripts. Nothing may be allocated here, and a child of vfork is on its
 //! parent's stack, which may be small. Where anything is not as expected, the kernel will say so itself: what is not
 //! known is left as it is.
+//!
+//! AddressSanitizer's library ends a program in which it is not the first to be loaded. It is seen in a program that is
+//! linked against it; one that a library brings along is not looked for.
 
 use std::ffi::{CStr, c_char, c_int};
 
 use crate::environment::Bytes;
 use crate::sys::looking::{self, Looked, Unseen};
 
+mod links;
 mod search;
 
 /// The program that is started.
@@ -45,12 +49,17 @@ pub enum Kind {
     OtherMachine,
     /// The dynamic linker of another C library starts it.
     OtherLibc,
+    /// It is as a dynamic one, and a sanitizer ends it that must be loaded before all else, unless it is told otherwise.
+    MustBeFirst,
 }
 
 impl Kind {
     /// Whether our library would harm it.
     pub fn cannot_load_us(self) -> bool {
-        matches!(self, Kind::OtherMachine | Kind::OtherLibc)
+        matches!(
+            self,
+            Kind::OtherMachine | Kind::OtherLibc | Kind::MustBeFirst
+        )
     }
 }
 
@@ -232,7 +241,12 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
             }
             let offset = word(header, layout.offset, layout.word);
             let bytes = word(header, layout.bytes, layout.word);
-            return of_dynamic_linker(file, offset, bytes, head);
+            return match of_dynamic_linker(file, offset, bytes, head) {
+                Kind::Dynamic if links::must_be_first(file, start, count, head) => {
+                    Kind::MustBeFirst
+                }
+                kind => kind,
+            };
         }
     }
     Kind::Static

@@ -10,8 +10,8 @@ use std::mem::MaybeUninit;
 
 use weir_record::region::{Header, Section};
 use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH,
-    PROGRAM_BYTES, STATIC, Ticket,
+    FAILED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE,
+    OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
 };
 
 use crate::programs::{Kind, Program};
@@ -141,6 +141,7 @@ fn flags(start: &Start) -> u32 {
     let kind = match start.kind {
         Kind::OtherMachine => OTHER_MACHINE,
         Kind::OtherLibc => OTHER_LIBC,
+        Kind::MustBeFirst => MUST_BE_FIRST,
         Kind::Static => STATIC,
         _ => 0,
     };

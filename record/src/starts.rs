@@ -28,6 +28,8 @@ pub const OTHER_LIBC: u32 = 16;
 pub const STATIC: u32 = 32;
 /// The library cannot be read from where the program was started.
 pub const LIBRARY_OUT_OF_REACH: u32 = 64;
+/// AddressSanitizer ends the program if another library is loaded before it.
+pub const MUST_BE_FIRST: u32 = 128;
 
 // A state is one of these, and above them a number that is another for every note.
 const FREE: u32 = 0;

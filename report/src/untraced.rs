@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use weir_record::region::Header;
 use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE, OUT_OF_REACH, STATIC,
-    Start,
+    FAILED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE,
+    OUT_OF_REACH, STATIC, Start,
 };
 
 use crate::model::{Process, Untraced};
@@ -107,6 +107,10 @@ pub fn kind(flags: u32) -> Option<&'static str> {
             STATIC,
             "is statically linked: no dynamic linker runs in it, so nothing can be preloaded",
         ),
+        (
+            MUST_BE_FIRST,
+            "has AddressSanitizer, which ends a program that has another library loaded before it",
+        ),
     ];
     kinds
         .into_iter()
@@ -115,7 +119,7 @@ pub fn kind(flags: u32) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use weir_record::starts::Starts;
+    use weir_record::starts::{CAPACITY, Starts};
 
     use super::*;
 
@@ -134,12 +138,15 @@ mod tests {
         // SAFETY: the notes are made of atomics, for which zeroes are valid.
         let notes = unsafe { Box::<Starts>::new_zeroed().assume_init() };
         let mut hindered = Hindered::default();
-        let take = |hindered: &mut Hindered| notes.take(|start| hindered.add(start));
-        notes.note(7, 0, 100, [&b"cat"[..]]);
-        notes.note(8, STATIC, 100, [&b"ls"[..]]);
-        let failing = notes.note(9, NOT_PRELOADED, 100, [&b"no"[..]]).unwrap();
+        let take = |hindered: &mut Hindered| notes.take(CAPACITY, |start| hindered.add(start));
+        notes.note(CAPACITY, 7, 0, 100, [&b"cat"[..]]);
+        notes.note(CAPACITY, 8, STATIC, 100, [&b"ls"[..]]);
+        let failing = notes
+            .note(CAPACITY, 9, NOT_PRELOADED, 100, [&b"no"[..]])
+            .unwrap();
         take(&mut hindered);
-        notes.withdraw(failing, 9, 100);
+        assert!(!notes.withdraw(failing));
+        notes.note(CAPACITY, 9, FAILED, 100, []);
         take(&mut hindered);
         let mut process = Process::default();
         hindered.tell(&mut process);
@@ -147,7 +154,7 @@ mod tests {
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].pid, &*told[0].program), (8, "ls"));
         for pid in 0..MOST as u32 {
-            notes.note(pid, STATIC, 100, [&b"ls"[..]]);
+            notes.note(CAPACITY, pid, STATIC, 100, [&b"ls"[..]]);
             take(&mut hindered);
         }
         let mut process = Process::default();

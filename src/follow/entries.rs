@@ -36,6 +36,24 @@ impl Found {
         self.names & 1 << name != 0
     }
 
+    /// What the first entry of a name, with its equals sign, has after that; none where it cannot be read.
+    pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
+        for place in 0..self.entries {
+            let mut entry = [0; POINTER];
+            let pointer = self.environment.wrapping_add(place);
+            sys::peek(&[part(pointer.cast(), POINTER)], &mut entry)?;
+            // SAFETY: what is there is the program's to leave as it is.
+            let text = unsafe {
+                let entry = usize::from_ne_bytes(entry);
+                looking::text(ptr::without_provenance(entry))
+            };
+            if let Some(value) = text?.to_bytes().strip_prefix(name) {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     /// Its entries for LD_PRELOAD.
     pub fn preloads(&self) -> impl DoubleEndedIterator<Item = (usize, &[u8])> {
         let places = self.preloads[..self.preloaded].iter();

@@ -105,7 +105,9 @@ pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
-    let Some(header) = image::header() else { return };
+    let Some(header) = image::header() else {
+        return;
+    };
     mapping::make_section(header, Section::Ends);
     if let Some(ends) = header.ends() {
         ends.note(ChildEnd {

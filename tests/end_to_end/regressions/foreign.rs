@@ -93,6 +93,59 @@ fn in_every_way_to_start_one() {
     }
 }
 
+/// AddressSanitizer ends a program in which it is not the first to be loaded, unless it is told that it need not be.
+#[test]
+fn where_a_sanitizer_must_be_the_first() {
+    let folder = scratch();
+    let program = folder.path().join("answers");
+    let compiled = Command::new("gcc")
+        .arg("-fsanitize=address")
+        .arg("-o")
+        .arg(&program)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c"))
+        .status()
+        .expect("gcc runs");
+    assert!(compiled.success());
+    let starter = starter(&program);
+    let plain = starter.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = starter.run(mode).expect_same(&plain);
+        if mode == Mode::Run {
+            let missed = &outcome.reports[0].missed;
+            assert_eq!(missed.untraced.len(), STARTS, "{:?}", missed.untraced);
+            for untraced in &missed.untraced {
+                assert!(untraced.reason.contains("AddressSanitizer"), "{untraced:?}");
+            }
+        }
+    }
+    let script = format!("{} | grep -c libweir", program.display());
+    let told = |options: &str| {
+        Program::new("/bin/sh")
+            .args(["-c", &script])
+            .env("ASAN_OPTIONS", options)
+            .run(Mode::Run)
+    };
+    let outcome = told("verify_asan_link_order=0:verify_asan_link_order=1");
+    assert_eq!(
+        (outcome.text(), outcome.complaints()),
+        ("0\n".into(), "".into())
+    );
+    let outcome = told("detect_leaks=0:verify_asan_link_order=0");
+    assert_eq!(
+        (outcome.text(), outcome.complaints()),
+        ("1\n".into(), "".into())
+    );
+    let is_it = |process: &&weir_report::model::Process| process.executable.ends_with("/answers");
+    assert_eq!(
+        outcome
+            .processes()
+            .iter()
+            .filter(|process| is_it(process))
+            .count(),
+        1
+    );
+}
+
 #[test]
 fn by_a_script_through_other_scripts() {
     let folder = scratch();

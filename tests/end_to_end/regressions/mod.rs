@@ -3,6 +3,7 @@
 mod alone;
 mod bounds;
 mod coroutines;
+mod doctor;
 mod ends;
 mod foreign;
 mod forks;

@@ -1,11 +1,13 @@
 //! What an ELF file says of itself. The file may be damaged or hostile: every offset in it is
 //! checked, and no part larger than [`MAX_PART`] is read.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::ffi::OsStringExt;
+use std::sync::LazyLock;
 
 use object::LittleEndian;
 use object::elf;
@@ -22,8 +24,25 @@ type Symbol = elf::Sym64<LittleEndian>;
 const ENDIAN: LittleEndian = LittleEndian;
 /// More than any program's headers, symbols or strings take.
 const MAX_PART: u64 = 64 << 20;
+/// More symbol versions than any library has.
+const MAX_VERSIONS: usize = 4096;
+/// A version that is needed only where it is there (VER_FLG_WEAK).
+const IS_WEAK: u16 = 2;
+/// The version that is the library's own name (VER_FLG_BASE).
+const IS_BASE: u16 = 1;
+/// What every sanitizer with an allocator has (sanitizer/allocator_interface.h).
+const OF_SANITIZERS: &[u8] = b"__sanitizer_get_ownership";
 
-/// A 64-bit x86-64 executable.
+/// How much of a file is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What it is linked against.
+    Links,
+    /// And what it defines.
+    Symbols,
+}
+
+/// A 64-bit x86-64 executable, or a library for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// What PT_INTERP names.
@@ -36,9 +55,27 @@ pub struct Image {
     pub is_executable: bool,
     /// Whether the Go linker made it.
     pub is_go: bool,
+    /// Where its libraries are looked for before all else (DT_RPATH).
+    pub rpath: Option<String>,
+    /// And after what LD_LIBRARY_PATH names (DT_RUNPATH).
+    pub runpath: Option<String>,
+    /// The symbol versions that other libraries must have: a library's name and a version's.
+    pub needed_versions: Vec<(String, String)>,
+    /// The symbol versions that it has itself.
+    pub versions: Vec<String>,
     /// Which of the interposed functions it defines and exports itself; none where its symbols
-    /// cannot be read.
+    /// cannot be read, or were not wanted.
     pub defines: Option<Vec<&'static str>>,
+    /// Whether it has a sanitizer's allocator.
+    pub has_sanitizer: bool,
+}
+
+impl Image {
+    /// Whether it defines an interposed function itself.
+    pub fn defines(&self, name: &str) -> bool {
+        let names = self.defines.as_deref().unwrap_or_default();
+        names.contains(&name)
+    }
 }
 
 /// Why a file is not such an executable; reads on after the file's path.
@@ -70,7 +107,7 @@ impl fmt::Display for Unsuitable {
 }
 
 /// Reads what matters of an ELF file.
-pub fn read(file: File) -> Result<Image, Unsuitable> {
+pub fn read(file: File, depth: Depth) -> Result<Image, Unsuitable> {
     let cache = ReadCache::new(file);
     let data = Bounded(&cache);
     check_identity(data)?;
@@ -105,7 +142,12 @@ pub fn read(file: File) -> Result<Image, Unsuitable> {
             dynamic
                 .describe(&mut image)
                 .map_err(|()| Unsuitable::Damaged("dynamic section"))?;
-            image.defines = dynamic.interposed_functions_defined().ok();
+            // A damaged table of versions is none: the dynamic linker will say so itself.
+            image.needed_versions = dynamic.needed_versions().unwrap_or_default();
+            image.versions = dynamic.versions().unwrap_or_default();
+            if depth == Depth::Symbols {
+                image.defines = dynamic.interposed_functions_defined(&mut image).ok();
+            }
         }
     }
     Ok(image)
@@ -192,6 +234,8 @@ impl<'d> Dynamic<'d> {
             match tag {
                 elf::DT_NEEDED => image.needed.push(self.string(value)?),
                 elf::DT_SONAME => image.soname = Some(self.string(value)?),
+                elf::DT_RPATH => image.rpath = Some(self.string(value)?),
+                elf::DT_RUNPATH => image.runpath = Some(self.string(value)?),
                 _ => {}
             }
         }
@@ -199,7 +243,7 @@ impl<'d> Dynamic<'d> {
     }
 
     /// The interposed functions that other objects find here first.
-    fn interposed_functions_defined(&self) -> Result<Vec<&'static str>, ()> {
+    fn interposed_functions_defined(&self, image: &mut Image) -> Result<Vec<&'static str>, ()> {
         let names = self.strings()?;
         let mut defined = [false; Function::COUNT];
         for symbol in self.symbols()? {
@@ -213,15 +257,65 @@ impl<'d> Dynamic<'d> {
             let Ok(name) = string_at(names, u64::from(symbol.st_name(ENDIAN))) else {
                 continue;
             };
-            if let Some(known) = Function::ALL
-                .iter()
-                .find(|known| known.name().as_bytes() == name)
-            {
-                defined[known.index()] = true;
+            if let Some(&index) = INDICES.get(name) {
+                defined[index] = true;
             }
+            image.has_sanitizer |= name == OF_SANITIZERS;
         }
         let defined = Function::ALL.iter().filter(|known| defined[known.index()]);
         Ok(defined.map(|known| known.name()).collect())
+    }
+
+    /// The versions that it needs of other libraries, with the libraries' names.
+    fn needed_versions(&self) -> Result<Vec<(String, String)>, ()> {
+        let mut needed = Vec::new();
+        let Some(address) = self.value(elf::DT_VERNEED) else {
+            return Ok(needed);
+        };
+        let table = self.bytes_from(address)?;
+        let mut at = 0;
+        loop {
+            let library = self.string(word(table, at + 4)?.into())?;
+            let mut aux = at + word(table, at + 8)? as usize;
+            loop {
+                if needed.len() == MAX_VERSIONS {
+                    return Err(());
+                }
+                if half(table, aux + 4)? & IS_WEAK == 0 {
+                    let version = self.string(word(table, aux + 8)?.into())?;
+                    needed.push((library.clone(), version));
+                }
+                match word(table, aux + 12)? {
+                    0 => break,
+                    next => aux += next as usize,
+                }
+            }
+            match word(table, at + 12)? {
+                0 => return Ok(needed),
+                next => at += next as usize,
+            }
+        }
+    }
+
+    /// The versions that it has.
+    fn versions(&self) -> Result<Vec<String>, ()> {
+        let mut versions = Vec::new();
+        let Some(address) = self.value(elf::DT_VERDEF) else {
+            return Ok(versions);
+        };
+        let table = self.bytes_from(address)?;
+        let mut at = 0;
+        while versions.len() < MAX_VERSIONS {
+            if half(table, at + 2)? & IS_BASE == 0 {
+                let aux = at + word(table, at + 12)? as usize;
+                versions.push(self.string(word(table, aux)?.into())?);
+            }
+            match word(table, at + 16)? {
+                0 => return Ok(versions),
+                next => at += next as usize,
+            }
+        }
+        Err(())
     }
 
     /// The symbols that the hash table has, which is how the dynamic linker finds them.
@@ -294,6 +388,24 @@ impl<'d> Dynamic<'d> {
             .map(|entry| (entry.d_tag(ENDIAN), entry.d_val(ENDIAN)));
         values.take_while(|&(tag, _)| tag != elf::DT_NULL)
     }
+}
+
+/// Where the interposed functions are among all of them, by their names.
+static INDICES: LazyLock<HashMap<&'static [u8], usize>> = LazyLock::new(|| {
+    let names = Function::ALL.iter();
+    names
+        .map(|known| (known.name().as_bytes(), known.index()))
+        .collect()
+});
+
+fn half(bytes: &[u8], at: usize) -> Result<u16, ()> {
+    let part = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    part.map(|&part| u16::from_le_bytes(part)).ok_or(())
+}
+
+fn word(bytes: &[u8], at: usize) -> Result<u32, ()> {
+    let part = bytes.get(at..).and_then(<[u8]>::first_chunk);
+    part.map(|&part| u32::from_le_bytes(part)).ok_or(())
 }
 
 fn string_at(strings: &[u8], offset: u64) -> Result<&[u8], ()> {

@@ -2,19 +2,27 @@
 //! starts a program, and refuses with the same line.
 //!
 //! ```text
-//! search      from a name to a file, as execvp does it
-//! access      whether the file may be executed at all
-//! script      `#!` lines, and what /usr/bin/env makes of them
-//! elf         what an ELF file says of itself
-//! secure      whether the kernel would have the dynamic linker ignore LD_PRELOAD
-//! verdict     what all that means for tracing
+//! search        from a name to a file, as execvp does it
+//! access        whether the file may be executed at all
+//! script        `#!` lines, and what /usr/bin/env makes of them
+//! elf           what an ELF file says of itself
+//! libraries     what the dynamic linker loads with it
+//!   cache         the system's list of libraries
+//! secure        whether the kernel would have the dynamic linker ignore LD_PRELOAD
+//! verdict       what all that means for tracing
+//! surroundings  what else may be in the way: preloaded libraries, limits, a sandbox, no room
+//!   trial         what comes of it when weir itself is traced
 //! ```
 
 mod access;
+mod cache;
 mod elf;
+mod libraries;
 mod script;
 mod search;
 mod secure;
+mod surroundings;
+mod trial;
 mod verdict;
 
 use std::ffi::OsStr;
@@ -28,6 +36,8 @@ use crate::exit_code;
 use crate::failure::{Failure, system_says};
 use crate::output;
 use crate::text;
+use elf::Depth;
+use libraries::{Library, Preload, Search};
 use script::Script;
 use secure::Credentials;
 
@@ -38,15 +48,43 @@ const MAX_CHAIN: usize = 16;
 const SCRIPT_HEAD: u64 = 256;
 
 /// What is to be known about a program that can be traced.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Findings {
     /// The files that are started one after the other: a script, its interpreter, … the last is
     /// the ELF program that does the work.
     pub chain: Vec<PathBuf>,
     /// The dynamic linker that will load Weir; absent where the file could not be read.
     pub dynamic_linker: Option<PathBuf>,
+    /// What the dynamic linker loads, the program first; nothing where the file could not be read.
+    loaded: Vec<Library>,
+    /// What is preloaded already.
+    preloads: Vec<Preload>,
     /// What the report will not show, and what else may surprise, a sentence each.
     pub remarks: Vec<String>,
+}
+
+impl Findings {
+    /// Refuses Weir's library where the program's libraries are too old for it: the dynamic linker would end the
+    /// program.
+    pub fn check(&self, library: &Path) -> Result<(), Refusal> {
+        let (Some(program), Ok(file)) = (self.loaded.first(), File::open(library)) else {
+            return Ok(());
+        };
+        let Ok(ours) = elf::read(file, Depth::Links) else {
+            return Ok(());
+        };
+        match verdict::lacking(&ours, &self.loaded) {
+            Some((other, version)) => Err(Refusal::of(
+                &program.path,
+                format_args!(
+                    "has a {} without {version}, which {} needs; a Weir that is built on a system as old as the program's does not",
+                    other.display(),
+                    library.display()
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Why a program cannot be traced.
@@ -83,24 +121,37 @@ impl From<Refusal> for Failure {
 
 /// Says whether the program can be traced.
 pub fn execute(args: &DoctorArgs) -> Result<(), Failure> {
-    let findings = inspect(&args.program)?;
+    let mut findings = inspect_with(&args.program, Depth::Symbols)?;
+    findings
+        .remarks
+        .extend(verdict::of_valgrind(&findings.chain));
+    let around = surroundings::look(&findings)?;
+    findings.remarks.extend(around);
     output::print(&told(&findings))
 }
 
-/// Finds out whether a program, given as execvp takes it, can be traced.
+/// Finds out whether a program, given as execvp takes it, can be traced; without remarks, which take longer.
 pub fn inspect(program: &OsStr) -> Result<Findings, Refusal> {
+    inspect_with(program, Depth::Links)
+}
+
+fn inspect_with(program: &OsStr, depth: Depth) -> Result<Findings, Refusal> {
     let path = std::env::var_os("PATH");
-    inspect_as(program, path.as_deref(), &Credentials::of_this_process())
+    let who = Credentials::of_this_process();
+    inspect_as(program, path.as_deref(), &who, depth)
 }
 
 fn inspect_as(
     program: &OsStr,
     path: Option<&OsStr>,
     who: &Credentials,
+    depth: Depth,
 ) -> Result<Findings, Refusal> {
     let mut findings = Findings {
         chain: Vec::new(),
         dynamic_linker: None,
+        loaded: Vec::new(),
+        preloads: Vec::new(),
         remarks: Vec::new(),
     };
     let mut next = search::find(program, path)?;
@@ -114,10 +165,10 @@ fn inspect_as(
         let file = next.clone();
         findings.chain.push(file.clone());
         let Some(script) = read_head(&file)?.as_deref().and_then(script::parse) else {
-            judge(&file, who, &mut findings)?;
+            judge(&file, who, depth, &mut findings)?;
             return Ok(findings);
         };
-        next = interpreter(&file, script, path, who, &mut findings)?;
+        next = interpreter(&file, script, path, who, depth, &mut findings)?;
     }
 }
 
@@ -128,6 +179,7 @@ fn interpreter(
     script: Script,
     path: Option<&OsStr>,
     who: &Credentials,
+    depth: Depth,
     findings: &mut Findings,
 ) -> Result<PathBuf, Refusal> {
     let Some(interpreter) = script.interpreter else {
@@ -152,7 +204,7 @@ fn interpreter(
             "has env take LD_PRELOAD out of the environment, so its interpreter would not be traced; run the interpreter itself",
         ));
     }
-    judge(&interpreter, who, findings)?;
+    judge(&interpreter, who, depth, findings)?;
     findings.chain.push(interpreter);
     search::find(&environment.program, path).map_err(|refusal| Refusal {
         code: exit_code::CANNOT_TRACE,
@@ -191,7 +243,12 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Refusal {
 }
 
 /// Adds to the findings what an ELF program is like.
-fn judge(path: &Path, who: &Credentials, findings: &mut Findings) -> Result<(), Refusal> {
+fn judge(
+    path: &Path,
+    who: &Credentials,
+    depth: Depth,
+    findings: &mut Findings,
+) -> Result<(), Refusal> {
     if let Some(reason) = secure::elevation(path, who) {
         return Err(Refusal::of(
             path,
@@ -205,10 +262,24 @@ fn judge(path: &Path, who: &Credentials, findings: &mut Findings) -> Result<(), 
         ));
         return Ok(());
     };
-    let image = elf::read(file).map_err(|error| Refusal::of(path, error))?;
-    let verdict = verdict::of(path, &image).map_err(|trouble| Refusal::of(path, trouble))?;
-    findings.dynamic_linker = Some(verdict.dynamic_linker);
-    findings.remarks.extend(verdict.remarks);
+    let image = elf::read(file, depth).map_err(|error| Refusal::of(path, error))?;
+    let dynamic_linker = verdict::of(path, &image).map_err(|trouble| Refusal::of(path, trouble))?;
+    let variable = |name| std::env::var_os(name).unwrap_or_default();
+    let library_path = variable("LD_LIBRARY_PATH");
+    let search = Search::new(&dynamic_linker, Some(&library_path), depth);
+    let program = Library {
+        path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        image,
+    };
+    let preloads = search.preloaded(&program, &variable("LD_PRELOAD"));
+    let loaded = search.all(program, &preloads);
+    verdict::of_all(&loaded).map_err(|trouble| Refusal::of(path, trouble))?;
+    if depth == Depth::Symbols {
+        findings.remarks.extend(verdict::remarks(path, &loaded));
+    }
+    findings.dynamic_linker = Some(dynamic_linker);
+    findings.loaded = loaded;
+    findings.preloads = preloads;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ fn inspect_in(directory: &Path, program: impl AsRef<OsStr>) -> Result<Findings, 
         program.as_ref(),
         Some(directory.as_os_str()),
         &Credentials::of_this_process(),
+        Depth::Symbols,
     )
 }
 

@@ -5,19 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::elf::Image;
+use super::libraries::Library;
 use crate::text;
 
-/// Of a program that can be traced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// What loads Weir.
-    pub dynamic_linker: PathBuf,
-    /// What the report will not show, and what else may surprise.
-    pub remarks: Vec<String>,
-}
+/// So many functions are named at most.
+const MOST_NAMES: usize = 8;
 
-/// Judges a program; the reason why it cannot be traced reads on after its path.
-pub fn of(path: &Path, image: &Image) -> Result<Verdict, String> {
+/// Judges a program by itself: what would load Weir, or the reason why it cannot be traced, which reads on after its
+/// path.
+pub fn of(path: &Path, image: &Image) -> Result<PathBuf, String> {
     let Some(dynamic_linker) = image.dynamic_linker.as_deref() else {
         return without_dynamic_linker(path, image);
     };
@@ -38,22 +34,44 @@ pub fn of(path: &Path, image: &Image) -> Result<Verdict, String> {
             "cannot be executed: its dynamic linker {shown} does not exist"
         ));
     }
-    if let Some(library) = insists_on_being_first(image, std::env::var_os("ASAN_OPTIONS")) {
-        return Err(format!(
+    Ok(dynamic_linker)
+}
+
+/// Judges a program by all that is loaded with it, itself first.
+pub fn of_all(loaded: &[Library]) -> Result<(), String> {
+    match insists_on_being_first(loaded, std::env::var_os("ASAN_OPTIONS")) {
+        Some(library) => Err(format!(
             "has AddressSanitizer ({library}), which ends a program that has another library loaded before it; set ASAN_OPTIONS=verify_asan_link_order=0, or link it with -static-libasan"
-        ));
+        )),
+        None => Ok(()),
     }
-    Ok(Verdict {
-        dynamic_linker,
-        remarks: remarks(path, image),
+}
+
+/// The first symbol version that a library needs of another which has none such: that other, and the version.
+pub fn lacking(ours: &Image, loaded: &[Library]) -> Option<(PathBuf, String)> {
+    let mut needed = ours.needed_versions.iter();
+    needed.find_map(|(name, version)| {
+        let is_it = |library: &&Library| library.image.soname.as_deref() == Some(name);
+        let other = loaded.iter().find(is_it)?;
+        // One without any has them all, as the dynamic linker sees it.
+        let lacks = !other.image.versions.is_empty() && !other.image.versions.contains(version);
+        lacks.then(|| (other.path.clone(), version.clone()))
     })
 }
 
 /// The sanitizer's library that is loaded first or ends the program, unless its options say that it need not be.
-fn insists_on_being_first(image: &Image, options: Option<OsString>) -> Option<&str> {
+fn insists_on_being_first(loaded: &[Library], options: Option<OsString>) -> Option<&str> {
+    // By these names it looks for itself.
     let names = ["libasan.", "libclang_rt.asan"];
-    let is_asan = |library: &&String| names.iter().any(|name| library.starts_with(name));
-    let library = image.needed.iter().find(is_asan)?;
+    let is_asan = |library: &&str| names.iter().any(|name| library.starts_with(name));
+    let [program, others @ ..] = loaded else {
+        return None;
+    };
+    let preloaded = others
+        .iter()
+        .filter_map(|library| library.image.soname.as_deref());
+    let needed = program.image.needed.iter().map(String::as_str);
+    let library = needed.chain(preloaded).find(is_asan)?;
     let options = options.unwrap_or_default();
     let separates = |byte: &u8| byte.is_ascii_whitespace() || b":,".contains(byte);
     // The last word about it is the one that counts.
@@ -66,18 +84,9 @@ fn insists_on_being_first(image: &Image, options: Option<OsString>) -> Option<&s
     (!need_not).then_some(library)
 }
 
-fn without_dynamic_linker(path: &Path, image: &Image) -> Result<Verdict, String> {
-    if image
-        .soname
-        .as_deref()
-        .is_some_and(|name| name.starts_with("ld-linux"))
-    {
-        let remark =
-            "it is the dynamic linker itself: what it is told to start is traced".to_owned();
-        return Ok(Verdict {
-            dynamic_linker: path.to_owned(),
-            remarks: vec![remark],
-        });
+fn without_dynamic_linker(path: &Path, image: &Image) -> Result<PathBuf, String> {
+    if is_dynamic_linker(image) {
+        return Ok(path.to_owned());
     }
     if !image.is_executable {
         return Err("is a shared library, not a program".to_owned());
@@ -110,16 +119,31 @@ fn file_name(path: &Path) -> &[u8] {
     path.file_name().map_or(b"", OsStr::as_bytes)
 }
 
-fn remarks(path: &Path, image: &Image) -> Vec<String> {
+fn is_dynamic_linker(image: &Image) -> bool {
+    let name = image.soname.as_deref();
+    image.dynamic_linker.is_none() && name.is_some_and(|name| name.starts_with("ld-linux"))
+}
+
+/// What the report will not show of a program, and what else may surprise.
+pub fn remarks(path: &Path, loaded: &[Library]) -> Vec<String> {
+    let [program, others @ ..] = loaded else {
+        return Vec::new();
+    };
+    let image = &program.image;
     let path = path.display();
     let mut remarks = Vec::new();
+    if is_dynamic_linker(image) {
+        remarks
+            .push("it is the dynamic linker itself: what it is told to start is traced".to_owned());
+        return remarks;
+    }
     match image.defines.as_deref() {
         Some([]) => {}
         Some(names) => {
             let them = if names.len() == 1 { "it" } else { "them" };
             remarks.push(format!(
                 "{path} defines {} itself: calls of {them} do not reach Weir, calls of other functions do",
-                text::list(names)
+                listed(names)
             ));
         }
         None => remarks.push(format!(
@@ -131,18 +155,75 @@ fn remarks(path: &Path, image: &Image) -> Vec<String> {
             "{path} is a Go program: its own memory and I/O are system calls that Weir does not see; what its C libraries do is traced"
         ));
     }
-    if let Some(library) = image.needed.iter().find(|library| is_sanitizer(library)) {
+    if let Some(library) = others.iter().find(|library| library.image.has_sanitizer) {
         remarks.push(format!(
-            "{path} has a sanitizer ({library}), whose functions come after Weir's: what it allocates for itself is not told apart"
+            "{path} has a sanitizer ({}), whose functions come after Weir's: what it allocates for itself is not told apart",
+            named(library)
+        ));
+    }
+    remarks.extend(
+        heap_not_known(loaded).map(|reason| format!("the heap will not be known: {reason}")),
+    );
+    if let Some(library) = others.iter().find(|library| is_liburing(library)) {
+        remarks.push(format!(
+            "{path} is linked against liburing ({}): what it has io_uring do is no call of the C library's, and in no number; the report says whether it was used",
+            library.path.display()
         ));
     }
     remarks
 }
 
-fn is_sanitizer(library: &str) -> bool {
-    ["libasan.", "libtsan.", "libmsan.", "liblsan.", "libhwasan."]
-        .iter()
-        .any(|name| library.starts_with(name))
+/// Why the heap of a program will not be known, in the words of its report.
+fn heap_not_known(loaded: &[Library]) -> Option<String> {
+    let [program, others @ ..] = loaded else {
+        return None;
+    };
+    if program.image.defines("malloc") {
+        let place = program.path.display();
+        return Some(format!("the program's malloc is that of {place}"));
+    }
+    // Behind Weir's come these, in this order.
+    let first = |name: &str| {
+        others
+            .iter()
+            .position(|library| library.image.defines(name))
+    };
+    let next = first("malloc")?;
+    let cannot_be_asked =
+        others[next].image.has_sanitizer || first("malloc_usable_size") != Some(next);
+    cannot_be_asked.then(|| {
+        "the allocator behind Weir has no malloc_usable_size of its own: there are no sizes of blocks".to_owned()
+    })
+}
+
+/// What becomes of the heap where valgrind is the program: it tells nobody beforehand what its tool replaces.
+pub fn of_valgrind(chain: &[PathBuf]) -> Option<String> {
+    let is_valgrind = |path: &&PathBuf| file_name(path) == b"valgrind";
+    let valgrind = chain.iter().find(is_valgrind)?;
+    Some(format!(
+        "the heap of what {} runs will not be known, if its tool has an allocator: what runs the program has put a malloc of its own in the place of all others, as valgrind does",
+        valgrind.display()
+    ))
+}
+
+/// Some names, not all of a great many.
+pub fn listed(names: &[&str]) -> String {
+    if names.len() <= MOST_NAMES {
+        return text::list(names);
+    }
+    let (shown, others) = names.split_at(MOST_NAMES - 1);
+    format!("{} and {} others", shown.join(", "), others.len())
+}
+
+fn is_liburing(library: &Library) -> bool {
+    let name = library.image.soname.as_deref();
+    name.is_some_and(|name| name.starts_with("liburing"))
+}
+
+/// A library's name for its users.
+fn named(library: &Library) -> String {
+    let name = library.image.soname.clone();
+    name.unwrap_or_else(|| library.path.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -151,13 +232,19 @@ mod tests {
 
     #[test]
     fn a_sanitizer_s_options_are_read_as_it_reads_them() {
-        let image = Image {
+        let of = |image| {
+            vec![Library {
+                path: PathBuf::from("program"),
+                image,
+            }]
+        };
+        let loaded = of(Image {
             needed: vec!["libasan.so.8".to_owned(), "libc.so.6".to_owned()],
             ..Image::default()
-        };
+        });
         let is_refused =
-            |options: &str| insists_on_being_first(&image, Some(options.into())).is_some();
-        assert!(insists_on_being_first(&image, None).is_some());
+            |options: &str| insists_on_being_first(&loaded, Some(options.into())).is_some();
+        assert!(insists_on_being_first(&loaded, None).is_some());
         for options in ["", "verify_asan_link_order=1", "detect_leaks=0"] {
             assert!(is_refused(options), "{options}");
         }
@@ -168,6 +255,6 @@ mod tests {
         ] {
             assert!(!is_refused(options), "{options}");
         }
-        assert_eq!(insists_on_being_first(&Image::default(), None), None);
+        assert_eq!(insists_on_being_first(&of(Image::default()), None), None);
     }
 }

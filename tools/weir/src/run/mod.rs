@@ -36,13 +36,13 @@ mod hanging;
 mod image;
 mod inbox;
 mod launch;
-mod library;
+pub mod library;
 mod life;
 pub mod mapping;
 pub mod moment;
 mod names;
 mod pace;
-mod session;
+pub mod session;
 mod shrinking;
 mod signals;
 mod started;
@@ -89,7 +89,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let Some(name) = args.program.first() else {
         return Err(Failure::new(exit_code::USAGE, "no program given"));
     };
-    doctor::inspect(name)?;
+    let findings = doctor::inspect(name)?;
     let (out, directory) = folder::asked(args);
     let folder = directory.map(Folder::make).transpose()?;
     let mut destination = Destination::asked(out, directory)?;
@@ -97,6 +97,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let session = Session::new()?;
     let inbox = Inbox::new(session.path());
     let library = Library::locate(session.path())?;
+    findings.check(library.path())?;
     let asked = environment::Asked {
         timing: args.time,
         follows: args.follow_cleared,

@@ -16,7 +16,7 @@ use super::trust;
 use crate::failure::{Failure, system_says};
 
 /// Memory that looks like a file system: regions cost no disk traffic.
-const SHARED_MEMORY: &str = "/dev/shm";
+pub const SHARED_MEMORY: &str = "/dev/shm";
 
 /// How often the removal of a directory is tried.
 const REMOVALS: usize = 8;
@@ -79,7 +79,11 @@ impl Drop for Session {
     }
 }
 
-fn in_directory(parent: &Path) -> io::Result<TempDir> {
+/// A directory for regions in another one.
+///
+/// # Errors
+/// Where none can be made, others could exchange it, or there is no room.
+pub fn in_directory(parent: &Path) -> io::Result<TempDir> {
     // A path without links, and absolute: the program may change its working directory.
     let parent = trust::out_of_reach(parent)?;
     // Nobody else may enter: a region tells what a program does.

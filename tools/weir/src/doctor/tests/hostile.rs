@@ -29,9 +29,21 @@ fn sample() -> Sample {
 
 /// The whole way from the file to the verdict.
 fn outcome(file: &File) -> Result<usize, String> {
-    let image = elf::read(file.try_clone().expect("a file")).map_err(|error| error.to_string())?;
-    let verdict = verdict::of(Path::new("program"), &image)?;
-    Ok(verdict.remarks.iter().map(String::len).sum())
+    let file = file.try_clone().expect("a file");
+    let image = elf::read(file, Depth::Symbols).map_err(|error| error.to_string())?;
+    let path = Path::new("program");
+    let dynamic_linker = verdict::of(path, &image)?;
+    let program = Library {
+        path: path.to_owned(),
+        image,
+    };
+    let search = Search::new(&dynamic_linker, None, Depth::Links);
+    let loaded = search.all(program, &[]);
+    verdict::of_all(&loaded)?;
+    Ok(verdict::remarks(path, &loaded)
+        .iter()
+        .map(String::len)
+        .sum())
 }
 
 #[test]

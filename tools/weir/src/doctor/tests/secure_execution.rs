@@ -133,7 +133,7 @@ fn a_refusal_says_what_gives_the_rights() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o4755)).expect("chmod");
     let owner = Credentials::of_this_process();
     assert!(
-        inspect_as(path.as_os_str(), None, &owner).is_ok(),
+        inspect_as(path.as_os_str(), None, &owner, Depth::Links).is_ok(),
         "it is the owner's own"
     );
     let other = Credentials {
@@ -141,7 +141,7 @@ fn a_refusal_says_what_gives_the_rights() {
         effective_user: owner.user + 1,
         ..owner
     };
-    let refusal = inspect_as(path.as_os_str(), None, &other).expect_err("refused");
+    let refusal = inspect_as(path.as_os_str(), None, &other, Depth::Links).expect_err("refused");
     let expected = format!(
         "{} is setuid to user {}, so the dynamic linker ignores LD_PRELOAD for this user",
         path.display(),

@@ -1,0 +1,231 @@
+//! What is around a program that may be in the way of its being traced: what it would inherit of this process, and where
+//! the library and the regions would be.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::process::{Resource, getrlimit};
+use weir_record::region::Room;
+use weir_record::settings;
+
+use super::elf::Unsuitable;
+use super::libraries::{Found, Preload};
+use super::{Findings, trial, verdict};
+use crate::exit_code;
+use crate::failure::{Failure, system_says};
+use crate::run::library::Library;
+use crate::run::session::{self, Session};
+use crate::units;
+
+/// A stack of which a fork and an exec may take a good part.
+const SMALL_STACK: u64 = 64 << 10;
+
+/// As many descriptors as programs have open when they start, and weir when it writes a report, and a few.
+const FEW_DESCRIPTORS: u64 = 16;
+
+/// Looks around, and makes a trial. What is found is a sentence each; one, where all is well.
+///
+/// # Errors
+/// Where `weir run` would not run the program, in the same words; or nothing would be measured.
+pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
+    let session = Session::new()?;
+    let library = Library::locate(session.path())?;
+    findings.check(library.path())?;
+    can_be_loaded(library.path())?;
+
+    let mut remarks = Vec::new();
+    let preloads = findings.preloads.iter();
+    remarks.extend(preloads.map(|preload| of_preload(preload, library.path())));
+    remarks.extend(of_regions(session.path()));
+    remarks.extend(of_cache(library.path(), session.path()));
+    remarks.extend(of_proc());
+    let limits = of_limits();
+    let has_limits = !limits.is_empty();
+    remarks.extend(limits);
+    let filtered = is_filtered();
+    match trial::make(library.path(), session.path()) {
+        Ok(trial) => {
+            if let Err(reason) = &trial.run {
+                return Err(Failure::new(
+                    exit_code::CANNOT_TRACE,
+                    format!("nothing can be measured here: a trial of weir run failed: {reason}"),
+                ));
+            }
+            if filtered {
+                remarks.push(
+                    "it will inherit a filter of system calls (seccomp), as a container has: a trial under it was measured"
+                        .to_owned(),
+                );
+            }
+            let notes = trial.remarks().into_iter();
+            // Which limit it was is told better above.
+            remarks.extend(notes.filter(|note| !(has_limits && note.contains("a resource limit"))));
+            if remarks.is_empty() {
+                remarks.push(
+                    "nothing around it is in the way: trials under weir run and with LD_PRELOAD alone were measured"
+                        .to_owned(),
+                );
+            }
+        }
+        Err(trouble) => remarks.push(format!(
+            "no trial could be made ({trouble}): what a sandbox or a limit does to Weir here is not known"
+        )),
+    }
+    Ok(remarks)
+}
+
+/// Whether the dynamic linker can map the library's code.
+fn can_be_loaded(library: &Path) -> Result<(), Failure> {
+    let trouble = if access(library, Access::READ_OK).is_err() {
+        "may not be read by this user"
+    } else if statvfs(library).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
+        "lies on a file system that is mounted noexec"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(
+        exit_code::CANNOT_TRACE,
+        format!(
+            "{} {trouble}, so no program can load it: nothing would be measured",
+            library.display()
+        ),
+    ))
+}
+
+/// What it means that something is preloaded already.
+fn of_preload(preload: &Preload, ours: &Path) -> String {
+    let name = preload.name.display();
+    let told = "the dynamic linker says so in the program's name, and goes on without it";
+    match &preload.found {
+        Found::Missing => {
+            format!("{name} is to be preloaded, and is not found: {told}")
+        }
+        Found::Unsuitable(path, Unsuitable::Foreign(kind)) => format!(
+            "{} is to be preloaded, and is for {kind} programs: {told}",
+            path.display()
+        ),
+        Found::Unsuitable(path, _) => format!(
+            "{} is to be preloaded, and is no library: {told}",
+            path.display()
+        ),
+        Found::Unknown => format!("{name} is to be preloaded, and cannot be looked at"),
+        Found::Library(library) => {
+            let path = library.path.display();
+            if is_same(&library.path, ours) {
+                return format!(
+                    "{path} is preloaded already, and is Weir's own: it is loaded once"
+                );
+            }
+            if is_weirs(&library.path) {
+                return format!(
+                    "{path} is preloaded already, and is another copy of Weir's library, which counts every call once more: take it out of LD_PRELOAD"
+                );
+            }
+            match library.image.defines.as_deref() {
+                Some(names @ [_, ..]) => format!(
+                    "{path} is preloaded already, and defines {}: under weir run it stands behind Weir, which calls reach first",
+                    verdict::listed(names)
+                ),
+                _ => format!("{path} is preloaded already: under weir run it stands behind Weir"),
+            }
+        }
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(one).is_some_and(|path| Some(path) == real(other))
+}
+
+/// Whether a library is Weir's, of whichever build, by its name.
+fn is_weirs(path: &Path) -> bool {
+    let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
+    let rest = name
+        .strip_prefix(b"libweir")
+        .and_then(|rest| rest.strip_suffix(b".so"));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"-"))
+}
+
+/// Where regions cannot be in the first place.
+fn of_regions(session: &Path) -> Option<String> {
+    let set = std::env::var_os(settings::REGION_DIR.name).filter(|value| !value.is_empty());
+    let wanted = set.map_or_else(|| PathBuf::from(session::SHARED_MEMORY), PathBuf::from);
+    let trouble = session::in_directory(&wanted).err()?;
+    Some(format!(
+        "regions cannot be in {}: {}; under weir run they are in {}",
+        wanted.display(),
+        system_says(&trouble),
+        session.parent().unwrap_or(session).display()
+    ))
+}
+
+/// Where the library that weir brings along has no lasting place.
+fn of_cache(library: &Path, session: &Path) -> Option<String> {
+    let is_unpacked = is_weirs(library) && library.file_name() != Some(OsStr::new("libweir.so"));
+    let parent = library.parent().unwrap_or(library);
+    let is_kept = !parent.starts_with(session) && parent.file_name() == Some(OsStr::new("weir"));
+    (is_unpacked && !is_kept).then(|| {
+        format!(
+            "the library has no lasting place: XDG_CACHE_HOME or HOME is not set, cannot be written to, is mounted noexec, or can be changed by other users; each run makes a copy of it ({})",
+            library.display()
+        )
+    })
+}
+
+/// What cannot be known of processes.
+fn of_proc() -> Option<String> {
+    if !Path::new("/proc/self/stat").exists() {
+        return Some(
+            "/proc is not mounted: the report has no path of the executable, no names of files that were not opened under Weir, and how processes ended only as they and their parents told"
+                .to_owned(),
+        );
+    }
+    // The first process is always there.
+    (!Path::new("/proc/1/stat").exists()).then(|| {
+        "/proc hides the processes of other users (hidepid): how those ended is known only as they and their parents told"
+            .to_owned()
+    })
+}
+
+/// Limits that take something from the report.
+fn of_limits() -> Vec<String> {
+    let mut remarks = Vec::new();
+    let limit = |resource| getrlimit(resource).current;
+    for (resource, what, option) in [
+        (Resource::As, "address space", "-v"),
+        (Resource::Data, "data", "-d"),
+        (Resource::Fsize, "the size of files", "-f"),
+    ] {
+        let hurts = |limit: &u64| resource != Resource::Fsize || *limit < Room::MOST.bytes() as u64;
+        if let Some(limit) = limit(resource).filter(hurts) {
+            remarks.push(format!(
+                "a limit on {what} (ulimit {option}, {}): there are counters of their own for few threads only, and the others are counted together",
+                units::bytes(limit)
+            ));
+        }
+    }
+    if let Some(limit) = limit(Resource::Stack).filter(|&limit| limit < SMALL_STACK) {
+        remarks.push(format!(
+            "a limit on the stack (ulimit -s, {}): a fork or an exec may take 8 KiB of it",
+            units::bytes(limit)
+        ));
+    }
+    if let Some(limit) = limit(Resource::Nofile).filter(|&limit| limit < FEW_DESCRIPTORS) {
+        remarks.push(format!(
+            "a limit on descriptors (ulimit -n, {limit}): where the program leaves none for a moment when it starts, it is not measured"
+        ));
+    }
+    remarks
+}
+
+/// Whether this process is in a filter of system calls, which its children inherit.
+fn is_filtered() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"));
+    value.is_some_and(|value| value.trim() != "0")
+}

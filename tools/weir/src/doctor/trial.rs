@@ -1,0 +1,162 @@
+//! A trial: weir itself is traced, under `weir run` and with LD_PRELOAD alone, where the program would be. So what a
+//! sandbox, a limit or a file system forbids is not guessed from lists.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use weir_record::settings;
+use weir_report::read;
+
+use crate::run::session;
+use crate::text;
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(1);
+
+/// What came of it: the notes of the report, or why there is none.
+pub type Outcome = Result<Vec<String>, String>;
+
+/// Under `weir run`, and with LD_PRELOAD alone.
+#[derive(Debug)]
+pub struct Trial {
+    /// Under `weir run`.
+    pub run: Outcome,
+    /// With LD_PRELOAD alone.
+    pub bare: Outcome,
+}
+
+/// Makes a trial with a library, in a directory for what it leaves. Where none can be made, why: that says nothing of
+/// what would come of it.
+pub fn make(library: &Path, directory: &Path) -> Result<Trial, String> {
+    let weir = own_path().ok_or("where weir is itself is not known")?;
+    let out = directory.join("run.json");
+    let mut run = Command::new(&weir);
+    run.args(["run", "--quiet", "--out"])
+        .arg(&out)
+        .arg("--")
+        .arg(&weir);
+    let run = measured(&mut run, directory, &out)?;
+
+    let out = directory.join("alone.json");
+    let mut preload = OsString::from(library);
+    if let Some(others) = std::env::var_os("LD_PRELOAD").filter(|others| !others.is_empty()) {
+        preload.push(":");
+        preload.push(others);
+    }
+    let mut bare = Command::new(&weir);
+    bare.env("LD_PRELOAD", preload)
+        .env(settings::OUT.name, &out)
+        .env_remove(settings::SESSION.name);
+    let bare = measured(&mut bare, directory, &out)?;
+    Ok(Trial { run, bare })
+}
+
+fn own_path() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok();
+    // Without /proc there is what it was called by.
+    own.or_else(|| {
+        let name = PathBuf::from(std::env::args_os().next()?);
+        (name.components().count() > 1).then_some(name)
+    })
+}
+
+fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outcome, String> {
+    let errors = directory.join("errors");
+    let system = |error: std::io::Error| crate::failure::system_says(&error);
+    let stderr = File::create(&errors).map_err(system)?;
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr);
+    let mut child = command.spawn().map_err(system)?;
+    let ended = wait(&mut child);
+    remove_regions(child.id());
+    let Some(ended) = ended else {
+        return Ok(Err("it came to no end".to_owned()));
+    };
+    let said = std::fs::read(&errors).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    // Where there is no report, what was said last is most to the point.
+    let reason = || match said.lines().last() {
+        Some(line) => line.trim_start_matches("weir: ").to_owned(),
+        None => format!("{ended}, and no report"),
+    };
+    let process = read::load(out)
+        .ok()
+        .and_then(|report| report.processes.into_iter().next());
+    Ok(process
+        .map(|process| process.missed.notes)
+        .ok_or_else(reason))
+}
+
+/// Removes the region of a trial that could write no report, which else would be left for `weir recover`.
+fn remove_regions(pid: u32) {
+    let set = std::env::var_os(settings::REGION_DIR.name).map(PathBuf::from);
+    let places = [
+        set,
+        Some(session::SHARED_MEMORY.into()),
+        Some("/tmp".into()),
+    ];
+    let own = format!("weir.{pid}.");
+    for entry in places
+        .into_iter()
+        .flatten()
+        .flat_map(std::fs::read_dir)
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&own) && name.ends_with(".region") {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
+    let began = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if began.elapsed() < PATIENCE => std::thread::sleep(STEP),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
+
+impl Trial {
+    /// What the program's report will say too, whichever program it is, a sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        let notes = |outcome: &Outcome| -> Vec<String> {
+            // What the heap of the program will be like is known of itself.
+            let notes = outcome.iter().flatten();
+            notes
+                .filter(|note| !note.starts_with("the heap is not known"))
+                .cloned()
+                .collect()
+        };
+        let (run, bare) = (notes(&self.run), notes(&self.bare));
+        let mut remarks: Vec<String> = run
+            .iter()
+            .map(|note| format!("in a trial: {note}"))
+            .collect();
+        let only_bare = bare.iter().filter(|note| !run.contains(note));
+        remarks.extend(only_bare.map(|note| format!("in a trial with LD_PRELOAD alone: {note}")));
+        if let Err(reason) = &self.bare {
+            remarks.push(format!(
+                "in a trial with LD_PRELOAD alone there was no report ({}): use weir run",
+                text::printable(reason)
+            ));
+        }
+        remarks
+    }
+}
