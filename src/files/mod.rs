@@ -30,10 +30,10 @@ pub use links::UNKNOWN;
 
 /// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
 #[inline(always)]
-pub fn count_here(fd: c_int, slot: u64, access: &Access) {
+pub fn count_here(fd: c_int, slot: u64, access: Access) {
     let link = links::get(fd);
     if link == UNKNOWN {
-        return count_unknown(fd, slot, access);
+        return count_unknown(fd, slot, access.later());
     }
     if let Some(entry) = table::entry(link) {
         entry.count(slot, access);
@@ -43,23 +43,23 @@ pub fn count_here(fd: c_int, slot: u64, access: &Access) {
 /// The same, out of the caller's way.
 #[inline(never)]
 pub fn count(fd: c_int, slot: u64, access: &Access) {
-    count_here(fd, slot, access);
+    count_here(fd, slot, *access);
 }
 
 #[cold]
 #[inline(never)]
-fn count_unknown(fd: c_int, slot: u64, access: &Access) {
-    if !access.failed {
+fn count_unknown(fd: c_int, slot: u64, access: impl Fn() -> Access) {
+    if !access().failed {
         find(fd);
     }
-    count_by(links::get(fd), slot, access);
+    count_by(links::get(fd), slot, &access());
 }
 
 /// Counts a call on what a link leads to.
 #[inline(never)]
 pub fn count_by(link: u32, slot: u64, access: &Access) {
     if let Some(entry) = table::entry(link) {
-        entry.count(slot, access);
+        entry.count(slot, *access);
     }
 }
 

@@ -83,7 +83,7 @@ macro_rules! io_hook {
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
             let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
             call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
         }
     };
@@ -102,7 +102,7 @@ macro_rules! io_hook {
                 return unsafe { parted($($argument),*) };
             }
             let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
             return call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?));
 
             #[cold]

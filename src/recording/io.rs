@@ -273,7 +273,7 @@ impl<S: Requested> Call<S> {
             return files::count_by(link, slot, &access);
         }
         if is_inlined && is_hot(self.function) {
-            files::count_here(self.file, slot, &access);
+            files::count_here(self.file, slot, access);
         } else {
             files::count(self.file, slot, &access);
         }
