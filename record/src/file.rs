@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::counter::{Adder, Alone, Counter, Shared};
-use crate::functions::Function;
+use crate::functions::{Function, Role};
 use crate::spread::Spread;
 use crate::text::Text;
 
@@ -94,6 +94,19 @@ pub enum Deed {
     Seek,
     /// Anything else.
     Other,
+}
+
+impl Deed {
+    /// What a function of this role does.
+    #[inline(always)]
+    pub const fn of(role: Role) -> Deed {
+        match role {
+            Role::Read | Role::Move => Deed::Read,
+            Role::Write => Deed::Write,
+            Role::Seek => Deed::Seek,
+            _ => Deed::Other,
+        }
+    }
 }
 
 /// A call, as far as the file is concerned.

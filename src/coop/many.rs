@@ -13,7 +13,7 @@ use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::waiting::{Deadline, Parts, SOON_NS, deadline_in, left_ms, left_ns};
+use super::waiting::{Deadline, Parts, SOON_NS};
 use super::{Way, runtime};
 use crate::sys::Memory;
 use crate::{next, sys};
@@ -32,6 +32,7 @@ pub fn ns_of(time: timespec) -> u64 {
 }
 
 /// Calls `now` until it tells of something or the time has passed, with `wait` in between.
+#[inline(always)]
 fn repeat(
     deadline: Deadline,
     is_masked: bool,
@@ -40,13 +41,13 @@ fn repeat(
 ) -> c_int {
     loop {
         let result = now();
-        if result != 0 || left_ns(deadline) == Some(0) {
+        if result != 0 || deadline.has_passed() {
             return result;
         }
-        let slice = is_masked.then(|| sys::monotonic_ns().saturating_add(SLICE_NS));
-        let until = match (deadline, slice) {
-            (Some(deadline), Some(slice)) => Some(deadline.min(slice)),
-            (deadline, slice) => deadline.or(slice),
+        let until = if is_masked {
+            deadline.min(Deadline::after(Some(SLICE_NS)))
+        } else {
+            deadline
         };
         match wait(until) {
             // EBADF: the kernel knows best what it says of a descriptor that was closed.
@@ -70,7 +71,7 @@ fn wait_for_any(
     let mut all = wanted();
     match (all.next(), all.next()) {
         (None, _) => {
-            let ns = left_ns(deadline).unwrap_or(u64::from(u32::MAX) * 1_000_000);
+            let ns = deadline.left_ns().unwrap_or(u64::from(u32::MAX) * 1_000_000);
             return parts.sleep(ns);
         }
         (Some((fd, events)), None) => return parts.wait(fd, events, deadline),
@@ -79,11 +80,10 @@ fn wait_for_any(
     match set_of(wanted) {
         Some(set) => parts.wait(set.fd(), libc::POLLIN, deadline),
         // No descriptor is left for a set, or no memory: looks again soon.
-        None => match parts.sleep(left_ns(deadline).map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
+        None => match parts.sleep(deadline.left_ns().map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
             // That cannot be had either. Waits for the first of them at least, as long.
             Err(libc::EMFILE) => {
-                let soon = deadline_in(Some(SOON_NS));
-                let soon = deadline.map_or(soon, |deadline| soon.map(|soon| soon.min(deadline)));
+                let soon = deadline.min(Deadline::after(Some(SOON_NS)));
                 match wanted().find(|&(_, events)| events != 0) {
                     Some((fd, events)) => parts.wait(fd, events, soon),
                     None => Err(libc::EMFILE),
@@ -158,7 +158,7 @@ pub unsafe fn poll_until(
         if count > 1 && !runtime::moves(coroutine, array.cast()) {
             // SAFETY: the kernel has just read the array, and it stays where it is.
             let by_runtime = parts
-                .waiting(|| unsafe { runtime::poll(coroutine, array, count, left_ms(deadline)) });
+                .waiting(|| unsafe { runtime::poll(coroutine, array, count, deadline.left_ms()) });
             match by_runtime {
                 Some(result) if result < 0 => return Err(result.saturating_neg()),
                 Some(_) => return Ok(()),
@@ -173,7 +173,7 @@ pub unsafe fn poll_until(
         };
         wait_for_any(parts, count as usize, entry, deadline)
     };
-    repeat(deadline_in(ns), !mask.is_null(), now, wait)
+    repeat(Deadline::after(ns), !mask.is_null(), now, wait)
 }
 
 /// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
@@ -191,7 +191,7 @@ pub fn epoll(
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    repeat(deadline_in(ns), is_masked, now, |deadline| {
+    repeat(Deadline::after(ns), is_masked, now, |deadline| {
         parts.wait(fd, libc::POLLIN, deadline)
     })
 }
@@ -308,7 +308,7 @@ pub unsafe fn select(
         }
         (if events == 0 { -1 } else { fd as c_int }, events)
     };
-    repeat(deadline_in(ns), !mask.is_null(), now, |deadline| {
+    repeat(Deadline::after(ns), !mask.is_null(), now, |deadline| {
         wait_for_any(parts, bits, entry, deadline)
     })
 }

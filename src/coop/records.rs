@@ -13,7 +13,7 @@ use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::transfer::Direction;
-use super::waiting::{Deadline, deadline_in};
+use super::waiting::Deadline;
 use crate::descriptors::{Descriptors, PAGE, Place};
 use crate::sys::waiting::{self, Timeout};
 use crate::vfork;
@@ -45,7 +45,7 @@ pub struct Mode {
 impl Mode {
     /// Until when a call that begins now may wait.
     pub fn deadline(self) -> Deadline {
-        deadline_in(self.bound_ns)
+        Deadline::after(self.bound_ns)
     }
 }
 
@@ -123,6 +123,7 @@ pub fn forget_range(first: u32, last: u32) {
 }
 
 /// What a descriptor leads to, as far as is known.
+#[inline(never)]
 pub fn class(fd: c_int) -> Class {
     let word = RECORDS
         .get(fd)
@@ -186,12 +187,14 @@ pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int
 }
 
 /// Whether a call failed because what was taken for a socket is none any more: it has done nothing.
+#[inline(never)]
 pub fn is_no_socket(fd: c_int, failed: bool) -> bool {
     failed && crate::sys::errno() == libc::ENOTSOCK && class_now(fd) != Class::Socket
 }
 
 /// Whether a call that receives will find nothing, as those before it did. It is tried all the same once in a while, so
 /// as to find out when that has changed.
+#[inline(never)]
 pub fn expects_wait(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
         return false;
@@ -208,6 +211,7 @@ pub fn expects_wait(fd: c_int) -> bool {
 }
 
 /// Says whether a call that received had to wait, or will have to since it has taken all that there was.
+#[inline(never)]
 pub fn expect_wait(fd: c_int, waits: bool) {
     if let Some(record) = RECORDS.get(fd)
         && (record.word.load(Ordering::Relaxed) & WAITS != 0) != waits
@@ -230,6 +234,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// One more waits.
+    #[inline(never)]
     pub fn new(fd: c_int) -> Waiter {
         let (before, closes) = match RECORDS.get_or_make(fd) {
             Some(record) => {
@@ -254,18 +259,23 @@ impl Waiter {
     }
 
     /// Whether the descriptor has been closed meanwhile.
+    #[inline(never)]
     pub fn was_closed(&self) -> bool {
         RECORDS
             .get(self.fd)
             .is_some_and(|record| record.closes.load(Ordering::Relaxed) != self.closes)
     }
 
-    /// It waits no longer. Whether the descriptor has been closed meanwhile.
-    pub fn end(self) -> bool {
+    /// It waits no longer, with this result; which is EBADF where the descriptor has been closed meanwhile.
+    #[inline(never)]
+    pub fn end(self, result: Result<(), c_int>) -> Result<(), c_int> {
         if let Some(record) = RECORDS.get(self.fd) {
             record.waiters.fetch_sub(1, Ordering::Relaxed);
         }
-        self.was_closed()
+        if self.was_closed() {
+            return Err(libc::EBADF);
+        }
+        result
     }
 }
 

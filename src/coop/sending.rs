@@ -19,6 +19,7 @@ const APART: c_int = libc::MSG_DONTWAIT | libc::MSG_FASTOPEN;
 
 /// Sends all of `size` bytes by a socket: `now` is told from where on, and flags more; `next` is the call as the program
 /// made it.
+#[inline(always)]
 pub fn send(
     parts: &Parts,
     fd: c_int,
@@ -34,6 +35,7 @@ pub fn send(
 }
 
 /// The same for what may be no socket: `piece` writes from where on, and how many.
+#[inline(always)]
 pub fn write(
     parts: &Parts,
     fd: c_int,
@@ -58,6 +60,7 @@ pub fn write(
 
 /// What a descriptor leads to that is to be written so much to. Before it is done in pieces the kernel is asked: of
 /// what is no pipe any more, they would be something else.
+#[inline(never)]
 fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
     match records::class(fd) {
         Class::Pipe if size > PIPE_BUF && parts.way() != Way::Thread => records::class_now(fd),
@@ -66,8 +69,8 @@ fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
 }
 
 /// Sends to a socket until all has been sent: `left` is told how much has been, and says how much the next call of `now`
-/// is to send.
-#[inline(never)]
+/// is to send. Inlined into what performs a call: each frame that is above a wait is as much less for the program.
+#[inline(always)]
 fn send_to_socket(
     parts: &Parts,
     fd: c_int,
@@ -156,6 +159,7 @@ fn write_to_other(
 ///
 /// # Safety
 /// As of writev(2). The vector may not be readable.
+#[inline(always)]
 pub unsafe fn write_parts(
     parts: &Parts,
     fd: c_int,
@@ -200,6 +204,7 @@ pub unsafe fn write_parts(
 ///
 /// # Safety
 /// As of sendmsg(2). What holds the vector, and that, may not be readable.
+#[inline(always)]
 pub unsafe fn send_parts(
     parts: &Parts,
     fd: c_int,

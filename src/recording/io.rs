@@ -227,7 +227,7 @@ impl<S: Requested> Call<S> {
 
     /// A descriptor that is closed is another's as soon as it is: what it led to is asked before.
     #[inline(always)]
-    pub(super) fn link_before(&self) -> u32 {
+    fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
             files::unlink(self.file)
         } else {
@@ -237,7 +237,7 @@ impl<S: Requested> Call<S> {
 
     /// Counts the call for the file that it is about; in place, where it is worth that and `is_inlined`.
     #[inline(always)]
-    pub(super) fn count_files(
+    fn count_files(
         &self,
         is_inlined: bool,
         slot: u64,
@@ -250,19 +250,13 @@ impl<S: Requested> Call<S> {
             return;
         }
         let role = self.function.constant_row().role;
-        let deed = match role {
-            Role::Read | Role::Move => Deed::Read,
-            Role::Write => Deed::Write,
-            Role::Seek => Deed::Seek,
-            _ => Deed::Other,
-        };
         let at = match outcome {
             Outcome::At(at) => Some(at),
             _ => self.at,
         };
         let mut access = Access {
             function: self.function,
-            deed,
+            deed: Deed::of(role),
             at,
             bytes: outcome.moved(),
             failed: matches!(outcome, Outcome::Failed(_)),
