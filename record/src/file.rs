@@ -357,14 +357,30 @@ impl FileEntry {
         if slot != 0 && self.is_owned_by(slot) {
             self.own.count::<Alone>(self.has_offsets(), &access);
         } else {
-            self.count_shared(access.later());
+            self.count_shared_later(access.later());
+        }
+    }
+
+    /// The same of one that is in memory.
+    #[inline(never)]
+    pub fn count_in_memory(&self, slot: u64, access: &Access) {
+        if slot != 0 && self.is_owned_by(slot) {
+            self.own.count::<Alone>(self.has_offsets(), access);
+        } else {
+            self.count_shared(access);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn count_shared(&self, access: impl Fn() -> Access) {
-        self.shared.count::<Shared>(self.has_offsets(), &access());
+    fn count_shared_later(&self, access: impl Fn() -> Access) {
+        self.count_shared(&access());
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_shared(&self, access: &Access) {
+        self.shared.count::<Shared>(self.has_offsets(), access);
     }
 
     #[inline(always)]

@@ -60,7 +60,18 @@ fn repeat(
     }
 }
 
+/// In place of a descriptor, where there is none.
+const NOTHING: c_int = -1;
+
+/// The only one of these, which may be nothing. None where there are more.
+#[inline(never)]
+fn only(mut wanted: impl Iterator<Item = (c_int, c_short)>) -> Option<(c_int, c_short)> {
+    let first = wanted.next().unwrap_or((NOTHING, 0));
+    wanted.next().is_none().then_some(first)
+}
+
 /// Waits until something may have happened to one of the descriptors.
+#[inline(never)]
 fn wait_for_any(
     parts: &Parts,
     count: usize,
@@ -68,33 +79,45 @@ fn wait_for_any(
     deadline: Deadline,
 ) -> Result<(), c_int> {
     let wanted = || (0..count).map(&entry).filter(|&(fd, _)| fd >= 0);
-    let mut all = wanted();
-    match (all.next(), all.next()) {
-        (None, _) => {
-            let ns = deadline.left_ns().unwrap_or(u64::from(u32::MAX) * 1_000_000);
+    match only(wanted()) {
+        Some((NOTHING, _)) => {
+            let ns = deadline
+                .left_ns()
+                .unwrap_or(u64::from(u32::MAX) * 1_000_000);
             return parts.sleep(ns);
         }
-        (Some((fd, events)), None) => return parts.wait(fd, events, deadline),
-        _ => {}
+        Some((fd, events)) => return parts.wait(fd, events, deadline),
+        None => {}
     }
     match set_of(wanted) {
         Some(set) => parts.wait(set.fd(), libc::POLLIN, deadline),
-        // No descriptor is left for a set, or no memory: looks again soon.
-        None => match parts.sleep(deadline.left_ns().map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
-            // That cannot be had either. Waits for the first of them at least, as long.
-            Err(libc::EMFILE) => {
-                let soon = deadline.min(Deadline::after(Some(SOON_NS)));
-                match wanted().find(|&(_, events)| events != 0) {
-                    Some((fd, events)) => parts.wait(fd, events, soon),
-                    None => Err(libc::EMFILE),
-                }
+        None => wait_without_set(parts, wanted, deadline),
+    }
+}
+
+/// Waits where no descriptor is left for a set, or no memory: looks again soon.
+#[cold]
+#[inline(never)]
+fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
+    parts: &Parts,
+    wanted: impl Fn() -> I,
+    deadline: Deadline,
+) -> Result<(), c_int> {
+    match parts.sleep(deadline.left_ns().map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
+        // That cannot be had either. Waits for the first of them at least, as long.
+        Err(libc::EMFILE) => {
+            let soon = deadline.min(Deadline::after(Some(SOON_NS)));
+            match wanted().find(|&(_, events)| events != 0) {
+                Some((fd, events)) => parts.wait(fd, events, soon),
+                None => Err(libc::EMFILE),
             }
-            slept => slept,
-        },
+        }
+        slept => slept,
     }
 }
 
 /// A set of these descriptors. None where it cannot be had whole.
+#[inline(never)]
 fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Option<Passing> {
     let set = Passing::set()?;
     for (fd, _) in wanted() {
@@ -211,6 +234,7 @@ impl Wanted {
     const FEW: usize = 2;
 
     /// None where there is no memory for so many words.
+    #[inline(never)]
     fn new(words: usize) -> Option<Wanted> {
         let many = if words > Wanted::FEW {
             Some(Memory::new(3 * words * size_of::<u64>())?)
@@ -222,6 +246,49 @@ impl Wanted {
             many,
             words,
         })
+    }
+
+    /// Keeps the sets as they are.
+    ///
+    /// # Safety
+    /// As of select(2): they are NULL, or as long as was said.
+    #[inline(never)]
+    unsafe fn keep(&self, sets: &[*mut c_void; 3]) {
+        for (which, set) in sets.iter().enumerate() {
+            if !set.is_null() {
+                // SAFETY: as the caller promises; the C library's sets are whole words.
+                unsafe { ptr::copy_nonoverlapping(set.cast(), self.set(which), self.words) };
+            }
+        }
+    }
+
+    /// Makes the sets as they were.
+    ///
+    /// # Safety
+    /// As above; select(2) writes them too.
+    #[inline(never)]
+    unsafe fn restore(&self, sets: &[*mut c_void; 3]) {
+        for (which, set) in sets.iter().enumerate() {
+            if !set.is_null() {
+                // SAFETY: as the caller promises.
+                unsafe { ptr::copy_nonoverlapping(self.set(which), set.cast(), self.words) };
+            }
+        }
+    }
+
+    /// What is wanted of a descriptor, which is less than 0 where that is nothing.
+    #[inline(never)]
+    fn entry(&self, fd: usize) -> (c_int, c_short) {
+        let mut events = 0;
+        for (which, event) in [libc::POLLIN, libc::POLLOUT, libc::POLLPRI]
+            .into_iter()
+            .enumerate()
+        {
+            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
+            let word = unsafe { self.set(which).add(fd / 64).read() };
+            events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
+        }
+        (if events == 0 { -1 } else { fd as c_int }, events)
     }
 
     /// One of the sets.
@@ -258,12 +325,8 @@ pub unsafe fn select(
         super::note_blocked();
         return parts.waiting(next);
     };
-    for (which, set) in sets.iter().enumerate() {
-        if !set.is_null() {
-            // SAFETY: as the caller promises; the C library's sets are whole words.
-            unsafe { ptr::copy_nonoverlapping(set.cast::<u64>(), wanted.set(which), words) };
-        }
-    }
+    // SAFETY: as the caller promises.
+    unsafe { wanted.keep(&sets) };
     type Pselect = unsafe extern "C-unwind" fn(
         c_int,
         *mut c_void,
@@ -277,12 +340,8 @@ pub unsafe fn select(
         tv_nsec: 0,
     };
     let now = || {
-        for (which, set) in sets.iter().enumerate() {
-            if !set.is_null() {
-                // SAFETY: as above; select writes them too.
-                unsafe { ptr::copy_nonoverlapping(wanted.set(which), set.cast::<u64>(), words) };
-            }
-        }
+        // SAFETY: as the caller promises.
+        unsafe { wanted.restore(&sets) };
         let [read, write, except] = sets;
         // SAFETY: what the caller promises is what the next one asks; the image has started.
         unsafe {
@@ -296,20 +355,8 @@ pub unsafe fn select(
             )
         }
     };
-    let entry = |fd: usize| {
-        let mut events = 0;
-        for (which, event) in [libc::POLLIN, libc::POLLOUT, libc::POLLPRI]
-            .into_iter()
-            .enumerate()
-        {
-            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
-            let word = unsafe { wanted.set(which).add(fd / 64).read() };
-            events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
-        }
-        (if events == 0 { -1 } else { fd as c_int }, events)
-    };
     repeat(Deadline::after(ns), !mask.is_null(), now, |deadline| {
-        wait_for_any(parts, bits, entry, deadline)
+        wait_for_any(parts, bits, |fd| wanted.entry(fd), deadline)
     })
 }
 

@@ -236,12 +236,7 @@ fn all_of(parts: &Parts, fd: c_int, flags: c_int) -> All {
 
 /// Whether what has been shown is all of `size` bytes, or there will be no more.
 #[inline(never)]
-fn is_shown(
-    patience: &mut Patience,
-    fd: c_int,
-    result: ssize_t,
-    size: size_t,
-) -> bool {
+fn is_shown(patience: &mut Patience, fd: c_int, result: ssize_t, size: size_t) -> bool {
     result <= 0
         || result >= size as ssize_t
         || waiting::poll_now(fd, libc::POLLRDHUP) != 0

@@ -137,21 +137,34 @@ fn write_to_other(
             observe(parts, next)
         };
     }
-    let is_nonblocking =
-        || records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking);
-    if size <= PIPE_BUF || class != Class::Pipe || is_nonblocking() {
-        return once_ready(parts, fd, class, Direction::Out, size, next);
-    }
+    let is_whole = size <= PIPE_BUF || class != Class::Pipe || is_nonblocking(fd, class);
     let mut done = 0;
-    while done < size {
-        let most = (size - done).min(PIPE_BUF);
-        let piece = || piece(done, most);
-        let result = once_ready(parts, fd, class, Direction::Out, most, piece);
+    loop {
+        let most = if is_whole {
+            size
+        } else {
+            (size - done).min(PIPE_BUF)
+        };
+        let some = || {
+            if is_whole { next() } else { piece(done, most) }
+        };
+        let result = once_ready(parts, fd, class, Direction::Out, most, some);
+        if is_whole {
+            return result;
+        }
         if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
+        if done >= size {
+            return done as ssize_t;
+        }
     }
-    done as ssize_t
+}
+
+/// Whether a write to a descriptor fails where it would have to wait.
+#[inline(never)]
+fn is_nonblocking(fd: c_int, class: Class) -> bool {
+    records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking)
 }
 
 /// Writes all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes;

@@ -163,7 +163,7 @@ impl Patience {
 }
 
 /// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
-#[inline(never)]
+#[inline(always)]
 pub fn once_ready(
     parts: &Parts,
     fd: c_int,

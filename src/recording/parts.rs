@@ -7,26 +7,14 @@
 //! That stack may be small, and a wait is as deep in it as can be. So what is above a wait keeps no more than it has to:
 //! the arguments, and [`Parts`]. All else is done before or after it, in functions whose frames are gone meanwhile.
 
-use std::ffi::c_int;
-
 use weir_record::counter::{Alone, Shared};
-use weir_record::file::{Access, Deed};
-use weir_record::functions::{Function, Role};
 use weir_record::slot::Slot;
 
-use super::io::Requested;
+use super::io::{Requested, Subject};
 use super::{Call, Outcome, settle, slot_of_io};
 use crate::coop::{self, Parts, Way};
 use crate::thread::Target;
 use crate::{files, image, sys, writer};
-
-/// What a call in parts is and what it is about: small enough for two registers.
-#[derive(Clone, Copy)]
-struct Subject {
-    function: Function,
-    file: c_int,
-    to: c_int,
-}
 
 impl<S: Requested> Call<S> {
     /// Makes the call as [`Call::make`] does; where it may have to wait, by `perform`, which tells how long it did.
@@ -58,14 +46,6 @@ impl<S: Requested> Call<S> {
         self.in_parts(way, judge, then, perform)
     }
 
-    fn subject(&self) -> Subject {
-        Subject {
-            function: self.function,
-            file: self.file,
-            to: self.to,
-        }
-    }
-
     /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it
     /// goes straight through, by [`Call::make`].
     #[inline(always)]
@@ -89,7 +69,8 @@ impl<S: Requested> Call<S> {
         let subject = self.subject();
         subject.record(&parts, outcome, requested.unwrap_or(0));
         then(result);
-        subject.count_for_files(&parts, outcome);
+        subject.count_for_files(&parts, &outcome);
+        subject.count_parts(&parts, &outcome);
         result
     }
 }
@@ -155,13 +136,7 @@ impl Subject {
     #[inline(never)]
     fn push(self, slot: &Slot, parts: &Parts, requested: u64) {
         let (began_ticks, took_ticks) = (parts.began_ticks(), parts.took_ticks());
-        let sample = slot.time(
-            self.function,
-            began_ticks,
-            took_ticks,
-            requested,
-            self.file,
-        );
+        let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.file);
         slot.ring.push(sample, writer::crowded);
         let wait_ticks = parts.wait_ticks();
         for sample in slot.time_parts(
@@ -174,11 +149,21 @@ impl Subject {
         }
     }
 
-    /// Counts the call, and its parts, for what it is about, and for the coroutine that made it. The program finds the errno
-    /// of the call.
+    /// Counts the call for what it is about.
     #[inline(never)]
-    fn count_for_files(self, parts: &Parts, outcome: Outcome) {
-        self.count_accesses(parts, outcome);
+    fn count_for_files(self, parts: &Parts, outcome: &Outcome) {
+        let slot = match slot_of_io() {
+            Ok(slot) => std::ptr::from_ref::<Slot>(slot).addr() as u64,
+            Err(_) => 0,
+        };
+        let times = [parts.began_ticks(), parts.took_ticks()];
+        self.count(None, files::UNKNOWN, slot, outcome, times);
+    }
+
+    /// Counts its parts for what it is about, and all of it for the coroutine that made it. The program finds the errno of
+    /// the call.
+    #[inline(never)]
+    fn count_parts(self, parts: &Parts, outcome: &Outcome) {
         let (wait_ticks, took_ticks) = (parts.wait_ticks(), parts.took_ticks());
         // What is sent from a file waits for what it goes to.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
@@ -188,32 +173,6 @@ impl Subject {
             coop::count_call(outcome.moved(), parts.has_waited(), wait_ticks);
         }
         sys::set_errno(parts.errno());
-    }
-
-    #[inline(never)]
-    fn count_accesses(self, parts: &Parts, outcome: Outcome) {
-        if self.file < 0 {
-            return;
-        }
-        let slot = match slot_of_io() {
-            Ok(slot) => std::ptr::from_ref::<Slot>(slot).addr() as u64,
-            Err(_) => 0,
-        };
-        let role = self.function.row().role;
-        let mut access = Access {
-            function: self.function,
-            deed: Deed::of(role),
-            at: None,
-            bytes: outcome.moved(),
-            failed: matches!(outcome, Outcome::Failed(_)),
-            began_ticks: parts.began_ticks(),
-            took_ticks: parts.took_ticks(),
-        };
-        files::count(self.file, slot, &access);
-        if matches!(role, Role::Move) {
-            access.deed = Deed::Write;
-            files::count(self.to, slot, &access);
-        }
     }
 }
 
