@@ -139,6 +139,7 @@ fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Optio
 ///
 /// # Safety
 /// As of poll(2).
+#[inline(always)]
 pub unsafe fn poll(
     parts: &Parts,
     array: *mut pollfd,
@@ -155,6 +156,7 @@ pub unsafe fn poll(
 ///
 /// # Safety
 /// As of ppoll(2).
+#[inline(always)]
 pub unsafe fn poll_until(
     parts: &Parts,
     array: *mut pollfd,
@@ -200,6 +202,7 @@ pub unsafe fn poll_until(
 }
 
 /// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
+#[inline(always)]
 pub fn epoll(
     parts: &Parts,
     fd: c_int,
@@ -222,57 +225,86 @@ pub fn epoll(
 /// Words of a set of 1024 descriptors, which is what the C library's own holds.
 const SET_WORDS: usize = 16;
 
-/// What three sets of descriptors were before select(2) wrote into them. Those of more than a few descriptors stand in memory
-/// of their own, for the stack may be small.
-struct Wanted {
-    few: [Cell<[u64; Wanted::FEW]>; 3],
+/// What a coroutine asks select(2) for, and the three sets as they were before that wrote into them. Those of more than a
+/// few descriptors stand in memory of their own, for the stack may be small.
+struct Selection {
+    count: c_int,
+    sets: [*mut c_void; 3],
+    mask: *const c_void,
+    few: [Cell<u64>; 3],
     many: Option<Memory>,
-    words: usize,
 }
 
-impl Wanted {
-    const FEW: usize = 2;
-
-    /// None where there is no memory for so many words.
+impl Selection {
+    /// None where there is no memory for so many.
+    ///
+    /// # Safety
+    /// As of select(2): sets are NULL or have `count` bits.
     #[inline(never)]
-    fn new(words: usize) -> Option<Wanted> {
-        let many = if words > Wanted::FEW {
+    unsafe fn new(count: c_int, sets: [*mut c_void; 3], mask: *const c_void) -> Option<Selection> {
+        let words = words_of(count);
+        let many = if words > 1 {
             Some(Memory::new(3 * words * size_of::<u64>())?)
         } else {
             None
         };
-        Some(Wanted {
-            few: [const { Cell::new([0; Wanted::FEW]) }; 3],
+        let selection = Selection {
+            count,
+            sets,
+            mask,
+            few: [const { Cell::new(0) }; 3],
             many,
-            words,
-        })
-    }
-
-    /// Keeps the sets as they are.
-    ///
-    /// # Safety
-    /// As of select(2): they are NULL, or as long as was said.
-    #[inline(never)]
-    unsafe fn keep(&self, sets: &[*mut c_void; 3]) {
+        };
         for (which, set) in sets.iter().enumerate() {
             if !set.is_null() {
                 // SAFETY: as the caller promises; the C library's sets are whole words.
-                unsafe { ptr::copy_nonoverlapping(set.cast(), self.set(which), self.words) };
+                unsafe { ptr::copy_nonoverlapping(set.cast(), selection.before(which), words) };
             }
+        }
+        Some(selection)
+    }
+
+    /// One of the sets, as it was.
+    fn before(&self, which: usize) -> *mut u64 {
+        match &self.many {
+            // SAFETY: it is as long as three sets.
+            Some(many) => unsafe { many.start().cast::<u64>().add(which * words_of(self.count)) },
+            None => self.few[which].as_ptr(),
         }
     }
 
-    /// Makes the sets as they were.
+    /// Makes the call without waiting.
     ///
     /// # Safety
-    /// As above; select(2) writes them too.
+    /// As of select(2), for what it was made of.
     #[inline(never)]
-    unsafe fn restore(&self, sets: &[*mut c_void; 3]) {
-        for (which, set) in sets.iter().enumerate() {
+    unsafe fn now(&self) -> c_int {
+        type Pselect = unsafe extern "C-unwind" fn(
+            c_int,
+            *mut c_void,
+            *mut c_void,
+            *mut c_void,
+            *const timespec,
+            *const c_void,
+        ) -> c_int;
+        let zero = timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        for (which, set) in self.sets.iter().enumerate() {
             if !set.is_null() {
-                // SAFETY: as the caller promises.
-                unsafe { ptr::copy_nonoverlapping(self.set(which), set.cast(), self.words) };
+                // SAFETY: as the caller promises; select writes them too.
+                unsafe {
+                    let words = words_of(self.count);
+                    ptr::copy_nonoverlapping(self.before(which), set.cast(), words);
+                }
             }
+        }
+        let [read, write, except] = self.sets;
+        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        unsafe {
+            let next = next::of::<Pselect>(Function::Pselect);
+            next(self.count, read, write, except, &raw const zero, self.mask)
         }
     }
 
@@ -285,26 +317,23 @@ impl Wanted {
             .enumerate()
         {
             // SAFETY: a set has a bit for each, and is zeroes where the program has none.
-            let word = unsafe { self.set(which).add(fd / 64).read() };
+            let word = unsafe { self.before(which).add(fd / 64).read() };
             events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
         }
         (if events == 0 { -1 } else { fd as c_int }, events)
     }
+}
 
-    /// One of the sets.
-    fn set(&self, which: usize) -> *mut u64 {
-        match &self.many {
-            // SAFETY: it is as long as three sets.
-            Some(many) => unsafe { many.start().cast::<u64>().add(which * self.words) },
-            None => self.few[which].as_ptr().cast(),
-        }
-    }
+/// How many words a set of so many descriptors has.
+fn words_of(count: c_int) -> usize {
+    usize::try_from(count).unwrap_or(0).div_ceil(64)
 }
 
 /// `select` and `pselect`. The time in nanoseconds; none is for ever.
 ///
 /// # Safety
 /// As of select(2): sets are NULL or have `count` bits.
+#[inline(always)]
 pub unsafe fn select(
     parts: &Parts,
     count: c_int,
@@ -313,50 +342,22 @@ pub unsafe fn select(
     mask: *const c_void,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    let bits = usize::try_from(count).unwrap_or(0);
-    let words = bits.div_ceil(64);
-    if ns == Some(0) || words > SET_WORDS {
+    if ns == Some(0) || words_of(count) > SET_WORDS {
         return next();
     }
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    let Some(wanted) = Wanted::new(words) else {
+    // SAFETY: as the caller promises.
+    let Some(selection) = (unsafe { Selection::new(count, sets, mask) }) else {
         super::note_blocked();
         return parts.waiting(next);
     };
     // SAFETY: as the caller promises.
-    unsafe { wanted.keep(&sets) };
-    type Pselect = unsafe extern "C-unwind" fn(
-        c_int,
-        *mut c_void,
-        *mut c_void,
-        *mut c_void,
-        *const timespec,
-        *const c_void,
-    ) -> c_int;
-    let zero = timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let now = || {
-        // SAFETY: as the caller promises.
-        unsafe { wanted.restore(&sets) };
-        let [read, write, except] = sets;
-        // SAFETY: what the caller promises is what the next one asks; the image has started.
-        unsafe {
-            next::of::<Pselect>(Function::Pselect)(
-                count,
-                read,
-                write,
-                except,
-                &raw const zero,
-                mask,
-            )
-        }
-    };
+    let now = || unsafe { selection.now() };
     repeat(Deadline::after(ns), !mask.is_null(), now, |deadline| {
-        wait_for_any(parts, bits, |fd| wanted.entry(fd), deadline)
+        let bits = usize::try_from(count).unwrap_or(0);
+        wait_for_any(parts, bits, |fd| selection.entry(fd), deadline)
     })
 }
 

@@ -10,6 +10,7 @@
 //! call is about to wait ([`mode`]), and never where one succeeds at once.
 
 use std::ffi::c_int;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::transfer::Direction;
@@ -31,13 +32,14 @@ pub enum Class {
     Pipe = 4,
 }
 
-/// What the program wants of the calls that move bytes one way, on a descriptor.
+/// What the program wants of the calls that move bytes one way, on a descriptor. With an error in its place it is returned in
+/// two registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
     /// They fail where they would have to wait (O_NONBLOCK).
     pub is_nonblocking: bool,
     /// How long they wait (SO_RCVTIMEO, SO_SNDTIMEO), where that has a bound, in nanoseconds.
-    pub bound_ns: Option<u64>,
+    pub bound_ns: Option<NonZeroU64>,
     /// It was opened for the other way only: they fail at once.
     pub is_wrong_end: bool,
 }
@@ -45,7 +47,7 @@ pub struct Mode {
 impl Mode {
     /// Until when a call that begins now may wait.
     pub fn deadline(self) -> Deadline {
-        Deadline::after(self.bound_ns)
+        Deadline::after(self.bound_ns.map(NonZeroU64::get))
     }
 }
 
@@ -60,6 +62,8 @@ pub struct Record {
     /// Where it is one of ours that a coroutine waits for in the place of another ([`stands_for`]): which, plus one.
     stands_for: AtomicU32,
 }
+
+const _: () = assert!(size_of::<Result<Mode, c_int>>() == 16);
 
 // SAFETY: made of atomics, for which zeroes are valid.
 unsafe impl Place for Record {}

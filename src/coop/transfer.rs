@@ -100,6 +100,7 @@ impl Patience {
     }
 
     /// Asks for the deadline, where that has not been done. Whether there is one to wait for.
+    #[inline(always)]
     fn ask(&mut self) -> Result<(), Verdict> {
         if self.is_asked {
             return Ok(());

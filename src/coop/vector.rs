@@ -60,6 +60,7 @@ impl Vector {
     ///
     /// # Safety
     /// The array can be read.
+    #[inline(never)]
     pub unsafe fn write_some<T>(
         self,
         done: size_t,

@@ -433,13 +433,15 @@ fn leads_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t) -> bool
     with_room_for(|text: *mut names::Address| {
         // SAFETY: zeroes are an empty line.
         let text = unsafe { &mut *text };
+        text.push(b"to ");
+        let before = text.as_bytes().len();
         // SAFETY: as above.
         unsafe { names::write_address(text, address, length, true) };
-        if text.is_empty() {
-            return false;
+        let is_known = text.as_bytes().len() > before;
+        if is_known {
+            lead_to(fd, kind_of(fd), &[text.as_bytes()]);
         }
-        lead_to(fd, kind_of(fd), &[b"to ", text.as_bytes()]);
-        true
+        is_known
     })
 }
 

@@ -170,8 +170,6 @@ impl<S: Requested> Call<S> {
         };
         let end = End {
             slot,
-            function,
-            fd: self.fd,
             requested,
             outcome,
             is_timed,
@@ -179,11 +177,11 @@ impl<S: Requested> Call<S> {
             took_ticks,
         };
         if is_hot(function) {
-            end.record();
+            end.record(function, self.fd);
             then(result);
             self.count_hot(&end);
         } else {
-            end.record_elsewhere();
+            end.record_elsewhere(function, self.fd);
             then(result);
             end.count_elsewhere(self.subject(), self.at, link);
         }
@@ -324,8 +322,6 @@ const fn is_hot(function: Function) -> bool {
 /// A call that has been made.
 struct End<'s> {
     slot: &'s Slot,
-    function: Function,
-    fd: c_int,
     requested: u64,
     outcome: Outcome,
     is_timed: bool,
@@ -335,24 +331,24 @@ struct End<'s> {
 
 impl End<'_> {
     #[inline(always)]
-    fn record(&self) {
+    fn record(&self, function: Function, fd: c_int) {
         let slot = self.slot;
         if self.is_timed {
             let sample = slot.time(
-                self.function,
+                function,
                 self.began_ticks,
                 self.took_ticks,
                 self.requested,
-                self.fd,
+                fd,
             );
             slot.ring.push(sample, writer::crowded);
         }
-        settle::<Alone>(&slot.counters, self.function, self.outcome);
+        settle::<Alone>(&slot.counters, function, self.outcome);
     }
 
     #[inline(never)]
-    fn record_elsewhere(&self) {
-        self.record();
+    fn record_elsewhere(&self, function: Function, fd: c_int) {
+        self.record(function, fd);
     }
 
     #[inline(never)]
