@@ -39,10 +39,12 @@ pub fn with<T>(
     if image::is_sealed() {
         return start(&known, environment);
     }
+    let mut change = None;
     // The thread's stack may be small, and a program is looked at by its path.
-    let look = || sys::on_own_stack_if_possible(|| prepare(&mut known, environment));
-    match sys::with_errno_kept(look) {
-        Some(change) => change.with(|environment| start(&known, environment)),
+    let look = || prepare(&mut known, environment, &mut change);
+    sys::with_errno_kept(|| sys::on_own_stack_if_possible(look));
+    match change {
+        Some(ref change) => change.with(|environment| start(&known, environment)),
         None => start(&known, environment),
     }
 }
@@ -62,9 +64,13 @@ enum What {
     Withhold(Found),
 }
 
-/// Looks at a program and at its environment.
+/// Looks at a program and at its environment, and tells what is known of the one, and what is done to the other, if anything is.
 #[inline(never)]
-fn prepare(start: &mut Start, environment: Strings) -> Option<Change> {
+fn prepare(start: &mut Start, environment: Strings, change: &mut Option<Change>) {
+    *change = change_for(start, environment);
+}
+
+fn change_for(start: &mut Start, environment: Strings) -> Option<Change> {
     let own = environment::get();
     let additions = &own.additions;
     let mut names = [PRELOAD; 1 + Additions::MOST];

@@ -424,17 +424,14 @@ pub fn on_own_stack(mut work: impl FnMut()) -> bool {
 }
 
 /// The same for what must be done in any case: where there is no memory for a stack, on that of the thread.
-pub fn on_own_stack_if_possible<T>(mut work: impl FnMut() -> T) -> T {
+pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
     #[cold]
     #[inline(never)]
-    fn here<T>(work: &mut impl FnMut() -> T) -> T {
-        work()
+    fn here(work: &mut impl FnMut()) {
+        work();
     }
-    let mut result = None;
-    on_own_stack(|| result = Some(work()));
-    match result {
-        Some(result) => result,
-        None => here(&mut work),
+    if !on_own_stack(&mut work) {
+        here(&mut work);
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_short, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
@@ -31,33 +31,45 @@ pub fn ns_of(time: timespec) -> u64 {
     }
 }
 
-/// Calls `now` until it tells of something or the time has passed, with `wait` in between.
-#[inline(always)]
-fn repeat(
-    deadline: Deadline,
-    is_masked: bool,
-    now: impl Fn() -> c_int,
-    wait: impl Fn(Deadline) -> Result<(), c_int>,
-) -> c_int {
-    loop {
-        let result = now();
-        if result != 0 || deadline.has_passed() {
-            return result;
-        }
-        let until = if is_masked {
-            deadline.min(Deadline::after(Some(SLICE_NS)))
-        } else {
-            deadline
-        };
-        match wait(until) {
-            // EBADF: the kernel knows best what it says of a descriptor that was closed.
-            Ok(()) | Err(libc::EAGAIN | libc::EBADF) => {}
-            Err(errno) => {
-                sys::set_errno(errno);
-                return -1;
-            }
+/// Until when a coroutine waits at most before it makes the call again.
+#[inline(never)]
+fn slice(deadline: Deadline, is_masked: bool) -> Deadline {
+    if is_masked {
+        deadline.min(Deadline::after(Some(SLICE_NS)))
+    } else {
+        deadline
+    }
+}
+
+/// Whether a call is made again after a wait; errno is set where it is not.
+#[inline(never)]
+fn goes_on(waited: Result<(), c_int>) -> bool {
+    match waited {
+        // EBADF: the kernel knows best what it says of a descriptor that was closed.
+        Ok(()) | Err(libc::EAGAIN | libc::EBADF) => true,
+        Err(errno) => {
+            sys::set_errno(errno);
+            false
         }
     }
+}
+
+/// Makes a call by `$now` until it tells of something or the time has passed, with a wait in between. In place, and not by
+/// closures: each frame that is above a wait is as much less for the program.
+macro_rules! repeat {
+    ($deadline:expr, $is_masked:expr, $now:expr, |$until:ident| $wait:expr) => {{
+        let deadline = $deadline;
+        loop {
+            let result = $now;
+            if result != 0 || deadline.has_passed() {
+                break result;
+            }
+            let $until = slice(deadline, $is_masked);
+            if !goes_on($wait) {
+                break -1;
+            }
+        }
+    }};
 }
 
 /// In place of a descriptor, where there is none.
@@ -71,7 +83,7 @@ fn only(mut wanted: impl Iterator<Item = (c_int, c_short)>) -> Option<(c_int, c_
 }
 
 /// Waits until something may have happened to one of the descriptors.
-#[inline(never)]
+#[inline(always)]
 fn wait_for_any(
     parts: &Parts,
     count: usize,
@@ -177,28 +189,51 @@ pub unsafe fn poll_until(
     };
     type Ppoll =
         unsafe extern "C-unwind" fn(*mut pollfd, nfds_t, *const timespec, *const c_void) -> c_int;
-    // SAFETY: what the caller promises is what the next one asks; the image has started.
-    let now = || unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) };
-    let wait = |deadline: Deadline| {
-        if count > 1 && !runtime::moves(coroutine, array.cast()) {
+    // SAFETY: the kernel has just read as many entries.
+    let entry = |index| unsafe { array.add(index).read_unaligned() };
+    let entry = |index| {
+        let entry = entry(index);
+        (entry.fd, entry.events)
+    };
+    repeat!(
+        Deadline::after(ns),
+        !mask.is_null(),
+        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) },
+        |until| {
             // SAFETY: the kernel has just read the array, and it stays where it is.
-            let by_runtime = parts
-                .waiting(|| unsafe { runtime::poll(coroutine, array, count, deadline.left_ms()) });
-            match by_runtime {
-                Some(result) if result < 0 => return Err(result.saturating_neg()),
-                Some(_) => return Ok(()),
-                None => {}
+            match unsafe { poll_by_runtime(parts, coroutine, array, count, until) } {
+                Some(waited) => waited,
+                None => wait_for_any(parts, count as usize, entry, until),
             }
         }
-        // SAFETY: the kernel has just read as many entries.
-        let entry = |index| unsafe { array.add(index).read_unaligned() };
-        let entry = |index| {
-            let entry = entry(index);
-            (entry.fd, entry.events)
-        };
-        wait_for_any(parts, count as usize, entry, deadline)
-    };
-    repeat(Deadline::after(ns), !mask.is_null(), now, wait)
+    )
+}
+
+/// Waits for several descriptors by the runtime's own poll. None where it has none, or the array is on a stack that moves
+/// away.
+///
+/// # Safety
+/// As of poll(2).
+#[inline(never)]
+unsafe fn poll_by_runtime(
+    parts: &Parts,
+    coroutine: NonNull<c_void>,
+    array: *mut pollfd,
+    count: nfds_t,
+    until: Deadline,
+) -> Option<Result<(), c_int>> {
+    if count <= 1 || runtime::moves(coroutine, array.cast()) {
+        return None;
+    }
+    let timeout_ms = until.left_ms();
+    // SAFETY: as the caller promises.
+    let result = parts.waiting(|| unsafe { runtime::poll(coroutine, array, count, timeout_ms) })?;
+    Some(if result < 0 {
+        Err(result.saturating_neg())
+    } else {
+        Ok(())
+    })
 }
 
 /// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
@@ -217,9 +252,11 @@ pub fn epoll(
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    repeat(Deadline::after(ns), is_masked, now, |deadline| {
-        parts.wait(fd, libc::POLLIN, deadline)
-    })
+    repeat!(Deadline::after(ns), is_masked, now(), |until| parts.wait(
+        fd,
+        libc::POLLIN,
+        until
+    ))
 }
 
 /// Words of a set of 1024 descriptors, which is what the C library's own holds.
@@ -236,32 +273,41 @@ struct Selection {
 }
 
 impl Selection {
-    /// None where there is no memory for so many.
-    ///
     /// # Safety
     /// As of select(2): sets are NULL or have `count` bits.
     #[inline(never)]
-    unsafe fn new(count: c_int, sets: [*mut c_void; 3], mask: *const c_void) -> Option<Selection> {
+    unsafe fn new(count: c_int, sets: [*mut c_void; 3], mask: *const c_void) -> Selection {
         let words = words_of(count);
-        let many = if words > 1 {
-            Some(Memory::new(3 * words * size_of::<u64>())?)
-        } else {
-            None
-        };
         let selection = Selection {
             count,
             sets,
             mask,
             few: [const { Cell::new(0) }; 3],
-            many,
+            many: if words > 1 {
+                Memory::new(3 * words * size_of::<u64>())
+            } else {
+                None
+            },
         };
-        for (which, set) in sets.iter().enumerate() {
-            if !set.is_null() {
-                // SAFETY: as the caller promises; the C library's sets are whole words.
-                unsafe { ptr::copy_nonoverlapping(set.cast(), selection.before(which), words) };
+        if selection.is_whole() {
+            for (which, set) in sets.iter().enumerate() {
+                if !set.is_null() {
+                    // SAFETY: as the caller promises; the C library's sets are whole words.
+                    unsafe { ptr::copy_nonoverlapping(set.cast(), selection.before(which), words) };
+                }
             }
         }
-        Some(selection)
+        selection
+    }
+
+    /// Whether there was memory for it.
+    fn is_whole(&self) -> bool {
+        self.many.is_some() || words_of(self.count) <= 1
+    }
+
+    /// How many descriptors may be in it.
+    fn bits(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(0)
     }
 
     /// One of the sets, as it was.
@@ -349,16 +395,18 @@ pub unsafe fn select(
         return parts.waiting(next);
     }
     // SAFETY: as the caller promises.
-    let Some(selection) = (unsafe { Selection::new(count, sets, mask) }) else {
+    let selection = unsafe { Selection::new(count, sets, mask) };
+    if !selection.is_whole() {
         super::note_blocked();
         return parts.waiting(next);
-    };
-    // SAFETY: as the caller promises.
-    let now = || unsafe { selection.now() };
-    repeat(Deadline::after(ns), !mask.is_null(), now, |deadline| {
-        let bits = usize::try_from(count).unwrap_or(0);
-        wait_for_any(parts, bits, |fd| selection.entry(fd), deadline)
-    })
+    }
+    repeat!(
+        Deadline::after(ns),
+        !mask.is_null(),
+        // SAFETY: as the caller promises.
+        unsafe { selection.now() },
+        |until| wait_for_any(parts, selection.bits(), |fd| selection.entry(fd), until)
+    )
 }
 
 /// The time that a `timeval` tells in nanoseconds; none for NULL.

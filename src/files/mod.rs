@@ -428,7 +428,7 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
 
 /// A socket leads to this address from now on, which can be read: the kernel has just done so, or has said that it could.
 /// Whether it is one.
-#[inline(never)]
+#[inline(always)]
 fn leads_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t) -> bool {
     with_room_for(|text: *mut names::Address| {
         // SAFETY: zeroes are an empty line.

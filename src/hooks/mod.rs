@@ -152,20 +152,23 @@ macro_rules! io_call {
 }
 
 /// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
-/// descriptor, the size, and how to make the call in two parts (given the descriptor too).
+/// descriptor, the size, what is done with the result when all has been recorded (`settled`, given the result), and how to make
+/// the call in two parts (`parts`, given the descriptor too).
 macro_rules! io_body {
-    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr) => {{
+    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr,
+        settled |$came:ident| $settle:expr) => {{
         let fd = $fd;
         let call = super::io_call!($function, fd fd, size $size);
         let next = move || super::next_call!($function($($argument: $type),*) -> $result);
-        call.make($judge, next, |_| {})
+        let $came = call.make($judge, next, |_| {});
+        $settle
     }};
     ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr,
-        parts |$parts:ident, $real:ident, $at:ident| $perform:expr) => {{
+        settled |$came:ident| $settle:expr, parts |$parts:ident, $real:ident, $at:ident| $perform:expr) => {{
         #[cold]
         #[inline(never)]
         unsafe extern "C-unwind" fn straight($($argument: $type),*) -> $result {
-            super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size)
+            super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size, settled |$came| $settle)
         }
 
         #[cold]
@@ -177,19 +180,20 @@ macro_rules! io_body {
                 // SAFETY: the same call.
                 return unsafe { straight($($argument),*) };
             };
-            call.in_parts(way, $judge, |_| {}, move |$parts: &crate::coop::Parts| {
+            let $came = call.in_parts(way, $judge, |_| {}, move |$parts: &crate::coop::Parts| {
                 let next = move || super::next_call!($function($($argument: $type),*) -> $result);
                 let $real = &next;
                 $perform
-            })
+            });
+            $settle
         }
 
         if crate::coop::is_on() {
+            // In the place of this function, not on top of it: the stack may be small.
             // SAFETY: the same call.
-            unsafe { parted($($argument),*) }
-        } else {
-            super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size)
+            return unsafe { parted($($argument),*) };
         }
+        super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size, settled |$came| $settle)
     }};
 }
 

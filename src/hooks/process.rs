@@ -54,8 +54,9 @@ fn replace(
         next::ensure(function);
     }
     follow::with(program, environment, |start, environment| {
+        let mut replacing = None;
         // The thread's stack may be small, and the program's path is written down, perhaps a report too.
-        let replacing = sys::on_own_stack_if_possible(|| image::begin_replacing(start));
+        sys::on_own_stack_if_possible(|| replacing = image::begin_replacing(start));
         let result = exec(environment);
         sys::with_errno_kept(|| {
             failed(function, || {
