@@ -167,7 +167,7 @@ static struct weir_coop runtime = {
     CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
     CALL(vfork_and_execl, started(vforked(execl("/bin/true", "true", "one", "two", NULL))))                            \
     CALL(vfork_and_execve, started(vforked(execve("/bin/true", strings, strings + 2))))                                \
-    CALL(vfork_and_exit, started(vforked(0)))                                                                          \
+    CALL(vfork_and_exit, started(vforked((void)0)))                                                                          \
     CALL(posix_spawn, started(spawned()))                                                                              \
     CALL(fork_and_read, started(forked()))                                                                             \
     /* What has to wait, in coroutines only: for what comes meanwhile. */                                              \
