@@ -59,22 +59,13 @@ fn replace(
         sys::on_own_stack_if_possible(|| replacing = image::begin_replacing(start));
         let result = exec(environment);
         sys::with_errno_kept(|| {
-            failed(function, || {
-                if let Some(replacing) = replacing {
-                    replacing.failed();
-                }
-            });
+            recording::count_failure(function);
+            if let Some(replacing) = replacing {
+                replacing.failed();
+            }
         });
         result
     })
-}
-
-/// A program could not be executed, by errno.
-#[cold]
-#[inline(never)]
-fn failed(function: Function, take_back: impl FnOnce()) {
-    recording::count_failure(function);
-    take_back();
 }
 
 /// The process's own environment.

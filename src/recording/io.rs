@@ -214,7 +214,8 @@ impl<S: Requested> Call<S> {
         }
         settle::<Shared>(counters, self.function, outcome);
         then(result);
-        self.subject().count(self.at, link, 0, &outcome, [0, 0]);
+        self.subject()
+            .count_elsewhere(self.at, link, 0, &outcome, [0, 0]);
         result
     }
 
@@ -274,9 +275,22 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// As below, out of the caller's way.
+    #[inline(never)]
+    fn count_elsewhere(
+        self,
+        at: Option<u64>,
+        link: u32,
+        slot: u64,
+        outcome: &Outcome,
+        times: [u64; 2],
+    ) {
+        self.count(at, link, slot, outcome, times);
+    }
+
     /// Counts the call for the file that it is about. `slot` is the address of the thread's, 0 where it has none; `times` when it
     /// began and how long it took, or zeroes.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn count(
         self,
         at: Option<u64>,
@@ -316,7 +330,10 @@ impl Subject {
 const fn is_hot(function: Function) -> bool {
     let row = function.constant_row();
     matches!(row.role, Role::Read | Role::Write)
-        && matches!(row.family, Family::File | Family::Socket)
+        && matches!(
+            row.family,
+            Family::File | Family::Socket | Family::StdioSystem
+        )
 }
 
 /// A call that has been made.
