@@ -40,8 +40,12 @@ pub fn with<T>(
     if image::is_sealed() {
         return start(&known, environment);
     }
-    match sys::with_errno_kept(|| prepare(&mut known, environment)) {
-        Some(change) => change.with(|environment| start(&known, environment)),
+    let mut change = None;
+    // The thread's stack may be small, and a program is looked at by its path.
+    let look = || prepare(&mut known, environment, &mut change);
+    sys::with_errno_kept(|| sys::on_own_stack_if_possible(look));
+    match change {
+        Some(ref change) => change.with(|environment| start(&known, environment)),
         None => start(&known, environment),
     }
 }
@@ -61,9 +65,13 @@ enum What {
     Withhold(Found),
 }
 
-/// Looks at a program and at its environment.
+/// Looks at a program and at its environment, and tells what is known of the one, and what is done to the other, if anything is.
 #[inline(never)]
-fn prepare(start: &mut Start, environment: Strings) -> Option<Change> {
+fn prepare(start: &mut Start, environment: Strings, change: &mut Option<Change>) {
+    *change = change_for(start, environment);
+}
+
+fn change_for(start: &mut Start, environment: Strings) -> Option<Change> {
     let own = environment::get();
     let additions = &own.additions;
     let mut names = [PRELOAD; 2 + Additions::MOST];
@@ -138,26 +146,36 @@ fn missing(found: &Found, additions: &Additions, start: &mut Start) -> Option<Wh
 }
 
 impl Change {
-    /// A small environment is made on the stack; a large one in a mapping of its own, which a child of vfork that
-    /// succeeds leaves behind in its parent.
+    /// A small environment is made on the stack, of which it takes little more than it needs; a large one in a mapping of its
+    /// own, which a child of vfork that succeeds leaves behind in its parent.
     #[inline(never)]
     fn with<T>(&self, start: impl FnOnce(Strings) -> T) -> T {
-        const FEW: usize = 256;
-        let mut few = [ptr::null::<c_char>(); FEW];
-        let needed = self.bytes().div_ceil(POINTER);
-        let memory = if needed <= FEW {
-            None
-        } else {
-            let memory = sys::with_errno_kept(|| sys::Memory::for_the_program(needed * POINTER));
-            if memory.is_none() {
-                return start(self.environment);
-            }
-            memory
-        };
-        let array: *mut *const c_char = memory
-            .as_ref()
-            .map_or(few.as_mut_ptr(), |memory| memory.start().cast());
+        match self.bytes().div_ceil(POINTER) {
+            ..=32 => self.with_room::<32, T>(start),
+            ..=64 => self.with_room::<64, T>(start),
+            ..=128 => self.with_room::<128, T>(start),
+            ..=256 => self.with_room::<256, T>(start),
+            words => self.with_memory(words * POINTER, start),
+        }
+    }
+
+    /// With room for so many words on the stack.
+    #[inline(never)]
+    fn with_room<const WORDS: usize, T>(&self, start: impl FnOnce(Strings) -> T) -> T {
+        let mut array = [ptr::null::<c_char>(); WORDS];
         // SAFETY: there is room for what is made; the entries have just been read.
+        unsafe { self.make(array.as_mut_ptr()) };
+        start(array.as_ptr())
+    }
+
+    #[inline(never)]
+    fn with_memory<T>(&self, bytes: usize, start: impl FnOnce(Strings) -> T) -> T {
+        let memory = sys::with_errno_kept(|| sys::Memory::for_the_program(bytes));
+        let Some(memory) = memory else {
+            return start(self.environment);
+        };
+        let array: *mut *const c_char = memory.start().cast();
+        // SAFETY: as above.
         unsafe { self.make(array) };
         let result = start(array);
         sys::with_errno_kept(|| drop(memory));

@@ -417,13 +417,29 @@ pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
 /// done, where there is no memory for one.
+///
+/// Signals are blocked meanwhile. The kernel tells by the stack pointer whether a thread is on its stack for signals: of one
+/// that is, but works here, it would have the next handler begin at the top of it, over the frames of the one that we are in.
+#[inline(never)]
 pub fn on_own_stack(mut work: impl FnMut()) -> bool {
     let Some(stack) = Memory::new(OWN_STACK) else {
         return false;
     };
     // SAFETY: the end of the mapping, which is ours alone and outlives the work.
-    unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) };
+    with_signals_blocked(|| unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) });
     true
+}
+
+/// The same for what must be done in any case: where there is no memory for a stack, on that of the thread.
+pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
+    #[cold]
+    #[inline(never)]
+    fn here(work: &mut impl FnMut()) {
+        work();
+    }
+    if !on_own_stack(&mut work) {
+        here(&mut work);
+    }
 }
 
 /// The same on a stack that is always there, for the start of an image; on one of [`on_own_stack`] where somebody is on it

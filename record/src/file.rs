@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::counter::{Adder, Alone, Counter, Shared};
-use crate::functions::Function;
+use crate::functions::{Function, Role};
 use crate::spread::Spread;
 use crate::text::Text;
 
@@ -73,6 +73,14 @@ impl Kind {
     pub const fn has_offsets(self) -> bool {
         matches!(self, Kind::File | Kind::Device | Kind::Memory)
     }
+
+    /// The same of the kind of this number, without a look at the list.
+    #[inline(always)]
+    fn has_offsets_from_bits(bits: u32) -> bool {
+        const WITH_OFFSETS: u32 =
+            1 << Kind::File as u32 | 1 << Kind::Device as u32 | 1 << Kind::Memory as u32;
+        bits < u32::BITS && WITH_OFFSETS >> bits & 1 != 0
+    }
 }
 
 /// What a call did to a file.
@@ -86,6 +94,19 @@ pub enum Deed {
     Seek,
     /// Anything else.
     Other,
+}
+
+impl Deed {
+    /// What a function of this role does.
+    #[inline(always)]
+    pub const fn of(role: Role) -> Deed {
+        match role {
+            Role::Read | Role::Move => Deed::Read,
+            Role::Write => Deed::Write,
+            Role::Seek => Deed::Seek,
+            _ => Deed::Other,
+        }
+    }
 }
 
 /// A call, as far as the file is concerned.
@@ -105,6 +126,23 @@ pub struct Access {
     pub began_ticks: u64,
     /// How long it took; 0 where it was not timed.
     pub took_ticks: u64,
+}
+
+impl Access {
+    /// For what is called in rare cases only: it is put together in those. One that is referred to is written to memory before
+    /// it is known whether that is needed, in every call.
+    #[inline(always)]
+    pub fn later(self) -> impl Fn() -> Access {
+        move || Access {
+            function: self.function,
+            deed: self.deed,
+            at: self.at,
+            bytes: self.bytes,
+            failed: self.failed,
+            began_ticks: self.began_ticks,
+            took_ticks: self.took_ticks,
+        }
+    }
 }
 
 /// One set of counters.
@@ -178,7 +216,7 @@ impl FileCounters {
     }
 
     #[inline(always)]
-    fn count<A: Adder>(&self, kind: Kind, access: &Access) {
+    fn count<A: Adder>(&self, has_offsets: bool, access: &Access) {
         let (calls, ticks) = match access.deed {
             Deed::Read => (&self.reads, &self.read_ticks),
             Deed::Write => (&self.writes, &self.write_ticks),
@@ -187,7 +225,12 @@ impl FileCounters {
         A::add(calls, 1);
         A::add(ticks, access.took_ticks);
         if access.took_ticks > self.slowest_ticks.get() {
-            self.keep(access);
+            self.keep(
+                access.function,
+                access.bytes,
+                access.began_ticks,
+                access.took_ticks,
+            );
         }
         if access.failed {
             return A::add(&self.errors, 1);
@@ -211,7 +254,7 @@ impl FileCounters {
             }
             self.latest.set(number);
         }
-        if kind.has_offsets() {
+        if has_offsets {
             let at = access.at.unwrap_or_else(|| self.cursor.get());
             if at == self.ended_at.get() {
                 A::add(&self.sequential, 1);
@@ -226,13 +269,15 @@ impl FileCounters {
         }
     }
 
+    /// Keeps a call as the slowest. What it is told comes in registers: an [`Access`] that is referred to has to be written to
+    /// memory, in every call.
     #[cold]
     #[inline(never)]
-    fn keep(&self, access: &Access) {
-        self.slowest_ticks.set(access.took_ticks);
-        self.slowest_began.set(access.began_ticks);
-        self.slowest_bytes.set(access.bytes);
-        self.slowest_function.set(access.function.index() as u64);
+    fn keep(&self, function: Function, bytes: u64, began_ticks: u64, took_ticks: u64) {
+        self.slowest_ticks.set(took_ticks);
+        self.slowest_began.set(began_ticks);
+        self.slowest_bytes.set(bytes);
+        self.slowest_function.set(function.index() as u64);
     }
 
     fn forget(&self) {
@@ -308,9 +353,19 @@ impl FileEntry {
 
     /// Counts a call. `slot` is the address of the calling thread's slot, 0 where it has none.
     #[inline(always)]
-    pub fn count(&self, slot: u64, access: &Access) {
+    pub fn count(&self, slot: u64, access: Access) {
         if slot != 0 && self.is_owned_by(slot) {
-            self.own.count::<Alone>(self.kind(), access);
+            self.own.count::<Alone>(self.has_offsets(), &access);
+        } else {
+            self.count_shared_later(access.later());
+        }
+    }
+
+    /// The same of one that is in memory.
+    #[inline(never)]
+    pub fn count_in_memory(&self, slot: u64, access: &Access) {
+        if slot != 0 && self.is_owned_by(slot) {
+            self.own.count::<Alone>(self.has_offsets(), access);
         } else {
             self.count_shared(access);
         }
@@ -318,8 +373,19 @@ impl FileEntry {
 
     #[cold]
     #[inline(never)]
+    fn count_shared_later(&self, access: impl Fn() -> Access) {
+        self.count_shared(&access());
+    }
+
+    #[cold]
+    #[inline(never)]
     fn count_shared(&self, access: &Access) {
-        self.shared.count::<Shared>(self.kind(), access);
+        self.shared.count::<Shared>(self.has_offsets(), access);
+    }
+
+    #[inline(always)]
+    fn has_offsets(&self) -> bool {
+        Kind::has_offsets_from_bits(self.kind.load(Ordering::Relaxed))
     }
 
     #[inline(always)]
@@ -398,7 +464,7 @@ mod tests {
             access(Deed::Write, None, 64),
             access(Deed::Read, None, 0),
         ] {
-            entry.count(99, &access);
+            entry.count(99, access);
         }
         let [own, shared] = entry.sets();
         assert_eq!((own.sequential.get(), own.random.get()), (5, 1));
@@ -412,9 +478,9 @@ mod tests {
     #[test]
     fn a_second_thread_uses_the_shared_set() {
         let entry = entry(Kind::Pipe);
-        entry.count(1, &access(Deed::Read, None, 1));
-        entry.count(2, &access(Deed::Read, None, 2));
-        entry.count(0, &access(Deed::Write, None, 4));
+        entry.count(1, access(Deed::Read, None, 1));
+        entry.count(2, access(Deed::Read, None, 2));
+        entry.count(0, access(Deed::Write, None, 4));
         let [own, shared] = entry.sets();
         assert_eq!((own.read_bytes.get(), shared.read_bytes.get()), (1, 2));
         assert_eq!((own.random.get(), shared.random.get()), (0, 0));
@@ -431,6 +497,10 @@ mod tests {
             assert_eq!(Kind::from_bits(number as u32), kind);
         }
         assert_eq!(Kind::from_bits(77), Kind::Other);
+        for bits in [0, 1, 3, 10, 15, 16, 31, 32, 33, 77, u32::MAX] {
+            let has_offsets = Kind::from_bits(bits).has_offsets();
+            assert_eq!(Kind::has_offsets_from_bits(bits), has_offsets, "{bits}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Way;
 use super::observing::{observe, observe_unless_ready};
 use super::records::{self, Class};
 use super::transfer::{Direction, fail};
-use super::waiting::{Parts, left_ns};
+use super::waiting::Parts;
 use crate::sys;
 use crate::sys::waiting::{self, Timeout};
 
@@ -55,7 +55,7 @@ pub fn connect(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
         let waited = match sys::errno() {
             libc::EINPROGRESS => parts.wait_to_transfer(fd, libc::POLLOUT, deadline),
             // A Unix domain socket, which has no connection under way.
-            libc::EAGAIN if left_ns(deadline) == Some(0) => return -1,
+            libc::EAGAIN if deadline.has_passed() => return -1,
             libc::EAGAIN => match parts.sleep(RETRY_NS) {
                 Ok(()) => continue,
                 Err(errno) if parts.goes_on_after(errno, deadline) => continue,

@@ -7,13 +7,13 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_short, c_void};
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::waiting::{Deadline, Parts, SOON_NS, deadline_in, left_ms, left_ns};
+use super::waiting::{Deadline, Parts, SOON_NS};
 use super::{Way, runtime};
 use crate::sys::Memory;
 use crate::{next, sys};
@@ -31,35 +31,59 @@ pub fn ns_of(time: timespec) -> u64 {
     }
 }
 
-/// Calls `now` until it tells of something or the time has passed, with `wait` in between.
-fn repeat(
-    deadline: Deadline,
-    is_masked: bool,
-    now: impl Fn() -> c_int,
-    wait: impl Fn(Deadline) -> Result<(), c_int>,
-) -> c_int {
-    loop {
-        let result = now();
-        if result != 0 || left_ns(deadline) == Some(0) {
-            return result;
-        }
-        let slice = is_masked.then(|| sys::monotonic_ns().saturating_add(SLICE_NS));
-        let until = match (deadline, slice) {
-            (Some(deadline), Some(slice)) => Some(deadline.min(slice)),
-            (deadline, slice) => deadline.or(slice),
-        };
-        match wait(until) {
-            // EBADF: the kernel knows best what it says of a descriptor that was closed.
-            Ok(()) | Err(libc::EAGAIN | libc::EBADF) => {}
-            Err(errno) => {
-                sys::set_errno(errno);
-                return -1;
-            }
+/// Until when a coroutine waits at most before it makes the call again.
+#[inline(never)]
+fn slice(deadline: Deadline, is_masked: bool) -> Deadline {
+    if is_masked {
+        deadline.min(Deadline::after(Some(SLICE_NS)))
+    } else {
+        deadline
+    }
+}
+
+/// Whether a call is made again after a wait; errno is set where it is not.
+#[inline(never)]
+fn goes_on(waited: Result<(), c_int>) -> bool {
+    match waited {
+        // EBADF: the kernel knows best what it says of a descriptor that was closed.
+        Ok(()) | Err(libc::EAGAIN | libc::EBADF) => true,
+        Err(errno) => {
+            sys::set_errno(errno);
+            false
         }
     }
 }
 
+/// Makes a call by `$now` until it tells of something or the time has passed, with a wait in between. In place, and not by
+/// closures: each frame that is above a wait is as much less for the program.
+macro_rules! repeat {
+    ($deadline:expr, $is_masked:expr, $now:expr, |$until:ident| $wait:expr) => {{
+        let deadline = $deadline;
+        loop {
+            let result = $now;
+            if result != 0 || deadline.has_passed() {
+                break result;
+            }
+            let $until = slice(deadline, $is_masked);
+            if !goes_on($wait) {
+                break -1;
+            }
+        }
+    }};
+}
+
+/// In place of a descriptor, where there is none.
+const NOTHING: c_int = -1;
+
+/// The only one of these, which may be nothing. None where there are more.
+#[inline(never)]
+fn only(mut wanted: impl Iterator<Item = (c_int, c_short)>) -> Option<(c_int, c_short)> {
+    let first = wanted.next().unwrap_or((NOTHING, 0));
+    wanted.next().is_none().then_some(first)
+}
+
 /// Waits until something may have happened to one of the descriptors.
+#[inline(always)]
 fn wait_for_any(
     parts: &Parts,
     count: usize,
@@ -67,34 +91,45 @@ fn wait_for_any(
     deadline: Deadline,
 ) -> Result<(), c_int> {
     let wanted = || (0..count).map(&entry).filter(|&(fd, _)| fd >= 0);
-    let mut all = wanted();
-    match (all.next(), all.next()) {
-        (None, _) => {
-            let ns = left_ns(deadline).unwrap_or(u64::from(u32::MAX) * 1_000_000);
+    match only(wanted()) {
+        Some((NOTHING, _)) => {
+            let ns = deadline
+                .left_ns()
+                .unwrap_or(u64::from(u32::MAX) * 1_000_000);
             return parts.sleep(ns);
         }
-        (Some((fd, events)), None) => return parts.wait(fd, events, deadline),
-        _ => {}
+        Some((fd, events)) => return parts.wait(fd, events, deadline),
+        None => {}
     }
     match set_of(wanted) {
         Some(set) => parts.wait(set.fd(), libc::POLLIN, deadline),
-        // No descriptor is left for a set, or no memory: looks again soon.
-        None => match parts.sleep(left_ns(deadline).map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
-            // That cannot be had either. Waits for the first of them at least, as long.
-            Err(libc::EMFILE) => {
-                let soon = deadline_in(Some(SOON_NS));
-                let soon = deadline.map_or(soon, |deadline| soon.map(|soon| soon.min(deadline)));
-                match wanted().find(|&(_, events)| events != 0) {
-                    Some((fd, events)) => parts.wait(fd, events, soon),
-                    None => Err(libc::EMFILE),
-                }
+        None => wait_without_set(parts, wanted, deadline),
+    }
+}
+
+/// Waits where no descriptor is left for a set, or no memory: looks again soon.
+#[cold]
+#[inline(never)]
+fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
+    parts: &Parts,
+    wanted: impl Fn() -> I,
+    deadline: Deadline,
+) -> Result<(), c_int> {
+    match parts.sleep(deadline.left_ns().map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
+        // That cannot be had either. Waits for the first of them at least, as long.
+        Err(libc::EMFILE) => {
+            let soon = deadline.min(Deadline::after(Some(SOON_NS)));
+            match wanted().find(|&(_, events)| events != 0) {
+                Some((fd, events)) => parts.wait(fd, events, soon),
+                None => Err(libc::EMFILE),
             }
-            slept => slept,
-        },
+        }
+        slept => slept,
     }
 }
 
 /// A set of these descriptors. None where it cannot be had whole.
+#[inline(never)]
 fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Option<Passing> {
     let set = Passing::set()?;
     for (fd, _) in wanted() {
@@ -116,6 +151,7 @@ fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Optio
 ///
 /// # Safety
 /// As of poll(2).
+#[inline(always)]
 pub unsafe fn poll(
     parts: &Parts,
     array: *mut pollfd,
@@ -132,6 +168,7 @@ pub unsafe fn poll(
 ///
 /// # Safety
 /// As of ppoll(2).
+#[inline(always)]
 pub unsafe fn poll_until(
     parts: &Parts,
     array: *mut pollfd,
@@ -152,31 +189,55 @@ pub unsafe fn poll_until(
     };
     type Ppoll =
         unsafe extern "C-unwind" fn(*mut pollfd, nfds_t, *const timespec, *const c_void) -> c_int;
-    // SAFETY: what the caller promises is what the next one asks; the image has started.
-    let now = || unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) };
-    let wait = |deadline: Deadline| {
-        if count > 1 && !runtime::moves(coroutine, array.cast()) {
+    // SAFETY: the kernel has just read as many entries.
+    let entry = |index| unsafe { array.add(index).read_unaligned() };
+    let entry = |index| {
+        let entry = entry(index);
+        (entry.fd, entry.events)
+    };
+    repeat!(
+        Deadline::after(ns),
+        !mask.is_null(),
+        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) },
+        |until| {
             // SAFETY: the kernel has just read the array, and it stays where it is.
-            let by_runtime = parts
-                .waiting(|| unsafe { runtime::poll(coroutine, array, count, left_ms(deadline)) });
-            match by_runtime {
-                Some(result) if result < 0 => return Err(result.saturating_neg()),
-                Some(_) => return Ok(()),
-                None => {}
+            match unsafe { poll_by_runtime(parts, coroutine, array, count, until) } {
+                Some(waited) => waited,
+                None => wait_for_any(parts, count as usize, entry, until),
             }
         }
-        // SAFETY: the kernel has just read as many entries.
-        let entry = |index| unsafe { array.add(index).read_unaligned() };
-        let entry = |index| {
-            let entry = entry(index);
-            (entry.fd, entry.events)
-        };
-        wait_for_any(parts, count as usize, entry, deadline)
-    };
-    repeat(deadline_in(ns), !mask.is_null(), now, wait)
+    )
+}
+
+/// Waits for several descriptors by the runtime's own poll. None where it has none, or the array is on a stack that moves
+/// away.
+///
+/// # Safety
+/// As of poll(2).
+#[inline(never)]
+unsafe fn poll_by_runtime(
+    parts: &Parts,
+    coroutine: NonNull<c_void>,
+    array: *mut pollfd,
+    count: nfds_t,
+    until: Deadline,
+) -> Option<Result<(), c_int>> {
+    if count <= 1 || runtime::moves(coroutine, array.cast()) {
+        return None;
+    }
+    let timeout_ms = until.left_ms();
+    // SAFETY: as the caller promises.
+    let result = parts.waiting(|| unsafe { runtime::poll(coroutine, array, count, timeout_ms) })?;
+    Some(if result < 0 {
+        Err(result.saturating_neg())
+    } else {
+        Ok(())
+    })
 }
 
 /// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
+#[inline(always)]
 pub fn epoll(
     parts: &Parts,
     fd: c_int,
@@ -191,53 +252,134 @@ pub fn epoll(
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    repeat(deadline_in(ns), is_masked, now, |deadline| {
-        parts.wait(fd, libc::POLLIN, deadline)
-    })
+    repeat!(Deadline::after(ns), is_masked, now(), |until| parts.wait(
+        fd,
+        libc::POLLIN,
+        until
+    ))
 }
 
 /// Words of a set of 1024 descriptors, which is what the C library's own holds.
 const SET_WORDS: usize = 16;
 
-/// What three sets of descriptors were before select(2) wrote into them. Those of more than a few descriptors stand in memory
-/// of their own, for the stack may be small.
-struct Wanted {
-    few: [Cell<[u64; Wanted::FEW]>; 3],
+/// What a coroutine asks select(2) for, and the three sets as they were before that wrote into them. Those of more than a
+/// few descriptors stand in memory of their own, for the stack may be small.
+struct Selection {
+    count: c_int,
+    sets: [*mut c_void; 3],
+    mask: *const c_void,
+    few: [Cell<u64>; 3],
     many: Option<Memory>,
-    words: usize,
 }
 
-impl Wanted {
-    const FEW: usize = 2;
-
-    /// None where there is no memory for so many words.
-    fn new(words: usize) -> Option<Wanted> {
-        let many = if words > Wanted::FEW {
-            Some(Memory::new(3 * words * size_of::<u64>())?)
-        } else {
-            None
+impl Selection {
+    /// # Safety
+    /// As of select(2): sets are NULL or have `count` bits.
+    #[inline(never)]
+    unsafe fn new(count: c_int, sets: [*mut c_void; 3], mask: *const c_void) -> Selection {
+        let words = words_of(count);
+        let selection = Selection {
+            count,
+            sets,
+            mask,
+            few: [const { Cell::new(0) }; 3],
+            many: if words > 1 {
+                Memory::new(3 * words * size_of::<u64>())
+            } else {
+                None
+            },
         };
-        Some(Wanted {
-            few: [const { Cell::new([0; Wanted::FEW]) }; 3],
-            many,
-            words,
-        })
+        if selection.is_whole() {
+            for (which, set) in sets.iter().enumerate() {
+                if !set.is_null() {
+                    // SAFETY: as the caller promises; the C library's sets are whole words.
+                    unsafe { ptr::copy_nonoverlapping(set.cast(), selection.before(which), words) };
+                }
+            }
+        }
+        selection
     }
 
-    /// One of the sets.
-    fn set(&self, which: usize) -> *mut u64 {
+    /// Whether there was memory for it.
+    fn is_whole(&self) -> bool {
+        self.many.is_some() || words_of(self.count) <= 1
+    }
+
+    /// How many descriptors may be in it.
+    fn bits(&self) -> usize {
+        usize::try_from(self.count).unwrap_or(0)
+    }
+
+    /// One of the sets, as it was.
+    fn before(&self, which: usize) -> *mut u64 {
         match &self.many {
             // SAFETY: it is as long as three sets.
-            Some(many) => unsafe { many.start().cast::<u64>().add(which * self.words) },
-            None => self.few[which].as_ptr().cast(),
+            Some(many) => unsafe { many.start().cast::<u64>().add(which * words_of(self.count)) },
+            None => self.few[which].as_ptr(),
         }
     }
+
+    /// Makes the call without waiting.
+    ///
+    /// # Safety
+    /// As of select(2), for what it was made of.
+    #[inline(never)]
+    unsafe fn now(&self) -> c_int {
+        type Pselect = unsafe extern "C-unwind" fn(
+            c_int,
+            *mut c_void,
+            *mut c_void,
+            *mut c_void,
+            *const timespec,
+            *const c_void,
+        ) -> c_int;
+        let zero = timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        for (which, set) in self.sets.iter().enumerate() {
+            if !set.is_null() {
+                // SAFETY: as the caller promises; select writes them too.
+                unsafe {
+                    let words = words_of(self.count);
+                    ptr::copy_nonoverlapping(self.before(which), set.cast(), words);
+                }
+            }
+        }
+        let [read, write, except] = self.sets;
+        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        unsafe {
+            let next = next::of::<Pselect>(Function::Pselect);
+            next(self.count, read, write, except, &raw const zero, self.mask)
+        }
+    }
+
+    /// What is wanted of a descriptor, which is less than 0 where that is nothing.
+    #[inline(never)]
+    fn entry(&self, fd: usize) -> (c_int, c_short) {
+        let mut events = 0;
+        for (which, event) in [libc::POLLIN, libc::POLLOUT, libc::POLLPRI]
+            .into_iter()
+            .enumerate()
+        {
+            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
+            let word = unsafe { self.before(which).add(fd / 64).read() };
+            events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
+        }
+        (if events == 0 { -1 } else { fd as c_int }, events)
+    }
+}
+
+/// How many words a set of so many descriptors has.
+fn words_of(count: c_int) -> usize {
+    usize::try_from(count).unwrap_or(0).div_ceil(64)
 }
 
 /// `select` and `pselect`. The time in nanoseconds; none is for ever.
 ///
 /// # Safety
 /// As of select(2): sets are NULL or have `count` bits.
+#[inline(always)]
 pub unsafe fn select(
     parts: &Parts,
     count: c_int,
@@ -246,71 +388,25 @@ pub unsafe fn select(
     mask: *const c_void,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    let bits = usize::try_from(count).unwrap_or(0);
-    let words = bits.div_ceil(64);
-    if ns == Some(0) || words > SET_WORDS {
+    if ns == Some(0) || words_of(count) > SET_WORDS {
         return next();
     }
     if parts.way() == Way::Thread {
         return parts.waiting(next);
     }
-    let Some(wanted) = Wanted::new(words) else {
+    // SAFETY: as the caller promises.
+    let selection = unsafe { Selection::new(count, sets, mask) };
+    if !selection.is_whole() {
         super::note_blocked();
         return parts.waiting(next);
-    };
-    for (which, set) in sets.iter().enumerate() {
-        if !set.is_null() {
-            // SAFETY: as the caller promises; the C library's sets are whole words.
-            unsafe { ptr::copy_nonoverlapping(set.cast::<u64>(), wanted.set(which), words) };
-        }
     }
-    type Pselect = unsafe extern "C-unwind" fn(
-        c_int,
-        *mut c_void,
-        *mut c_void,
-        *mut c_void,
-        *const timespec,
-        *const c_void,
-    ) -> c_int;
-    let zero = timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    let now = || {
-        for (which, set) in sets.iter().enumerate() {
-            if !set.is_null() {
-                // SAFETY: as above; select writes them too.
-                unsafe { ptr::copy_nonoverlapping(wanted.set(which), set.cast::<u64>(), words) };
-            }
-        }
-        let [read, write, except] = sets;
-        // SAFETY: what the caller promises is what the next one asks; the image has started.
-        unsafe {
-            next::of::<Pselect>(Function::Pselect)(
-                count,
-                read,
-                write,
-                except,
-                &raw const zero,
-                mask,
-            )
-        }
-    };
-    let entry = |fd: usize| {
-        let mut events = 0;
-        for (which, event) in [libc::POLLIN, libc::POLLOUT, libc::POLLPRI]
-            .into_iter()
-            .enumerate()
-        {
-            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
-            let word = unsafe { wanted.set(which).add(fd / 64).read() };
-            events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
-        }
-        (if events == 0 { -1 } else { fd as c_int }, events)
-    };
-    repeat(deadline_in(ns), !mask.is_null(), now, |deadline| {
-        wait_for_any(parts, bits, entry, deadline)
-    })
+    repeat!(
+        Deadline::after(ns),
+        !mask.is_null(),
+        // SAFETY: as the caller promises.
+        unsafe { selection.now() },
+        |until| wait_for_any(parts, selection.bits(), |fd| selection.entry(fd), until)
+    )
 }
 
 /// The time that a `timeval` tells in nanoseconds; none for NULL.

@@ -34,6 +34,7 @@ impl<const BUCKETS: usize> Marks<BUCKETS> {
     }
 
     /// Puts a coroutine in. False where there is no room for it.
+    #[inline(never)]
     pub fn insert(&self, coroutine: NonNull<c_void>) -> bool {
         let id = coroutine.addr().get() as u64;
         let is_in = self.bucket(id).iter().any(|place| {
@@ -45,6 +46,7 @@ impl<const BUCKETS: usize> Marks<BUCKETS> {
     }
 
     /// Takes a coroutine out. Whether it was in.
+    #[inline(never)]
     pub fn remove(&self, coroutine: NonNull<c_void>) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {
             return false;
@@ -62,6 +64,7 @@ impl<const BUCKETS: usize> Marks<BUCKETS> {
     }
 
     /// Whether a coroutine is in.
+    #[inline(never)]
     pub fn contains(&self, coroutine: NonNull<c_void>) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {
             return false;

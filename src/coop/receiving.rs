@@ -9,13 +9,17 @@ use super::observing::{observe, observe_unless_ready, receive_after_try};
 use super::records::{self, Class};
 use super::transfer::{Direction, Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
-use super::waiting::{Parts, SOON_NS, deadline_in, left_ns};
+use super::waiting::{Deadline, Parts, SOON_NS};
 use crate::sys::waiting;
 
 /// With these a call never waits.
 const NEVER_WAITS: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
 
 /// Receives up to `size` bytes: `now` with flags more, or `next` as the program asked for it. `flags` are the program's.
+///
+/// This and what it calls is inlined into what performs a call, which calls it in one place: each frame that is above a wait
+/// is as much less for the program.
+#[inline(always)]
 pub fn receive(
     parts: &Parts,
     fd: c_int,
@@ -28,6 +32,7 @@ pub fn receive(
     receive_with(&mut patience, parts, fd, flags, size, now, next)
 }
 
+#[inline(always)]
 fn receive_with(
     patience: &mut Patience,
     parts: &Parts,
@@ -54,6 +59,7 @@ fn receive_with(
     clippy::too_many_arguments,
     reason = "what is called in place of a call"
 )]
+#[inline(always)]
 fn receive_from(
     class: Class,
     patience: &mut Patience,
@@ -90,7 +96,7 @@ fn receive_from(
 }
 
 /// Receives from a socket in a coroutine.
-#[inline(never)]
+#[inline(always)]
 fn receive_by_tries(
     patience: &mut Patience,
     parts: &Parts,
@@ -124,6 +130,7 @@ fn receive_by_tries(
 }
 
 /// Reads up to `size` bytes. Where none are asked for, sockets too have nothing to wait for.
+#[inline(always)]
 pub fn read(
     parts: &Parts,
     fd: c_int,
@@ -138,6 +145,7 @@ pub fn read(
 }
 
 /// Reads what a vector has room for; `now` receives it from a socket.
+#[inline(always)]
 pub fn read_parts(
     parts: &Parts,
     fd: c_int,
@@ -162,6 +170,7 @@ pub fn read_parts(
 
 /// Receives all of `size` bytes, if MSG_WAITALL is among `flags` and no end or error comes before; `now` is told from
 /// where on, and flags more.
+#[inline(always)]
 pub fn receive_parts(
     parts: &Parts,
     fd: c_int,
@@ -173,66 +182,71 @@ pub fn receive_parts(
     if records::class(fd) != Class::Socket {
         return next();
     }
-    if !waits_for_all(parts, fd, flags) {
-        return receive(parts, fd, flags, size, |more| now(0, more), next);
-    }
+    let all = all_of(parts, fd, flags);
+    let tried_size = if all == All::NotAsked { size } else { 0 };
     let mut patience = Patience::new(fd, Direction::In);
-    if flags & libc::MSG_PEEK != 0 {
-        let now = |more| now(0, more);
-        return peek_all(&mut patience, parts, fd, flags, || size, now, next);
-    }
     let mut done = 0;
     loop {
         let from = done;
         let now = |more| now(from, more);
-        let result = receive_with(&mut patience, parts, fd, flags, 0, now, &next);
-        if let Some(result) = add(parts, &mut done, result) {
-            return result;
-        }
-        if done >= size {
-            return done as ssize_t;
+        let result = receive_with(&mut patience, parts, fd, flags, tried_size, now, &next);
+        match all {
+            All::NotAsked => return result,
+            All::Shown => {
+                if is_shown(&mut patience, fd, result, size) || !looks_again(parts) {
+                    return result;
+                }
+            }
+            All::Received => {
+                if let Some(result) = add(parts, &mut done, result) {
+                    return result;
+                }
+                if done >= size {
+                    return done as ssize_t;
+                }
+            }
         }
     }
 }
 
-/// Whether a call is to receive in a coroutine all that it asks for.
-fn waits_for_all(parts: &Parts, fd: c_int, flags: c_int) -> bool {
-    flags & libc::MSG_WAITALL != 0
+/// Whether a call is to return in a coroutine with all that it asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum All {
+    NotAsked,
+    /// Once all has been received.
+    Received,
+    /// Once all is there to be looked at. Nothing tells when that is so but looking again.
+    Shown,
+}
+
+#[inline(never)]
+fn all_of(parts: &Parts, fd: c_int, flags: c_int) -> All {
+    let is_asked = flags & libc::MSG_WAITALL != 0
         && flags & NEVER_WAITS == 0
         && parts.way() != Way::Thread
-        && waiting::is_stream(fd)
+        && waiting::is_stream(fd);
+    match flags & libc::MSG_PEEK != 0 {
+        _ if !is_asked => All::NotAsked,
+        false => All::Received,
         // What is looked at only has to be there in TCP alone; others show what there is.
-        && (flags & libc::MSG_PEEK == 0 || waiting::is_tcp(fd))
+        true if waiting::is_tcp(fd) => All::Shown,
+        true => All::NotAsked,
+    }
 }
 
-/// Looks at what has been received until there is as much as is asked for, or there will be no more. Nothing tells when
-/// that is so but looking again. `size` tells how much is asked for, once something was received.
+/// Whether what has been shown is all of `size` bytes, or there will be no more.
 #[inline(never)]
-fn peek_all(
-    patience: &mut Patience,
-    parts: &Parts,
-    fd: c_int,
-    flags: c_int,
-    size: impl Fn() -> size_t,
-    now: impl Fn(c_int) -> ssize_t,
-    next: impl Fn() -> ssize_t,
-) -> ssize_t {
-    let deadline = match records::mode(fd, Class::Socket, Direction::In) {
-        Ok(mode) => mode.deadline(),
-        Err(_) => return next(),
-    };
-    loop {
-        let result = receive_with(patience, parts, fd, flags, 0, &now, &next);
-        // The call has just read what tells how much it asks for.
-        let is_all = result <= 0 || result >= size() as ssize_t;
-        if is_all
-            || waiting::poll_now(fd, libc::POLLRDHUP) != 0
-            || left_ns(deadline) == Some(0)
-            || parts.sleep(SOON_NS).is_err()
-        {
-            return result;
-        }
-    }
+fn is_shown(patience: &mut Patience, fd: c_int, result: ssize_t, size: size_t) -> bool {
+    result <= 0
+        || result >= size as ssize_t
+        || waiting::poll_now(fd, libc::POLLRDHUP) != 0
+        || patience.has_ended()
+}
+
+/// Lets some time pass before what is there is looked at again. False where that cannot be.
+#[inline(always)]
+fn looks_again(parts: &Parts) -> bool {
+    parts.sleep(SOON_NS).is_ok()
 }
 
 /// Receives a message: `now` with flags more. With MSG_WAITALL from a stream until its vector is full; `rest` receives
@@ -240,6 +254,7 @@ fn peek_all(
 ///
 /// # Safety
 /// As of recvmsg(2): `vector` is called once the kernel has read it.
+#[inline(always)]
 pub unsafe fn receive_message(
     parts: &Parts,
     fd: c_int,
@@ -252,28 +267,42 @@ pub unsafe fn receive_message(
     if records::class(fd) != Class::Socket {
         return next();
     }
+    let all = all_of(parts, fd, flags);
     let mut patience = Patience::new(fd, Direction::In);
-    let waits_for_all = waits_for_all(parts, fd, flags);
-    if waits_for_all && flags & libc::MSG_PEEK != 0 {
-        // SAFETY: as the caller promises.
-        let size = || unsafe { vector().size() };
-        return peek_all(&mut patience, parts, fd, flags, size, now, next);
-    }
-    let result = receive_with(&mut patience, parts, fd, flags, 0, &now, &next);
-    if result <= 0 || !waits_for_all {
-        return result;
-    }
-    parts.has_moved();
-    let mut done = result as size_t;
+    let mut done = 0;
     loop {
-        // SAFETY: as the caller promises, it has received something.
-        let Some((to, size)) = (unsafe { vector().rest_after(done) }) else {
-            return done as ssize_t;
+        let from = done;
+        let now = |more| {
+            if from == 0 {
+                return now(more);
+            }
+            // SAFETY: as the caller promises, it has received something.
+            match unsafe { vector().rest_after(from) } {
+                Some((to, size)) => rest(to, size, more),
+                None => 0,
+            }
         };
-        let now = |more| rest(to, size, more);
-        let result = receive_with(&mut patience, parts, fd, 0, 0, now, &next);
-        if let Some(result) = add(parts, &mut done, result) {
-            return result;
+        let flags = if from == 0 { flags } else { 0 };
+        let result = receive_with(&mut patience, parts, fd, flags, 0, now, &next);
+        match all {
+            All::NotAsked => return result,
+            All::Shown => {
+                // SAFETY: as the caller promises: the call has just read it, unless it failed.
+                let size = || unsafe { vector().size() };
+                let size = if result > 0 { size() } else { 0 };
+                if is_shown(&mut patience, fd, result, size) || !looks_again(parts) {
+                    return result;
+                }
+            }
+            All::Received => {
+                if let Some(result) = add(parts, &mut done, result) {
+                    return result;
+                }
+                // SAFETY: as the caller promises, it has received something.
+                if unsafe { vector().rest_after(done) }.is_none() {
+                    return done as ssize_t;
+                }
+            }
         }
     }
 }
@@ -305,7 +334,7 @@ pub unsafe fn receive_many(
         return next();
     }
     // The time is looked at after each message only (recvmmsg(2), BUGS).
-    let deadline = deadline_in(bound.as_deref().map(|time| super::many::ns_of(*time)));
+    let deadline = Deadline::after(bound.as_deref().map(|time| super::many::ns_of(*time)));
     let mut patience = Patience::new(fd, Direction::In);
     let mut done = 0;
     let result = loop {
@@ -318,11 +347,11 @@ pub unsafe fn receive_many(
             break result as c_int;
         }
         let is_enough = done >= count as usize || flags & libc::MSG_WAITFORONE != 0;
-        if is_enough || left_ns(deadline) == Some(0) {
+        if is_enough || deadline.has_passed() {
             break done as c_int;
         }
     };
-    if let (Some(time), Some(left)) = (bound, left_ns(deadline))
+    if let (Some(time), Some(left)) = (bound, deadline.left_ns())
         && result >= 0
     {
         time.tv_sec = (left / 1_000_000_000) as i64;
@@ -332,6 +361,7 @@ pub unsafe fn receive_many(
 }
 
 /// Takes from an eventfd, by `next`, or adds to it.
+#[inline(always)]
 pub fn event(parts: &Parts, fd: c_int, direction: Direction, next: impl Fn() -> c_int) -> c_int {
     match (records::class(fd), parts.way()) {
         (Class::Unwaitable, _) => next(),

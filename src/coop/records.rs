@@ -10,10 +10,11 @@
 //! call is about to wait ([`mode`]), and never where one succeeds at once.
 
 use std::ffi::c_int;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::transfer::Direction;
-use super::waiting::{Deadline, deadline_in};
+use super::waiting::Deadline;
 use crate::descriptors::{Descriptors, PAGE, Place};
 use crate::sys::waiting::{self, Timeout};
 use crate::vfork;
@@ -31,13 +32,14 @@ pub enum Class {
     Pipe = 4,
 }
 
-/// What the program wants of the calls that move bytes one way, on a descriptor.
+/// What the program wants of the calls that move bytes one way, on a descriptor. With an error in its place it is returned in
+/// two registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
     /// They fail where they would have to wait (O_NONBLOCK).
     pub is_nonblocking: bool,
     /// How long they wait (SO_RCVTIMEO, SO_SNDTIMEO), where that has a bound, in nanoseconds.
-    pub bound_ns: Option<u64>,
+    pub bound_ns: Option<NonZeroU64>,
     /// It was opened for the other way only: they fail at once.
     pub is_wrong_end: bool,
 }
@@ -45,7 +47,7 @@ pub struct Mode {
 impl Mode {
     /// Until when a call that begins now may wait.
     pub fn deadline(self) -> Deadline {
-        deadline_in(self.bound_ns)
+        Deadline::after(self.bound_ns.map(NonZeroU64::get))
     }
 }
 
@@ -60,6 +62,8 @@ pub struct Record {
     /// Where it is one of ours that a coroutine waits for in the place of another ([`stands_for`]): which, plus one.
     stands_for: AtomicU32,
 }
+
+const _: () = assert!(size_of::<Result<Mode, c_int>>() == 16);
 
 // SAFETY: made of atomics, for which zeroes are valid.
 unsafe impl Place for Record {}
@@ -123,6 +127,7 @@ pub fn forget_range(first: u32, last: u32) {
 }
 
 /// What a descriptor leads to, as far as is known.
+#[inline(never)]
 pub fn class(fd: c_int) -> Class {
     let word = RECORDS
         .get(fd)
@@ -186,12 +191,14 @@ pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int
 }
 
 /// Whether a call failed because what was taken for a socket is none any more: it has done nothing.
+#[inline(never)]
 pub fn is_no_socket(fd: c_int, failed: bool) -> bool {
     failed && crate::sys::errno() == libc::ENOTSOCK && class_now(fd) != Class::Socket
 }
 
 /// Whether a call that receives will find nothing, as those before it did. It is tried all the same once in a while, so
 /// as to find out when that has changed.
+#[inline(never)]
 pub fn expects_wait(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
         return false;
@@ -208,6 +215,7 @@ pub fn expects_wait(fd: c_int) -> bool {
 }
 
 /// Says whether a call that received had to wait, or will have to since it has taken all that there was.
+#[inline(never)]
 pub fn expect_wait(fd: c_int, waits: bool) {
     if let Some(record) = RECORDS.get(fd)
         && (record.word.load(Ordering::Relaxed) & WAITS != 0) != waits
@@ -230,6 +238,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// One more waits.
+    #[inline(never)]
     pub fn new(fd: c_int) -> Waiter {
         let (before, closes) = match RECORDS.get_or_make(fd) {
             Some(record) => {
@@ -254,18 +263,23 @@ impl Waiter {
     }
 
     /// Whether the descriptor has been closed meanwhile.
+    #[inline(never)]
     pub fn was_closed(&self) -> bool {
         RECORDS
             .get(self.fd)
             .is_some_and(|record| record.closes.load(Ordering::Relaxed) != self.closes)
     }
 
-    /// It waits no longer. Whether the descriptor has been closed meanwhile.
-    pub fn end(self) -> bool {
+    /// It waits no longer, with this result; which is EBADF where the descriptor has been closed meanwhile.
+    #[inline(never)]
+    pub fn end(self, result: Result<(), c_int>) -> Result<(), c_int> {
         if let Some(record) = RECORDS.get(self.fd) {
             record.waiters.fetch_sub(1, Ordering::Relaxed);
         }
-        self.was_closed()
+        if self.was_closed() {
+            return Err(libc::EBADF);
+        }
+        result
     }
 }
 

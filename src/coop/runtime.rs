@@ -10,7 +10,7 @@ use libc::{pollfd, size_t};
 use weir_record::region::{Circumstance, Header};
 
 use super::marks::Marks;
-use super::{MODE, RUNTIME, coroutines};
+use super::{MODE, RUNTIME, Way, coroutines};
 use crate::{image, mapping, sys, thread};
 
 /// The version of the table that is understood.
@@ -188,8 +188,8 @@ pub fn is_waiting(coroutine: NonNull<c_void>) -> bool {
 /// Calls a function of the runtime that may let other coroutines run. None where it has none.
 ///
 /// The coroutine may go on on another thread: nothing of the thread is held meanwhile. What the runtime calls itself
-/// goes straight through.
-#[inline(never)]
+/// goes straight through. Inlined: this is where a wait is deepest in the stack.
+#[inline(always)]
 fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>) -> Option<T> {
     let table = table()?;
     let is_marked = WAITING.insert(coroutine);
@@ -201,7 +201,11 @@ fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>
 }
 
 /// Waits for a descriptor: what happened, 0 where the time passed, or the number of an error, negated.
-pub fn wait_fd(coroutine: NonNull<c_void>, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
+#[inline(always)]
+pub fn wait_fd(way: Way, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
+    let Way::Coroutine(coroutine) = way else {
+        return -libc::ENOSYS;
+    };
     let wait = |table: &Table| {
         // SAFETY: in a coroutine, as the runtime asks.
         table
@@ -248,7 +252,11 @@ pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
 }
 
 /// Lets so much time pass, if the runtime can.
-pub fn sleep(coroutine: NonNull<c_void>, ns: u64) -> Option<c_int> {
+#[inline(always)]
+pub fn sleep(way: Way, ns: u64) -> Option<c_int> {
+    let Way::Coroutine(coroutine) = way else {
+        return None;
+    };
     waiting(coroutine, |table| {
         let sleep_ns = table.sleep_ns?;
         // SAFETY: in a coroutine, as the runtime asks.

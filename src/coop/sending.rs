@@ -19,6 +19,7 @@ const APART: c_int = libc::MSG_DONTWAIT | libc::MSG_FASTOPEN;
 
 /// Sends all of `size` bytes by a socket: `now` is told from where on, and flags more; `next` is the call as the program
 /// made it.
+#[inline(always)]
 pub fn send(
     parts: &Parts,
     fd: c_int,
@@ -34,6 +35,7 @@ pub fn send(
 }
 
 /// The same for what may be no socket: `piece` writes from where on, and how many.
+#[inline(always)]
 pub fn write(
     parts: &Parts,
     fd: c_int,
@@ -58,6 +60,7 @@ pub fn write(
 
 /// What a descriptor leads to that is to be written so much to. Before it is done in pieces the kernel is asked: of
 /// what is no pipe any more, they would be something else.
+#[inline(never)]
 fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
     match records::class(fd) {
         Class::Pipe if size > PIPE_BUF && parts.way() != Way::Thread => records::class_now(fd),
@@ -66,8 +69,8 @@ fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
 }
 
 /// Sends to a socket until all has been sent: `left` is told how much has been, and says how much the next call of `now`
-/// is to send.
-#[inline(never)]
+/// is to send. Inlined into what performs a call: each frame that is above a wait is as much less for the program.
+#[inline(always)]
 fn send_to_socket(
     parts: &Parts,
     fd: c_int,
@@ -134,21 +137,34 @@ fn write_to_other(
             observe(parts, next)
         };
     }
-    let is_nonblocking =
-        || records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking);
-    if size <= PIPE_BUF || class != Class::Pipe || is_nonblocking() {
-        return once_ready(parts, fd, class, Direction::Out, size, next);
-    }
+    let is_whole = size <= PIPE_BUF || class != Class::Pipe || is_nonblocking(fd, class);
     let mut done = 0;
-    while done < size {
-        let most = (size - done).min(PIPE_BUF);
-        let piece = || piece(done, most);
-        let result = once_ready(parts, fd, class, Direction::Out, most, piece);
+    loop {
+        let most = if is_whole {
+            size
+        } else {
+            (size - done).min(PIPE_BUF)
+        };
+        let some = || {
+            if is_whole { next() } else { piece(done, most) }
+        };
+        let result = once_ready(parts, fd, class, Direction::Out, most, some);
+        if is_whole {
+            return result;
+        }
         if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
+        if done >= size {
+            return done as ssize_t;
+        }
     }
-    done as ssize_t
+}
+
+/// Whether a write to a descriptor fails where it would have to wait.
+#[inline(never)]
+fn is_nonblocking(fd: c_int, class: Class) -> bool {
+    records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking)
 }
 
 /// Writes all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes;
@@ -156,6 +172,7 @@ fn write_to_other(
 ///
 /// # Safety
 /// As of writev(2). The vector may not be readable.
+#[inline(always)]
 pub unsafe fn write_parts(
     parts: &Parts,
     fd: c_int,
@@ -200,6 +217,7 @@ pub unsafe fn write_parts(
 ///
 /// # Safety
 /// As of sendmsg(2). What holds the vector, and that, may not be readable.
+#[inline(always)]
 pub unsafe fn send_parts(
     parts: &Parts,
     fd: c_int,

@@ -9,7 +9,7 @@ use std::ffi::c_int;
 use libc::{size_t, ssize_t};
 
 use super::records::{self, Class};
-use super::waiting::{Deadline, Parts, SOON_NS, left_ns};
+use super::waiting::{Deadline, Parts, SOON_NS};
 use crate::sys::{self, waiting};
 
 /// A call has failed, with this errno.
@@ -45,12 +45,20 @@ impl Direction {
 /// A call of a coroutine without blocking, in a loop of waits: what is known once it has had to wait. There is one
 /// deadline for all of it.
 pub struct Patience {
+    deadline: Deadline,
     fd: c_int,
     direction: Direction,
-    /// The deadline, once it has been asked for.
-    deadline: Option<Deadline>,
+    /// Whether the deadline has been asked for.
+    is_asked: bool,
     /// How often it was said to be ready since it last moved anything.
     disappointments: u8,
+}
+
+/// What a call does before it is tried again.
+enum Next {
+    Wait,
+    LetTimePass,
+    Not(Verdict),
 }
 
 /// Whether a call may wait.
@@ -72,9 +80,10 @@ impl Patience {
     /// None has been needed yet.
     pub fn new(fd: c_int, direction: Direction) -> Patience {
         Patience {
+            deadline: Deadline::NEVER,
             fd,
             direction,
-            deadline: None,
+            is_asked: false,
             disappointments: 0,
         }
     }
@@ -84,36 +93,67 @@ impl Patience {
         self.disappointments = 0;
     }
 
-    /// The call would block. Inlined, for each frame that is under a wait is as much less for the program.
+    /// Whether a call that has begun has no time left.
+    #[inline(never)]
+    pub fn has_ended(&mut self) -> bool {
+        self.ask().is_err() || self.deadline.has_passed()
+    }
+
+    /// Asks for the deadline, where that has not been done. Whether there is one to wait for.
     #[inline(always)]
-    pub fn wait(&mut self, parts: &Parts) -> Verdict {
-        let deadline = match self.deadline {
-            Some(deadline) => deadline,
-            None => match records::mode(self.fd, Class::Socket, self.direction) {
-                Ok(mode) if mode.is_nonblocking => return Verdict::Nonblocking,
-                Ok(mode) => *self.deadline.insert(mode.deadline()),
-                Err(errno) => return Verdict::Failed(errno),
-            },
-        };
+    fn ask(&mut self) -> Result<(), Verdict> {
+        if self.is_asked {
+            return Ok(());
+        }
+        match records::mode(self.fd, Class::Socket, self.direction) {
+            Ok(mode) if mode.is_nonblocking => Err(Verdict::Nonblocking),
+            Ok(mode) => {
+                self.deadline = mode.deadline();
+                self.is_asked = true;
+                Ok(())
+            }
+            Err(errno) => Err(Verdict::Failed(errno)),
+        }
+    }
+
+    /// What the call, which would block, does next. Not inlined: it is done before the wait, not under it.
+    #[inline(never)]
+    fn next(&mut self) -> Next {
+        if let Err(verdict) = self.ask() {
+            return Next::Not(verdict);
+        }
         // What has been shut down for receiving is at its end, but a datagram socket says so to a call that may wait only.
         let has_ended = self.disappointments > 0
             && self.direction == Direction::In
             && waiting::poll_now(self.fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0;
         if has_ended {
-            return Verdict::AsItIs;
+            return Next::Not(Verdict::AsItIs);
         }
         // poll and the call may be of different minds for ever: of a datagram socket poll does not know for whom it is.
-        if self.disappointments >= Self::DISAPPOINTMENTS {
-            if left_ns(deadline) == Some(0) {
-                return Verdict::Failed(libc::EAGAIN);
-            }
-            if let Err(errno) = parts.sleep(SOON_NS)
-                && !parts.goes_on_after(errno, deadline)
-            {
-                return Verdict::Failed(errno);
-            }
+        if self.disappointments < Self::DISAPPOINTMENTS {
+            return Next::Wait;
         }
-        match parts.wait_to_transfer(self.fd, self.direction.events(), deadline) {
+        if self.deadline.has_passed() {
+            return Next::Not(Verdict::Failed(libc::EAGAIN));
+        }
+        Next::LetTimePass
+    }
+
+    /// The call would block. Inlined, for each frame that is above a wait is as much less for the program.
+    #[inline(always)]
+    pub fn wait(&mut self, parts: &Parts) -> Verdict {
+        match self.next() {
+            Next::Wait => {}
+            Next::LetTimePass => {
+                if let Err(errno) = parts.sleep(SOON_NS)
+                    && !parts.goes_on_after(errno, self.deadline)
+                {
+                    return Verdict::Failed(errno);
+                }
+            }
+            Next::Not(verdict) => return verdict,
+        }
+        match parts.wait_to_transfer(self.fd, self.direction.events(), self.deadline) {
             Ok(()) => {
                 self.disappointments = self.disappointments.saturating_add(1);
                 Verdict::Again
@@ -124,7 +164,7 @@ impl Patience {
 }
 
 /// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
-#[inline(never)]
+#[inline(always)]
 pub fn once_ready(
     parts: &Parts,
     fd: c_int,
@@ -136,13 +176,14 @@ pub fn once_ready(
     if never_waits(fd, class, direction, size) {
         return next();
     }
-    match parts.wait_until_ready(fd, direction.events(), None) {
+    match parts.wait_until_ready(fd, direction.events(), Deadline::NEVER) {
         Ok(()) => next(),
         Err(errno) => fail(errno),
     }
 }
 
 /// Whether a call returns at once although poll does not say so.
+#[inline(never)]
 fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> bool {
     /// What an eventfd, a timerfd and their kind are read and written by at least.
     const LEAST: size_t = 8;

@@ -5,6 +5,7 @@ use std::mem::offset_of;
 
 use libc::{iovec, size_t};
 
+use crate::sys::rooms::with_room_for;
 use crate::sys::{self, Memory};
 
 /// An array of the program's, which may be a bad one.
@@ -24,6 +25,7 @@ impl Vector {
     ///
     /// # Safety
     /// The kernel has read the array.
+    #[inline(never)]
     pub unsafe fn rest_after(self, done: size_t) -> Option<(*mut c_void, size_t)> {
         let mut before = 0;
         for index in 0..self.count {
@@ -44,6 +46,7 @@ impl Vector {
     ///
     /// # Safety
     /// The kernel has read the array.
+    #[inline(never)]
     pub unsafe fn size(self) -> size_t {
         (0..self.count).fold(0, |sum: size_t, index| {
             // SAFETY: as the caller promises, whatever the alignment.
@@ -57,6 +60,7 @@ impl Vector {
     ///
     /// # Safety
     /// The array can be read.
+    #[inline(never)]
     pub unsafe fn write_some<T>(
         self,
         done: size_t,
@@ -105,25 +109,28 @@ impl Vector {
     #[inline(never)]
     pub fn checked_size(self) -> Option<size_t> {
         const ELEMENT: usize = size_of::<iovec>();
-        // The stack may be a signal handler's.
-        let mut copies = [0; 8 * ELEMENT];
-        let mut sum: size_t = 0;
-        let mut index = 0;
-        while index < self.count {
-            let bytes = ((self.count - index) * ELEMENT).min(copies.len());
-            let part = iovec {
-                iov_base: self.array.wrapping_add(index).cast_mut().cast(),
-                iov_len: bytes,
-            };
-            if sys::peek(&[part], &mut copies[..bytes])? < bytes {
-                return None;
+        const AT_ONCE: usize = 32;
+        with_room_for(|copies: *mut [u8; AT_ONCE * ELEMENT]| {
+            // SAFETY: zeroes are bytes.
+            let copies = unsafe { &mut *copies };
+            let mut sum: size_t = 0;
+            let mut index = 0;
+            while index < self.count {
+                let bytes = ((self.count - index) * ELEMENT).min(copies.len());
+                let part = iovec {
+                    iov_base: self.array.wrapping_add(index).cast_mut().cast(),
+                    iov_len: bytes,
+                };
+                if sys::peek(&[part], &mut copies[..bytes])? < bytes {
+                    return None;
+                }
+                for copy in copies[..bytes].chunks_exact(ELEMENT) {
+                    let length = copy[offset_of!(iovec, iov_len)..].first_chunk()?;
+                    sum = sum.saturating_add(size_t::from_ne_bytes(*length));
+                }
+                index += bytes / ELEMENT;
             }
-            for copy in copies[..bytes].chunks_exact(ELEMENT) {
-                let length = copy[offset_of!(iovec, iov_len)..].first_chunk()?;
-                sum = sum.saturating_add(size_t::from_ne_bytes(*length));
-            }
-            index += bytes / ELEMENT;
-        }
-        Some(sum)
+            Some(sum)
+        })
     }
 }

@@ -1,8 +1,7 @@
 //! One wait: by the runtime, or by the thread.
 
 use std::cell::Cell;
-use std::ffi::{c_int, c_short, c_void};
-use std::ptr::NonNull;
+use std::ffi::{c_int, c_short};
 
 use libc::pollfd;
 use weir_record::functions::Function;
@@ -16,45 +15,78 @@ use crate::{next, sys};
 /// How long a coroutine waits before it looks again, where it cannot be told when something happens.
 pub const SOON_NS: u64 = 1_000_000;
 
-/// Until when, by the monotonic clock in nanoseconds; none is for ever.
-pub type Deadline = Option<u64>;
+/// Until when something is waited for, by the monotonic clock. One word: it stands on the stack of whoever waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(u64);
 
-/// The deadline of a call that begins now and may wait so long.
-pub fn deadline_in(ns: Option<u64>) -> Deadline {
-    ns.map(|ns| sys::monotonic_ns().saturating_add(ns))
+impl Deadline {
+    /// None: it is waited for ever.
+    pub const NEVER: Deadline = Deadline(u64::MAX);
+
+    /// That of a call that begins now and may wait so long; none is for ever.
+    #[inline(never)]
+    pub fn after(ns: Option<u64>) -> Deadline {
+        match ns {
+            Some(ns) => Deadline(sys::monotonic_ns().saturating_add(ns).min(u64::MAX - 1)),
+            None => Deadline::NEVER,
+        }
+    }
+
+    /// How much time is left; none is for ever.
+    #[inline(never)]
+    pub fn left_ns(self) -> Option<u64> {
+        (self != Deadline::NEVER).then(|| self.0.saturating_sub(sys::monotonic_ns()))
+    }
+
+    /// Whether no time is left.
+    pub fn has_passed(self) -> bool {
+        self.left_ns() == Some(0)
+    }
+
+    /// How much time is left in milliseconds, rounded up: a wait is not shorter than what was asked for. -1 is for
+    /// ever.
+    #[inline(never)]
+    pub fn left_ms(self) -> c_int {
+        self.left_ns().map_or(-1, |ns| {
+            c_int::try_from(ns.div_ceil(1_000_000)).unwrap_or(c_int::MAX)
+        })
+    }
 }
 
-/// How much time is left.
-pub fn left_ns(deadline: Deadline) -> Option<u64> {
-    deadline.map(|deadline| deadline.saturating_sub(sys::monotonic_ns()))
-}
-
-/// How much time is left in milliseconds, rounded up: a wait is not shorter than what was asked for. -1 is for
-/// ever.
-pub fn left_ms(deadline: Deadline) -> c_int {
-    left_ns(deadline).map_or(-1, |ns| {
-        c_int::try_from(ns.div_ceil(1_000_000)).unwrap_or(c_int::MAX)
-    })
-}
-
-/// A call that is made in two parts: how long it has waited. It stands on the stack of the coroutine, and nothing
-/// of a thread is in it.
+/// A call that is made in two parts: when it began, and how long it has waited. It stands on the stack of the coroutine, and
+/// nothing of a thread is in it.
 pub struct Parts {
     way: Way,
+    began_ticks: u64,
+    took_ticks: Cell<u64>,
+    /// While it waits, less what the clock showed when the wait began.
+    wait_ticks: Cell<u64>,
+    /// The errno that the program is to find.
+    errno: Cell<c_int>,
     has_waited: Cell<bool>,
     has_moved: Cell<bool>,
-    wait_ticks: Cell<u64>,
 }
 
 impl Parts {
-    /// A call that has not waited yet.
+    /// A call that begins now.
+    #[inline(never)]
     pub fn new(way: Way) -> Parts {
         Parts {
             way,
+            began_ticks: sys::ticks(),
+            took_ticks: Cell::new(0),
+            wait_ticks: Cell::new(0),
+            errno: Cell::new(sys::errno()),
             has_waited: Cell::new(false),
             has_moved: Cell::new(false),
-            wait_ticks: Cell::new(0),
         }
+    }
+
+    /// It ends now.
+    #[inline(never)]
+    pub fn end(&self) {
+        let took_ticks = sys::ticks().wrapping_sub(self.began_ticks);
+        self.took_ticks.set(took_ticks);
     }
 
     /// How it waits.
@@ -62,32 +94,70 @@ impl Parts {
         self.way
     }
 
+    /// When it began.
+    pub fn began_ticks(&self) -> u64 {
+        self.began_ticks
+    }
+
+    /// How long it took, once it has ended.
+    pub fn took_ticks(&self) -> u64 {
+        self.took_ticks.get()
+    }
+
     /// Whether it had to wait.
     pub fn has_waited(&self) -> bool {
         self.has_waited.get()
     }
 
-    /// How long it has waited.
+    /// How much of the time it waited.
     pub fn wait_ticks(&self) -> u64 {
-        self.wait_ticks.get()
+        self.wait_ticks.get().min(self.took_ticks.get())
     }
 
-    /// Does what is a wait as a whole, if it turns out to have been one.
-    pub fn waiting_if<T>(&self, work: impl FnOnce() -> T, has_waited: impl FnOnce() -> bool) -> T {
-        let began_ticks = sys::ticks();
-        let result = work();
-        let took_ticks = sys::ticks().wrapping_sub(began_ticks);
-        if has_waited() {
-            self.has_waited.set(true);
-            self.wait_ticks
-                .set(self.wait_ticks.get().wrapping_add(took_ticks));
-        }
-        result
+    /// The errno that the program is to find: as it was before the call, unless that failed.
+    pub fn errno(&self) -> c_int {
+        self.errno.get()
+    }
+
+    /// The call has failed: the program finds the errno of now.
+    pub fn keep_errno(&self) {
+        self.errno.set(sys::errno());
+    }
+
+    #[inline(never)]
+    fn begin_wait(&self) {
+        let waited = self.wait_ticks.get();
+        self.wait_ticks.set(waited.wrapping_sub(sys::ticks()));
+    }
+
+    #[inline(never)]
+    fn end_wait(&self) {
+        let waited = self.wait_ticks.get();
+        self.wait_ticks.set(waited.wrapping_add(sys::ticks()));
+        self.has_waited.set(true);
     }
 
     /// Does what is a wait as a whole.
+    #[inline(always)]
     pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
-        self.waiting_if(wait, || true)
+        self.begin_wait();
+        let result = wait();
+        self.end_wait();
+        result
+    }
+
+    /// Does what is a wait as a whole, if it turns out to have been one.
+    #[inline(always)]
+    pub fn waiting_if<T>(&self, work: impl FnOnce() -> T, has_waited: impl FnOnce() -> bool) -> T {
+        let before = self.wait_ticks.get();
+        self.begin_wait();
+        let result = work();
+        if has_waited() {
+            self.end_wait();
+        } else {
+            self.wait_ticks.set(before);
+        }
+        result
     }
 
     /// It has moved something: it is not made again from the beginning.
@@ -98,9 +168,10 @@ impl Parts {
     /// In a coroutine: whether a call that moves bytes or makes a connection goes on after a wait that failed with this
     /// errno, as the kernel's does after a handler with SA_RESTART: where it has no bound, and has done nothing yet
     /// (signal(7)).
+    #[inline(never)]
     pub fn goes_on_after(&self, errno: c_int, deadline: Deadline) -> bool {
         errno == libc::EINTR
-            && deadline.is_none()
+            && deadline == Deadline::NEVER
             && !self.has_moved.get()
             && signals::handlers_restart_now()
     }
@@ -112,68 +183,75 @@ impl Parts {
     /// the runtime says.
     #[inline(never)]
     pub fn wait(&self, fd: c_int, events: c_short, deadline: Deadline) -> Result<(), c_int> {
-        let Way::Coroutine(coroutine) = self.way else {
-            return Err(libc::ENOSYS);
-        };
         let waiter = Waiter::new(fd);
-        let is_shared = waiter.is_one_of_several && !runtime::allows_many_waiters();
-        let result = if is_shared {
-            self.wait_beside_others(coroutine, &waiter, events, deadline)
-        } else {
-            self.wait_for(coroutine, &waiter, fd, events, deadline)
-        };
-        if waiter.end() {
-            return Err(libc::EBADF);
+        if waiter.is_one_of_several && !runtime::allows_many_waiters() {
+            return self.wait_beside_others(waiter, events, deadline);
         }
-        result
+        let result = self.wait_for(&waiter, fd, events, deadline);
+        waiter.end(result)
     }
 
     /// Waits for what others wait for, by a runtime that does not allow that: by another descriptor for the same, a set
     /// with it alone.
+    #[cold]
     #[inline(never)]
     fn wait_beside_others(
         &self,
-        coroutine: NonNull<c_void>,
+        waiter: Waiter,
+        events: c_short,
+        deadline: Deadline,
+    ) -> Result<(), c_int> {
+        let result = match Passing::set_for(waiter.fd(), events) {
+            Some(set) => self.wait_for(&waiter, set.fd(), libc::POLLIN, deadline),
+            None => self.look_again_soon(&waiter, events, deadline),
+        };
+        waiter.end(result)
+    }
+
+    /// No descriptor is left for a set: looks again and again.
+    #[cold]
+    #[inline(never)]
+    fn look_again_soon(
+        &self,
         waiter: &Waiter,
         events: c_short,
         deadline: Deadline,
     ) -> Result<(), c_int> {
-        if let Some(set) = Passing::set_for(waiter.fd(), events) {
-            return self.wait_for(coroutine, waiter, set.fd(), libc::POLLIN, deadline);
-        }
-        // None is left: looks again soon.
         loop {
             if waiter.was_closed() || waiting::poll_now(waiter.fd(), events) != 0 {
                 return Ok(());
             }
-            match left_ns(deadline) {
+            match deadline.left_ns() {
                 Some(0) => return Err(libc::EAGAIN),
                 left => self.sleep(left.map_or(SOON_NS, |ns| ns.min(SOON_NS)))?,
             }
         }
     }
 
-    /// One wait for this descriptor, for the sake of `waiter`'s.
+    /// One wait for this descriptor, for the sake of `waiter`'s. Inlined, for each frame that is above a wait is as much less
+    /// for the program.
     #[inline(always)]
     fn wait_for(
         &self,
-        coroutine: NonNull<c_void>,
         waiter: &Waiter,
         fd: c_int,
         events: c_short,
         deadline: Deadline,
     ) -> Result<(), c_int> {
         loop {
-            let wait = || runtime::wait_fd(coroutine, fd, events, left_ms(deadline));
-            match self.waiting(wait) {
-                // The number may be another's by now.
-                _ if waiter.was_closed() => return Ok(()),
-                0 if left_ns(deadline) == Some(0) => return Err(libc::EAGAIN),
-                // It woke too early.
-                0 => {}
-                1.. => return Ok(()),
-                failed => return Err(failed.saturating_neg()),
+            let timeout_ms = deadline.left_ms();
+            let result = self.waiting(|| runtime::wait_fd(self.way, fd, events, timeout_ms));
+            // The number may be another's by now.
+            if result > 0 || waiter.was_closed() {
+                return Ok(());
             }
+            if result < 0 {
+                return Err(result.saturating_neg());
+            }
+            if deadline.has_passed() {
+                return Err(libc::EAGAIN);
+            }
+            // It woke too early.
         }
     }
 
@@ -181,6 +259,7 @@ impl Parts {
     ///
     /// # Errors
     /// As there.
+    #[inline(always)]
     pub fn wait_to_transfer(
         &self,
         fd: c_int,
@@ -199,7 +278,7 @@ impl Parts {
     ///
     /// # Errors
     /// As of [`Parts::wait`].
-    #[inline(never)]
+    #[inline(always)]
     pub fn wait_until_ready(
         &self,
         fd: c_int,
@@ -216,25 +295,28 @@ impl Parts {
     ///
     /// # Errors
     /// The number of an error: EINTR, or what the runtime says.
+    #[inline(never)]
     pub fn sleep(&self, ns: u64) -> Result<(), c_int> {
-        let Way::Coroutine(coroutine) = self.way else {
-            return Err(libc::ENOSYS);
-        };
-        let deadline = deadline_in(Some(ns));
+        let deadline = Deadline::after(Some(ns));
         // At least once: others are to run, however short it is.
         loop {
-            let left = left_ns(deadline).unwrap_or(0);
-            match self.waiting(|| runtime::sleep(coroutine, left)) {
-                Some(0) if left_ns(deadline) == Some(0) => return Ok(()),
+            let left_ns = deadline.left_ns().unwrap_or(0);
+            match self.waiting(|| runtime::sleep(self.way, left_ns)) {
+                Some(0) if deadline.has_passed() => return Ok(()),
                 // It woke too early.
                 Some(0) => {}
                 Some(error) if error == -libc::EINTR => return Err(libc::EINTR),
                 // It has none, or it cannot do it.
-                _ => break,
+                _ => return self.sleep_by_timer(deadline),
             }
         }
-        match Passing::timer(left_ns(deadline).unwrap_or(0).max(1)) {
-            Some(timer) => self.wait(timer.fd(), libc::POLLIN, None),
+    }
+
+    /// Lets time pass by waiting for a timer.
+    #[inline(never)]
+    fn sleep_by_timer(&self, deadline: Deadline) -> Result<(), c_int> {
+        match Passing::timer(deadline.left_ns().unwrap_or(0).max(1)) {
+            Some(timer) => self.wait(timer.fd(), libc::POLLIN, Deadline::NEVER),
             None => self.sleep_without_timer(deadline),
         }
     }
@@ -243,7 +325,7 @@ impl Parts {
     #[cold]
     #[inline(never)]
     fn sleep_without_timer(&self, deadline: Deadline) -> Result<(), c_int> {
-        while left_ns(deadline) != Some(0) {
+        while !deadline.has_passed() {
             let fd = records::idle(libc::POLLPRI).ok_or(libc::EMFILE)?;
             match self.wait(fd, libc::POLLPRI, deadline) {
                 // It happened, or it was closed: another one.

@@ -30,10 +30,10 @@ pub use links::UNKNOWN;
 
 /// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
 #[inline(always)]
-pub fn count_here(fd: c_int, slot: u64, access: &Access) {
+pub fn count_here(fd: c_int, slot: u64, access: Access) {
     let link = links::get(fd);
     if link == UNKNOWN {
-        return count_unknown(fd, slot, access);
+        return count_unknown(fd, slot, access.later());
     }
     if let Some(entry) = table::entry(link) {
         entry.count(slot, access);
@@ -43,23 +43,23 @@ pub fn count_here(fd: c_int, slot: u64, access: &Access) {
 /// The same, out of the caller's way.
 #[inline(never)]
 pub fn count(fd: c_int, slot: u64, access: &Access) {
-    count_here(fd, slot, access);
+    if links::get(fd) == UNKNOWN && !access.failed {
+        find(fd);
+    }
+    count_by(links::get(fd), slot, access);
 }
 
 #[cold]
 #[inline(never)]
-fn count_unknown(fd: c_int, slot: u64, access: &Access) {
-    if !access.failed {
-        find(fd);
-    }
-    count_by(links::get(fd), slot, access);
+fn count_unknown(fd: c_int, slot: u64, access: impl Fn() -> Access) {
+    count(fd, slot, &access());
 }
 
 /// Counts a call on what a link leads to.
 #[inline(never)]
 pub fn count_by(link: u32, slot: u64, access: &Access) {
     if let Some(entry) = table::entry(link) {
-        entry.count(slot, access);
+        entry.count_in_memory(slot, access);
     }
 }
 
@@ -428,18 +428,20 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
 
 /// A socket leads to this address from now on, which can be read: the kernel has just done so, or has said that it could.
 /// Whether it is one.
-#[inline(never)]
+#[inline(always)]
 fn leads_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t) -> bool {
     with_room_for(|text: *mut names::Address| {
         // SAFETY: zeroes are an empty line.
         let text = unsafe { &mut *text };
+        text.push(b"to ");
+        let before = text.as_bytes().len();
         // SAFETY: as above.
         unsafe { names::write_address(text, address, length, true) };
-        if text.is_empty() {
-            return false;
+        let is_known = text.as_bytes().len() > before;
+        if is_known {
+            lead_to(fd, kind_of(fd), &[text.as_bytes()]);
         }
-        lead_to(fd, kind_of(fd), &[b"to ", text.as_bytes()]);
-        true
+        is_known
     })
 }
 
@@ -453,21 +455,34 @@ pub fn accepted(listener: c_int, fd: c_int) {
     if links::get(listener) == UNKNOWN {
         find(listener);
     }
-    with_room_for(|room: *mut (names::EndRoom, names::Line<192>)| {
+    let kind = kind_of(listener);
+    with_room_for(|room: *mut (names::EndRoom, names::Line<256>)| {
         // SAFETY: zeroes are empty ones.
-        let (end, here) = unsafe { &mut *room };
-        if !image::is_sealed() {
-            end.ask(fd, End::Peer, false);
-        }
-        if let Some(entry) = table::entry(links::get(listener)) {
-            entry.name.bytes().for_each(|byte| here.push(&[byte]));
-        }
-        let kind = kind_of(listener);
-        match (end.address.as_bytes(), here.as_bytes()) {
-            ([], here) => made_for(fd, kind, &[b"accepted ", here]),
-            (peer, here) => made_for(fd, kind, &[b"accepted from ", peer, b" ", here]),
-        }
+        let (end, name) = unsafe { &mut *room };
+        name_accepted(end, name, listener, fd);
+        made_for(fd, kind, &[name.as_bytes()]);
     });
+}
+
+#[inline(never)]
+fn name_accepted(
+    end: &mut names::EndRoom,
+    name: &mut names::Line<256>,
+    listener: c_int,
+    fd: c_int,
+) {
+    if !image::is_sealed() {
+        end.ask(fd, End::Peer, false);
+    }
+    name.push(b"accepted ");
+    if !end.address.is_empty() {
+        name.push(b"from ");
+        name.push(end.address.as_bytes());
+        name.push(b" ");
+    }
+    if let Some(entry) = table::entry(links::get(listener)) {
+        entry.name.bytes().for_each(|byte| name.push(&[byte]));
+    }
 }
 
 /// A descriptor was duplicated, if it was.
@@ -539,13 +554,19 @@ pub fn inherit(parent: Option<Region<'_>>) {
         let link = links::get(fd) as usize;
         links::set(fd, UNKNOWN);
         let entry = parent.as_ref().and_then(|region| region.files().get(link));
-        if let Some(entry) = entry
-            && !is_another_s(fd, entry.kind())
-        {
-            let mut name = names::Line::<{ NAME_BYTES }>::new();
-            entry.name.bytes().for_each(|byte| name.push(&[byte]));
-            lead_to(fd, entry.kind(), &[name.as_bytes()]);
+        if let Some(entry) = entry {
+            inherit_one(fd, entry);
         }
+    }
+}
+
+/// Not inlined: it takes room for names on the stack, which is that of the start where it is called.
+#[inline(never)]
+fn inherit_one(fd: c_int, entry: &FileEntry) {
+    if !is_another_s(fd, entry.kind()) {
+        let mut name = names::Line::<{ NAME_BYTES }>::new();
+        entry.name.bytes().for_each(|byte| name.push(&[byte]));
+        lead_to(fd, entry.kind(), &[name.as_bytes()]);
     }
 }
 

@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use weir_record::file::{FileEntry, Kind, NAME_BYTES};
-use weir_record::region::{Header, MAX_FILES, Region};
+use weir_record::region::{Header, MAX_FILES};
 
 use super::links::TOLD_TOGETHER;
 use crate::{image, mapping, thread};
@@ -39,22 +39,34 @@ static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// So many times a thread looks whether another is done with the table.
 const PATIENCE: u32 = 20_000;
 
-/// The table, held.
-pub struct Table {
-    region: Region<'static>,
+/// The table, held. What is in it is asked for where it is needed: what is known of a region takes room on the stack.
+pub struct Table(());
+
+/// Whether there is one.
+#[inline(never)]
+fn is_there() -> bool {
+    image::region().is_some()
+}
+
+/// Every entry that there is room for.
+#[inline(never)]
+fn all() -> &'static [FileEntry] {
+    image::region().map_or(&[], |region| region.all_files())
 }
 
 /// Does something with the table, if it can be had.
 pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
-    let region = image::region()?;
+    if !is_there() {
+        return None;
+    }
     let this = thread::identity();
     for _ in 0..PATIENCE {
         match HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => return Some(held(region, work)),
+            Ok(_) => return Some(held(work)),
             // We are in a signal handler, or it jumped away.
             Err(holder) if holder == this => {
                 let is_left = thread::stack_pointer() >= FRAME.load(Ordering::Relaxed);
-                return is_left.then(|| held(region, work));
+                return is_left.then(|| held(work));
             }
             Err(_) => std::hint::spin_loop(),
         }
@@ -62,9 +74,9 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
     None
 }
 
-fn held<T>(region: Region<'static>, work: impl FnOnce(&Table) -> T) -> T {
+fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
-    let result = work(&Table { region });
+    let result = work(&Table(()));
     HOLDER.store(0, Ordering::Release);
     result
 }
@@ -141,7 +153,9 @@ impl Table {
         let Some(index) = self.fresh().or_else(|| self.given_away()) else {
             return TOLD_TOGETHER;
         };
-        let entry = &self.region.all_files()[index];
+        let Some(entry) = all().get(index) else {
+            return TOLD_TOGETHER;
+        };
         entry.begin(kind, hash);
         set_name(entry, name);
         let bucket = &HEADS[hash as usize % BUCKETS];
@@ -149,7 +163,9 @@ impl Table {
             .next
             .store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
         bucket.store(index as u32, Ordering::Relaxed);
-        self.region.header.use_files(index + 1);
+        if let Some(header) = image::header() {
+            header.use_files(index + 1);
+        }
         index as u32
     }
 
@@ -157,7 +173,7 @@ impl Table {
     #[inline(never)]
     fn fresh(&self) -> Option<usize> {
         let index = USED.load(Ordering::Relaxed).max(FIRST);
-        if index >= self.region.all_files().len() {
+        if index >= all().len() {
             return None;
         }
         let made = MADE.load(Ordering::Relaxed);
@@ -177,7 +193,7 @@ impl Table {
     fn given_away(&self) -> Option<usize> {
         let used = USED.load(Ordering::Relaxed);
         let hand = HAND.load(Ordering::Relaxed);
-        let files = self.region.all_files();
+        let files = all();
         let candidates = (0..CANDIDATES.min(used.checked_sub(FIRST)?))
             .map(|step| FIRST + (hand + step) % (used - FIRST));
         let index = candidates
@@ -185,14 +201,16 @@ impl Table {
             .min_by_key(|&index| files[index].calls())?;
         HAND.store(hand.wrapping_add(CANDIDATES), Ordering::Relaxed);
         self.take_out(index);
-        files[index].fold_into(&files[0]);
-        self.region.header.folded_files.add_shared(1);
+        files[index].fold_into(files.first()?);
+        if let Some(header) = image::header() {
+            header.folded_files.add_shared(1);
+        }
         Some(index)
     }
 
     /// Takes an entry out of its bucket.
     fn take_out(&self, index: usize) {
-        let files = self.region.all_files();
+        let files = all();
         let hash = files[index].hash.load(Ordering::Relaxed);
         let mut place = &HEADS[hash as usize % BUCKETS];
         for _ in 0..MAX_FILES {

@@ -67,6 +67,7 @@ fn recvmsg_once(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
 }
 
 /// `recvmsg`, in parts.
+#[inline(always)]
 pub fn recvmsg(
     parts: &Parts,
     fd: c_int,
@@ -105,7 +106,20 @@ fn plain(array: *const iovec, count: usize) -> msghdr {
     message
 }
 
+/// `recvmsg` of no more than a vector. Not inlined: the message is gone when the call has to wait.
+#[inline(never)]
+fn recvmsg_plain(fd: c_int, array: *const iovec, count: usize, flags: c_int) -> ssize_t {
+    recvmsg_once(fd, &mut plain(array, count), flags)
+}
+
+/// `sendmsg` of no more than a vector, as above.
+#[inline(never)]
+fn sendmsg_plain(fd: c_int, array: *const iovec, count: usize, flags: c_int) -> ssize_t {
+    sendmsg_once(fd, &plain(array, count), flags)
+}
+
 /// `readv`, in parts: `recvmsg` in its place.
+#[inline(always)]
 pub fn readv(
     parts: &Parts,
     fd: c_int,
@@ -116,11 +130,12 @@ pub fn readv(
     let Ok(count) = usize::try_from(count) else {
         return next();
     };
-    let now = |flags| recvmsg_once(fd, &mut plain(array, count), flags);
+    let now = |flags| recvmsg_plain(fd, array, count, flags);
     coop::read_parts(parts, fd, Vector { array, count }, now, next)
 }
 
 /// `recvmmsg`, in parts.
+#[inline(always)]
 pub fn recvmmsg(
     parts: &Parts,
     fd: c_int,
@@ -194,6 +209,7 @@ pub fn write(fd: c_int, buffer: *const c_void, from: size_t, count: size_t) -> s
 }
 
 /// `writev`, in parts.
+#[inline(always)]
 pub fn writev(
     parts: &Parts,
     fd: c_int,
@@ -204,8 +220,7 @@ pub fn writev(
     let Ok(count) = usize::try_from(count) else {
         return next();
     };
-    let message = plain(array, count);
-    let now = |more| sendmsg_once(fd, &raw const message, more);
+    let now = |more| sendmsg_plain(fd, array, count, more);
     let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, more);
     type Writev = unsafe extern "C-unwind" fn(c_int, *const iovec, c_int) -> ssize_t;
     let some = |vector: Vector| {
@@ -222,6 +237,7 @@ fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
 }
 
 /// `sendmsg`, in parts.
+#[inline(always)]
 pub fn sendmsg(
     parts: &Parts,
     fd: c_int,
@@ -238,6 +254,7 @@ pub fn sendmsg(
 }
 
 /// `sendmmsg`, in parts.
+#[inline(always)]
 pub fn sendmmsg(
     parts: &Parts,
     fd: c_int,
@@ -289,6 +306,7 @@ pub fn splice(
 }
 
 /// `select`, in parts: it writes down how much time was left.
+#[inline(always)]
 pub fn select(
     parts: &Parts,
     count: c_int,

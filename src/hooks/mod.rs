@@ -83,7 +83,7 @@ macro_rules! io_hook {
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
             let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
             call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
         }
     };
@@ -101,16 +101,33 @@ macro_rules! io_hook {
                 // SAFETY: the same call.
                 return unsafe { parted($($argument),*) };
             }
-            let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-            let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
-            return call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?));
+            // SAFETY: the same call.
+            return unsafe { whole($($argument),*) };
+
+            #[inline(always)]
+            unsafe extern "C-unwind" fn whole($($argument: $type),*) $(-> $result)? {
+                let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
+                let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+                call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
+            }
+
+            #[cold]
+            #[inline(never)]
+            unsafe extern "C-unwind" fn straight($($argument: $type),*) $(-> $result)? {
+                // SAFETY: the same call.
+                unsafe { whole($($argument),*) }
+            }
 
             #[cold]
             #[inline(never)]
             unsafe extern "C-unwind" fn parted($($argument: $type),*) $(-> $result)? {
                 let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-                let next = || super::next_call!($function($($argument: $type),*) $(-> $result)?);
-                call.make_parted($judge, next, super::or!(|_| {} $(, |$outcome| $then)?), |$parts: &crate::coop::Parts| {
+                let Some(way) = call.begin_parts() else {
+                    // SAFETY: the same call.
+                    return unsafe { straight($($argument),*) };
+                };
+                call.in_parts(way, $judge, super::or!(|_| {} $(, |$outcome| $then)?), move |$parts: &crate::coop::Parts| {
+                    let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
                     let $real = &next;
                     $perform
                 })
@@ -134,37 +151,49 @@ macro_rules! io_call {
     }};
 }
 
-/// Makes a call, in two parts where it can be.
-macro_rules! made {
-    ($call:ident, $judge:expr, $next:ident, $then:ident) => {
-        $call.make($judge, $next, $then)
-    };
-    ($call:ident, $judge:expr, $next:ident, $then:ident, |$parts:ident, $real:ident| $perform:expr) => {
-        $call.make_waiting($judge, $next, $then, |$parts: &crate::coop::Parts| {
-            let $real = &$next;
-            $perform
-        })
-    };
-}
-
 /// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
-/// descriptor, the size.
+/// descriptor, the size, what is done with the result when all has been recorded (`settled`, given the result), and how to make
+/// the call in two parts (`parts`, given the descriptor too).
 macro_rules! io_body {
-    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr
-        $(, parts |$parts:ident, $next:ident, $at:ident| $perform:expr)?) => {{
+    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr,
+        settled |$came:ident| $settle:expr) => {{
         let fd = $fd;
-        let call = crate::recording::Call {
-            function: weir_record::functions::Function::$function,
-            fd,
-            file: fd,
-            to: crate::recording::NO_FD,
-            at: None,
-            size: $size,
-        };
-        let next = || super::next_call!($function($($argument: $type),*) -> $result);
-        let then = |_| {};
-        $(let $at = fd;)?
-        super::made!(call, $judge, next, then $(, |$parts, $next| $perform)?)
+        let call = super::io_call!($function, fd fd, size $size);
+        let next = move || super::next_call!($function($($argument: $type),*) -> $result);
+        let $came = call.make($judge, next, |_| {});
+        $settle
+    }};
+    ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr,
+        settled |$came:ident| $settle:expr, parts |$parts:ident, $real:ident, $at:ident| $perform:expr) => {{
+        #[cold]
+        #[inline(never)]
+        unsafe extern "C-unwind" fn straight($($argument: $type),*) -> $result {
+            super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size, settled |$came| $settle)
+        }
+
+        #[cold]
+        #[inline(never)]
+        unsafe extern "C-unwind" fn parted($($argument: $type),*) -> $result {
+            let $at = $fd;
+            let call = super::io_call!($function, fd $at, size $size);
+            let Some(way) = call.begin_parts() else {
+                // SAFETY: the same call.
+                return unsafe { straight($($argument),*) };
+            };
+            let $came = call.in_parts(way, $judge, |_| {}, move |$parts: &crate::coop::Parts| {
+                let next = move || super::next_call!($function($($argument: $type),*) -> $result);
+                let $real = &next;
+                $perform
+            });
+            $settle
+        }
+
+        if crate::coop::is_on() {
+            // In the place of this function, not on top of it: the stack may be small.
+            // SAFETY: the same call.
+            return unsafe { parted($($argument),*) };
+        }
+        super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size, settled |$came| $settle)
     }};
 }
 
@@ -199,4 +228,4 @@ macro_rules! or {
     };
 }
 
-use {io_body, io_call, io_hook, io_hooks, made, next_call, or, stdio_hooks};
+use {io_body, io_call, io_hook, io_hooks, next_call, or, stdio_hooks};

@@ -54,7 +54,9 @@ fn replace(
         next::ensure(function);
     }
     follow::with(program, environment, |start, environment| {
-        let replacing = image::begin_replacing(start);
+        let mut replacing = None;
+        // The thread's stack may be small, and the program's path is written down, perhaps a report too.
+        sys::on_own_stack_if_possible(|| replacing = image::begin_replacing(start));
         let result = exec(environment);
         sys::with_errno_kept(|| {
             recording::count_failure(function);
@@ -208,37 +210,59 @@ impl Variable {
 
     /// Calls `exec` with the arguments up to NULL in one array.
     ///
-    /// Nothing may be allocated here. Few arguments are gathered on the stack; many in a mapping of
-    /// their own, which a child of vfork that succeeds leaves behind in its parent.
+    /// Nothing may be allocated here. Few arguments are gathered on the stack, of which they take little more than they need;
+    /// many in a mapping of their own, which a child of vfork that succeeds leaves behind in its parent.
     ///
     /// # Safety
     /// One of the arguments is NULL.
     unsafe fn gathered(&self, exec: impl FnOnce(Strings) -> c_int) -> c_int {
-        const FEW: usize = 128;
-        let mut few = [ptr::null::<c_char>(); FEW];
-        // SAFETY: no argument after the NULL is asked for. The array has room for all of them and the NULL.
+        // SAFETY: as the caller promises; there is room for all of them and the NULL.
         unsafe {
-            let count = self.count();
-            let memory = if count < FEW {
-                None
-            } else {
-                let bytes = (count + 1) * size_of::<*const c_char>();
-                let Some(memory) = sys::Memory::for_the_program(bytes) else {
-                    sys::set_errno(libc::ENOMEM);
-                    return -1;
-                };
-                Some(memory)
-            };
-            let array = memory
-                .as_ref()
-                .map_or(few.as_mut_ptr(), |memory| memory.start().cast());
-            for number in 0..=count {
-                array.add(number).write(self.get(number));
+            match self.count() + 1 {
+                words @ ..=16 => self.gathered_in::<16>(words, exec),
+                words @ ..=128 => self.gathered_in::<128>(words, exec),
+                words => self.gathered_in_memory(words, exec),
             }
-            let result = exec(array);
-            sys::with_errno_kept(|| drop(memory));
-            result
         }
+    }
+
+    /// # Safety
+    /// There are `words` arguments with the NULL, no more than `WORDS`.
+    #[inline(never)]
+    unsafe fn gathered_in<const WORDS: usize>(
+        &self,
+        words: usize,
+        exec: impl FnOnce(Strings) -> c_int,
+    ) -> c_int {
+        let mut array = [ptr::null::<c_char>(); WORDS];
+        for (number, place) in array.iter_mut().enumerate().take(words) {
+            // SAFETY: no argument after the NULL is asked for.
+            *place = unsafe { self.get(number) };
+        }
+        exec(array.as_ptr())
+    }
+
+    /// # Safety
+    /// There are `words` arguments with the NULL.
+    #[inline(never)]
+    unsafe fn gathered_in_memory(
+        &self,
+        words: usize,
+        exec: impl FnOnce(Strings) -> c_int,
+    ) -> c_int {
+        let bytes = words * size_of::<*const c_char>();
+        let Some(memory) = sys::Memory::for_the_program(bytes) else {
+            sys::set_errno(libc::ENOMEM);
+            return -1;
+        };
+        let array: *mut *const c_char = memory.start().cast();
+        for number in 0..words {
+            // SAFETY: no argument after the NULL is asked for, and there is room for them.
+            unsafe { array.add(number).write(self.get(number)) };
+        }
+        let result = exec(array);
+        sys::with_errno_kept(|| drop(memory));
+        result
     }
 }
 
@@ -393,13 +417,11 @@ macro_rules! spawns {
                     )
                 };
                 if result == 0 {
-                    sys::with_errno_kept(|| {
-                        // SAFETY: the program was started, and its process's id written.
-                        unsafe {
-                            let pid = (*pid).cast_unsigned();
-                            starts::note_spawned(pid, ticks, start);
-                        }
-                    });
+                    // SAFETY: the program was started, and its process's id written.
+                    let pid = unsafe { *pid }.cast_unsigned();
+                    // SAFETY: as above.
+                    let note = || unsafe { starts::note_spawned(pid, ticks, start) };
+                    sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
                 }
                 result
             });

@@ -25,12 +25,9 @@ pub unsafe extern "C-unwind" fn read(
     buffer: *mut c_void,
     size: ssize_t,
 ) -> ssize_t {
-    settled(
-        stream,
-        io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
-        returns::bytes, streams::fd(stream), size as usize,
-        parts |parts, next, fd| coop::buffered(parts, fd, Direction::In, 0, next)),
-    )
+    io_body!(StdioRead(stream: *mut FILE, buffer: *mut c_void, size: ssize_t) -> ssize_t,
+        returns::bytes, streams::fd(stream), size as usize, settled |result| settled(stream, result),
+        parts |parts, next, fd| coop::buffered(parts, fd, Direction::In, 0, next))
 }
 
 /// # Safety
@@ -40,40 +37,28 @@ pub unsafe extern "C-unwind" fn write(
     buffer: *const c_void,
     size: ssize_t,
 ) -> ssize_t {
-    settled(
-        stream,
-        io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
-        |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize,
-        parts |parts, next, fd| coop::buffered(parts, fd, Direction::Out, size as usize, next)),
-    )
+    io_body!(StdioWrite(stream: *mut FILE, buffer: *const c_void, size: ssize_t) -> ssize_t,
+        |moved| returns::all_bytes(moved, size), streams::fd(stream), size as usize, settled |result| settled(stream, result),
+        parts |parts, next, fd| coop::buffered(parts, fd, Direction::Out, size as usize, next))
 }
 
 /// # Safety
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t {
-    settled(
-        stream,
-        io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
-        returns::offset, streams::fd(stream), NO_SIZE),
-    )
+    io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
+        returns::offset, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))
 }
 
 /// # Safety
 /// As stdio calls it, with a stream.
 pub unsafe extern "C-unwind" fn close(stream: *mut FILE) -> c_int {
-    settled(
-        stream,
-        io_body!(StdioClose(stream: *mut FILE) -> c_int,
-        returns::status, streams::fd(stream), NO_SIZE),
-    )
+    io_body!(StdioClose(stream: *mut FILE) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))
 }
 
 /// # Safety
 /// As stdio calls it: a stream, and room for what is known of its file.
 pub unsafe extern "C-unwind" fn stat(stream: *mut FILE, to: *mut c_void) -> c_int {
-    settled(
-        stream,
-        io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
-        returns::status, streams::fd(stream), NO_SIZE),
-    )
+    io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
+        returns::status, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))
 }

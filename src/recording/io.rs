@@ -170,8 +170,6 @@ impl<S: Requested> Call<S> {
         };
         let end = End {
             slot,
-            function,
-            fd: self.fd,
             requested,
             outcome,
             is_timed,
@@ -179,19 +177,14 @@ impl<S: Requested> Call<S> {
             took_ticks,
         };
         if is_hot(function) {
-            end.record();
+            end.record(function, self.fd);
+            then(result);
+            self.count_hot(&end);
         } else {
-            end.record_elsewhere();
+            end.record_elsewhere(function, self.fd);
+            then(result);
+            end.count_elsewhere(self.subject(), self.at, link);
         }
-        then(result);
-        self.count_files(
-            true,
-            std::ptr::from_ref(slot).addr() as u64,
-            link,
-            outcome,
-            began_ticks,
-            took_ticks,
-        );
         if coop::has_runtime() {
             coop::count_call(outcome.moved(), false, 0);
         }
@@ -221,13 +214,14 @@ impl<S: Requested> Call<S> {
         }
         settle::<Shared>(counters, self.function, outcome);
         then(result);
-        self.count_files(false, 0, link, outcome, 0, 0);
+        self.subject()
+            .count_elsewhere(self.at, link, 0, &outcome, [0, 0]);
         result
     }
 
     /// A descriptor that is closed is another's as soon as it is: what it led to is asked before.
     #[inline(always)]
-    pub(super) fn link_before(&self) -> u32 {
+    fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
             files::unlink(self.file)
         } else {
@@ -235,48 +229,96 @@ impl<S: Requested> Call<S> {
         }
     }
 
-    /// Counts the call for the file that it is about; in place, where it is worth that and `is_inlined`.
+    /// What the call is about.
     #[inline(always)]
-    pub(super) fn count_files(
-        &self,
-        is_inlined: bool,
-        slot: u64,
+    pub(super) fn subject(&self) -> Subject {
+        Subject {
+            function: self.function,
+            file: self.file,
+            to: self.to,
+        }
+    }
+
+    /// Counts the call for the file that it is about, in place: it only reads, or only writes.
+    #[inline(always)]
+    fn count_hot(&self, end: &End<'_>) {
+        if self.file < 0 {
+            return;
+        }
+        let access = Access {
+            function: self.function,
+            deed: Deed::of(self.function.constant_row().role),
+            at: self.at,
+            bytes: end.outcome.moved(),
+            failed: matches!(end.outcome, Outcome::Failed(_)),
+            began_ticks: end.began_ticks,
+            took_ticks: end.took_ticks,
+        };
+        files::count_here(self.file, address(end.slot), access);
+    }
+}
+
+/// The address of a slot, by which it is known.
+fn address(slot: &Slot) -> u64 {
+    std::ptr::from_ref(slot).addr() as u64
+}
+
+/// What a call is and what it is about: small enough for two registers.
+#[derive(Clone, Copy)]
+pub(super) struct Subject {
+    /// The function.
+    pub function: Function,
+    /// The descriptor of the file that it is about.
+    pub file: c_int,
+    /// The descriptor that bytes go to, where they come from `file` and not from the program.
+    pub to: c_int,
+}
+
+impl Subject {
+    /// As below, out of the caller's way.
+    #[inline(never)]
+    fn count_elsewhere(
+        self,
+        at: Option<u64>,
         link: u32,
-        outcome: Outcome,
-        began_ticks: u64,
-        took_ticks: u64,
+        slot: u64,
+        outcome: &Outcome,
+        times: [u64; 2],
+    ) {
+        self.count(at, link, slot, outcome, times);
+    }
+
+    /// Counts the call for the file that it is about. `slot` is the address of the thread's, 0 where it has none; `times` when it
+    /// began and how long it took, or zeroes.
+    #[inline(always)]
+    pub(super) fn count(
+        self,
+        at: Option<u64>,
+        link: u32,
+        slot: u64,
+        outcome: &Outcome,
+        times: [u64; 2],
     ) {
         if self.file < 0 {
             return;
         }
-        let role = self.function.constant_row().role;
-        let deed = match role {
-            Role::Read | Role::Move => Deed::Read,
-            Role::Write => Deed::Write,
-            Role::Seek => Deed::Seek,
-            _ => Deed::Other,
-        };
-        let at = match outcome {
-            Outcome::At(at) => Some(at),
-            _ => self.at,
-        };
+        let role = self.function.row().role;
         let mut access = Access {
             function: self.function,
-            deed,
-            at,
+            deed: Deed::of(role),
+            at: match outcome {
+                Outcome::At(at) => Some(*at),
+                _ => at,
+            },
             bytes: outcome.moved(),
             failed: matches!(outcome, Outcome::Failed(_)),
-            began_ticks,
-            took_ticks,
+            began_ticks: times[0],
+            took_ticks: times[1],
         };
         if matches!(role, Role::Close) {
             return files::count_by(link, slot, &access);
         }
-        if is_inlined && is_hot(self.function) {
-            files::count_here(self.file, slot, &access);
-        } else {
-            files::count(self.file, slot, &access);
-        }
+        files::count(self.file, slot, &access);
         if matches!(role, Role::Move) {
             access.deed = Deed::Write;
             files::count(self.to, slot, &access);
@@ -288,14 +330,15 @@ impl<S: Requested> Call<S> {
 const fn is_hot(function: Function) -> bool {
     let row = function.constant_row();
     matches!(row.role, Role::Read | Role::Write)
-        && matches!(row.family, Family::File | Family::Socket)
+        && matches!(
+            row.family,
+            Family::File | Family::Socket | Family::StdioSystem
+        )
 }
 
 /// A call that has been made.
 struct End<'s> {
     slot: &'s Slot,
-    function: Function,
-    fd: c_int,
     requested: u64,
     outcome: Outcome,
     is_timed: bool,
@@ -305,23 +348,29 @@ struct End<'s> {
 
 impl End<'_> {
     #[inline(always)]
-    fn record(&self) {
+    fn record(&self, function: Function, fd: c_int) {
         let slot = self.slot;
         if self.is_timed {
             let sample = slot.time(
-                self.function,
+                function,
                 self.began_ticks,
                 self.took_ticks,
                 self.requested,
-                self.fd,
+                fd,
             );
             slot.ring.push(sample, writer::crowded);
         }
-        settle::<Alone>(&slot.counters, self.function, self.outcome);
+        settle::<Alone>(&slot.counters, function, self.outcome);
     }
 
     #[inline(never)]
-    fn record_elsewhere(&self) {
-        self.record();
+    fn record_elsewhere(&self, function: Function, fd: c_int) {
+        self.record(function, fd);
+    }
+
+    #[inline(never)]
+    fn count_elsewhere(&self, subject: Subject, at: Option<u64>, link: u32) {
+        let times = [self.began_ticks, self.took_ticks];
+        subject.count(at, link, address(self.slot), &self.outcome, times);
     }
 }

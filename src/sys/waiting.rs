@@ -1,6 +1,7 @@
 //! What the kernel knows about waiting, asked directly.
 
 use std::mem::MaybeUninit;
+use std::num::NonZeroU64;
 
 use super::rooms::with_room_for;
 use super::{call, socket_option};
@@ -15,7 +16,7 @@ pub enum Timeout {
 }
 
 /// A timeout of a socket; else the number of an error.
-#[inline(never)]
+#[inline(always)]
 fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
     let mut value = libc::timeval {
         tv_sec: 0,
@@ -41,7 +42,7 @@ fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
 /// # Errors
 /// ENOTSOCK where it is no socket.
 #[inline(never)]
-pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<u64>, i32> {
+pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<NonZeroU64>, i32> {
     let value = match timeval_of(fd, which) {
         Ok(value) => value,
         Err(libc::ENOTSOCK) => return Err(libc::ENOTSOCK),
@@ -51,7 +52,7 @@ pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<u64>, i32> {
     let ns = seconds
         .saturating_mul(1_000_000_000)
         .saturating_add(microseconds.saturating_mul(1000));
-    Ok((ns != 0).then_some(ns))
+    Ok(NonZeroU64::new(ns))
 }
 
 /// Does `work` while a timeout of a socket is as short as can be.

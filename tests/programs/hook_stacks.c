@@ -1,6 +1,7 @@
 // flags: -O1 -fno-builtin -Iinclude -pthread -Wl,-z,now
 // How much of a stack each call takes: "NAME BYTES", from the caller's frame down to the lowest byte that was written in
-// some hundred calls. With an argument they are made in a coroutine, of a runtime that hardly takes any itself.
+// some hundred calls. With an argument they are made in a coroutine, of a runtime that takes none of it: it switches to a stack
+// of its own first of all.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +30,8 @@
 #include <unistd.h>
 #include "weir.h"
 
-enum { STACK = 64 * 1024, TIMES = 300 };
+// A ring is emptied after 4096 calls that are timed.
+enum { STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TIMES_OF_READ = 9000 };
 
 #define MUST(condition) ((condition) ? (void)0 : (dprintf(2, "%d: %s\n", __LINE__, #condition), abort()))
 
@@ -53,7 +56,24 @@ static int inside, waits, fed, drained;
 
 static void *current(void) { return inside ? &inside : NULL; }
 
-static int wait_fd(int fd, short events, int timeout_ms) {
+char runtime_stack[16 * 1024] __attribute__((aligned(16)));
+void *coroutine_sp;
+
+// Calls a function of the runtime's on its own stack. Nothing but the address that it returns to stands on the caller's.
+#define ON_RUNTIME_STACK(name, body)                                                                                   \
+    __asm__(".text\n" name ":\n"                                                                                       \
+            "mov %rsp, coroutine_sp(%rip)\n"                                                                           \
+            "lea 16*1024+runtime_stack(%rip), %rsp\n"                                                                  \
+            "call " body "\n"                                                                                          \
+            "mov coroutine_sp(%rip), %rsp\n"                                                                           \
+            "ret\n")
+
+ON_RUNTIME_STACK("wait_fd", "waited_fd");
+ON_RUNTIME_STACK("sleep_ns", "slept_ns");
+int wait_fd(int fd, short events, int timeout_ms) __asm__("wait_fd");
+int sleep_ns(uint64_t ns) __asm__("sleep_ns");
+
+int waited_fd(int fd, short events, int timeout_ms) {
     (void)fd;
     (void)timeout_ms;
     waits++;
@@ -64,7 +84,7 @@ static int wait_fd(int fd, short events, int timeout_ms) {
     return events;
 }
 
-static int sleep_ns(uint64_t ns) {
+int slept_ns(uint64_t ns) {
     struct timespec time = {0, ns % 1000000000};
     plainly(SYS_nanosleep, (long)&time, 0, 0, 0);
     return 0;
@@ -143,6 +163,13 @@ static struct weir_coop runtime = {
     CALL(getc, MUST(getc(stream) >= 0))                                                                                \
     CALL(fflush, MUST(fflush(stream) == 0))                                                                            \
     CALL(syscall, MUST(syscall(SYS_getppid) > 0))                                                                      \
+    /* Processes: what a child of vfork takes of the stack is seen by its parent. */                                   \
+    CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
+    CALL(vfork_and_execl, started(vforked(execl("/bin/true", "true", "one", "two", NULL))))                            \
+    CALL(vfork_and_execve, started(vforked(execve("/bin/true", strings, strings + 2))))                                \
+    CALL(vfork_and_exit, started(vforked((void)0)))                                                                          \
+    CALL(posix_spawn, started(spawned()))                                                                              \
+    CALL(fork_and_read, started(forked()))                                                                             \
     /* What has to wait, in coroutines only: for what comes meanwhile. */                                              \
     WAIT(read_waits, quiet[1], 0, MUST(read(quiet[0], bytes, 8) == 1))                                                 \
     WAIT(recv_waits, quiet[1], 0, MUST(recv(quiet[0], bytes, 8, 0) == 1))                                              \
@@ -156,6 +183,51 @@ static struct weir_coop runtime = {
     WAIT(write_waits, 0, full[0], MUST(write(full[1], bytes, 30000) == 30000))                                         \
     WAIT(writev_waits, 0, full[0], MUST(writev(full[1], vectors + 2, 3) == 9000))                                      \
     WAIT(sendmsg_waits, 0, full[0], MUST(sendmsg(full[1], &message, 0) == 64))
+
+static char *strings[] = {"true", NULL, "A=B", NULL};
+
+// What is done in a child that shares memory.
+#define vforked(what)                                                                                                  \
+    ({                                                                                                                 \
+        pid_t child_ = vfork();                                                                                        \
+        if (child_ == 0) {                                                                                             \
+            what;                                                                                                      \
+            _exit(0);                                                                                                  \
+        }                                                                                                              \
+        child_;                                                                                                        \
+    })
+
+static pid_t spawned(void) {
+    static pid_t pid;
+    MUST(posix_spawn(&pid, "/bin/true", NULL, NULL, strings, environ) == 0);
+    return pid;
+}
+
+static char *stack, *frame;
+// How much a forked child has taken.
+static long *taken;
+
+static long depth(void) {
+    char *lowest = stack;
+    while (*lowest == 0x5a)
+        lowest++;
+    return frame - lowest;
+}
+
+static pid_t forked(void) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        MUST(read(zero, bytes, 8) == 8);
+        *taken = depth();
+        _exit(0);
+    }
+    return pid;
+}
+
+static void started(pid_t pid) {
+    int status;
+    MUST(pid > 0 && plainly(SYS_wait4, pid, (long)&status, 0, 0) == pid && status == 0);
+}
 
 static int again = -1;
 
@@ -200,7 +272,6 @@ static const struct {
 
 static ucontext_t main_context, other_context;
 static void (*to_call)(void);
-static char *frame;
 
 static void on_it(void) {
     for (;;) {
@@ -238,7 +309,8 @@ int main(int argc, char **argv) {
         runtime.flags = WEIR_COOP_MANY_WAITERS;
         MUST(weir_coop_register_if_present(&runtime) == 0);
     }
-    char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    taken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     getcontext(&other_context);
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};
     makecontext(&other_context, on_it, 0);
@@ -248,7 +320,11 @@ int main(int argc, char **argv) {
             continue;
         to_call = calls[i].call;
         long most = 0;
-        for (int time = 0; time < TIMES; time++) {
+        int times = strcmp(calls[i].name, "read") == 0 ? TIMES_OF_READ : TIMES;
+        if (strstr(calls[i].name, "fork") != NULL || strstr(calls[i].name, "spawn") != NULL)
+            times = TIMES_OF_PROCESSES;
+        *taken = 0;
+        for (int time = 0; time < times; time++) {
             if (strncmp(calls[i].name, "bind", 4) == 0)
                 here.sin_port = 0;
             else if (strncmp(calls[i].name, "connect", 7) == 0)
@@ -260,12 +336,11 @@ int main(int argc, char **argv) {
             // What is done first is done once.
             if (time < 2)
                 continue;
-            char *lowest = stack;
-            while (*lowest == 0x5a)
-                lowest++;
-            if (frame - lowest > most)
-                most = frame - lowest;
+            if (depth() > most)
+                most = depth();
         }
+        if (*taken > most)
+            most = *taken;
         printf("%s %ld\n", calls[i].name, most);
     }
     return 0;
