@@ -503,10 +503,11 @@ fn live(region: &Region<'static>) -> Live {
 }
 
 fn live_blocks(counters: &Counters) -> u64 {
+    // By reference: a copy of the table would take a kilobyte of a stack that may be small.
     let alloc = Function::ALL
-        .into_iter()
+        .iter()
         .filter(|function| function.row().family == Family::Alloc);
-    alloc.fold(counters.blocks_adjustment.get(), |blocks, function| {
+    alloc.fold(counters.blocks_adjustment.get(), |blocks, &function| {
         let of = counters.of(function);
         match function.row().role {
             Role::Allocate => blocks

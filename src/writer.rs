@@ -351,7 +351,7 @@ impl Work {
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
         self.hindered.take(header);
-        self.hindered.tell(&mut process);
+        self.hindered.tell(&mut process.missed);
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
         let duration_ns = process.duration_ns;

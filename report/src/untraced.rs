@@ -10,7 +10,7 @@ use weir_record::starts::{
     OUT_OF_REACH, STATIC, Start,
 };
 
-use crate::model::{Process, Untraced};
+use crate::model::{Missed, Untraced};
 
 /// How many are kept.
 const MOST: usize = 1000;
@@ -62,10 +62,9 @@ impl Hindered {
         self.listed.push((ticks, untraced));
     }
 
-    /// Tells the image's part of the report.
-    pub fn tell(&self, process: &mut Process) {
+    /// Adds them to what an image missed.
+    pub fn tell(&self, missed: &mut Missed) {
         let listed = self.listed.iter().map(|(_, untraced)| untraced.clone());
-        let missed = &mut process.missed;
         missed.untraced.extend(listed);
         missed.unlisted_starts = missed.unlisted_starts.saturating_add(self.unlisted);
     }
@@ -148,18 +147,17 @@ mod tests {
         assert!(!notes.withdraw(failing));
         notes.note(CAPACITY, 9, FAILED, 100, []);
         take(&mut hindered);
-        let mut process = Process::default();
-        hindered.tell(&mut process);
-        let told = &process.missed.untraced;
+        let mut missed = Missed::default();
+        hindered.tell(&mut missed);
+        let told = &missed.untraced;
         assert_eq!(told.len(), 1);
         assert_eq!((told[0].pid, &*told[0].program), (8, "ls"));
         for pid in 0..MOST as u32 {
             notes.note(CAPACITY, pid, STATIC, 100, [&b"ls"[..]]);
             take(&mut hindered);
         }
-        let mut process = Process::default();
-        hindered.tell(&mut process);
-        let missed = &process.missed;
+        let mut missed = Missed::default();
+        hindered.tell(&mut missed);
         assert_eq!((missed.untraced.len(), missed.unlisted_starts), (MOST, 1));
     }
 }
