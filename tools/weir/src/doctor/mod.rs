@@ -266,6 +266,11 @@ fn judge(
     let dynamic_linker = verdict::of(path, &image).map_err(|trouble| Refusal::of(path, trouble))?;
     let variable = |name| std::env::var_os(name).unwrap_or_default();
     let library_path = variable("LD_LIBRARY_PATH");
+    let is_plain = library_path.is_empty() && variable("LD_PRELOAD").is_empty();
+    if depth == Depth::Links && is_plain && verdict::is_as_simple_as_weir(&dynamic_linker, &image) {
+        findings.dynamic_linker = Some(dynamic_linker);
+        return Ok(());
+    }
     let search = Search::new(&dynamic_linker, Some(&library_path), depth);
     let program = Library {
         path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),

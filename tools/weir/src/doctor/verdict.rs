@@ -37,6 +37,25 @@ pub fn of(path: &Path, image: &Image) -> Result<PathBuf, String> {
     Ok(dynamic_linker)
 }
 
+/// Whether a program is loaded with nothing but the C library that weir itself was loaded with: then there is no more to find
+/// out about its libraries.
+pub fn is_as_simple_as_weir(dynamic_linker: &Path, image: &Image) -> bool {
+    const OF_THIS_MACHINE: &str = "/lib64/ld-linux-x86-64.so.2";
+    const C_LIBRARY: [&str; 6] = [
+        "libc.so.6",
+        "libm.so.6",
+        "libpthread.so.0",
+        "libdl.so.2",
+        "librt.so.1",
+        "ld-linux-x86-64.so.2",
+    ];
+    let mut needed = image.needed.iter();
+    dynamic_linker == Path::new(OF_THIS_MACHINE)
+        && image.rpath.is_none()
+        && image.runpath.is_none()
+        && needed.all(|name| C_LIBRARY.contains(&name.as_str()))
+}
+
 /// Judges a program by all that is loaded with it, itself first.
 pub fn of_all(loaded: &[Library]) -> Result<(), String> {
     match insists_on_being_first(loaded, std::env::var_os("ASAN_OPTIONS")) {

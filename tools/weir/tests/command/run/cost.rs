@@ -19,6 +19,8 @@ fn own_calls(options: &[&str]) -> Vec<String> {
         "-e",
         "trace=openat,clone,clone3,fork,vfork",
     ]);
+    // Where it is set, weir looks whose libraries the program gets by it.
+    strace.env_remove("LD_LIBRARY_PATH");
     strace.arg(traced.get_program()).args(traced.get_args());
     let output = strace.output().expect("strace is there");
     assert!(output.status.success(), "{output:?}");
