@@ -264,9 +264,9 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
         break;
     }
     case KIND_inline_fork:
-        /* No library is told: what it does is its maker's. */
+        /* No library is told. */
         if ((pid = (int)inline_fork()) == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            begin_image();
             write_a_little();
             end();
         }
@@ -314,6 +314,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
     if (pid < 0)
         fail("no child: kind, result", (long)kind, pid);
     forker->child = pid;
+    write_a_little();
     await(pid);
     /* The middle of a chain. */
     if (depth)
