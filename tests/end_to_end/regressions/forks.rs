@@ -1,7 +1,7 @@
 //! Every way to make a process, at the worst of moments: no child hangs, none is counted twice.
 //!
-//! `WEIR_FORK_STORM=100000` has so many made of each kind, one kind after the other, and says how long that took; else there
-//! are a few of all kinds at once.
+//! `WEIR_FORK_STORM=100000` has so many made of each kind, one kind after the other, and says how long that took;
+//! `WEIR_FORK_STORM='100000 vfork clone3'` of these kinds. Else there are a few of all kinds at once.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -120,11 +120,19 @@ fn storm(kind: &str, forks: u64, mode: Mode) {
 
 /// All at once, or each kind by itself.
 fn storms(mode: Mode) {
-    let Some(forks) = std::env::var("WEIR_FORK_STORM").ok() else {
+    let Ok(wanted) = std::env::var("WEIR_FORK_STORM") else {
         return storm("all", 40 * KINDS.len() as u64, mode);
     };
-    let forks: u64 = forks.parse().expect("WEIR_FORK_STORM is a number");
-    for kind in KINDS {
+    let mut words = wanted.split(' ');
+    let number = words.next().map(str::parse);
+    let forks: u64 = number
+        .and_then(Result::ok)
+        .expect("WEIR_FORK_STORM begins with a number");
+    let kinds: Vec<&str> = words.collect();
+    for kind in KINDS
+        .into_iter()
+        .filter(|kind| kinds.is_empty() || kinds.contains(kind))
+    {
         let start = Instant::now();
         let at_once = if mode == Mode::Bare {
             MOST_AT_ONCE
