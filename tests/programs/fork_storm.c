@@ -24,7 +24,6 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define KINDS(F)                                                                                                        \
@@ -51,7 +50,7 @@ static struct account *account;
 #define PLUS(place, by) __atomic_fetch_add(&(place), (by), __ATOMIC_RELAXED)
 #define COUNT(name) PLUS(account->counts[DOES_##name], 1)
 
-enum { ENOUGH = 64, STATUS = 7, PATIENCE_S = 20, STACK = 64 * 1024, WRITES = 3 };
+enum { ENOUGH = 64, STATUS = 7, PATIENCE = 20, STACK = 64 * 1024, WRITES = 3 };
 
 static char *executable;
 static int sink;
@@ -64,11 +63,8 @@ static struct forker {
     volatile long since;
 } forkers[ENOUGH];
 
-static long seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
+/* Alarms there have been, one a second: none while the process is stopped. */
+static volatile long alarms = 1;
 
 static void fail(const char *what, long one, long other) {
     dprintf(2, "fork_storm: %s: %ld, %ld (errno %d)\n", what, one, other, errno);
@@ -88,9 +84,10 @@ static void show(const char *format, int pid) {
 static void on_alarm(int number) {
     (void)number;
     int errno_ = errno, hangs = 0;
+    alarms++;
     for (int i = 0; i < ENOUGH; i++) {
         struct forker *forker = &forkers[i];
-        if (!forker->since || seconds() - forker->since < PATIENCE_S)
+        if (!forker->since || alarms - forker->since < PATIENCE)
             continue;
         hangs = 1;
         dprintf(2, "fork_storm: %s hangs, child %d of thread %d\n", kind_names[forker->kind], forker->child, forker->tid);
@@ -220,7 +217,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
     volatile int depth = 0;
     forker->kind = (int)kind;
     forker->child = 0;
-    forker->since = seconds();
+    forker->since = alarms;
     if (loads)
         PLUS(wanted, 1), pthread_mutex_lock(&loading);
     switch (kind) {
