@@ -91,18 +91,21 @@ global_asm!(
 );
 const _: () = assert!(size_of::<State>() == 64);
 
-/// The thread's slot, if its calls are to be counted into one.
+/// The thread's slot, if its calls are to be counted into one. In a child that has not been told that it is one there is none:
+/// the slot is its parent's.
 #[inline(always)]
 pub fn slot() -> Option<&'static Slot> {
     let slot: *const Slot;
-    // SAFETY: reads the first word of this thread's `State`. The offset is in the global offset table
+    // SAFETY: reads the first word of this thread's `State`, and that of the page. The offset is in the global offset table
     // because the library has static thread-local storage.
     unsafe {
         asm!(
             "mov {slot}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
             "mov {slot}, qword ptr fs:[{slot}]",
+            "and {slot}, qword ptr [rip + {page}]",
             slot = out(reg) slot,
-            options(readonly, nostack, preserves_flags),
+            page = sym copied::PAGE,
+            options(readonly, nostack),
         );
     }
     // SAFETY: NULL, or set by `attach` to a slot of the region, which stays mapped.
@@ -145,16 +148,18 @@ pub fn target() -> Target {
         return Target::Nothing;
     }
     let state = state();
+    let is_copy = copied::is_copy() == Some(true);
     // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
     unsafe {
         match (*state).guard {
-            Guard::Open => {}
-            Guard::Forking => {
-                if copied::is_copy() != Some(true) {
-                    return target_at_home(state);
-                }
+            // A bare system call has made this process: its parent could prepare nothing.
+            Guard::Open if is_copy => {
+                image::begin_fork();
                 image::forked();
             }
+            Guard::Open => {}
+            Guard::Forking if is_copy => image::forked(),
+            Guard::Forking => return target_at_home(state),
             _ if guard_is_stale(state) => open(state),
             Guard::Attaching => {
                 return image::common().map_or(Target::Nothing, Target::Common);
@@ -192,8 +197,11 @@ fn is_attached() -> bool {
 /// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
 /// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
 pub fn target_of_nothing() -> Target {
-    let is_new =
-        image::header().is_some() && sys::has_thread_area() && !is_attached() && !is_guarded();
+    let is_new = image::header().is_some()
+        && sys::has_thread_area()
+        && !is_attached()
+        && !is_guarded()
+        && copied::is_copy() != Some(true);
     if is_new {
         image::common().map_or(Target::Nothing, Target::Common)
     } else {

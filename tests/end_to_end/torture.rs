@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use weir_report::model::Report;
 
-use crate::support::recover::{recover, region_files};
+use crate::support::recover::recover_all;
 use crate::support::{Mode, Program, scratch, victim};
 
 /// What hangs has not ended by then. All others end within a second.
@@ -217,11 +217,7 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
         let report = weir_report::read::load(&file);
         all.push(report.map_err(|error| format!("{}: {error}", file.display()))?);
     }
-    all.extend(
-        region_files(regions.path())
-            .iter()
-            .map(|region| recover(region)),
-    );
+    all.extend(recover_all(regions.path())?);
     // An image that had failed to execute another, or was killed just as it was replaced, leaves a report and its region, which
     // tells more.
     let mut seen = BTreeSet::new();

@@ -1,4 +1,12 @@
 //! Every way to make a process, at the worst of moments: no child hangs, none is counted twice.
+//!
+//! `WEIR_FORK_STORM=100000` has so many made of each kind, one kind after the other, and says how long that took;
+//! `WEIR_FORK_STORM='100000 vfork clone3'` of these kinds. Else there are a few of all kinds at once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use weir_report::model::Process;
 
 use crate::support::{Account, Mode, Program, victim};
 
@@ -64,4 +72,88 @@ fn a_child_without_a_thread_area() {
 fn forks_with_little_memory() {
     expect_unharmed("little address space");
     expect_unharmed("little data");
+}
+
+/// The ways that `fork_storm` knows.
+const KINDS: [&str; 12] = [
+    "fork",
+    "_Fork",
+    "vfork",
+    "vfork_exec",
+    "posix_spawn",
+    "clone",
+    "clone_settls",
+    "clone_vfork",
+    "clone_vfork_settls",
+    "clone3",
+    "syscall_fork",
+    "inline_fork",
+];
+
+/// Without `weir run`, each image writes a report: there are no more at once.
+const MOST_AT_ONCE: u64 = 10_000;
+
+/// So many children of a kind, out of 40 busy threads: none hangs, and all that they do is in the reports, once.
+#[track_caller]
+fn storm(kind: &str, forks: u64, mode: Mode) {
+    let program = Program::new(victim("fork_storm"))
+        .args([kind, &forks.to_string(), "40", "8"])
+        .patience(Duration::from_secs(60) + Duration::from_millis(20) * forks as u32);
+    let outcome = program.run(mode).expect_status(0);
+    assert_eq!(outcome.complaints(), "", "{mode:?}, {kind}");
+    let text = outcome.text();
+    let told: BTreeMap<&str, u64> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, number)| (name, number.parse().expect("a number")))
+        .collect();
+    let mut reported: BTreeMap<&str, u64> = told.keys().map(|name| (*name, 0)).collect();
+    let processes = outcome.reports.iter().flat_map(|report| &report.processes);
+    reported.insert("images", processes.map(Process::stands_for).sum());
+    for (name, function) in outcome.reports.iter().flat_map(|report| &report.functions) {
+        if let Some(calls) = reported.get_mut(name.as_str()) {
+            *calls += function.calls;
+        }
+    }
+    assert_eq!(reported, told, "{mode:?}, {kind}");
+}
+
+/// All at once, or each kind by itself.
+fn storms(mode: Mode) {
+    let Ok(wanted) = std::env::var("WEIR_FORK_STORM") else {
+        return storm("all", 40 * KINDS.len() as u64, mode);
+    };
+    let mut words = wanted.split(' ');
+    let number = words.next().map(str::parse);
+    let forks: u64 = number
+        .and_then(Result::ok)
+        .expect("WEIR_FORK_STORM begins with a number");
+    let kinds: Vec<&str> = words.collect();
+    for kind in KINDS
+        .into_iter()
+        .filter(|kind| kinds.is_empty() || kinds.contains(kind))
+    {
+        let start = Instant::now();
+        let at_once = if mode == Mode::Bare {
+            MOST_AT_ONCE
+        } else {
+            forks
+        };
+        let mut left = forks;
+        while left > 0 {
+            storm(kind, left.min(at_once), mode);
+            left -= left.min(at_once);
+        }
+        println!("{mode:?}: {forks} by {kind}: {:.1?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_storm_of_forks_under_the_bare_library() {
+    storms(Mode::Bare);
+}
+
+#[test]
+fn a_storm_of_forks_under_weir_run() {
+    storms(Mode::Run);
 }

@@ -50,6 +50,7 @@ pub struct Program {
     folder: Option<PathBuf>,
     before_exec: Vec<Arc<Preparation>>,
     reports_expected: bool,
+    patience: Duration,
 }
 
 impl Program {
@@ -63,6 +64,7 @@ impl Program {
             folder: None,
             before_exec: Vec::new(),
             reports_expected: true,
+            patience: PATIENCE,
         }
     }
 
@@ -129,6 +131,12 @@ impl Program {
         self
     }
 
+    /// For what takes longer than others.
+    pub fn patience(mut self, patience: Duration) -> Program {
+        self.patience = patience;
+        self
+    }
+
     /// Runs it without Weir.
     pub fn plain(&self) -> Outcome {
         self.run(Mode::Plain)
@@ -148,7 +156,7 @@ impl Program {
             command.env(region_dir, regions.path());
         }
         let before: Vec<_> = report_files(folder);
-        let (status, stdout, stderr) = finish(&mut command, &self.stdin);
+        let (status, stdout, stderr) = finish_within(self.patience, &mut command, &self.stdin);
         let files = match mode {
             Mode::Plain => Vec::new(),
             Mode::Run => vec![reports.path().join("report.json")],
@@ -242,6 +250,14 @@ pub fn report_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs a command to its end; kills it, and fails, where it does not come to one.
 pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
+    finish_within(PATIENCE, command, stdin)
+}
+
+fn finish_within(
+    patience: Duration,
+    command: &mut Command,
+    stdin: &[u8],
+) -> (ExitStatus, Vec<u8>, Vec<u8>) {
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -262,7 +278,7 @@ pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<
     let (done, ended) = mpsc::channel::<()>();
     std::thread::scope(|scope| {
         let guard = scope.spawn(move || {
-            let hangs = ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            let hangs = ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
             if hangs {
                 // SAFETY: a signal to the group of a child that is not waited for yet.
                 unsafe { libc::kill(-group, libc::SIGKILL) };

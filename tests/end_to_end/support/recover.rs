@@ -7,6 +7,40 @@ use weir_report::model::Report;
 
 use super::{scratch, weir};
 
+/// The reports that `weir recover` makes of all regions in a folder, in one go.
+///
+/// # Errors
+/// What it said, where that is not a report of each.
+pub fn recover_all(regions: &Path) -> Result<Vec<Report>, String> {
+    let count = region_files(regions).len();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let folder = scratch();
+    let output = Command::new(weir::command())
+        .arg("recover")
+        .env(weir_record::settings::REGION_DIR.name, regions)
+        .current_dir(folder.path())
+        .output()
+        .expect("weir runs");
+    let reports: Vec<PathBuf> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    if !output.status.success() || reports.len() != count {
+        return Err(format!(
+            "weir recover, of {count} regions: {}: {}{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let read = |report: &PathBuf| {
+        weir_report::read::load(report).map_err(|error| format!("{}: {error}", report.display()))
+    };
+    reports.iter().map(read).collect()
+}
+
 /// The region files in a folder.
 pub fn region_files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder)

@@ -165,7 +165,7 @@ static int make_child(int may_fork, void *stack) {
     struct clone3_arguments arguments = {.exit_signal = SIGCHLD};
     int is_alone = !is_threaded && !me->in_handler, function = DOES_syscall, pid;
     enum may may = is_alone && me->may != SAFE_ONLY ? ALLOCATE : SAFE_ONLY;
-    switch (below(may_fork ? 8 : 5)) {
+    switch (below(may_fork ? 9 : 6)) {
     case 0:
         function = DOES__Fork, begin(function);
         pid = _Fork();
@@ -186,14 +186,19 @@ static int make_child(int may_fork, void *stack) {
         function = DOES_clone, begin(function);
         pid = clone(clone_child, stack, SIGCHLD, (void *)(long)may);
         break;
+    case 5:
+        /* No library is told. */
+        function = -1;
+        pid = (int)BARE1(fork, 0);
+        break;
     default:
         function = DOES_fork, begin(function);
         may = is_alone ? me->may : ALLOCATE;
         pid = fork();
     }
-    if (pid)
+    if (pid && function >= 0)
         finish(function);
-    else
+    if (!pid)
         me->may = may, generation++;
     return pid;
 }

@@ -84,7 +84,7 @@ static void image_step(void) {
     case 9: plugin_step(); break;
     case 10: talk_step(); break;
     case 11: cancel_step(); break;
-    case 12: short_thread_step(); break;
+    case 12: one_in(2) ? short_thread_step() : small_thread_step(); break;
     case 13: jump_step(); break;
     case 14: stack_step(); break;
     case 15:

@@ -154,6 +154,27 @@ static void talk_step(void) {
     CALL(close, close(talk.fds[1]));
 }
 
+/* A thread with little of a stack. */
+static void *small(void *argument) {
+    struct self self = *(struct self *)argument;
+    me = &self;
+    me->tid = 0;
+    for (int i = below(4); i >= 0; i--) {
+        safe_step();
+        DO(free, free(CALL(malloc, malloc((size_t)below(2000) + 1))));
+    }
+    return NULL;
+}
+
+static void small_thread_step(void) {
+    struct self other = *me;
+    pthread_t thread;
+    other.random += 2000;
+    other.may_jump = other.in_safe_step = 0;
+    if (!start_thread(&thread, small, &other, 24 * 1024))
+        MUST(!pthread_join(thread, NULL));
+}
+
 static void *nothing(void *unused) { return unused; }
 
 static void short_thread_step(void) {

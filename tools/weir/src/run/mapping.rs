@@ -2,10 +2,13 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
 use super::shrinking;
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use weir_record::region::{Header, NotARegion, Region, Room};
 
@@ -54,7 +57,7 @@ impl Mapping {
         Ok(mapping)
     }
 
-    /// Copies so many bytes (not 0) from the start of a file.
+    /// Copies so many bytes (not 0) from the start of a file. Holes of the file take no memory.
     ///
     /// # Errors
     /// Where the file has fewer, or cannot be read, or there is no memory.
@@ -66,7 +69,14 @@ impl Mapping {
         let mapping = Mapping::new(memory, length)?;
         // SAFETY: so many bytes, just mapped and zeroed, and known to nobody else yet.
         let bytes = unsafe { std::slice::from_raw_parts_mut(mapping.memory.as_ptr(), length) };
-        file.read_exact_at(bytes, 0)?;
+        if file.metadata()?.len() < length as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let mut at = 0;
+        while let Some(part) = next_part(file, at, length)? {
+            file.read_exact_at(&mut bytes[part.clone()], part.start as u64)?;
+            at = part.end;
+        }
         Ok(mapping)
     }
 
@@ -93,5 +103,56 @@ impl Drop for Mapping {
         // SAFETY: mapped with this length, and nothing that was borrowed from it outlives it. That it
         // cannot fail for such arguments is why its result does not matter.
         let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.length) };
+    }
+}
+
+/// What a file has next, from a place on and before another; the rest is a hole where there is none.
+fn next_part(file: &File, from: usize, to: usize) -> io::Result<Option<Range<usize>>> {
+    let seek = |whence| match rustix::fs::seek(file, whence) {
+        Ok(at) => Ok(usize::try_from(at).unwrap_or(usize::MAX).min(to)),
+        Err(error) => Err(error),
+    };
+    let start = match seek(SeekFrom::Data(from as u64)) {
+        Ok(start) => start,
+        // There is nothing more.
+        Err(Errno::NXIO) => to,
+        // Here nobody knows holes.
+        Err(Errno::INVAL) => return Ok((from < to).then_some(from..to)),
+        Err(error) => return Err(error.into()),
+    };
+    if start == to {
+        return Ok(None);
+    }
+    Ok(Some(start..seek(SeekFrom::Hole(start as u64))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_what_the_file_has_between_its_holes() {
+        const BYTES: usize = 1 << 20;
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(BYTES as u64 + 1).expect("room");
+        let expect = |expected: &[u8]| {
+            let copy = Mapping::copy(&file, BYTES).expect("a copy");
+            // SAFETY: so many bytes, which nobody else has.
+            let copied = unsafe { std::slice::from_raw_parts(copy.memory.as_ptr(), BYTES) };
+            assert!(copied == expected);
+        };
+        let mut expected = vec![0; BYTES];
+        expect(&expected);
+        for at in [300_000, 700_000, BYTES] {
+            file.write_all_at(b"bytes", at as u64).expect("written");
+            let end = BYTES.min(at + 5);
+            expected[at.min(end)..end].copy_from_slice(&b"bytes"[..end - at.min(end)]);
+            expect(&expected);
+        }
+        let longer = Mapping::copy(&file, 2 * BYTES).map(drop);
+        assert_eq!(
+            longer.expect_err("it is shorter").kind(),
+            io::ErrorKind::UnexpectedEof
+        );
     }
 }
