@@ -421,12 +421,17 @@ pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
 /// Signals are blocked meanwhile. The kernel tells by the stack pointer whether a thread is on its stack for signals: of one
 /// that is, but works here, it would have the next handler begin at the top of it, over the frames of the one that we are in.
 #[inline(never)]
-pub fn on_own_stack(mut work: impl FnMut()) -> bool {
+pub fn on_own_stack(work: impl FnMut()) -> bool {
+    with_signals_blocked(|| undisturbed_on_own_stack(work))
+}
+
+/// The same for who has blocked signals.
+pub fn undisturbed_on_own_stack(mut work: impl FnMut()) -> bool {
     let Some(stack) = Memory::new(OWN_STACK) else {
         return false;
     };
     // SAFETY: the end of the mapping, which is ours alone and outlives the work.
-    with_signals_blocked(|| unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) });
+    unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) };
     true
 }
 
@@ -456,13 +461,32 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
         return on_own_stack(work);
     }
     // SAFETY: the end of the stack, which is ours alone until the work is done.
-    unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), &mut work) };
+    let mut work = || unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), &mut work) };
+    if is_on_signal_stack() {
+        with_signals_blocked(work);
+    } else {
+        work();
+    }
     IS_TAKEN.store(false, Ordering::Release);
     true
 }
 
 /// Does `work` on the stack that ends there.
 ///
+/// Whether the thread is on its stack for signals: in a handler.
+fn is_on_signal_stack() -> bool {
+    let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+    // SAFETY: the kernel writes what the stack is; none is set.
+    let result = unsafe {
+        call(
+            libc::SYS_sigaltstack,
+            [0, stack.as_mut_ptr().addr(), 0, 0, 0],
+        )
+    };
+    // SAFETY: it has been written where the call succeeded.
+    result == 0 && unsafe { stack.assume_init() }.ss_flags & libc::SS_ONSTACK != 0
+}
+
 /// # Safety
 /// `top` is the end of a stack that nobody else is on, and a multiple of 16.
 pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {

@@ -257,7 +257,7 @@ fn let_go() {
 
 /// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
 fn on_own_stack(mut work: impl FnMut()) {
-    if !sys::on_own_stack(&mut work)
+    if !sys::undisturbed_on_own_stack(&mut work)
         && !reserve::on_stack(&mut work)
         && let Some(header) = image::header()
     {
