@@ -257,10 +257,17 @@ fn let_go() {
 
 /// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
 fn on_own_stack(mut work: impl FnMut()) {
-    if !sys::undisturbed_on_own_stack(&mut work)
-        && !reserve::on_stack(&mut work)
-        && let Some(header) = image::header()
-    {
+    let Some(header) = image::header() else {
+        return;
+    };
+    let mut work = || {
+        if !HAS_GIVEN_UP.load(Ordering::Relaxed) {
+            // There may have been none the last time.
+            header.forget(Circumstance::NoWriterMemory);
+        }
+        work();
+    };
+    if !sys::undisturbed_on_own_stack(&mut work) && !reserve::on_stack(&mut work) {
         header.note(Circumstance::NoWriterMemory);
     }
 }

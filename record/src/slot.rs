@@ -3,6 +3,7 @@
 //! A slot begins as zeroes and is never cleared. When its thread ends, another may take it over
 //! and go on counting from there, so that totals are right whatever becomes of the reader.
 
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::counter::{Adder, Counter};
@@ -121,20 +122,6 @@ impl Counters {
             let class = (63 - (requested | 1).leading_zeros()).min(SIZE_CLASSES as u32 - 1);
             A::add(&self.size_classes[index][class as usize], 1);
         }
-    }
-
-    /// Adds to the live bytes. True where [`Counters::publish`] is due.
-    #[inline(always)]
-    pub fn grow(&self, by: u64) -> bool {
-        self.live_bytes.add(by);
-        self.live_bytes.get_signed() > self.publish_above.get_signed()
-    }
-
-    /// Takes from the live bytes. True where [`Counters::publish`] is due.
-    #[inline(always)]
-    pub fn shrink(&self, by: u64) -> bool {
-        self.live_bytes.add(by.wrapping_neg());
-        self.live_bytes.get_signed() < self.publish_below.get_signed()
     }
 
     /// Adds to the live bytes, or, wrapping, takes from them. True where [`Counters::publish`] is due.
@@ -376,6 +363,62 @@ impl Slot {
     #[cfg(not(loom))]
     pub const FIRST_BYTES: usize = std::mem::offset_of!(Slot, ring) + Ring::FIRST_BYTES;
 
+    /// Adds to the live bytes. True where [`Counters::publish`] is due.
+    #[inline(always)]
+    pub fn grow(&self, by: u64) -> bool {
+        self.counters.live_bytes.add(by);
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: as in `is_above`, of a field of this slot.
+        unsafe {
+            self.is_above::<{ offset_of!(Slot, counters.publish_above) }>()
+        }
+        #[cfg(any(miri, loom))]
+        {
+            let above = self.counters.publish_above.get_signed();
+            self.counters.live_bytes.get_signed() > above
+        }
+    }
+
+    /// Takes from the live bytes. True where [`Counters::publish`] is due.
+    #[inline(always)]
+    pub fn shrink(&self, by: u64) -> bool {
+        self.counters.live_bytes.add(by.wrapping_neg());
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: as in `is_above`, of a field of this slot.
+        unsafe {
+            !self.is_above::<{ offset_of!(Slot, counters.publish_below) }>()
+        }
+        #[cfg(any(miri, loom))]
+        {
+            let below = self.counters.publish_below.get_signed();
+            self.counters.live_bytes.get_signed() <= below
+        }
+    }
+
+    /// Whether the live bytes are above what stands there in the slot. The compiler would load both.
+    ///
+    /// # Safety
+    /// There is a [`Counter`] at the offset.
+    #[cfg(not(any(miri, loom)))]
+    #[inline(always)]
+    unsafe fn is_above<const BOUND: usize>(&self) -> bool {
+        // SAFETY: two aligned 8-byte loads within the slot, which are what relaxed atomic ones compile to.
+        unsafe {
+            std::arch::asm!(
+                "mov {live}, qword ptr [{slot} + {live_at}]",
+                "cmp {live}, qword ptr [{slot} + {bound_at}]",
+                "jg {above}",
+                slot = in(reg) self,
+                live = out(reg) _,
+                live_at = const offset_of!(Slot, counters.live_bytes),
+                bound_at = const BOUND,
+                above = label { return true },
+                options(nostack, readonly),
+            );
+        }
+        false
+    }
+
     /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
     #[inline(always)]
     pub fn time(
@@ -483,16 +526,17 @@ mod tests {
         };
         let counters = &slot.counters;
         counters.publish(&heap);
-        assert!(!counters.grow(4096));
-        assert!(counters.grow(1));
+        assert!(!slot.grow(4096));
+        assert!(slot.grow(1));
         counters.publish(&heap);
         assert_eq!(heap.live_bytes.get(), 4097);
-        assert!(!counters.shrink(4096));
-        assert!(counters.shrink(1));
+        assert!(!slot.shrink(4095));
+        assert!(slot.shrink(1));
+        assert!(slot.shrink(1));
         counters.publish(&heap);
         assert_eq!((heap.live_bytes.get(), heap.peak_bytes.get()), (0, 4097));
         // A thread that frees what others made goes below zero.
-        assert!(counters.shrink(5000));
+        assert!(slot.shrink(5000));
         counters.publish(&heap);
         assert_eq!(heap.live_bytes.get_signed(), -5000);
     }

@@ -22,7 +22,7 @@ pub fn buffered<R: Copy>(
     };
     slot.counters.count::<Alone>(function, size as u64);
     let result = if slot.countdown.due() {
-        timed(slot, function, size as u64, next)
+        timed(next, slot, function, size as u64)
     } else {
         next()
     };

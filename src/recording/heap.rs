@@ -38,13 +38,13 @@ fn allocate_into(
     let requested = size.unwrap_or(0) as u64;
     slot.counters.count::<Alone>(function, requested);
     let block = if slot.countdown.due() {
-        timed(slot, function, requested, next)
+        timed(next, slot, function, requested)
     } else {
         next()
     };
     if block.is_null() {
         slot.counters.of(function).errors.add(1);
-    } else if slot.counters.grow(usable(block)) {
+    } else if slot.grow(usable(block)) {
         publish(slot);
     }
     block
@@ -117,7 +117,7 @@ fn resize_into(
     let before = usable(block);
     slot.counters.count::<Alone>(function, requested);
     let after = if slot.countdown.due() {
-        timed(slot, function, requested, next)
+        timed(next, slot, function, requested)
     } else {
         next()
     };
@@ -239,11 +239,11 @@ fn release_into(
     slot.counters.count::<Alone>(function, size as u64);
     if block.is_null() {
         slot.counters.blocks_adjustment.add(1);
-    } else if slot.counters.shrink(usable(block)) {
+    } else if slot.shrink(usable(block)) {
         publish(slot);
     }
     if slot.countdown.due() {
-        timed(slot, function, size as u64, next);
+        timed(next, slot, function, size as u64);
     } else {
         next();
     }
@@ -307,7 +307,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
         Some(slot) => {
             slot.counters.count::<Alone>(function, 0);
             if slot.countdown.due() {
-                return timed(slot, function, 0, next);
+                return timed(next, slot, function, 0);
             }
         }
         None => count_unseen(function),

@@ -103,9 +103,10 @@ impl Outcome {
     }
 }
 
-/// Times a call whose turn it is. Not inlined: the untimed path needs its registers.
+/// Times a call whose turn it is. Not inlined: the untimed path needs its registers, and so `next` stands first, whose
+/// argument is the program's first.
 #[inline(never)]
-fn timed<T>(slot: &Slot, function: Function, size: u64, next: impl Fn() -> T) -> T {
+fn timed<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
     slot.countdown.restart();
     let began_ticks = clock::ticks();
     let result = next();

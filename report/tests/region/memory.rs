@@ -177,8 +177,8 @@ impl Thread<'_> {
     /// The heap has grown, or (negative) shrunk, by so many bytes.
     pub fn shift(&self, bytes: i64) {
         let due = match u64::try_from(bytes) {
-            Ok(bytes) => self.slot.counters.grow(bytes),
-            Err(_) => self.slot.counters.shrink(bytes.unsigned_abs()),
+            Ok(bytes) => self.slot.grow(bytes),
+            Err(_) => self.slot.shrink(bytes.unsigned_abs()),
         };
         if due {
             self.slot.counters.publish(&self.memory.header().heap);

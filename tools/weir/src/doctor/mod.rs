@@ -25,7 +25,7 @@ mod surroundings;
 mod trial;
 mod verdict;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
@@ -35,8 +35,9 @@ use crate::cli::DoctorArgs;
 use crate::exit_code;
 use crate::failure::{Failure, system_says};
 use crate::output;
+use crate::run::library::Library as Own;
 use crate::text;
-use elf::Depth;
+use elf::{Depth, Image};
 use libraries::{Library, Preload, Search};
 use script::Script;
 use secure::Credentials;
@@ -59,6 +60,8 @@ pub struct Findings {
     loaded: Vec<Library>,
     /// What is preloaded already.
     preloads: Vec<Preload>,
+    /// Whether the program's libraries were not looked at, because they are weir's own.
+    is_as_simple_as_weir: bool,
     /// What the report will not show, and what else may surprise, a sentence each.
     pub remarks: Vec<String>,
 }
@@ -66,16 +69,27 @@ pub struct Findings {
 impl Findings {
     /// Refuses Weir's library where the program's libraries are too old for it: the dynamic linker would end the
     /// program.
-    pub fn check(&self, library: &Path) -> Result<(), Refusal> {
-        let (Some(program), Ok(file)) = (self.loaded.first(), File::open(library)) else {
+    pub fn check(&self, library: &Own) -> Result<(), Refusal> {
+        if self.is_as_simple_as_weir && library.is_as_built() {
+            return Ok(());
+        }
+        let (Some(path), Some(dynamic_linker)) = (self.chain.last(), &self.dynamic_linker) else {
             return Ok(());
         };
-        let Ok(ours) = elf::read(file, Depth::Links) else {
+        let late = self.is_as_simple_as_weir.then(|| {
+            let image = elf::read(File::open(path).ok()?, Depth::Links).ok()?;
+            Some(load(path, image, dynamic_linker, Depth::Links).1)
+        });
+        let loaded = late.flatten();
+        let loaded = loaded.as_ref().unwrap_or(&self.loaded);
+        let library = library.path();
+        let ours = File::open(library).ok();
+        let Some(ours) = ours.and_then(|file| elf::read(file, Depth::Links).ok()) else {
             return Ok(());
         };
-        match verdict::lacking(&ours, &self.loaded) {
+        match verdict::lacking(&ours, loaded) {
             Some((other, version)) => Err(Refusal::of(
-                &program.path,
+                path,
                 format_args!(
                     "has a {} without {version}, which {} needs; a Weir that is built on a system as old as the program's does not",
                     other.display(),
@@ -152,6 +166,7 @@ fn inspect_as(
         dynamic_linker: None,
         loaded: Vec::new(),
         preloads: Vec::new(),
+        is_as_simple_as_weir: false,
         remarks: Vec::new(),
     };
     let mut next = search::find(program, path)?;
@@ -264,20 +279,14 @@ fn judge(
     };
     let image = elf::read(file, depth).map_err(|error| Refusal::of(path, error))?;
     let dynamic_linker = verdict::of(path, &image).map_err(|trouble| Refusal::of(path, trouble))?;
-    let variable = |name| std::env::var_os(name).unwrap_or_default();
-    let library_path = variable("LD_LIBRARY_PATH");
-    let is_plain = library_path.is_empty() && variable("LD_PRELOAD").is_empty();
-    if depth == Depth::Links && is_plain && verdict::is_as_simple_as_weir(&dynamic_linker, &image) {
+    let is_plain = variable("LD_LIBRARY_PATH").is_empty() && variable("LD_PRELOAD").is_empty();
+    findings.is_as_simple_as_weir =
+        depth == Depth::Links && is_plain && verdict::is_as_simple_as_weir(&dynamic_linker, &image);
+    if findings.is_as_simple_as_weir {
         findings.dynamic_linker = Some(dynamic_linker);
         return Ok(());
     }
-    let search = Search::new(&dynamic_linker, Some(&library_path), depth);
-    let program = Library {
-        path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-        image,
-    };
-    let preloads = search.preloaded(&program, &variable("LD_PRELOAD"));
-    let loaded = search.all(program, &preloads);
+    let (preloads, loaded) = load(path, image, &dynamic_linker, depth);
     verdict::of_all(&loaded).map_err(|trouble| Refusal::of(path, trouble))?;
     if depth == Depth::Symbols {
         findings.remarks.extend(verdict::remarks(path, &loaded));
@@ -286,6 +295,27 @@ fn judge(
     findings.loaded = loaded;
     findings.preloads = preloads;
     Ok(())
+}
+
+/// What is preloaded, and what is loaded with a program, itself first.
+fn load(
+    path: &Path,
+    image: Image,
+    dynamic_linker: &Path,
+    depth: Depth,
+) -> (Vec<Preload>, Vec<Library>) {
+    let search = Search::new(dynamic_linker, Some(&variable("LD_LIBRARY_PATH")), depth);
+    let program = Library {
+        path: std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+        image,
+    };
+    let preloads = search.preloaded(&program, &variable("LD_PRELOAD"));
+    let loaded = search.all(program, &preloads);
+    (preloads, loaded)
+}
+
+fn variable(name: &str) -> OsString {
+    std::env::var_os(name).unwrap_or_default()
 }
 
 fn told(findings: &Findings) -> String {

@@ -33,7 +33,7 @@ const FEW_DESCRIPTORS: u64 = 16;
 pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
     let session = Session::new()?;
     let library = Library::locate(session.path())?;
-    findings.check(library.path())?;
+    findings.check(&library)?;
     can_be_loaded(library.path())?;
 
     let mut remarks = Vec::new();

@@ -30,6 +30,7 @@ const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
 #[derive(Debug)]
 pub struct Library {
     path: PathBuf,
+    is_as_built: bool,
     /// Where it was unpacked for this run alone; gone when this is dropped.
     _private: Option<TempDir>,
 }
@@ -45,6 +46,7 @@ impl Library {
             Some(library) => (library, None),
             None => unpacked(session)?,
         };
+        let length = library.metadata().map_or(0, |metadata| metadata.len());
         let path = if is_nameable(&library) {
             library
         } else {
@@ -54,6 +56,7 @@ impl Library {
         };
         Ok(Library {
             path,
+            is_as_built: length == EMBEDDED.len() as u64,
             _private: private,
         })
     }
@@ -61,6 +64,12 @@ impl Library {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether it is as long as the one that was built with this command: then it runs with the C library that the command runs
+    /// with.
+    pub fn is_as_built(&self) -> bool {
+        self.is_as_built
     }
 }
 

@@ -97,7 +97,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let session = Session::new()?;
     let inbox = Inbox::new(session.path());
     let library = Library::locate(session.path())?;
-    findings.check(library.path())?;
+    findings.check(&library)?;
     let asked = environment::Asked {
         timing: args.time,
         follows: args.follow_cleared,
