@@ -325,6 +325,8 @@ const _: () = assert!(size_of::<FileEntry>() == 2048);
 
 impl FileEntry {
     /// Makes it that of a file of this kind, without a past.
+    // By itself: the caller's stack may be small.
+    #[inline(never)]
     pub fn begin(&self, kind: Kind, hash: u64) {
         self.owner.store(0, Ordering::Relaxed);
         self.own.forget();

@@ -398,26 +398,34 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
 #[inline(never)]
 pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     let errno = if status == 0 { 0 } else { sys::errno() };
-    // It had not come as far as the address.
-    if matches!(
-        errno,
-        libc::EBADF | libc::EFAULT | libc::EINVAL | libc::ENOTSOCK | libc::EISCONN | libc::EALREADY
-    ) {
-        return;
+    let before = links::get(fd);
+    if is_address_read(errno, address, length) && leads_to_peer(fd, address, length) {
+        count_connection(fd, before, errno);
     }
-    // Nor, perhaps, where a filter of system calls has said what the error is.
-    let is_read = match errno {
+}
+
+/// Whether a connection that ended so came as far as the address.
+#[inline(never)]
+fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) -> bool {
+    match errno {
         0 => true,
+        libc::EBADF
+        | libc::EFAULT
+        | libc::EINVAL
+        | libc::ENOTSOCK
+        | libc::EISCONN
+        | libc::EALREADY => false,
+        // A filter of system calls may have said what the error is.
         _ if image::is_sealed() => errno == libc::EINPROGRESS,
         _ => sys::is_readable(address.cast(), length as usize),
-    };
-    let before = links::get(fd);
-    if !is_read || !leads_to_peer(fd, address, length) {
-        return;
     }
+}
+
+/// Counts a connection, where it is there or on its way; one that was on its way before, and now is there, has been counted.
+#[inline(never)]
+fn count_connection(fd: c_int, link_before: u32, errno: c_int) {
     let link = links::get(fd);
-    // One that was under way, and now is there, has been counted.
-    let is_new = link != before || link == TOLD_TOGETHER;
+    let is_new = link != link_before || link == TOLD_TOGETHER;
     if is_new
         && matches!(errno, 0 | libc::EINPROGRESS | libc::EINTR)
         && let Some(entry) = table::entry(link)

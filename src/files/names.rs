@@ -97,40 +97,65 @@ pub unsafe fn write_address(
     if address.is_null() || length < size_of::<libc::sa_family_t>() {
         return;
     }
+    // Each family by itself, so that its frame takes the place of this one.
     // SAFETY: long enough for the family, and for what is looked at besides; of any alignment.
     unsafe {
         match c_int::from((&raw const (*address).sa_family).read_unaligned()) {
             libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
-                let address = address.cast::<libc::sockaddr_in>().read_unaligned();
-                push_ipv4(text, address.sin_addr.s_addr.to_ne_bytes());
-                if with_port {
-                    push_port(text, address.sin_port);
-                }
+                write_ipv4(text, address.cast(), with_port);
             }
             libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
-                let address = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                text.push(b"[");
-                push_ipv6(text, address.sin6_addr.s6_addr);
-                text.push(b"]");
-                if with_port {
-                    push_port(text, address.sin6_port);
-                }
+                write_ipv6(text, address.cast(), with_port);
             }
             libc::AF_UNIX => {
                 let path = address.cast::<u8>().add(size_of::<libc::sa_family_t>());
                 let room = length - size_of::<libc::sa_family_t>();
-                let path = std::slice::from_raw_parts(path, room.min(108));
-                match path {
-                    // A name in the abstract namespace, as ss(8) and others write it.
-                    [0, name @ ..] => {
-                        text.push(b"@");
-                        text.push(name);
-                    }
-                    _ => text.push(path.split(|&byte| byte == 0).next().unwrap_or(path)),
-                }
+                write_unix(text, std::slice::from_raw_parts(path, room.min(108)));
             }
             _ => {}
         }
+    }
+}
+
+/// # Safety
+/// There is such an address, of any alignment.
+#[inline(never)]
+unsafe fn write_ipv4(text: &mut Address, address: *const libc::sockaddr_in, with_port: bool) {
+    // SAFETY: as the caller promises.
+    let address = unsafe { address.read_unaligned() };
+    push_ipv4(text, address.sin_addr.s_addr.to_ne_bytes());
+    if with_port {
+        push_port(text, address.sin_port);
+    }
+}
+
+/// # Safety
+/// There is such an address, of any alignment.
+#[inline(never)]
+unsafe fn write_ipv6(text: &mut Address, address: *const libc::sockaddr_in6, with_port: bool) {
+    text.push(b"[");
+    // SAFETY: as the caller promises.
+    push_ipv6(text, unsafe {
+        (&raw const (*address).sin6_addr.s6_addr).read_unaligned()
+    });
+    text.push(b"]");
+    if with_port {
+        // SAFETY: as above.
+        push_port(text, unsafe {
+            (&raw const (*address).sin6_port).read_unaligned()
+        });
+    }
+}
+
+#[inline(never)]
+fn write_unix(text: &mut Address, path: &[u8]) {
+    match path {
+        // A name in the abstract namespace, as ss(8) and others write it.
+        [0, name @ ..] => {
+            text.push(b"@");
+            text.push(name);
+        }
+        _ => text.push(path.split(|&byte| byte == 0).next().unwrap_or(path)),
     }
 }
 

@@ -150,9 +150,15 @@ impl Table {
     /// The link to the entry that a name is given.
     #[inline(never)]
     fn made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
-        let Some(index) = self.fresh().or_else(|| self.given_away()) else {
-            return TOLD_TOGETHER;
-        };
+        match self.fresh().or_else(|| self.given_away()) {
+            Some(index) => self.filled(index, kind, hash, name),
+            None => TOLD_TOGETHER,
+        }
+    }
+
+    /// The link to an entry, which gets this name. By itself: what it takes of the stack is not there while an entry is looked for.
+    #[inline(never)]
+    fn filled(&self, index: usize, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let Some(entry) = all().get(index) else {
             return TOLD_TOGETHER;
         };

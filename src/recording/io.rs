@@ -168,22 +168,24 @@ impl<S: Requested> Call<S> {
             }
             None => size.before().unwrap_or(0),
         };
-        let end = End {
-            slot,
-            requested,
-            outcome,
-            is_timed,
-            began_ticks,
-            took_ticks,
-        };
         if is_hot(function) {
+            let end = End {
+                slot,
+                requested,
+                outcome,
+                is_timed,
+                began_ticks,
+                took_ticks,
+            };
             end.record(function, self.fd);
             then(result);
             self.count_hot(&end);
         } else {
-            end.record_elsewhere(function, self.fd);
+            // First, while little of ours stands on the stack: names may have to be found out.
             then(result);
-            end.count_elsewhere(self.subject(), self.at, link);
+            let time = is_timed.then_some((began_ticks, took_ticks));
+            self.subject()
+                .end(self.fd, slot, self.at, link, requested, outcome, time);
         }
         if coop::has_runtime() {
             coop::count_call(outcome.moved(), false, 0);
@@ -275,6 +277,34 @@ pub(super) struct Subject {
 }
 
 impl Subject {
+    /// Records a call that has been made, and counts it for its file, out of the caller's way; `time` is when it began and how long
+    /// it took. Argument by argument: a structure would stand on the caller's part of the stack.
+    #[allow(clippy::too_many_arguments)]
+    #[inline(never)]
+    fn end(
+        self,
+        fd: c_int,
+        slot: &Slot,
+        at: Option<u64>,
+        link: u32,
+        requested: u64,
+        outcome: Outcome,
+        time: Option<(u64, u64)>,
+    ) {
+        let (began_ticks, took_ticks) = time.unwrap_or_default();
+        let end = End {
+            slot,
+            requested,
+            outcome,
+            is_timed: time.is_some(),
+            began_ticks,
+            took_ticks,
+        };
+        end.record(self.function, fd);
+        let times = [began_ticks, took_ticks];
+        self.count(at, link, address(slot), &outcome, times);
+    }
+
     /// As below, out of the caller's way.
     #[inline(never)]
     fn count_elsewhere(
@@ -361,16 +391,5 @@ impl End<'_> {
             slot.ring.push(sample, writer::crowded);
         }
         settle::<Alone>(&slot.counters, function, self.outcome);
-    }
-
-    #[inline(never)]
-    fn record_elsewhere(&self, function: Function, fd: c_int) {
-        self.record(function, fd);
-    }
-
-    #[inline(never)]
-    fn count_elsewhere(&self, subject: Subject, at: Option<u64>, link: u32) {
-        let times = [self.began_ticks, self.took_ticks];
-        subject.count(at, link, address(self.slot), &self.outcome, times);
     }
 }

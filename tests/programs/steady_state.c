@@ -27,9 +27,9 @@ static void all_kinds(int fd, int rounds) {
 
 static void *thread(void *fd) {
     all_kinds((int)(intptr_t)fd, 3000);
-    syscall(SYS_getpgid, 4100);
+    syscall(SYS_getpgid, 5000100);
     all_kinds((int)(intptr_t)fd, 20000);
-    syscall(SYS_getpgid, 4200);
+    syscall(SYS_getpgid, 5000200);
     return NULL;
 }
 
@@ -37,9 +37,9 @@ int main(void) {
     int fd = open("/proc/self/exe", O_RDONLY);
     MUST(fd >= 0);
     all_kinds(fd, 3000); /* start-up: of everything that is started when first needed */
-    syscall(SYS_getpgid, 4000);
+    syscall(SYS_getpgid, 5000000);
     all_kinds(fd, 20000);
-    syscall(SYS_getpgid, 4001);
+    syscall(SYS_getpgid, 5000001);
     pthread_t other;
     MUST(!pthread_create(&other, NULL, thread, (void *)(intptr_t)fd));
     MUST(!pthread_join(other, NULL));

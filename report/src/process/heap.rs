@@ -74,7 +74,7 @@ fn not_known(
         );
     }
     header.has(Circumstance::NoBlockSizes).then(|| {
-        "the allocator behind Weir has no malloc_usable_size of its own: there are no sizes of blocks"
+        "the allocator behind Weir does not tell the sizes of its blocks: it has no malloc_usable_size, or is a sanitizer's, which must not be asked"
             .to_owned()
     })
 }

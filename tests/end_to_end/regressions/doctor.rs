@@ -274,7 +274,7 @@ fn of_allocators() {
     own.says("defines malloc, calloc, realloc and free itself")
         .says("the program's malloc is that of");
     let bare = here().see(&victim("bare_malloc"), &[]).expect_traced();
-    bare.says("no malloc_usable_size of its own");
+    bare.says("does not tell the sizes of its blocks");
     here()
         .see(&victim("does_little"), &[])
         .expect_traced()

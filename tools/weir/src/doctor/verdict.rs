@@ -211,7 +211,7 @@ fn heap_not_known(loaded: &[Library]) -> Option<String> {
     let cannot_be_asked =
         others[next].image.has_sanitizer || first("malloc_usable_size") != Some(next);
     cannot_be_asked.then(|| {
-        "the allocator behind Weir has no malloc_usable_size of its own: there are no sizes of blocks".to_owned()
+        "the allocator behind Weir does not tell the sizes of its blocks: it has no malloc_usable_size, or is a sanitizer's, which must not be asked".to_owned()
     })
 }
 
