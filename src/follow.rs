@@ -152,9 +152,9 @@ impl Change {
     fn with<T>(&self, start: impl FnOnce(Strings) -> T) -> T {
         match self.bytes().div_ceil(POINTER) {
             ..=32 => self.with_room::<32, T>(start),
-            ..=64 => self.with_room::<64, T>(start),
-            ..=128 => self.with_room::<128, T>(start),
-            ..=256 => self.with_room::<256, T>(start),
+            33..=64 => self.with_room::<64, T>(start),
+            65..=128 => self.with_room::<128, T>(start),
+            129..=256 => self.with_room::<256, T>(start),
             words => self.with_memory(words * POINTER, start),
         }
     }

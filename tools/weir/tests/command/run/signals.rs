@@ -114,7 +114,7 @@ fn weir_killed_what_the_program_counted_is_recovered() {
     fs::write(place.file("go"), "").expect("written");
     wait_until("the program's result", || place.file("result").exists());
     let of_shell = || {
-        let listed = place.settle(crate::weir(&["recover", "--clean"])).output();
+        let listed = place.settle(crate::weir(["recover", "--clean"])).output();
         let listed = String::from_utf8(listed.expect("run").stdout).expect("text");
         listed
             .lines()
