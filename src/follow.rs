@@ -8,6 +8,8 @@
 use std::ffi::c_char;
 use std::ptr;
 
+use weir_record::region::Circumstance;
+
 use crate::environment::{self, Additions};
 use crate::programs::{self, Kind, Program};
 use crate::starts::{Preload, Start};
@@ -21,6 +23,8 @@ use entries::Found;
 
 type Strings = *const *const c_char;
 
+/// An environment of so many words is made on the stack.
+const MOST_ON_STACK: usize = 256;
 const POINTER: usize = size_of::<*const c_char>();
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
 const ASAN_OPTIONS: &[u8] = b"ASAN_OPTIONS=";
@@ -38,7 +42,10 @@ pub fn with<T>(
         preload: Preload::Given,
     };
     if image::is_sealed() {
-        return start(&known, environment);
+        return match for_a_sandbox(environment) {
+            Some(change) => change.with(|environment| start(&known, environment)),
+            None => start(&known, environment),
+        };
     }
     let mut change = None;
     // The thread's stack may be small, and a program is looked at by its path.
@@ -63,6 +70,23 @@ enum What {
     Add([*const c_char; Additions::MOST], usize),
     /// Our library is taken out of these entries.
     Withhold(Found),
+}
+
+/// A filter of system calls holds in what is executed too, and may end it for what our start asks of the kernel: our library is
+/// taken out. No call is made here either, so only the process's own environment is looked at, and one that there is room for
+/// on the stack.
+#[cold]
+#[inline(never)]
+fn for_a_sandbox(environment: Strings) -> Option<Change> {
+    let is_filtered = image::header().is_some_and(|header| header.has(Circumstance::Sealed));
+    let found = entries::look_at_own(environment, &[PRELOAD]).filter(|_| is_filtered)?;
+    found.library()?;
+    let change = Change {
+        environment,
+        entries: found.entries,
+        what: What::Withhold(found),
+    };
+    (change.bytes().div_ceil(POINTER) <= MOST_ON_STACK).then_some(change)
 }
 
 /// Looks at a program and at its environment, and tells what is known of the one, and what is done to the other, if anything is.
@@ -154,7 +178,7 @@ impl Change {
             ..=32 => self.with_room::<32, T>(start),
             33..=64 => self.with_room::<64, T>(start),
             65..=128 => self.with_room::<128, T>(start),
-            129..=256 => self.with_room::<256, T>(start),
+            129..=MOST_ON_STACK => self.with_room::<MOST_ON_STACK, T>(start),
             words => self.with_memory(words * POINTER, start),
         }
     }

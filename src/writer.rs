@@ -27,6 +27,7 @@ use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
 use crate::giving_up::{self, Reason};
+use crate::sys::process;
 use crate::{image, mapping, own_heap, reserve, slots, sys, thread};
 
 /// Whether the writer's thread has been started, or cannot be.
@@ -189,15 +190,31 @@ pub fn start_again() {
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
     const IDLE_MS: u64 = 8;
     const ACTIVE_MS: u64 = 1;
+    /// After how many idle rounds, a quarter of a second, it is looked whether the program's threads are still there.
+    const LOOK_AFTER: u32 = 32;
     thread::become_ours();
     THREAD.store(sys::tid(), Ordering::Relaxed);
     sys::name_this_thread(c"weir");
     sys::part_from_descriptors();
+    let mut idle_rounds = 0_u32;
     while !MUST_STOP.load(Ordering::Relaxed) && !HAS_GIVEN_UP.load(Ordering::Relaxed) {
+        if idle_rounds >= LOOK_AFTER {
+            idle_rounds = 0;
+            if let Some(status) = process::status_of_the_others() {
+                // They ended by system calls of their own. With us the process ends, and newer kernels tell the status of
+                // who was the last.
+                write_last();
+                sys::end_thread(status);
+            }
+        }
         let now = sys::now();
         let round = with_work(Duration::ZERO, |work| work.round(now));
         CPU_NS.store(sys::thread_cpu_ns(), Ordering::Relaxed);
         let poll = round.as_ref().map(|round| &round.poll);
+        idle_rounds = match poll {
+            Some(poll) if poll.samples > 0 => 0,
+            _ => idle_rounds + 1,
+        };
         let pause = match poll {
             Some(poll) if poll.fullest_ring > ring::CAPACITY / 2 => Duration::from_micros(250),
             Some(poll) if poll.samples > 0 => Duration::from_millis(ACTIVE_MS),
@@ -207,6 +224,13 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
         sys::pause(pause.min(until_report.max(Duration::from_micros(100))));
     }
     ptr::null_mut()
+}
+
+/// Writes the report, from the writer's thread.
+fn write_last() {
+    if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+        mapping::remove(image::file().as_c_str());
+    }
 }
 
 /// Does something with the work in hand, if nobody else does so for longer than `patience`. Where that fails, the work is

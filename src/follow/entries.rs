@@ -31,6 +31,16 @@ pub struct Found {
 }
 
 impl Found {
+    fn nothing(environment: Strings) -> Found {
+        Found {
+            names: 0,
+            entries: 0,
+            environment,
+            preloads: [0; PRELOADS],
+            preloaded: 0,
+        }
+    }
+
     /// Whether it has the name of this number.
     pub fn has(&self, name: usize) -> bool {
         self.names & 1 << name != 0
@@ -91,28 +101,31 @@ impl Found {
     }
 }
 
+/// Looks for names in the process's own environment, without a system call; none where this is another.
+pub fn look_at_own(environment: Strings, names: &[&[u8]]) -> Option<Found> {
+    // SAFETY: a variable of the C library.
+    if environment.is_null() || environment != unsafe { environ } {
+        return None;
+    }
+    let mut found = Found::nothing(environment);
+    // SAFETY: the C library's own list of strings, ended by NULL.
+    unsafe {
+        while !(*environment.add(found.entries)).is_null() {
+            let entry = CStr::from_ptr(*environment.add(found.entries));
+            found.see(found.entries, entry.to_bytes(), names);
+            found.entries += 1;
+        }
+    }
+    Some(found)
+}
+
 /// Looks for names in an environment; none where it cannot be read.
 pub fn look(environment: Strings, names: &[&[u8]]) -> Option<Found> {
-    let mut found = Found {
-        names: 0,
-        entries: 0,
-        environment,
-        preloads: [0; PRELOADS],
-        preloaded: 0,
-    };
+    let mut found = Found::nothing(environment);
     if environment.is_null() {
         return Some(found);
     }
-    // SAFETY: a variable of the C library.
-    if environment == unsafe { environ } {
-        // SAFETY: the C library's own list of strings, ended by NULL.
-        unsafe {
-            while !(*environment.add(found.entries)).is_null() {
-                let entry = CStr::from_ptr(*environment.add(found.entries));
-                found.see(found.entries, entry.to_bytes(), names);
-                found.entries += 1;
-            }
-        }
+    if let Some(found) = look_at_own(environment, names) {
         return Some(found);
     }
     loop {

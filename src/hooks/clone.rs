@@ -6,6 +6,7 @@ use std::ptr;
 
 use libc::pid_t;
 use weir_record::functions::Function;
+use weir_record::region::Circumstance;
 
 use crate::{image, next, recording, sys, thread, vfork};
 
@@ -38,6 +39,19 @@ fn has_own_memory(flags: u64) -> bool {
 /// Whether a child has its parent's memory, and descriptors of its own.
 fn borrows_memory(flags: u64) -> bool {
     flags & libc::CLONE_VM as u64 != 0 && flags & libc::CLONE_FILES as u64 == 0
+}
+
+/// A child that goes on beside its parent with the same thread-local storage counts into its parent's slot, and each loses what
+/// the other adds at the same time.
+fn note_shared_area(flags: u64) {
+    let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
+    if has(libc::CLONE_VM)
+        && !has(libc::CLONE_SETTLS)
+        && !has(libc::CLONE_VFORK)
+        && let Some(header) = image::header()
+    {
+        header.note(Circumstance::SharedThreadArea);
+    }
 }
 
 /// Defines a hook: its row and its name.
@@ -106,6 +120,7 @@ fn make(
         if borrows_memory(flags) {
             vfork::begin();
         }
+        note_shared_area(flags);
         next(body, argument)
     };
     if pid == -1 {
@@ -119,10 +134,16 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
     match number {
         libc::SYS_fork => {}
         libc::SYS_clone if has_own_memory(first as u64) => {}
+        libc::SYS_clone => {
+            note_shared_area(first as u64);
+            return None;
+        }
         libc::SYS_clone3 => {
             // The kernel may refuse to read it, and then so do we.
-            if flags_of(first).is_some_and(has_own_memory) {
-                begin_fork();
+            match flags_of(first) {
+                Some(flags) if has_own_memory(flags) => begin_fork(),
+                Some(flags) => note_shared_area(flags),
+                None => {}
             }
             return Some((clone3 as *const ()).addr());
         }

@@ -101,11 +101,13 @@ pub enum Circumstance {
     NoWriterMemory = 17,
     /// The writer in the program failed by a fault of its own, and gave up.
     WriterFailed = 18,
+    /// Threads were made that share their maker's thread-local storage, and so its slot.
+    SharedThreadArea = 19,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 19] = [
+    pub const ALL: [Circumstance; 20] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -125,6 +127,7 @@ impl Circumstance {
         Circumstance::Dispatched,
         Circumstance::NoWriterMemory,
         Circumstance::WriterFailed,
+        Circumstance::SharedThreadArea,
     ];
 }
 

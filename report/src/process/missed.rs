@@ -180,7 +180,10 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
             "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
         ),
         Circumstance::Sealed => Some(
-            "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, and names are told as the program gives them",
+            "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, names are told as the program gives them, and what it executes is not traced",
+        ),
+        Circumstance::SharedThreadArea => Some(
+            "threads were made by clone(2) without thread-local storage of their own: what they did is counted with the thread that made them, and some of it is lost",
         ),
         Circumstance::Dispatched => Some(
             "the process has system calls dispatched to itself by where they are made (PR_SET_SYSCALL_USER_DISPATCH): from then on none is made on its behalf; new threads and forked processes are counted together and not timed, and names are told as the program gives them",

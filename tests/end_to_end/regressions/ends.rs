@@ -251,3 +251,15 @@ fn a_killed_child_whose_parent_was_told() {
     let together: Vec<_> = reports.iter().map(load).collect();
     assert_eq!(ends(&together), expected);
 }
+
+/// The writer's thread is not one of the program's: it does not keep a process that all others have left.
+#[test]
+fn the_last_thread_ends_by_a_system_call() {
+    let program = Program::new(victim("raw_exit"));
+    let plain = program.plain().expect_status(14);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let process = outcome.processes()[0];
+        assert_eq!(process.functions["malloc"].calls, 11, "{mode:?}");
+    }
+}

@@ -157,3 +157,18 @@ fn a_storm_of_forks_under_the_bare_library() {
 fn a_storm_of_forks_under_weir_run() {
     storms(Mode::Run);
 }
+
+/// Such a thread counts into its maker's slot, and each loses what the other adds at the same time: that is told.
+#[test]
+fn a_thread_with_its_maker_s_thread_area() {
+    let program = Program::new(victim("clone_shared_area"));
+    let plain = program.plain().expect_status(5);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let notes = outcome.processes()[0].missed.notes.join("\n");
+        assert!(
+            notes.contains("without thread-local storage of their own"),
+            "{notes}"
+        );
+    }
+}

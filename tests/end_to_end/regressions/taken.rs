@@ -179,3 +179,15 @@ fn a_root_without_proc() {
         assert!((1000..1010).contains(&calls), "{mode:?}: {calls}");
     }
 }
+
+/// A filter holds in what is executed too, and our start is no part of that.
+#[test]
+fn system_calls_of_what_is_executed() {
+    let program = Program::new(victim("sandboxed_exec"));
+    let plain = program.plain().expect_status(0);
+    let outcome = program.run(Mode::Run).expect_same(&plain);
+    let notes = notes_of(outcome.processes()[0]);
+    assert!(notes.contains("what it executes is not traced"), "{notes}");
+    let bare = program.without_reports();
+    bare.run(Mode::Bare).expect_same(&plain);
+}
