@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use weir_report::model::EndKind;
 
@@ -122,6 +123,48 @@ fn weir_killed_what_the_program_counted_is_recovered() {
             .map(str::to_owned)
     };
     wait_until("the shell's region", || of_shell().is_some());
+}
+
+#[test]
+fn weir_killed_a_session_without_regions_is_removed_once_nobody_listens() {
+    let place = Place::new();
+    let script = "echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done";
+    let mut weir = started(&place, place.run_shell(script));
+    let inboxes = || {
+        let sessions = place.regions().into_iter();
+        sessions.filter(|path| path.join("inbox").exists()).count()
+    };
+    let clean = || {
+        let output = place.settle(crate::weir(["recover", "--clean"])).output();
+        text(&output.expect("run").stdout)
+    };
+    // Old enough, were it not for weir.
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(!clean().contains("without regions"));
+    assert_eq!(inboxes(), 1);
+    send(id(&weir), libc::SIGKILL);
+    weir.wait().expect("ended");
+    fs::write(place.file("go"), "").expect("written");
+    // What is no session's keeps a folder.
+    let session = || {
+        let mut regions = place.regions().into_iter();
+        regions.find(|path| path.join("inbox").exists())
+    };
+    let kept = session().expect("it is left").join("other");
+    fs::write(&kept, "").expect("written");
+    assert!(!clean().contains("without regions"));
+    assert_eq!(inboxes(), 1);
+    fs::remove_file(kept).expect("removed");
+    let said = clean();
+    assert!(
+        said.contains(": a session without regions, removed\n"),
+        "{said}"
+    );
+    assert_eq!(inboxes(), 0);
+    wait_until("nothing is left", || {
+        clean();
+        place.regions().is_empty()
+    });
 }
 
 /// Its parent is weir, which it has not asked for its word.
