@@ -18,10 +18,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    Access, AtFlags, Gid, Mode, OFlags, Stat, accessat, fchmod, fchown, fstat, linkat, openat,
-    renameat, unlinkat,
+    Access, AtFlags, FileType, Gid, Mode, OFlags, Stat, accessat, fchmod, fchown, fstat, linkat,
+    openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Serialize;
 
@@ -45,21 +46,39 @@ pub fn to_json(report: &Report) -> Vec<u8> {
 
 /// Writes a file in place of what is there: whoever opens it sees the old content or the new one, never
 /// a part, and it may be read by whom the old one could be read. Where a symbolic link is there, that is the file it
-/// leads to. What is no regular file (a pipe, `/dev/stderr`) is written to. But a link, a pipe or a file that another
-/// user put there is not looked into: it is replaced itself.
+/// leads to. What is no regular file (a pipe, a terminal) is written to, and so is what a link of the kernel's to a
+/// descriptor leads to (`/dev/stdout`, `/proc/self/fd/3`): a regular file gets it at its end, and keeps the rest. But
+/// a link, a pipe or a file that another user put there is not looked into: it is replaced itself.
 ///
 /// # Errors
 /// Where the system will not have it. No other file is left behind. `NXIO` where it is a pipe that nobody reads.
 pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
     let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
     let before = match &found {
-        Found::Channel | Found::ChannelOfOurs => {
-            return place.open_channel(&found)?.write_all(json);
+        Found::Channel | Found::Open => {
+            return add_to(&place.open_channel(&found)?, json);
         }
         Found::File(before) => Some(before),
         Found::Nothing => None,
     };
     Temporary::write_in(&place.directory, before, json)?.rename_to(&place.name)
+}
+
+/// Writes to what is there already. Where a regular file would become larger than the limit, nothing is written: the
+/// kernel would send SIGXFSZ.
+fn add_to(channel: &Descriptor, json: &[u8]) -> Result<(), Errno> {
+    let there = fstat(channel)?;
+    if FileType::from_raw_mode(there.st_mode) == FileType::RegularFile {
+        let size = u64::try_from(there.st_size).unwrap_or(u64::MAX);
+        let end = size.saturating_add(json.len() as u64);
+        if getrlimit(Resource::Fsize)
+            .current
+            .is_some_and(|limit| end > limit)
+        {
+            return Err(Errno::FBIG);
+        }
+    }
+    channel.write_all(json)
 }
 
 /// Whether [`replace`] could write there, as far as that can be told before.
@@ -69,7 +88,7 @@ pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
 pub fn may_replace(path: &Path) -> Result<(), Errno> {
     let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
     match found {
-        Found::Channel | Found::ChannelOfOurs => match place.open_channel(&found) {
+        Found::Channel | Found::Open => match place.open_channel(&found) {
             // Who is to read it has not come yet.
             Ok(_) | Err(Errno::NXIO) => Ok(()),
             Err(error) => Err(error),

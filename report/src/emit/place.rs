@@ -43,8 +43,9 @@ pub enum Found {
     File(Stat),
     /// What is no regular file, and can be written to: a pipe, a terminal.
     Channel,
-    /// The same, behind a link to one of our own descriptors.
-    ChannelOfOurs,
+    /// What a descriptor is open on, whatever that is, behind a link of the kernel's to it (`/dev/stdout`). Whoever
+    /// holds the descriptor writes there too, so it is added to and never replaced.
+    Open,
 }
 
 impl Place {
@@ -92,7 +93,7 @@ impl Place {
                             let directory = self.directory.as_fd();
                             self = Place::from(directory, &target, self.links_left)?;
                         }
-                        Ok(Link::OfTheKernel(target)) => return self.behind(&target),
+                        Ok(Link::OfTheKernel) => return self.behind(),
                         Ok(Link::OfAnother) => return Ok((self, Found::Nothing)),
                         // Something else is there by now.
                         Err(Errno::NOENT | Errno::NOTDIR) => {}
@@ -111,48 +112,39 @@ impl Place {
         }
     }
 
-    /// What is behind a link of the kernel's, which reads as `target`: one of our own descriptors, as in `/dev/stderr`.
-    fn behind(self, target: &[u8]) -> Result<(Place, Found), Errno> {
+    /// What is behind a link of the kernel's, which leads to a file that is open, not to a name.
+    fn behind(self) -> Result<(Place, Found), Errno> {
         let there = statat(&self.directory, self.name.as_c_str(), AtFlags::empty())?;
         match FileType::from_raw_mode(there.st_mode) {
             FileType::Directory => Err(Errno::ISDIR),
-            FileType::RegularFile => {
-                let place = Place::from(self.directory.as_fd(), target, self.links_left)?;
-                let named = statat(
-                    &place.directory,
-                    place.name.as_c_str(),
-                    AtFlags::SYMLINK_NOFOLLOW,
-                )?;
-                // Else its name is gone, and that another's by now.
-                let is_it = (named.st_dev, named.st_ino) == (there.st_dev, there.st_ino);
-                is_it
-                    .then_some((place, Found::File(there)))
-                    .ok_or(Errno::NOENT)
-            }
-            _ => Ok((self, Found::ChannelOfOurs)),
+            _ => Ok((self, Found::Open)),
         }
     }
 
-    /// Opens what is no regular file, to be written to, without waiting for who reads it.
+    /// Opens what is not to be replaced, to add to it, without waiting for who reads it.
     pub fn open_channel(&self, found: &Found) -> Result<Descriptor, Errno> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let follow = match found {
-            Found::ChannelOfOurs => OFlags::empty(),
-            _ => OFlags::NOFOLLOW,
+        let is_open = matches!(found, Found::Open);
+        let further = match is_open {
+            true => OFlags::APPEND,
+            false => OFlags::NOFOLLOW,
         };
         let channel: Descriptor = openat(
             &self.directory,
             self.name.as_c_str(),
-            flags | follow,
+            flags | further,
             Mode::empty(),
         )?
         .into();
+        if is_open {
+            return Ok(channel);
+        }
         // It may be another's by now.
         let there = fstat(&channel)?;
         match FileType::from_raw_mode(there.st_mode) {
             FileType::RegularFile => Err(Errno::AGAIN),
             FileType::CharacterDevice | FileType::BlockDevice => Ok(channel),
-            _ if follow.is_empty() || is_trusted(&there, &self.directory)? => Ok(channel),
+            _ if is_trusted(&there, &self.directory)? => Ok(channel),
             _ => Err(Errno::AGAIN),
         }
     }
@@ -194,9 +186,7 @@ fn open_directory(
         ) {
             Err(Errno::NOTDIR | Errno::LOOP) => match link(&here, &name, links_left)? {
                 Link::To(target) => open_directory(here.as_fd(), &target, links_left)?,
-                Link::OfTheKernel(_) => {
-                    openat(&here, name.as_c_str(), flags, Mode::empty())?.into()
-                }
+                Link::OfTheKernel => openat(&here, name.as_c_str(), flags, Mode::empty())?.into(),
                 // What the kernel says where it does not follow such links itself (proc_sys_fs(5)).
                 Link::OfAnother => return Err(Errno::ACCESS),
             },
@@ -211,7 +201,7 @@ fn open_directory(
 enum Link {
     To(Vec<u8>),
     /// Text is not all there is to it (proc(5)).
-    OfTheKernel(Vec<u8>),
+    OfTheKernel,
     /// Nowhere that we would go.
     OfAnother,
 }
@@ -224,17 +214,15 @@ fn link(directory: &Descriptor, name: &CStr, links_left: &mut u32) -> Result<Lin
     if FileType::from_raw_mode(there.st_mode) != FileType::Symlink {
         return Err(Errno::NOTDIR);
     }
-    let is_kernel_s = fstatfs(directory)?.f_type == PROC_SUPER_MAGIC;
-    if !is_kernel_s && !is_trusted(&there, directory)? {
+    if fstatfs(directory)?.f_type == PROC_SUPER_MAGIC {
+        return Ok(Link::OfTheKernel);
+    }
+    if !is_trusted(&there, directory)? {
         return Ok(Link::OfAnother);
     }
     let mut target = vec![MaybeUninit::uninit(); PATH_MAX];
     let (target, _) = readlinkat_raw(&link, c"", target.as_mut_slice())?;
-    let target = target.to_vec();
-    Ok(match is_kernel_s {
-        true => Link::OfTheKernel(target),
-        false => Link::To(target),
-    })
+    Ok(Link::To(target.to_vec()))
 }
 
 /// Whether what has a name in a directory was put there by the user that we act as, or by root.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 use weir_record::functions::Function;
-use weir_report::emit::{create_new, replace, to_json};
+use weir_report::emit::{create_new, may_replace, replace, to_json};
 
 use crate::memory::Memory;
 
@@ -126,6 +127,30 @@ fn what_is_no_file_is_written_to() {
     )
     .unwrap();
     assert_eq!(replace(&pipe, b"nobody reads"), Err(Errno::NXIO));
+}
+
+#[test]
+fn a_file_that_is_open_is_added_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "older\n").unwrap();
+    let mut open = fs::File::options().append(true).open(&path).unwrap();
+    let link = folder.path().join("link");
+    let descriptor = format!("/proc/self/fd/{}", open.as_raw_fd());
+    symlink(&descriptor, &link).unwrap();
+    may_replace(&link).unwrap();
+    replace(Path::new(&descriptor), b"one\n").unwrap();
+    replace(&link, b"two\n").unwrap();
+    let thread = format!("/proc/thread-self/fd/{}", open.as_raw_fd());
+    replace(Path::new(&thread), b"three\n").unwrap();
+    open.write_all(b"own\n").unwrap();
+    let whole = "older\none\ntwo\nthree\nown\n";
+    assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+    // Also where it has no name any more.
+    fs::remove_file(&path).unwrap();
+    replace(Path::new(&descriptor), b"four\n").unwrap();
+    assert_eq!(names(folder.path()), ["link"]);
+    assert_eq!(open.metadata().unwrap().len(), whole.len() as u64 + 5);
 }
 
 #[test]

@@ -78,6 +78,16 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         lines += &text::printable(&line);
         lines.push('\n');
     }
+    if args.clean {
+        let sessions = directories
+            .iter()
+            .flat_map(|of| lying::remove_abandoned(of));
+        for session in sessions {
+            let line = format!("{}: a session without regions, removed", session.display());
+            lines += &text::printable(&line);
+            lines.push('\n');
+        }
+    }
     if lines.is_empty() {
         let names: Vec<_> = directories.iter().map(|of| of.to_string_lossy()).collect();
         lines = format!("no region in {}\n", text::printable(&text::list(&names)));

@@ -1,14 +1,22 @@
 //! The regions that lie where the library makes them, and whether anybody still uses one.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use weir_record::settings;
+use weir_record::settings::{self, INBOX};
 
 use crate::run::trust;
+
+/// The link to the library that a session may have.
+const LIBRARY: &str = "libweir.so";
+/// How old a socket is at which somebody must listen, if anybody will.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// The directories: those that a library without `weir run`, and a `weir run` that was killed, make regions in.
 pub fn directories() -> Vec<PathBuf> {
@@ -57,17 +65,56 @@ pub fn beside(region: &Path) -> Vec<PathBuf> {
 }
 
 /// Removes a region that nobody uses, and the session that it was the last one of.
-pub fn remove(region: &Path) -> std::io::Result<()> {
+pub fn remove(region: &Path) -> io::Result<()> {
     fs::remove_file(region)?;
     if let Some(session) = region
         .parent()
         .filter(|parent| name(parent).starts_with(b"weir."))
     {
-        // A link to the library may be there; anything else keeps it.
-        let _ = fs::remove_file(session.join("libweir.so"));
-        let _ = fs::remove_dir(session);
+        remove_session(session);
     }
     Ok(())
+}
+
+/// Removes the sessions in a directory that are this user's own, and that a `weir run` left without regions when it was
+/// killed; which these were.
+pub fn remove_abandoned(directory: &Path) -> Vec<PathBuf> {
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = |path: &Path| fs::symlink_metadata(path).is_ok_and(|there| there.uid() == own);
+    let mut removed: Vec<PathBuf> = own_entries(directory)
+        .filter(|(path, is_directory)| *is_directory && name(path).starts_with(b"weir."))
+        .map(|(path, _)| path)
+        // What has no inbox may be in use, and nobody could tell.
+        .filter(|path| is_own(path) && path.join(INBOX).exists() && remove_session(path))
+        .collect();
+    removed.sort();
+    removed
+}
+
+/// Removes a session that has no regions any more and that no weir listens in; whether it is gone.
+fn remove_session(session: &Path) -> bool {
+    let inbox = session.join(INBOX);
+    // Anything else keeps it.
+    let is_done = fs::read_dir(session).is_ok_and(|mut entries| {
+        entries.all(|entry| {
+            entry.is_ok_and(|entry| entry.file_name() == INBOX || entry.file_name() == LIBRARY)
+        })
+    });
+    if !is_done || inbox.exists() && !is_deserted(&inbox) {
+        return false;
+    }
+    let _ = fs::remove_file(inbox);
+    let _ = fs::remove_file(session.join(LIBRARY));
+    fs::remove_dir(session).is_ok()
+}
+
+/// Whether nobody listens at a socket any more.
+fn is_deserted(inbox: &Path) -> bool {
+    // One has its name for a moment before it can be connected to.
+    let made = fs::symlink_metadata(inbox).and_then(|there| there.modified());
+    let is_settled = made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > SETTLING));
+    let connected = UnixDatagram::unbound().and_then(|socket| socket.connect(inbox));
+    is_settled && connected.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 fn name(path: &Path) -> &[u8] {
@@ -103,7 +150,7 @@ pub fn is_used(file: &File, path: &Path, pid: u32) -> bool {
         lease(libc::F_UNLCK);
         return false;
     }
-    let refused = std::io::Error::last_os_error().raw_os_error();
+    let refused = io::Error::last_os_error().raw_os_error();
     refused == Some(libc::EAGAIN) || is_mapped_by(pid, file, path)
 }
 

@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(3600);
 pub struct Supervisor {
     child: Child,
     /// Where a thread of its own supervises.
-    elsewhere: Option<Receiver<ExitStatus>>,
+    elsewhere: Option<Receiver<News>>,
 }
 
 impl Supervisor {
@@ -35,35 +35,52 @@ impl Supervisor {
     /// Has a thread pass signals on from now on: for who will do what may take long. Where none is to be had, signals
     /// are passed on when that is done.
     pub fn be_independent(&mut self) {
-        let (sender, ended) = bounded(1);
+        // A child that is held can do no more than end.
+        let (sender, news) = bounded(2);
         let child = self.child.clone();
         let until_end = move || {
-            let status = std::iter::repeat_with(|| child.end_within(LONG))
-                .flatten()
-                .next();
-            // Who no longer listens does not need the status.
-            _ = status.map(|status| sender.send(status));
+            for came in std::iter::repeat_with(|| child.news_within(LONG)).flatten() {
+                // Who no longer listens does not need the status.
+                if sender.send(came).is_err() || matches!(came, News::Ended(_)) {
+                    break;
+                }
+            }
         };
         let name = "supervisor".to_owned();
         let thread = thread::Builder::new().name(name).spawn(until_end);
-        self.elsewhere = thread.is_ok().then_some(ended);
+        self.elsewhere = thread.is_ok().then_some(news);
     }
 
-    /// Waits so long at the most; how the program ended, once it did.
+    /// Waits so long at the most; how the program ended, once it did. To be called by the thread that started the
+    /// program.
     pub fn end_within(&mut self, time: Duration) -> Option<ExitStatus> {
-        match self
-            .elsewhere
-            .as_ref()
-            .map(|ended| ended.recv_timeout(time))
-        {
-            Some(Ok(status)) => Some(status),
-            Some(Err(RecvTimeoutError::Timeout)) => None,
-            Some(Err(RecvTimeoutError::Disconnected)) | None => {
-                self.elsewhere = None;
-                self.child.end_within(time)
+        let end = Instant::now() + time;
+        loop {
+            match self.news_within(end.saturating_duration_since(Instant::now()))? {
+                News::Ended(status) => return Some(status),
+                News::Held => self.child.let_go(),
             }
         }
     }
+
+    fn news_within(&mut self, time: Duration) -> Option<News> {
+        match self.elsewhere.as_ref().map(|news| news.recv_timeout(time)) {
+            Some(Ok(news)) => Some(news),
+            Some(Err(RecvTimeoutError::Timeout)) => None,
+            Some(Err(RecvTimeoutError::Disconnected)) | None => {
+                self.elsewhere = None;
+                self.child.news_within(time)
+            }
+        }
+    }
+}
+
+/// What became of the child.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Ended(ExitStatus),
+    /// It had asked to be traced by its parent (PTRACE_TRACEME, ptrace(2)), and now waits for us.
+    Held,
 }
 
 #[derive(Clone, Debug)]
@@ -73,12 +90,12 @@ struct Child {
 }
 
 impl Child {
-    fn end_within(&self, time: Duration) -> Option<ExitStatus> {
+    fn news_within(&self, time: Duration) -> Option<News> {
         let end = Instant::now() + time;
         loop {
             // Nobody else waits for the child, so the pid is the child's for as long as this goes on.
-            if let Some(status) = status(self.pid) {
-                return Some(status);
+            if let Some(news) = news(self.pid) {
+                return Some(news);
             }
             let came = signals::wait(end.saturating_duration_since(Instant::now()))?;
             self.asked.tell(came.signal);
@@ -87,12 +104,39 @@ impl Child {
             }
         }
     }
+
+    /// Lets a child that is held go on untraced, with the signal that it was held at. Only the thread that started it
+    /// traces it.
+    fn let_go(&self) {
+        // SAFETY: a `siginfo_t` is made of numbers.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: information that may be written; the child is ours, and has not been waited for to its end.
+        let known = unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, self.pid, 0, &mut info) };
+        let signal = match (known, info.si_signo) {
+            // It has stopped already, or is being killed.
+            (-1, _) => 0,
+            // The kernel's word of an exec, which only who is traced gets.
+            (_, libc::SIGTRAP) if self.is_from_itself(&info) => 0,
+            (_, signal) => signal,
+        };
+        // SAFETY: no memory is involved.
+        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, libc::c_long::from(signal)) };
+    }
+
+    fn is_from_itself(&self, info: &libc::siginfo_t) -> bool {
+        // SAFETY: what kill(2) sends has a sender's pid, and so has what the kernel sends in its form.
+        info.si_code == libc::SI_USER && unsafe { info.si_pid() } == self.pid
+    }
 }
 
-/// How the child ended, once it did.
-fn status(pid: pid_t) -> Option<ExitStatus> {
+/// What became of the child, once something did.
+fn news(pid: pid_t) -> Option<News> {
     let mut status = 0;
     // SAFETY: a status that may be written.
-    let ended = unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) };
-    (ended == pid).then(|| ExitStatus::from_raw(status))
+    let changed = unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) };
+    (changed == pid).then(|| match libc::WIFSTOPPED(status) {
+        // Others that stop are not told of.
+        true => News::Held,
+        false => News::Ended(ExitStatus::from_raw(status)),
+    })
 }

@@ -1,6 +1,7 @@
 //! What a real run says of files and of waiting.
 
 use std::fs;
+use std::process::Command;
 
 use super::{Place, text, weir};
 
@@ -44,4 +45,28 @@ fn the_summary_and_the_page_name_the_files_that_were_used() {
     assert_eq!(line(files, &copy)[1], "file");
     let (_, waits) = page.split_once("\nLongest waits").expect("the section");
     assert!(waits.contains("nanosleep"), "{page}");
+}
+
+#[test]
+fn a_report_to_a_descriptor_leaves_the_file_that_it_is_open_on() {
+    for (out, redirection) in [
+        ("/dev/stdout", ">> file"),
+        ("/dev/fd/1", ">> file"),
+        ("/proc/self/fd/1", ">> file"),
+        ("/dev/stderr", "2>> file >&2"),
+        ("/dev/fd/7", ">> file 7>&1"),
+    ] {
+        let place = Place::new();
+        fs::write(place.file("file"), "older\n").expect("written");
+        let weir = env!("CARGO_BIN_EXE_weir");
+        let script = format!("exec '{weir}' run -q -o {out} -- echo said {redirection}");
+        let mut shell = place.settle(Command::new("sh"));
+        let output = shell.args(["-c", &script]).output().expect("ended");
+        assert_eq!(output.status.code(), Some(0), "{out}");
+        let file = fs::read_to_string(place.file("file")).expect("read");
+        let report = file.strip_prefix("older\nsaid\n");
+        let report = report.unwrap_or_else(|| panic!("{out}: {file:.200}"));
+        fs::write(place.file("report.json"), report).expect("written");
+        assert_eq!(place.report().command, ["echo", "said"], "{out}");
+    }
 }

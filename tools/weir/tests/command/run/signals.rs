@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use weir_report::model::EndKind;
 
-use super::{Place, wait_until};
+use super::{Place, text, wait_until};
 
 /// Starts it in a process group of its own and with the signals as they usually are, as a shell does, and
 /// waits until the program is ready. The tests themselves may run where SIGHUP is ignored, under nohup.
@@ -122,4 +123,95 @@ fn weir_killed_what_the_program_counted_is_recovered() {
             .map(str::to_owned)
     };
     wait_until("the shell's region", || of_shell().is_some());
+}
+
+#[test]
+fn weir_killed_a_session_without_regions_is_removed_once_nobody_listens() {
+    let place = Place::new();
+    let script = "echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done";
+    let mut weir = started(&place, place.run_shell(script));
+    let inboxes = || {
+        let sessions = place.regions().into_iter();
+        sessions.filter(|path| path.join("inbox").exists()).count()
+    };
+    let clean = || {
+        let output = place.settle(crate::weir(["recover", "--clean"])).output();
+        text(&output.expect("run").stdout)
+    };
+    // Old enough, were it not for weir.
+    std::thread::sleep(Duration::from_millis(1200));
+    assert!(!clean().contains("without regions"));
+    assert_eq!(inboxes(), 1);
+    send(id(&weir), libc::SIGKILL);
+    weir.wait().expect("ended");
+    fs::write(place.file("go"), "").expect("written");
+    // What is no session's keeps a folder.
+    let session = || {
+        let mut regions = place.regions().into_iter();
+        regions.find(|path| path.join("inbox").exists())
+    };
+    let kept = session().expect("it is left").join("other");
+    fs::write(&kept, "").expect("written");
+    assert!(!clean().contains("without regions"));
+    assert_eq!(inboxes(), 1);
+    fs::remove_file(kept).expect("removed");
+    let said = clean();
+    assert!(
+        said.contains(": a session without regions, removed\n"),
+        "{said}"
+    );
+    assert_eq!(inboxes(), 0);
+    wait_until("nothing is left", || {
+        clean();
+        place.regions().is_empty()
+    });
+}
+
+/// Its parent is weir, which it has not asked for its word.
+#[test]
+fn a_program_that_asks_its_parent_to_trace_it_goes_on_as_if_it_had_not() {
+    let place = Place::new();
+    let source = r#"
+        #include <signal.h>
+        #include <stdio.h>
+        #include <string.h>
+        #include <sys/ptrace.h>
+        #include <unistd.h>
+        static void caught(int signal) { printf("caught %d\n", signal); }
+        int main(int count, char **arguments) {
+            setvbuf(stdout, NULL, _IONBF, 0);
+            if (count == 2 && !strcmp(arguments[1], "exec")) {
+                ptrace(PTRACE_TRACEME, 0, 0, 0);
+                execl(arguments[0], arguments[0], "again", "again", NULL);
+                return 9;
+            }
+            signal(SIGUSR1, caught);
+            signal(SIGTRAP, caught);
+            ptrace(PTRACE_TRACEME, 0, 0, 0);
+            raise(SIGUSR1);
+            raise(SIGTRAP);
+            if (count == 2) raise(SIGTERM);
+            return 7;
+        }"#;
+    fs::write(place.file("traced.c"), source).expect("written");
+    let mut compiler = place.settle(Command::new("cc"));
+    let compiled = compiler.args(["-o", "traced", "traced.c"]).status();
+    assert!(compiled.expect("a compiler").success());
+    let said = format!("caught {}\ncaught {}\n", libc::SIGUSR1, libc::SIGTRAP);
+    for options in [&[][..], &["--interval", "0.01"]] {
+        for (argument, code, signal) in [
+            (None, Some(7), None),
+            (Some("exec"), Some(7), None),
+            (Some("end"), None, Some(libc::SIGTERM)),
+        ] {
+            let program: Vec<_> = ["./traced"].into_iter().chain(argument).collect();
+            let _ = fs::remove_file(place.file("report.json"));
+            let output = place.run(options, &program).output().expect("ended");
+            assert_eq!(text(&output.stdout), said, "{argument:?}");
+            let status = output.status;
+            assert_eq!((status.code(), status.signal()), (code, signal));
+            let end = place.report().end;
+            assert_eq!((end.status, end.signal), (code, signal));
+        }
+    }
 }
