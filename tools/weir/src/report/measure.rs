@@ -90,7 +90,9 @@ impl Time {
             ns: self.ns.saturating_add(other.ns),
             is_exact: self.is_exact && other.is_exact,
             // The calls were picked apart from each other.
-            error_ns: (square(self.error_ns) + square(other.error_ns)).sqrt().ceil() as u64,
+            error_ns: (square(self.error_ns) + square(other.error_ns))
+                .sqrt()
+                .ceil() as u64,
         }
     }
 }
