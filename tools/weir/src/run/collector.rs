@@ -93,10 +93,11 @@ impl Collector {
     /// Looks at everything once. Returns how many samples the fullest ring had; where programs were started, which
     /// also take room that is limited, no less than a busy one has.
     pub fn turn(&mut self) -> usize {
-        self.receive();
+        let mut found = self.received();
         if self.is_scan_due() {
-            self.scan();
+            found.extend(self.scanned());
         }
+        self.adopt_all(found);
         self.name();
         let now = moment::now();
         let mut fullest = 0;
@@ -127,8 +128,7 @@ impl Collector {
     /// Every image at the end of the program, which ended now and so. What still runs is left to run, and told as it
     /// is at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
-        self.receive();
-        self.scan();
+        self.look();
         for image in &mut self.images {
             note_starts(&mut self.starts, image);
             note_ends(&mut self.told, image, true);
@@ -187,8 +187,15 @@ impl Collector {
         }
     }
 
-    /// Takes the regions that were handed over.
-    fn receive(&mut self) {
+    /// Finds everything that is new. In one go: of two images of a process one may have been handed over, and the other not.
+    fn look(&mut self) {
+        let mut found = self.received();
+        found.extend(self.scanned());
+        self.adopt_all(found);
+    }
+
+    /// The regions that were handed over.
+    fn received(&mut self) -> Vec<Image> {
         let taken = self.inbox.as_ref().map(Inbox::take).unwrap_or_default();
         let now = Instant::now();
         let waiting = std::mem::take(&mut self.unfinished);
@@ -209,7 +216,7 @@ impl Collector {
         let surplus = self.unfinished.len().saturating_sub(MOST_NAMELESS);
         self.unfinished.drain(..surplus);
         self.never_finished += surplus;
-        self.adopt_all(found);
+        found
     }
 
     /// Gives names to files that have none and last.
@@ -223,11 +230,11 @@ impl Collector {
         }
     }
 
-    /// Finds new regions that have names, and reports of images that had to keep theirs to themselves.
-    fn scan(&mut self) {
+    /// New regions that have names; and takes the reports of images that had to keep theirs to themselves.
+    fn scanned(&mut self) -> Vec<Image> {
         self.scanned = Some(SystemTime::now());
         let Ok(entries) = fs::read_dir(&self.directory) else {
-            return;
+            return Vec::new();
         };
         let mut found = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
@@ -237,7 +244,7 @@ impl Collector {
                 _ => {}
             }
         }
-        self.adopt_all(found);
+        found
     }
 
     fn adopt_all(&mut self, mut found: Vec<Image>) {
@@ -278,26 +285,41 @@ impl Collector {
         }
         let pid = image.pid();
         // Two that cannot be seen may have the same id in namespaces of their own.
-        let is_predecessor =
-            |image: &mut Image| image.pid() == pid && (image.was_seen() || image.is_replacing());
+        let is_of_process =
+            |image: &Image| image.pid() == pid && (image.was_seen() || image.is_replacing());
+        let is_later = |image: &Image| image.started().monotonic_ns > started.monotonic_ns;
+        let has_successor = self
+            .images
+            .iter()
+            .any(|image| is_of_process(image) && is_later(image));
+        let is_predecessor = |image: &mut Image| is_of_process(image) && !is_later(image);
         let predecessors: Vec<_> = self.images.extract_if(.., is_predecessor).collect();
-        let now = moment::now();
         self.starts.see(pid, started.ticks);
-        for mut predecessor in predecessors {
-            note_starts(&mut self.starts, &predecessor);
-            note_ends(&mut self.told, &mut predecessor, true);
-            let end = predecessor.kept();
-            let end = end.unwrap_or_else(|| predecessor.end_before_successor());
-            if predecessor.is_shared() {
-                predecessor.keep(end);
-                self.images.push(predecessor);
-            } else {
-                self.keep(predecessor.close(now, end));
-            }
+        for predecessor in predecessors {
+            self.succeeded(predecessor);
         }
         image.set_number(self.adopted);
         self.adopted += 1;
-        self.images.push(image);
+        if has_successor {
+            // It was handed over, and this one found.
+            self.succeeded(image);
+        } else {
+            self.images.push(image);
+        }
+    }
+
+    /// An image of whose process there is a later one.
+    fn succeeded(&mut self, mut image: Image) {
+        note_starts(&mut self.starts, &image);
+        note_ends(&mut self.told, &mut image, true);
+        let end = image.kept();
+        let end = end.unwrap_or_else(|| image.end_before_successor());
+        if image.is_shared() {
+            image.keep(end);
+            self.images.push(image);
+        } else {
+            self.keep(image.close(moment::now(), end));
+        }
     }
 
     /// Takes the report that an image without a shared region left.
@@ -335,8 +357,7 @@ impl Collector {
             .collect();
         if ended.iter().any(|(_, end)| end.how == EndKind::Exec) {
             // What it became may have come and gone since the last scan.
-            self.receive();
-            self.scan();
+            self.look();
         }
         for (number, end) in ended {
             if let Some(index) = self

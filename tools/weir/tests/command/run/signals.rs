@@ -155,12 +155,11 @@ fn weir_killed_a_session_without_regions_is_removed_once_nobody_listens() {
     assert!(!clean().contains("without regions"));
     assert_eq!(inboxes(), 1);
     fs::remove_file(kept).expect("removed");
-    let said = clean();
-    assert!(
-        said.contains(": a session without regions, removed\n"),
-        "{said}"
-    );
-    assert_eq!(inboxes(), 0);
+    // What still runs, or has just ended, may have a region there, and the session goes with the last one.
+    wait_until("the session is gone", || {
+        clean();
+        inboxes() == 0
+    });
     wait_until("nothing is left", || {
         clean();
         place.regions().is_empty()
