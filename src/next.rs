@@ -31,7 +31,7 @@ const HASHES: [Hash; Function::COUNT] = {
     let mut hashes = [Hash::of(b""); Function::COUNT];
     let mut index = 0;
     while index < hashes.len() {
-        hashes[index] = Hash::of(Function::ALL[index].constant_row().name.as_bytes());
+        hashes[index] = Hash::of(Function::ALL[index].name().as_bytes());
         index += 1;
     }
     hashes

@@ -263,8 +263,6 @@ pub enum Size {
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The symbol.
-    pub name: &'static str,
     /// What it is about.
     pub family: Family,
     /// What it does.
@@ -310,8 +308,15 @@ impl Function {
     }
 
     /// The symbol.
-    pub fn name(self) -> &'static str {
-        self.row().name
+    pub const fn name(self) -> &'static str {
+        let index = self.index();
+        let start = match index {
+            0 => 0,
+            _ => rows::ENDS[index - 1],
+        };
+        let (to_end, _) = rows::TEXT.split_at(rows::ENDS[index] as usize);
+        let (_, name) = to_end.split_at(start as usize);
+        name
     }
 
     /// Every function, in the alphabetical order of their names.
@@ -427,8 +432,8 @@ static BY_NAME: [Function; Function::COUNT] = {
 };
 
 const fn is_before(one: Function, other: Function) -> bool {
-    let one = one.constant_row().name.as_bytes();
-    let other = other.constant_row().name.as_bytes();
+    let one = rows::NAMES[one.index()].as_bytes();
+    let other = rows::NAMES[other.index()].as_bytes();
     let mut at = 0;
     while at < one.len() && at < other.len() {
         if one[at] != other[at] {

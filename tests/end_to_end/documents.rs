@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use weir_record::functions::{Family, Function, Returns, Role, Row, Size, Timing};
+use weir_record::functions::{Family, Function, Returns, Role, Size, Timing};
 use weir_record::settings;
 
 /// A generated table stands between these lines.
@@ -60,9 +60,8 @@ fn functions_page_is_the_table_of_functions() {
             timed(family),
         );
         for function in Function::ALL {
-            let row = function.row();
-            if row.family == family {
-                table += &line(row);
+            if function.row().family == family {
+                table += &line(function);
             }
         }
     }
@@ -95,7 +94,8 @@ fn timed(family: Family) -> &'static str {
     }
 }
 
-fn line(row: &Row) -> String {
+fn line(function: Function) -> String {
+    let (row, name) = (function.row(), function.name());
     let ordinal = |argument: u8| match argument {
         0 => "1st".to_owned(),
         1 => "2nd".to_owned(),
@@ -121,7 +121,7 @@ fn line(row: &Row) -> String {
         Returns::Word => "4",
         Returns::Line => "the length of the line, NULs in it too",
         Returns::Text => "the length of the text",
-        Returns::Status if row.name.starts_with("eventfd_") => "8",
+        Returns::Status if name.starts_with("eventfd_") => "8",
         _ => "–",
     };
     let failed = match row.returns {
@@ -145,8 +145,8 @@ fn line(row: &Row) -> String {
         }
         Returns::Text | Returns::WideText => "EOF",
         Returns::Printed | Returns::WidePrinted => "less than 0",
-        Returns::Never if row.name.starts_with("exec") || row.name == "fexecve" => "at all",
+        Returns::Never if name.starts_with("exec") || name == "fexecve" => "at all",
         Returns::Size | Returns::Entry | Returns::Nothing | Returns::Never => "–",
     };
-    format!("| `{}` | {asked} | {moved} | {failed} |\n", row.name)
+    format!("| `{name}` | {asked} | {moved} | {failed} |\n")
 }

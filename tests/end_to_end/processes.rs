@@ -189,9 +189,8 @@ fn a_tree_of_programs_is_one_report() {
     // What was called, and what is in every report.
     let always = Function::ALL
         .iter()
-        .map(|function| function.row())
-        .filter(|row| matches!(row.family, Family::Alloc | Family::File))
-        .map(|row| row.name);
+        .filter(|function| matches!(function.row().family, Family::Alloc | Family::File))
+        .map(|function| function.name());
     let called = report.processes.iter();
     let called = called.flat_map(|image| image.functions.keys().map(String::as_str));
     let named: BTreeSet<&str> = called.chain(always).collect();

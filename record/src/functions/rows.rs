@@ -20,8 +20,26 @@ macro_rules! functions {
             pub const COUNT: usize = [$(Function::$variant),+].len();
         }
 
+        /// The names, for what is worked out when Weir is built.
+        pub(super) const NAMES: [&str; Function::COUNT] = [$($name),+];
+
+        /// All names, one after the other: a pointer to each would have to be relocated in every process.
+        pub(super) const TEXT: &str = concat!($($name),+);
+
+        /// Where each name ends in the text.
+        pub(super) static ENDS: [u16; Function::COUNT] = {
+            let mut ends = [0; Function::COUNT];
+            let (mut index, mut end) = (0, 0);
+            while index < Function::COUNT {
+                end += NAMES[index].len();
+                assert!(end <= u16::MAX as usize);
+                ends[index] = end as u16;
+                index += 1;
+            }
+            ends
+        };
+
         pub(super) static TABLE: [Row; Function::COUNT] = [$(Row {
-            name: $name,
             family: Family::$family,
             role: Role::$role,
             returns: Returns::$returns,

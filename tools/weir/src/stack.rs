@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::process::{Resource, getrlimit};
 
 /// As much as there mostly is. What is not touched takes no memory.
 const BYTES: usize = 8 * 1024 * 1024;
 
 /// What is left free above the first frame. Who walks the stack, as a panic does to show where it came from, takes it for the
-/// frame of [`on_a_large_one`], and finds its return address to be 0, with which a stack ends.
+/// frame of [`on_another`], and finds its return address to be 0, with which a stack ends.
 const ABOVE: usize = 4096;
 
 struct Call<F, T> {
@@ -19,9 +20,22 @@ struct Call<F, T> {
     result: Option<Result<T, Box<dyn Any + Send>>>,
 }
 
-/// Does `work` on such a stack; on the present one where there is no memory for it.
+/// Does `work` on such a stack, which the present one is where it may grow so far; on the present one, too, where there is no
+/// memory for another.
 #[inline(never)] // So that its frame is small.
 pub fn on_a_large_one<T, F: FnOnce() -> T>(work: F) -> T {
+    // None is without limit.
+    if getrlimit(Resource::Stack)
+        .current
+        .is_none_or(|limit| limit >= BYTES as u64)
+    {
+        return work();
+    }
+    on_another(work)
+}
+
+#[inline(never)]
+fn on_another<T, F: FnOnce() -> T>(work: F) -> T {
     let access = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: a new mapping, wherever the kernel has room.
@@ -73,10 +87,10 @@ mod tests {
     fn what_is_done_there_comes_back() {
         let text = String::from("text");
         assert_eq!(
-            on_a_large_one(|| text.len() + std::hint::black_box([0_u8; 1 << 20]).len()),
+            on_another(|| text.len() + std::hint::black_box([0_u8; 1 << 20]).len()),
             4 + (1 << 20)
         );
-        let panicked = catch_unwind(|| on_a_large_one(|| -> u32 { panic!("on purpose") }));
+        let panicked = catch_unwind(|| on_another(|| -> u32 { panic!("on purpose") }));
         assert!(panicked.is_err());
     }
 }

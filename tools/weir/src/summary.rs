@@ -1,5 +1,6 @@
 //! What `weir run` says at the end: a screenful's half, on standard error.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -27,9 +28,12 @@ pub fn summary(
     sort: Sort,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    // In one piece, so that nothing of another process comes between the lines.
+    let mut text = String::new();
     for line in lines(report, json_path, sort) {
-        writeln!(out, "weir: {line}")?;
+        let _ = writeln!(text, "weir: {line}");
     }
+    out.write_all(text.as_bytes())?;
     out.flush()
 }
 

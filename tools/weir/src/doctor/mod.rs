@@ -177,13 +177,16 @@ fn inspect_as(
                 "has a chain of interpreters without end",
             ));
         }
-        let file = next.clone();
-        findings.chain.push(file.clone());
-        let Some(script) = read_head(&file)?.as_deref().and_then(script::parse) else {
-            judge(&file, who, depth, &mut findings)?;
+        let file_path = next.clone();
+        findings.chain.push(file_path.clone());
+        let file = open(&file_path)?;
+        let head = file.as_ref().map(|file| read_head(&file_path, file));
+        let head = head.transpose()?;
+        let Some(script) = head.as_deref().and_then(script::parse) else {
+            judge(&file_path, file, who, depth, &mut findings)?;
             return Ok(findings);
         };
-        next = interpreter(&file, script, path, who, depth, &mut findings)?;
+        next = interpreter(&file_path, script, path, who, depth, &mut findings)?;
     }
 }
 
@@ -219,7 +222,7 @@ fn interpreter(
             "has env take LD_PRELOAD out of the environment, so its interpreter would not be traced; run the interpreter itself",
         ));
     }
-    judge(&interpreter, who, depth, findings)?;
+    judge(&interpreter, open(&interpreter)?, who, depth, findings)?;
     findings.chain.push(interpreter);
     search::find(&environment.program, path).map_err(|refusal| Refusal {
         code: exit_code::CANNOT_TRACE,
@@ -232,16 +235,12 @@ fn interpreter(
     })
 }
 
-/// The beginning of a file that may be executed; none where it may not be read.
-fn read_head(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
-    access::check(path).map_err(|error| Refusal::of(path, error))?;
-    let Some(file) = open(path)? else {
-        return Ok(None);
-    };
-    let mut head = Vec::new();
+/// The beginning of a file.
+fn read_head(path: &Path, file: &File) -> Result<Vec<u8>, Refusal> {
+    let mut head = Vec::with_capacity(SCRIPT_HEAD as usize);
     let read = file.take(SCRIPT_HEAD).read_to_end(&mut head);
     read.map_err(|error| cannot_read(path, &error))?;
-    Ok(Some(head))
+    Ok(head)
 }
 
 /// The file, or nothing where it may be executed, but not be read.
@@ -257,9 +256,10 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Refusal {
     Refusal::of(path, format_args!("cannot be read: {}", system_says(error)))
 }
 
-/// Adds to the findings what an ELF program is like.
+/// Adds to the findings what an ELF program is like; `file` is none where it may not be read.
 fn judge(
     path: &Path,
+    file: Option<File>,
     who: &Credentials,
     depth: Depth,
     findings: &mut Findings,
@@ -270,7 +270,7 @@ fn judge(
             format_args!("{reason}, so the dynamic linker ignores LD_PRELOAD for this user"),
         ));
     }
-    let Some(file) = open(path)? else {
+    let Some(file) = file else {
         findings.remarks.push(format!(
             "{} may be executed but not be read, so what it is like is not known",
             path.display()

@@ -66,7 +66,7 @@ struct Capabilities {
 
 /// Why an exec of this file would be in secure-execution mode; reads on after its path.
 pub fn elevation(path: &Path, who: &Credentials) -> Option<String> {
-    elevates(&offer(path)?, who)
+    elevates(&offer(path, who)?, who)
 }
 
 fn elevates(offer: &Offer, who: &Credentials) -> Option<String> {
@@ -94,23 +94,24 @@ fn elevates(offer: &Offer, who: &Credentials) -> Option<String> {
             who.effective_group, who.group
         ));
     }
-    // The superuser has them all.
-    let capabilities = offer
-        .capabilities
-        .filter(|_| who.user != 0 && !offer.is_on_nosuid)?;
+    let capabilities = offer.capabilities.filter(|_| !offer.is_on_nosuid)?;
     let gains = capabilities.permitted != 0 && !who.has_no_new_privileges;
     (capabilities.are_effective || gains).then(|| "has file capabilities (see getcap)".to_owned())
 }
 
-fn offer(path: &Path) -> Option<Offer> {
+/// What is asked of the file system only as far as it matters.
+fn offer(path: &Path, who: &Credentials) -> Option<Offer> {
     let metadata = std::fs::metadata(path).ok()?;
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
+    // The superuser has them all.
+    let capabilities = (who.user != 0).then(|| capabilities(&name)).flatten();
+    let gives = capabilities.is_some() || metadata.mode() & (libc::S_ISUID | libc::S_ISGID) != 0;
     Some(Offer {
         owner: metadata.uid(),
         group: metadata.gid(),
         mode: metadata.mode(),
-        capabilities: capabilities(&name),
-        is_on_nosuid: is_on_nosuid(&name),
+        capabilities,
+        is_on_nosuid: gives && is_on_nosuid(&name),
     })
 }
 

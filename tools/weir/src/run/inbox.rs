@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Resource, getrlimit};
@@ -21,10 +21,11 @@ const MOST_IN_ONE: usize = 253;
 /// Where weir may have fewer descriptors than this, one that is sent may find no room, and be lost.
 const NEEDED_DESCRIPTORS: u64 = 768;
 
-/// The socket.
+/// The socket. Its name is gone when this is dropped.
 #[derive(Debug)]
 pub struct Inbox {
     socket: UnixDatagram,
+    path: PathBuf,
     /// The file system of the session.
     device: u64,
 }
@@ -37,9 +38,14 @@ impl Inbox {
             return None;
         }
         // A path that is too long for a socket is refused here, and by those who send.
-        let socket = UnixDatagram::bind(session.join(INBOX)).ok()?;
+        let path = session.join(INBOX);
+        let socket = UnixDatagram::bind(&path).ok()?;
         let device = session.metadata().ok()?.dev();
-        Some(Inbox { socket, device })
+        Some(Inbox {
+            socket,
+            path,
+            device,
+        })
     }
 
     /// What has been handed over since the last time.
@@ -80,6 +86,13 @@ impl Inbox {
         // Before a read could wait for somebody else's file system.
         file.metadata()
             .is_ok_and(|metadata| metadata.is_file() && metadata.dev() == self.device)
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        // What is left is removed with the session.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -131,6 +144,8 @@ mod tests {
         taken[1].read_exact_at(&mut text, 0).unwrap();
         assert_eq!(&text, b"region");
         assert!(inbox.take().is_empty());
+        drop(inbox);
+        assert!(!to.exists());
     }
 
     #[test]

@@ -42,11 +42,13 @@ impl Library {
     /// # Errors
     /// Where no copy can be made.
     pub fn locate(session: &Path) -> Result<Library, Failure> {
-        let (library, private) = match installed() {
-            Some(library) => (library, None),
-            None => unpacked(session)?,
+        let ((library, length), private) = match installed() {
+            Some(installed) => (installed, None),
+            None => {
+                let (library, private) = unpacked(session)?;
+                ((library, EMBEDDED.len() as u64), private)
+            }
         };
-        let length = library.metadata().map_or(0, |metadata| metadata.len());
         let path = if is_nameable(&library) {
             library
         } else {
@@ -80,14 +82,21 @@ fn is_nameable(path: &Path) -> bool {
     !path.as_os_str().as_bytes().iter().any(special)
 }
 
-fn installed() -> Option<PathBuf> {
+/// The library beside the command, and its length.
+fn installed() -> Option<(PathBuf, u64)> {
     let command = std::env::current_exe().ok()?;
     let directory = command.parent()?;
-    PLACES
-        .into_iter()
-        .map(|place| directory.join(place))
-        .find(|library| library.is_file())
-        .map(|library| fs::canonicalize(&library).unwrap_or(library))
+    PLACES.into_iter().find_map(|place| {
+        let library = directory.join(place);
+        let there = fs::symlink_metadata(&library).ok()?;
+        if there.is_file() && !place.starts_with("..") {
+            return Some((library, there.len()));
+        }
+        // Through links, or other directories: the real path, which they cannot turn elsewhere.
+        let library = fs::canonicalize(&library).ok()?;
+        let there = fs::metadata(&library).ok()?;
+        there.is_file().then_some((library, there.len()))
+    })
 }
 
 /// The embedded library as a file: one that an earlier run left in the user's cache, or a new one. Where another user

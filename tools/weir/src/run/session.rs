@@ -61,9 +61,12 @@ impl Session {
 }
 
 impl Drop for Session {
-    /// Takes the directory away from processes that go on and would make more regions in it, then
-    /// removes it.
+    /// Removes the directory; where there is something in it, takes it away first from processes that go on and would make
+    /// more regions in it.
     fn drop(&mut self) {
+        if fs::remove_dir(self.path()).is_ok() {
+            return;
+        }
         let mut name = self.path().as_os_str().to_owned();
         name.push(".ended");
         if fs::rename(self.path(), &name).is_err() {
