@@ -5,7 +5,6 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char};
-use std::mem::MaybeUninit;
 
 use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
@@ -15,20 +14,28 @@ use crate::{objects, secure, sys};
 /// The longest path (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;
 
-/// Some bytes, in place.
+/// Some bytes, in place. The length comes first: of few bytes the first page is all that is touched.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub struct Bytes<const N: usize> {
-    bytes: [u8; N],
     length: usize,
+    bytes: [u8; N],
 }
 
 impl<const N: usize> Bytes<N> {
     /// None.
     pub const fn new() -> Bytes<N> {
         Bytes {
-            bytes: [0; N],
             length: 0,
+            bytes: [0; N],
         }
+    }
+
+    /// Sets them to the target of a symbolic link; to none where there is none, or no room for it.
+    pub fn set_to_target_of(&mut self, link: &CStr) {
+        let target = rustix::fs::readlinkat_raw(rustix::fs::CWD, link, &mut self.bytes[..N - 1]);
+        self.length = target.unwrap_or(0);
+        self.bytes[self.length] = 0;
     }
 
     /// Leaves nothing of them.
@@ -199,9 +206,7 @@ impl Environment {
         if self.is_secure {
             return;
         }
-        let mut buffer = [MaybeUninit::uninit(); PATH_MAX - 1];
-        let executable = sys::read_link(c"/proc/self/exe", &mut buffer);
-        let _ = self.executable.push(executable);
+        self.executable.set_to_target_of(c"/proc/self/exe");
         let variables = Variables::of_this_process();
         // A setting that is empty is not set.
         let value = |setting: &Setting| {
@@ -292,22 +297,23 @@ impl Environment {
 /// Sets a path to `value`, behind the working directory where it is relative. A percent sign of that directory
 /// becomes `percent`. False where the path is too long.
 fn absolute(path: &mut Path, value: &[u8], percent: &[u8]) -> bool {
+    path.clear();
+    (value.starts_with(b"/") || push_working_directory(path, percent)) && path.push(value)
+}
+
+/// The working directory, where it is known, and a slash. False where there is no room.
+#[inline(never)] // So that nobody else has the frame.
+fn push_working_directory(path: &mut Path, percent: &[u8]) -> bool {
     let mut buffer = [0; PATH_MAX];
-    let directory = if value.starts_with(b"/") {
-        &[]
-    } else {
-        sys::working_directory(&mut buffer)
-    };
+    let directory = sys::working_directory(&mut buffer);
     let separator: &[u8] = match directory {
         [] | [.., b'/'] => b"",
         _ => b"/",
     };
-    path.clear();
     directory.iter().all(|byte| match byte {
         b'%' => path.push(percent),
         byte => path.push(std::slice::from_ref(byte)),
     }) && path.push(separator)
-        && path.push(value)
 }
 
 /// What [`settings::OUT`] says.
@@ -380,12 +386,20 @@ impl Variables {
             }
             Variables::List(list) => {
                 let mut entry = *list;
-                // SAFETY: an array of C strings ended by NULL, or NULL.
+                // SAFETY: an array of C strings ended by NULL, or NULL. No byte of a string is read behind the first that differs,
+                // and so none behind its NUL.
                 unsafe {
                     while !entry.is_null() && !(*entry).is_null() {
-                        let text = CStr::from_ptr(*entry).to_bytes();
-                        if let Some((from, to)) = value(text) {
-                            return Some(&text[from..to]);
+                        let text: *const u8 = (*entry).cast();
+                        // Most differ in the first bytes: the rest of them is not looked at.
+                        let is_it = name
+                            .iter()
+                            .chain(b"=")
+                            .enumerate()
+                            .all(|(index, &byte)| text.add(index).read() == byte);
+                        if is_it {
+                            let value = text.add(name.len() + 1);
+                            return Some(CStr::from_ptr(value.cast()).to_bytes());
                         }
                         entry = entry.add(1);
                     }

@@ -11,6 +11,7 @@ mod ending;
 mod sealing;
 
 use std::cell::UnsafeCell;
+use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
@@ -112,12 +113,12 @@ fn region_at(header: *mut Header) -> Option<Region<'static>> {
 }
 
 /// Path of the region's file; empty where it has none.
-pub fn file() -> Path {
+pub fn file() -> &'static CStr {
     if state() == State::Ready {
         // SAFETY: no longer written.
-        unsafe { *FILE.0.get() }
+        unsafe { &*FILE.0.get() }.as_c_str()
     } else {
-        Path::new()
+        c""
     }
 }
 
@@ -128,7 +129,7 @@ pub fn give_region(user: u32) -> bool {
     let is_own = header().is_some_and(|header| whose(header) == Whose::Region);
     let gives = is_own && !is_sealed() && user != 0 && rustix::process::geteuid().is_root();
     if gives {
-        sys::on_own_stack(|| mapping::give(file().as_c_str(), user));
+        sys::on_own_stack(|| mapping::give(file(), user));
     }
     gives
 }
@@ -136,7 +137,7 @@ pub fn give_region(user: u32) -> bool {
 /// It has not become another.
 #[inline(never)]
 pub fn keep_region() {
-    sys::on_own_stack(|| mapping::give(file().as_c_str(), 0));
+    sys::on_own_stack(|| mapping::give(file(), 0));
 }
 
 /// Whose the calling process is.
@@ -225,7 +226,9 @@ fn begin() -> Option<&'static Header> {
     let pid = sys::pid();
     let parents = PARENTS.swap(ptr::null_mut(), Ordering::Relaxed);
     let may_share = environment.has_session() && is_shareable(parents);
-    let Some(mapping) = mapping::make(pid, may_share) else {
+    // SAFETY: nobody reads it before the state is Ready.
+    let file = unsafe { &mut *FILE.0.get() };
+    let Some(mapping) = mapping::make(pid, may_share, file) else {
         // Only `weir` looks into all slots of a region: a process has opened up its own.
         if may_share {
             return share(parents, pid);
@@ -251,10 +254,7 @@ fn begin() -> Option<&'static Header> {
     header.started.set(sys::now());
     header.latest.set(header.started.get());
     header.executable.set(environment.executable.as_bytes());
-    let mut command = [0; 4096];
-    header
-        .command
-        .set(sys::arguments::command_line(&mut command));
+    note_command(header);
     if !streams::interpose() {
         header.note(Circumstance::StdioUnseen);
     }
@@ -299,8 +299,6 @@ fn begin() -> Option<&'static Header> {
     header
         .uncounted_calls
         .set(UNCOUNTED.swap(0, Ordering::Relaxed));
-    // SAFETY: nobody reads it before the state is Ready.
-    unsafe { *FILE.0.get() = mapping.file };
     header.complete();
     HEADER.store(ptr::from_ref(header).cast_mut(), Ordering::Release);
     if let Some(region) = region() {
@@ -318,6 +316,14 @@ fn begin() -> Option<&'static Header> {
     }
     coop::begin();
     Some(header)
+}
+
+#[inline(never)] // So that nobody else has the frame.
+fn note_command(header: &Header) {
+    let mut command = [0; 4096];
+    header
+        .command
+        .set(sys::arguments::command_line(&mut command));
 }
 
 /// Whether another process sees what is counted in a region.

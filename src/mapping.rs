@@ -21,7 +21,7 @@ use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
 
-use crate::environment::{self, Bytes, Path};
+use crate::environment::{self, Path};
 use crate::sys::{Descriptor, process};
 use crate::{image, sys};
 
@@ -71,53 +71,42 @@ pub struct Mapping {
     pub header: &'static Header,
     /// How much there is room for.
     pub room: Room,
-    /// The region's file; empty where it has none.
-    pub file: Path,
     /// What went otherwise than it should.
     pub circumstances: [Option<Circumstance>; 2],
 }
 
 impl Mapping {
-    fn new(
-        header: &'static Header,
-        room: Room,
-        file: Path,
-        place: Option<Circumstance>,
-    ) -> Mapping {
+    fn new(header: &'static Header, room: Room, place: Option<Circumstance>) -> Mapping {
         let few = (room.slots < MAX_SLOTS).then_some(Circumstance::FewSlots);
         Mapping {
             header,
             room,
-            file,
             circumstances: [few, place],
         }
     }
 }
 
 /// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it. Then the
-/// region that there was before, if any, is still the one.
-pub fn make(pid: u32, must_be_file: bool) -> Option<Mapping> {
+/// region that there was before, if any, is still the one. The path of its file is in `file`; nothing where it has none.
+pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     let room = within_limits();
-    let mut file = Path::new();
-    if let Some((header, room)) = make_handed(pid, room, &mut file) {
-        return Some(Mapping::new(header, room, file, None));
+    file.clear();
+    if let Some((header, room)) = make_handed(pid, room, file) {
+        return Some(Mapping::new(header, room, None));
     }
-    if let Some((fd, place)) = create(pid, &mut file) {
+    if let Some((fd, place)) = create(pid, file) {
         if let Some((header, room)) = map_file(&fd, room) {
-            return Some(Mapping::new(header, room, file, place));
+            return Some(Mapping::new(header, room, place));
         }
         remove(file.as_c_str());
     }
+    file.clear();
     if must_be_file {
         return None;
     }
     let header = map(room, None)?;
-    Some(Mapping::new(
-        header,
-        room,
-        Bytes::new(),
-        Some(Circumstance::PrivateMemory),
-    ))
+    let place = Some(Circumstance::PrivateMemory);
+    Some(Mapping::new(header, room, place))
 }
 
 /// Makes the region in a file that `weir` is handed, or that has its name in `file` where nobody takes it.

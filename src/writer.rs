@@ -229,7 +229,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
 /// Writes the report, from the writer's thread.
 fn write_last() {
     if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
-        mapping::remove(image::file().as_c_str());
+        mapping::remove(image::file());
     }
 }
 
@@ -308,7 +308,7 @@ pub fn finish(keeps_region: bool) {
         on_own_stack(|| {
             let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
             if is_written && !keeps_region {
-                mapping::remove(image::file().as_c_str());
+                mapping::remove(image::file());
             }
         });
     });

@@ -31,7 +31,7 @@ const _: () = assert!(CAPACITY.is_power_of_two());
 const QUARTER: u64 = (CAPACITY / 4) as u64;
 /// How many entries of a new ring have their memory.
 #[cfg(not(loom))]
-const FEW: u64 = 1024;
+const FEW: u64 = 256;
 /// As above.
 #[cfg(loom)]
 const FEW: u64 = 1;

@@ -184,7 +184,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
                 // What will not load us leaves the region where it is: nobody would come to remove it.
                 is_removed = !start.loads_us();
                 if is_removed {
-                    mapping::remove(file().as_c_str());
+                    mapping::remove(file());
                 }
             }
         }

@@ -17,7 +17,7 @@ use rustix::net::{
 };
 use weir_record::settings::INBOX;
 
-use crate::environment::{Bytes, Path};
+use crate::environment::Bytes;
 use crate::sys::{self, Descriptor};
 
 /// Creates a file without a name in the session. None where that is not to be.
@@ -32,12 +32,12 @@ pub fn create(session: &CStr) -> Option<Descriptor> {
 
 /// Hands the file to `weir`. False where nobody takes it.
 pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
-    let mut path = Path::new();
+    // Sockets have room for a hundred bytes or so.
+    let mut path = Bytes::<128>::new();
     if !(path.push(session) && path.push(b"/") && path.push(INBOX.as_bytes())) {
         return false;
     }
     let Ok(address) = SocketAddrUnix::new(path.as_c_str()) else {
-        // Sockets have room for a hundred bytes or so.
         return false;
     };
     let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
