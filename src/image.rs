@@ -26,7 +26,7 @@ use crate::{
     sys, thread, uring, vfork, writer,
 };
 
-pub use ending::{asked_by_stdio, begin_quick_exit, begin_replacing, end};
+pub use ending::{Replacing, asked_by_stdio, begin_quick_exit, begin_replacing, end};
 pub use sealing::{Taking, is_sealed};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -244,6 +244,7 @@ fn resolve(function: Function) -> NonZeroUsize {
 
 /// The function behind ours in the version that a caller, who is to return to this address, was bound to; the usual
 /// one where that is not known.
+#[inline(never)]
 fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let usual = address(function);
     if image::is_sealed() {
@@ -256,7 +257,10 @@ fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
         let found = Tables::of(&behind)?.find_version(name(function), version)?;
         bind(function, found)
     };
-    found().unwrap_or(usual)
+    let mut address = usual;
+    // The thread's stack may be small.
+    sys::on_own_stack_if_possible(|| address = found().unwrap_or(usual));
+    address
 }
 
 /// The function behind ours that a caller, who is to return to this address, was bound to, as what it is.

@@ -56,7 +56,7 @@ pub struct Note {
 
 impl Note {
     /// It could not be.
-    pub fn withdraw(self) {
+    pub fn withdraw(&self) {
         let (starts, _) = self.header.starts();
         if !starts.withdraw(self.ticket) {
             note(self.header, self.pid, FAILED, self.ticks, &[]);

@@ -144,7 +144,9 @@ pub fn see(stream: *mut FILE) {
     if table == KNOWN.load(Ordering::Relaxed) || image::is_sealed() {
         return;
     }
-    sys::with_errno_kept(|| interpose_in([table], objects::around));
+    // The thread's stack may be small.
+    let look = || _ = interpose_in([table], objects::around);
+    sys::with_errno_kept(|| sys::on_own_stack_if_possible(look));
     KNOWN.store(table, Ordering::Relaxed);
 }
 

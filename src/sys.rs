@@ -364,6 +364,14 @@ impl Memory {
         start.ok().map(|start| Memory { start, bytes })
     }
 
+    /// What [`Memory::new`] or its like made, and has not been given back.
+    ///
+    /// # Safety
+    /// There is no other owner of it.
+    unsafe fn of(start: *mut c_void, bytes: usize) -> Memory {
+        Memory { start, bytes }
+    }
+
     /// The first byte.
     pub fn start(&self) -> *mut c_void {
         self.start

@@ -295,7 +295,12 @@ pub fn ours<T>(work: impl FnOnce() -> T) -> T {
         // Then they are blocked already.
         return work();
     }
-    sys::with_signals_blocked(|| guarded(Guard::Ours, work))
+    sys::with_signals_blocked(|| ours_undisturbed(work))
+}
+
+/// The same for who has blocked signals.
+pub fn ours_undisturbed<T>(work: impl FnOnce() -> T) -> T {
+    guarded(Guard::Ours, work)
 }
 
 /// Does `work`, a real function that is built from other interposed ones, so that one operation counts

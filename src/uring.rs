@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use weir_record::region::{Circumstance, Header};
 
 use crate::sys::Descriptor;
-use crate::{image, objects, sys};
+use crate::{image, objects};
 
 /// The beginning of the library's file name.
 const LIBRARY: &[u8] = b"liburing.so";
@@ -38,15 +38,15 @@ pub fn look_at_end(header: &Header) {
     if header.uring_library.is_empty() && objects::have_come() {
         objects::names_now(|name| !see(header, name));
     }
-    let is_likely = !header.uring_library.is_empty() || header.has(Circumstance::UringAskedFor);
-    if is_likely && !header.has(Circumstance::UringUsed) {
-        // The thread's stack may be a signal handler's.
-        sys::on_own_stack(|| {
-            if is_mapped() {
-                header.note(Circumstance::UringUsed);
-            }
-        });
+    if may_be_there(header) && is_mapped() {
+        header.note(Circumstance::UringUsed);
     }
+}
+
+/// Whether there may be rings that have not been seen.
+pub fn may_be_there(header: &Header) -> bool {
+    let is_likely = !header.uring_library.is_empty() || header.has(Circumstance::UringAskedFor);
+    is_likely && !header.has(Circumstance::UringUsed)
 }
 
 /// The program makes a system call by `syscall`.

@@ -97,10 +97,18 @@ pub fn crowded() {
     if STARTED.load(Ordering::Relaxed) || image::is_sealed() || ours().is_none() {
         return;
     }
-    sys::with_errno_kept(|| {
-        thread::ours(|| {
-            on_own_stack(|| {
-                with_work(Duration::ZERO, |work| work.round(sys::now()));
+    drain();
+}
+
+/// By itself, and little of it on the thread's stack, which may be small.
+#[inline(never)]
+fn drain() {
+    sys::with_signals_blocked(|| {
+        on_own_stack(|| {
+            sys::with_errno_kept(|| {
+                thread::ours_undisturbed(|| {
+                    with_work(Duration::ZERO, |work| work.round(sys::now()));
+                });
             });
         });
     });

@@ -19,16 +19,38 @@ pub struct Heap {
     pub made: u64,
 }
 
+/// The table; empty where there is none. Not inlined: what is known of a region takes room on the stack.
+#[inline(never)]
+fn entries() -> &'static [Coroutine] {
+    image::mapped_region().map_or(&[], |region| region.coroutines())
+}
+
+/// Those that a coroutine may have, of all but the first.
+fn set(rest: &'static [Coroutine], id: u64) -> Option<&'static [Coroutine]> {
+    let from = set_of(id, rest.len());
+    rest.get(from..from + WAYS)
+}
+
 /// The entry of a coroutine. None where there is no table.
 fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
-    let region = image::mapped_region()?;
-    let (others, rest) = region.coroutines().split_first()?;
+    let (others, rest) = entries().split_first()?;
     let id = coroutine.addr().get() as u64;
-    let from = set_of(id, rest.len());
-    let set = rest.get(from..from + WAYS)?;
-    if let Some(found) = set.iter().find(|entry| entry.id() == id) {
-        return Some(found);
+    let set = set(rest, id)?;
+    match set.iter().find(|entry| entry.id() == id) {
+        Some(found) => Some(found),
+        None => new_entry(coroutine, set, others),
     }
+}
+
+/// Gives a coroutine one of these entries.
+#[cold]
+#[inline(never)]
+fn new_entry(
+    coroutine: NonNull<c_void>,
+    set: &'static [Coroutine],
+    others: &'static Coroutine,
+) -> Option<&'static Coroutine> {
+    let id = coroutine.addr().get() as u64;
     let fresh = set
         .iter()
         .find(|entry| entry.id() == 0 && entry.take(0, id));
@@ -42,7 +64,9 @@ fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
                 return Some(others);
             }
             least.fold_into(others);
-            region.header.folded_coroutines.add_shared(1);
+            if let Some(header) = image::header() {
+                header.folded_coroutines.add_shared(1);
+            }
             least
         }
     };
@@ -65,7 +89,7 @@ fn running() -> Option<&'static Coroutine> {
     }
     let coroutine = runtime::current()?;
     if runtime::is_waiting(coroutine) {
-        let entry = image::mapped_region()?.coroutines().last()?;
+        let entry = entries().last()?;
         return (entry.id() == RUNTIME || entry.take(0, RUNTIME)).then_some(entry);
     }
     entry(coroutine)
@@ -99,15 +123,11 @@ pub fn count_heap(heap: Heap) {
 
 /// A coroutine is no more: another may get its pointer, which gets another entry, if there is one.
 pub fn ended(coroutine: NonNull<c_void>) {
-    let Some(region) = image::mapped_region() else {
-        return;
-    };
-    let Some((_, rest)) = region.coroutines().split_first() else {
+    let Some((_, rest)) = entries().split_first() else {
         return;
     };
     let id = coroutine.addr().get() as u64;
-    let from = set_of(id, rest.len());
-    let set = rest.get(from..from + WAYS).unwrap_or_default();
+    let set = set(rest, id).unwrap_or_default();
     if let Some(entry) = set.iter().find(|entry| entry.id() == id) {
         entry.take(id, id | ENDED);
     }

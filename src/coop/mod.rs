@@ -142,11 +142,17 @@ pub fn closing(fd: c_int) {
     if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() && !thread::is_guarded()
     {
         if records::closing(fd) {
-            // Those who wait for it by another have to be woken too.
-            records::stand_ins(fd).for_each(runtime::fd_closing);
+            closing_stand_ins(fd);
         }
         runtime::fd_closing(fd);
     }
+}
+
+/// Those who wait for a descriptor by another have to be woken too.
+#[cold]
+#[inline(never)]
+fn closing_stand_ins(fd: c_int) {
+    records::stand_ins(fd).for_each(runtime::fd_closing);
 }
 
 /// A descriptor is about to become a copy of another; what it led to is closed, if there is another.

@@ -23,7 +23,7 @@ use weir_record::region::{Header, Region};
 
 use crate::coop::{self, records};
 use crate::sys::End;
-use crate::sys::rooms::with_room_for;
+use crate::sys::rooms::with_room_if_possible;
 use crate::{c_library, image, streams, sys, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
@@ -237,17 +237,35 @@ fn link_from(dir: c_int, kind: Kind, path: &[u8]) -> u32 {
     }
     is_directory(dir);
     let link = links::get(dir);
-    let Some(entry) = table::entry(link).filter(|_| link != TOLD_TOGETHER) else {
-        return TOLD_TOGETHER;
-    };
-    with_room_for(|name: *mut names::Line<NAME_BYTES>| {
+    match table::entry(link) {
+        Some(entry) if link != TOLD_TOGETHER => link_from_entry(entry, kind, path),
+        _ => TOLD_TOGETHER,
+    }
+}
+
+#[inline(never)]
+fn link_from_entry(entry: &FileEntry, kind: Kind, path: &[u8]) -> u32 {
+    with_room_if_possible(|name: *mut names::Line<NAME_BYTES>| {
         // SAFETY: zeroes are an empty line.
         let name = unsafe { &mut *name };
         // The entry is given to no other name while a descriptor leads to it.
-        entry.name.bytes().for_each(|byte| name.push(&[byte]));
-        table::with(|table| table.link(kind, &[name.as_bytes(), b"/", path]))
+        push_name(name, entry);
+        link_below(name, kind, path)
     })
     .unwrap_or(TOLD_TOGETHER)
+}
+
+/// Where a path leads that is relative to a directory of this name.
+#[inline(never)]
+fn link_below(directory: &names::Line<NAME_BYTES>, kind: Kind, path: &[u8]) -> u32 {
+    let name = [directory.as_bytes(), b"/", path];
+    table::with(|table| table.link(kind, &name)).unwrap_or(TOLD_TOGETHER)
+}
+
+/// Appends the name of an entry.
+#[inline(never)]
+fn push_name<const N: usize>(to: &mut names::Line<N>, entry: &FileEntry) {
+    entry.name.bytes().for_each(|byte| to.push(&[byte]));
 }
 
 /// A relative path without `./` at its head.
@@ -379,7 +397,7 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
     if status != 0 {
         return;
     }
-    with_room_for(|room: *mut names::EndRoom| {
+    with_room_if_possible(|room: *mut names::EndRoom| {
         // SAFETY: zeroes are an empty one.
         let room = unsafe { &mut *room };
         // SAFETY: the kernel has just read it.
@@ -398,9 +416,8 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
 #[inline(never)]
 pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     let errno = if status == 0 { 0 } else { sys::errno() };
-    let before = links::get(fd);
-    if is_address_read(errno, address, length) && leads_to_peer(fd, address, length) {
-        count_connection(fd, before, errno);
+    if is_address_read(errno, address, length) {
+        lead_to_peer(fd, address, length, errno);
     }
 }
 
@@ -434,23 +451,37 @@ fn count_connection(fd: c_int, link_before: u32, errno: c_int) {
     }
 }
 
+/// What is known of a connection that is made: not on the stack, for the name is looked up below it.
+struct Connecting {
+    text: names::Address,
+    fd: c_int,
+    link_before: u32,
+    errno: c_int,
+}
+
 /// A socket leads to this address from now on, which can be read: the kernel has just done so, or has said that it could.
-/// Whether it is one.
-#[inline(always)]
-fn leads_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t) -> bool {
-    with_room_for(|text: *mut names::Address| {
-        // SAFETY: zeroes are an empty line.
-        let text = unsafe { &mut *text };
-        text.push(b"to ");
-        let before = text.as_bytes().len();
+#[inline(never)]
+fn lead_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t, errno: c_int) {
+    with_room_if_possible(|room: *mut Connecting| {
+        // SAFETY: zeroes are an empty line, and numbers.
+        let room = unsafe { &mut *room };
+        room.fd = fd;
+        room.link_before = links::get(fd);
+        room.errno = errno;
+        room.text.push(b"to ");
         // SAFETY: as above.
-        unsafe { names::write_address(text, address, length, true) };
-        let is_known = text.as_bytes().len() > before;
-        if is_known {
-            lead_to(fd, kind_of(fd), &[text.as_bytes()]);
-        }
-        is_known
-    })
+        unsafe { names::write_address(&mut room.text, address, length, true) };
+        connect_by_name(room);
+    });
+}
+
+#[inline(never)]
+fn connect_by_name(room: &Connecting) {
+    let name = room.text.as_bytes();
+    if name.len() > b"to ".len() {
+        lead_to(room.fd, kind_of(room.fd), &[name]);
+        count_connection(room.fd, room.link_before, room.errno);
+    }
 }
 
 /// A connection was accepted, if one was: named by who it is from and which socket took it, not by the
@@ -464,7 +495,7 @@ pub fn accepted(listener: c_int, fd: c_int) {
         find(listener);
     }
     let kind = kind_of(listener);
-    with_room_for(|room: *mut (names::EndRoom, names::Line<256>)| {
+    with_room_if_possible(|room: *mut (names::EndRoom, names::Line<256>)| {
         // SAFETY: zeroes are empty ones.
         let (end, name) = unsafe { &mut *room };
         name_accepted(end, name, listener, fd);
@@ -489,7 +520,7 @@ fn name_accepted(
         name.push(b" ");
     }
     if let Some(entry) = table::entry(links::get(listener)) {
-        entry.name.bytes().for_each(|byte| name.push(&[byte]));
+        push_name(name, entry);
     }
 }
 

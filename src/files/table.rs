@@ -121,30 +121,28 @@ impl Table {
     /// The link to the entry of a name, which is the parts one after the other; it is made where there is none.
     #[inline(never)]
     pub fn link(&self, kind: Kind, name: &[&[u8]]) -> u32 {
-        let hash = hash(kind, name);
-        self.found(kind, hash, name)
-            .unwrap_or_else(|| self.made(kind, hash, name))
+        self.found_or_made(kind, hash(kind, name), name)
     }
 
-    /// The link to the entry that a name has.
+    /// The same with its hash, in the place of [`Table::link`] on the stack; and what makes an entry takes the place of this.
     #[inline(never)]
-    fn found(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> Option<u32> {
+    fn found_or_made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let mut index = HEADS[hash as usize % BUCKETS].load(Ordering::Relaxed);
         // Bounded: a jump out of a signal handler may have left a chain that leads nowhere.
         for _ in 0..MAX_FILES {
             if index == 0 {
-                return None;
+                break;
             }
-            let entry = entry(index)?;
+            let Some(entry) = entry(index) else { break };
             if entry.hash.load(Ordering::Relaxed) == hash && has_name(entry, name) {
                 if kind == Kind::Directory {
                     entry.set_kind(kind);
                 }
-                return Some(index);
+                return index;
             }
             index = entry.next.load(Ordering::Relaxed);
         }
-        None
+        self.made(kind, hash, name)
     }
 
     /// The link to the entry that a name is given.

@@ -25,79 +25,99 @@ const fn call(function: Function) -> Call<usize> {
     }
 }
 
-/// Makes a call that waits unless the options say otherwise.
-macro_rules! waiting {
-    ($function:ident, $options:expr, $next:ident, $then:expr) => {
-        call(Function::$function).make_waiting(returns::status, &$next, $then, |parts| {
-            if $options & libc::WNOHANG != 0 {
-                $next()
-            } else {
-                coop::wait_for_child(parts, &$next)
-            }
-        })
-    };
-}
-
-/// Defines hooks: the row of the table, the name, the arguments, which of them is where the status goes, and the options. A
-/// program that does not ask for the status asks for it all the same.
+/// Defines hooks: the row of the table, the name, the arguments, which of them is where the call writes what it tells, room for
+/// that, the options, and what is done with the result. A program that does not ask for what is told asks for it all the same.
 macro_rules! hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),*): $status:ident, $options:expr;)+) => {$(
+    ($($function:ident = $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $told:ident in $room:expr, $options:expr,
+        then |$outcome:ident| $then:expr;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
-        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> pid_t {
-            let own = Cell::new(0);
-            let $status = if $status.is_null() { own.as_ptr() } else { $status };
-            let next = || next_call!($function($($argument: $type),*) -> pid_t);
-            waiting!($function, $options, next, |pid| {
-                if pid > 0 {
-                    // SAFETY: the kernel has just written it.
-                    ended(pid, unsafe { $status.read_unaligned() });
-                }
-            })
+        unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
+            if coop::is_on() {
+                // In the place of this function, not on top of it: the stack may be small.
+                // SAFETY: the same call.
+                return unsafe { parted($($argument),*) };
+            }
+            // SAFETY: the same call.
+            return unsafe { whole($($argument),*) };
+
+            #[inline(always)]
+            unsafe extern "C-unwind" fn whole($($argument: $type),*) -> $result {
+                let own = Cell::new($room);
+                let $told = if $told.is_null() { own.as_ptr().cast() } else { $told };
+                let next = || next_call!($function($($argument: $type),*) -> $result);
+                call(Function::$function).make(returns::status, next, |$outcome: $result| $then)
+            }
+
+            #[cold]
+            #[inline(never)]
+            unsafe extern "C-unwind" fn straight($($argument: $type),*) -> $result {
+                // SAFETY: the same call.
+                unsafe { whole($($argument),*) }
+            }
+
+            #[cold]
+            #[inline(never)]
+            unsafe extern "C-unwind" fn parted($($argument: $type),*) -> $result {
+                let call = call(Function::$function);
+                let Some(way) = call.begin_parts() else {
+                    // SAFETY: the same call.
+                    return unsafe { straight($($argument),*) };
+                };
+                let own = Cell::new($room);
+                let $told = if $told.is_null() { own.as_ptr().cast() } else { $told };
+                let next = || next_call!($function($($argument: $type),*) -> $result);
+                call.in_parts(way, returns::status, |$outcome: $result| $then, |parts| {
+                    if $options & libc::WNOHANG != 0 {
+                        next()
+                    } else {
+                        coop::wait_for_child(parts, &next)
+                    }
+                })
+            }
         }
     )+};
 }
 
 hooks! {
-    WaitChild = wait(status: *mut c_int): status, 0;
-    WaitChildAlias = __wait(status: *mut c_int): status, 0;
-    Waitpid = waitpid(pid: pid_t, status: *mut c_int, options: c_int): status, options;
-    WaitpidAlias = __waitpid(pid: pid_t, status: *mut c_int, options: c_int): status, options;
-    Wait3 = wait3(status: *mut c_int, options: c_int, usage: *mut c_void): status, options;
-    Wait4 = wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut c_void): status, options;
+    WaitChild = wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
+    WaitChildAlias = __wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
+    Waitpid = waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
+        then |pid| waited(pid, status);
+    WaitpidAlias = __waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
+        then |pid| waited(pid, status);
+    Wait3 = wait3(status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
+        then |pid| waited(pid, status);
+    Wait4 = wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
+        then |pid| waited(pid, status);
+    Waitid = waitid(kind: c_uint, id: c_uint, info: *mut siginfo_t, options: c_int) -> c_int:
+        info in MaybeUninit::<siginfo_t>::zeroed(), options,
+        then |status| told(status, info);
 }
 
-/// # Safety
-/// As the C library has it.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-unsafe extern "C-unwind" fn waitid(
-    kind: c_uint,
-    id: c_uint,
-    info: *mut siginfo_t,
-    options: c_int,
-) -> c_int {
-    let own = Cell::new(MaybeUninit::<siginfo_t>::zeroed());
-    let info = if info.is_null() {
-        own.as_ptr().cast()
-    } else {
-        info
-    };
-    let next = || next_call!(Waitid(kind: c_uint, id: c_uint, info: *mut siginfo_t, options: c_int) -> c_int);
-    waiting!(Waitid, options, next, |status| {
-        if status == 0 {
-            // SAFETY: the kernel has just written it, as that of a child; or zeroes, where there is none.
-            let (pid, code, status) = unsafe {
-                let info = ptr::read_unaligned(info);
-                (info.si_pid(), info.si_code, info.si_status())
-            };
-            match code {
-                libc::CLD_EXITED => ended(pid, (status & 0xff) << 8),
-                libc::CLD_KILLED | libc::CLD_DUMPED => ended(pid, status & 0x7f),
-                _ => {}
-            }
+/// A child was waited for, if it was.
+fn waited(pid: pid_t, status: *mut c_int) {
+    if pid > 0 {
+        // SAFETY: the kernel has just written it.
+        ended(pid, unsafe { status.read_unaligned() });
+    }
+}
+
+/// The same by waitid, which tells more.
+fn told(status: c_int, info: *mut siginfo_t) {
+    if status == 0 {
+        // SAFETY: the kernel has just written it, as that of a child; or zeroes, where there is none.
+        let (pid, code, status) = unsafe {
+            let info = ptr::read_unaligned(info);
+            (info.si_pid(), info.si_code, info.si_status())
+        };
+        match code {
+            libc::CLD_EXITED => ended(pid, (status & 0xff) << 8),
+            libc::CLD_KILLED | libc::CLD_DUMPED => ended(pid, status & 0x7f),
+            _ => {}
         }
-    })
+    }
 }
 
 /// A child has changed, so that wait(2) has this to tell; it may have been stopped, and go on.

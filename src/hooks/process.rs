@@ -11,6 +11,7 @@ use std::ptr;
 use libc::pid_t;
 use weir_record::functions::Function;
 
+use crate::image::Replacing;
 use crate::programs::Program;
 use crate::{follow, image, next, recording, starts, sys};
 
@@ -58,14 +59,22 @@ fn replace(
         // The thread's stack may be small, and the program's path is written down, perhaps a report too.
         sys::on_own_stack_if_possible(|| replacing = image::begin_replacing(start));
         let result = exec(environment);
-        sys::with_errno_kept(|| {
-            recording::count_failure(function);
-            if let Some(replacing) = replacing {
-                replacing.failed();
-            }
-        });
+        failed(function, &replacing);
         result
     })
+}
+
+/// An exec has failed.
+#[cold]
+#[inline(never)]
+fn failed(function: Function, replacing: &Option<Replacing>) {
+    sys::with_errno_kept(|| {
+        recording::count_failure(function);
+        if let Some(replacing) = replacing {
+            // The thread's stack may be small.
+            sys::on_own_stack_if_possible(|| replacing.failed());
+        }
+    });
 }
 
 /// The process's own environment.
@@ -406,29 +415,44 @@ macro_rules! spawns {
             caller: usize,
         ) -> c_int {
             recording::count(Function::$function);
-            let mut own = 0;
-            let pid = if pid.is_null() { &raw mut own } else { pid };
-            let result = follow::with($program(path), environment, |start, environment| {
-                let ticks = sys::ticks();
-                // SAFETY: what the caller promises is what the next one asks, which has been found.
-                let result = unsafe {
-                    next::of_caller::<Spawn>(Function::$function, caller)(
-                        pid, path, actions, attributes, arguments, environment,
-                    )
-                };
-                if result == 0 {
-                    // SAFETY: the program was started, and its process's id written.
-                    let pid = unsafe { *pid }.cast_unsigned();
-                    // SAFETY: as above.
-                    let note = || unsafe { starts::note_spawned(pid, ticks, start) };
-                    sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
+            // SAFETY: what the function is.
+            let spawn = unsafe { next::of_caller::<Spawn>(Function::$function, caller) };
+            // In the place of this function, not on top of it: the stack may be small.
+            // SAFETY: the same call.
+            return unsafe { spawned(pid, path, actions, attributes, arguments, environment, spawn) };
+
+            #[inline(never)]
+            unsafe extern "C-unwind" fn spawned(
+                pid: *mut pid_t,
+                path: *const c_char,
+                actions: *const c_void,
+                attributes: *const c_void,
+                arguments: Strings,
+                environment: Strings,
+                spawn: Spawn,
+            ) -> c_int {
+                let mut own = 0;
+                let pid = if pid.is_null() { &raw mut own } else { pid };
+                let result = follow::with($program(path), environment, |start, environment| {
+                    let ticks = sys::ticks();
+                    // SAFETY: what the caller promises is what the next one asks.
+                    let result = unsafe {
+                        spawn(pid, path, actions, attributes, arguments, environment)
+                    };
+                    if result == 0 {
+                        // SAFETY: the program was started, and its process's id written.
+                        let pid = unsafe { *pid }.cast_unsigned();
+                        // SAFETY: as above.
+                        let note = || unsafe { starts::note_spawned(pid, ticks, start) };
+                        sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
+                    }
+                    result
+                });
+                if result != 0 {
+                    recording::count_failure_of(Function::$function, result);
                 }
                 result
-            });
-            if result != 0 {
-                recording::count_failure_of(Function::$function, result);
             }
-            result
         }
     )+};
 }

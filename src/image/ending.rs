@@ -9,8 +9,8 @@ use weir_record::region::{Circumstance, Header, Phase};
 
 use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
 use crate::{
-    bypasses, c_library, children, giving_up, mapping, reserve, starts, streams, sys, thread,
-    uring, vfork, writer,
+    bypasses, c_library, children, giving_up, mapping, objects, reserve, starts, streams, sys,
+    thread, uring, vfork, writer,
 };
 
 /// The status that quick_exit was called with.
@@ -139,14 +139,26 @@ fn tell(header: &Header, phase: Phase) {
     if is_sealed() {
         return header.set_phase(phase);
     }
-    thread::ours(|| {
-        uring::look_at_end(header);
-        bypasses::look_at_end(header);
-    });
+    look_around(header);
     header.latest.set(sys::now());
     header.set_phase(phase);
     let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);
     writer::finish(keeps_region);
+}
+
+/// Looks for what passes us by, where it may have come or has been asked for; on a stack of our own, for the thread's may be a
+/// signal handler's.
+#[inline(never)]
+fn look_around(header: &Header) {
+    if uring::may_be_there(header) || objects::have_come() {
+        let look = || {
+            thread::ours(|| {
+                uring::look_at_end(header);
+                bypasses::look_at_end(header);
+            });
+        };
+        sys::on_own_stack_if_possible(look);
+    }
 }
 
 /// An exec under way.
@@ -200,7 +212,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
 
 impl Replacing {
     /// The exec failed: the image goes on.
-    pub fn failed(self) {
+    pub fn failed(&self) {
         match self.whose {
             Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
@@ -210,7 +222,7 @@ impl Replacing {
             // Its file is gone, and no other can be made of memory that threads count into.
             self.header.note(Circumstance::PrivateMemory);
         }
-        if let Some(note) = self.note {
+        if let Some(note) = &self.note {
             note.withdraw();
         }
     }

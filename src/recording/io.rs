@@ -160,6 +160,10 @@ impl<S: Requested> Call<S> {
         } else {
             0
         };
+        if !is_hot(function) {
+            // First, while little of ours stands on the stack: names may have to be found out.
+            then(result);
+        }
         let outcome = judge(result);
         let requested = match size.after(outcome) {
             Some(requested) => {
@@ -181,8 +185,6 @@ impl<S: Requested> Call<S> {
             then(result);
             self.count_hot(&end);
         } else {
-            // First, while little of ours stands on the stack: names may have to be found out.
-            then(result);
             let time = is_timed.then_some((began_ticks, took_ticks));
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);

@@ -17,35 +17,6 @@ use crate::thread::Target;
 use crate::{files, image, sys, writer};
 
 impl<S: Requested> Call<S> {
-    /// Makes the call as [`Call::make`] does; where it may have to wait, by `perform`, which tells how long it did.
-    #[inline(always)]
-    pub fn make_waiting<R: Copy>(
-        self,
-        judge: impl Fn(R) -> Outcome,
-        next: impl Fn() -> R,
-        then: impl Fn(R),
-        perform: impl Fn(&Parts) -> R,
-    ) -> R {
-        if coop::is_on()
-            && let Some(way) = self.begin_parts()
-        {
-            return self.make_in_parts(way, judge, then, perform);
-        }
-        self.make(judge, next, then)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn make_in_parts<R: Copy>(
-        self,
-        way: Way,
-        judge: impl Fn(R) -> Outcome,
-        then: impl Fn(R),
-        perform: impl Fn(&Parts) -> R,
-    ) -> R {
-        self.in_parts(way, judge, then, perform)
-    }
-
     /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it
     /// goes straight through, by [`Call::make`].
     #[inline(always)]
@@ -53,7 +24,7 @@ impl<S: Requested> Call<S> {
         self.subject().begin()
     }
 
-    /// Makes a call that [`Call::begin_parts`] has counted.
+    /// Makes a call that [`Call::begin_parts`] has counted as [`Call::make`] does, but by `perform`, which tells how long it waited.
     #[inline(always)]
     pub fn in_parts<R: Copy>(
         self,
@@ -67,7 +38,9 @@ impl<S: Requested> Call<S> {
         let outcome = judge(result);
         let requested = self.size.before().or_else(|| self.size.after(outcome));
         let subject = self.subject();
-        subject.record(&parts, outcome, requested.unwrap_or(0));
+        let requested = requested.unwrap_or(0);
+        subject.record(&parts, outcome, requested);
+        subject.push(&parts, requested);
         then(result);
         subject.count_for_files(&parts, &outcome);
         subject.count_parts(&parts, &outcome);
@@ -119,9 +92,6 @@ impl Subject {
             Ok(slot) => {
                 slot.in_flight.end();
                 slot.counters.count_size::<Alone>(self.function, requested);
-                if !slot.countdown.is_off() {
-                    self.push(slot, parts, requested);
-                }
                 settle::<Alone>(&slot.counters, self.function, outcome);
             }
             Err(Target::Common(counters)) => {
@@ -132,9 +102,12 @@ impl Subject {
         }
     }
 
-    /// Hands over how long the call took, and each part of it.
+    /// Hands over how long the call took, and each part of it, where it is timed. By itself: the ring may have to be drained.
     #[inline(never)]
-    fn push(self, slot: &Slot, parts: &Parts, requested: u64) {
+    fn push(self, parts: &Parts, requested: u64) {
+        let Some(slot) = slot_of_io().ok().filter(|slot| !slot.countdown.is_off()) else {
+            return;
+        };
         let (began_ticks, took_ticks) = (parts.began_ticks(), parts.took_ticks());
         let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.file);
         slot.ring.push(sample, writer::crowded);

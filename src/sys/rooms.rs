@@ -37,6 +37,44 @@ pub fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
     result
 }
 
+/// The same for what can be done without: none, and nothing done, where there is no memory either. What calls it needs no second
+/// copy of `work`, and so less of the stack.
+#[inline(always)]
+pub fn with_room_if_possible<T, R>(work: impl FnOnce(*mut T) -> R) -> Option<R> {
+    const { assert!(size_of::<T>() <= WORDS * 8 && align_of::<T>() <= align_of::<u64>()) };
+    let place = take_anywhere();
+    if place.is_null() {
+        return None;
+    }
+    let result = work(place.cast());
+    give_back(place);
+    Some(result)
+}
+
+/// Zeroed room of all words; NULL where there is none.
+#[inline(never)]
+fn take_anywhere() -> *mut [u64; WORDS] {
+    if let Some(room) = take() {
+        let words = room.words.get();
+        // SAFETY: taken, so that nobody else uses it.
+        unsafe { words.write_bytes(0, 1) };
+        return words;
+    }
+    match super::Memory::new(size_of::<[u64; WORDS]>()) {
+        Some(memory) => std::mem::ManuallyDrop::new(memory).start().cast(),
+        None => std::ptr::null_mut(),
+    }
+}
+
+#[inline(never)]
+fn give_back(place: *mut [u64; WORDS]) {
+    match POOL.iter().find(|room| room.words.get() == place) {
+        Some(room) => room.is_taken.store(false, Ordering::Release),
+        // SAFETY: a mapping of [`take_anywhere`], that nobody uses any more.
+        None => drop(unsafe { super::Memory::of(place.cast(), size_of::<[u64; WORDS]>()) }),
+    }
+}
+
 #[inline(never)]
 fn take() -> Option<&'static Room> {
     POOL.iter()

@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -35,7 +36,7 @@ enum { STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TIMES_OF_READ = 
 
 #define MUST(condition) ((condition) ? (void)0 : (dprintf(2, "%d: %s\n", __LINE__, #condition), abort()))
 
-static int zero, null, file, pair[2], pipes[2], datagrams[2], listener, epolls, event, quiet[2], full[2];
+static int zero, null, file, folder, pair[2], pipes[2], datagrams[2], listener, epolls, event, quiet[2], full[2];
 static struct sockaddr_in here = {.sin_family = AF_INET};
 static char bytes[1 << 16];
 static struct iovec vectors[20];
@@ -131,6 +132,7 @@ static struct weir_coop runtime = {
     CALL(recv_in_time, MUST(recv(datagrams[0], bytes, 8, 0) < 0))                                                      \
     CALL(open_and_close, close(open("/dev/null", O_RDONLY)))                                                           \
     CALL(openat_and_close, close(openat(AT_FDCWD, "one of many names", O_RDONLY | O_CREAT, 0600)))                     \
+    CALL(openat_below_and_close, close(openat(folder, "one of many names", O_RDONLY | O_CREAT, 0600)))                 \
     CALL(open_nothing, MUST(open("/no/such", O_RDONLY) < 0))                                                           \
     CALL(dup, close(dup(zero)))                                                                                        \
     CALL(dup2, MUST(dup2(zero, 99) == 99))                                                                             \
@@ -170,6 +172,9 @@ static struct weir_coop runtime = {
     CALL(vfork_and_exit, started(vforked((void)0)))                                                                          \
     CALL(posix_spawn, started(spawned()))                                                                              \
     CALL(fork_and_read, started(forked()))                                                                             \
+    CALL(fork_and_exit, exited())                                                                                      \
+    CALL(fork_and_wait4, MUST(wait4(doomed(), NULL, 0, NULL) > 0))                                                     \
+    CALL(fork_and_waitid, MUST(waitid(P_PID, doomed(), NULL, WEXITED) == 0))                                           \
     /* What has to wait, in coroutines only: for what comes meanwhile. */                                              \
     WAIT(read_waits, quiet[1], 0, MUST(read(quiet[0], bytes, 8) == 1))                                                 \
     WAIT(recv_waits, quiet[1], 0, MUST(recv(quiet[0], bytes, 8, 0) == 1))                                              \
@@ -227,6 +232,44 @@ static pid_t forked(void) {
 static void started(pid_t pid) {
     int status;
     MUST(pid > 0 && plainly(SYS_wait4, pid, (long)&status, 0, 0) == pid && status == 0);
+}
+
+// A child that ends at once.
+static pid_t doomed(void) {
+    pid_t pid;
+    __asm__ volatile("syscall" : "=a"(pid) : "a"(SYS_fork) : "rcx", "r11", "memory");
+    if (pid == 0)
+        plainly(SYS_exit_group, 0, 0, 0, 0);
+    return pid;
+}
+
+// The stack that a forked child ends on. Its parent sees what has been taken of it.
+static struct {
+    char *frame;
+    char stack[STACK] __attribute__((aligned(16)));
+} *last;
+
+static void end(void) {
+    __asm__ volatile("mov %%rsp, %0" : "=r"(last->frame));
+    _exit(0);
+}
+
+static void exited(void) {
+    static ucontext_t context;
+    memset(last->stack, 0x5a, STACK);
+    pid_t pid = fork();
+    if (pid == 0) {
+        getcontext(&context);
+        context.uc_stack = (stack_t){.ss_sp = last->stack, .ss_size = STACK};
+        makecontext(&context, end, 0);
+        setcontext(&context);
+    }
+    started(pid);
+    char *lowest = last->stack;
+    while (*lowest == 0x5a)
+        lowest++;
+    if (last->frame - lowest > *taken)
+        *taken = last->frame - lowest;
 }
 
 static int again = -1;
@@ -292,6 +335,7 @@ int main(int argc, char **argv) {
         messages[i].msg_hdr = (struct msghdr){.msg_iov = vectors, .msg_iovlen = 1};
     MUST((zero = open("/dev/zero", O_RDONLY)) >= 0 && (null = open("/dev/null", O_WRONLY)) >= 0);
     MUST((file = open("a file", O_RDWR | O_CREAT, 0600)) >= 0 && write(file, bytes, 100) == 100);
+    MUST((folder = open(".", O_RDONLY | O_DIRECTORY)) >= 0);
     MUST((stream = fopen("/dev/zero", "r")) != NULL && (event = eventfd(0, 0)) >= 0);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) == 0);
     MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0 && pipe(pipes) == 0);
@@ -310,6 +354,7 @@ int main(int argc, char **argv) {
         MUST(weir_coop_register_if_present(&runtime) == 0);
     }
     taken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    last = mmap(NULL, sizeof *last, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     getcontext(&other_context);
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};

@@ -25,13 +25,6 @@ const MOST: Most = Most {
     as_used: 512,
     as_tested: 832,
 };
-/// These are deeper: the other end of a connection gets an entry for files; in coroutines, the call is found to be a coroutine's
-/// under the frames of stdio, or of an exec that failed.
-const DEEPER: [&str; 3] = ["connect_and_accept", "fread", "exec_nothing"];
-const MOST_OF_DEEPER: Most = Most {
-    as_used: 576,
-    as_tested: 832,
-};
 
 /// Of every kind of call, each way.
 #[test]
@@ -53,15 +46,10 @@ fn a_hook_takes_little_of_the_stack() {
             for (name, bytes) in &found {
                 // What waits in coroutines only is nothing of the C library's at its heart.
                 let without = kernel.get(name).copied().unwrap_or(0);
-                let most = if DEEPER.contains(&name.as_str()) {
-                    MOST_OF_DEEPER
-                } else {
-                    MOST
-                };
                 let most = if is_as_users_have_it {
-                    most.as_used
+                    MOST.as_used
                 } else {
-                    most.as_tested
+                    MOST.as_tested
                 };
                 let more = bytes.saturating_sub(without);
                 if more > most {
