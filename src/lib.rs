@@ -75,6 +75,7 @@ mod starts;
 mod streams;
 mod symbols;
 mod sys;
+mod telling;
 mod thread;
 mod uring;
 mod vfork;

@@ -27,7 +27,7 @@ static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
 
 /// The hashes of their names. Not the names: pointers would have to be relocated at each start.
-const HASHES: [Hash; Function::COUNT] = {
+static HASHES: [Hash; Function::COUNT] = {
     let mut hashes = [Hash::of(b""); Function::COUNT];
     let mut index = 0;
     while index < hashes.len() {
@@ -107,11 +107,17 @@ pub fn resolve_all() {
     }
 }
 
+/// How many functions ahead of the one that is looked for the tables are fetched.
+const AHEAD: usize = 8;
+
 /// Finds what an object has of the functions that have not been found in those before it.
 fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let mut place = 0;
     for function in Function::ALL {
         let index = function.index();
+        if let Some(&hash) = HASHES.get(index + AHEAD) {
+            tables.expect(hash);
+        }
         let of = if is_behind {
             &PLACES[index].next
         } else {

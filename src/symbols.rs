@@ -5,6 +5,7 @@
 //! Standard Base, core, 10.7): a look-up by the C library for what does not exist would allocate an error text, perhaps in the
 //! middle of the allocator that it would allocate from.
 
+use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::ffi::CStr;
 use std::ptr;
 
@@ -186,6 +187,16 @@ impl Tables {
             !is_default
         });
         found.map(|(_, entry)| self.definition(entry))
+    }
+
+    /// Has the processor fetch what [`Tables::find`] will look at first: the table is large, and what it says of one name lies far
+    /// from what it says of the next.
+    pub fn expect(&self, hash: Hash) {
+        if let Hashes::Gnu(gnu) = &self.hashes {
+            gnu.expect(hash.0, |index| {
+                prefetch(self.symbols.wrapping_add(index as usize));
+            });
+        }
     }
 
     /// What a name means here in the version of this name.
@@ -390,6 +401,19 @@ impl Gnu {
         }
     }
 
+    /// Fetches the first link of a hash's chain, and has `expect` fetch its symbol.
+    fn expect(&self, hash: u32, expect: impl FnOnce(u32)) {
+        if self.bucket_count == 0 {
+            return;
+        }
+        // SAFETY: within the table of an object that is loaded.
+        let index = unsafe { self.buckets.add((hash % self.bucket_count) as usize).read() };
+        if index >= self.first {
+            prefetch(self.chain.wrapping_add((index - self.first) as usize));
+            expect(index);
+        }
+    }
+
     /// Shows the symbols that have a hash until `show` says no.
     ///
     /// # Safety
@@ -420,6 +444,11 @@ impl Gnu {
             }
         }
     }
+}
+
+fn prefetch<T>(place: *const T) {
+    // SAFETY: a hint, which reads nothing, and may be of any address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
 }
 
 /// # Safety

@@ -479,8 +479,6 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
     true
 }
 
-/// Does `work` on the stack that ends there.
-///
 /// Whether the thread is on its stack for signals: in a handler.
 fn is_on_signal_stack() -> bool {
     let mut stack = MaybeUninit::<libc::stack_t>::uninit();
@@ -495,6 +493,8 @@ fn is_on_signal_stack() -> bool {
     result == 0 && unsafe { stack.assume_init() }.ss_flags & libc::SS_ONSTACK != 0
 }
 
+/// Does `work` on the stack that ends there.
+///
 /// # Safety
 /// `top` is the end of a stack that nobody else is on, and a multiple of 16.
 pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {

@@ -28,7 +28,7 @@ use weir_report::{emit, recording};
 use crate::environment::{self, Environment};
 use crate::giving_up::{self, Reason};
 use crate::sys::process;
-use crate::{image, mapping, own_heap, reserve, slots, sys, thread};
+use crate::{image, mapping, own_heap, reserve, slots, sys, telling, thread};
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -237,7 +237,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
 /// Writes the report, from the writer's thread.
 fn write_last() {
     if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
-        mapping::remove(image::file());
+        leave_region(false);
     }
 }
 
@@ -315,11 +315,22 @@ pub fn finish(keeps_region: bool) {
     thread::ours(|| {
         on_own_stack(|| {
             let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
-            if is_written && !keeps_region {
-                mapping::remove(image::file());
+            if is_written {
+                leave_region(keeps_region);
             }
         });
     });
+}
+
+/// The report is written: nobody needs the region for it. Also where it is kept: the image that comes removes it.
+fn leave_region(is_kept: bool) {
+    let file = image::file();
+    if let Some(header) = image::header() {
+        telling::tell_the_killed(header, file);
+    }
+    if !is_kept {
+        mapping::remove(file);
+    }
 }
 
 /// The process is not replaced: what [`finish`] has just written is taken back; or, where there had been reports before, one

@@ -16,13 +16,13 @@ use crate::ring;
 use crate::slot::{Counters, Slot};
 use crate::slow;
 
-pub use header::{Circumstance, Header, MAX_OBJECTS, Phase, Provenance, Section};
+pub use header::{Circumstance, Header, MAX_OBJECTS, Maker, Phase, Provenance, Section};
 
 /// The first eight bytes of a region.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 9;
+const LAYOUT_VERSION: u64 = 10;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -249,6 +249,40 @@ mod tests {
             // SAFETY: allocated with this layout.
             unsafe { dealloc(self.0, self.1) }
         }
+    }
+
+    #[test]
+    fn a_file_s_first_bytes_tell_its_maker_and_take_its_end() {
+        let memory = Memory::new(room(0).bytes());
+        let header = memory.header();
+        // SAFETY: so many bytes of the memory, which nobody else has.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(memory.0, Header::MAKER_BYTES + 8) };
+        let maker = |bytes: &[u8]| Header::maker(bytes.first_chunk().unwrap());
+        assert_eq!(maker(bytes), None);
+        header.prepare(room(0));
+        header.pid.store(7, Ordering::Relaxed);
+        header.parent_pid.store(5, Ordering::Relaxed);
+        header.started.set(crate::clock::Moment {
+            ticks: 100,
+            monotonic_ns: 200,
+            unix_ns: 300,
+        });
+        header.complete();
+        let expected = Maker {
+            pid: 7,
+            parent_pid: 5,
+            began_ticks: 100,
+        };
+        assert_eq!(maker(bytes), Some(expected));
+        assert_eq!(header.end_told(), None);
+        for status in [0, 9, 0x300, -1] {
+            let (place, told) = Header::end_to_tell(status);
+            bytes[place as usize..][..told.len()].copy_from_slice(&told);
+            assert_eq!(header.end_told(), Some(status));
+            assert_eq!(maker(bytes), Some(expected));
+        }
+        header.layout.store(LAYOUT + 1, Ordering::Relaxed);
+        assert_eq!(maker(bytes), None);
     }
 
     #[test]

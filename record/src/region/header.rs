@@ -173,6 +173,17 @@ impl Section {
     }
 }
 
+/// Which process a region is of, by its own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maker {
+    /// Process id.
+    pub pid: u32,
+    /// Process id of the parent.
+    pub parent_pid: u32,
+    /// The time-stamp counter when the image started.
+    pub began_ticks: u64,
+}
+
 /// The head of a region.
 #[derive(Debug)]
 #[repr(C, align(4096))]
@@ -191,6 +202,8 @@ pub struct Header {
     pub parent_pid: AtomicU32,
     /// Exit status plus one where it is known, else 0.
     exit_status: AtomicU64,
+    /// How the process ended, as wait(2) told its parent, plus one; 0 where nobody has told. Whoever tells writes to the file.
+    end_told: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
     pub timed_one_in: AtomicU32,
     /// How many slots the mapping has.
@@ -329,6 +342,39 @@ impl Header {
     /// The exit status, where it was recorded.
     pub fn exit_status(&self) -> Option<i32> {
         let bits = self.exit_status.load(Ordering::Relaxed).checked_sub(1)?;
+        u32::try_from(bits).ok().map(u32::cast_signed)
+    }
+
+    /// So many bytes of a region's file tell its maker.
+    pub const MAKER_BYTES: usize = offset_of!(Header, started) + size_of::<SharedMoment>();
+
+    /// Which process a region's file is of, given its first bytes; none where it is no region, or one of another version.
+    pub fn maker(first: &[u8; Self::MAKER_BYTES]) -> Option<Maker> {
+        fn at<const N: usize>(bytes: &[u8], place: usize) -> Option<[u8; N]> {
+            bytes.get(place..)?.first_chunk().copied()
+        }
+        let word = |place| at(first, place).map(u64::from_ne_bytes);
+        let half = |place| at(first, place).map(u32::from_ne_bytes);
+        let is_region = word(offset_of!(Header, magic))? == MAGIC
+            && word(offset_of!(Header, layout))? == LAYOUT;
+        Some(Maker {
+            pid: half(offset_of!(Header, pid))?,
+            parent_pid: half(offset_of!(Header, parent_pid))?,
+            // A moment begins with its ticks.
+            began_ticks: word(offset_of!(Header, started))?,
+        })
+        .filter(|_| is_region)
+    }
+
+    /// What to write to a region's file, and where, so that it tells how its process ended, as wait(2) has it.
+    pub fn end_to_tell(status: i32) -> (u64, [u8; 8]) {
+        let bits = u64::from(status.cast_unsigned()) + 1;
+        (offset_of!(Header, end_told) as u64, bits.to_ne_bytes())
+    }
+
+    /// How the process ended, as wait(2) has it, where its parent has told.
+    pub fn end_told(&self) -> Option<i32> {
+        let bits = self.end_told.load(Ordering::Relaxed).checked_sub(1)?;
         u32::try_from(bits).ok().map(u32::cast_signed)
     }
 

@@ -252,6 +252,62 @@ fn a_killed_child_whose_parent_was_told() {
     assert_eq!(ends(&together), expected);
 }
 
+/// The parent has waited for the child, and has written its report: its region is gone, or the next image's.
+#[test]
+fn a_killed_child_whose_parent_ends_as_any_other() {
+    for then in [
+        "exit 4",
+        "exec /bin/sh -c 'exit 4'",
+        "exec /nonexistent; exit 4",
+    ] {
+        let folder = scratch();
+        let script = format!(
+            "( printf x; kill -TERM $BASHPID ); ( printf x; kill -KILL $BASHPID ); ( printf x; exit 3 ); {then}"
+        );
+        let program = Program::new("/bin/bash")
+            .args(["-O", "execfail", "-c", &script])
+            .env("WEIR_REGION_DIR", folder.path())
+            .in_folder(folder.path());
+        let outcome = program.run(Mode::Bare).expect_status(4);
+        assert_eq!(outcome.text(), "xxx");
+        let mut signals: Vec<_> = region_files(folder.path())
+            .iter()
+            .map(|region| recover(region).processes[0].end.clone())
+            .map(|end| (end.how, end.signal))
+            .collect();
+        signals.sort_by_key(|end| end.1);
+        let expected =
+            [libc::SIGKILL, libc::SIGTERM].map(|signal| (EndKind::Signaled, Some(signal)));
+        assert_eq!(signals, expected, "{then}");
+    }
+}
+
+/// What else has the name of a child's region, or is reached by it, is not written to.
+#[test]
+fn what_is_not_the_killed_child_s_region_is_not_told() {
+    let folder = scratch();
+    let script = "( cp --sparse=always weir.$BASHPID.*.region copy; ln -s copy weir.$BASHPID.1.region; \
+        mkfifo weir.$BASHPID.2.region; echo text > weir.$BASHPID.3.region; mkdir weir.$BASHPID.4.region; \
+        kill -KILL $BASHPID ); exit 4";
+    let program = Program::new("/bin/bash")
+        .args(["-c", script])
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path());
+    program.run(Mode::Bare).expect_status(4);
+    let mut told = Vec::new();
+    for path in region_files(folder.path()) {
+        let metadata = path.symlink_metadata().expect("there");
+        if metadata.len() == 5 {
+            assert_eq!(std::fs::read(&path).expect("read"), b"text\n");
+        } else if metadata.is_file() {
+            told.push(recover(&path).processes[0].end.signal);
+        }
+    }
+    assert_eq!(told, [Some(libc::SIGKILL)]);
+    let copy = recover(&folder.path().join("copy"));
+    assert_eq!(copy.processes[0].end.how, EndKind::Unknown);
+}
+
 /// The writer's thread is not one of the program's: it does not keep a process that all others have left.
 #[test]
 fn the_last_thread_ends_by_a_system_call() {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use weir_report::model::Process;
 
 use crate::support::{Account, Mode, Program, victim};
@@ -96,7 +97,10 @@ const MOST_AT_ONCE: u64 = 10_000;
 /// So many children of a kind, out of 40 busy threads: none hangs, and all that they do is in the reports, once.
 #[track_caller]
 fn storm(kind: &str, forks: u64, mode: Mode) {
+    // Of memory: on a disk, to make a file takes longer than the process that it tells of, where as many were removed before.
+    let folder = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
     let program = Program::new(victim("fork_storm"))
+        .in_folder(folder.path())
         .args([kind, &forks.to_string(), "40", "8"])
         .patience(Duration::from_secs(60) + Duration::from_millis(20) * forks as u32);
     let outcome = program.run(mode).expect_status(0);

@@ -162,6 +162,16 @@ fn a_heap_that_another_took_over_is_not_known() {
     }
 }
 
+/// valgrind complains of system calls that it does not know: what we make are older than it.
+#[test]
+fn valgrind_knows_what_we_ask_of_the_kernel() {
+    let valgrind = Program::new("/usr/bin/valgrind").args(["--tool=none", "-q", "/bin/true"]);
+    for mode in Mode::MEASURED {
+        let outcome = valgrind.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "", "{mode:?}");
+    }
+}
+
 /// A program with its own malloc, and one whose heap is known.
 #[test]
 fn a_heap_that_was_never_ours_is_not_known() {

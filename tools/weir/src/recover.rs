@@ -8,7 +8,9 @@ mod lying;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 
 use weir_record::clock::{Moment, Rate};
@@ -20,7 +22,7 @@ use weir_report::{emit, recording};
 use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
 use crate::run::mapping::Mapping;
-use crate::run::told::Told;
+use crate::run::told::{Told, is_open};
 use crate::run::{ending, moment};
 use crate::summary::summary;
 use crate::{output, text};
@@ -171,8 +173,13 @@ fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
         let header = region.header;
         let parent = header.parent_pid.load(Ordering::Relaxed);
         let began = header.started.get().ticks;
+        let end = told.end(ending::told(header), pid, parent, began);
         (
-            told.end(ending::told(header), pid, parent, began),
+            match header.end_told() {
+                // Its parent's region is gone.
+                Some(status) if is_open(&end) => ending::known(ExitStatus::from_raw(status)),
+                _ => end,
+            },
             end_moment(region, moment::now()),
         )
     };

@@ -447,9 +447,78 @@ fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::process::ExitStatusExt;
 
+    use weir_record::region::{Header, Phase, Room};
+
     use super::*;
+
+    /// A region of this process, of an image that started so many nanoseconds after others.
+    fn region(after_ns: u64, phase: Phase) -> File {
+        // SAFETY: the header is made of atomics, for which zeroes are valid.
+        let header = unsafe { Box::<Header>::new_zeroed().assume_init() };
+        header.prepare(Room {
+            files: 0,
+            slots: 0,
+            coroutines: 0,
+        });
+        header.started.set(Moment {
+            ticks: 1000 + after_ns,
+            monotonic_ns: 1000 + after_ns,
+            unix_ns: 1000 + after_ns,
+        });
+        header
+            .pid
+            .store(std::process::id(), std::sync::atomic::Ordering::Relaxed);
+        let executable = std::env::current_exe().unwrap();
+        header.executable.set(executable.as_os_str().as_bytes());
+        header.complete();
+        header.set_phase(phase);
+        // SAFETY: the bytes of the header, which has no padding that was not zeroed with it.
+        let bytes = unsafe {
+            std::slice::from_raw_parts((&raw const *header).cast::<u8>(), size_of::<Header>())
+        };
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn handed(file: File) -> Image {
+        Image::handed(file).expect("a region")
+    }
+
+    /// Of two images of a process, in whatever order they are found, the one that started first became the other.
+    #[test]
+    fn the_image_that_started_later_is_what_the_other_became() {
+        for phase in [Phase::Running, Phase::Replacing] {
+            for order in [&[0, 10][..], &[10, 0], &[20, 0, 10], &[10, 20, 0]] {
+                let directory = tempfile::tempdir().unwrap();
+                let mut collector = Collector::new(directory.path(), None, 0);
+                let last = order.len() as u64 * 10 - 10;
+                for &start in order {
+                    let phase = if start == last { Phase::Running } else { phase };
+                    collector.adopt_all(vec![handed(region(start, phase))]);
+                }
+                // Only what still runs is watched.
+                let watched: Vec<_> = collector.images.iter().map(Image::started).collect();
+                assert_eq!(watched.len(), 1, "{phase:?}, {order:?}");
+                assert_eq!(watched[0].unix_ns, 1000 + last, "{phase:?}, {order:?}");
+                let processes = collector.finish(ExitStatus::from_raw(0), moment::now());
+                let told: Vec<_> = processes
+                    .iter()
+                    .map(|process| (process.started_unix_ns - 1000, process.end.how))
+                    .collect();
+                let expected: Vec<_> = (0..last)
+                    .step_by(10)
+                    .map(|start| (start, EndKind::Exec))
+                    .chain([(last, EndKind::Running)])
+                    .collect();
+                assert_eq!(told, expected, "{phase:?}, {order:?}");
+            }
+        }
+    }
 
     #[test]
     fn what_is_no_region_is_counted_and_what_is_no_report_is_taken_once() {

@@ -1,0 +1,166 @@
+//! Tells the regions of children that were killed how they ended.
+//!
+//! Of a child that was killed only the one who waited for it knows how. That is noted in the parent's region, which is removed
+//! when the parent has written its report; the child's stays, for `weir recover`. So before the parent's goes, what it notes of
+//! those that were ended by signals is written into theirs. System calls only, and nothing is mapped: nobody can cut a file off
+//! under us. It is called on a stack of our own.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+use rustix::fs::{FileType, Mode, OFlags, RawDir};
+use rustix::process::Resource;
+use weir_record::ends::{CAPACITY, ChildEnd};
+use weir_record::region::{Header, Maker};
+
+use crate::environment::Path;
+use crate::sys::{self, Descriptor};
+
+const NOBODY: ChildEnd = ChildEnd {
+    pid: 0,
+    status: 0,
+    ticks: 0,
+};
+/// Room for what the kernel tells of a directory at a time; a name has 255 bytes at most.
+const ENTRIES: usize = 4096;
+
+/// Tells those of a process's killed children whose regions lie where its own does. Where that cannot be, how they ended is
+/// not known.
+pub fn tell_the_killed(header: &Header, region: &CStr) {
+    let mut room = [NOBODY; CAPACITY];
+    let killed = killed(header, &mut room);
+    if killed.is_empty() {
+        return;
+    }
+    let parent = header.pid.load(std::sync::atomic::Ordering::Relaxed);
+    let Some(directory) = open_directory_of(region) else {
+        return;
+    };
+    let mut entries = [MaybeUninit::uninit(); ENTRIES];
+    let mut entries = RawDir::new(&directory, &mut entries);
+    while let Some(Ok(entry)) = entries.next() {
+        let name = entry.file_name();
+        let pid = pid_of(name.to_bytes());
+        if killed.iter().any(|end| Some(end.pid) == pid) {
+            // Of what cannot be told the end is not known; there is nothing else to be done about it.
+            let _ = tell(&directory, name, killed, parent);
+        }
+    }
+}
+
+/// The children that were ended by signals.
+fn killed<'r>(header: &Header, room: &'r mut [ChildEnd]) -> &'r [ChildEnd] {
+    let mut count = 0;
+    if let Some(ends) = header.ends() {
+        ends.show(0, true, |end| {
+            if libc::WIFSIGNALED(end.status)
+                && let Some(place) = room.get_mut(count)
+            {
+                *place = end;
+                count += 1;
+            }
+        });
+    }
+    &room[..count]
+}
+
+fn open_directory_of(file: &CStr) -> Option<Descriptor> {
+    let bytes = file.to_bytes();
+    let length = bytes.iter().rposition(|&byte| byte == b'/')?;
+    let mut directory = Path::new();
+    // The root's own name is the slash.
+    if !directory.push(&bytes[..length.max(1)]) {
+        return None;
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(directory.as_c_str(), flags, Mode::empty());
+    opened.ok().map(Descriptor::from)
+}
+
+/// The process whose region has this name: `weir.<pid>.<number>.region`.
+fn pid_of(name: &[u8]) -> Option<u32> {
+    let rest = name.strip_prefix(b"weir.")?.strip_suffix(b".region")?;
+    let pid = rest.split(|&byte| byte == b'.').next()?;
+    std::str::from_utf8(pid).ok()?.parse().ok()
+}
+
+/// Tells one region, if it is that of one of the killed.
+fn tell(
+    directory: &Descriptor,
+    name: &CStr,
+    killed: &[ChildEnd],
+    parent: u32,
+) -> rustix::io::Result<()> {
+    // Neither a link nor a pipe without a reader is anything to us.
+    let flags =
+        OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = Descriptor::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
+    let status = rustix::fs::fstat(&file)?;
+    let is_own = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile
+        && status.st_uid == rustix::process::geteuid().as_raw();
+    let mut first = [0; Header::MAKER_BYTES];
+    let is_whole = is_own && rustix::io::pread(&file, &mut first, 0)? == first.len();
+    let maker = Header::maker(&first).filter(|maker| is_whole && maker.parent_pid == parent);
+    if let Some(end) = maker.and_then(|maker| end_of(&maker, killed)) {
+        let (place, bytes) = Header::end_to_tell(end.status);
+        // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
+        let past = place + bytes.len() as u64;
+        if sys::limit(Resource::Fsize).is_none_or(|limit| past <= limit) {
+            rustix::io::pwrite(&file, &bytes, place)?;
+        }
+    }
+    Ok(())
+}
+
+/// The end of a region's maker: of all that had its id, the first that ended after it began.
+fn end_of(maker: &Maker, killed: &[ChildEnd]) -> Option<ChildEnd> {
+    let candidates = killed.iter().copied();
+    candidates
+        .filter(|end| end.pid == maker.pid && end.ticks >= maker.began_ticks)
+        .min_by_key(|end| end.ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_whose_a_region_is() {
+        assert_eq!(pid_of(b"weir.4711.99.region"), Some(4711));
+        assert_eq!(pid_of(b"weir.4711.region"), Some(4711));
+        for other in [
+            &b"weir..1.region"[..],
+            b"weir.x.1.region",
+            b"weir.7.1.json",
+            b"7.1.region",
+        ] {
+            assert_eq!(pid_of(other), None);
+        }
+    }
+
+    #[test]
+    fn of_two_with_one_id_each_has_its_own_end() {
+        let end = |ticks, status| ChildEnd {
+            pid: 7,
+            status,
+            ticks,
+        };
+        let killed = [
+            end(300, 15),
+            end(100, 9),
+            ChildEnd {
+                pid: 8,
+                ..end(50, 6)
+            },
+        ];
+        let of = |began_ticks| {
+            let maker = Maker {
+                pid: 7,
+                parent_pid: 1,
+                began_ticks,
+            };
+            end_of(&maker, &killed).map(|end| end.status)
+        };
+        assert_eq!([of(10), of(200), of(400)], [Some(9), Some(15), None]);
+    }
+}
