@@ -59,7 +59,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use weir_record::clock::Moment;
 use weir_report::model::{End, Process, Report};
-use weir_report::recording;
+use weir_report::{emit, recording};
 
 use crate::cli::RunArgs;
 use crate::exit_code::{self, ProgramEnd};
@@ -124,6 +124,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         launched,
         hanging,
     };
+    recording.rehearse();
     let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
@@ -192,6 +193,13 @@ impl Recording<'_> {
                 complain(&format!("{} {said}", self.program[0].display()));
             }
         }
+    }
+
+    /// Makes a report of nothing while the program starts. What is done for the first time takes several times as long, since
+    /// the kernel has to map its code and its memory; and at the end there is somebody who waits.
+    fn rehearse(&self) {
+        let report = self.report(Vec::new(), ending::running(), self.launched);
+        drop(emit::to_json(&report));
     }
 
     fn finish(mut self, status: ExitStatus) -> Report {
