@@ -102,6 +102,15 @@ pub fn scratch() -> Result<TempDir> {
         .context("cannot make a temporary folder: see that TMPDIR can be written")
 }
 
+/// The same in memory, where the system has a place for that: on a disk, making a file may take longer than all that a tool
+/// does at the end of a short program.
+pub fn scratch_in_memory() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("weir-bench.")
+        .tempdir_in("/dev/shm")
+        .or_else(|_| scratch())
+}
+
 /// Runs a command to its end, without input, and takes what it printed. An exit other than 0 is an
 /// error that quotes the last line of its stderr.
 pub fn succeed(command: &mut Command) -> Result<Output> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::bench::{Bench, scratch, succeed};
+use crate::bench::{Bench, scratch_in_memory, succeed};
 use crate::contestant::{Contestant, Timing, find_program};
 use crate::interleave::{Run, interleave};
 use crate::section::{Row, Section};
@@ -18,6 +18,8 @@ const MOST_ADDED_BY_RUN_MS: f64 = 1.5;
 const MOST_ADDED_BY_PRELOAD_MS: f64 = 0.8;
 /// What `weir run` may add to each further process of a tree, in milliseconds.
 const MOST_ADDED_TO_A_PROCESS_MS: f64 = 0.5;
+/// How many times as many rounds as of others are made of what takes a few milliseconds.
+const ROUNDS_OF_MILLISECONDS: usize = 20;
 /// How many programs the loop starts.
 const LOOP: f64 = 200.0;
 
@@ -40,7 +42,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
             continue;
         }
         let count = if contestant.peer().is_none() {
-            bench.rounds
+            bench.rounds * ROUNDS_OF_MILLISECONDS
         } else {
             bench.few_rounds()
         };
@@ -131,7 +133,7 @@ fn elapsed(
     program: &OsStr,
     arguments: &[&str],
 ) -> Result<f64> {
-    let folder = scratch()?;
+    let folder = scratch_in_memory()?;
     let mut command = contestant.command(bench, program, folder.path());
     command.args(arguments);
     let begin = Instant::now();
