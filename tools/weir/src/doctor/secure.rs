@@ -94,7 +94,10 @@ fn elevates(offer: &Offer, who: &Credentials) -> Option<String> {
             who.effective_group, who.group
         ));
     }
-    let capabilities = offer.capabilities.filter(|_| !offer.is_on_nosuid)?;
+    // The superuser has them all.
+    let capabilities = offer
+        .capabilities
+        .filter(|_| who.user != 0 && !offer.is_on_nosuid)?;
     let gains = capabilities.permitted != 0 && !who.has_no_new_privileges;
     (capabilities.are_effective || gains).then(|| "has file capabilities (see getcap)".to_owned())
 }
@@ -103,7 +106,6 @@ fn elevates(offer: &Offer, who: &Credentials) -> Option<String> {
 fn offer(path: &Path, who: &Credentials) -> Option<Offer> {
     let metadata = std::fs::metadata(path).ok()?;
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    // The superuser has them all.
     let capabilities = (who.user != 0).then(|| capabilities(&name)).flatten();
     let gives = capabilities.is_some() || metadata.mode() & (libc::S_ISUID | libc::S_ISGID) != 0;
     Some(Offer {
