@@ -105,6 +105,9 @@ static void wrong(const char *what, uint64_t one, uint64_t other) {
 
 /* Set by the thread that ends the image, while others run. */
 static int ending;
+/* What a stream gives back. exit takes the buffers of all streams, of those that another thread has locked too, which then loses
+ * what it was reading (glibc 2.36, _IO_unbuffer_all; seen without Weir). */
+#define MUST_BEFORE_END(truth) MUST((truth) || LOAD(ending))
 static __thread int is_ender;
 
 /* Which process this is: a child that a handler made goes on in calls that its parent began, and that its parent ends, too. */

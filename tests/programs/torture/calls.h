@@ -244,9 +244,9 @@ static void stdio_step(void) {
     }
     CALL(fflush, fflush(file));
     DO(rewind, rewind(file));
-    MUST(CALL(fgets, fgets(line, sizeof line, file)) && !strcmp(line, "line 0\n"));
-    MUST(CALL(fgetc, fgetc(file)) == 't');
-    MUST(CALL(fread, fread(line, 1, 4, file)) == 4);
+    MUST_BEFORE_END(CALL(fgets, fgets(line, sizeof line, file)) && !strcmp(line, "line 0\n"));
+    MUST_BEFORE_END(CALL(fgetc, fgetc(file)) == 't');
+    MUST_BEFORE_END(CALL(fread, fread(line, 1, 4, file)) == 4);
     MUST(!CALL(fclose, fclose(file)));
     CALL(unlink, unlink(name));
 }
@@ -267,7 +267,7 @@ static void shell_step(void) {
         return;
     while (!CALL(fgets, fgets(word, sizeof word, shell)) && errno == EINTR)
         clearerr(shell);
-    MUST(!strcmp(word, "word\n"));
+    MUST_BEFORE_END(!strcmp(word, "word\n"));
     MUST(CALL(pclose, pclose(shell)) == 0);
 }
 
