@@ -6,6 +6,7 @@ use std::ptr;
 use libc::iovec;
 
 use super::{POINTER, PRELOAD, Strings, looking, preload, sys};
+use crate::objects;
 
 unsafe extern "C" {
     static environ: Strings;
@@ -13,8 +14,11 @@ unsafe extern "C" {
 
 /// How many entries are looked at in one go.
 const STEP: usize = 32;
+const _: () = assert!((STEP as u32) < u64::BITS);
 /// As many bytes of an entry as the longest name has, with its equals sign.
 const HEAD: usize = 16;
+/// So many bytes are read at a time, from a multiple of them on: they are of one page.
+const AROUND: usize = 1024;
 /// So many entries for LD_PRELOAD are known apart: which of several counts, C libraries disagree about.
 const PRELOADS: usize = 4;
 
@@ -85,7 +89,19 @@ impl Found {
                 self.names |= 1 << bit;
             }
         }
-        if head.starts_with(PRELOAD) && self.preloaded < PRELOADS {
+        if head.starts_with(PRELOAD) {
+            self.see_preload(place);
+        }
+    }
+
+    /// Keeps the first places, in their order.
+    fn see_preload(&mut self, mut place: usize) {
+        for known in &mut self.preloads[..self.preloaded] {
+            if place < *known {
+                std::mem::swap(known, &mut place);
+            }
+        }
+        if self.preloaded < PRELOADS {
             self.preloads[self.preloaded] = place;
             self.preloaded += 1;
         }
@@ -129,29 +145,25 @@ pub fn look(environment: Strings, names: &[&[u8]]) -> Option<Found> {
         return Some(found);
     }
     loop {
-        let mut parts = [part(ptr::null(), 0); STEP];
-        for (index, place) in parts.iter_mut().enumerate() {
-            let entry = environment.wrapping_add(found.entries + index);
-            *place = part(entry.cast(), POINTER);
-        }
-        let mut entries = [0; STEP * POINTER];
-        let read = sys::peek(&parts, &mut entries)?;
-        let entries = entries[..read].as_chunks::<POINTER>().0;
-        let entries = entries.iter().map(|entry| usize::from_ne_bytes(*entry));
+        let list = environment.wrapping_add(found.entries).addr();
+        let mut pointers = [0; STEP * POINTER];
+        let read = objects::peek(list, &mut pointers);
+        let pointers = pointers[..read].as_chunks::<POINTER>().0;
+        let mut entries = [0; STEP];
         let mut count = 0;
-        for (place, entry) in parts.iter_mut().zip(entries) {
-            if entry == 0 {
-                see_all(&parts[..count], names, &mut found)?;
+        for (entry, pointer) in entries.iter_mut().zip(pointers) {
+            *entry = usize::from_ne_bytes(*pointer);
+            if *entry == 0 {
+                see_all(&entries[..count], names, &mut found)?;
                 return found.read_preloads();
             }
-            *place = part(ptr::without_provenance(entry), HEAD);
             count += 1;
         }
         if count < STEP {
             // It has no end that could be read: the kernel will not take it either.
             return None;
         }
-        see_all(&parts, names, &mut found)?;
+        see_all(&entries, names, &mut found)?;
     }
 }
 
@@ -162,26 +174,33 @@ fn part(start: *const c_void, bytes: usize) -> iovec {
     }
 }
 
-/// Looks at the heads of some entries.
-fn see_all(entries: &[iovec], names: &[&[u8]], found: &mut Found) -> Option<()> {
-    let mut rest = entries;
-    while !rest.is_empty() {
-        let mut heads = [0; STEP * HEAD];
-        let read = sys::peek(rest, &mut heads)? / HEAD;
-        for head in heads[..read * HEAD].as_chunks::<HEAD>().0 {
-            found.see(found.entries, head, names);
-            found.entries += 1;
-        }
-        rest = &rest[read.min(rest.len())..];
-        if let [short, others @ ..] = rest {
-            // It ends where memory ends.
-            for name in names {
-                let mut head = [0; HEAD];
-                let read = sys::peek(&[part(short.iov_base, name.len())], &mut head)?;
-                found.see(found.entries, &head[..read], names);
+/// Looks at the heads of some entries, at most [`STEP`]. Mostly they lie close together, and the kernel takes
+/// as long for a few bytes as for many: so what is around them is read, in any order.
+fn see_all(entries: &[usize], names: &[&[u8]], found: &mut Found) -> Option<()> {
+    let first = found.entries;
+    found.entries += entries.len();
+    // A bit for each that has not been seen.
+    let mut left = (1_u64 << entries.len()) - 1;
+    while left != 0 {
+        let start = entries[left.trailing_zeros() as usize] / AROUND * AROUND;
+        let mut around = [0; AROUND];
+        let place = ptr::without_provenance(start);
+        let read = sys::peek(&[part(place, AROUND)], &mut around)?;
+        for (index, &entry) in entries.iter().enumerate() {
+            let at = entry.wrapping_sub(start);
+            if left & 1 << index == 0 || at >= AROUND {
+                continue;
             }
-            found.entries += 1;
-            rest = others;
+            left &= !(1 << index);
+            let head = &around[at.min(read)..read];
+            if head.len() >= HEAD || head.contains(&0) {
+                found.see(first + index, head, names);
+            } else {
+                // It goes on behind that, or memory ends.
+                let mut head = [0; HEAD];
+                let read = objects::peek(entry, &mut head);
+                found.see(first + index, &head[..read], names);
+            }
         }
     }
     Some(())
@@ -215,6 +234,18 @@ mod tests {
         assert_eq!((found.names, found.entries), (3, 71));
         assert_eq!(found.preloads().collect::<Vec<_>>(), [(70, PRELOAD)]);
         let names = |environment| look(environment).map(|found| found.names);
+        // Those that are found, in their order, though they lie in another; and no more than there is room for.
+        let texts: Vec<_> = (0..40)
+            .map(|index| format!("LD_PRELOAD={index}\0"))
+            .collect();
+        let places = [39, 3, 21, 8, 33, 12].map(|index| texts[index].as_ptr().cast());
+        let several = [&places[..], &[ptr::null()]].concat();
+        let found = look(several.as_ptr()).expect("readable");
+        let values = found.preloads().map(|(place, text)| (place, text.len()));
+        assert_eq!(
+            values.collect::<Vec<_>>(),
+            [(0, 13), (1, 12), (2, 13), (3, 12)]
+        );
         assert_eq!(names(entries[70..].as_ptr()), Some(1));
         assert_eq!(names(entries[71..].as_ptr()), Some(0));
         assert_eq!(names(ptr::null()), Some(0));
