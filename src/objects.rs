@@ -28,7 +28,14 @@ pub type DynamicEntry = [usize; 2];
 struct Debug {
     version: c_int,
     first: *const LinkMap,
+    at_change: usize,
+    state: c_int,
+    base: usize,
 }
+
+/// From this version on the lists of other namespaces follow: a pointer to the next stands behind this one (link.h,
+/// `r_debug_extended`).
+const WITH_NAMESPACES: c_int = 2;
 
 unsafe extern "C" {
     #[link_name = "_r_debug"]
@@ -84,6 +91,18 @@ pub fn have_come() -> bool {
     let next = LAST.load(Ordering::Relaxed) + offset_of!(LinkMap, next);
     let mut bytes = [0; size_of::<usize>()];
     peek(next, &mut bytes) < bytes.len() || usize::from_ne_bytes(bytes) != 0
+}
+
+/// Whether there are, or were, objects in another namespace (dlmopen(3)): what they call is looked for there, and never reaches us.
+pub fn are_in_other_namespaces() -> bool {
+    // SAFETY: the dynamic linker's variable, which it may be writing: a word that is there.
+    let version = unsafe { (&raw const DEBUG.version).read_volatile() };
+    if version < WITH_NAMESPACES {
+        return false;
+    }
+    let mut next = [0; size_of::<usize>()];
+    let place = (&raw const DEBUG).addr() + size_of::<Debug>();
+    peek(place, &mut next) == next.len() && usize::from_ne_bytes(next) != 0
 }
 
 /// This library.

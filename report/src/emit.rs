@@ -18,8 +18,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    Access, AtFlags, FileType, Gid, Mode, OFlags, Stat, accessat, fchmod, fchown, fstat, linkat,
-    openat, renameat, unlinkat,
+    Access, AtFlags, FileType, Gid, Mode, OFlags, PROC_SUPER_MAGIC, Stat, accessat, fchmod, fchown,
+    fstat, fstatfs, linkat, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -93,6 +93,10 @@ pub fn may_replace(path: &Path) -> Result<(), Errno> {
             Ok(_) | Err(Errno::NXIO) => Ok(()),
             Err(error) => Err(error),
         },
+        // The kernel makes those files, and nobody else.
+        Found::Nothing if fstatfs(&place.directory)?.f_type == PROC_SUPER_MAGIC => {
+            Err(Errno::NOENT)
+        }
         // It is replaced, so the directory is what matters.
         Found::File(_) | Found::Nothing => {
             let access = Access::WRITE_OK | Access::EXEC_OK;

@@ -150,6 +150,9 @@ fn tell(header: &Header, phase: Phase) {
 /// signal handler's.
 #[inline(never)]
 fn look_around(header: &Header) {
+    if objects::are_in_other_namespaces() {
+        header.note(Circumstance::OtherNamespace);
+    }
     if uring::may_be_there(header) || objects::have_come() {
         let look = || {
             thread::ours(|| {

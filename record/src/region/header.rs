@@ -103,11 +103,13 @@ pub enum Circumstance {
     WriterFailed = 18,
     /// Threads were made that share their maker's thread-local storage, and so its slot.
     SharedThreadArea = 19,
+    /// Libraries were loaded into a namespace of their own (dlmopen), whose calls never reach us.
+    OtherNamespace = 20,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 20] = [
+    pub const ALL: [Circumstance; 21] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -128,6 +130,7 @@ impl Circumstance {
         Circumstance::NoWriterMemory,
         Circumstance::WriterFailed,
         Circumstance::SharedThreadArea,
+        Circumstance::OtherNamespace,
     ];
 }
 

@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, fstat, fstatfs, openat,
     readlinkat_raw, statat,
@@ -116,9 +116,16 @@ impl Place {
     fn behind(self) -> Result<(Place, Found), Errno> {
         let there = statat(&self.directory, self.name.as_c_str(), AtFlags::empty())?;
         match FileType::from_raw_mode(there.st_mode) {
+            FileType::Directory if self.is_own_descriptor() => Err(Errno::NOENT),
             FileType::Directory => Err(Errno::ISDIR),
             _ => Ok((self, Found::Open)),
         }
+    }
+
+    /// Whether the name is the number of the descriptor that we have opened to look there: without us there is nothing.
+    fn is_own_descriptor(&self) -> bool {
+        let number = self.directory.as_fd().as_raw_fd().to_string();
+        self.name.to_bytes() == number.as_bytes()
     }
 
     /// Opens what is not to be replaced, to add to it, without waiting for who reads it.

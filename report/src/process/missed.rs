@@ -185,6 +185,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::SharedThreadArea => Some(
             "threads were made by clone(2) without thread-local storage of their own: what they did is counted with the thread that made them, and some of it is lost",
         ),
+        Circumstance::OtherNamespace => Some(
+            "libraries were loaded into a namespace of their own (dlmopen): what they call is in no number here",
+        ),
         Circumstance::Dispatched => Some(
             "the process has system calls dispatched to itself by where they are made (PR_SET_SYSCALL_USER_DISPATCH): from then on none is made on its behalf; new threads and forked processes are counted together and not timed, and names are told as the program gives them",
         ),

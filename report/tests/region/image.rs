@@ -97,7 +97,7 @@ fn circumstances_are_told_in_words() {
     }
     assert_eq!(
         notes.len(),
-        16,
+        17,
         "that it was forked is told elsewhere: {notes:?}"
     );
 }

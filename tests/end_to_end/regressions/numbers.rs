@@ -162,6 +162,20 @@ fn a_heap_that_another_took_over_is_not_known() {
     }
 }
 
+/// What is in a namespace of its own calls the functions there.
+#[test]
+fn another_namespace_is_told_of() {
+    for mode in Mode::MEASURED {
+        for (arguments, is_told) in [(&[][..], false), (&["dlmopen"], true)] {
+            let program = Program::new(victim("own_namespace")).args(arguments);
+            let outcome = program.run(mode).expect_status(0);
+            let notes = &outcome.process().missed.notes;
+            let told = notes.iter().any(|note| note.contains("(dlmopen)"));
+            assert_eq!(told, is_told, "{mode:?}: {notes:?}");
+        }
+    }
+}
+
 /// valgrind complains of system calls that it does not know: what we make are older than it.
 #[test]
 fn valgrind_knows_what_we_ask_of_the_kernel() {

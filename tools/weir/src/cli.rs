@@ -217,7 +217,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, NoCom
         let command = Command::Run(args);
         return Ok(Cli { command });
     }
-    Cli::try_parse_from(arguments).map_err(explained)
+    Cli::try_parse_from(&arguments).map_err(|error| {
+        let asked = arguments.get(1).and_then(|word| word.to_str());
+        explained(&error, asked)
+    })
 }
 
 /// The arguments of `weir run`, where there is nothing wrong with them and no help is asked for.
@@ -239,7 +242,8 @@ pub fn definition() -> clap::Command {
     Cli::command()
 }
 
-fn explained(error: clap::Error) -> NoCommand {
+/// What is wrong with a command line, of which `asked` is the first word.
+fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
     let text = error.render();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
@@ -247,14 +251,20 @@ fn explained(error: clap::Error) -> NoCommand {
             let message = "no command given; the commands are run, report, recover, doctor, schema, completions and man (see 'weir --help')";
             NoCommand::Failed(Failure::new(exit_code::USAGE, message))
         }
-        _ => NoCommand::Failed(Failure::new(exit_code::USAGE, one_line(&text.to_string()))),
+        _ => NoCommand::Failed(Failure::new(
+            exit_code::USAGE,
+            one_line(&text.to_string(), asked),
+        )),
     }
 }
 
 /// Clap's paragraphs in one line: what is wrong, the tip, and where the help is.
-fn one_line(text: &str) -> String {
+fn one_line(text: &str, asked: Option<&str>) -> String {
     let mut parts = Vec::new();
-    let mut help = "weir --help".to_owned();
+    let mut help = match asked.filter(|&name| definition().find_subcommand(name).is_some()) {
+        Some(command) => format!("weir {command} --help"),
+        None => "weir --help".to_owned(),
+    };
     for paragraph in text.split("\n\n") {
         let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
         if let Some(usage) = words.strip_prefix("Usage: ") {
@@ -263,6 +273,8 @@ fn one_line(text: &str) -> String {
                 .take_while(|word| is_command(word))
                 .collect();
             help = format!("{} --help", command.join(" "));
+        } else if words.starts_with("tip: to pass") {
+            // What looks like an option is mostly a mistake, and no program's name.
         } else if !words.is_empty() && !words.starts_with("For more information") {
             let words = words.strip_prefix("error: ").unwrap_or(&words);
             parts.push(words.strip_prefix("tip: ").unwrap_or(words).to_owned());

@@ -32,6 +32,9 @@ const MIN_BASELINE_NS: u64 = 1_000_000;
 
 const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are whole, but percentiles are those of the last samples only; the writer had the others, and ended with the process";
 
+const END_UNKNOWN: &str =
+    "when the process ended is not known: times end with the last that it recorded";
+
 /// Reads a region, or all that lie where the library makes them, and writes the reports.
 pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
     match &args.region {
@@ -187,10 +190,14 @@ fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
     report.missed.notes.push(NO_HISTOGRAMS.to_owned());
     let has_said_so = region.header.phase() != Phase::Running;
     let is_end_known = runs || has_said_so && !region.header.has(Circumstance::Sealed);
+    if !is_end_known {
+        report.missed.notes.push(END_UNKNOWN.to_owned());
+    }
     for process in &mut report.processes {
         process.missed.notes.push(NO_HISTOGRAMS.to_owned());
         // The last that was recorded is no end: whoever waits records nothing.
         if !is_end_known {
+            process.missed.notes.push(END_UNKNOWN.to_owned());
             process
                 .in_flight
                 .iter_mut()

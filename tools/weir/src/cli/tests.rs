@@ -77,7 +77,11 @@ fn timing_and_interval_are_those_of_the_settings() {
     );
     assert_eq!(
         refusal(&["run", "--time", "0", "ls"]),
-        "invalid value '0' for '--time <all|N|off>': must be all, off, or a number N from 1 to 1000000 (see 'weir --help')"
+        "invalid value '0' for '--time <all|N|off>': must be all, off, or a number N from 1 to 1000000 (see 'weir run --help')"
+    );
+    assert_eq!(
+        refusal(&["run", "--bogus", "ls"]),
+        "unexpected argument '--bogus' found (see 'weir run --help')"
     );
     for bad in ["0", "-1", "inf", "NaN", "1e9", ""] {
         assert!(

@@ -63,7 +63,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     }
     if coroutines.blocked_calls > 0 {
         page.remark(&format!(
-            "{} blocked a whole thread: the runtime offers no run_blocking for getaddrinfo, or no way to sleep",
+            "{} blocked a whole thread: waits for children, getaddrinfo where the runtime offers no run_blocking, or sleeps that it cannot make",
             text::counted(coroutines.blocked_calls, "call", "calls")
         ));
     }

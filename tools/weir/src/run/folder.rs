@@ -33,6 +33,8 @@ impl Folder {
     /// Those of the system.
     pub fn make(path: &Path) -> Result<Folder, Failure> {
         let made = fs::create_dir_all(path)
+            // A link that leads nowhere is there, too: what it leads to is what is wrong.
+            .map_err(|error| fs::metadata(path).err().unwrap_or(error))
             .and_then(|()| Ok(access(path, Access::WRITE_OK | Access::EXEC_OK)?));
         match made {
             Ok(()) => Ok(Folder(path.to_owned())),

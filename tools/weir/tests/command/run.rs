@@ -260,6 +260,28 @@ fn a_report_that_cannot_be_written_here_is_written_elsewhere() {
     assert_eq!(report.end.status, Some(7));
 }
 
+/// Neither a descriptor of weir's own nor a file that the kernel would have to make.
+#[test]
+fn a_report_to_what_is_not_there_is_refused_before_the_start() {
+    let place = Place::new();
+    let numbers = (3..24).map(|number| format!("/dev/fd/{number}"));
+    for path in numbers.chain(["/proc/report.json".to_owned()]) {
+        let script = format!("for n in $(seq 3 24); do eval \"exec $n>&-\"; done; exec \"$@\"");
+        let weir = weir(["run", "-q", "-o", &path, "echo", "ran"]);
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &script, "bash"]);
+        command.arg(weir.get_program()).args(weir.get_args());
+        let output = place.settle(command).output().expect("ended");
+        assert_eq!(
+            (output.status.code(), text(&output.stdout).as_str()),
+            (Some(125), ""),
+            "{path}"
+        );
+        let expected = format!("weir: cannot write {path}: No such file or directory\n");
+        assert_eq!(text(&output.stderr), expected);
+    }
+}
+
 #[test]
 fn a_limit_on_the_size_of_files_kills_nobody() {
     let limited = |place: &Place, bytes: libc::rlim_t| {
