@@ -24,6 +24,7 @@
 //! follow       into the environments that programs are given, and out of them
 //! programs     what programs are like: whether they can load us
 //! writer       the writer where it lives in the program
+//!   └ telling     what is told to the regions of children that were killed
 //! descriptors  a table with a place for every descriptor
 //! giving_up    work that is given up where it fails
 //! arena        memory for what the C library allocates on our behalf
