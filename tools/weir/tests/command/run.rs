@@ -266,10 +266,10 @@ fn a_report_to_what_is_not_there_is_refused_before_the_start() {
     let place = Place::new();
     let numbers = (3..24).map(|number| format!("/dev/fd/{number}"));
     for path in numbers.chain(["/proc/report.json".to_owned()]) {
-        let script = format!("for n in $(seq 3 24); do eval \"exec $n>&-\"; done; exec \"$@\"");
+        let script = r#"for n in $(seq 3 24); do eval "exec $n>&-"; done; exec "$@""#;
         let weir = weir(["run", "-q", "-o", &path, "echo", "ran"]);
         let mut command = std::process::Command::new("bash");
-        command.args(["-c", &script, "bash"]);
+        command.args(["-c", script, "bash"]);
         command.arg(weir.get_program()).args(weir.get_args());
         let output = place.settle(command).output().expect("ended");
         assert_eq!(
