@@ -8,9 +8,9 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use super::{count_unseen, pass, timed};
+use super::{count_into, pass, timed};
 use crate::coop::{self, Heap};
-use crate::thread::{Guard, Target};
+use crate::thread::Target;
 use crate::{arena, image, next, sys, thread};
 
 /// Records a call that makes a heap block.
@@ -58,7 +58,7 @@ fn allocate_unseen(
     align: usize,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target() {
+    let counters = match thread::target_of_heap() {
         Target::Own(slot) => {
             let block = allocate_into(slot, function, size, next);
             image::inherit_anew();
@@ -72,7 +72,7 @@ fn allocate_unseen(
             return block;
         }
         Target::Common(counters) => counters,
-        Target::Guarded(Guard::Ours, _) => return from_arena(size, align),
+        Target::Ours(_) => return from_arena(size, align),
         other => {
             pass(other, function);
             return next();
@@ -143,7 +143,7 @@ fn resize_unseen(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target() {
+    let counters = match thread::target_of_heap() {
         Target::Own(slot) => {
             let before = usable(block);
             let after = resize_into(slot, function, block, size, next);
@@ -159,7 +159,7 @@ fn resize_unseen(
             return after;
         }
         Target::Common(counters) => counters,
-        Target::Guarded(Guard::Ours, _) if block.is_null() => return from_arena(size, 1),
+        Target::Ours(_) if block.is_null() => return from_arena(size, 1),
         other => {
             pass(other, function);
             return next();
@@ -273,7 +273,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
         }
         thread::target_of_nothing()
     } else {
-        thread::target()
+        thread::target_of_heap()
     };
     match target {
         Target::Own(slot) => {
@@ -310,7 +310,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
                 return timed(next, slot, function, 0);
             }
         }
-        None => count_unseen(function),
+        None => count_into(thread::target_of_heap(), function),
     }
     next()
 }

@@ -17,7 +17,7 @@ use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use crate::thread::{Guard, Target};
+use crate::thread::Target;
 use crate::{image, next, sys, thread, writer};
 
 pub use buffered::buffered;
@@ -28,14 +28,14 @@ pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 pub fn count(function: Function) {
     match thread::slot() {
         Some(slot) => slot.counters.count::<Alone>(function, 0),
-        None => count_unseen(function),
+        None => count_into(thread::target(), function),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn count_unseen(function: Function) {
-    match thread::target() {
+fn count_into(target: Target, function: Function) {
+    match target {
         Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
         Target::Common(counters) => counters.count::<Shared>(function, 0),
         other => pass(other, function),
@@ -66,14 +66,13 @@ pub fn moved_by_this_thread(function: Function) -> Option<u64> {
     thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
 }
 
-/// The slot that a call other than an allocation counts into; else what there is in its place. No allocation
-/// function does I/O: where one is at work, a signal handler of the program has interrupted it.
+/// The slot that a call of anything but the heap counts into; else what there is in its place.
 #[inline(always)]
 fn slot_of_io() -> Result<&'static Slot, Target> {
     match thread::slot() {
         Some(slot) => Ok(slot),
         None => match thread::target() {
-            Target::Own(slot) | Target::Guarded(Guard::Nested, Some(slot)) => Ok(slot),
+            Target::Own(slot) => Ok(slot),
             other => Err(other),
         },
     }
@@ -141,8 +140,10 @@ fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32)
 fn pass(target: Target, function: Function) {
     next::ensure(function);
     match target {
-        Target::Guarded(_, Some(slot)) => slot.counters.of(function).reentrant.add(1),
-        Target::Guarded(_, None) => {
+        Target::Ours(Some(slot)) | Target::Nested(Some(slot)) => {
+            slot.counters.of(function).reentrant.add(1);
+        }
+        Target::Ours(None) | Target::Nested(None) => {
             if let Some(common) = image::common() {
                 common.of(function).reentrant.add_shared(1);
             }

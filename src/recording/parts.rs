@@ -76,7 +76,7 @@ impl Subject {
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
             // The call waits as it would where it could be counted.
             Err(Target::Nothing) => image::count_uncounted(),
-            Err(Target::Own(_) | Target::Guarded(..)) => return None,
+            Err(Target::Own(_) | Target::Ours(_) | Target::Nested(_)) => return None,
         }
         Some(way)
     }

@@ -102,6 +102,32 @@ static void in_handler(void) {
     await(forked, 42);
 }
 
+/* A handler, in the middle of reallocarray: with signalling_library.c beside it. It makes processes in three ways. */
+static int raw_fork(void) { return (int)bare(SYS_fork, 0, NULL, 0); }
+static void makes_children(int number) {
+    (void)number;
+    for (int way = 0; way < 3; way++) {
+        int child = way == 0   ? (int)TRY(fork, fork())
+                    : way == 1 ? (int)TRY(_Fork, _Fork())
+                               : raw_fork();
+        if (!child) {
+            begin_again();
+            MUST(TRY(access, access("/", F_OK)) == 0);
+            note_call(DOES__exit);
+            tell();
+            _exit(9);
+        }
+        MUST(TRY(access, access("/", F_OK)) == 0);
+        await(child, 9);
+    }
+}
+static void in_reallocarray(void) {
+    struct sigaction action = {.sa_handler = makes_children};
+    MUST(make(1000) && !TRY(sigaction, sigaction(SIGUSR1, &action, NULL)));
+    for (int i = 0; i < 5; i++)
+        MUST(RESIZE(reallocarray, NULL, 300, reallocarray(NULL, 3, 100)));
+}
+
 /* Threads that are in malloc and in dlopen while their process forks. */
 static volatile int stop;
 static void *allocates(void *unused) {
@@ -184,6 +210,8 @@ int main(int count, char **arguments) {
         by_clone3();
     else if (!strcmp(way, "in a handler"))
         in_handler();
+    else if (!strcmp(way, "in reallocarray"))
+        in_reallocarray();
     else if (!strcmp(way, "busy"))
         busy();
     else if (!strcmp(way, "little address space"))

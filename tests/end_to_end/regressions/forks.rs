@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use weir_report::model::Process;
 
-use crate::support::{Account, Mode, Program, victim};
+use crate::support::{Account, Mode, Program, victim, weir};
 
 /// Runs the victim in a way in which every image gives its account; compares them all.
 #[track_caller]
@@ -38,6 +38,25 @@ fn a_child_of_vfork_within_fork_is_nobody_s_image() {
 #[test]
 fn clone3_makes_an_image() {
     expect_every_image("clone3", 21);
+}
+
+/// What a signal handler does while the C library resizes a block by another of its functions is the program's own, but for the
+/// resizing itself; and what its children do is theirs.
+#[test]
+fn a_handler_makes_children_in_the_middle_of_reallocarray() {
+    let beside = victim("signalling_library");
+    let program = Program::new(victim("forks_at_bad_moments")).arg("in reallocarray");
+    for mode in Mode::MEASURED {
+        let preload = match mode {
+            Mode::Bare => format!("{}:{}", weir::library().display(), beside.display()),
+            _ => beside.display().to_string(),
+        };
+        let outcome = program.clone().env("LD_PRELOAD", preload).run(mode);
+        let outcome = outcome.expect_status(0);
+        assert_eq!(outcome.complaints(), "", "{mode:?}");
+        assert_eq!(Account::expect_all_in(&outcome), 16, "{mode:?}");
+        assert_eq!(outcome.processes().len(), 16, "{mode:?}");
+    }
 }
 
 /// Runs the victim in a way that tells by its status whether all went well.
