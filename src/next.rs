@@ -355,7 +355,6 @@ next! {
     fn malloc = Malloc(size: size_t) -> *mut c_void;
     fn calloc = Calloc(count: size_t, size: size_t) -> *mut c_void;
     fn realloc = Realloc(block: *mut c_void, size: size_t) -> *mut c_void;
-    fn reallocarray = Reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void;
     fn free = Free(block: *mut c_void);
     fn cfree = Cfree(block: *mut c_void);
     fn free_sized = FreeSized(block: *mut c_void, size: size_t);

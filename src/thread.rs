@@ -10,9 +10,6 @@
 //! one? Calls are not the program's own while we call into the C library ourselves; that is never held across a call that may
 //! block, be cancelled or be left by a jump. Calls are the program's, but want another look, while the thread is attached
 //! (they are those of a signal handler) and while it forks (they are those of handlers of fork, in the parent or in the child).
-//!
-//! While the C library carries out one operation on the heap by another (`reallocarray` by `realloc`), the thread shows no slot
-//! either, and its calls of the heap are not the program's own. All others are: they are those of a signal handler.
 
 use std::arch::{asm, global_asm};
 use std::ffi::c_void;
@@ -52,7 +49,7 @@ enum Attachment {
 
 #[repr(C, align(64))]
 struct State {
-    /// The slot, where the thread has one, the guard is open, and nothing is nested; the only field of the hot path.
+    /// The slot, where the thread has one and the guard is open; the only field of the hot path.
     slot: *const Slot,
     /// The slot, also while the guard is taken.
     home: *const Slot,
@@ -60,8 +57,6 @@ struct State {
     attachment: Attachment,
     /// Where the frame is that took the guard, to know a guard that a jump left behind.
     guard_frame: usize,
-    /// Where the frame is below which the real function of a counted call on the heap is at work; 0 where none is.
-    nested_frame: usize,
     /// Whether calls are made as if there were no coroutines.
     is_unyielding: bool,
     /// Whether the fork that the thread is in was seen by the C library's handlers only.
@@ -138,29 +133,14 @@ pub enum Target {
     Common(&'static Counters),
     /// None: Weir itself has made the call. With the thread's slot, if it has one.
     Ours(Option<&'static Slot>),
-    /// None: another call on the heap has made the call, which is counted. With the thread's slot, if it has one.
-    Nested(Option<&'static Slot>),
     /// None: Weir could not start.
     Nothing,
 }
 
-/// Finds out what a call of a thread without a visible slot counts into; attaches the thread where it is new. Not for calls of
-/// the heap.
+/// Finds out what a thread without a visible slot counts into; attaches it where it is new.
 #[cold]
 #[inline(never)]
 pub fn target() -> Target {
-    target_of(false)
-}
-
-/// The same for a call of the heap.
-#[cold]
-#[inline(never)]
-pub fn target_of_heap() -> Target {
-    target_of(true)
-}
-
-#[inline(always)]
-fn target_of(is_of_heap: bool) -> Target {
     if !sys::has_thread_area() {
         return Target::Nothing;
     }
@@ -182,13 +162,6 @@ fn target_of(is_of_heap: bool) -> Target {
             Guard::Attaching => {
                 return image::common().map_or(Target::Nothing, Target::Common);
             }
-        }
-        if is_of_heap && (*state).nested_frame != 0 {
-            if !is_left((*state).nested_frame) {
-                return Target::Nested((*state).home.as_ref());
-            }
-            (*state).nested_frame = 0;
-            open(state);
         }
         match (*state).attachment {
             Attachment::Unknown => attach(state),
@@ -229,7 +202,7 @@ pub fn target_of_nothing() -> Target {
     if is_new {
         image::common().map_or(Target::Nothing, Target::Common)
     } else {
-        target_of_heap()
+        target()
     }
 }
 
@@ -240,8 +213,8 @@ pub fn attach_early() {
     }
 }
 
-/// Whether the frame is gone that took a guard, or under which a call is nested: a signal handler that interrupted it has jumped
-/// away, and left behind what it took. Then we are no deeper than it on the same stack.
+/// Whether the frame is gone that took a guard: a signal handler that interrupted it has jumped away, and left the guard behind.
+/// Then we are no deeper than it on the same stack.
 fn is_left(frame: usize) -> bool {
     stack_pointer() >= frame
 }
@@ -266,7 +239,7 @@ unsafe fn open(state: *mut State) {
     // SAFETY: as the caller promises.
     unsafe {
         (*state).guard = Guard::Open;
-        if (*state).nested_frame == 0 && !ARE_SLOTS_HIDDEN.load(Ordering::Relaxed) {
+        if !ARE_SLOTS_HIDDEN.load(Ordering::Relaxed) {
             (*state).slot = (*state).home;
         }
     }
@@ -274,13 +247,8 @@ unsafe fn open(state: *mut State) {
 
 /// Whether the calling thread's calls are not the program's own, or want another look.
 pub fn is_guarded() -> bool {
-    if !sys::has_thread_area() {
-        return true;
-    }
-    let state = state();
     // SAFETY: this thread's state.
-    let (guard, nested_frame) = unsafe { ((*state).guard, (*state).nested_frame) };
-    guard != Guard::Open || nested_frame != 0 && !is_left(nested_frame)
+    !sys::has_thread_area() || unsafe { (*state()).guard != Guard::Open }
 }
 
 /// Whether threads show no slot, so that every call comes past [`target`].
@@ -341,39 +309,15 @@ pub fn ours_undisturbed<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Does `work`, a real function of the heap that is built from other interposed ones, so that one operation counts
-/// once. It must not block, be cancelled, or unwind. A signal handler may run meanwhile, and go on in a child.
-pub fn nested<T>(work: impl FnOnce() -> T) -> T {
-    if !sys::has_thread_area() {
-        return work();
-    }
-    let state = state();
-    // SAFETY: this thread's state, no reference to which outlives a statement.
-    unsafe {
-        if (*state).guard != Guard::Open || (*state).nested_frame != 0 {
-            return work();
-        }
-        (*state).nested_frame = stack_pointer();
-        (*state).slot = std::ptr::null();
-        let result = work();
-        (*state).nested_frame = 0;
-        open(state);
-        result
-    }
-}
-
 /// The calling thread begins to fork: until it has, its calls are looked at, because they may be made in the child. With what is
 /// live now. False where it forks already, or its calls are not looked at.
 pub fn begin_fork(live: Live) -> bool {
-    if !sys::has_thread_area() {
+    if is_guarded() {
         return false;
     }
     let state = state();
     // SAFETY: this thread's state.
     unsafe {
-        if (*state).guard != Guard::Open {
-            return false;
-        }
         (*state).slot = std::ptr::null();
         (*state).inherited = live;
         (*state).is_fork_by_handler = false;

@@ -36,7 +36,7 @@ pub struct FunctionCounters {
     pub ticks: Counter,
     /// The longest of the timed calls.
     pub longest_ticks: Counter,
-    /// Calls under the guard, which are in no other counter.
+    /// Calls that Weir itself made, which are in no other counter.
     pub reentrant: Counter,
 }
 

@@ -221,7 +221,7 @@ pub struct Function {
     /// Calls by the size asked for; only classes that occurred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub size_classes: Vec<SizeClass>,
-    /// Calls made inside another interposed call or by Weir itself; passed through, not in `calls`.
+    /// Calls that Weir itself made, and the C library for it; passed through, not in `calls`.
     pub reentrant: u64,
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -448,7 +448,7 @@ pub struct Provenance {
 pub struct Missed {
     /// Timed calls whose latency is in no histogram, because a ring was full.
     pub dropped_samples: u64,
-    /// Calls made inside another interposed call or by Weir itself.
+    /// Calls that Weir itself made, and the C library for it.
     pub reentrant_calls: u64,
     /// Calls that were counted but not timed.
     pub untimed_calls: u64,

@@ -8,7 +8,7 @@ use libc::size_t;
 use weir_record::functions::Function;
 
 use crate::recording::{allocate, query, release, resize};
-use crate::{arena, next, thread};
+use crate::{arena, next, sys};
 
 /// What blocks are aligned to that nothing else is asked of.
 const ALIGN: usize = 16;
@@ -58,12 +58,14 @@ unsafe extern "C-unwind" fn reallocarray(
         Function::Reallocarray,
         block,
         count.checked_mul(size),
-        || {
-            // The GNU C library's calls realloc, where anyone may interpose.
-            thread::nested(|| {
-                // SAFETY: what the caller promises is what the next one asks.
-                unsafe { next::reallocarray(block, count, size) }
-            })
+        // The C library's own calls realloc, where anyone may interpose: that would be seen as a second call.
+        || match count.checked_mul(size) {
+            // SAFETY: what the caller promises is what the next one asks.
+            Some(bytes) => unsafe { next::realloc(block, bytes) },
+            None => {
+                sys::set_errno(libc::ENOMEM);
+                ptr::null_mut()
+            }
         },
     )
 }

@@ -4,7 +4,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 
-use super::{Outcome, pass, settle, slot_of_io, timed};
+use super::{Outcome, pass, settle, slot_or_target, timed};
 use crate::thread::Target;
 
 /// Makes a call by `next` and records it, as [`Call::make`](super::Call::make) does.
@@ -16,7 +16,7 @@ pub fn buffered<R: Copy>(
     next: impl Fn() -> R,
     then: impl Fn(R),
 ) -> R {
-    let slot = match slot_of_io() {
+    let slot = match slot_or_target() {
         Ok(slot) => slot,
         Err(other) => return unseen(other, function, size, judge, next, then),
     };

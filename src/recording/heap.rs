@@ -8,7 +8,7 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use super::{count_into, pass, timed};
+use super::{count_unseen, pass, timed};
 use crate::coop::{self, Heap};
 use crate::thread::Target;
 use crate::{arena, image, next, sys, thread};
@@ -58,7 +58,7 @@ fn allocate_unseen(
     align: usize,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target_of_heap() {
+    let counters = match thread::target() {
         Target::Own(slot) => {
             let block = allocate_into(slot, function, size, next);
             image::inherit_anew();
@@ -143,7 +143,7 @@ fn resize_unseen(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target_of_heap() {
+    let counters = match thread::target() {
         Target::Own(slot) => {
             let before = usable(block);
             let after = resize_into(slot, function, block, size, next);
@@ -273,7 +273,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
         }
         thread::target_of_nothing()
     } else {
-        thread::target_of_heap()
+        thread::target()
     };
     match target {
         Target::Own(slot) => {
@@ -310,7 +310,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
                 return timed(next, slot, function, 0);
             }
         }
-        None => count_into(thread::target_of_heap(), function),
+        None => count_unseen(function),
     }
     next()
 }

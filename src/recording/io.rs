@@ -9,7 +9,7 @@ use weir_record::file::{Access, Deed};
 use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 
-use super::{Outcome, pass, settle, slot_of_io};
+use super::{Outcome, pass, settle, slot_or_target};
 use crate::thread::Target;
 use crate::{coop, files, writer};
 
@@ -139,7 +139,7 @@ impl<S: Requested> Call<S> {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
             coop::closing(self.file);
         }
-        let slot = match slot_of_io() {
+        let slot = match slot_or_target() {
             Ok(slot) => slot,
             Err(other) => return self.make_unseen(other, judge, next, then),
         };

@@ -28,14 +28,14 @@ pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 pub fn count(function: Function) {
     match thread::slot() {
         Some(slot) => slot.counters.count::<Alone>(function, 0),
-        None => count_into(thread::target(), function),
+        None => count_unseen(function),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn count_into(target: Target, function: Function) {
-    match target {
+fn count_unseen(function: Function) {
+    match thread::target() {
         Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
         Target::Common(counters) => counters.count::<Shared>(function, 0),
         other => pass(other, function),
@@ -66,9 +66,9 @@ pub fn moved_by_this_thread(function: Function) -> Option<u64> {
     thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
 }
 
-/// The slot that a call of anything but the heap counts into; else what there is in its place.
+/// The slot that a call counts into; else what there is in its place.
 #[inline(always)]
-fn slot_of_io() -> Result<&'static Slot, Target> {
+fn slot_or_target() -> Result<&'static Slot, Target> {
     match thread::slot() {
         Some(slot) => Ok(slot),
         None => match thread::target() {
@@ -140,10 +140,8 @@ fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32)
 fn pass(target: Target, function: Function) {
     next::ensure(function);
     match target {
-        Target::Ours(Some(slot)) | Target::Nested(Some(slot)) => {
-            slot.counters.of(function).reentrant.add(1);
-        }
-        Target::Ours(None) | Target::Nested(None) => {
+        Target::Ours(Some(slot)) => slot.counters.of(function).reentrant.add(1),
+        Target::Ours(None) => {
             if let Some(common) = image::common() {
                 common.of(function).reentrant.add_shared(1);
             }

@@ -11,7 +11,7 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
 use super::io::{Requested, Subject};
-use super::{Call, Outcome, settle, slot_of_io};
+use super::{Call, Outcome, settle, slot_or_target};
 use crate::coop::{self, Parts, Way};
 use crate::thread::Target;
 use crate::{files, image, sys, writer};
@@ -63,7 +63,7 @@ impl Subject {
         if !self.can_wait() {
             return None;
         }
-        match slot_of_io() {
+        match slot_or_target() {
             Ok(slot) => {
                 slot.counters.of(self.function).calls.add(1);
                 // While a coroutine waits, its thread is in other calls.
@@ -76,7 +76,7 @@ impl Subject {
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
             // The call waits as it would where it could be counted.
             Err(Target::Nothing) => image::count_uncounted(),
-            Err(Target::Own(_) | Target::Ours(_) | Target::Nested(_)) => return None,
+            Err(Target::Own(_) | Target::Ours(_)) => return None,
         }
         Some(way)
     }
@@ -88,7 +88,7 @@ impl Subject {
         if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
             parts.keep_errno();
         }
-        match slot_of_io() {
+        match slot_or_target() {
             Ok(slot) => {
                 slot.in_flight.end();
                 slot.counters.count_size::<Alone>(self.function, requested);
@@ -105,7 +105,10 @@ impl Subject {
     /// Hands over how long the call took, and each part of it, where it is timed. By itself: the ring may have to be drained.
     #[inline(never)]
     fn push(self, parts: &Parts, requested: u64) {
-        let Some(slot) = slot_of_io().ok().filter(|slot| !slot.countdown.is_off()) else {
+        let Some(slot) = slot_or_target()
+            .ok()
+            .filter(|slot| !slot.countdown.is_off())
+        else {
             return;
         };
         let (began_ticks, took_ticks) = (parts.began_ticks(), parts.took_ticks());
@@ -125,7 +128,7 @@ impl Subject {
     /// Counts the call for what it is about.
     #[inline(never)]
     fn count_for_files(self, parts: &Parts, outcome: &Outcome) {
-        let slot = match slot_of_io() {
+        let slot = match slot_or_target() {
             Ok(slot) => std::ptr::from_ref::<Slot>(slot).addr() as u64,
             Err(_) => 0,
         };

@@ -1,9 +1,13 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* reallocarray as the C library has it, by realloc, but a signal arrives in the middle of it. */
+/* realloc as the C library has it, but once it is told to, a signal arrives in the middle of it. */
 #include <signal.h>
-#include <stdlib.h>
+#include <stddef.h>
 
-void *reallocarray(void *block, size_t count, size_t size) {
-    raise(SIGUSR1);
-    return realloc(block, count * size);
+int realloc_signals;
+void *__libc_realloc(void *block, size_t size);
+
+void *realloc(void *block, size_t size) {
+    if (realloc_signals)
+        raise(SIGUSR1);
+    return __libc_realloc(block, size);
 }

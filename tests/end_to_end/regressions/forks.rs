@@ -40,8 +40,8 @@ fn clone3_makes_an_image() {
     expect_every_image("clone3", 21);
 }
 
-/// What a signal handler does while the C library resizes a block by another of its functions is the program's own, but for the
-/// resizing itself; and what its children do is theirs.
+/// What a signal handler does in the middle of an allocator is the program's own, and what its children do is theirs; also where
+/// one function of the heap is made of another.
 #[test]
 fn a_handler_makes_children_in_the_middle_of_reallocarray() {
     let beside = victim("signalling_library");

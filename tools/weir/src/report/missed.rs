@@ -21,7 +21,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     if missed.reentrant_calls > 0 {
         let calls = text::counted(missed.reentrant_calls, "call was", "calls were");
         sentences.push(format!(
-            "{calls} made inside another interposed call, or by Weir itself: passed through, and not among the calls"
+            "{calls} made by Weir itself, or by the C library for it: passed through, and not among the calls"
         ));
     }
     sentences.push("system calls that libc makes inside other functions, or the program without libc, are never seen".to_owned());
