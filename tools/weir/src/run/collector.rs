@@ -26,6 +26,8 @@ use super::told::Told;
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
 /// change so soon after a scan may not show.
 const STAMP_BLUR: Duration = Duration::from_millis(20);
+/// How often the directory is asked about, where regions are handed over: few are found there then.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
 /// How long a region may take to be finished, before only a change of the directory has it looked at.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many files without a name weir has open at the most: descriptors are limited.
@@ -62,6 +64,8 @@ pub struct Collector {
     /// How many never became one.
     never_finished: usize,
     scanned: Option<SystemTime>,
+    /// When the directory was last asked whether it has changed.
+    asked: Option<Instant>,
     first_started: Option<Moment>,
     starts: Starts,
     told: Told,
@@ -83,6 +87,7 @@ impl Collector {
             unfinished: Vec::new(),
             never_finished: 0,
             scanned: None,
+            asked: None,
             first_started: None,
             starts: Starts::default(),
             told: Told::default(),
@@ -170,7 +175,7 @@ impl Collector {
         self.other_version
     }
 
-    fn is_scan_due(&self) -> bool {
+    fn is_scan_due(&mut self) -> bool {
         if self
             .refused
             .values()
@@ -178,6 +183,13 @@ impl Collector {
         {
             return true;
         }
+        let was_just_asked = self
+            .asked
+            .is_some_and(|asked| asked.elapsed() < BETWEEN_QUESTIONS);
+        if self.inbox.is_some() && was_just_asked {
+            return false;
+        }
+        self.asked = Some(Instant::now());
         let changed = fs::metadata(&self.directory).and_then(|metadata| metadata.modified());
         match (changed, self.scanned) {
             (Ok(changed), Some(scanned)) => changed + STAMP_BLUR >= scanned,

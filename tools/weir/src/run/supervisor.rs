@@ -27,7 +27,11 @@ impl Supervisor {
     /// Over a child; `asked` is told of the signals that ask it to end.
     pub fn new(pid: pid_t, asked: Asked) -> Supervisor {
         Supervisor {
-            child: Child { pid, asked },
+            child: Child {
+                pid,
+                asked,
+                may_have_changed: true,
+            },
             elsewhere: None,
         }
     }
@@ -37,7 +41,7 @@ impl Supervisor {
     pub fn be_independent(&mut self) {
         // A child that is held can do no more than end.
         let (sender, news) = bounded(2);
-        let child = self.child.clone();
+        let mut child = self.child.clone();
         let until_end = move || {
             for came in std::iter::repeat_with(|| child.news_within(LONG)).flatten() {
                 // Who no longer listens does not need the status.
@@ -87,19 +91,26 @@ enum News {
 struct Child {
     pid: pid_t,
     asked: Asked,
+    /// Whether the kernel has said so (SIGCHLD) since the child was last asked about.
+    may_have_changed: bool,
 }
 
 impl Child {
-    fn news_within(&self, time: Duration) -> Option<News> {
+    fn news_within(&mut self, time: Duration) -> Option<News> {
         let end = Instant::now() + time;
         loop {
             // Nobody else waits for the child, so the pid is the child's for as long as this goes on.
-            if let Some(news) = news(self.pid) {
+            if self.may_have_changed
+                && let Some(news) = news(self.pid)
+            {
                 return Some(news);
             }
+            self.may_have_changed = false;
             let came = signals::wait(end.saturating_duration_since(Instant::now()))?;
             self.asked.tell(came.signal);
-            if came.sent && came.signal != libc::SIGCHLD {
+            if came.signal == libc::SIGCHLD {
+                self.may_have_changed = true;
+            } else if came.sent {
                 signals::send(self.pid, came.signal);
             }
         }
