@@ -64,7 +64,7 @@ impl Arguments {
         };
         let executable = std::env::current_exe().context("cannot tell where weir-bench is")?;
         let bench = Bench {
-            product,
+            product: product.install(&executable.with_file_name("bench-installed"))?,
             loads: Loads::compile(executable.with_file_name("bench-loads"))?,
             rounds: if self.quick { QUICK_ROUNDS } else { self.runs },
             quick: self.quick,

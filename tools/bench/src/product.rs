@@ -61,6 +61,27 @@ impl Product {
     }
 }
 
+impl Product {
+    /// Copies both into a folder, as who installs them does: what the linker has just written takes a third of a millisecond
+    /// longer to map (measured with copies between, on ext4).
+    pub fn install(&self, folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let copy = |file: &Path, name: &str| {
+            let to = folder.join(name);
+            // A process may still have the copy of an earlier run mapped.
+            let _ = std::fs::remove_file(&to);
+            std::fs::copy(file, &to)
+                .with_context(|| format!("cannot copy {}", file.display()))
+                .map(|_| to)
+        };
+        Ok(Self {
+            weir: copy(&self.weir, "weir")?,
+            library: copy(&self.library, "libweir.so")?,
+        })
+    }
+}
+
 /// The cargo that this was started by, or else the one on the search path.
 pub fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
@@ -114,6 +135,24 @@ not a message
         let (weir, library) = artifacts(messages);
         assert_eq!(weir, Some("/t/weir".into()));
         assert_eq!(library, Some("/t/libweir.so".into()));
+    }
+
+    #[test]
+    fn what_is_installed_is_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        std::fs::write(file("made"), "command").unwrap();
+        std::fs::write(file("libmade.so"), "library").unwrap();
+        let made = Product {
+            weir: file("made"),
+            library: file("libmade.so"),
+        };
+        for _ in 0..2 {
+            let installed = made.install(&file("installed")).unwrap();
+            assert_eq!(std::fs::read(&installed.weir).unwrap(), b"command");
+            assert_eq!(std::fs::read(&installed.library).unwrap(), b"library");
+            assert!(Product::at(&installed.weir).is_ok());
+        }
     }
 
     #[test]
