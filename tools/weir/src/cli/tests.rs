@@ -143,3 +143,36 @@ fn the_default_timing_is_the_one_in_the_help() {
         "{help}"
     );
 }
+
+/// The definition of `run` that is made for speed takes a line as the whole one does, and takes no line that the whole one
+/// refuses: all lines of up to three of these words.
+#[test]
+fn the_short_definition_of_run_says_what_the_whole_one_says() {
+    const WORDS: [&str; 14] = [
+        "ls", "-l", "--", "-q", "--quiet", "-o", "--out=x", "--time", "off", "-t7", "-i", "0.5",
+        "--coop", "--help",
+    ];
+    let whole = |line: &[OsString]| match Cli::try_parse_from(line) {
+        Ok(Cli {
+            command: Command::Run(args),
+        }) => Some(format!("{args:?}")),
+        Ok(other) => panic!("{line:?}: {other:?}"),
+        Err(_) => None,
+    };
+    let mut lines = 0;
+    for length in 0..=3 {
+        for number in 0..WORDS.len().pow(length) {
+            let words =
+                (0..length).map(|place| WORDS[number / WORDS.len().pow(place) % WORDS.len()]);
+            let line: Vec<OsString> = ["weir", "run"]
+                .into_iter()
+                .chain(words)
+                .map(OsString::from)
+                .collect();
+            let short = run(&line).map(|args| format!("{args:?}"));
+            assert_eq!(short, whole(&line), "{line:?}");
+            lines += usize::from(short.is_some());
+        }
+    }
+    assert!(lines > 100, "{lines}");
+}
