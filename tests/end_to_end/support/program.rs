@@ -149,10 +149,10 @@ impl Program {
         let reports = scratch();
         let mut command = self.command(mode, &reports.path().join("report.json"));
         command.current_dir(folder);
-        // A region whose report is not written stays behind; not for ever.
+        // The region of a process that was killed stays behind; not for ever.
         let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
         let region_dir = weir_record::settings::REGION_DIR.name;
-        if !self.reports_expected && self.env.iter().all(|(name, _)| name != region_dir) {
+        if mode == Mode::Bare && self.env.iter().all(|(name, _)| name != region_dir) {
             command.env(region_dir, regions.path());
         }
         let before: Vec<_> = report_files(folder);
