@@ -8,6 +8,7 @@
 //! launch        fork and exec
 //! supervisor    passes signals on, and tells when the program has ended
 //!   signals       what weir takes, and what becomes of it
+//!   stopping      a program that stops, and weir with it
 //!   hanging       what does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   inbox         files of regions that have no name
@@ -46,6 +47,7 @@ pub mod session;
 mod shrinking;
 mod signals;
 mod started;
+mod stopping;
 mod supervisor;
 pub mod told;
 pub mod trust;
@@ -130,6 +132,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let was_ended = recording.hanging.ended_by().is_some();
     let report = recording.finish(status);
     drop(session);
+    signals::write_also_in_the_background();
 
     if other_version {
         complain(&format!(

@@ -101,6 +101,13 @@ pub fn wait(time: Duration) -> Option<Came> {
     })
 }
 
+/// From now on weir may write to its terminal also where the program has taken the foreground, and has not given it back
+/// (`stty tostop`, SIGTTOU).
+pub fn write_also_in_the_background() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGTTOU, libc::SIG_IGN) };
+}
+
 /// Sends a signal to a child that has not been waited for.
 pub fn send(pid: pid_t, signal: c_int) {
     // SAFETY: no memory is involved; the pid is still the child's.

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use libc::pid_t;
+use libc::{c_int, pid_t};
 
 use super::hanging::Asked;
-use super::signals;
+use super::{signals, stopping};
 
 /// How long a thread sleeps that has nothing else to do.
 const LONG: Duration = Duration::from_secs(3600);
@@ -87,6 +87,13 @@ enum News {
     Held,
 }
 
+/// How the child has changed.
+enum Change {
+    News(News),
+    /// A signal has stopped it.
+    Stopped(c_int),
+}
+
 #[derive(Clone, Debug)]
 struct Child {
     pid: pid_t,
@@ -100,12 +107,13 @@ impl Child {
         let end = Instant::now() + time;
         loop {
             // Nobody else waits for the child, so the pid is the child's for as long as this goes on.
-            if self.may_have_changed
-                && let Some(news) = news(self.pid)
-            {
-                return Some(news);
+            while self.may_have_changed {
+                match change(self.pid) {
+                    Some(Change::News(news)) => return Some(news),
+                    Some(Change::Stopped(signal)) => stopping::stop_with(self.pid, signal),
+                    None => self.may_have_changed = false,
+                }
             }
-            self.may_have_changed = false;
             let came = signals::wait(end.saturating_duration_since(Instant::now()))?;
             self.asked.tell(came.signal);
             if came.signal == libc::SIGCHLD {
@@ -140,14 +148,22 @@ impl Child {
     }
 }
 
-/// What became of the child, once something did.
-fn news(pid: pid_t) -> Option<News> {
+/// How the child has changed, if it has.
+fn change(pid: pid_t) -> Option<Change> {
     let mut status = 0;
     // SAFETY: a status that may be written.
-    let changed = unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) };
+    let changed = unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG | libc::WUNTRACED) };
     (changed == pid).then(|| match libc::WIFSTOPPED(status) {
-        // Others that stop are not told of.
-        true => News::Held,
-        false => News::Ended(ExitStatus::from_raw(status)),
+        true if is_traced(pid) => Change::News(News::Held),
+        true => Change::Stopped(libc::WSTOPSIG(status)),
+        false => Change::News(News::Ended(ExitStatus::from_raw(status))),
     })
+}
+
+/// Whether weir traces the child (proc_pid_status(5)).
+fn is_traced(pid: pid_t) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mut lines = status.lines();
+    let tracer = lines.find_map(|line| line.strip_prefix("TracerPid:"));
+    tracer.and_then(|tracer| tracer.trim().parse().ok()) == Some(std::process::id())
 }

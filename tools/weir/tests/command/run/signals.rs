@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use weir_report::model::EndKind;
 
-use super::{Place, text, wait_until};
+use super::{Place, text, wait_until, weir};
 
 /// Starts it in a process group of its own and with the signals as they usually are, as a shell does, and
 /// waits until the program is ready. The tests themselves may run where SIGHUP is ignored, under nohup.
@@ -213,4 +213,136 @@ fn a_program_that_asks_its_parent_to_trace_it_goes_on_as_if_it_had_not() {
             assert_eq!((end.status, end.signal), (code, signal));
         }
     }
+}
+
+/// What waitpid says of a child that has changed, also where it has stopped.
+fn change(child: &Child) -> i32 {
+    let mut status = 0;
+    // SAFETY: a status that may be written; the child is ours, and nobody else waits for it.
+    let changed = unsafe { libc::waitpid(id(child), &mut status, libc::WUNTRACED) };
+    assert_eq!(changed, id(child));
+    status
+}
+
+/// A shell takes the terminal back when the program stops, and not before weir has stopped.
+#[test]
+fn a_program_that_stops_itself_stops_weir() {
+    for (interval, signal) in [
+        (false, libc::SIGSTOP),
+        (true, libc::SIGSTOP),
+        (false, libc::SIGTSTP),
+    ] {
+        for continues_all in [true, false] {
+            let place = Place::new();
+            let script = format!("echo $$ > ready; kill -{signal} $$; exit 3");
+            // With an interval a thread of its own supervises.
+            let options: &[&str] = if interval {
+                &["--interval", "0.01"]
+            } else {
+                &[]
+            };
+            let weir = started(&place, place.run(options, &["sh", "-c", &script]));
+            let status = change(&weir);
+            let case = format!("{interval}, {signal}, {continues_all}");
+            assert!(libc::WIFSTOPPED(status), "{case}: {status:#x}");
+            assert_eq!(libc::WSTOPSIG(status), signal, "{case}");
+            if continues_all {
+                send(id(&weir), libc::SIGCONT);
+            } else {
+                // Whoever knows the program's id need not know weir.
+                let program = fs::read_to_string(place.file("ready")).expect("an id");
+                send(program.trim().parse().expect("a number"), libc::SIGCONT);
+            }
+            let status = change(&weir);
+            assert!(libc::WIFEXITED(status), "{case}: {status:#x}");
+            assert_eq!(libc::WEXITSTATUS(status), 3, "{case}");
+            assert_eq!(place.report().end.status, Some(3), "{case}");
+        }
+    }
+}
+
+/// A program with a group of its own is no matter of who started weir.
+#[test]
+fn a_program_of_another_group_stops_alone() {
+    let place = Place::new();
+    let script = "echo $$ > ready; kill -STOP $$; exit 4";
+    let mut weir = started(&place, place.run(&[], &["setsid", "sh", "-c", script]));
+    let state = |pid: i32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
+        let (_, rest) = stat.rsplit_once(") ").expect("a name");
+        rest[..1].to_owned()
+    };
+    let program = || {
+        fs::read_to_string(place.file("ready"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    };
+    wait_until("the program has stopped", || {
+        program().is_some_and(|pid| state(pid) == "T")
+    });
+    // Longer than weir takes to stop with a program.
+    std::thread::sleep(Duration::from_millis(200));
+    assert_ne!(state(id(&weir)), "T");
+    send(program().expect("an id"), libc::SIGCONT);
+    assert_eq!(weir.wait().expect("ended").code(), Some(4));
+}
+
+/// A terminal of weir's own: what its other end reads, once weir has ended.
+fn on_a_terminal(mut command: Command) -> (std::process::ExitStatus, String) {
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::fd::{AsRawFd, FromRawFd};
+    // SAFETY: a new descriptor, which is ours.
+    let mut ours = unsafe { File::from_raw_fd(libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY)) };
+    let mut number = 0_i32;
+    let unlock = 0_i32;
+    // SAFETY: the numbers may be read and written.
+    unsafe {
+        assert_eq!(libc::ioctl(ours.as_raw_fd(), libc::TIOCSPTLCK, &unlock), 0);
+        assert_eq!(
+            libc::ioctl(ours.as_raw_fd(), libc::TIOCGPTN, &mut number),
+            0
+        );
+    }
+    let theirs = File::options()
+        .read(true)
+        .write(true)
+        .open(format!("/dev/pts/{number}"));
+    let theirs = theirs.expect("a terminal");
+    command.stdin(theirs.try_clone().expect("a copy"));
+    command
+        .stdout(theirs.try_clone().expect("a copy"))
+        .stderr(theirs);
+    // SAFETY: system calls only; the settings may be read and written.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            libc::ioctl(0, libc::TIOCSCTTY, 0);
+            let mut settings = std::mem::zeroed();
+            libc::tcgetattr(0, &mut settings);
+            settings.c_lflag |= libc::TOSTOP;
+            libc::tcsetattr(0, libc::TCSANOW, &settings);
+            Ok(())
+        });
+    }
+    let mut weir = command.spawn().expect("started");
+    drop(command);
+    let mut said = Vec::new();
+    // EIO is how a terminal ends that nobody has open.
+    let _ = ours.read_to_end(&mut said);
+    (weir.wait().expect("ended"), text(&said))
+}
+
+/// Where the program has taken the terminal for its own group, and `stty tostop` holds back who writes in the background.
+#[test]
+fn the_summary_is_written_also_in_the_background() {
+    let place = Place::new();
+    let script = "use POSIX; setpgid(0, 0); $SIG{TTOU} = 'IGNORE'; POSIX::tcsetpgrp(0, getpid) or die; exit 5";
+    let line = ["run", "--out", "report.json", "--", "perl", "-e", script];
+    let command = place.settle(weir(line));
+    let (status, said) = on_a_terminal(command);
+    assert_eq!(status.code(), Some(5), "{said}");
+    assert!(said.contains("weir: report in "), "{said}");
 }
