@@ -3,13 +3,16 @@
 //! Read once, at the first call of the process, when nothing may be allocated and constructors may not
 //! have run; kept in static memory, because a program may overwrite its environment.
 
+mod secure;
+
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char};
 
 use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
 
-use crate::{objects, secure, sys};
+use crate::linking::objects;
+use crate::sys;
 
 /// The longest path (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;

@@ -48,36 +48,16 @@
     )
 )]
 
-mod arena;
-mod bypasses;
-mod c_library;
-mod children;
 mod coop;
-mod copied;
-mod descriptors;
 mod environment;
 mod files;
-mod follow;
 mod freestanding;
-mod giving_up;
 mod hooks;
-mod image;
-mod mapping;
-mod next;
-mod objects;
-mod own_heap;
-mod programs;
-mod provenance;
+mod life;
+mod linking;
+mod memory;
+mod process;
 mod recording;
-mod reserve;
-mod secure;
-mod slots;
-mod starts;
-mod streams;
-mod symbols;
+mod region;
 mod sys;
-mod telling;
 mod thread;
-mod uring;
-mod vfork;
-mod writer;

@@ -14,7 +14,8 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 pub use weir_report::emit::Descriptor;
 
-use crate::{c_library, image};
+use crate::life::image;
+use crate::linking::c_library;
 
 pub mod arguments;
 pub mod clock;

@@ -17,7 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use weir_record::slot::{Counters, Slot};
 
-use crate::{c_library, copied, image, slots, sys};
+use crate::life::image;
+use crate::linking::c_library;
+use crate::process::copied;
+use crate::region::slots;
+use crate::sys;
 
 /// Why a thread's calls are not counted as the program's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::ptr::NonNull;
 use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, RUNTIME, WAYS, set_of};
 
 use super::runtime;
-use crate::{image, thread};
+use crate::life::image;
+use crate::thread;
 
 /// What a call did to the heap: bytes and blocks more, wrapping.
 #[derive(Clone, Copy, Debug)]

@@ -15,8 +15,9 @@ use weir_record::functions::Function;
 use super::passing::Passing;
 use super::waiting::{Deadline, Parts, SOON_NS};
 use super::{Way, runtime};
+use crate::linking::next;
+use crate::sys;
 use crate::sys::Memory;
-use crate::{next, sys};
 
 /// The longest that a coroutine waits where signals are to be let through meanwhile.
 const SLICE_NS: u64 = 20_000_000;

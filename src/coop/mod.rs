@@ -41,8 +41,9 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::life::image;
 use crate::sys::waiting::file_type;
-use crate::{image, thread};
+use crate::thread;
 
 pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};

@@ -17,7 +17,7 @@ use super::sending::PIPE_BUF;
 use super::transfer::{Direction, fail};
 use super::waiting::{self, Parts};
 use super::{Way, signals};
-use crate::c_library;
+use crate::linking::c_library;
 use crate::sys::waiting::{poll_now, sleeps};
 
 /// Makes a call: if the thread slept in it, its time was a wait.

@@ -15,9 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::transfer::Direction;
 use super::waiting::Deadline;
-use crate::descriptors::{Descriptors, PAGE, Place};
+use crate::files::descriptors::{Descriptors, PAGE, Place};
+use crate::process::vfork;
 use crate::sys::waiting::{self, Timeout};
-use crate::vfork;
 
 /// What a descriptor leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,10 @@ use weir_record::region::{Circumstance, Header};
 
 use super::marks::Marks;
 use super::{MODE, RUNTIME, Way, coroutines};
-use crate::{image, mapping, sys, thread};
+use crate::life::image;
+use crate::region::mapping;
+use crate::sys;
+use crate::thread;
 
 /// The version of the table that is understood.
 const ABI: u32 = 1;

@@ -7,7 +7,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::image;
+use crate::life::image;
 use crate::sys::waiting;
 
 /// Signals with a handler that lets calls go on, by number less one.

@@ -9,8 +9,9 @@ use weir_record::functions::Function;
 use super::passing::Passing;
 use super::records::{self, Waiter};
 use super::{Way, runtime, signals};
+use crate::linking::next;
+use crate::sys;
 use crate::sys::waiting;
-use crate::{next, sys};
 
 /// How long a coroutine waits before it looks again, where it cannot be told when something happens.
 pub const SOON_NS: u64 = 1_000_000;

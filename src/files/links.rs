@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::descriptors::{Descriptors, PAGE};
+use crate::files::descriptors::{Descriptors, PAGE};
 
 /// Nothing is known of the descriptor.
 pub const UNKNOWN: u32 = 0;

@@ -11,6 +11,7 @@
 //! when it is first used. That costs a system call, as naming the other end of a connection does;
 //! calls on descriptors that are known cost none.
 
+pub mod descriptors;
 mod links;
 mod names;
 mod table;
@@ -22,9 +23,12 @@ use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
 use crate::coop::{self, records};
+use crate::life::image;
+use crate::linking::{c_library, streams};
+use crate::process::vfork;
+use crate::sys;
 use crate::sys::End;
 use crate::sys::rooms::with_room_if_possible;
-use crate::{c_library, image, streams, sys, vfork};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
 

@@ -10,9 +10,10 @@ use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
+use crate::linking::uring;
+use crate::process::vfork;
 use crate::sys::rooms::with_room_for;
 use crate::sys::{self, End};
-use crate::{uring, vfork};
 
 /// Text in place.
 pub struct Line<const N: usize> {

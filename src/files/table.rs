@@ -13,7 +13,9 @@ use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
 use super::links::TOLD_TOGETHER;
-use crate::{image, mapping, thread};
+use crate::life::image;
+use crate::region::mapping;
+use crate::thread;
 
 /// The first entry is of what has no entry of its own.
 const FIRST: usize = 1;

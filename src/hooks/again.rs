@@ -12,7 +12,8 @@ use libc::{
 use weir_record::functions::Function;
 
 use crate::coop::{self, Parts, Vector};
-use crate::{next, sys};
+use crate::linking::next;
+use crate::sys;
 
 /// `recv`, from a place of the buffer on; in place of `read` too.
 pub fn recv_from(

@@ -7,8 +7,10 @@ use std::ptr;
 use libc::size_t;
 use weir_record::functions::Function;
 
+use crate::linking::next;
+use crate::memory::arena;
 use crate::recording::{allocate, query, release, resize};
-use crate::{arena, next, sys};
+use crate::sys;
 
 /// What blocks are aligned to that nothing else is asked of.
 const ALIGN: usize = 16;

@@ -11,8 +11,11 @@ use weir_record::functions::Function;
 use weir_record::region::Section;
 
 use super::next_call;
+use crate::coop;
+use crate::life::image;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
-use crate::{coop, image, mapping, sys};
+use crate::region::mapping;
+use crate::sys;
 
 const fn call(function: Function) -> Call<usize> {
     Call {

@@ -8,7 +8,12 @@ use libc::pid_t;
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
-use crate::{image, next, recording, sys, thread, vfork};
+use crate::life::image;
+use crate::linking::next;
+use crate::process::vfork;
+use crate::recording;
+use crate::sys;
+use crate::thread;
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 

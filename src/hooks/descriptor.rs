@@ -6,8 +6,9 @@ use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use weir_record::file::Kind;
 
 use super::io_hooks;
+use crate::coop;
+use crate::files;
 use crate::recording::returns;
-use crate::{coop, files};
 
 /// A descriptor was duplicated, if it was; to one that may have been open.
 pub(super) fn duplicated(from: c_int, to: c_int) {

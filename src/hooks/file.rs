@@ -10,8 +10,9 @@ use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
 use weir_record::functions::Function;
 
 use super::{again, io_hooks};
+use crate::coop;
+use crate::files;
 use crate::recording::{Vector, returns};
-use crate::{coop, files};
 
 io_hooks! {
     Open = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,

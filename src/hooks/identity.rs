@@ -5,7 +5,9 @@ use std::ffi::c_int;
 
 use weir_record::functions::Function;
 
-use crate::{image, next, recording};
+use crate::life::image;
+use crate::linking::next;
+use crate::recording;
 
 /// What stays as it is.
 const SAME: u32 = u32::MAX;

@@ -46,7 +46,7 @@ macro_rules! next_call {
         // SAFETY: what our caller promises is what the next one asks, which has been found: whoever
         // records a call has seen to that.
         unsafe {
-            crate::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
+            crate::linking::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
                 weir_record::functions::Function::$function,
             )($($argument),*)
         }

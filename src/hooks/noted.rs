@@ -6,7 +6,9 @@ use std::ffi::{c_int, c_long, c_void};
 use weir_record::functions::Function;
 
 use super::{clone, raw, taken};
-use crate::{image, next, recording, uring};
+use crate::life::image;
+use crate::linking::{next, uring};
+use crate::recording;
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {

@@ -11,9 +11,12 @@ use std::ptr;
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::image::Replacing;
-use crate::programs::Program;
-use crate::{follow, image, next, recording, starts, sys};
+use crate::life::image::Replacing;
+use crate::life::programs::Program;
+use crate::life::{follow, image, starts};
+use crate::linking::next;
+use crate::recording;
+use crate::sys;
 
 type Strings = *const *const c_char;
 

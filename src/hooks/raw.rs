@@ -13,7 +13,9 @@ use weir_record::file::Kind;
 use weir_record::functions::Function;
 
 use super::{children, descriptor};
-use crate::{coop, files, next};
+use crate::coop;
+use crate::files;
+use crate::linking::next;
 
 /// Where a system call goes on that has to be followed. What is closed is forgotten now: where the call then fails, the
 /// descriptor is asked about when it is next used.

@@ -5,7 +5,8 @@ use std::ffi::{c_int, c_void};
 use weir_record::functions::Function;
 
 use crate::coop::signals;
-use crate::{next, recording};
+use crate::linking::next;
+use crate::recording;
 
 /// Defines hooks that change how one signal is handled; the result of failure is all ones.
 macro_rules! signal_hooks {

@@ -6,8 +6,9 @@ use libc::{mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 use weir_record::file::Kind;
 
 use super::{again, io_hooks};
+use crate::coop;
+use crate::files;
 use crate::recording::{Message, returns};
-use crate::{coop, files};
 
 io_hooks! {
     Socket = socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int: returns::status,

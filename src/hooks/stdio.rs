@@ -5,8 +5,9 @@ use std::ffi::{c_char, c_int, c_long, c_void};
 use libc::{FILE, off_t, off64_t, size_t, ssize_t};
 
 use super::stdio_hooks;
+use crate::files;
+use crate::linking::streams;
 use crate::recording::returns;
-use crate::{files, streams};
 
 stdio_hooks! {
     Fopen = fopen(path: *const c_char, mode: *const c_char) -> *mut FILE: returns::handle,

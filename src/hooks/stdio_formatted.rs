@@ -11,8 +11,8 @@ use libc::{FILE, wchar_t};
 use weir_record::functions::Function;
 
 use super::stdio_hooks;
+use crate::linking::{next, streams};
 use crate::recording::{NO_SIZE, buffered, returns};
-use crate::{next, streams};
 
 /// The registers in which arguments come, as a `va_list` finds them.
 #[repr(C, align(16))]

@@ -7,8 +7,9 @@ use libc::{FILE, off64_t, ssize_t};
 
 use super::io_body;
 use crate::coop::{self, Direction};
+use crate::life::image;
+use crate::linking::streams;
 use crate::recording::{NO_SIZE, returns};
-use crate::{image, streams};
 
 /// The call has been recorded. The C library empties the buffers of all streams when every handler of exit has run,
 /// the one that writes the report too.

@@ -5,8 +5,8 @@ use std::ffi::c_int;
 use libc::{FILE, size_t, wchar_t};
 
 use super::{stdio_hooks, wint_t};
+use crate::linking::streams;
 use crate::recording::returns;
-use crate::streams;
 
 stdio_hooks! {
     Fgetwc = fgetwc(stream: *mut FILE) -> wint_t: move |character| streams::wide(character, stream);

@@ -6,8 +6,11 @@ use std::ffi::{c_int, c_long};
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
-use crate::image::{self, Taking};
-use crate::{next, recording, sys, thread};
+use crate::life::image::{self, Taking};
+use crate::linking::next;
+use crate::recording;
+use crate::sys;
+use crate::thread;
 
 /// Since Linux 5.11; the kernel's headers of Debian 11 do not have it.
 const PR_SET_SYSCALL_USER_DISPATCH: c_int = 59;

@@ -5,7 +5,9 @@ use std::ffi::{c_int, c_void};
 
 use weir_record::functions::Function;
 
-use crate::{next, recording, writer};
+use crate::life::writer;
+use crate::linking::next;
+use crate::recording;
 
 /// # Safety
 /// As pthread_create(3) has it.

@@ -11,7 +11,9 @@ use libc::pid_t;
 use weir_record::functions::Function;
 
 use super::process;
-use crate::{image, next, recording};
+use crate::life::image;
+use crate::linking::next;
+use crate::recording;
 
 /// Defines hooks that hand their arguments, which are in registers, and the address that they return to on to a body: in the
 /// register of the argument after the last.

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 
 use weir_record::functions::Function;
 
-use crate::{next, recording, vfork};
+use crate::linking::next;
+use crate::process::vfork;
+use crate::recording;
 
 /// Defines a hook: the name, and what counts the call and says where to go on.
 macro_rules! hooks {

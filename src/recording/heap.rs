@@ -10,8 +10,12 @@ use weir_record::slot::{Counters, Slot};
 
 use super::{count_unseen, pass, timed};
 use crate::coop::{self, Heap};
+use crate::life::image;
+use crate::linking::next;
+use crate::memory::arena;
+use crate::sys;
+use crate::thread;
 use crate::thread::Target;
-use crate::{arena, image, next, sys, thread};
 
 /// Records a call that makes a heap block.
 #[inline(always)]

@@ -10,8 +10,10 @@ use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 
 use super::{Outcome, pass, settle, slot_or_target};
+use crate::coop;
+use crate::files;
+use crate::life::writer;
 use crate::thread::Target;
-use crate::{coop, files, writer};
 
 /// No descriptor.
 pub const NO_FD: c_int = -1;

@@ -17,8 +17,11 @@ use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
+use crate::life::{image, writer};
+use crate::linking::next;
+use crate::sys;
+use crate::thread;
 use crate::thread::Target;
-use crate::{image, next, sys, thread, writer};
 
 pub use buffered::buffered;
 pub use heap::{allocate, is_reached, query, release, resize};

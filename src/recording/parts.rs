@@ -13,8 +13,10 @@ use weir_record::slot::Slot;
 use super::io::{Requested, Subject};
 use super::{Call, Outcome, settle, slot_or_target};
 use crate::coop::{self, Parts, Way};
+use crate::files;
+use crate::life::{image, writer};
+use crate::sys;
 use crate::thread::Target;
-use crate::{files, image, sys, writer};
 
 impl<S: Requested> Call<S> {
     /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it

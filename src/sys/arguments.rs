@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{peek, read_file};
-use crate::c_library;
+use crate::linking::c_library;
 
 /// From the first argument to behind the NUL of the last; both 0 where that is not known.
 static FROM: AtomicUsize = AtomicUsize::new(0);

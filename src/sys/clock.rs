@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{c_int, clockid_t, timespec};
 
 use super::{call, counter};
-use crate::symbols::{Name, Tables};
+use crate::linking::symbols::{Name, Tables};
 
 /// Where the kernel's function is; 0 where there is none.
 static CLOCK_GETTIME: AtomicUsize = AtomicUsize::new(0);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use weir_record::clock::{self, Moment};
 
 use super::{call, monotonic_ns, time_ns};
-use crate::image;
+use crate::life::image;
 
 /// How many times a thread has given up the counter.
 static TAKEN: AtomicU32 = AtomicU32::new(0);

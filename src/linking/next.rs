@@ -1,7 +1,7 @@
 //! The functions behind ours: what `dlsym(RTLD_NEXT)` finds.
 //!
 //! That is the first definition of a name in the objects that the dynamic linker searches after ours. It is read from their
-//! tables of symbols ([`symbols`](crate::symbols)): a look-up that fails would allocate its error text, perhaps from an allocator
+//! tables of symbols ([`symbols`](crate::linking::symbols)): a look-up that fails would allocate its error text, perhaps from an allocator
 //! that is at work and holds its lock; and the program may have a `dlsym` of its own. Only what the dynamic linker
 //! would have to choose first (an indirect function) is asked of the C library's `dlsym`, once it is known to exist.
 //!
@@ -19,9 +19,12 @@ use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 use weir_record::region::MAX_OBJECTS;
 
-use crate::objects::{self, Object};
-use crate::symbols::{Definition, Hash, Name, Tables};
-use crate::{c_library, image, sys, thread};
+use crate::life::image;
+use crate::linking::c_library;
+use crate::linking::objects::{self, Object};
+use crate::linking::symbols::{Definition, Hash, Name, Tables};
+use crate::sys;
+use crate::thread;
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];

@@ -10,8 +10,9 @@ use std::ffi::c_long;
 use rustix::fs::{Mode, OFlags};
 use weir_record::region::{Circumstance, Header};
 
+use crate::life::image;
+use crate::linking::objects;
 use crate::sys::Descriptor;
-use crate::{image, objects};
 
 /// The beginning of the library's file name.
 const LIBRARY: &[u8] = b"liburing.so";

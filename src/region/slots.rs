@@ -9,7 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_record::region::Region;
 use weir_record::slot::{Slot, Tenancy};
 
-use crate::{image, mapping, sys, thread, writer};
+use crate::life::{image, writer};
+use crate::region::mapping;
+use crate::sys;
+use crate::thread;
 
 /// The first slot that has not been asked for in this process.
 static FRESH: AtomicUsize = AtomicUsize::new(0);

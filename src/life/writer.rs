@@ -26,9 +26,13 @@ use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
-use crate::giving_up::{self, Reason};
+use crate::life::{image, telling};
+use crate::memory::giving_up::{self, Reason};
+use crate::memory::{own_heap, reserve};
+use crate::region::{mapping, slots};
+use crate::sys;
 use crate::sys::process;
-use crate::{image, mapping, own_heap, reserve, slots, sys, telling, thread};
+use crate::thread;
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);

@@ -14,8 +14,11 @@ use weir_record::starts::{
     OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
 };
 
-use crate::programs::{Kind, Program};
-use crate::{environment, image, mapping, sys};
+use crate::environment;
+use crate::life::image;
+use crate::life::programs::{Kind, Program};
+use crate::region::mapping;
+use crate::sys;
 
 /// What is about to be started, and what is known of it.
 #[derive(Clone, Copy, Debug)]

@@ -22,8 +22,9 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Path};
+use crate::life::image;
+use crate::sys;
 use crate::sys::{Descriptor, process};
-use crate::{image, sys};
 
 /// Where address space is limited.
 const FEW: Room = Room {

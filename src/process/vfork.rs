@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::image;
+use crate::life::image;
 
 /// Children that have neither ended nor become another program, as far as is known: one that is killed stays among
 /// them, and costs no more than the question of who is calling.

@@ -8,10 +8,13 @@ use libc::FILE;
 use weir_record::region::{Circumstance, Header, Phase};
 
 use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
-use crate::{
-    bypasses, c_library, children, giving_up, mapping, objects, reserve, starts, streams, sys,
-    thread, uring, vfork, writer,
-};
+use crate::life::{starts, writer};
+use crate::linking::{bypasses, c_library, objects, streams, uring};
+use crate::memory::{giving_up, reserve};
+use crate::process::{children, vfork};
+use crate::region::mapping;
+use crate::sys;
+use crate::thread;
 
 /// The status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);

@@ -12,7 +12,8 @@ use std::sync::atomic::Ordering;
 use weir_record::functions::Function;
 use weir_record::region::Header;
 
-use crate::{image, next, objects};
+use crate::life::image;
+use crate::linking::{next, objects};
 
 /// The functions by which blocks are made and given up.
 const ALLOCATOR: [Function; 4] = [

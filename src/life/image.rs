@@ -19,12 +19,17 @@ use weir_record::functions::{Family, Function, Role};
 use weir_record::region::{Circumstance, Header, Region, Section};
 use weir_record::slot::Counters;
 
+use crate::coop;
 use crate::environment::{self, Path};
+use crate::files;
+use crate::life::writer;
+use crate::linking::{c_library, next, provenance, streams, uring};
+use crate::memory::own_heap;
+use crate::process::{children, copied, vfork};
+use crate::region::{mapping, slots};
+use crate::sys;
+use crate::thread;
 use crate::thread::Live;
-use crate::{
-    c_library, children, coop, copied, files, mapping, next, own_heap, provenance, slots, streams,
-    sys, thread, uring, vfork, writer,
-};
 
 pub use ending::{Replacing, asked_by_stdio, begin_quick_exit, begin_replacing, end};
 pub use sealing::{Taking, is_sealed};

@@ -8,8 +8,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::objects;
-use crate::symbols::{Name, Tables};
+use crate::linking::objects;
+use crate::linking::symbols::{Name, Tables};
 
 /// Where the functions are that we need: before 2.34 there were three libraries.
 const LIBRARIES: [&[u8]; 3] = [b"libc.so.6", b"libpthread.so.0", b"libdl.so.2"];

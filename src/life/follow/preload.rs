@@ -1,6 +1,6 @@
 //! What LD_PRELOAD asks for: libraries, with colons or spaces between them.
 
-use crate::programs::last_part;
+use crate::life::programs::last_part;
 use crate::sys;
 
 /// Room for the path of our library; one that is longer is not asked about.

@@ -6,7 +6,8 @@ use weir_record::functions::Function;
 use weir_record::region::Header;
 
 use crate::hooks::alloc;
-use crate::{next, recording, streams};
+use crate::linking::{next, streams};
+use crate::recording;
 
 /// Fills in the header's objects and provenance, by what was found when the first image started.
 pub fn record(header: &Header, executable: &[u8]) {

@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use weir_record::region::{Circumstance, Section};
 
 use super::{Whose, header, is_sharer, whose};
-use crate::{mapping, slots, sys, thread, writer};
+use crate::life::writer;
+use crate::region::{mapping, slots};
+use crate::sys;
+use crate::thread;
 
 static IS_SEALED: AtomicBool = AtomicBool::new(false);
 

@@ -9,7 +9,7 @@ use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::ffi::CStr;
 use std::ptr;
 
-use crate::objects::Object;
+use crate::linking::objects::Object;
 
 /// An entry of a table of symbols (elf.h, `Elf64_Sym`).
 #[derive(Clone, Copy)]
@@ -485,7 +485,7 @@ mod tests {
     use weir_record::functions::Function;
 
     use super::*;
-    use crate::objects;
+    use crate::linking::objects;
 
     fn c_library() -> Tables {
         let mut tables = objects::all().filter_map(|object| Tables::of(&object));

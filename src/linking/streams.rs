@@ -18,9 +18,11 @@ use rustix::mm::MprotectFlags;
 use weir_record::functions::Function;
 
 use crate::hooks::stdio_system as ours;
-use crate::objects::{self, Object};
+use crate::life::image;
+use crate::linking::objects::{self, Object};
+use crate::linking::{c_library, next};
 use crate::recording::{self, Outcome};
-use crate::{c_library, image, next, sys};
+use crate::sys;
 
 pub use pending::last_to_ask;
 

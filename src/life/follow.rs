@@ -11,10 +11,11 @@ use std::ptr;
 use weir_record::region::Circumstance;
 
 use crate::environment::{self, Additions};
-use crate::programs::{self, Kind, Program};
-use crate::starts::{Preload, Start};
+use crate::life::image;
+use crate::life::programs::{self, Kind, Program};
+use crate::life::starts::{Preload, Start};
+use crate::sys;
 use crate::sys::looking;
-use crate::{image, sys};
 
 mod entries;
 mod preload;

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use dlmalloc::{Allocator, Dlmalloc};
 use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
 
-use crate::giving_up::{self, Reason};
-use crate::reserve;
+use crate::memory::giving_up::{self, Reason};
+use crate::memory::reserve;
 
 struct OwnHeap {
     is_locked: AtomicBool,

@@ -6,7 +6,7 @@ use std::ptr;
 use libc::iovec;
 
 use super::{POINTER, PRELOAD, Strings, looking, preload, sys};
-use crate::objects;
+use crate::linking::objects;
 
 unsafe extern "C" {
     static environ: Strings;
