@@ -11,7 +11,6 @@ use std::ffi::{CStr, c_char};
 use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
 
-use crate::linking::objects;
 use crate::sys;
 
 /// The longest path (limits.h, PATH_MAX).
@@ -204,7 +203,7 @@ impl Environment {
         !self.session.is_empty()
     }
 
-    fn fill(&mut self) {
+    fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
         self.is_secure = secure::is_secure();
         if self.is_secure {
             return;
@@ -247,7 +246,7 @@ impl Environment {
         }
         if let Some(value) = value(&settings::FOLLOW) {
             if value == b"cleared" {
-                self.prepare_additions(&variables);
+                self.prepare_additions(&variables, own());
             } else {
                 self.complain(&settings::FOLLOW, value);
             }
@@ -263,10 +262,10 @@ impl Environment {
         }
     }
 
-    fn prepare_additions(&mut self, variables: &Variables) {
+    fn prepare_additions(&mut self, variables: &Variables, own: Option<&CStr>) {
         let mut library = Path::new();
-        let Some(own) = objects::ours() else { return };
-        if !absolute(&mut library, own.name().to_bytes(), b"%") {
+        let Some(own) = own else { return };
+        if !absolute(&mut library, own.to_bytes(), b"%") {
             return;
         }
         self.additions.add(b"LD_PRELOAD", library.as_bytes());
@@ -329,13 +328,13 @@ unsafe impl Sync for Place {}
 
 static ENVIRONMENT: Place = Place(UnsafeCell::new(Environment::new()));
 
-/// Reads it all.
+/// Reads it all; `own` tells this library's path, where that is needed.
 ///
 /// # Safety
 /// Called once, and nothing else of this module at the same time or before.
-pub unsafe fn read() {
+pub unsafe fn read(own: impl FnOnce() -> Option<&'static CStr>) {
     // SAFETY: nobody else has a reference, as the caller promises.
-    unsafe { (*ENVIRONMENT.0.get()).fill() }
+    unsafe { (*ENVIRONMENT.0.get()).fill(own) }
 }
 
 /// What the process was started with, once [`read`] has read it.

@@ -14,19 +14,20 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 pub use weir_report::emit::Descriptor;
 
-use crate::life::image;
-use crate::linking::c_library;
-
 pub mod arguments;
 pub mod clock;
 pub mod counter;
+mod deadline;
 pub mod looking;
 pub mod process;
 pub mod rooms;
+mod sealed;
 pub mod waiting;
 
 pub use clock::time_ns;
 pub use counter::{now, ticks};
+pub use deadline::Deadline;
+pub use sealed::{is_sealed, set_sealed};
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an
 /// error, negated.
@@ -211,7 +212,7 @@ const ALL_SIGNALS: Signals = !(1 << 32);
 /// Blocks the signals of the calling thread for as long as `work` takes; not in a sealed process, which may not ask
 /// for that.
 pub fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
-    if image::is_sealed() {
+    if is_sealed() {
         return work();
     }
     let before = set_blocked(ALL_SIGNALS);
@@ -345,7 +346,7 @@ pub struct Memory {
 impl Memory {
     /// So many zeroed bytes; none where the kernel refuses, or may not be asked.
     pub fn new(bytes: usize) -> Option<Memory> {
-        if image::is_sealed() {
+        if is_sealed() {
             return None;
         }
         Self::for_the_program(bytes)
@@ -529,7 +530,7 @@ pub const OWN_STACK: usize = 1024 * 1024;
 
 /// The working directory; nothing where it is unreachable or too long, or may not be asked for.
 pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
-    if image::is_sealed() {
+    if is_sealed() {
         return &[];
     }
     // SAFETY: the kernel writes no more than the buffer holds, and ends it by NUL.
@@ -542,25 +543,6 @@ pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
     match usize::try_from(length) {
         Ok(length) if length > 1 && buffer[0] == b'/' => &buffer[..length - 1],
         _ => &[],
-    }
-}
-
-/// Starts a detached thread with a small stack. False where that cannot be.
-pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
-    let mut attributes = MaybeUninit::uninit();
-    let mut thread = MaybeUninit::uninit();
-    // SAFETY: the attributes are used between their making and their end.
-    unsafe {
-        if c_library::pthread_attr_init(attributes.as_mut_ptr()) != Some(0) {
-            return false;
-        }
-        let attributes = attributes.as_mut_ptr();
-        c_library::pthread_attr_setstacksize(attributes, OWN_STACK);
-        c_library::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
-        let thread = thread.as_mut_ptr();
-        let made = c_library::pthread_create(thread, attributes, run, ptr::null_mut());
-        c_library::pthread_attr_destroy(attributes);
-        made == Some(0)
     }
 }
 

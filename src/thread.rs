@@ -12,15 +12,11 @@
 //! (they are those of a signal handler) and while it forks (they are those of handlers of fork, in the parent or in the child).
 
 use std::arch::{asm, global_asm};
-use std::ffi::c_void;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use weir_record::slot::{Counters, Slot};
+use weir_record::slot::Slot;
 
-use crate::life::image;
-use crate::linking::c_library;
 use crate::process::copied;
-use crate::region::slots;
 use crate::sys;
 
 /// Why a thread's calls are not counted as the program's.
@@ -40,10 +36,10 @@ pub enum Guard {
 /// What a thread counts into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-enum Attachment {
+pub enum Attachment {
     /// Not known yet in this image.
     Unknown = 0,
-    /// `home`.
+    /// Its slot ([`home`]).
     Slot = 1,
     /// The common counters.
     Common = 2,
@@ -128,106 +124,6 @@ fn state() -> *mut State {
     state
 }
 
-/// What a call is counted into when the thread shows no slot.
-#[derive(Clone, Copy)]
-pub enum Target {
-    /// The thread's own slot: it has just been attached.
-    Own(&'static Slot),
-    /// The common counters.
-    Common(&'static Counters),
-    /// None: Weir itself has made the call. With the thread's slot, if it has one.
-    Ours(Option<&'static Slot>),
-    /// None: Weir could not start.
-    Nothing,
-}
-
-/// Finds out what a thread without a visible slot counts into; attaches it where it is new.
-#[cold]
-#[inline(never)]
-pub fn target() -> Target {
-    if !sys::has_thread_area() {
-        return Target::Nothing;
-    }
-    let state = state();
-    let is_copy = copied::is_copy() == Some(true);
-    // SAFETY: this thread's state, which only this thread touches; no reference to it is held.
-    unsafe {
-        match (*state).guard {
-            // A bare system call has made this process: its parent could prepare nothing.
-            Guard::Open if is_copy => {
-                image::begin_fork();
-                image::forked();
-            }
-            Guard::Open => {}
-            Guard::Forking if is_copy => image::forked(),
-            Guard::Forking => return target_at_home(state),
-            Guard::Ours => return Target::Ours((*state).home.as_ref()),
-            Guard::Attaching if is_left((*state).guard_frame) => open(state),
-            Guard::Attaching => {
-                return image::common().map_or(Target::Nothing, Target::Common);
-            }
-        }
-        match (*state).attachment {
-            Attachment::Unknown => attach(state),
-            _ => target_at_home(state),
-        }
-    }
-}
-
-/// What a thread that has been attached counts into.
-///
-/// # Safety
-/// `state` is this thread's.
-unsafe fn target_at_home(state: *mut State) -> Target {
-    // SAFETY: as the caller promises; the slot stays mapped.
-    unsafe {
-        match (*state).attachment {
-            Attachment::Slot => (*state).home.as_ref().map_or(Target::Nothing, Target::Own),
-            Attachment::Common => image::common().map_or(Target::Nothing, Target::Common),
-            Attachment::Unknown | Attachment::Nothing => Target::Nothing,
-        }
-    }
-}
-
-/// Whether the calling thread has been attached in this image.
-fn is_attached() -> bool {
-    // SAFETY: this thread's state.
-    unsafe { (*state()).attachment != Attachment::Unknown }
-}
-
-/// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
-/// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
-pub fn target_of_nothing() -> Target {
-    let is_new = image::header().is_some()
-        && sys::has_thread_area()
-        && !is_attached()
-        && !is_guarded()
-        && copied::is_copy() != Some(true);
-    if is_new {
-        image::common().map_or(Target::Nothing, Target::Common)
-    } else {
-        target()
-    }
-}
-
-/// Attaches the calling thread, if that has not been done.
-pub fn attach_early() {
-    if slot().is_none() {
-        target();
-    }
-}
-
-/// Whether the frame is gone that took a guard: a signal handler that interrupted it has jumped away, and left the guard behind.
-/// Then we are no deeper than it on the same stack.
-fn is_left(frame: usize) -> bool {
-    stack_pointer() >= frame
-}
-
-/// What tells the calling thread from all others that there are now; never 0.
-pub fn identity() -> usize {
-    state().addr()
-}
-
 /// Where the calling thread's stack is.
 #[inline(always)]
 pub fn stack_pointer() -> usize {
@@ -235,6 +131,71 @@ pub fn stack_pointer() -> usize {
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
+}
+
+/// The calling thread's guard.
+pub fn guard() -> Guard {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).guard }
+}
+
+/// Whether the frame is gone that took the guard: a signal handler that interrupted it has jumped away, and left the guard
+/// behind. Then we are no deeper than it on the same stack.
+pub fn is_guard_left() -> bool {
+    // SAFETY: this thread's state.
+    stack_pointer() >= unsafe { (*state()).guard_frame }
+}
+
+/// Opens the calling thread's guard, which was taken.
+pub fn open_guard() {
+    let state = state();
+    // SAFETY: this thread's state, and its guard was taken.
+    unsafe { open(state) };
+}
+
+/// What the calling thread counts into in this image.
+pub fn attachment() -> Attachment {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).attachment }
+}
+
+/// The calling thread, whose guard is open, is being attached, until [`attached`].
+pub fn begin_attaching() {
+    let state = state();
+    // SAFETY: this thread's state, no reference to which outlives a statement.
+    unsafe {
+        (*state).guard_frame = stack_pointer();
+        (*state).guard = Guard::Attaching;
+    }
+}
+
+/// The calling thread counts into this from now on: into `home`, where it is that.
+pub fn attached(attachment: Attachment, home: Option<&'static Slot>) {
+    let state = state();
+    // SAFETY: this thread's state, no reference to which outlives a statement.
+    unsafe {
+        (*state).home = home.map_or(std::ptr::null(), std::ptr::from_ref);
+        (*state).attachment = attachment;
+        open(state);
+    }
+}
+
+/// The calling thread's slot is its own no longer: it counts into the common counters. What the slot was.
+pub fn leave_home() -> Option<&'static Slot> {
+    let left = home()?;
+    let state = state();
+    // SAFETY: this thread's state.
+    unsafe {
+        (*state).slot = std::ptr::null();
+        (*state).home = std::ptr::null();
+        (*state).attachment = Attachment::Common;
+    }
+    Some(left)
+}
+
+/// What tells the calling thread from all others that there are now; never 0.
+pub fn identity() -> usize {
+    state().addr()
 }
 
 /// # Safety
@@ -380,44 +341,6 @@ pub fn become_ours() {
     }
 }
 
-/// # Safety
-/// `state` is this thread's, and its guard is open.
-unsafe fn attach(state: *mut State) -> Target {
-    sys::with_errno_kept(|| {
-        // SAFETY: as the caller promises.
-        unsafe {
-            (*state).guard_frame = stack_pointer();
-            (*state).guard = Guard::Attaching;
-            let generation = image::generation();
-            let target = match image::start() {
-                None => Target::Nothing,
-                Some(header) => match slots::claim() {
-                    Some(slot) => Target::Own(slot),
-                    None => {
-                        header.threads_without_slot.add_shared(1);
-                        image::common().map_or(Target::Nothing, Target::Common)
-                    }
-                },
-            };
-            // A signal handler has forked, and this is the child.
-            if image::generation() != generation {
-                return attach(state);
-            }
-            (*state).home = std::ptr::null();
-            (*state).attachment = match target {
-                Target::Own(slot) => {
-                    (*state).home = slot;
-                    Attachment::Slot
-                }
-                Target::Common(_) => Attachment::Common,
-                _ => Attachment::Nothing,
-            };
-            open(state);
-            target
-        }
-    })
-}
-
 /// Forgets the slot: after fork, when the image is another.
 pub fn forget() {
     if !sys::has_thread_area() {
@@ -434,62 +357,6 @@ pub fn forget() {
     }
 }
 
-static EXIT_KEY: AtomicU32 = AtomicU32::new(NO_KEY);
-const NO_KEY: u32 = u32::MAX;
-
-/// Sees to it that a thread leaves its slot when it ends. False where that cannot be had.
-pub fn watch_exits() -> bool {
-    if EXIT_KEY.load(Ordering::Relaxed) != NO_KEY {
-        return true;
-    }
-    let mut key = 0;
-    // SAFETY: `key` may be written; `on_exit` is what the key's destructor must be.
-    if unsafe { c_library::pthread_key_create(&raw mut key, Some(on_exit)) } != Some(0) {
-        return false;
-    }
-    EXIT_KEY.store(key, Ordering::Relaxed);
-    true
-}
-
-/// Sees to it that [`on_exit`] is called for this thread.
-pub fn watch_exit_of_this_thread() {
-    set_exit_round(1);
-}
-
-fn set_exit_round(round: usize) {
-    let key = EXIT_KEY.load(Ordering::Relaxed);
-    if key != NO_KEY {
-        // SAFETY: the key was created, and is never deleted. The value is a number, not a pointer.
-        let set =
-            || unsafe { c_library::pthread_setspecific(key, std::ptr::without_provenance(round)) };
-        if key < KEYS_AT_ONCE {
-            set();
-        } else {
-            ours(set);
-        }
-    }
-}
-
-/// The C library has memory for the values of so many keys in every thread (PTHREAD_KEY_2NDLEVEL_SIZE); for others it allocates.
-const KEYS_AT_ONCE: u32 = 32;
-
-/// PTHREAD_DESTRUCTOR_ITERATIONS of the GNU C library (bits/local_lim.h).
-const DESTRUCTOR_ROUNDS: usize = 4;
-
-/// Called as a destructor of thread-specific data when a thread ends. Other destructors may yet
-/// allocate: it asks to be called again until the last round.
-unsafe extern "C" fn on_exit(round: *mut c_void) {
-    let state = state();
-    // SAFETY: this thread's state.
-    let slot = unsafe { (*state).home.as_ref() };
-    let Some(slot) = slot else { return };
-    if round.addr() < DESTRUCTOR_ROUNDS {
-        set_exit_round(round.addr() + 1);
-        return;
-    }
-    leave_slot(slot);
-}
-
 /// The calling thread's slot, if it has one, also while its guard is taken.
 pub fn home() -> Option<&'static Slot> {
     if !sys::has_thread_area() {
@@ -497,22 +364,4 @@ pub fn home() -> Option<&'static Slot> {
     }
     // SAFETY: this thread's state; the slot stays mapped.
     unsafe { (*state()).home.as_ref() }
-}
-
-/// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
-pub fn leave() {
-    if let Some(slot) = home() {
-        leave_slot(slot);
-    }
-}
-
-fn leave_slot(slot: &'static Slot) {
-    let state = state();
-    // SAFETY: this thread's state.
-    unsafe {
-        (*state).slot = std::ptr::null();
-        (*state).home = std::ptr::null();
-        (*state).attachment = Attachment::Common;
-    }
-    sys::with_errno_kept(|| slots::release(slot));
 }

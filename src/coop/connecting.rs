@@ -4,9 +4,10 @@ use std::ffi::c_int;
 
 use super::Way;
 use super::observing::{observe, observe_unless_ready};
-use super::records::{self, Class};
-use super::transfer::{Direction, fail};
+use super::transfer::fail;
 use super::waiting::Parts;
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
 use crate::sys;
 use crate::sys::waiting::{self, Timeout};
 

@@ -6,8 +6,7 @@ use std::ptr::NonNull;
 use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, RUNTIME, WAYS, set_of};
 
 use super::runtime;
-use crate::life::image;
-use crate::thread;
+use crate::{process, thread};
 
 /// What a call did to the heap: bytes and blocks more, wrapping.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +22,7 @@ pub struct Heap {
 /// The table; empty where there is none. Not inlined: what is known of a region takes room on the stack.
 #[inline(never)]
 fn entries() -> &'static [Coroutine] {
-    image::mapped_region().map_or(&[], |region| region.coroutines())
+    process::mapped_region().map_or(&[], |region| region.coroutines())
 }
 
 /// Those that a coroutine may have, of all but the first.
@@ -65,7 +64,7 @@ fn new_entry(
                 return Some(others);
             }
             least.fold_into(others);
-            if let Some(header) = image::header() {
+            if let Some(header) = process::header() {
                 header.folded_coroutines.add_shared(1);
             }
             least

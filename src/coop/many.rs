@@ -13,10 +13,11 @@ use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::waiting::{Deadline, Parts, SOON_NS};
+use super::waiting::{Parts, SOON_NS};
 use super::{Way, runtime};
 use crate::linking::next;
 use crate::sys;
+use crate::sys::Deadline;
 use crate::sys::Memory;
 
 /// The longest that a coroutine waits where signals are to be let through meanwhile.

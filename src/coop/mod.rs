@@ -27,7 +27,6 @@ mod marks;
 mod observing;
 mod passing;
 mod receiving;
-pub mod records;
 mod relaying;
 mod runtime;
 mod sending;
@@ -41,9 +40,9 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::life::image;
-use crate::sys::waiting::file_type;
-use crate::thread;
+use crate::files::records;
+use crate::sys::{self, waiting::file_type};
+use crate::{process, thread};
 
 pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};
@@ -53,9 +52,9 @@ pub use many::{
 pub use observing::buffered;
 pub use receiving::{event, read, read_parts, receive_many, receive_message, receive_parts};
 pub use relaying::{Splice, sendfile, splice};
+pub use runtime::{Table, enable, ended, register};
 pub use sending::{send, send_many, send_parts, write, write_parts};
 pub use sleeping::{clock_nanosleep, nanosleep, sleep_seconds, usleep};
-pub use transfer::Direction;
 pub use vector::Vector;
 pub use waiting::Parts;
 
@@ -86,7 +85,7 @@ pub fn begin_parted() {
 
 /// A new region: tells it of the runtime, if there is one.
 pub fn begin() {
-    if let Some(header) = image::header()
+    if let Some(header) = process::header()
         && has_runtime()
     {
         runtime::tell(header);
@@ -113,7 +112,7 @@ pub enum Way {
 #[cold]
 #[inline(never)]
 pub fn way() -> Option<Way> {
-    if thread::is_guarded() || image::is_sealed() {
+    if thread::is_guarded() || sys::is_sealed() {
         return None;
     }
     if has_runtime() {
@@ -127,7 +126,7 @@ pub fn way() -> Option<Way> {
 
 /// A call blocks the thread of a coroutine.
 fn note_blocked() {
-    if let Some(header) = image::header() {
+    if let Some(header) = process::header() {
         header.blocked_coroutines.add_shared(1);
     }
 }
@@ -140,7 +139,10 @@ pub fn is_waitable(fd: c_int) -> bool {
 /// A descriptor is about to be closed: who waits for it is woken, and the runtime forgets it. Not where a child of vfork
 /// closes it: it stays open here.
 pub fn closing(fd: c_int) {
-    if has_runtime() && records::is_awaited(fd) && !image::is_vfork_child() && !thread::is_guarded()
+    if has_runtime()
+        && records::is_awaited(fd)
+        && !process::is_vfork_child()
+        && !thread::is_guarded()
     {
         if records::closing(fd) {
             closing_stand_ins(fd);

@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::ssize_t;
 
-use super::records::{self, Class};
 use super::sending::PIPE_BUF;
-use super::transfer::{Direction, fail};
+use super::transfer::fail;
 use super::waiting::{self, Parts};
 use super::{Way, signals};
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
 use crate::linking::c_library;
 use crate::sys::waiting::{poll_now, sleeps};
 

@@ -2,7 +2,8 @@
 
 use std::ffi::{c_int, c_short};
 
-use super::{records, runtime};
+use super::runtime;
+use crate::files::records;
 use crate::sys::waiting;
 
 /// One that the runtime forgets, and that is closed, when it is dropped.

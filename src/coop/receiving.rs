@@ -6,10 +6,12 @@ use libc::{size_t, ssize_t};
 
 use super::Way;
 use super::observing::{observe, observe_unless_ready, receive_after_try};
-use super::records::{self, Class};
-use super::transfer::{Direction, Patience, Verdict, add, fail, once_ready, would_block};
+use super::transfer::{Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
-use super::waiting::{Deadline, Parts, SOON_NS};
+use super::waiting::{Parts, SOON_NS};
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
+use crate::sys::Deadline;
 use crate::sys::waiting;
 
 /// With these a call never waits.

@@ -6,10 +6,11 @@ use libc::{size_t, ssize_t};
 
 use super::Way;
 use super::observing::observe;
-use super::records::{self, Class};
 use super::sending::PIPE_BUF;
-use super::transfer::{Direction, add, fail, would_block};
+use super::transfer::{add, fail, would_block};
 use super::waiting::Parts;
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
 use crate::sys;
 use crate::sys::waiting::poll_now;
 

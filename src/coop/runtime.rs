@@ -11,10 +11,8 @@ use weir_record::region::{Circumstance, Header};
 
 use super::marks::Marks;
 use super::{MODE, RUNTIME, Way, coroutines};
-use crate::life::image;
 use crate::region::mapping;
-use crate::sys;
-use crate::thread;
+use crate::{process, sys, thread};
 
 /// The version of the table that is understood.
 const ABI: u32 = 1;
@@ -82,13 +80,12 @@ fn table() -> Option<&'static Table> {
     has_runtime.then(|| unsafe { &*REGISTERED.0.get() })
 }
 
-/// `weir_coop_register`.
+/// `weir_coop_register`, for a thread that has been attached.
 ///
 /// # Safety
 /// As `weir.h` has it: NULL, or a table that is as long as it says, the functions of which may be called from
 /// now on.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-unsafe extern "C" fn weir_coop_register(given: *const Table) -> c_int {
+pub unsafe fn register(given: *const Table) -> c_int {
     if given.is_null() {
         return -libc::EINVAL;
     }
@@ -111,18 +108,16 @@ unsafe extern "C" fn weir_coop_register(given: *const Table) -> c_int {
     }
     // SAFETY: the only thread that got past IS_TAKEN, and nobody reads it before MODE is set.
     unsafe { *REGISTERED.0.get() = table };
-    thread::attach_early();
     MODE.fetch_or(RUNTIME, Ordering::Release);
     thread::hide_slot();
-    if let Some(header) = image::header() {
+    if let Some(header) = process::header() {
         tell(header);
     }
     0
 }
 
 /// `weir_coop_enable`.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn weir_coop_enable(scope: c_int, enable: c_int) -> c_int {
+pub fn enable(scope: c_int, enable: c_int) -> c_int {
     match scope {
         0 => c_int::from(thread::set_yielding(enable != 0)),
         1 => {
@@ -146,8 +141,7 @@ extern "C" fn weir_coop_enable(scope: c_int, enable: c_int) -> c_int {
 }
 
 /// `weir_coop_ended`.
-#[cfg_attr(not(test), unsafe(no_mangle))]
-extern "C" fn weir_coop_ended(coroutine: *mut c_void) {
+pub fn ended(coroutine: *mut c_void) {
     if let Some(coroutine) = NonNull::new(coroutine) {
         DISABLED.remove(coroutine);
         WAITING.remove(coroutine);

@@ -6,10 +6,11 @@ use libc::{mmsghdr, msghdr, size_t, ssize_t};
 
 use super::Way;
 use super::observing::{observe, observe_unless_ready};
-use super::records::{self, Class};
-use super::transfer::{Direction, Patience, Verdict, add, fail, once_ready, would_block};
+use super::transfer::{Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
 use super::waiting::Parts;
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
 
 /// So much may always be written to a pipe without blocking where poll says that anything may (pipe(7), PIPE_BUF).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;

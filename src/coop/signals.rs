@@ -7,8 +7,7 @@
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::life::image;
-use crate::sys::waiting;
+use crate::sys::{self, waiting};
 
 /// Signals with a handler that lets calls go on, by number less one.
 static RESTARTING: AtomicU64 = AtomicU64::new(0);
@@ -20,7 +19,7 @@ static IS_KNOWN: AtomicBool = AtomicBool::new(false);
 
 /// The program has changed how it handles a signal.
 pub fn changed(signal: c_int) {
-    if super::is_on() && !image::is_sealed() {
+    if super::is_on() && !sys::is_sealed() {
         look(signal);
     }
 }

@@ -8,8 +8,10 @@ use std::ffi::c_int;
 
 use libc::{size_t, ssize_t};
 
-use super::records::{self, Class};
-use super::waiting::{Deadline, Parts, SOON_NS};
+use super::waiting::{Parts, SOON_NS};
+use crate::files::records::Direction;
+use crate::files::records::{self, Class};
+use crate::sys::Deadline;
 use crate::sys::{self, waiting};
 
 /// A call has failed, with this errno.
@@ -21,25 +23,6 @@ pub fn fail(errno: c_int) -> ssize_t {
 /// Whether a call has just failed because it would have to wait.
 pub fn would_block(result: ssize_t) -> bool {
     result < 0 && matches!(sys::errno(), libc::EAGAIN)
-}
-
-/// Which way bytes go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To the program.
-    In,
-    /// From the program.
-    Out,
-}
-
-impl Direction {
-    /// What is waited for.
-    pub fn events(self) -> i16 {
-        match self {
-            Direction::In => libc::POLLIN,
-            Direction::Out => libc::POLLOUT,
-        }
-    }
 }
 
 /// A call of a coroutine without blocking, in a loop of waits: what is known once it has had to wait. There is one

@@ -7,52 +7,15 @@ use libc::pollfd;
 use weir_record::functions::Function;
 
 use super::passing::Passing;
-use super::records::{self, Waiter};
 use super::{Way, runtime, signals};
+use crate::files::records::{self, Waiter};
 use crate::linking::next;
 use crate::sys;
+use crate::sys::Deadline;
 use crate::sys::waiting;
 
 /// How long a coroutine waits before it looks again, where it cannot be told when something happens.
 pub const SOON_NS: u64 = 1_000_000;
-
-/// Until when something is waited for, by the monotonic clock. One word: it stands on the stack of whoever waits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Deadline(u64);
-
-impl Deadline {
-    /// None: it is waited for ever.
-    pub const NEVER: Deadline = Deadline(u64::MAX);
-
-    /// That of a call that begins now and may wait so long; none is for ever.
-    #[inline(never)]
-    pub fn after(ns: Option<u64>) -> Deadline {
-        match ns {
-            Some(ns) => Deadline(sys::monotonic_ns().saturating_add(ns).min(u64::MAX - 1)),
-            None => Deadline::NEVER,
-        }
-    }
-
-    /// How much time is left; none is for ever.
-    #[inline(never)]
-    pub fn left_ns(self) -> Option<u64> {
-        (self != Deadline::NEVER).then(|| self.0.saturating_sub(sys::monotonic_ns()))
-    }
-
-    /// Whether no time is left.
-    pub fn has_passed(self) -> bool {
-        self.left_ns() == Some(0)
-    }
-
-    /// How much time is left in milliseconds, rounded up: a wait is not shorter than what was asked for. -1 is for
-    /// ever.
-    #[inline(never)]
-    pub fn left_ms(self) -> c_int {
-        self.left_ns().map_or(-1, |ns| {
-            c_int::try_from(ns.div_ceil(1_000_000)).unwrap_or(c_int::MAX)
-        })
-    }
-}
 
 /// A call that is made in two parts: when it began, and how long it has waited. It stands on the stack of the coroutine, and
 /// nothing of a thread is in it.

@@ -14,6 +14,7 @@
 pub mod descriptors;
 mod links;
 mod names;
+pub mod records;
 mod table;
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -22,13 +23,9 @@ use libc::{FILE, sockaddr, socklen_t};
 use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
-use crate::coop::{self, records};
-use crate::life::image;
 use crate::linking::{c_library, streams};
-use crate::process::vfork;
-use crate::sys;
-use crate::sys::End;
-use crate::sys::rooms::with_room_if_possible;
+use crate::process::{self, vfork};
+use crate::sys::{self, End, rooms::with_room_if_possible};
 use links::TOLD_TOGETHER;
 pub use links::UNKNOWN;
 
@@ -100,8 +97,8 @@ fn relink(fd: c_int, link: u32) {
 
 /// Tells whoever reads the region where a descriptor leads. Not those of a process that shares it, which are others.
 fn tell_link(fd: c_int, link: u32) {
-    if let Some(header) = image::header()
-        && !image::is_sharer()
+    if let Some(header) = process::header()
+        && !process::is_sharer()
     {
         header.set_link(fd, link);
     }
@@ -167,7 +164,7 @@ fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
 #[cold]
 #[inline(never)]
 fn find(fd: c_int) {
-    if fd < 0 || image::is_sealed() {
+    if fd < 0 || sys::is_sealed() {
         return;
     }
     let mut is_found = false;
@@ -300,12 +297,10 @@ pub fn opened_pipe(stream: *mut FILE) {
     }
 }
 
-/// The descriptor of a stream is about to be closed by the C library, which calls no function of ours to do so.
+/// The descriptor of a stream is about to be closed.
 pub fn closing_stream(stream: *mut FILE) {
     if !stream.is_null() {
-        let fd = streams::fd(stream);
-        coop::closing(fd);
-        unlink(fd);
+        unlink(streams::fd(stream));
     }
 }
 
@@ -406,7 +401,7 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
         let room = unsafe { &mut *room };
         // SAFETY: the kernel has just read it.
         unsafe { names::write_address(&mut room.address, address, length, true) };
-        if room.address.as_bytes().ends_with(b":0") && !image::is_sealed() {
+        if room.address.as_bytes().ends_with(b":0") && !sys::is_sealed() {
             // The kernel has chosen a port.
             room.ask(fd, End::Own, true);
         }
@@ -437,7 +432,7 @@ fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) ->
         | libc::EISCONN
         | libc::EALREADY => false,
         // A filter of system calls may have said what the error is.
-        _ if image::is_sealed() => errno == libc::EINPROGRESS,
+        _ if sys::is_sealed() => errno == libc::EINPROGRESS,
         _ => sys::is_readable(address.cast(), length as usize),
     }
 }
@@ -514,7 +509,7 @@ fn name_accepted(
     listener: c_int,
     fd: c_int,
 ) {
-    if !image::is_sealed() {
+    if !sys::is_sealed() {
         end.ask(fd, End::Peer, false);
     }
     name.push(b"accepted ");

@@ -13,9 +13,8 @@ use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
 use super::links::TOLD_TOGETHER;
-use crate::life::image;
 use crate::region::mapping;
-use crate::thread;
+use crate::{process, thread};
 
 /// The first entry is of what has no entry of its own.
 const FIRST: usize = 1;
@@ -47,13 +46,13 @@ pub struct Table(());
 /// Whether there is one.
 #[inline(never)]
 fn is_there() -> bool {
-    image::region().is_some()
+    process::region().is_some()
 }
 
 /// Every entry that there is room for.
 #[inline(never)]
 fn all() -> &'static [FileEntry] {
-    image::region().map_or(&[], |region| region.all_files())
+    process::region().map_or(&[], |region| region.all_files())
 }
 
 /// Does something with the table, if it can be had.
@@ -169,7 +168,7 @@ impl Table {
             .next
             .store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
         bucket.store(index as u32, Ordering::Relaxed);
-        if let Some(header) = image::header() {
+        if let Some(header) = process::header() {
             header.use_files(index + 1);
         }
         index as u32
@@ -208,7 +207,7 @@ impl Table {
         HAND.store(hand.wrapping_add(CANDIDATES), Ordering::Relaxed);
         self.take_out(index);
         files[index].fold_into(files.first()?);
-        if let Some(header) = image::header() {
+        if let Some(header) = process::header() {
             header.folded_files.add_shared(1);
         }
         Some(index)

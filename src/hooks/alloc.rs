@@ -9,7 +9,7 @@ use weir_record::functions::Function;
 
 use crate::linking::next;
 use crate::memory::arena;
-use crate::recording::{allocate, query, release, resize};
+use crate::recording::{self, allocate, query, release, resize};
 use crate::sys;
 
 /// What blocks are aligned to that nothing else is asked of.
@@ -75,7 +75,7 @@ unsafe extern "C-unwind" fn reallocarray(
 /// # Safety
 /// As free(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
-pub unsafe extern "C-unwind" fn free(block: *mut c_void) {
+unsafe extern "C-unwind" fn free(block: *mut c_void) {
     // SAFETY: what the caller promises is what the next one asks.
     release(Function::Free, block, 0, move || unsafe {
         next::free(block)
@@ -192,4 +192,9 @@ unsafe extern "C-unwind" fn malloc_usable_size(block: *mut c_void) -> size_t {
     query(Function::MallocUsableSize, move || unsafe {
         next::malloc_usable_size(block)
     })
+}
+
+/// Whether what calls `free` by its address comes here.
+pub extern "C" fn is_free_reached() -> bool {
+    recording::is_reached(free)
 }

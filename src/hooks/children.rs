@@ -11,11 +11,9 @@ use weir_record::functions::Function;
 use weir_record::region::Section;
 
 use super::next_call;
-use crate::coop;
-use crate::life::image;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
 use crate::region::mapping;
-use crate::sys;
+use crate::{coop, process, sys};
 
 const fn call(function: Function) -> Call<usize> {
     Call {
@@ -128,7 +126,7 @@ pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;
     }
-    let Some(header) = image::header() else {
+    let Some(header) = process::header() else {
         return;
     };
     mapping::make_section(header, Section::Ends);

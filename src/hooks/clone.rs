@@ -8,12 +8,10 @@ use libc::pid_t;
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
-use crate::life::image;
+use crate::life::{end, fork};
 use crate::linking::next;
-use crate::process::vfork;
-use crate::recording;
-use crate::sys;
-use crate::thread;
+use crate::process::{self, vfork};
+use crate::{recording, sys, thread};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -27,11 +25,11 @@ struct Start {
 unsafe extern "C-unwind" fn begin(start: *mut c_void) -> c_int {
     // SAFETY: what `make` below has passed.
     let Start { body, argument } = unsafe { start.cast::<Start>().read() };
-    image::forked();
+    fork::forked();
     // SAFETY: as the program calls clone.
     let status = unsafe { body(argument) };
     // The C library ends the child with that, by a system call.
-    image::end(status);
+    end::end(status);
     status
 }
 
@@ -53,7 +51,7 @@ fn note_shared_area(flags: u64) {
     if has(libc::CLONE_VM)
         && !has(libc::CLONE_SETTLS)
         && !has(libc::CLONE_VFORK)
-        && let Some(header) = image::header()
+        && let Some(header) = process::header()
     {
         header.note(Circumstance::SharedThreadArea);
     }
@@ -114,11 +112,11 @@ fn make(
     let pid = if let Some(body) = body
         && has_own_memory(flags)
     {
-        let has_begun = image::begin_fork();
+        let has_begun = fork::begin_fork();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
         if has_begun {
-            sys::with_errno_kept(|| image::end_fork(pid == -1));
+            sys::with_errno_kept(|| fork::end_fork(pid == -1));
         }
         pid
     } else {
@@ -159,12 +157,12 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
 }
 
 fn begin_fork() {
-    image::begin_fork();
+    fork::begin_fork();
 }
 
 /// The first word of what clone3 is given, its flags (sched.h, `struct clone_args`).
 fn flags_of(arguments: usize) -> Option<u64> {
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return None;
     }
     let mut flags = [0; size_of::<u64>()];
@@ -211,7 +209,7 @@ telling! {
 /// What the program is told of a call that makes a process with memory of its own.
 extern "C" fn forked(result: c_long, _: usize) -> c_long {
     if result == 0 {
-        image::forked();
+        fork::forked();
         return result;
     }
     told(result)
@@ -223,7 +221,7 @@ extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
         // SAFETY: the kernel has just read the flags there, and the child has the same memory or a copy.
         let flags = unsafe { ptr::with_exposed_provenance::<u64>(arguments).read_unaligned() };
         if has_own_memory(flags) {
-            image::forked();
+            fork::forked();
         }
         return result;
     }
@@ -233,7 +231,7 @@ extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
 fn told(result: c_long) -> c_long {
     let has_failed = (-4095..0).contains(&result);
     if thread::is_forking() {
-        image::end_fork(has_failed);
+        fork::end_fork(has_failed);
     }
     if has_failed {
         sys::set_errno(-result as c_int);

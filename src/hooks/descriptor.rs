@@ -8,6 +8,7 @@ use weir_record::file::Kind;
 use super::io_hooks;
 use crate::coop;
 use crate::files;
+use crate::files::records::Direction;
 use crate::recording::returns;
 
 /// A descriptor was duplicated, if it was; to one that may have been open.
@@ -73,10 +74,10 @@ io_hooks! {
         then |result| files::made(Kind::Event, result);
     EventfdRead = eventfd_read(fd: c_int, value: *mut u64) -> c_int: returns::event,
         fd fd,
-        parts |parts, next| coop::event(parts, fd, coop::Direction::In, next);
+        parts |parts, next| coop::event(parts, fd, Direction::In, next);
     EventfdWrite = eventfd_write(fd: c_int, value: u64) -> c_int: returns::event,
         fd fd,
-        parts |parts, next| coop::event(parts, fd, coop::Direction::Out, next);
+        parts |parts, next| coop::event(parts, fd, Direction::Out, next);
     Signalfd = signalfd(fd: c_int, mask: *const c_void, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Signal, result);
     TimerfdCreate = timerfd_create(clock: c_int, flags: c_int) -> c_int: returns::status,

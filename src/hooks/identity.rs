@@ -5,7 +5,7 @@ use std::ffi::c_int;
 
 use weir_record::functions::Function;
 
-use crate::life::image;
+use crate::life::user;
 use crate::linking::next;
 use crate::recording;
 
@@ -21,7 +21,7 @@ macro_rules! identity_hooks {
         unsafe extern "C-unwind" fn $name($($user: u32),+) -> c_int {
             recording::count(Function::$function);
             let new: Option<u32> = $new;
-            let given = new.is_some_and(image::give_region);
+            let given = new.is_some_and(user::give_region);
             // SAFETY: what the caller promises is what the next one asks.
             let result = unsafe {
                 next::of::<unsafe extern "C-unwind" fn($(identity_hooks!(@type $user)),+) -> c_int>(
@@ -31,7 +31,7 @@ macro_rules! identity_hooks {
             if result == -1 {
                 recording::count_failure(Function::$function);
                 if given {
-                    image::keep_region();
+                    user::keep_region();
                 }
             }
             result

@@ -16,6 +16,7 @@ mod again;
 pub mod alloc;
 mod children;
 mod clone;
+mod constructor;
 mod descriptor;
 mod file;
 mod identity;
@@ -35,6 +36,7 @@ mod thread;
 mod versions;
 mod vfork;
 mod wait;
+mod weir_h;
 
 /// A wide character or WEOF.
 #[expect(non_camel_case_types, reason = "the C library's name")]

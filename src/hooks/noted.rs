@@ -6,9 +6,8 @@ use std::ffi::{c_int, c_long, c_void};
 use weir_record::functions::Function;
 
 use super::{clone, raw, taken};
-use crate::life::image;
 use crate::linking::{next, uring};
-use crate::recording;
+use crate::{recording, sys};
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {
@@ -80,7 +79,7 @@ extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usi
     if taken::takes(number, a, b, c) {
         return taken::by_system_call();
     }
-    let forks = if image::is_sealed() {
+    let forks = if sys::is_sealed() {
         taken::going_on(number, a, b)
     } else {
         clone::going_on(number, a)

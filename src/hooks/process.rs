@@ -11,12 +11,14 @@ use std::ptr;
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use crate::life::image::Replacing;
-use crate::life::programs::Program;
-use crate::life::{follow, image, starts};
+use crate::life::{
+    end::{self, Replacing},
+    follow, fork,
+    programs::Program,
+    starts,
+};
 use crate::linking::next;
-use crate::recording;
-use crate::sys;
+use crate::{recording, sys};
 
 type Strings = *const *const c_char;
 
@@ -29,7 +31,7 @@ unsafe extern "C" {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExit);
-    image::end(status);
+    end::end(status);
     // SAFETY: what the caller promises is what the next one asks.
     unsafe { next::underscore_exit(status) }
 }
@@ -39,7 +41,7 @@ unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExitC99);
-    image::end(status);
+    end::end(status);
     // SAFETY: what the caller promises is what the next one asks.
     unsafe { next::underscore_exit_c99(status) }
 }
@@ -60,7 +62,7 @@ fn replace(
     follow::with(program, environment, |start, environment| {
         let mut replacing = None;
         // The thread's stack may be small, and the program's path is written down, perhaps a report too.
-        sys::on_own_stack_if_possible(|| replacing = image::begin_replacing(start));
+        sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
         let result = exec(environment);
         failed(function, &replacing);
         result
@@ -346,17 +348,17 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
 /// Forks. What handlers of fork do on the way, some of them in the child, is looked at call by call.
 fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     recording::count(function);
-    let generation = image::generation();
-    let has_begun = image::begin_fork();
+    let generation = fork::generation();
+    let has_begun = fork::begin_fork();
     let pid = fork();
     if pid == 0 {
-        if !image::is_told(generation) {
-            image::forked();
+        if !fork::is_told(generation) {
+            fork::forked();
         }
         return pid;
     }
     if has_begun {
-        sys::with_errno_kept(|| image::end_fork(pid == -1));
+        sys::with_errno_kept(|| fork::end_fork(pid == -1));
     }
     if pid == -1 {
         recording::count_failure(function);

@@ -6,8 +6,9 @@ use std::ffi::{c_int, c_void};
 use libc::{FILE, off64_t, ssize_t};
 
 use super::io_body;
-use crate::coop::{self, Direction};
-use crate::life::image;
+use crate::coop::{self};
+use crate::files::records::Direction;
+use crate::life::end;
 use crate::linking::streams;
 use crate::recording::{NO_SIZE, returns};
 
@@ -15,7 +16,7 @@ use crate::recording::{NO_SIZE, returns};
 /// the one that writes the report too.
 #[inline(always)]
 fn settled<T>(stream: *mut FILE, result: T) -> T {
-    image::asked_by_stdio(stream);
+    end::asked_by_stdio(stream);
     result
 }
 

@@ -6,11 +6,10 @@ use std::ffi::{c_int, c_long};
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
-use crate::life::image::{self, Taking};
+use crate::life::fork;
+use crate::life::seal::Taking;
 use crate::linking::next;
-use crate::recording;
-use crate::sys;
-use crate::thread;
+use crate::{recording, sys, thread};
 
 /// Since Linux 5.11; the kernel's headers of Debian 11 do not have it.
 const PR_SET_SYSCALL_USER_DISPATCH: c_int = 59;
@@ -178,7 +177,7 @@ pub fn going_on(number: c_long, flags: usize, stack: usize) -> Option<usize> {
         _ => false,
     };
     forks.then(|| {
-        image::begin_fork();
+        fork::begin_fork();
         (fork_by_the_c_library as *const ()).addr()
     })
 }
@@ -195,9 +194,9 @@ unsafe extern "C-unwind" fn fork_by_the_c_library(
     // SAFETY: as above.
     let result = unsafe { next()(number, a, b, c, d, e) };
     if result == 0 {
-        image::forked();
+        fork::forked();
     } else if thread::is_forking() {
-        sys::with_errno_kept(|| image::end_fork(result == -1));
+        sys::with_errno_kept(|| fork::end_fork(result == -1));
     }
     result
 }

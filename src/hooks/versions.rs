@@ -11,7 +11,7 @@ use libc::pid_t;
 use weir_record::functions::Function;
 
 use super::process;
-use crate::life::image;
+use crate::life::end;
 use crate::linking::next;
 use crate::recording;
 
@@ -43,7 +43,7 @@ versioned! {
 /// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
 unsafe extern "C-unwind" fn quick_exit_body(status: c_int, caller: usize) -> ! {
     recording::count(Function::QuickExit);
-    image::begin_quick_exit(status);
+    end::begin_quick_exit(status);
     // SAFETY: what the caller promises is what the next one asks.
     unsafe {
         let next: unsafe extern "C-unwind" fn(c_int) -> ! =

@@ -11,11 +11,12 @@ use std::ptr;
 use weir_record::region::Circumstance;
 
 use crate::environment::{self, Additions};
-use crate::life::image;
-use crate::life::programs::{self, Kind, Program};
-use crate::life::starts::{Preload, Start};
-use crate::sys;
-use crate::sys::looking;
+use crate::life::{
+    programs::{self, Kind, Program},
+    starts::{Preload, Start},
+};
+use crate::process;
+use crate::sys::{self, looking};
 
 mod entries;
 mod preload;
@@ -42,7 +43,7 @@ pub fn with<T>(
         kind: Kind::Unknown,
         preload: Preload::Given,
     };
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return match for_a_sandbox(environment) {
             Some(change) => change.with(|environment| start(&known, environment)),
             None => start(&known, environment),
@@ -79,7 +80,7 @@ enum What {
 #[cold]
 #[inline(never)]
 fn for_a_sandbox(environment: Strings) -> Option<Change> {
-    let is_filtered = image::header().is_some_and(|header| header.has(Circumstance::Sealed));
+    let is_filtered = process::header().is_some_and(|header| header.has(Circumstance::Sealed));
     let found = entries::look_at_own(environment, &[PRELOAD]).filter(|_| is_filtered)?;
     found.library()?;
     let change = Change {

@@ -1,8 +1,14 @@
-//! The life of a process image: how it starts, forks, executes programs and ends.
+//! The life of a process image: how it starts, forks, executes programs, seals itself and ends; and of its threads.
 
+pub mod attach;
+pub mod end;
 pub mod follow;
-pub mod image;
+pub mod fork;
+mod inheritance;
 pub mod programs;
+pub mod seal;
+pub mod start;
 pub mod starts;
 mod telling;
+pub mod user;
 pub mod writer;

@@ -14,11 +14,9 @@ use weir_record::starts::{
     OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
 };
 
-use crate::environment;
-use crate::life::image;
 use crate::life::programs::{Kind, Program};
 use crate::region::mapping;
-use crate::sys;
+use crate::{environment, process, sys};
 
 /// What is about to be started, and what is known of it.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +70,7 @@ impl Note {
 pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     // Shells try one directory after the other.
     let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
-    if image::is_sealed() || is_nothing {
+    if sys::is_sealed() || is_nothing {
         return None;
     }
     let flags = Some(flags(start)).filter(is_worth_noting)?;
@@ -95,7 +93,7 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
 /// The program was started by this path.
 pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     let flags = flags(start);
-    let Some(header) = image::header().filter(|_| is_worth_noting(&flags)) else {
+    let Some(header) = process::header().filter(|_| is_worth_noting(&flags)) else {
         return;
     };
     let mut text = Text::new();
@@ -138,7 +136,7 @@ fn is_worth_noting(flags: &u32) -> bool {
 
 /// What keeps the program from being traced, as far as is known here.
 fn flags(start: &Start) -> u32 {
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return 0;
     }
     let kind = match start.kind {
@@ -229,7 +227,7 @@ unsafe fn describe(program: Program, text: &mut Text) {
 
 /// The path of what a descriptor is of.
 fn push_open(fd: c_int, text: &mut Text) {
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return;
     }
     let mut link = Text::new();

@@ -26,13 +26,15 @@ use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
 use crate::environment::{self, Environment};
-use crate::life::{image, telling};
-use crate::memory::giving_up::{self, Reason};
-use crate::memory::{own_heap, reserve};
+use crate::life::{start, telling};
+use crate::linking::c_library;
+use crate::memory::{
+    giving_up::{self, Reason},
+    own_heap, reserve,
+};
 use crate::region::{mapping, slots};
-use crate::sys;
-use crate::sys::process;
 use crate::thread;
+use crate::{process, sys};
 
 /// Whether the writer's thread has been started, or cannot be.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -83,7 +85,7 @@ struct Round {
 
 /// The header, where the report is this process's to write.
 fn ours() -> Option<&'static Header> {
-    let header = image::header().filter(|_| !image::is_sharer())?;
+    let header = process::header().filter(|_| !process::is_sharer())?;
     let alone = !environment::get().has_session() || header.has(Circumstance::PrivateMemory);
     alone.then_some(header)
 }
@@ -98,7 +100,7 @@ pub fn is_here() -> bool {
 #[cold]
 pub fn crowded() {
     sys::with_errno_kept(slots::complete_ring);
-    if STARTED.load(Ordering::Relaxed) || image::is_sealed() || ours().is_none() {
+    if STARTED.load(Ordering::Relaxed) || sys::is_sealed() || ours().is_none() {
         return;
     }
     drain();
@@ -129,7 +131,7 @@ pub fn start() {
     if STARTED.swap(true, Ordering::SeqCst) {
         return;
     }
-    let made = sys::with_errno_kept(|| thread::ours(|| sys::start_thread(run)));
+    let made = sys::with_errno_kept(|| thread::ours(|| c_library::start_thread(run)));
     if !made {
         THREAD.store(NOBODY, Ordering::Relaxed);
         header.note(Circumstance::NoWriter);
@@ -161,7 +163,7 @@ pub fn last_left(is_taken: impl Fn() -> bool) {
     if !STARTED.load(Ordering::SeqCst) || ours().is_none() || !begin_ending() {
         return;
     }
-    if !image::is_sealed() && STARTED.load(Ordering::SeqCst) {
+    if !sys::is_sealed() && STARTED.load(Ordering::SeqCst) {
         end_thread();
         MUST_STOP.store(false, Ordering::Relaxed);
         THREAD.store(0, Ordering::Relaxed);
@@ -212,7 +214,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
     while !MUST_STOP.load(Ordering::Relaxed) && !HAS_GIVEN_UP.load(Ordering::Relaxed) {
         if idle_rounds >= LOOK_AFTER {
             idle_rounds = 0;
-            if let Some(status) = process::status_of_the_others() {
+            if let Some(status) = sys::process::status_of_the_others() {
                 // They ended by system calls of their own. With us the process ends, and newer kernels tell the status of
                 // who was the last.
                 write_last();
@@ -248,7 +250,7 @@ fn write_last() {
 /// Does something with the work in hand, if nobody else does so for longer than `patience`. Where that fails, the work is
 /// given up for good.
 fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<T> {
-    let region = image::region()?;
+    let region = process::region()?;
     if HAS_GIVEN_UP.load(Ordering::Relaxed) || !acquire(patience) {
         return None;
     }
@@ -293,7 +295,7 @@ fn let_go() {
 
 /// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
 fn on_own_stack(mut work: impl FnMut()) {
-    let Some(header) = image::header() else {
+    let Some(header) = process::header() else {
         return;
     };
     let mut work = || {
@@ -328,8 +330,8 @@ pub fn finish(keeps_region: bool) {
 
 /// The report is written: nobody needs the region for it. Also where it is kept: the image that comes removes it.
 fn leave_region(is_kept: bool) {
-    let file = image::file();
-    if let Some(header) = image::header() {
+    let file = start::file();
+    if let Some(header) = process::header() {
         telling::tell_the_killed(header, file);
     }
     if !is_kept {
@@ -381,13 +383,13 @@ impl Work {
     /// Drains the rings, and writes the report if one is due.
     fn round(&mut self, now: Moment) -> Round {
         let poll = self.writer.poll(now);
-        if let Some(header) = image::header() {
+        if let Some(header) = process::header() {
             self.hindered.take(header);
         }
         let since = |work: &Work| now.monotonic_ns.wrapping_sub(work.written_ns);
         let until_report = environment::get().interval_ns.map(|interval| {
             // A process that ends writes its own, and does not wait for one of ours to be done.
-            let goes_on = image::header().is_some_and(|header| header.phase() == Phase::Running);
+            let goes_on = process::header().is_some_and(|header| header.phase() == Phase::Running);
             if since(self) >= interval && goes_on {
                 self.written_ns = now.monotonic_ns;
                 self.write(now);
@@ -399,7 +401,7 @@ impl Work {
 
     /// Writes the report as of now. False where it cannot be written.
     fn write(&mut self, now: Moment) -> bool {
-        let Some(header) = image::header() else {
+        let Some(header) = process::header() else {
             return false;
         };
         let end = end(header);

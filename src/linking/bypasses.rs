@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 use weir_record::functions::Function;
 use weir_record::region::Header;
 
-use crate::life::image;
 use crate::linking::{next, objects};
+use crate::sys;
 
 /// The functions by which blocks are made and given up.
 const ALLOCATOR: [Function; 4] = [
@@ -38,7 +38,7 @@ const WORD: usize = size_of::<usize>();
 pub fn look_at_end(header: &Header) {
     let is_ours = &header.provenance[Function::Free.index()].interposed;
     let is_counted = is_ours.load(Ordering::Relaxed) != 0;
-    if !is_counted || image::is_sealed() || !header.bypassing.is_empty() || !objects::have_come() {
+    if !is_counted || sys::is_sealed() || !header.bypassing.is_empty() || !objects::have_come() {
         return;
     }
     let allocator = ALLOCATOR.map(|function| next::address(function).get());

@@ -5,11 +5,16 @@
 //! allocator may be at work, but for what says so.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
 use std::mem::transmute;
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::linking::objects;
-use crate::linking::symbols::{Name, Tables};
+use crate::linking::{
+    objects,
+    symbols::{Name, Tables},
+};
+use crate::sys;
 
 /// Where the functions are that we need: before 2.34 there were three libraries.
 const LIBRARIES: [&[u8]; 3] = [b"libc.so.6", b"libpthread.so.0", b"libdl.so.2"];
@@ -107,4 +112,23 @@ pub fn variable(name: &CStr) -> usize {
         .filter_map(|object| Tables::of(&object))
         .find_map(|tables| tables.find(Name::new(name.to_bytes())))
         .map_or(0, |found| found.address)
+}
+
+/// Starts a detached thread with a small stack. False where that cannot be.
+pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: the attributes are used between their making and their end.
+    unsafe {
+        if pthread_attr_init(attributes.as_mut_ptr()) != Some(0) {
+            return false;
+        }
+        let attributes = attributes.as_mut_ptr();
+        pthread_attr_setstacksize(attributes, sys::OWN_STACK);
+        pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED);
+        let thread = thread.as_mut_ptr();
+        let made = pthread_create(thread, attributes, run, ptr::null_mut());
+        pthread_attr_destroy(attributes);
+        made == Some(0)
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod bypasses;
 pub mod c_library;
+pub mod entries;
 pub mod next;
 pub mod objects;
 pub mod provenance;

@@ -19,12 +19,12 @@ use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 use weir_record::region::MAX_OBJECTS;
 
-use crate::life::image;
-use crate::linking::c_library;
-use crate::linking::objects::{self, Object};
-use crate::linking::symbols::{Definition, Hash, Name, Tables};
-use crate::sys;
-use crate::thread;
+use crate::linking::{
+    c_library,
+    objects::{self, Object},
+    symbols::{Definition, Hash, Name, Tables},
+};
+use crate::{sys, thread};
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
@@ -94,8 +94,10 @@ pub fn resolve_all() {
         let Some(tables) = Tables::of(&object) else {
             continue;
         };
-        if sys::clock::is_kernels(&tables) {
-            sys::clock::look_in(&tables);
+        if is_kernels(&tables) {
+            if let Some(found) = tables.find(Name::new(b"__vdso_clock_gettime")) {
+                sys::clock::set_function(found.address);
+            }
             continue;
         }
         if c_library::is(&tables) {
@@ -114,6 +116,12 @@ pub fn resolve_all() {
 const AHEAD: usize = 8;
 
 /// Finds what an object has of the functions that have not been found in those before it.
+/// Whether an object is the kernel's own, which nothing of the program is bound to (vdso(7)).
+fn is_kernels(tables: &Tables) -> bool {
+    let is_named = |name: &[u8]| tables.soname().starts_with(name);
+    is_named(b"linux-vdso") || is_named(b"linux-gate")
+}
+
 fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let mut place = 0;
     for function in Function::ALL {
@@ -256,7 +264,7 @@ fn resolve(function: Function) -> NonZeroUsize {
 #[inline(never)]
 fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let usual = address(function);
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return usual;
     }
     let found = || {

@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use weir_record::functions::Function;
 use weir_record::region::Header;
 
-use crate::hooks::alloc;
 use crate::linking::{next, streams};
-use crate::recording;
 
 /// Fills in the header's objects and provenance, by what was found when the first image started.
 pub fn record(header: &Header, executable: &[u8]) {
@@ -42,8 +40,10 @@ pub fn record(header: &Header, executable: &[u8]) {
     }
 }
 
-/// Whether what is bound to our `free` also reaches it. Where it is bound elsewhere there is nothing to ask: that is told.
-pub fn is_heap_reached(header: &Header) -> bool {
-    let is_ours = &header.provenance[Function::Free.index()].interposed;
-    is_ours.load(Ordering::Relaxed) == 0 || recording::is_reached(alloc::free)
+/// Whether what is bound to a function by its name is ours.
+pub fn is_interposed(header: &Header, function: Function) -> bool {
+    header.provenance[function.index()]
+        .interposed
+        .load(Ordering::Relaxed)
+        != 0
 }

@@ -13,15 +13,14 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 
-use libc::{FILE, size_t, wchar_t};
+use libc::FILE;
 use rustix::mm::MprotectFlags;
 use weir_record::functions::Function;
 
-use crate::hooks::stdio_system as ours;
-use crate::life::image;
-use crate::linking::objects::{self, Object};
-use crate::linking::{c_library, next};
-use crate::recording::{self, Outcome};
+use crate::linking::{
+    c_library, entries, next,
+    objects::{self, Object},
+};
 use crate::sys;
 
 pub use pending::last_to_ask;
@@ -111,10 +110,19 @@ pub fn fd(stream: *mut FILE) -> c_int {
 }
 
 /// Whether a stream has had an error.
-fn has_failed(stream: *mut FILE) -> bool {
+pub fn has_failed(stream: *mut FILE) -> bool {
     // SAFETY: the program passes it as a stream, which it may have locked or not: the flag is as good as any
     // moment's.
     !stream.is_null() && unsafe { (*stream.cast::<Inside>()).flags } & HAS_FAILED != 0
+}
+
+/// Whether a stream has come to its end.
+///
+/// # Safety
+/// It is a stream.
+pub unsafe fn has_ended(stream: *mut FILE) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe { (*stream.cast::<Inside>()).flags & HAS_ENDED != 0 }
 }
 
 /// Puts our functions in the tables of files and of wide files, if that has not been done. False where the C library is not as it should be.
@@ -143,7 +151,7 @@ pub fn see(stream: *mut FILE) {
     // SAFETY: a stream of the C library has a table.
     let table = unsafe { (*stream.cast::<Inside>()).table };
     // To look at one takes system calls.
-    if table == KNOWN.load(Ordering::Relaxed) || image::is_sealed() {
+    if table == KNOWN.load(Ordering::Relaxed) || sys::is_sealed() {
         return;
     }
     // The thread's stack may be small.
@@ -172,7 +180,7 @@ fn interpose_in<const N: usize>(
         // SAFETY: the whole table is within a segment that is mapped for as long as the process lives.
         let system = unsafe { &(*table).system };
         let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
-        if found == addresses() {
+        if found == entries::stdio() {
             return true;
         }
         if !is_as_it_should_be(found, theirs) {
@@ -185,7 +193,7 @@ fn interpose_in<const N: usize>(
             }
             open = Some(protection);
         }
-        for ((place, ours), theirs) in system.iter().zip(addresses()).zip(theirs) {
+        for ((place, ours), theirs) in system.iter().zip(entries::stdio()).zip(theirs) {
             if place.load(Ordering::Relaxed) == theirs {
                 place.store(ours, Ordering::Relaxed);
             }
@@ -207,16 +215,6 @@ fn close(open: Option<Protection>) {
     if let Some(protection) = open {
         protection.restore();
     }
-}
-
-fn addresses() -> [usize; 5] {
-    [
-        ours::read as *const () as usize,
-        ours::write as *const () as usize,
-        ours::seek as *const () as usize,
-        ours::close as *const () as usize,
-        ours::stat as *const () as usize,
-    ]
 }
 
 /// How a table is protected.
@@ -273,114 +271,9 @@ impl Protection {
     }
 }
 
-/// So many items of a size; fewer than asked for is failure where the stream has had an error.
-#[inline(always)]
-pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> Outcome {
-    if items < asked && has_failed(stream) {
-        return failed();
-    }
-    Outcome::Bytes(items.wrapping_mul(size) as u64)
-}
-
-/// A line that is about to be read. It may hold NULs, and then the text in memory does not tell how long it is: the stream
-/// does, by how far it is read before and after.
-#[derive(Clone, Copy)]
-pub struct Line {
-    stream: *mut FILE,
-    /// The most bytes that there is room for, with the NUL behind them.
-    room: size_t,
-    /// Whether the newline at its end stays in it.
-    keeps_newline: bool,
-    /// Bytes that the stream holds, and has not given yet.
-    ahead: usize,
-    /// What this thread's streams have read from the kernel so far; none where that is not counted by itself.
-    refilled: Option<u64>,
-}
-
-impl Line {
-    /// One of `fgets` and its like.
-    #[inline(always)]
-    pub fn with_newline(room: c_int, stream: *mut FILE) -> impl Fn(*mut c_char) -> Outcome {
-        let room = usize::try_from(room).unwrap_or(0);
-        let line = Line::begin(stream, room, true);
-        move |text| line.end(text)
-    }
-
-    /// One of `gets`.
-    pub fn without_newline() -> impl Fn(*mut c_char) -> Outcome {
-        let line = Line::begin(standard_input(), usize::MAX, false);
-        move |text| line.end(text)
-    }
-
-    #[inline(always)]
-    fn begin(stream: *mut FILE, room: size_t, keeps_newline: bool) -> Line {
-        Line {
-            stream,
-            room,
-            keeps_newline,
-            ahead: ahead(stream),
-            refilled: recording::moved_by_this_thread(Function::StdioRead),
-        }
-    }
-
-    /// What was read; NULL is failure where the stream has had an error.
-    #[inline(always)]
-    fn end(self, text: *mut c_char) -> Outcome {
-        if text.is_null() {
-            return end_or_failure(self.stream);
-        }
-        // SAFETY: the C library has just ended it by NUL.
-        let length = unsafe { CStr::from_ptr(text) }.count_bytes();
-        // SAFETY: as above; the byte before the NUL.
-        let ends = length > 0 && unsafe { *text.add(length - 1) } == NEWLINE;
-        if ends || length + 1 >= self.room {
-            return Outcome::Bytes(length as u64);
-        }
-        Outcome::Bytes(self.length_with_nuls(text, length) as u64)
-    }
-
-    /// How long a line is that has a NUL before its end, unless it is the last and has none.
-    #[cold]
-    #[inline(never)]
-    fn length_with_nuls(self, text: *const c_char, at_least: usize) -> usize {
-        // SAFETY: the program has passed it as a stream.
-        let latest = unsafe { latest(self.stream) };
-        let ended = latest == Some(NEWLINE);
-        // SAFETY: the program has given so much room.
-        let at = |place: usize| unsafe { *text.add(place) };
-        let refilled = recording::moved_by_this_thread(Function::StdioRead);
-        if let (Some(before), Some(after)) = (self.refilled, refilled) {
-            let refilled = after.wrapping_sub(before) as usize;
-            let dropped = usize::from(ended && !self.keeps_newline);
-            let taken = self
-                .ahead
-                .wrapping_add(refilled)
-                .wrapping_sub(ahead(self.stream))
-                .wrapping_sub(dropped);
-            // Another thread may have read from the stream too.
-            if (at_least..self.room).contains(&taken) && at(taken) == 0 {
-                return taken;
-            }
-        }
-        if !self.keeps_newline {
-            return at_least;
-        }
-        if ended {
-            // What is read ends with the first.
-            let ends = (at_least..self.room - 1).find(|&place| at(place) == NEWLINE);
-            return ends.map_or(at_least, |place| place + 1);
-        }
-        // SAFETY: as above.
-        let is_over = unsafe { (*self.stream.cast::<Inside>()).flags } & HAS_ENDED != 0;
-        if is_over { at_least } else { self.room - 1 }
-    }
-}
-
-const NEWLINE: c_char = b'\n' as c_char;
-
 /// How many bytes a stream holds that it has not given yet.
 #[inline(always)]
-fn ahead(stream: *mut FILE) -> usize {
+pub fn ahead(stream: *mut FILE) -> usize {
     if stream.is_null() {
         return 0;
     }
@@ -393,106 +286,10 @@ fn ahead(stream: *mut FILE) -> usize {
 ///
 /// # Safety
 /// It is a stream.
-unsafe fn latest(stream: *mut FILE) -> Option<c_char> {
+pub unsafe fn latest(stream: *mut FILE) -> Option<c_char> {
     // SAFETY: as the caller promises.
     let [next, _, first, ..] = unsafe { (*stream.cast::<Inside>()).pointers };
     let has_any = !first.is_null() && next.addr() > first.addr();
     // SAFETY: what is between the two is in the stream's buffer.
     has_any.then(|| unsafe { *next.cast::<c_char>().sub(1) })
-}
-
-/// A line of wide characters, the bytes of which nobody tells.
-#[inline(always)]
-pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
-    if line.is_null() {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(0)
-}
-
-/// A text that was written, and so many bytes behind it; less than 0 is failure.
-#[inline(always)]
-pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
-    if status < 0 {
-        return failed();
-    }
-    // SAFETY: the C library has just written it up to its NUL.
-    Outcome::Bytes(unsafe { CStr::from_ptr(text) }.count_bytes() as u64 + more)
-}
-
-/// A character; EOF is failure where the stream has had an error.
-#[inline(always)]
-pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
-    if character < 0 {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(1)
-}
-
-/// The character that comes next, and is still to be read; EOF is failure where the stream has had an error.
-#[inline(always)]
-pub fn coming(character: c_int, stream: *mut FILE) -> Outcome {
-    if character < 0 {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(0)
-}
-
-/// A word, which may be any number.
-#[inline(always)]
-pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
-    if word == libc::EOF {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(4)
-}
-
-/// A wide character, the bytes of which nobody tells; all ones is failure where the stream has had an error.
-#[inline(always)]
-pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
-    if character == u32::MAX {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(0)
-}
-
-/// So many bytes; less than 0 is failure where the stream has had an error.
-#[inline(always)]
-pub fn length(length: isize, stream: *mut FILE) -> Outcome {
-    match u64::try_from(length) {
-        Ok(length) => Outcome::Bytes(length),
-        Err(_) => end_or_failure(stream),
-    }
-}
-
-/// So many bytes were written; less than 0 is failure.
-#[inline(always)]
-pub fn printed(length: c_int) -> Outcome {
-    match u64::try_from(length) {
-        Ok(length) => Outcome::Bytes(length),
-        Err(_) => failed(),
-    }
-}
-
-/// So many values were read; less than 0 is failure where the stream has had an error.
-#[inline(always)]
-pub fn scanned(values: c_int, stream: *mut FILE) -> Outcome {
-    if values < 0 {
-        return end_or_failure(stream);
-    }
-    Outcome::Bytes(0)
-}
-
-#[cold]
-fn end_or_failure(stream: *mut FILE) -> Outcome {
-    if has_failed(stream) {
-        failed()
-    } else {
-        Outcome::Bytes(0)
-    }
-}
-
-#[cold]
-fn failed() -> Outcome {
-    Outcome::Failed(sys::errno())
 }

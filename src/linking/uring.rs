@@ -10,8 +10,8 @@ use std::ffi::c_long;
 use rustix::fs::{Mode, OFlags};
 use weir_record::region::{Circumstance, Header};
 
-use crate::life::image;
 use crate::linking::objects;
+use crate::process;
 use crate::sys::Descriptor;
 
 /// The beginning of the library's file name.
@@ -66,7 +66,7 @@ pub fn found() {
 
 #[cold]
 fn note(circumstance: Circumstance) {
-    if let Some(header) = image::header() {
+    if let Some(header) = process::header() {
         header.note(circumstance);
     }
 }

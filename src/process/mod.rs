@@ -2,4 +2,10 @@
 
 pub mod children;
 pub mod copied;
+mod header;
 pub mod vfork;
+
+pub use header::{
+    NAMELESS, Whose, forget_header, header, is_sharer, is_vfork_child, mapped_region, region,
+    region_at, set_header, whose,
+};

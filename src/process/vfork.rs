@@ -3,8 +3,6 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::life::image;
-
 /// Children that have neither ended nor become another program, as far as is known: one that is killed stays among
 /// them, and costs no more than the question of who is calling.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
@@ -29,5 +27,5 @@ pub fn forked() {
 /// Whether the caller is one.
 #[inline(always)]
 pub fn is_child() -> bool {
-    UNDER_WAY.load(Ordering::Relaxed) != 0 && image::is_vfork_child()
+    UNDER_WAY.load(Ordering::Relaxed) != 0 && super::is_vfork_child()
 }

@@ -5,7 +5,7 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 
 use super::{Outcome, pass, settle, slot_or_target, timed};
-use crate::thread::Target;
+use crate::life::attach::Target;
 
 /// Makes a call by `next` and records it, as [`Call::make`](super::Call::make) does.
 #[inline(always)]

@@ -10,12 +10,13 @@ use weir_record::slot::{Counters, Slot};
 
 use super::{count_unseen, pass, timed};
 use crate::coop::{self, Heap};
-use crate::life::image;
+use crate::life::{
+    attach::{self, Target},
+    fork,
+};
 use crate::linking::next;
 use crate::memory::arena;
-use crate::sys;
-use crate::thread;
-use crate::thread::Target;
+use crate::{process, sys, thread};
 
 /// Records a call that makes a heap block.
 #[inline(always)]
@@ -62,10 +63,10 @@ fn allocate_unseen(
     align: usize,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target() {
+    let counters = match attach::target() {
         Target::Own(slot) => {
             let block = allocate_into(slot, function, size, next);
-            image::inherit_anew();
+            fork::inherit_anew();
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {
                     bytes: usable(block),
@@ -147,11 +148,11 @@ fn resize_unseen(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match thread::target() {
+    let counters = match attach::target() {
         Target::Own(slot) => {
             let before = usable(block);
             let after = resize_into(slot, function, block, size, next);
-            image::inherit_anew();
+            fork::inherit_anew();
             if coop::has_runtime() {
                 let outcome = Resized::of(block, size, before, after);
                 coop::count_heap(Heap {
@@ -275,9 +276,9 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
             // The next function need not hear of it.
             return IS_ASKED.store(false, Ordering::Relaxed);
         }
-        thread::target_of_nothing()
+        attach::target_of_nothing()
     } else {
-        thread::target()
+        attach::target()
     };
     match target {
         Target::Own(slot) => {
@@ -289,7 +290,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
                 });
             }
             release_into(slot, function, block, size, next);
-            return image::inherit_anew();
+            return fork::inherit_anew();
         }
         Target::Common(counters) => {
             counters.count::<Shared>(function, size as u64);
@@ -329,7 +330,7 @@ fn usable(block: *mut c_void) -> u64 {
 #[cold]
 #[inline(never)]
 fn publish(slot: &Slot) {
-    if let Some(header) = image::header() {
+    if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);
     }
 }
@@ -337,7 +338,7 @@ fn publish(slot: &Slot) {
 /// Adds to the live bytes of the common counters, and of the heap.
 fn move_common(counters: &Counters, bytes: u64) {
     counters.live_bytes.add_shared(bytes);
-    if let Some(header) = image::header() {
+    if let Some(header) = process::header() {
         let live = header.heap.live_bytes.add_shared(bytes);
         header.heap.peak_bytes.raise_shared(live.cast_signed());
     }

@@ -12,8 +12,8 @@ use weir_record::slot::Slot;
 use super::{Outcome, pass, settle, slot_or_target};
 use crate::coop;
 use crate::files;
+use crate::life::attach::Target;
 use crate::life::writer;
-use crate::thread::Target;
 
 /// No descriptor.
 pub const NO_FD: c_int = -1;

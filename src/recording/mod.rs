@@ -11,17 +11,19 @@ mod heap;
 mod io;
 mod parts;
 pub mod returns;
+pub mod stdio_returns;
 
 use weir_record::clock;
 use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use crate::life::{image, writer};
+use crate::life::{
+    attach::{self, Target},
+    start, writer,
+};
 use crate::linking::next;
-use crate::sys;
-use crate::thread;
-use crate::thread::Target;
+use crate::{region, sys, thread};
 
 pub use buffered::buffered;
 pub use heap::{allocate, is_reached, query, release, resize};
@@ -38,7 +40,7 @@ pub fn count(function: Function) {
 #[cold]
 #[inline(never)]
 fn count_unseen(function: Function) {
-    match thread::target() {
+    match attach::target() {
         Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
         Target::Common(counters) => counters.count::<Shared>(function, 0),
         other => pass(other, function),
@@ -56,7 +58,7 @@ pub fn count_failure_of(function: Function, errno: i32) {
     match thread::slot() {
         Some(slot) => settle::<Alone>(&slot.counters, function, failed),
         None => {
-            if let Target::Common(counters) = thread::target() {
+            if let Target::Common(counters) = attach::target() {
                 settle::<Shared>(counters, function, failed);
             }
         }
@@ -65,7 +67,7 @@ pub fn count_failure_of(function: Function, errno: i32) {
 
 /// The bytes that calls of a function by this thread have moved so far; none where they are not counted by themselves.
 #[inline(always)]
-pub fn moved_by_this_thread(function: Function) -> Option<u64> {
+fn moved_by_this_thread(function: Function) -> Option<u64> {
     thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
 }
 
@@ -74,7 +76,7 @@ pub fn moved_by_this_thread(function: Function) -> Option<u64> {
 fn slot_or_target() -> Result<&'static Slot, Target> {
     match thread::slot() {
         Some(slot) => Ok(slot),
-        None => match thread::target() {
+        None => match attach::target() {
             Target::Own(slot) => Ok(slot),
             other => Err(other),
         },
@@ -145,10 +147,10 @@ fn pass(target: Target, function: Function) {
     match target {
         Target::Ours(Some(slot)) => slot.counters.of(function).reentrant.add(1),
         Target::Ours(None) => {
-            if let Some(common) = image::common() {
+            if let Some(common) = region::common() {
                 common.of(function).reentrant.add_shared(1);
             }
         }
-        _ => image::count_uncounted(),
+        _ => start::count_uncounted(),
     }
 }

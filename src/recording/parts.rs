@@ -13,10 +13,9 @@ use weir_record::slot::Slot;
 use super::io::{Requested, Subject};
 use super::{Call, Outcome, settle, slot_or_target};
 use crate::coop::{self, Parts, Way};
-use crate::files;
-use crate::life::{image, writer};
-use crate::sys;
-use crate::thread::Target;
+use crate::life::attach::Target;
+use crate::life::{start, writer};
+use crate::{files, sys};
 
 impl<S: Requested> Call<S> {
     /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it
@@ -77,7 +76,7 @@ impl Subject {
             }
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
             // The call waits as it would where it could be counted.
-            Err(Target::Nothing) => image::count_uncounted(),
+            Err(Target::Nothing) => start::count_uncounted(),
             Err(Target::Own(_) | Target::Ours(_)) => return None,
         }
         Some(way)

@@ -22,9 +22,7 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Path};
-use crate::life::image;
-use crate::sys;
-use crate::sys::{Descriptor, process};
+use crate::sys::{self, Descriptor, process};
 
 /// Where address space is limited.
 const FEW: Room = Room {
@@ -185,7 +183,7 @@ pub fn make_section(header: &Header, section: Section) -> bool {
         return true;
     }
     let start = START.load(Ordering::Relaxed);
-    if image::is_sealed() || !ptr::eq(start.cast(), header) {
+    if sys::is_sealed() || !ptr::eq(start.cast(), header) {
         return false;
     }
     let bytes = section.bytes();
@@ -209,7 +207,7 @@ pub fn make_files(index: usize) -> Option<usize> {
         // In a forked child that counts in its parent's region.
         return Some(count);
     }
-    if count == 0 || image::is_sealed() {
+    if count == 0 || sys::is_sealed() {
         return None;
     }
     let bytes = count * size_of::<FileEntry>();
@@ -229,7 +227,7 @@ pub fn make_files(index: usize) -> Option<usize> {
 /// Makes the memory of all entries for coroutines. How many; none where there is none left.
 pub fn make_coroutines() -> Option<usize> {
     let room = room();
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return None;
     }
     let bytes = room.coroutines * size_of::<Coroutine>();
@@ -244,7 +242,7 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
     // SAFETY: a region that is mapped.
     let is_own = unsafe { (*header).has(Circumstance::PrivateMemory) };
     // Sealed, the child stays there.
-    if start != START.load(Ordering::Relaxed) || is_own || image::is_sealed() {
+    if start != START.load(Ordering::Relaxed) || is_own || sys::is_sealed() {
         return header;
     }
     let bytes = room().bytes();

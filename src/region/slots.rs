@@ -1,7 +1,7 @@
 //! Which thread has which slot.
 //!
 //! Slots are handed out by an atomic operation on the slot itself, because forked children that could make no
-//! region of their own share this one ([`image`]). What is kept here is what this process knows: which
+//! region of their own share this one ([`process`]). What is kept here is what this process knows: which
 //! slots have their memory in its address space. Another's may be there, and must not be touched.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_record::region::Region;
 use weir_record::slot::{Slot, Tenancy};
 
-use crate::life::{image, writer};
+use crate::process;
 use crate::region::mapping;
 use crate::sys;
 use crate::thread;
@@ -55,10 +55,10 @@ pub fn visible(region: &Region<'static>) -> &'static [Slot] {
 
 /// A slot for the calling thread; none where there is none left. For a thread that is being attached.
 pub fn claim() -> Option<&'static Slot> {
-    if image::is_sealed() {
+    if sys::is_sealed() {
         return None;
     }
-    let region = image::mapped_region()?;
+    let region = process::mapped_region()?;
     let thread = Thread::this();
     let used = region.header.slots_used();
     if used > MADE.load(Ordering::Relaxed) {
@@ -80,7 +80,6 @@ pub fn claim() -> Option<&'static Slot> {
     slot.in_flight.end();
     slot.countdown
         .start(one_in, sys::ticks() ^ u64::from(thread.tid) << 40);
-    thread::watch_exit_of_this_thread();
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
 }
@@ -108,7 +107,7 @@ impl Thread {
 fn ended(used: &'static [Slot], thread: &Thread) -> Option<&'static Slot> {
     // Every process that shares the region begins anew, and threads of killed ones keep their slots: it looks at some
     // of them only, and not all look at the same.
-    let (from, most) = if image::is_sharer() {
+    let (from, most) = if process::is_sharer() {
         (thread.tid as usize % used.len().max(1), MOST_TRIED)
     } else {
         (
@@ -182,7 +181,7 @@ fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
 /// Makes the rest of the calling thread's ring, where it is not there.
 pub fn complete_ring() {
     if let Some(slot) = thread::home()
-        && !image::is_sealed()
+        && !sys::is_sealed()
     {
         complete(slot);
     }
@@ -190,7 +189,7 @@ pub fn complete_ring() {
 
 /// The same for all threads: the process is about to seal itself, and may not do so later.
 pub fn complete_rings() {
-    if let Some(region) = image::mapped_region() {
+    if let Some(region) = process::mapped_region() {
         visible(&region).iter().for_each(complete);
     }
 }
@@ -201,17 +200,20 @@ fn complete(slot: &Slot) {
     }
 }
 
-/// The calling thread ends.
-pub fn release(slot: &'static Slot) {
-    if let Some(header) = image::header() {
+/// The calling thread gives back its slot. True where no other thread has one.
+pub fn release(slot: &'static Slot) -> bool {
+    if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);
     }
-    if !image::is_sealed() {
+    if !sys::is_sealed() {
         slot.owner.rename(sys::thread_name());
     }
     slot.in_flight.end();
     slot.owner.leave();
-    if TAKEN.fetch_sub(1, Ordering::SeqCst) == 1 {
-        writer::last_left(|| TAKEN.load(Ordering::SeqCst) != 0);
-    }
+    TAKEN.fetch_sub(1, Ordering::SeqCst) == 1
+}
+
+/// Whether any thread has a slot.
+pub fn is_any_taken() -> bool {
+    TAKEN.load(Ordering::SeqCst) != 0
 }

@@ -6,17 +6,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{peek, read_file};
-use crate::linking::c_library;
 
 /// From the first argument to behind the NUL of the last; both 0 where that is not known.
 static FROM: AtomicUsize = AtomicUsize::new(0);
 static TO: AtomicUsize = AtomicUsize::new(0);
 
-/// Finds them. For the start of the process.
-pub fn find() {
-    // The variable that the dynamic linker exports is the stack pointer with which the kernel started the process.
-    let place: *const usize =
-        ptr::with_exposed_provenance(c_library::variable(c"__libc_stack_end"));
+/// Finds them, by the address of the dynamic linker's `__libc_stack_end`, or 0. For the start of the process.
+pub fn find(stack_end: usize) {
+    // The variable is the stack pointer with which the kernel started the process.
+    let place: *const usize = ptr::with_exposed_provenance(stack_end);
     // SAFETY: the dynamic linker's variable, a word.
     let stack = unsafe { place.as_ref() }.map_or(0, |place| *place);
     if let Some((from, to)) = at(stack) {

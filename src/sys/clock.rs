@@ -7,21 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libc::{c_int, clockid_t, timespec};
 
 use super::{call, counter};
-use crate::linking::symbols::{Name, Tables};
 
 /// Where the kernel's function is; 0 where there is none.
 static CLOCK_GETTIME: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether an object is the kernel's own, which nothing of the program is bound to (vdso(7)).
-pub fn is_kernels(tables: &Tables) -> bool {
-    tables.soname().starts_with(b"linux-vdso") || tables.soname().starts_with(b"linux-gate")
-}
-
-/// Finds the kernel's function in its object.
-pub fn look_in(tables: &Tables) {
-    if let Some(found) = tables.find(Name::new(b"__vdso_clock_gettime")) {
-        CLOCK_GETTIME.store(found.address, Ordering::Relaxed);
-    }
+/// From now on this is the kernel's function: `__vdso_clock_gettime` of its own object (vdso(7)).
+pub fn set_function(address: usize) {
+    CLOCK_GETTIME.store(address, Ordering::Relaxed);
 }
 
 /// What a clock shows, in nanoseconds.

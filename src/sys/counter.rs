@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use weir_record::clock::{self, Moment};
 
-use super::{call, monotonic_ns, time_ns};
-use crate::life::image;
+use super::{call, is_sealed, monotonic_ns, time_ns};
 
 /// How many times a thread has given up the counter.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
@@ -88,7 +87,7 @@ pub fn now() -> Moment {
 /// What a clock shows; where the kernel may not be asked either, what it showed when the counter was given up.
 #[cold]
 pub(super) fn time_ns_without(clock: libc::clockid_t) -> u64 {
-    if image::is_sealed() {
+    if is_sealed() {
         return match clock {
             libc::CLOCK_REALTIME => UNIX_NS.load(Ordering::Relaxed),
             _ => MONOTONIC_NS.load(Ordering::Relaxed),

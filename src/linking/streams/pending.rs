@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{FILE, iovec};
 
-use super::{Inside, Table, addresses};
+use super::{Inside, Table};
+use crate::linking::entries;
 use crate::sys;
 
 /// Where the C library has the head of its list of streams.
@@ -97,7 +98,7 @@ fn is_seen(table: *const Table, known: &mut *const Table) -> bool {
     // SAFETY: numbers.
     let places: Option<[usize; 19]> = unsafe { copy(table.cast()) };
     let is_seen = places.is_some_and(|places| {
-        let [_, write, seek, ..] = addresses();
+        let [_, write, seek, ..] = entries::stdio();
         places[15] == write && places[16] == seek
     });
     if is_seen {

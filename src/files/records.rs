@@ -13,11 +13,29 @@ use std::ffi::c_int;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::transfer::Direction;
-use super::waiting::Deadline;
-use crate::files::descriptors::{Descriptors, PAGE, Place};
+use super::descriptors::{Descriptors, PAGE, Place};
 use crate::process::vfork;
+use crate::sys::Deadline;
 use crate::sys::waiting::{self, Timeout};
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the program.
+    In,
+    /// From the program.
+    Out,
+}
+
+impl Direction {
+    /// What is waited for.
+    pub fn events(self) -> i16 {
+        match self {
+            Direction::In => libc::POLLIN,
+            Direction::Out => libc::POLLOUT,
+        }
+    }
+}
 
 /// What a descriptor leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

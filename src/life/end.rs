@@ -7,14 +7,12 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use libc::FILE;
 use weir_record::region::{Circumstance, Header, Phase};
 
-use super::{PARENTS, Whose, file, header, is_sealed, leave_parents, whose};
-use crate::life::{starts, writer};
+use crate::life::{attach, inheritance, start::file, starts, writer};
 use crate::linking::{bypasses, c_library, objects, streams, uring};
 use crate::memory::{giving_up, reserve};
-use crate::process::{children, vfork};
+use crate::process::{Whose, children, header, vfork, whose};
 use crate::region::mapping;
-use crate::sys;
-use crate::thread;
+use crate::{sys, thread};
 
 /// The status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
@@ -28,7 +26,7 @@ pub fn begin_quick_exit(status: i32) {
 ///
 /// What is registered first is called last at exit, and this is before the dynamic
 /// linker registers that it runs the destructors of libraries: those are all done when we are called.
-pub(super) fn watch() {
+pub fn watch() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         expect_streams(ptr::null_mut());
         tell_end(status);
@@ -49,7 +47,7 @@ pub(super) fn watch() {
 }
 
 /// In a child of fork: its end is another.
-pub(super) fn forked() {
+pub fn forked() {
     EXITING.store(0, Ordering::Relaxed);
     LAST.store(ptr::null_mut(), Ordering::Relaxed);
     AGAIN.store(0, Ordering::Relaxed);
@@ -68,14 +66,14 @@ fn tell_end(status: i32) {
         slot.in_flight.end();
     }
     let Some(header) = header() else {
-        return leave_parents(PARENTS.swap(ptr::null_mut(), Ordering::Relaxed));
+        return inheritance::leave(inheritance::take_parents());
     };
     sys::with_errno_kept(|| match whose(header) {
         Whose::Vfork => vfork::end(),
         Whose::Sharer => {
             children::leave(header);
             // Another process may have the slot; what is still to come goes to the common counters.
-            thread::leave();
+            attach::leave();
         }
         Whose::Region => {
             header.set_exit_status(status);
@@ -96,7 +94,7 @@ const MOST_AGAIN: u32 = 16;
 
 /// Finds out which stream will be the last, after the one at work.
 fn expect_streams(at_work: *mut FILE) {
-    let last = match writer::is_here() && !is_sealed() {
+    let last = match writer::is_here() && !sys::is_sealed() {
         true => sys::with_errno_kept(|| streams::last_to_ask(at_work)),
         false => None,
     };
@@ -139,7 +137,7 @@ fn is_more_expected() -> bool {
 
 /// The image is about to end, or to be replaced.
 fn tell(header: &Header, phase: Phase) {
-    if is_sealed() {
+    if sys::is_sealed() {
         return header.set_phase(phase);
     }
     look_around(header);
@@ -194,7 +192,9 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
         match whose {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
-            Whose::Region if is_sealed() || !writer::is_here() => tell(header, Phase::Replacing),
+            Whose::Region if sys::is_sealed() || !writer::is_here() => {
+                tell(header, Phase::Replacing)
+            }
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
                 tell(header, Phase::Replacing);

@@ -3,23 +3,13 @@
 //! All of it is prepared before the call that does so, since nothing can be done after it; and undone where that call
 //! fails: programs ask for such things to find out whether they could have them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use weir_record::region::{Circumstance, Section};
 
-use super::{Whose, header, is_sharer, whose};
 use crate::life::writer;
+use crate::process::{Whose, header, is_sharer, whose};
 use crate::region::{mapping, slots};
-use crate::sys;
+use crate::sys::{self, is_sealed, set_sealed};
 use crate::thread;
-
-static IS_SEALED: AtomicBool = AtomicBool::new(false);
-
-/// Whether the process has taken from itself the right to make any system call it likes: none may be made
-/// that it would not make itself.
-pub fn is_sealed() -> bool {
-    IS_SEALED.load(Ordering::Relaxed)
-}
 
 /// What a call takes from the process, if it succeeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,13 +92,13 @@ fn seal(circumstance: Circumstance) -> bool {
         }
         writer::pause();
     });
-    IS_SEALED.store(true, Ordering::Relaxed);
+    set_sealed(true);
     true
 }
 
 /// It was not to be.
 fn unseal(circumstance: Circumstance) {
-    IS_SEALED.store(false, Ordering::Relaxed);
+    set_sealed(false);
     let Some(header) = header() else { return };
     sys::with_errno_kept(|| {
         header.forget(circumstance);

@@ -1,0 +1,182 @@
+//! What a call is counted into that comes by without a visible slot: a thread is attached at its first call, and leaves its
+//! slot when it ends.
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use weir_record::slot::{Counters, Slot};
+
+use crate::life::{fork, start, writer};
+use crate::linking::c_library;
+use crate::process::{self, copied};
+use crate::region::{self, slots};
+use crate::sys;
+use crate::thread::{self, Attachment, Guard};
+
+/// What a call is counted into when the thread shows no slot.
+#[derive(Clone, Copy)]
+pub enum Target {
+    /// The thread's own slot: it has just been attached.
+    Own(&'static Slot),
+    /// The common counters.
+    Common(&'static Counters),
+    /// None: Weir itself has made the call. With the thread's slot, if it has one.
+    Ours(Option<&'static Slot>),
+    /// None: Weir could not start.
+    Nothing,
+}
+
+/// The common counters, where there are any.
+fn common() -> Target {
+    region::common().map_or(Target::Nothing, Target::Common)
+}
+
+/// Finds out what a thread without a visible slot counts into; attaches it where it is new.
+#[cold]
+#[inline(never)]
+pub fn target() -> Target {
+    if !sys::has_thread_area() {
+        return Target::Nothing;
+    }
+    let is_copy = copied::is_copy() == Some(true);
+    match thread::guard() {
+        // A bare system call has made this process: its parent could prepare nothing.
+        Guard::Open if is_copy => {
+            fork::begin_fork();
+            fork::forked();
+        }
+        Guard::Open => {}
+        Guard::Forking if is_copy => fork::forked(),
+        Guard::Forking => return target_at_home(),
+        Guard::Ours => return Target::Ours(thread::home()),
+        Guard::Attaching if thread::is_guard_left() => thread::open_guard(),
+        Guard::Attaching => return common(),
+    }
+    match thread::attachment() {
+        Attachment::Unknown => sys::with_errno_kept(attach),
+        _ => target_at_home(),
+    }
+}
+
+/// What a thread that has been attached counts into.
+fn target_at_home() -> Target {
+    match thread::attachment() {
+        Attachment::Slot => thread::home().map_or(Target::Nothing, Target::Own),
+        Attachment::Common => common(),
+        Attachment::Unknown | Attachment::Nothing => Target::Nothing,
+    }
+}
+
+/// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
+/// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
+pub fn target_of_nothing() -> Target {
+    let is_new = process::header().is_some()
+        && sys::has_thread_area()
+        && thread::attachment() == Attachment::Unknown
+        && !thread::is_guarded()
+        && copied::is_copy() != Some(true);
+    if is_new { common() } else { target() }
+}
+
+/// Attaches the calling thread, if that has not been done.
+pub fn attach_early() {
+    if thread::slot().is_none() {
+        target();
+    }
+}
+
+/// Attaches the calling thread, whose guard is open.
+fn attach() -> Target {
+    thread::begin_attaching();
+    let generation = fork::generation();
+    let target = match start::start() {
+        None => Target::Nothing,
+        Some(header) => match slots::claim() {
+            Some(slot) => {
+                watch_exit_of_this_thread();
+                Target::Own(slot)
+            }
+            None => {
+                header.threads_without_slot.add_shared(1);
+                common()
+            }
+        },
+    };
+    // A signal handler has forked, and this is the child.
+    if fork::generation() != generation {
+        return attach();
+    }
+    match target {
+        Target::Own(slot) => thread::attached(Attachment::Slot, Some(slot)),
+        Target::Common(_) => thread::attached(Attachment::Common, None),
+        _ => thread::attached(Attachment::Nothing, None),
+    }
+    target
+}
+
+static EXIT_KEY: AtomicU32 = AtomicU32::new(NO_KEY);
+const NO_KEY: u32 = u32::MAX;
+
+/// Sees to it that a thread leaves its slot when it ends. False where that cannot be had.
+pub fn watch_exits() -> bool {
+    if EXIT_KEY.load(Ordering::Relaxed) != NO_KEY {
+        return true;
+    }
+    let mut key = 0;
+    // SAFETY: `key` may be written; `on_exit` is what the key's destructor must be.
+    if unsafe { c_library::pthread_key_create(&raw mut key, Some(on_exit)) } != Some(0) {
+        return false;
+    }
+    EXIT_KEY.store(key, Ordering::Relaxed);
+    true
+}
+
+/// Sees to it that [`on_exit`] is called for this thread.
+fn watch_exit_of_this_thread() {
+    set_exit_round(1);
+}
+
+fn set_exit_round(round: usize) {
+    let key = EXIT_KEY.load(Ordering::Relaxed);
+    if key != NO_KEY {
+        // SAFETY: the key was created, and is never deleted. The value is a number, not a pointer.
+        let set =
+            || unsafe { c_library::pthread_setspecific(key, std::ptr::without_provenance(round)) };
+        if key < KEYS_AT_ONCE {
+            set();
+        } else {
+            thread::ours(set);
+        }
+    }
+}
+
+/// The C library has memory for the values of so many keys in every thread (PTHREAD_KEY_2NDLEVEL_SIZE); for others it allocates.
+const KEYS_AT_ONCE: u32 = 32;
+
+/// PTHREAD_DESTRUCTOR_ITERATIONS of the GNU C library (bits/local_lim.h).
+const DESTRUCTOR_ROUNDS: usize = 4;
+
+/// Called as a destructor of thread-specific data when a thread ends. Other destructors may yet
+/// allocate: it asks to be called again until the last round.
+unsafe extern "C" fn on_exit(round: *mut c_void) {
+    if thread::home().is_none() {
+        return;
+    }
+    if round.addr() < DESTRUCTOR_ROUNDS {
+        set_exit_round(round.addr() + 1);
+        return;
+    }
+    leave();
+}
+
+/// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
+pub fn leave() {
+    let Some(slot) = thread::leave_home() else {
+        return;
+    };
+    sys::with_errno_kept(|| {
+        if slots::release(slot) {
+            writer::last_left(slots::is_any_taken);
+        }
+    });
+}

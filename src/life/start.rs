@@ -1,0 +1,253 @@
+//! The start of a process image, at the first call that is interposed.
+//!
+//! Nothing here waits for another thread without a bound: the first call may come while the
+//! dynamic linker's lock is held, and another thread may hold up the start by waiting for that lock.
+
+use std::cell::UnsafeCell;
+use std::ffi::CStr;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use weir_record::functions::Function;
+use weir_record::region::{Circumstance, Header};
+
+use crate::environment::{self, Path};
+use crate::life::{attach, inheritance};
+use crate::linking::{c_library, entries, next, objects, provenance, streams, uring};
+use crate::process::{self, NAMELESS, copied, header};
+use crate::region::{mapping, slots};
+use crate::{coop, files, sys, thread};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+enum State {
+    /// No call has been seen yet.
+    Unborn = 0,
+    /// A thread is at work on it.
+    Starting = 1,
+    /// There is a region.
+    Ready = 2,
+    /// There is none, and will be none.
+    Off = 3,
+}
+
+static STATE: AtomicU32 = AtomicU32::new(State::Unborn as u32);
+/// The thread that is at work on the start.
+static STARTER: AtomicUsize = AtomicUsize::new(0);
+/// Calls that nothing could be counted into, while there is no header.
+static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
+
+struct File(UnsafeCell<Path>);
+// SAFETY: written in `begin` alone, which one thread runs; read once the state is Ready.
+unsafe impl Sync for File {}
+static FILE: File = File(UnsafeCell::new(Path::new()));
+
+/// So many times a thread gives way to one that starts the image, before it goes on without.
+const PATIENCE: u32 = 10_000;
+
+fn state() -> State {
+    match STATE.load(Ordering::Acquire) {
+        0 => State::Unborn,
+        1 => State::Starting,
+        2 => State::Ready,
+        _ => State::Off,
+    }
+}
+
+/// Starts the image if that has not been done. For a thread that is being attached, perhaps in the middle of an allocator or
+/// of the dynamic linker: by system calls only, with no lock that another may hold, in bounded time.
+pub fn start() -> Option<&'static Header> {
+    for _ in 0..PATIENCE {
+        match state() {
+            State::Ready => return header(),
+            State::Off => return None,
+            _ if sys::is_sealed() => return None,
+            // A signal handler has jumped out of the start, or is in the middle of it.
+            State::Starting if STARTER.load(Ordering::Relaxed) == thread::identity() => {
+                return None;
+            }
+            State::Starting => rustix::thread::sched_yield(),
+            State::Unborn => {
+                let (unborn, starting) = (State::Unborn as u32, State::Starting as u32);
+                let begun =
+                    STATE.compare_exchange(unborn, starting, Ordering::Acquire, Ordering::Relaxed);
+                if begun.is_ok() {
+                    STARTER.store(thread::identity(), Ordering::Relaxed);
+                    let mut header = None;
+                    // The thread's own stack may be a signal handler's.
+                    sys::on_first_stack(|| header = begin());
+                    let state = if header.is_some() {
+                        State::Ready
+                    } else {
+                        State::Off
+                    };
+                    STATE.store(state as u32, Ordering::Release);
+                    return header;
+                }
+            }
+        }
+    }
+    None
+}
+
+fn begin() -> Option<&'static Header> {
+    let is_forked = inheritance::is_forked();
+    if !is_forked {
+        next::resolve_all();
+        sys::arguments::find(c_library::variable(c"__libc_stack_end"));
+        copied::begin();
+        // SAFETY: once, by the thread that starts the first image.
+        unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
+    }
+    let environment = environment::get();
+    if environment.is_secure {
+        return None;
+    }
+    let pid = sys::pid();
+    let parents = inheritance::take_parents();
+    let may_share = environment.has_session() && is_shareable(parents);
+    // SAFETY: nobody reads it before the state is Ready.
+    let file = unsafe { &mut *FILE.0.get() };
+    let Some(mapping) = mapping::make(pid, may_share, file) else {
+        // Only `weir` looks into all slots of a region: a process has opened up its own.
+        if may_share {
+            return share(parents, pid);
+        }
+        inheritance::leave(parents);
+        return None;
+    };
+    inheritance::leave(parents);
+    slots::begin();
+    let header = mapping.header;
+    header.prepare(mapping.room);
+    for circumstance in mapping.circumstances.into_iter().flatten() {
+        header.note(circumstance);
+    }
+    header.pid.store(pid, Ordering::Relaxed);
+    header
+        .parent_pid
+        .store(sys::parent_pid(), Ordering::Relaxed);
+    header
+        .timed_one_in
+        .store(environment.timing.one_in(), Ordering::Relaxed);
+    header.started.set(sys::now());
+    header.latest.set(header.started.get());
+    header.executable.set(environment.executable.as_bytes());
+    note_command(header);
+    if !streams::interpose() {
+        header.note(Circumstance::StdioUnseen);
+    }
+    provenance::record(header, environment.executable.as_bytes());
+    if provenance::is_interposed(header, Function::Free) && !entries::is_free_reached() {
+        header.note(Circumstance::HeapElsewhere);
+    }
+    if !is_forked {
+        uring::look_at_start(header);
+    }
+    if !next::find_size_of_block() {
+        header.note(Circumstance::NoBlockSizes);
+    }
+    if is_forked {
+        header.note(Circumstance::Forked);
+        let live = inheritance::live();
+        header.inherited_bytes.set(live.bytes);
+        header.inherited_blocks.set(live.blocks);
+        header.heap.live_bytes.set(live.bytes);
+        header.heap.peak_bytes.set(live.bytes);
+    }
+    // To ask the processor takes long in a virtual machine. `weir` asks for all that it collects.
+    let asks = !environment.has_session() || header.has(Circumstance::PrivateMemory);
+    if asks && !sys::counter::is_steady() {
+        header.note(Circumstance::UnsteadyClock);
+    }
+    if environment.has_bad_setting {
+        header.note(Circumstance::BadSetting);
+    }
+    if !attach::watch_exits() {
+        header.note(Circumstance::NoThreadExit);
+    }
+    header
+        .uncounted_calls
+        .set(UNCOUNTED.swap(0, Ordering::Relaxed));
+    header.complete();
+    process::set_header(ptr::from_ref(header).cast_mut(), None);
+    if let Some(region) = process::region() {
+        files::begin(header, region.all_files());
+        if is_forked {
+            files::inherit(process::region_at(parents));
+        }
+    }
+    // SAFETY: NULL, or the region of the parent, which is mapped.
+    if let Some(parents) = unsafe { parents.as_ref() } {
+        mapping::drop_set_aside(parents);
+    }
+    if environment.is_parted {
+        coop::begin_parted();
+    }
+    coop::begin();
+    Some(header)
+}
+
+#[inline(never)] // So that nobody else has the frame.
+fn note_command(header: &Header) {
+    let mut command = [0; 4096];
+    header
+        .command
+        .set(sys::arguments::command_line(&mut command));
+}
+
+/// Whether another process sees what is counted in a region.
+fn is_shareable(parents: *const Header) -> bool {
+    // SAFETY: NULL, or the header of a region that stays mapped.
+    unsafe { parents.as_ref() }.is_some_and(|header| !header.has(Circumstance::PrivateMemory))
+}
+
+/// Goes on in the parent's region, where that is there.
+fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
+    if !is_shareable(parents) {
+        return None;
+    }
+    let region = process::region_at(parents)?;
+    let header = region.header;
+    header.sharers.add_shared(1);
+    header
+        .uncounted_calls
+        .add_shared(UNCOUNTED.swap(0, Ordering::Relaxed));
+    process::set_header(parents, Some(sharer));
+    // The table of files is the parent's: what this process has open is told together.
+    files::inherit(None);
+    files::begin(header, region.all_files());
+    Some(header)
+}
+
+/// Counts a call that nothing can be counted into.
+pub fn count_uncounted() {
+    match header() {
+        Some(header) => _ = header.uncounted_calls.add_shared(1),
+        None => _ = UNCOUNTED.fetch_add(1, Ordering::Relaxed),
+    }
+}
+
+/// Path of the region's file; empty where it has none.
+pub fn file() -> &'static CStr {
+    if state() == State::Ready {
+        // SAFETY: no longer written.
+        unsafe { &*FILE.0.get() }.as_c_str()
+    } else {
+        c""
+    }
+}
+
+/// In a child of fork: the image is to start anew, at the next call; a sealed one goes on in its parent's region.
+pub fn forked() {
+    UNCOUNTED.store(0, Ordering::Relaxed);
+    if sys::is_sealed() {
+        let state = match share(inheritance::parents(), NAMELESS) {
+            Some(_) => State::Ready,
+            None => State::Off,
+        };
+        STATE.store(state as u32, Ordering::Release);
+    } else if state() != State::Off {
+        STATE.store(State::Unborn as u32, Ordering::Release);
+    }
+}

@@ -1,0 +1,211 @@
+//! What the results of stdio's functions tell.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use libc::{FILE, size_t, wchar_t};
+use weir_record::functions::Function;
+
+use super::{Outcome, moved_by_this_thread};
+use crate::linking::streams;
+use crate::sys;
+
+const NEWLINE: c_char = b'\n' as c_char;
+
+/// So many items of a size; fewer than asked for is failure where the stream has had an error.
+#[inline(always)]
+pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> Outcome {
+    if items < asked && streams::has_failed(stream) {
+        return failed();
+    }
+    Outcome::Bytes(items.wrapping_mul(size) as u64)
+}
+
+/// A line that is about to be read. It may hold NULs, and then the text in memory does not tell how long it is: the stream
+/// does, by how far it is read before and after.
+#[derive(Clone, Copy)]
+pub struct Line {
+    stream: *mut FILE,
+    /// The most bytes that there is room for, with the NUL behind them.
+    room: size_t,
+    /// Whether the newline at its end stays in it.
+    keeps_newline: bool,
+    /// Bytes that the stream holds, and has not given yet.
+    ahead: usize,
+    /// What this thread's streams have read from the kernel so far; none where that is not counted by itself.
+    refilled: Option<u64>,
+}
+
+impl Line {
+    /// One of `fgets` and its like.
+    #[inline(always)]
+    pub fn with_newline(room: c_int, stream: *mut FILE) -> impl Fn(*mut c_char) -> Outcome {
+        let room = usize::try_from(room).unwrap_or(0);
+        let line = Line::begin(stream, room, true);
+        move |text| line.end(text)
+    }
+
+    /// One of `gets`.
+    pub fn without_newline() -> impl Fn(*mut c_char) -> Outcome {
+        let line = Line::begin(streams::standard_input(), usize::MAX, false);
+        move |text| line.end(text)
+    }
+
+    #[inline(always)]
+    fn begin(stream: *mut FILE, room: size_t, keeps_newline: bool) -> Line {
+        Line {
+            stream,
+            room,
+            keeps_newline,
+            ahead: streams::ahead(stream),
+            refilled: moved_by_this_thread(Function::StdioRead),
+        }
+    }
+
+    /// What was read; NULL is failure where the stream has had an error.
+    #[inline(always)]
+    fn end(self, text: *mut c_char) -> Outcome {
+        if text.is_null() {
+            return end_or_failure(self.stream);
+        }
+        // SAFETY: the C library has just ended it by NUL.
+        let length = unsafe { CStr::from_ptr(text) }.count_bytes();
+        // SAFETY: as above; the byte before the NUL.
+        let ends = length > 0 && unsafe { *text.add(length - 1) } == NEWLINE;
+        if ends || length + 1 >= self.room {
+            return Outcome::Bytes(length as u64);
+        }
+        Outcome::Bytes(self.length_with_nuls(text, length) as u64)
+    }
+
+    /// How long a line is that has a NUL before its end, unless it is the last and has none.
+    #[cold]
+    #[inline(never)]
+    fn length_with_nuls(self, text: *const c_char, at_least: usize) -> usize {
+        // SAFETY: the program has passed it as a stream.
+        let latest = unsafe { streams::latest(self.stream) };
+        let ended = latest == Some(NEWLINE);
+        // SAFETY: the program has given so much room.
+        let at = |place: usize| unsafe { *text.add(place) };
+        let refilled = moved_by_this_thread(Function::StdioRead);
+        if let (Some(before), Some(after)) = (self.refilled, refilled) {
+            let refilled = after.wrapping_sub(before) as usize;
+            let dropped = usize::from(ended && !self.keeps_newline);
+            let taken = self
+                .ahead
+                .wrapping_add(refilled)
+                .wrapping_sub(streams::ahead(self.stream))
+                .wrapping_sub(dropped);
+            // Another thread may have read from the stream too.
+            if (at_least..self.room).contains(&taken) && at(taken) == 0 {
+                return taken;
+            }
+        }
+        if !self.keeps_newline {
+            return at_least;
+        }
+        if ended {
+            // What is read ends with the first.
+            let ends = (at_least..self.room - 1).find(|&place| at(place) == NEWLINE);
+            return ends.map_or(at_least, |place| place + 1);
+        }
+        // SAFETY: as above.
+        let is_over = unsafe { streams::has_ended(self.stream) };
+        if is_over { at_least } else { self.room - 1 }
+    }
+}
+
+/// A line of wide characters, the bytes of which nobody tells.
+#[inline(always)]
+pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
+    if line.is_null() {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+/// A text that was written, and so many bytes behind it; less than 0 is failure.
+#[inline(always)]
+pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
+    if status < 0 {
+        return failed();
+    }
+    // SAFETY: the C library has just written it up to its NUL.
+    Outcome::Bytes(unsafe { CStr::from_ptr(text) }.count_bytes() as u64 + more)
+}
+
+/// A character; EOF is failure where the stream has had an error.
+#[inline(always)]
+pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
+    if character < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(1)
+}
+
+/// The character that comes next, and is still to be read; EOF is failure where the stream has had an error.
+#[inline(always)]
+pub fn coming(character: c_int, stream: *mut FILE) -> Outcome {
+    if character < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+/// A word, which may be any number.
+#[inline(always)]
+pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
+    if word == libc::EOF {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(4)
+}
+
+/// A wide character, the bytes of which nobody tells; all ones is failure where the stream has had an error.
+#[inline(always)]
+pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
+    if character == u32::MAX {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+/// So many bytes; less than 0 is failure where the stream has had an error.
+#[inline(always)]
+pub fn length(length: isize, stream: *mut FILE) -> Outcome {
+    match u64::try_from(length) {
+        Ok(length) => Outcome::Bytes(length),
+        Err(_) => end_or_failure(stream),
+    }
+}
+
+/// So many bytes were written; less than 0 is failure.
+#[inline(always)]
+pub fn printed(length: c_int) -> Outcome {
+    match u64::try_from(length) {
+        Ok(length) => Outcome::Bytes(length),
+        Err(_) => failed(),
+    }
+}
+
+/// So many values were read; less than 0 is failure where the stream has had an error.
+#[inline(always)]
+pub fn scanned(values: c_int, stream: *mut FILE) -> Outcome {
+    if values < 0 {
+        return end_or_failure(stream);
+    }
+    Outcome::Bytes(0)
+}
+
+#[cold]
+fn end_or_failure(stream: *mut FILE) -> Outcome {
+    if streams::has_failed(stream) {
+        failed()
+    } else {
+        Outcome::Bytes(0)
+    }
+}
+
+#[cold]
+fn failed() -> Outcome {
+    Outcome::Failed(sys::errno())
+}
