@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use weir_record::counter::{Alone, Shared};
+use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
@@ -18,6 +18,101 @@ use crate::linking::next;
 use crate::memory::arena;
 use crate::{process, sys, thread};
 
+/// What a call of the heap is counted into: by each operation in the same way, whoever else counts there.
+trait Sink: Copy {
+    /// How its counters are added to.
+    type Adder: Adder;
+
+    fn counters(&self) -> &Counters;
+
+    /// Makes the call, and times it where its turn has come.
+    fn call<T>(self, function: Function, size: u64, next: impl Fn() -> T) -> T;
+
+    /// The live bytes are more by this.
+    fn grow(self, bytes: u64);
+
+    /// The live bytes are less by this.
+    fn shrink(self, bytes: u64);
+
+    /// The live bytes are more by this, which may be less than nothing, wrapping.
+    fn shift(self, bytes: u64);
+}
+
+/// The slot of the thread that calls: it alone counts there.
+#[derive(Clone, Copy)]
+struct Own<'a>(&'a Slot);
+
+impl Sink for Own<'_> {
+    type Adder = Alone;
+
+    #[inline(always)]
+    fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    #[inline(always)]
+    fn call<T>(self, function: Function, size: u64, next: impl Fn() -> T) -> T {
+        if self.0.countdown.due() {
+            timed(next, self.0, function, size)
+        } else {
+            next()
+        }
+    }
+
+    #[inline(always)]
+    fn grow(self, bytes: u64) {
+        if self.0.grow(bytes) {
+            publish(self.0);
+        }
+    }
+
+    #[inline(always)]
+    fn shrink(self, bytes: u64) {
+        if self.0.shrink(bytes) {
+            publish(self.0);
+        }
+    }
+
+    #[inline(always)]
+    fn shift(self, bytes: u64) {
+        if self.0.counters.shift(bytes) {
+            publish(self.0);
+        }
+    }
+}
+
+/// The common counters, which any thread without a slot counts into. Nothing is timed.
+#[derive(Clone, Copy)]
+struct Common(&'static Counters);
+
+impl Sink for Common {
+    type Adder = Shared;
+
+    fn counters(&self) -> &Counters {
+        self.0
+    }
+
+    fn call<T>(self, _: Function, _: u64, next: impl Fn() -> T) -> T {
+        next()
+    }
+
+    fn grow(self, bytes: u64) {
+        self.shift(bytes);
+    }
+
+    fn shrink(self, bytes: u64) {
+        self.shift(bytes.wrapping_neg());
+    }
+
+    fn shift(self, bytes: u64) {
+        self.0.live_bytes.add_shared(bytes);
+        if let Some(header) = process::header() {
+            let live = header.heap.live_bytes.add_shared(bytes);
+            header.heap.peak_bytes.raise_shared(live.cast_signed());
+        }
+    }
+}
+
 /// Records a call that makes a heap block.
 #[inline(always)]
 pub fn allocate(
@@ -27,30 +122,26 @@ pub fn allocate(
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     match thread::slot() {
-        Some(slot) => allocate_into(slot, function, size, next),
+        Some(slot) => allocate_into(Own(slot), function, size, next),
         None => allocate_unseen(function, size, align, next),
     }
 }
 
 #[inline(always)]
-fn allocate_into(
-    slot: &Slot,
+fn allocate_into<S: Sink>(
+    sink: S,
     function: Function,
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
     // A product that no size can hold is asked for in vain; it counts as a call and an error.
     let requested = size.unwrap_or(0) as u64;
-    slot.counters.count::<Alone>(function, requested);
-    let block = if slot.countdown.due() {
-        timed(next, slot, function, requested)
-    } else {
-        next()
-    };
+    sink.counters().count::<S::Adder>(function, requested);
+    let block = sink.call(function, requested, next);
     if block.is_null() {
-        slot.counters.of(function).errors.add(1);
-    } else if slot.grow(usable(block)) {
-        publish(slot);
+        S::Adder::add(&sink.counters().of(function).errors, 1);
+    } else {
+        sink.grow(usable(block));
     }
     block
 }
@@ -63,9 +154,9 @@ fn allocate_unseen(
     align: usize,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match attach::target() {
+    match attach::target() {
         Target::Own(slot) => {
-            let block = allocate_into(slot, function, size, next);
+            let block = allocate_into(Own(slot), function, size, next);
             fork::inherit_anew();
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {
@@ -74,23 +165,15 @@ fn allocate_unseen(
                     made: 1,
                 });
             }
-            return block;
+            block
         }
-        Target::Common(counters) => counters,
-        Target::Ours(_) => return from_arena(size, align),
+        Target::Common(counters) => allocate_into(Common(counters), function, size, next),
+        Target::Ours(_) => from_arena(size, align),
         other => {
             pass(other, function);
-            return next();
+            next()
         }
-    };
-    counters.count::<Shared>(function, size.unwrap_or(0) as u64);
-    let block = next();
-    if block.is_null() {
-        counters.of(function).errors.add_shared(1);
-    } else {
-        move_common(counters, usable(block));
     }
-    block
 }
 
 /// Records a call that changes a heap block's size. None is a size that cannot be.
@@ -105,39 +188,30 @@ pub fn resize(
         return out_of_arena(block, size);
     }
     match thread::slot() {
-        Some(slot) => resize_into(slot, function, block, size, next),
+        Some(slot) => resize_into(Own(slot), function, block, size, next).0,
         None => resize_unseen(function, block, size, next),
     }
 }
 
+/// The block, and what became of the heap.
 #[inline(always)]
-fn resize_into(
-    slot: &Slot,
+fn resize_into<S: Sink>(
+    sink: S,
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
-) -> *mut c_void {
+) -> (*mut c_void, Resized) {
     let requested = size.unwrap_or(0) as u64;
     let before = usable(block);
-    slot.counters.count::<Alone>(function, requested);
-    let after = if slot.countdown.due() {
-        timed(next, slot, function, requested)
-    } else {
-        next()
-    };
+    let counters = sink.counters();
+    counters.count::<S::Adder>(function, requested);
+    let after = sink.call(function, requested, next);
     let outcome = Resized::of(block, size, before, after);
-    slot.counters
-        .of(function)
-        .errors
-        .add(u64::from(outcome.failed));
-    slot.counters
-        .blocks_adjustment
-        .add(outcome.blocks.cast_unsigned());
-    if slot.counters.shift(outcome.bytes) {
-        publish(slot);
-    }
-    after
+    S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
+    S::Adder::add(&counters.blocks_adjustment, outcome.blocks.cast_unsigned());
+    sink.shift(outcome.bytes);
+    (after, outcome)
 }
 
 #[cold]
@@ -148,41 +222,26 @@ fn resize_unseen(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    let counters = match attach::target() {
+    match attach::target() {
         Target::Own(slot) => {
-            let before = usable(block);
-            let after = resize_into(slot, function, block, size, next);
+            let (after, outcome) = resize_into(Own(slot), function, block, size, next);
             fork::inherit_anew();
             if coop::has_runtime() {
-                let outcome = Resized::of(block, size, before, after);
                 coop::count_heap(Heap {
                     bytes: outcome.bytes,
                     blocks: outcome.blocks.cast_unsigned(),
                     made: u64::from(outcome.blocks > 0),
                 });
             }
-            return after;
+            after
         }
-        Target::Common(counters) => counters,
-        Target::Ours(_) if block.is_null() => return from_arena(size, 1),
+        Target::Common(counters) => resize_into(Common(counters), function, block, size, next).0,
+        Target::Ours(_) if block.is_null() => from_arena(size, 1),
         other => {
             pass(other, function);
-            return next();
+            next()
         }
-    };
-    counters.count::<Shared>(function, size.unwrap_or(0) as u64);
-    let before = usable(block);
-    let after = next();
-    let outcome = Resized::of(block, size, before, after);
-    counters
-        .of(function)
-        .errors
-        .add_shared(u64::from(outcome.failed));
-    counters
-        .blocks_adjustment
-        .add_shared(outcome.blocks.cast_unsigned());
-    move_common(counters, outcome.bytes);
-    after
+    }
 }
 
 /// What a resize did to the heap.
@@ -228,30 +287,26 @@ pub fn release(function: Function, block: *mut c_void, size: usize, next: impl F
         return;
     }
     match thread::slot() {
-        Some(slot) => release_into(slot, function, block, size, next),
+        Some(slot) => release_into(Own(slot), function, block, size, next),
         None => release_unseen(function, block, size, next),
     }
 }
 
 #[inline(always)]
-fn release_into(
-    slot: &Slot,
+fn release_into<S: Sink>(
+    sink: S,
     function: Function,
     block: *mut c_void,
     size: usize,
     next: impl Fn() + Copy,
 ) {
-    slot.counters.count::<Alone>(function, size as u64);
+    sink.counters().count::<S::Adder>(function, size as u64);
     if block.is_null() {
-        slot.counters.blocks_adjustment.add(1);
-    } else if slot.shrink(usable(block)) {
-        publish(slot);
-    }
-    if slot.countdown.due() {
-        timed(next, slot, function, size as u64);
+        S::Adder::add(&sink.counters().blocks_adjustment, 1);
     } else {
-        next();
+        sink.shrink(usable(block));
     }
+    sink.call(function, size as u64, next);
 }
 
 /// Whether a free of nothing by ourselves is to come by.
@@ -289,20 +344,15 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
                     made: 0,
                 });
             }
-            release_into(slot, function, block, size, next);
-            return fork::inherit_anew();
+            release_into(Own(slot), function, block, size, next);
+            fork::inherit_anew();
         }
-        Target::Common(counters) => {
-            counters.count::<Shared>(function, size as u64);
-            if block.is_null() {
-                counters.blocks_adjustment.add_shared(1);
-            } else {
-                move_common(counters, usable(block).wrapping_neg());
-            }
+        Target::Common(counters) => release_into(Common(counters), function, block, size, next),
+        other => {
+            pass(other, function);
+            next();
         }
-        other => pass(other, function),
     }
-    next();
 }
 
 /// Records a call that asks about a heap block.
@@ -332,15 +382,6 @@ fn usable(block: *mut c_void) -> u64 {
 fn publish(slot: &Slot) {
     if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);
-    }
-}
-
-/// Adds to the live bytes of the common counters, and of the heap.
-fn move_common(counters: &Counters, bytes: u64) {
-    counters.live_bytes.add_shared(bytes);
-    if let Some(header) = process::header() {
-        let live = header.heap.live_bytes.add_shared(bytes);
-        header.heap.peak_bytes.raise_shared(live.cast_signed());
     }
 }
 

@@ -68,12 +68,17 @@ pub fn command_line(buffer: &mut [u8]) -> &[u8] {
 mod tests {
     use super::*;
 
+    unsafe extern "C" {
+        /// The dynamic linker's.
+        static __libc_stack_end: usize;
+    }
+
     #[test]
     fn they_are_what_the_kernel_shows() {
         let (mut shown, mut read) = ([0; 4096], [0; 4096]);
         let shown = read_file(c"/proc/self/cmdline", &mut shown);
         assert!(!shown.is_empty());
-        find();
+        find((&raw const __libc_stack_end).expose_provenance());
         assert_ne!(FROM.load(Ordering::Relaxed), 0);
         assert_eq!(command_line(&mut read), shown);
         let (few, _) = shown.split_at(5);
