@@ -1,6 +1,7 @@
 //! Functions of ours that stand above this layer, and that are handed on from here: who stands there puts them here
 //! when the library is linked. The first call may come before any constructor has run.
 
+use std::arch::global_asm;
 use std::ffi::{c_int, c_void};
 
 use libc::{FILE, off64_t, ssize_t};
@@ -17,6 +18,9 @@ pub struct Entries {
     /// Whether the `free` that is ours is what is called by its address.
     pub is_free_reached: extern "C" fn() -> bool,
 }
+
+// Else the linker would export it.
+global_asm!(".hidden __start_weir_entries");
 
 unsafe extern "C" {
     /// Where the section `weir_entries` begins, by the linker's own name for that (ld(1), "Orphan Sections").
