@@ -11,89 +11,11 @@ use std::ffi::{CStr, c_char};
 use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
 
+use crate::memory::bytes::Bytes;
 use crate::sys;
 
 /// The longest path (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;
-
-/// Some bytes, in place. The length comes first: of few bytes the first page is all that is touched.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Bytes<const N: usize> {
-    length: usize,
-    bytes: [u8; N],
-}
-
-impl<const N: usize> Bytes<N> {
-    /// None.
-    pub const fn new() -> Bytes<N> {
-        Bytes {
-            length: 0,
-            bytes: [0; N],
-        }
-    }
-
-    /// Sets them to the target of a symbolic link; to none where there is none, or no room for it.
-    pub fn set_to_target_of(&mut self, link: &CStr) {
-        let target = rustix::fs::readlinkat_raw(rustix::fs::CWD, link, &mut self.bytes[..N - 1]);
-        self.length = target.unwrap_or(0);
-        self.bytes[self.length] = 0;
-    }
-
-    /// Leaves nothing of them.
-    pub fn clear(&mut self) {
-        self.bytes[0] = 0;
-        self.length = 0;
-    }
-
-    /// Appends. Where there is no room for all of it, nothing, and false.
-    #[must_use]
-    pub fn push(&mut self, more: &[u8]) -> bool {
-        // One byte is left for the NUL of `as_c_str`.
-        let Some(room) = self
-            .bytes
-            .get_mut(self.length..N - 1)
-            .and_then(|room| room.get_mut(..more.len()))
-        else {
-            return false;
-        };
-        room.copy_from_slice(more);
-        self.length += more.len();
-        self.bytes[self.length] = 0;
-        true
-    }
-
-    /// Appends a number, in decimal.
-    #[must_use]
-    pub fn push_number(&mut self, number: u64) -> bool {
-        let mut digits = [0; 20];
-        let mut left = number;
-        let mut first = digits.len();
-        loop {
-            first -= 1;
-            digits[first] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 {
-                return self.push(&digits[first..]);
-            }
-        }
-    }
-
-    /// The bytes.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    /// The bytes, as a C string up to the first NUL.
-    pub fn as_c_str(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes[..=self.length]).unwrap_or(c"")
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-}
 
 /// A path.
 pub type Path = Bytes<PATH_MAX>;
@@ -152,7 +74,7 @@ impl Additions {
     /// The name of each, with its equals sign, and the whole of it.
     pub fn all(&self) -> impl Iterator<Item = (&[u8], &CStr)> {
         self.places[..self.count].iter().map(|&(from, name)| {
-            let text = &self.texts.bytes[from..];
+            let text = &self.texts.as_bytes()[from..];
             (
                 &text[..name],
                 CStr::from_bytes_until_nul(text).unwrap_or(c""),
@@ -162,7 +84,7 @@ impl Additions {
 
     /// Adds an entry. Where there is no room for it, nothing.
     fn add(&mut self, name: &[u8], value: &[u8]) {
-        let before = self.texts.length;
+        let before = self.texts.as_bytes().len();
         let texts = &mut self.texts;
         let added = texts.push(name) && texts.push(b"=") && texts.push(value) && texts.push(b"\0");
         match self.places.get_mut(self.count).filter(|_| added) {
@@ -170,7 +92,7 @@ impl Additions {
                 *place = (before, name.len() + 1);
                 self.count += 1;
             }
-            None => self.texts.length = before,
+            None => self.texts.truncate(before),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ffi::c_int;
 
-use super::Way;
+use super::WaitMode;
 use super::observing::{observe, observe_unless_ready};
 use super::transfer::fail;
-use super::waiting::Parts;
+use super::waiting::TwoPhaseCall;
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 use crate::sys;
@@ -13,11 +13,11 @@ use crate::sys::waiting::{self, Timeout};
 
 /// Accepts a connection. What accept does is wait; but where coroutines run it must not be called before there is
 /// a connection.
-pub fn accept(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
+pub fn accept(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if records::class(fd) != Class::Socket {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe_unless_ready(parts, fd, Direction::In, next);
     }
     let mode = match records::mode(fd, Class::Socket, Direction::In) {
@@ -37,11 +37,11 @@ const RETRY_NS: u64 = 1_000_000;
 ///
 /// A blocking socket can be told to connect without O_NONBLOCK, which others would see, by its own timeout: the
 /// call then waits for one tick of the kernel's at most, and the connection goes on being made.
-pub fn connect(parts: &Parts, fd: c_int, next: impl Fn() -> c_int) -> c_int {
+pub fn connect(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if records::class(fd) != Class::Socket {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     let deadline = match records::mode(fd, Class::Socket, Direction::Out) {

@@ -1,19 +1,18 @@
-//! Calls that may block, made in two parts: the wait until they can go on, and the transfer.
+//! Calls that may block, made in two phases: the wait until they can go on, and the transfer.
 //!
 //! ```text
-//! receiving, sending, relaying, connecting: how a call is made in parts
-//!   ├ observing   those of threads that wait by themselves
-//!   ├ transfer    what those of coroutines have in common
-//!   └ vector      the arrays of writev and sendmsg
-//! many          waiting for several descriptors
-//! sleeping      waiting for time to pass
-//!   └ waiting     one wait: by the runtime, or by poll
-//!     └ passing   what stands in for several descriptors, or for time
-//! coroutines    what each coroutine did
-//! runtime       the runtime that registered itself, and its C interface
-//! records       what is known of a descriptor
-//! signals       whether a handler lets a call go on
-//! marks         a set of coroutines
+//! receiving, sending, relaying, connecting: how a call is made in two phases
+//!   ├ observing        those of threads that wait by themselves
+//!   ├ transfer         what those of coroutines have in common
+//!   └ vector           the arrays of writev and sendmsg
+//! poll_and_sleep       waiting for several descriptors
+//! sleeping             waiting for time to pass
+//!   └ waiting          one wait: by the runtime, or by poll
+//!     └ temporary_fd   a descriptor that stands in for several, or for time
+//! coroutines           what each coroutine did
+//! runtime              the runtime that registered itself
+//! signals              whether a handler lets a call go on
+//! coroutine_set        a set of coroutines
 //! ```
 //!
 //! The origin is the hooked `read` of libco: poll first, let other coroutines run meanwhile, then read. A call
@@ -21,17 +20,17 @@
 //! pays for more. Without a coroutine, a call that must wait is the program's own, and only its time is told apart. The open file's own O_NONBLOCK is never touched, because others share it.
 
 mod connecting;
+mod coroutine_set;
 mod coroutines;
-mod many;
-mod marks;
 mod observing;
-mod passing;
+mod poll_and_sleep;
 mod receiving;
 mod relaying;
 mod runtime;
 mod sending;
 pub mod signals;
 mod sleeping;
+mod temporary_fd;
 mod transfer;
 mod vector;
 mod waiting;
@@ -46,17 +45,17 @@ use crate::{process, thread};
 
 pub use connecting::{accept, connect};
 pub use coroutines::{Heap, count_call, count_heap};
-pub use many::{
+pub use observing::buffered;
+pub use poll_and_sleep::{
     epoll, ns_of_timespec, ns_of_timeval, poll, poll_until, resolve, select, wait_for_child,
 };
-pub use observing::buffered;
 pub use receiving::{event, read, read_parts, receive_many, receive_message, receive_parts};
 pub use relaying::{Splice, sendfile, splice};
 pub use runtime::{Table, enable, ended, register};
 pub use sending::{send, send_many, send_parts, write, write_parts};
 pub use sleeping::{clock_nanosleep, nanosleep, sleep_seconds, usleep};
 pub use vector::Vector;
-pub use waiting::Parts;
+pub use waiting::TwoPhaseCall;
 
 /// Calls are made in two parts outside coroutines too.
 const PARTED: u32 = 1;
@@ -101,7 +100,7 @@ pub fn forked() {
 
 /// How a call waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum WaitMode {
     /// Its thread waits.
     Thread,
     /// The runtime lets other coroutines run.
@@ -111,17 +110,17 @@ pub enum Way {
 /// How a call that the calling thread is about to make waits; none where it goes straight through.
 #[cold]
 #[inline(never)]
-pub fn way() -> Option<Way> {
+pub fn wait_mode() -> Option<WaitMode> {
     if thread::is_guarded() || sys::is_sealed() {
         return None;
     }
     if has_runtime() {
         thread::hide_slot();
         if let Some(coroutine) = runtime::current() {
-            return runtime::yields(coroutine).then_some(Way::Coroutine(coroutine));
+            return runtime::yields(coroutine).then_some(WaitMode::Coroutine(coroutine));
         }
     }
-    (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(Way::Thread)
+    (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(WaitMode::Thread)
 }
 
 /// A call blocks the thread of a coroutine.

@@ -14,8 +14,8 @@ use libc::ssize_t;
 
 use super::sending::PIPE_BUF;
 use super::transfer::fail;
-use super::waiting::{self, Parts};
-use super::{Way, signals};
+use super::waiting::{self, TwoPhaseCall};
+use super::{WaitMode, signals};
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 use crate::linking::c_library;
@@ -23,14 +23,14 @@ use crate::sys::waiting::{poll_now, sleeps};
 
 /// Makes a call: if the thread slept in it, its time was a wait.
 #[inline(never)]
-pub fn observe<T>(parts: &Parts, next: impl Fn() -> T) -> T {
+pub fn observe<T>(parts: &TwoPhaseCall, next: impl Fn() -> T) -> T {
     let before = sleeps();
     parts.waiting_if(next, || sleeps() != before)
 }
 
 /// The same for a call that does not sleep where poll says that it need not.
 pub fn observe_unless_ready<T>(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     direction: Direction,
     next: impl Fn() -> T,
@@ -43,22 +43,22 @@ pub fn observe_unless_ready<T>(
 
 /// A call that stdio makes, of so many bytes to write, with the lock of a stream held: no coroutine may give way in it.
 pub fn buffered(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     direction: Direction,
     size: usize,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
     match parts.way() {
-        Way::Coroutine(_) => next(),
-        Way::Thread if size <= PIPE_BUF => observe_unless_ready(parts, fd, direction, next),
-        Way::Thread => observe(parts, next),
+        WaitMode::Coroutine(_) => next(),
+        WaitMode::Thread if size <= PIPE_BUF => observe_unless_ready(parts, fd, direction, next),
+        WaitMode::Thread => observe(parts, next),
     }
 }
 
 /// Receives from a socket, which has just been tried without blocking, and would have blocked.
 #[inline(never)]
-pub fn receive_after_try(parts: &Parts, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
+pub fn receive_after_try(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
     let mode = match records::mode(fd, Class::Socket, Direction::In) {
         Ok(mode) => mode,
         Err(errno) => return fail(errno),

@@ -4,11 +4,11 @@ use std::ffi::{c_int, c_uint};
 
 use libc::{size_t, ssize_t};
 
-use super::Way;
+use super::WaitMode;
 use super::observing::{observe, observe_unless_ready, receive_after_try};
 use super::transfer::{Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
-use super::waiting::{Parts, SOON_NS};
+use super::waiting::{SOON_NS, TwoPhaseCall};
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 use crate::sys::Deadline;
@@ -23,7 +23,7 @@ const NEVER_WAITS: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_O
 /// is as much less for the program.
 #[inline(always)]
 pub fn receive(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     size: size_t,
@@ -37,7 +37,7 @@ pub fn receive(
 #[inline(always)]
 fn receive_with(
     patience: &mut Patience,
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     size: size_t,
@@ -65,7 +65,7 @@ fn receive_with(
 fn receive_from(
     class: Class,
     patience: &mut Patience,
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     size: size_t,
@@ -74,7 +74,7 @@ fn receive_from(
 ) -> ssize_t {
     match (class, parts.way()) {
         (Class::Unwaitable, _) => next(),
-        (Class::Socket, Way::Thread) => {
+        (Class::Socket, WaitMode::Thread) => {
             // A try finds less than these ask for.
             if flags & libc::MSG_WAITALL != 0 || records::has_low_water() {
                 return observe(parts, next);
@@ -85,13 +85,13 @@ fn receive_from(
             }
             result
         }
-        (Class::Pipe | Class::Other, Way::Thread) => {
+        (Class::Pipe | Class::Other, WaitMode::Thread) => {
             observe_unless_ready(parts, fd, Direction::In, next)
         }
-        (Class::Pipe | Class::Other, Way::Coroutine(_)) => {
+        (Class::Pipe | Class::Other, WaitMode::Coroutine(_)) => {
             once_ready(parts, fd, class, Direction::In, size, next)
         }
-        (Class::Socket, Way::Coroutine(_)) => {
+        (Class::Socket, WaitMode::Coroutine(_)) => {
             receive_by_tries(patience, parts, fd, size, now, next)
         }
     }
@@ -101,7 +101,7 @@ fn receive_from(
 #[inline(always)]
 fn receive_by_tries(
     patience: &mut Patience,
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     size: size_t,
     now: impl Fn(c_int) -> ssize_t,
@@ -134,7 +134,7 @@ fn receive_by_tries(
 /// Reads up to `size` bytes. Where none are asked for, sockets too have nothing to wait for.
 #[inline(always)]
 pub fn read(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     size: size_t,
     now: impl Fn(c_int) -> ssize_t,
@@ -149,7 +149,7 @@ pub fn read(
 /// Reads what a vector has room for; `now` receives it from a socket.
 #[inline(always)]
 pub fn read_parts(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     vector: Vector,
     now: impl Fn(c_int) -> ssize_t,
@@ -158,7 +158,7 @@ pub fn read_parts(
     if records::class(fd) == Class::Unwaitable {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe_unless_ready(parts, fd, Direction::In, next);
     }
     // What is wrong with it, and that it is empty, is for the call to say: receiving has other rules.
@@ -174,7 +174,7 @@ pub fn read_parts(
 /// where on, and flags more.
 #[inline(always)]
 pub fn receive_parts(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     size: size_t,
@@ -222,10 +222,10 @@ enum All {
 }
 
 #[inline(never)]
-fn all_of(parts: &Parts, fd: c_int, flags: c_int) -> All {
+fn all_of(parts: &TwoPhaseCall, fd: c_int, flags: c_int) -> All {
     let is_asked = flags & libc::MSG_WAITALL != 0
         && flags & NEVER_WAITS == 0
-        && parts.way() != Way::Thread
+        && parts.way() != WaitMode::Thread
         && waiting::is_stream(fd);
     match flags & libc::MSG_PEEK != 0 {
         _ if !is_asked => All::NotAsked,
@@ -247,7 +247,7 @@ fn is_shown(patience: &mut Patience, fd: c_int, result: ssize_t, size: size_t) -
 
 /// Lets some time pass before what is there is looked at again. False where that cannot be.
 #[inline(always)]
-fn looks_again(parts: &Parts) -> bool {
+fn looks_again(parts: &TwoPhaseCall) -> bool {
     parts.sleep(SOON_NS).is_ok()
 }
 
@@ -258,7 +258,7 @@ fn looks_again(parts: &Parts) -> bool {
 /// As of recvmsg(2): `vector` is called once the kernel has read it.
 #[inline(always)]
 pub unsafe fn receive_message(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     vector: impl Fn() -> Vector,
@@ -314,7 +314,7 @@ pub unsafe fn receive_message(
 /// # Safety
 /// As of recvmmsg(2).
 pub unsafe fn receive_many(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     count: c_uint,
     flags: c_int,
@@ -325,7 +325,7 @@ pub unsafe fn receive_many(
     if flags & NEVER_WAITS != 0 || records::class(fd) != Class::Socket {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     // SAFETY: as the caller promises, NULL or a time.
@@ -336,7 +336,11 @@ pub unsafe fn receive_many(
         return next();
     }
     // The time is looked at after each message only (recvmmsg(2), BUGS).
-    let deadline = Deadline::after(bound.as_deref().map(|time| super::many::ns_of(*time)));
+    let deadline = Deadline::after(
+        bound
+            .as_deref()
+            .map(|time| super::poll_and_sleep::ns_of(*time)),
+    );
     let mut patience = Patience::new(fd, Direction::In);
     let mut done = 0;
     let result = loop {
@@ -364,10 +368,15 @@ pub unsafe fn receive_many(
 
 /// Takes from an eventfd, by `next`, or adds to it.
 #[inline(always)]
-pub fn event(parts: &Parts, fd: c_int, direction: Direction, next: impl Fn() -> c_int) -> c_int {
+pub fn event(
+    parts: &TwoPhaseCall,
+    fd: c_int,
+    direction: Direction,
+    next: impl Fn() -> c_int,
+) -> c_int {
     match (records::class(fd), parts.way()) {
         (Class::Unwaitable, _) => next(),
-        (_, Way::Thread) => observe_unless_ready(parts, fd, direction, next),
+        (_, WaitMode::Thread) => observe_unless_ready(parts, fd, direction, next),
         (class, _) => once_ready(parts, fd, class, direction, 8, || next() as ssize_t) as c_int,
     }
 }

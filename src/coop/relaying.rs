@@ -4,11 +4,11 @@ use std::ffi::{c_int, c_uint};
 
 use libc::{size_t, ssize_t};
 
-use super::Way;
+use super::WaitMode;
 use super::observing::observe;
 use super::sending::PIPE_BUF;
 use super::transfer::{add, fail, would_block};
-use super::waiting::Parts;
+use super::waiting::TwoPhaseCall;
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 use crate::sys;
@@ -16,14 +16,14 @@ use crate::sys::waiting::poll_now;
 
 /// `sendfile`: `piece` sends so many bytes.
 pub fn sendfile(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     from: c_int,
     to: c_int,
     size: size_t,
     piece: impl Fn(size_t) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     // What is sent is a file, of which nothing is waited for.
@@ -62,12 +62,12 @@ pub struct Splice {
 
 /// `splice`: `piece` moves so many bytes, with flags more.
 pub fn splice(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     call: Splice,
     piece: impl Fn(size_t, c_uint) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     let Splice { from, to, size, .. } = call;
@@ -109,7 +109,11 @@ pub fn splice(
 }
 
 /// Makes a call in a coroutine once all that it needs is there.
-fn once_ready(parts: &Parts, wanted: &[(c_int, Direction)], call: impl Fn() -> ssize_t) -> ssize_t {
+fn once_ready(
+    parts: &TwoPhaseCall,
+    wanted: &[(c_int, Direction)],
+    call: impl Fn() -> ssize_t,
+) -> ssize_t {
     for &(fd, direction) in wanted {
         let class = records::class(fd);
         if class == Class::Unwaitable {

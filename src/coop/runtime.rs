@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::{pollfd, size_t};
 use weir_record::region::{Circumstance, Header};
 
-use super::marks::Marks;
-use super::{MODE, RUNTIME, Way, coroutines};
+use super::coroutine_set::CoroutineSet;
+use super::{MODE, RUNTIME, WaitMode, coroutines};
 use crate::region::mapping;
 use crate::{process, sys, thread};
 
@@ -69,9 +69,9 @@ static REGISTERED: Registered = Registered(UnsafeCell::new(NONE));
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Coroutines that wait by the runtime: what is called in one of them, the runtime calls.
-static WAITING: Marks<2048> = Marks::new();
+static WAITING: CoroutineSet<2048> = CoroutineSet::new();
 /// Coroutines in which calls are to go straight through.
-static DISABLED: Marks<64> = Marks::new();
+static DISABLED: CoroutineSet<64> = CoroutineSet::new();
 
 fn table() -> Option<&'static Table> {
     // Acquire: the table was written before.
@@ -199,8 +199,8 @@ fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>
 
 /// Waits for a descriptor: what happened, 0 where the time passed, or the number of an error, negated.
 #[inline(always)]
-pub fn wait_fd(way: Way, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
-    let Way::Coroutine(coroutine) = way else {
+pub fn wait_fd(way: WaitMode, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
+    let WaitMode::Coroutine(coroutine) = way else {
         return -libc::ENOSYS;
     };
     let wait = |table: &Table| {
@@ -250,8 +250,8 @@ pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
 
 /// Lets so much time pass, if the runtime can.
 #[inline(always)]
-pub fn sleep(way: Way, ns: u64) -> Option<c_int> {
-    let Way::Coroutine(coroutine) = way else {
+pub fn sleep(way: WaitMode, ns: u64) -> Option<c_int> {
+    let WaitMode::Coroutine(coroutine) = way else {
         return None;
     };
     waiting(coroutine, |table| {

@@ -4,11 +4,11 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use libc::{mmsghdr, msghdr, size_t, ssize_t};
 
-use super::Way;
+use super::WaitMode;
 use super::observing::{observe, observe_unless_ready};
 use super::transfer::{Patience, Verdict, add, fail, once_ready, would_block};
 use super::vector::Vector;
-use super::waiting::Parts;
+use super::waiting::TwoPhaseCall;
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 
@@ -22,7 +22,7 @@ const APART: c_int = libc::MSG_DONTWAIT | libc::MSG_FASTOPEN;
 /// made it.
 #[inline(always)]
 pub fn send(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     size: size_t,
@@ -38,7 +38,7 @@ pub fn send(
 /// The same for what may be no socket: `piece` writes from where on, and how many.
 #[inline(always)]
 pub fn write(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     size: size_t,
     now: impl Fn(size_t, c_int) -> ssize_t,
@@ -62,9 +62,9 @@ pub fn write(
 /// What a descriptor leads to that is to be written so much to. Before it is done in pieces the kernel is asked: of
 /// what is no pipe any more, they would be something else.
 #[inline(never)]
-fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
+fn class_to_write(parts: &TwoPhaseCall, fd: c_int, size: size_t) -> Class {
     match records::class(fd) {
-        Class::Pipe if size > PIPE_BUF && parts.way() != Way::Thread => records::class_now(fd),
+        Class::Pipe if size > PIPE_BUF && parts.way() != WaitMode::Thread => records::class_now(fd),
         class => class,
     }
 }
@@ -73,7 +73,7 @@ fn class_to_write(parts: &Parts, fd: c_int, size: size_t) -> Class {
 /// is to send. Inlined into what performs a call: each frame that is above a wait is as much less for the program.
 #[inline(always)]
 fn send_to_socket(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     left: impl Fn(size_t) -> size_t,
@@ -83,7 +83,7 @@ fn send_to_socket(
     if flags & APART != 0 {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     let mut patience = Patience::new(fd, Direction::Out);
@@ -124,14 +124,14 @@ fn quiet(done: size_t) -> c_int {
 /// be written.
 #[inline(never)]
 fn write_to_other(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     class: Class,
     size: size_t,
     piece: impl Fn(size_t, size_t) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return if size <= PIPE_BUF {
             observe_unless_ready(parts, fd, Direction::Out, next)
         } else {
@@ -175,7 +175,7 @@ fn is_nonblocking(fd: c_int, class: Class) -> bool {
 /// As of writev(2). The vector may not be readable.
 #[inline(always)]
 pub unsafe fn write_parts(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     vector: Vector,
     now: impl Fn(c_int) -> ssize_t,
@@ -186,7 +186,7 @@ pub unsafe fn write_parts(
     if records::class(fd) == Class::Unwaitable {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     // What is wrong with it, and that it is empty, is for the call to say: sending has other rules.
@@ -220,7 +220,7 @@ pub unsafe fn write_parts(
 /// As of sendmsg(2). What holds the vector, and that, may not be readable.
 #[inline(always)]
 pub unsafe fn send_parts(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     flags: c_int,
     vector: impl Fn() -> Vector,
@@ -251,18 +251,18 @@ pub unsafe fn send_parts(
 /// # Safety
 /// As of sendmmsg(2).
 pub unsafe fn send_many(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     messages: *mut mmsghdr,
     count: c_uint,
     flags: c_int,
-    one: impl Fn(&Parts, *const msghdr) -> ssize_t,
+    one: impl Fn(&TwoPhaseCall, *const msghdr) -> ssize_t,
     next: impl Fn() -> c_int,
 ) -> c_int {
     if flags & libc::MSG_DONTWAIT != 0 || records::class(fd) != Class::Socket {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
     // UIO_MAXIOV of the kernel: more are cut.

@@ -7,14 +7,14 @@ use std::ffi::{c_int, c_uint};
 
 use libc::timespec;
 
-use super::Way;
-use super::many::ns_of;
-use super::waiting::Parts;
+use super::WaitMode;
+use super::poll_and_sleep::ns_of;
+use super::waiting::TwoPhaseCall;
 use crate::sys;
 use crate::sys::waiting::{get, put};
 
 /// Sleeps in a coroutine: what was left where a signal ended it; none where the runtime can't.
-fn sleep(parts: &Parts, ns: u64) -> Option<Result<(), u64>> {
+fn sleep(parts: &TwoPhaseCall, ns: u64) -> Option<Result<(), u64>> {
     let until = sys::monotonic_ns().saturating_add(ns);
     match parts.sleep(ns) {
         Ok(()) => Some(Ok(())),
@@ -27,8 +27,8 @@ fn sleep(parts: &Parts, ns: u64) -> Option<Result<(), u64>> {
 }
 
 /// `sleep`.
-pub fn sleep_seconds(parts: &Parts, seconds: c_uint, next: impl Fn() -> c_uint) -> c_uint {
-    if parts.way() == Way::Thread {
+pub fn sleep_seconds(parts: &TwoPhaseCall, seconds: c_uint, next: impl Fn() -> c_uint) -> c_uint {
+    if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
     match sleep(parts, u64::from(seconds) * 1_000_000_000) {
@@ -39,8 +39,8 @@ pub fn sleep_seconds(parts: &Parts, seconds: c_uint, next: impl Fn() -> c_uint) 
 }
 
 /// `usleep`.
-pub fn usleep(parts: &Parts, microseconds: c_uint, next: impl Fn() -> c_int) -> c_int {
-    if parts.way() == Way::Thread {
+pub fn usleep(parts: &TwoPhaseCall, microseconds: c_uint, next: impl Fn() -> c_int) -> c_int {
+    if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
     match sleep(parts, u64::from(microseconds) * 1000) {
@@ -55,7 +55,7 @@ pub fn usleep(parts: &Parts, microseconds: c_uint, next: impl Fn() -> c_int) -> 
 
 /// `nanosleep`.
 pub fn nanosleep(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     time: *const timespec,
     left: *mut timespec,
     next: impl Fn() -> c_int,
@@ -75,14 +75,14 @@ pub fn nanosleep(
 
 /// `clock_nanosleep`, which returns the number of an error.
 pub fn clock_nanosleep(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     clock: c_int,
     flags: c_int,
     time: *const timespec,
     left: *mut timespec,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
     let is_known = matches!(

@@ -8,7 +8,7 @@ use std::ffi::c_int;
 
 use libc::{size_t, ssize_t};
 
-use super::waiting::{Parts, SOON_NS};
+use super::waiting::{SOON_NS, TwoPhaseCall};
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 use crate::sys::Deadline;
@@ -124,7 +124,7 @@ impl Patience {
 
     /// The call would block. Inlined, for each frame that is above a wait is as much less for the program.
     #[inline(always)]
-    pub fn wait(&mut self, parts: &Parts) -> Verdict {
+    pub fn wait(&mut self, parts: &TwoPhaseCall) -> Verdict {
         match self.next() {
             Next::Wait => {}
             Next::LetTimePass => {
@@ -149,7 +149,7 @@ impl Patience {
 /// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
 #[inline(always)]
 pub fn once_ready(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     class: Class,
     direction: Direction,
@@ -183,7 +183,7 @@ fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> b
 
 /// Adds what a piece of a call moved to what is done. Where the call ends with that, its result: a failure is one only
 /// where nothing had been done before.
-pub fn add(parts: &Parts, done: &mut usize, result: ssize_t) -> Option<ssize_t> {
+pub fn add(parts: &TwoPhaseCall, done: &mut usize, result: ssize_t) -> Option<ssize_t> {
     match usize::try_from(result) {
         Ok(0) => Some(*done as ssize_t),
         Ok(bytes) => {

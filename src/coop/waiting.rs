@@ -6,8 +6,8 @@ use std::ffi::{c_int, c_short};
 use libc::pollfd;
 use weir_record::functions::Function;
 
-use super::passing::Passing;
-use super::{Way, runtime, signals};
+use super::temporary_fd::Passing;
+use super::{WaitMode, runtime, signals};
 use crate::files::records::{self, Waiter};
 use crate::linking::next;
 use crate::sys;
@@ -19,8 +19,8 @@ pub const SOON_NS: u64 = 1_000_000;
 
 /// A call that is made in two parts: when it began, and how long it has waited. It stands on the stack of the coroutine, and
 /// nothing of a thread is in it.
-pub struct Parts {
-    way: Way,
+pub struct TwoPhaseCall {
+    way: WaitMode,
     began_ticks: u64,
     took_ticks: Cell<u64>,
     /// While it waits, less what the clock showed when the wait began.
@@ -31,11 +31,11 @@ pub struct Parts {
     has_moved: Cell<bool>,
 }
 
-impl Parts {
+impl TwoPhaseCall {
     /// A call that begins now.
     #[inline(never)]
-    pub fn new(way: Way) -> Parts {
-        Parts {
+    pub fn new(way: WaitMode) -> TwoPhaseCall {
+        TwoPhaseCall {
             way,
             began_ticks: sys::ticks(),
             took_ticks: Cell::new(0),
@@ -54,7 +54,7 @@ impl Parts {
     }
 
     /// How it waits.
-    pub fn way(&self) -> Way {
+    pub fn way(&self) -> WaitMode {
         self.way
     }
 
@@ -219,7 +219,7 @@ impl Parts {
         }
     }
 
-    /// The same as [`Parts::wait`] for a call that goes on after some handlers of signals.
+    /// The same as [`TwoPhaseCall::wait`] for a call that goes on after some handlers of signals.
     ///
     /// # Errors
     /// As there.
@@ -241,7 +241,7 @@ impl Parts {
     /// In a coroutine: waits until a descriptor that cannot be tried is ready.
     ///
     /// # Errors
-    /// As of [`Parts::wait`].
+    /// As of [`TwoPhaseCall::wait`].
     #[inline(always)]
     pub fn wait_until_ready(
         &self,

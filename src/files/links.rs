@@ -8,7 +8,7 @@ use crate::files::descriptors::{Descriptors, PAGE};
 /// Nothing is known of the descriptor.
 pub const UNKNOWN: u32 = 0;
 /// The descriptor is told with all others that have no entry of their own.
-pub const TOLD_TOGETHER: u32 = u32::MAX;
+pub const OVERFLOW_ENTRY: u32 = u32::MAX;
 
 static LINKS: Descriptors<AtomicU32> = Descriptors::new([const { AtomicU32::new(UNKNOWN) }; PAGE]);
 

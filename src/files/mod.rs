@@ -24,9 +24,13 @@ use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
 use crate::linking::{c_library, streams};
+use crate::memory::bytes::Bytes;
 use crate::process::{self, vfork};
 use crate::sys::{self, End, rooms::with_room_if_possible};
-use links::TOLD_TOGETHER;
+use links::OVERFLOW_ENTRY;
+
+/// Room for a file's name.
+type Name = Bytes<{ NAME_BYTES + 1 }>;
 pub use links::UNKNOWN;
 
 /// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
@@ -81,7 +85,7 @@ fn relink(fd: c_int, link: u32) {
         return;
     }
     if link != UNKNOWN
-        && link != TOLD_TOGETHER
+        && link != OVERFLOW_ENTRY
         && let Some(entry) = table::entry(link)
     {
         entry
@@ -106,7 +110,7 @@ fn tell_link(fd: c_int, link: u32) {
 
 fn let_go(link: u32) {
     if link != UNKNOWN
-        && link != TOLD_TOGETHER
+        && link != OVERFLOW_ENTRY
         && let Some(entry) = table::entry(link)
     {
         entry
@@ -135,7 +139,7 @@ pub fn unlink(fd: c_int) -> u32 {
 #[inline(never)]
 fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
     let link = table::with(|table| table.link(kind, name));
-    opened_at(fd, link.unwrap_or(TOLD_TOGETHER));
+    opened_at(fd, link.unwrap_or(OVERFLOW_ENTRY));
 }
 
 /// A descriptor was made, which leads there.
@@ -155,7 +159,7 @@ fn opened_at(fd: c_int, link: u32) {
 fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     relink(
         fd,
-        table::with(|table| table.link(kind, name)).unwrap_or(TOLD_TOGETHER),
+        table::with(|table| table.link(kind, name)).unwrap_or(OVERFLOW_ENTRY),
     );
 }
 
@@ -178,7 +182,7 @@ fn find(fd: c_int) {
         });
     });
     if !is_found {
-        relink(fd, TOLD_TOGETHER);
+        relink(fd, OVERFLOW_ENTRY);
     }
 }
 
@@ -227,7 +231,7 @@ fn link_from_here(kind: Kind, path: &[u8]) -> u32 {
         }
         table.link(kind, &[here, b"/", path])
     });
-    link.unwrap_or(TOLD_TOGETHER)
+    link.unwrap_or(OVERFLOW_ENTRY)
 }
 
 /// Where a path leads that is relative to an open directory.
@@ -239,34 +243,37 @@ fn link_from(dir: c_int, kind: Kind, path: &[u8]) -> u32 {
     is_directory(dir);
     let link = links::get(dir);
     match table::entry(link) {
-        Some(entry) if link != TOLD_TOGETHER => link_from_entry(entry, kind, path),
-        _ => TOLD_TOGETHER,
+        Some(entry) if link != OVERFLOW_ENTRY => link_from_entry(entry, kind, path),
+        _ => OVERFLOW_ENTRY,
     }
 }
 
 #[inline(never)]
 fn link_from_entry(entry: &FileEntry, kind: Kind, path: &[u8]) -> u32 {
-    with_room_if_possible(|name: *mut names::Line<NAME_BYTES>| {
+    with_room_if_possible(|name: *mut Name| {
         // SAFETY: zeroes are an empty line.
         let name = unsafe { &mut *name };
         // The entry is given to no other name while a descriptor leads to it.
         push_name(name, entry);
         link_below(name, kind, path)
     })
-    .unwrap_or(TOLD_TOGETHER)
+    .unwrap_or(OVERFLOW_ENTRY)
 }
 
 /// Where a path leads that is relative to a directory of this name.
 #[inline(never)]
-fn link_below(directory: &names::Line<NAME_BYTES>, kind: Kind, path: &[u8]) -> u32 {
+fn link_below(directory: &Name, kind: Kind, path: &[u8]) -> u32 {
     let name = [directory.as_bytes(), b"/", path];
-    table::with(|table| table.link(kind, &name)).unwrap_or(TOLD_TOGETHER)
+    table::with(|table| table.link(kind, &name)).unwrap_or(OVERFLOW_ENTRY)
 }
 
 /// Appends the name of an entry.
 #[inline(never)]
-fn push_name<const N: usize>(to: &mut names::Line<N>, entry: &FileEntry) {
-    entry.name.bytes().for_each(|byte| to.push(&[byte]));
+fn push_name<const N: usize>(to: &mut Bytes<N>, entry: &FileEntry) {
+    entry
+        .name
+        .bytes()
+        .for_each(|byte| to.push_what_fits(&[byte]));
 }
 
 /// A relative path without `./` at its head.
@@ -441,7 +448,7 @@ fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) ->
 #[inline(never)]
 fn count_connection(fd: c_int, link_before: u32, errno: c_int) {
     let link = links::get(fd);
-    let is_new = link != link_before || link == TOLD_TOGETHER;
+    let is_new = link != link_before || link == OVERFLOW_ENTRY;
     if is_new
         && matches!(errno, 0 | libc::EINPROGRESS | libc::EINTR)
         && let Some(entry) = table::entry(link)
@@ -467,7 +474,7 @@ fn lead_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t, errno: c
         room.fd = fd;
         room.link_before = links::get(fd);
         room.errno = errno;
-        room.text.push(b"to ");
+        room.text.push_what_fits(b"to ");
         // SAFETY: as above.
         unsafe { names::write_address(&mut room.text, address, length, true) };
         connect_by_name(room);
@@ -494,7 +501,7 @@ pub fn accepted(listener: c_int, fd: c_int) {
         find(listener);
     }
     let kind = kind_of(listener);
-    with_room_if_possible(|room: *mut (names::EndRoom, names::Line<256>)| {
+    with_room_if_possible(|room: *mut (names::EndRoom, Bytes<248>)| {
         // SAFETY: zeroes are empty ones.
         let (end, name) = unsafe { &mut *room };
         name_accepted(end, name, listener, fd);
@@ -503,20 +510,15 @@ pub fn accepted(listener: c_int, fd: c_int) {
 }
 
 #[inline(never)]
-fn name_accepted(
-    end: &mut names::EndRoom,
-    name: &mut names::Line<256>,
-    listener: c_int,
-    fd: c_int,
-) {
+fn name_accepted(end: &mut names::EndRoom, name: &mut Bytes<248>, listener: c_int, fd: c_int) {
     if !sys::is_sealed() {
         end.ask(fd, End::Peer, false);
     }
-    name.push(b"accepted ");
+    name.push_what_fits(b"accepted ");
     if !end.address.is_empty() {
-        name.push(b"from ");
-        name.push(end.address.as_bytes());
-        name.push(b" ");
+        name.push_what_fits(b"from ");
+        name.push_what_fits(end.address.as_bytes());
+        name.push_what_fits(b" ");
     }
     if let Some(entry) = table::entry(links::get(listener)) {
         push_name(name, entry);
@@ -581,7 +583,7 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
 
 /// Whether a forked child's standard descriptor is not what it was in its parent: forkpty and daemon change it inside the C
 /// library.
-fn is_another_s(fd: c_int, kind: Kind) -> bool {
+fn standard_fd_changed(fd: c_int, kind: Kind) -> bool {
     (0..=2).contains(&fd) && names::find(fd).is_some_and(|found| found.kind != kind)
 }
 
@@ -601,9 +603,12 @@ pub fn inherit(parent: Option<Region<'_>>) {
 /// Not inlined: it takes room for names on the stack, which is that of the start where it is called.
 #[inline(never)]
 fn inherit_one(fd: c_int, entry: &FileEntry) {
-    if !is_another_s(fd, entry.kind()) {
-        let mut name = names::Line::<{ NAME_BYTES }>::new();
-        entry.name.bytes().for_each(|byte| name.push(&[byte]));
+    if !standard_fd_changed(fd, entry.kind()) {
+        let mut name = Name::new();
+        entry
+            .name
+            .bytes()
+            .for_each(|byte| name.push_what_fits(&[byte]));
         lead_to(fd, entry.kind(), &[name.as_bytes()]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,50 +11,13 @@ use weir_record::file::Kind;
 
 use crate::environment::PATH_MAX;
 use crate::linking::uring;
+use crate::memory::bytes::Bytes;
 use crate::process::vfork;
 use crate::sys::rooms::with_room_for;
 use crate::sys::{self, End};
 
-/// Text in place.
-pub struct Line<const N: usize> {
-    bytes: [u8; N],
-    length: usize,
-}
-
-impl<const N: usize> Line<N> {
-    pub const fn new() -> Line<N> {
-        Line {
-            bytes: [0; N],
-            length: 0,
-        }
-    }
-
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Appends what there is room for.
-    pub fn push(&mut self, bytes: &[u8]) {
-        let room = &mut self.bytes[self.length..];
-        let length = bytes.len().min(room.len());
-        room[..length].copy_from_slice(&bytes[..length]);
-        self.length += length;
-    }
-}
-
-impl<const N: usize> Write for Line<N> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
-}
-
 /// A socket's address in words: `127.0.0.1:80`, `[::1]:80`, `/run/socket`. The longest is a path of 108 bytes.
-pub type Address = Line<112>;
+pub type Address = Bytes<113>;
 
 /// Room for the address of a socket's end: zeroes are an empty one. More than there should be on a stack.
 #[repr(C)]
@@ -68,7 +31,7 @@ impl EndRoom {
     /// Asks for the address of a socket's end; nothing where it has none.
     #[inline(never)]
     pub fn ask(&mut self, fd: c_int, end: End, with_port: bool) {
-        self.address.length = 0;
+        self.address.clear();
         if let Some(length) = sys::socket_address(fd, end, &mut self.raw) {
             // SAFETY: as the kernel wrote it.
             unsafe {
@@ -134,12 +97,12 @@ unsafe fn write_ipv4(text: &mut Address, address: *const libc::sockaddr_in, with
 /// There is such an address, of any alignment.
 #[inline(never)]
 unsafe fn write_ipv6(text: &mut Address, address: *const libc::sockaddr_in6, with_port: bool) {
-    text.push(b"[");
+    text.push_what_fits(b"[");
     // SAFETY: as the caller promises.
     push_ipv6(text, unsafe {
         (&raw const (*address).sin6_addr.s6_addr).read_unaligned()
     });
-    text.push(b"]");
+    text.push_what_fits(b"]");
     if with_port {
         // SAFETY: as above.
         push_port(text, unsafe {
@@ -153,24 +116,24 @@ fn write_unix(text: &mut Address, path: &[u8]) {
     match path {
         // A name in the abstract namespace, as ss(8) and others write it.
         [0, name @ ..] => {
-            text.push(b"@");
-            text.push(name);
+            text.push_what_fits(b"@");
+            text.push_what_fits(name);
         }
-        _ => text.push(path.split(|&byte| byte == 0).next().unwrap_or(path)),
+        _ => text.push_what_fits(path.split(|&byte| byte == 0).next().unwrap_or(path)),
     }
 }
 
 // Formatting by `core::fmt` takes hundreds of bytes of the stack.
 
 fn push_port(text: &mut Address, port: u16) {
-    text.push(b":");
+    text.push_what_fits(b":");
     push_number(text, u16::from_be(port), 10);
 }
 
 fn push_ipv4(text: &mut Address, [first, rest @ ..]: [u8; 4]) {
     push_number(text, first.into(), 10);
     for byte in rest {
-        text.push(b".");
+        text.push_what_fits(b".");
         push_number(text, byte.into(), 10);
     }
 }
@@ -180,7 +143,7 @@ fn push_ipv4(text: &mut Address, [first, rest @ ..]: [u8; 4]) {
 fn push_ipv6(text: &mut Address, bytes: [u8; 16]) {
     let group = |index: usize| u16::from_be_bytes([bytes[2 * index], bytes[2 * index + 1]]);
     if bytes[..10] == [0; 10] && group(5) == 0xffff {
-        text.push(b"::ffff:");
+        text.push_what_fits(b"::ffff:");
         return push_ipv4(text, [bytes[12], bytes[13], bytes[14], bytes[15]]);
     }
     let (mut at, mut length) = (0, 1);
@@ -194,12 +157,12 @@ fn push_ipv6(text: &mut Address, bytes: [u8; 16]) {
     let mut index = 0;
     while index < 8 {
         if length > 1 && index == at {
-            text.push(b"::");
+            text.push_what_fits(b"::");
             index += length;
             continue;
         }
         if index > 0 && (length < 2 || index != at + length) {
-            text.push(b":");
+            text.push_what_fits(b":");
         }
         push_number(text, group(index), 16);
         index += 1;
@@ -213,7 +176,7 @@ fn push_number(text: &mut Address, number: u16, base: u16) {
     }
     while unit > 0 {
         let digit = usize::from(number / unit % base);
-        text.push(&b"0123456789abcdef"[digit..=digit]);
+        text.push_what_fits(&b"0123456789abcdef"[digit..=digit]);
         unit /= base;
     }
 }
@@ -232,13 +195,13 @@ pub fn socket_kind(domain: c_int, kind: c_int) -> Kind {
 /// What an open descriptor is: an inherited one, or one that the program has by a way that is not seen.
 pub struct Found {
     pub kind: Kind,
-    pub name: Line<PATH_MAX>,
+    pub name: Bytes<{ PATH_MAX + 1 }>,
 }
 
 /// Asks the kernel what a descriptor is. Not in the table of files: the kernel may take its time.
 #[cold]
 pub fn find(fd: c_int) -> Option<Found> {
-    let mut path = Line::<32>::new();
+    let mut path = Bytes::<33>::new();
     let _ = write!(path, "/proc/self/fd/{fd}\0");
     let path = std::ffi::CStr::from_bytes_until_nul(path.as_bytes()).ok()?;
     let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
@@ -248,12 +211,12 @@ pub fn find(fd: c_int) -> Option<Found> {
     }
     let mut found = Found {
         kind: Kind::Other,
-        name: Line::new(),
+        name: Bytes::new(),
     };
     if target.starts_with(b"socket:") {
         let (kind, text) = socket(fd);
         found.kind = kind;
-        found.name.push(text.as_bytes());
+        found.name.push_what_fits(text.as_bytes());
         return Some(found);
     }
     let standard = match fd {
@@ -277,15 +240,15 @@ pub fn find(fd: c_int) -> Option<Found> {
         _ => Kind::Other,
     };
     match found.kind {
-        Kind::Pipe => found.name.push(standard),
+        Kind::Pipe => found.name.push_what_fits(standard),
         Kind::Memory => {
             let name = &target[b"/memfd:".len()..];
             found
                 .name
-                .push(name.strip_suffix(b" (deleted)").unwrap_or(name));
+                .push_what_fits(name.strip_suffix(b" (deleted)").unwrap_or(name));
         }
         Kind::Epoll | Kind::Event | Kind::Timer | Kind::Signal => {}
-        _ => found.name.push(target),
+        _ => found.name.push_what_fits(target),
     }
     Some(found)
 }
@@ -302,7 +265,7 @@ pub fn kind_of_path(path: &[u8]) -> Kind {
 }
 
 /// A socket that was not seen to be made.
-fn socket(fd: c_int) -> (Kind, Line<192>) {
+fn socket(fd: c_int) -> (Kind, Bytes<193>) {
     let option = |option| sys::socket_option(fd, option).unwrap_or(-1);
     let kind = socket_kind(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
     let name = with_room_for(|room: *mut EndRoom| {
@@ -311,13 +274,13 @@ fn socket(fd: c_int) -> (Kind, Line<192>) {
         for (which, end) in [("to ", End::Peer), ("at ", End::Own)] {
             room.ask(fd, end, true);
             if !room.address.is_empty() {
-                let mut found = Line::new();
-                found.push(which.as_bytes());
-                found.push(room.address.as_bytes());
+                let mut found = Bytes::new();
+                found.push_what_fits(which.as_bytes());
+                found.push_what_fits(room.address.as_bytes());
                 return found;
             }
         }
-        Line::new()
+        Bytes::new()
     });
     (kind, name)
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
-use super::links::TOLD_TOGETHER;
+use super::links::OVERFLOW_ENTRY;
 use crate::region::mapping;
 use crate::{process, thread};
 
@@ -94,7 +94,7 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
 /// The entry that a link leads to.
 #[inline(always)]
 pub fn entry(link: u32) -> Option<&'static FileEntry> {
-    let index = if link == TOLD_TOGETHER {
+    let index = if link == OVERFLOW_ENTRY {
         0
     } else {
         link as usize
@@ -151,7 +151,7 @@ impl Table {
     fn made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         match self.fresh().or_else(|| self.given_away()) {
             Some(index) => self.filled(index, kind, hash, name),
-            None => TOLD_TOGETHER,
+            None => OVERFLOW_ENTRY,
         }
     }
 
@@ -159,7 +159,7 @@ impl Table {
     #[inline(never)]
     fn filled(&self, index: usize, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let Some(entry) = all().get(index) else {
-            return TOLD_TOGETHER;
+            return OVERFLOW_ENTRY;
         };
         entry.begin(kind, hash);
         set_name(entry, name);

@@ -29,7 +29,7 @@ const fn call(function: Function) -> Call<usize> {
 /// Defines hooks: the row of the table, the name, the arguments, which of them is where the call writes what it tells, room for
 /// that, the options, and what is done with the result. A program that does not ask for what is told asks for it all the same.
 macro_rules! hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $told:ident in $room:expr, $options:expr,
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $told:ident in $room:expr, $options:expr,
         then |$outcome:ident| $then:expr;)+) => {$(
         /// # Safety
         /// As the C library has it.
@@ -62,14 +62,14 @@ macro_rules! hooks {
             #[inline(never)]
             unsafe extern "C-unwind" fn parted($($argument: $type),*) -> $result {
                 let call = call(Function::$function);
-                let Some(way) = call.begin_parts() else {
+                let Some(way) = call.begin_two_phases() else {
                     // SAFETY: the same call.
                     return unsafe { straight($($argument),*) };
                 };
                 let own = Cell::new($room);
                 let $told = if $told.is_null() { own.as_ptr().cast() } else { $told };
                 let next = || next_call!($function($($argument: $type),*) -> $result);
-                call.in_parts(way, returns::status, |$outcome: $result| $then, |parts| {
+                call.in_two_phases(way, returns::status, |$outcome: $result| $then, |parts| {
                     if $options & libc::WNOHANG != 0 {
                         next()
                     } else {
@@ -82,17 +82,17 @@ macro_rules! hooks {
 }
 
 hooks! {
-    WaitChild = wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
-    WaitChildAlias = __wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
-    Waitpid = waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
+    WaitChild = fn wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
+    WaitChildAlias = fn __wait(status: *mut c_int) -> pid_t: status in 0, 0, then |pid| waited(pid, status);
+    Waitpid = fn waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
         then |pid| waited(pid, status);
-    WaitpidAlias = __waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
+    WaitpidAlias = fn __waitpid(pid: pid_t, status: *mut c_int, options: c_int) -> pid_t: status in 0, options,
         then |pid| waited(pid, status);
-    Wait3 = wait3(status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
+    Wait3 = fn wait3(status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
         then |pid| waited(pid, status);
-    Wait4 = wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
+    Wait4 = fn wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut c_void) -> pid_t: status in 0, options,
         then |pid| waited(pid, status);
-    Waitid = waitid(kind: c_uint, id: c_uint, info: *mut siginfo_t, options: c_int) -> c_int:
+    Waitid = fn waitid(kind: c_uint, id: c_uint, info: *mut siginfo_t, options: c_int) -> c_int:
         info in MaybeUninit::<siginfo_t>::zeroed(), options,
         then |status| told(status, info);
 }

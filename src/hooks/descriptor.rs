@@ -38,66 +38,66 @@ pub(super) fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_
 }
 
 io_hooks! {
-    Dup = dup(fd: c_int) -> c_int: returns::status,
+    Dup = fn dup(fd: c_int) -> c_int: returns::status,
         fd fd,
         then |result| duplicated(fd, result);
-    Dup2 = dup2(fd: c_int, to: c_int) -> c_int: returns::status,
-        fd fd,
-        before coop::closing_for(fd, to),
-        then |result| duplicated(fd, result);
-    Dup2Alias = __dup2(fd: c_int, to: c_int) -> c_int: returns::status,
+    Dup2 = fn dup2(fd: c_int, to: c_int) -> c_int: returns::status,
         fd fd,
         before coop::closing_for(fd, to),
         then |result| duplicated(fd, result);
-    Dup3 = dup3(fd: c_int, to: c_int, flags: c_int) -> c_int: returns::status,
+    Dup2Alias = fn __dup2(fd: c_int, to: c_int) -> c_int: returns::status,
+        fd fd,
+        before coop::closing_for(fd, to),
+        then |result| duplicated(fd, result);
+    Dup3 = fn dup3(fd: c_int, to: c_int, flags: c_int) -> c_int: returns::status,
         fd fd,
         before if flags & !libc::O_CLOEXEC == 0 { coop::closing_for(fd, to) },
         then |result| duplicated(fd, result);
-    Fcntl = fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
+    Fcntl = fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
         then |result| files::controlled(fd, command, result);
-    FcntlAlias = __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
+    FcntlAlias = fn __fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
         then |result| files::controlled(fd, command, result);
-    Fcntl64 = fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
+    Fcntl64 = fn fcntl64(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
         then |result| files::controlled(fd, command, result);
-    Ioctl = ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int: returns::status,
+    Ioctl = fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int: returns::status,
         fd fd;
-    Pipe = pipe(ends: *mut c_int) -> c_int: returns::status,
+    Pipe = fn pipe(ends: *mut c_int) -> c_int: returns::status,
         then |result| files::made_pair(Kind::Pipe, ends, result);
-    PipeAlias = __pipe(ends: *mut c_int) -> c_int: returns::status,
+    PipeAlias = fn __pipe(ends: *mut c_int) -> c_int: returns::status,
         then |result| files::made_pair(Kind::Pipe, ends, result);
-    Pipe2 = pipe2(ends: *mut c_int, flags: c_int) -> c_int: returns::status,
+    Pipe2 = fn pipe2(ends: *mut c_int, flags: c_int) -> c_int: returns::status,
         then |result| files::made_pair(Kind::Pipe, ends, result);
-    Eventfd = eventfd(value: c_uint, flags: c_int) -> c_int: returns::status,
+    Eventfd = fn eventfd(value: c_uint, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Event, result);
-    EventfdRead = eventfd_read(fd: c_int, value: *mut u64) -> c_int: returns::event,
+    EventfdRead = fn eventfd_read(fd: c_int, value: *mut u64) -> c_int: returns::event,
         fd fd,
         parts |parts, next| coop::event(parts, fd, Direction::In, next);
-    EventfdWrite = eventfd_write(fd: c_int, value: u64) -> c_int: returns::event,
+    EventfdWrite = fn eventfd_write(fd: c_int, value: u64) -> c_int: returns::event,
         fd fd,
         parts |parts, next| coop::event(parts, fd, Direction::Out, next);
-    Signalfd = signalfd(fd: c_int, mask: *const c_void, flags: c_int) -> c_int: returns::status,
+    Signalfd = fn signalfd(fd: c_int, mask: *const c_void, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Signal, result);
-    TimerfdCreate = timerfd_create(clock: c_int, flags: c_int) -> c_int: returns::status,
+    TimerfdCreate = fn timerfd_create(clock: c_int, flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Timer, result);
-    InotifyInit = inotify_init() -> c_int: returns::status,
+    InotifyInit = fn inotify_init() -> c_int: returns::status,
         then |result| files::made(Kind::Other, result);
-    InotifyInit1 = inotify_init1(flags: c_int) -> c_int: returns::status,
+    InotifyInit1 = fn inotify_init1(flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Other, result);
-    MemfdCreate = memfd_create(name: *const c_char, flags: c_uint) -> c_int: returns::status,
+    MemfdCreate = fn memfd_create(name: *const c_char, flags: c_uint) -> c_int: returns::status,
         then |result| files::made_memory(result, name);
-    EpollCreate = epoll_create(size: c_int) -> c_int: returns::status,
+    EpollCreate = fn epoll_create(size: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Epoll, result);
-    EpollCreate1 = epoll_create1(flags: c_int) -> c_int: returns::status,
+    EpollCreate1 = fn epoll_create1(flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Epoll, result);
-    EpollCtl = epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut c_void) -> c_int: returns::status,
+    EpollCtl = fn epoll_ctl(epoll: c_int, operation: c_int, fd: c_int, event: *mut c_void) -> c_int: returns::status,
         fd epoll;
-    CloseRange = close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int: returns::status,
+    CloseRange = fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int: returns::status,
         before closing_range(first, last, flags),
         then |result| closed_range(first, last, flags, result);
-    Closefrom = closefrom(first: c_int): returns::nothing,
+    Closefrom = fn closefrom(first: c_int): returns::nothing,
         before closing_range(first.max(0).cast_unsigned(), c_uint::MAX, 0),
         then |_| closed_range(first.max(0).cast_unsigned(), c_uint::MAX, 0, 0);
 }

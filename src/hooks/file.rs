@@ -9,156 +9,156 @@ use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
 
 use weir_record::functions::Function;
 
-use super::{again, io_hooks};
+use super::{io_hooks, reissue};
 use crate::coop;
 use crate::files;
 use crate::recording::{Vector, returns};
 
 io_hooks! {
-    Open = open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    Open = fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    Open64 = open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    Open64 = fn open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    OpenChk = __open_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+    OpenChk = fn __open_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    Open64Chk = __open64_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+    Open64Chk = fn __open64_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    OpenAlias = __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    OpenAlias = fn __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    Open64Alias = __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    Open64Alias = fn __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
-    Openat = openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    Openat = fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
         then |result| files::opened_with(flags, result, dir, path);
-    Openat64 = openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+    Openat64 = fn openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
         then |result| files::opened_with(flags, result, dir, path);
-    OpenatChk = __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
+    OpenatChk = fn __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
         then |result| files::opened_with(flags, result, dir, path);
-    Openat64Chk = __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
+    Openat64Chk = fn __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
         then |result| files::opened_with(flags, result, dir, path);
-    Creat = creat(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+    Creat = fn creat(path: *const c_char, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, path);
-    Creat64 = creat64(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+    Creat64 = fn creat64(path: *const c_char, mode: mode_t) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, path);
-    Mkstemp = mkstemp(template: *mut c_char) -> c_int: returns::status,
+    Mkstemp = fn mkstemp(template: *mut c_char) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkstemp64 = mkstemp64(template: *mut c_char) -> c_int: returns::status,
+    Mkstemp64 = fn mkstemp64(template: *mut c_char) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkostemp = mkostemp(template: *mut c_char, flags: c_int) -> c_int: returns::status,
+    Mkostemp = fn mkostemp(template: *mut c_char, flags: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkostemp64 = mkostemp64(template: *mut c_char, flags: c_int) -> c_int: returns::status,
+    Mkostemp64 = fn mkostemp64(template: *mut c_char, flags: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkstemps = mkstemps(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
+    Mkstemps = fn mkstemps(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkstemps64 = mkstemps64(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
+    Mkstemps64 = fn mkstemps64(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkostemps = mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
+    Mkostemps = fn mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Mkostemps64 = mkostemps64(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
+    Mkostemps64 = fn mkostemps64(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
         then |result| files::opened(result, libc::AT_FDCWD, template);
-    Close = close(fd: c_int) -> c_int: returns::status,
+    Close = fn close(fd: c_int) -> c_int: returns::status,
         fd fd;
-    CloseAlias = __close(fd: c_int) -> c_int: returns::status,
+    CloseAlias = fn __close(fd: c_int) -> c_int: returns::status,
         fd fd;
-    Read = read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
+    Read = fn read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next);
-    ReadAlias = __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::read(parts, fd, size, |flags| reissue::recv_from(fd, buffer, size, 0, flags), next);
+    ReadAlias = fn __read(fd: c_int, buffer: *mut c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next);
-    ReadChk = __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::read(parts, fd, size, |flags| reissue::recv_from(fd, buffer, size, 0, flags), next);
+    ReadChk = fn __read_chk(fd: c_int, buffer: *mut c_void, size: size_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| if size > room { next() } else { coop::read(parts, fd, size, |flags| again::recv_from(fd, buffer, size, 0, flags), next) };
-    Pread = pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
+        parts |parts, next| if size > room { next() } else { coop::read(parts, fd, size, |flags| reissue::recv_from(fd, buffer, size, 0, flags), next) };
+    Pread = fn pread(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Pread64 = pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+    Pread64 = fn pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Pread64Alias = __pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+    Pread64Alias = fn __pread64(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    PreadChk = __pread_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t: returns::bytes,
+    PreadChk = fn __pread_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Pread64Chk = __pread64_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t: returns::bytes,
+    Pread64Chk = fn __pread64_chk(fd: c_int, buffer: *mut c_void, size: size_t, at: off64_t, room: size_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Readv = readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
+    Readv = fn readv(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
         fd fd, size Vector::new(array, count as usize),
-        parts |parts, next| again::readv(parts, fd, array, count, next);
-    Preadv = preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
+        parts |parts, next| reissue::readv(parts, fd, array, count, next);
+    Preadv = fn preadv(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Preadv64 = preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
+    Preadv64 = fn preadv64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Preadv2 = preadv2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
+    Preadv2 = fn preadv2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Preadv64v2 = preadv64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
+    Preadv64v2 = fn preadv64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Write = write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
+    Write = fn write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::write(parts, fd, size, |from, flags| again::send(fd, buffer, size, from, flags), |from, count| again::write(fd, buffer, from, count), next);
-    WriteAlias = __write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::write(parts, fd, size, |from, flags| reissue::send(fd, buffer, size, from, flags), |from, count| reissue::write(fd, buffer, from, count), next);
+    WriteAlias = fn __write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t: returns::bytes,
         fd fd, size size,
-        parts |parts, next| coop::write(parts, fd, size, |from, flags| again::send(fd, buffer, size, from, flags), |from, count| again::write(fd, buffer, from, count), next);
-    Pwrite = pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::write(parts, fd, size, |from, flags| reissue::send(fd, buffer, size, from, flags), |from, count| reissue::write(fd, buffer, from, count), next);
+    Pwrite = fn pwrite(fd: c_int, buffer: *const c_void, size: size_t, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Pwrite64 = pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+    Pwrite64 = fn pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Pwrite64Alias = __pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
+    Pwrite64Alias = fn __pwrite64(fd: c_int, buffer: *const c_void, size: size_t, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size size;
-    Writev = writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
+    Writev = fn writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t: returns::bytes,
         fd fd, size Vector::new(array, count as usize),
-        parts |parts, next| again::writev(parts, fd, array, count, next);
-    Pwritev = pwritev(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
+        parts |parts, next| reissue::writev(parts, fd, array, count, next);
+    Pwritev = fn pwritev(fd: c_int, array: *const iovec, count: c_int, at: off_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Pwritev64 = pwritev64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
+    Pwritev64 = fn pwritev64(fd: c_int, array: *const iovec, count: c_int, at: off64_t) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Pwritev2 = pwritev2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
+    Pwritev2 = fn pwritev2(fd: c_int, array: *const iovec, count: c_int, at: off_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Pwritev64v2 = pwritev64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
+    Pwritev64v2 = fn pwritev64v2(fd: c_int, array: *const iovec, count: c_int, at: off64_t, flags: c_int) -> ssize_t: returns::bytes,
         fd fd, at at, size Vector::new(array, count as usize);
-    Lseek = lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
+    Lseek = fn lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
         fd fd;
-    LseekAlias = __lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
+    LseekAlias = fn __lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t: returns::offset,
         fd fd;
-    Lseek64 = lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t: returns::offset,
+    Lseek64 = fn lseek64(fd: c_int, offset: off64_t, whence: c_int) -> off64_t: returns::offset,
         fd fd;
-    Fsync = fsync(fd: c_int) -> c_int: returns::status,
+    Fsync = fn fsync(fd: c_int) -> c_int: returns::status,
         fd fd;
-    Fdatasync = fdatasync(fd: c_int) -> c_int: returns::status,
+    Fdatasync = fn fdatasync(fd: c_int) -> c_int: returns::status,
         fd fd;
-    Syncfs = syncfs(fd: c_int) -> c_int: returns::status,
+    Syncfs = fn syncfs(fd: c_int) -> c_int: returns::status,
         fd fd;
-    SyncFileRange = sync_file_range(fd: c_int, at: off64_t, size: off64_t, flags: c_uint) -> c_int: returns::status,
+    SyncFileRange = fn sync_file_range(fd: c_int, at: off64_t, size: off64_t, flags: c_uint) -> c_int: returns::status,
         fd fd;
-    Ftruncate = ftruncate(fd: c_int, length: off_t) -> c_int: returns::status,
+    Ftruncate = fn ftruncate(fd: c_int, length: off_t) -> c_int: returns::status,
         fd fd;
-    Ftruncate64 = ftruncate64(fd: c_int, length: off64_t) -> c_int: returns::status,
+    Ftruncate64 = fn ftruncate64(fd: c_int, length: off64_t) -> c_int: returns::status,
         fd fd;
-    Fallocate = fallocate(fd: c_int, mode: c_int, at: off_t, length: off_t) -> c_int: returns::status,
+    Fallocate = fn fallocate(fd: c_int, mode: c_int, at: off_t, length: off_t) -> c_int: returns::status,
         fd fd;
-    Fallocate64 = fallocate64(fd: c_int, mode: c_int, at: off64_t, length: off64_t) -> c_int: returns::status,
+    Fallocate64 = fn fallocate64(fd: c_int, mode: c_int, at: off64_t, length: off64_t) -> c_int: returns::status,
         fd fd;
-    PosixFallocate = posix_fallocate(fd: c_int, at: off_t, length: off_t) -> c_int: returns::error_number,
+    PosixFallocate = fn posix_fallocate(fd: c_int, at: off_t, length: off_t) -> c_int: returns::error_number,
         fd fd;
-    PosixFallocate64 = posix_fallocate64(fd: c_int, at: off64_t, length: off64_t) -> c_int: returns::error_number,
+    PosixFallocate64 = fn posix_fallocate64(fd: c_int, at: off64_t, length: off64_t) -> c_int: returns::error_number,
         fd fd;
-    PosixFadvise = posix_fadvise(fd: c_int, at: off_t, length: off_t, advice: c_int) -> c_int: returns::error_number,
+    PosixFadvise = fn posix_fadvise(fd: c_int, at: off_t, length: off_t, advice: c_int) -> c_int: returns::error_number,
         fd fd;
-    PosixFadvise64 = posix_fadvise64(fd: c_int, at: off64_t, length: off64_t, advice: c_int) -> c_int: returns::error_number,
+    PosixFadvise64 = fn posix_fadvise64(fd: c_int, at: off64_t, length: off64_t, advice: c_int) -> c_int: returns::error_number,
         fd fd;
-    CopyFileRange = copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+    CopyFileRange = fn copy_file_range(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size;
-    Sendfile = sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
+    Sendfile = fn sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::sendfile(parts, from, to, size, |size| again::sendfile(Function::Sendfile, to, from, at, size), next);
-    Sendfile64 = sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile(Function::Sendfile, to, from, at, size), next);
+    Sendfile64 = fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::sendfile(parts, from, to, size, |size| again::sendfile(Function::Sendfile64, to, from, at, size), next);
-    Splice = splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile(Function::Sendfile64, to, from, at, size), next);
+    Splice = fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::splice(parts, coop::Splice { from, to, has_places: [!from_at.is_null(), !to_at.is_null()], size, flags }, |size, more| again::splice(from, from_at, to, to_at, size, flags | more), next);
-    Tee = tee(from: c_int, to: c_int, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+        parts |parts, next| coop::splice(parts, coop::Splice { from, to, has_places: [!from_at.is_null(), !to_at.is_null()], size, flags }, |size, more| reissue::splice(from, from_at, to, to_at, size, flags | more), next);
+    Tee = fn tee(from: c_int, to: c_int, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size;
-    Vmsplice = vmsplice(fd: c_int, array: *const iovec, count: size_t, flags: c_uint) -> ssize_t: returns::bytes,
+    Vmsplice = fn vmsplice(fd: c_int, array: *const iovec, count: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd fd, size Vector::new(array, count);
 }

@@ -14,7 +14,7 @@ const SAME: u32 = u32::MAX;
 
 /// Defines hooks that change the user to `new`, where that is one.
 macro_rules! identity_hooks {
-    ($($function:ident = $name:ident($($user:ident),+): $new:expr;)+) => {$(
+    ($($function:ident = fn $name:ident($($user:ident),+): $new:expr;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -47,7 +47,7 @@ fn for_good(users: &[u32], effective: u32) -> Option<u32> {
 }
 
 identity_hooks! {
-    Setuid = setuid(user): for_good(&[user], user);
-    Setreuid = setreuid(real, effective): for_good(&[real, effective], effective);
-    Setresuid = setresuid(real, effective, saved): for_good(&[real, effective, saved], effective);
+    Setuid = fn setuid(user): for_good(&[user], user);
+    Setreuid = fn setreuid(real, effective): for_good(&[real, effective], effective);
+    Setresuid = fn setresuid(real, effective, saved): for_good(&[real, effective, saved], effective);
 }

@@ -9,23 +9,23 @@ use crate::files;
 use crate::recording::returns;
 
 io_hooks! {
-    Mmap = mmap(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off_t) -> *mut c_void: returns::address,
+    Mmap = fn mmap(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off_t) -> *mut c_void: returns::address,
         fd fd, size size,
         then |at| files::mapped(fd, size, flags, at);
-    Mmap64 = mmap64(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off64_t) -> *mut c_void: returns::address,
+    Mmap64 = fn mmap64(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off64_t) -> *mut c_void: returns::address,
         fd fd, size size,
         then |at| files::mapped(fd, size, flags, at);
-    Munmap = munmap(place: *mut c_void, size: size_t) -> c_int: returns::status,
+    Munmap = fn munmap(place: *mut c_void, size: size_t) -> c_int: returns::status,
         size size;
-    Mremap = mremap(place: *mut c_void, before: size_t, size: size_t, flags: c_int, to: *mut c_void) -> *mut c_void: returns::address,
+    Mremap = fn mremap(place: *mut c_void, before: size_t, size: size_t, flags: c_int, to: *mut c_void) -> *mut c_void: returns::address,
         size size;
-    Msync = msync(place: *mut c_void, size: size_t, flags: c_int) -> c_int: returns::status,
+    Msync = fn msync(place: *mut c_void, size: size_t, flags: c_int) -> c_int: returns::status,
         size size;
-    Madvise = madvise(place: *mut c_void, size: size_t, advice: c_int) -> c_int: returns::status,
+    Madvise = fn madvise(place: *mut c_void, size: size_t, advice: c_int) -> c_int: returns::status,
         size size;
-    PosixMadvise = posix_madvise(place: *mut c_void, size: size_t, advice: c_int) -> c_int: returns::error_number,
+    PosixMadvise = fn posix_madvise(place: *mut c_void, size: size_t, advice: c_int) -> c_int: returns::error_number,
         size size;
-    Brk = brk(end: *mut c_void) -> c_int: returns::status;
-    Sbrk = sbrk(by: isize) -> *mut c_void: returns::address;
-    SbrkAlias = __sbrk(by: isize) -> *mut c_void: returns::address;
+    Brk = fn brk(end: *mut c_void) -> c_int: returns::status;
+    Sbrk = fn sbrk(by: isize) -> *mut c_void: returns::address;
+    SbrkAlias = fn __sbrk(by: isize) -> *mut c_void: returns::address;
 }

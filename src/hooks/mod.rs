@@ -4,6 +4,10 @@
 //! [`recording`](crate::recording), with the next function to call in its place. They depend on nothing
 //! that must have run before: the first call of the process may reach any of them.
 //!
+//! Most are lines of a macro, written as C declares them behind the name of their row: `Read = fn read(fd: c_int, …)`. To find one,
+//! search for `fn read(`; to add one, add its row and its line in the file of its kind, then see which test asks for more
+//! (`docs/functions.md` is made from the rows).
+//!
 //! `extern "C-unwind"`, because pthread_cancel unwinds through those that are cancellation points.
 //! In unit tests they are not exported, or the test runner would allocate by them.
 
@@ -12,19 +16,19 @@
     reason = "the C library's names, which no_mangle excuses and unit tests do not have"
 )]
 
-mod again;
 pub mod alloc;
 mod children;
 mod clone;
 mod constructor;
+mod count_only;
 mod descriptor;
 mod file;
 mod identity;
 mod memory_map;
 mod metadata;
-mod noted;
 mod process;
 mod raw;
+mod reissue;
 mod signal;
 mod socket;
 mod stdio;
@@ -61,12 +65,12 @@ macro_rules! next_call {
 /// parts (`parts`, given what keeps the time of the waits, and the next function), what to do first (`before`), and what
 /// to keep track of.
 macro_rules! io_hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         $(, parts |$parts:ident, $next:ident| $perform:expr)?
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?;)+) => {$(
         super::io_hook! {
-            $function = $name($($argument: $type),*) $(-> $result)?: $judge
+            $function = fn $name($($argument: $type),*) $(-> $result)?: $judge
             $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?
             $(, parts |$parts, $next| $perform)?
             $(, before $before)? $(, then |$outcome| $then)?
@@ -76,7 +80,7 @@ macro_rules! io_hooks {
 
 /// One of them.
 macro_rules! io_hook {
-    ($function:ident = $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
+    ($function:ident = fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
         /// # Safety
@@ -89,7 +93,7 @@ macro_rules! io_hook {
             call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
         }
     };
-    ($function:ident = $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
+    ($function:ident = fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         , parts |$parts:ident, $real:ident| $perform:expr
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
@@ -124,11 +128,11 @@ macro_rules! io_hook {
             #[inline(never)]
             unsafe extern "C-unwind" fn parted($($argument: $type),*) $(-> $result)? {
                 let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-                let Some(way) = call.begin_parts() else {
+                let Some(way) = call.begin_two_phases() else {
                     // SAFETY: the same call.
                     return unsafe { straight($($argument),*) };
                 };
-                call.in_parts(way, $judge, super::or!(|_| {} $(, |$outcome| $then)?), move |$parts: &crate::coop::Parts| {
+                call.in_two_phases(way, $judge, super::or!(|_| {} $(, |$outcome| $then)?), move |$parts: &crate::coop::TwoPhaseCall| {
                     let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
                     let $real = &next;
                     $perform
@@ -178,11 +182,11 @@ macro_rules! io_body {
         unsafe extern "C-unwind" fn parted($($argument: $type),*) -> $result {
             let $at = $fd;
             let call = super::io_call!($function, fd $at, size $size);
-            let Some(way) = call.begin_parts() else {
+            let Some(way) = call.begin_two_phases() else {
                 // SAFETY: the same call.
                 return unsafe { straight($($argument),*) };
             };
-            let $came = call.in_parts(way, $judge, |_| {}, move |$parts: &crate::coop::Parts| {
+            let $came = call.in_two_phases(way, $judge, |_| {}, move |$parts: &crate::coop::TwoPhaseCall| {
                 let next = move || super::next_call!($function($($argument: $type),*) -> $result);
                 let $real = &next;
                 $perform
@@ -202,7 +206,7 @@ macro_rules! io_body {
 /// Defines hooks for stdio: the row of the table, the name, the arguments and the result, what the result means; and,
 /// where there are any, the size, what to do first, and what to keep track of.
 macro_rules! stdio_hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, size $size:expr)? $(, before $before:expr)? $(, then |$outcome:ident| $then:expr)?;)+) => {$(
         /// # Safety
         /// As the C library has it.

@@ -13,7 +13,7 @@ use weir_record::functions::Function;
 
 use crate::life::{
     end::{self, Replacing},
-    follow, fork,
+    fork, inject_environment,
     programs::Program,
     starts,
 };
@@ -59,7 +59,7 @@ fn replace(
     for function in [Function::Execve, Function::Execvp, Function::Execvpe] {
         next::ensure(function);
     }
-    follow::with(program, environment, |start, environment| {
+    inject_environment::with(program, environment, |start, environment| {
         let mut replacing = None;
         // The thread's stack may be small, and the program's path is written down, perhaps a report too.
         sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
@@ -438,7 +438,7 @@ macro_rules! spawns {
             ) -> c_int {
                 let mut own = 0;
                 let pid = if pid.is_null() { &raw mut own } else { pid };
-                let result = follow::with($program(path), environment, |start, environment| {
+                let result = inject_environment::with($program(path), environment, |start, environment| {
                     let ticks = sys::ticks();
                     // SAFETY: what the caller promises is what the next one asks.
                     let result = unsafe {

@@ -10,7 +10,7 @@ use crate::recording;
 
 /// Defines hooks that change how one signal is handled; the result of failure is all ones.
 macro_rules! signal_hooks {
-    ($($function:ident = $name:ident($signal:ident: c_int $(, $argument:ident: $type:ty)*) -> $result:ty;)+) => {$(
+    ($($function:ident = fn $name:ident($signal:ident: c_int $(, $argument:ident: $type:ty)*) -> $result:ty;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -33,14 +33,14 @@ macro_rules! signal_hooks {
 }
 
 signal_hooks! {
-    Sigaction = sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
-    SigactionAlias = __sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
-    Signal = signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    BsdSignal = bsd_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    Ssignal = ssignal(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    SysvSignal = sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    SysvSignalAlias = __sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    Sigset = sigset(signal: c_int, handler: *mut c_void) -> *mut c_void;
-    Sigignore = sigignore(signal: c_int) -> c_int;
-    Siginterrupt = siginterrupt(signal: c_int, interrupts: c_int) -> c_int;
+    Sigaction = fn sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
+    SigactionAlias = fn __sigaction(signal: c_int, new: *const c_void, old: *mut c_void) -> c_int;
+    Signal = fn signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    BsdSignal = fn bsd_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Ssignal = fn ssignal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    SysvSignal = fn sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    SysvSignalAlias = fn __sysv_signal(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Sigset = fn sigset(signal: c_int, handler: *mut c_void) -> *mut c_void;
+    Sigignore = fn sigignore(signal: c_int) -> c_int;
+    Siginterrupt = fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int;
 }

@@ -70,7 +70,7 @@ impl<T> Fixed for *const T {
 /// Defines hooks for functions with variable arguments: the row of the table, the name, the fixed arguments, the
 /// function that does the work, and what the result means.
 macro_rules! variadic_hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),*) by $by:ident: $judge:expr;)+) => {$(
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) by $by:ident: $judge:expr;)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[unsafe(naked)]
@@ -136,55 +136,55 @@ macro_rules! variadic_hooks {
 }
 
 variadic_hooks! {
-    Printf = printf(format: *const c_char) by Vprintf: stdio_returns::printed;
-    PrintfChk = __printf_chk(flag: c_int, format: *const c_char) by VprintfChk: stdio_returns::printed;
-    IoPrintf = _IO_printf(format: *const c_char) by Vprintf: stdio_returns::printed;
-    Fprintf = fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: stdio_returns::printed;
-    FprintfChk = __fprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char) by VfprintfChk: stdio_returns::printed;
-    IoFprintf = _IO_fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: stdio_returns::printed;
-    Dprintf = dprintf(fd: c_int, format: *const c_char) by Vdprintf: stdio_returns::printed;
-    DprintfChk = __dprintf_chk(fd: c_int, flag: c_int, format: *const c_char) by VdprintfChk: stdio_returns::printed;
-    Scanf = scanf(format: *const c_char) by Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc99Scanf = __isoc99_scanf(format: *const c_char) by Isoc99Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc23Scanf = __isoc23_scanf(format: *const c_char) by Isoc23Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Fscanf = fscanf(stream: *mut FILE, format: *const c_char) by Vfscanf: move |values| stdio_returns::scanned(values, stream);
-    Isoc99Fscanf = __isoc99_fscanf(stream: *mut FILE, format: *const c_char) by Isoc99Vfscanf: move |values| stdio_returns::scanned(values, stream);
-    Isoc23Fscanf = __isoc23_fscanf(stream: *mut FILE, format: *const c_char) by Isoc23Vfscanf: move |values| stdio_returns::scanned(values, stream);
-    Wprintf = wprintf(format: *const wchar_t) by Vwprintf: returns::status;
-    WprintfChk = __wprintf_chk(flag: c_int, format: *const wchar_t) by VwprintfChk: returns::status;
-    Fwprintf = fwprintf(stream: *mut FILE, format: *const wchar_t) by Vfwprintf: returns::status;
-    FwprintfChk = __fwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t) by VfwprintfChk: returns::status;
-    Wscanf = wscanf(format: *const wchar_t) by Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc99Wscanf = __isoc99_wscanf(format: *const wchar_t) by Isoc99Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc23Wscanf = __isoc23_wscanf(format: *const wchar_t) by Isoc23Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Fwscanf = fwscanf(stream: *mut FILE, format: *const wchar_t) by Vfwscanf: move |values| stdio_returns::scanned(values, stream);
-    Isoc99Fwscanf = __isoc99_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc99Vfwscanf: move |values| stdio_returns::scanned(values, stream);
-    Isoc23Fwscanf = __isoc23_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc23Vfwscanf: move |values| stdio_returns::scanned(values, stream);
+    Printf = fn printf(format: *const c_char) by Vprintf: stdio_returns::printed;
+    PrintfChk = fn __printf_chk(flag: c_int, format: *const c_char) by VprintfChk: stdio_returns::printed;
+    IoPrintf = fn _IO_printf(format: *const c_char) by Vprintf: stdio_returns::printed;
+    Fprintf = fn fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: stdio_returns::printed;
+    FprintfChk = fn __fprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char) by VfprintfChk: stdio_returns::printed;
+    IoFprintf = fn _IO_fprintf(stream: *mut FILE, format: *const c_char) by Vfprintf: stdio_returns::printed;
+    Dprintf = fn dprintf(fd: c_int, format: *const c_char) by Vdprintf: stdio_returns::printed;
+    DprintfChk = fn __dprintf_chk(fd: c_int, flag: c_int, format: *const c_char) by VdprintfChk: stdio_returns::printed;
+    Scanf = fn scanf(format: *const c_char) by Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc99Scanf = fn __isoc99_scanf(format: *const c_char) by Isoc99Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc23Scanf = fn __isoc23_scanf(format: *const c_char) by Isoc23Vscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Fscanf = fn fscanf(stream: *mut FILE, format: *const c_char) by Vfscanf: move |values| stdio_returns::scanned(values, stream);
+    Isoc99Fscanf = fn __isoc99_fscanf(stream: *mut FILE, format: *const c_char) by Isoc99Vfscanf: move |values| stdio_returns::scanned(values, stream);
+    Isoc23Fscanf = fn __isoc23_fscanf(stream: *mut FILE, format: *const c_char) by Isoc23Vfscanf: move |values| stdio_returns::scanned(values, stream);
+    Wprintf = fn wprintf(format: *const wchar_t) by Vwprintf: returns::status;
+    WprintfChk = fn __wprintf_chk(flag: c_int, format: *const wchar_t) by VwprintfChk: returns::status;
+    Fwprintf = fn fwprintf(stream: *mut FILE, format: *const wchar_t) by Vfwprintf: returns::status;
+    FwprintfChk = fn __fwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t) by VfwprintfChk: returns::status;
+    Wscanf = fn wscanf(format: *const wchar_t) by Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc99Wscanf = fn __isoc99_wscanf(format: *const wchar_t) by Isoc99Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc23Wscanf = fn __isoc23_wscanf(format: *const wchar_t) by Isoc23Vwscanf: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Fwscanf = fn fwscanf(stream: *mut FILE, format: *const wchar_t) by Vfwscanf: move |values| stdio_returns::scanned(values, stream);
+    Isoc99Fwscanf = fn __isoc99_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc99Vfwscanf: move |values| stdio_returns::scanned(values, stream);
+    Isoc23Fwscanf = fn __isoc23_fwscanf(stream: *mut FILE, format: *const wchar_t) by Isoc23Vfwscanf: move |values| stdio_returns::scanned(values, stream);
 }
 
 stdio_hooks! {
-    Vprintf = vprintf(format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    VprintfChk = __vprintf_chk(flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    Vfprintf = vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    VfprintfChk = __vfprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    IoVfprintf = _IO_vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    Vdprintf = vdprintf(fd: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    VdprintfChk = __vdprintf_chk(fd: c_int, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
-    Vscanf = vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc99Vscanf = __isoc99_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc23Vscanf = __isoc23_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Vfscanf = vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    VfscanfAlias = __vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    Isoc99Vfscanf = __isoc99_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    Isoc23Vfscanf = __isoc23_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    Vwprintf = vwprintf(format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
-    VwprintfChk = __vwprintf_chk(flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
-    Vfwprintf = vfwprintf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
-    VfwprintfChk = __vfwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
-    Vwscanf = vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc99Vwscanf = __isoc99_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Isoc23Vwscanf = __isoc23_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
-    Vfwscanf = vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    Isoc99Vfwscanf = __isoc99_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
-    Isoc23Vfwscanf = __isoc23_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Vprintf = fn vprintf(format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    VprintfChk = fn __vprintf_chk(flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    Vfprintf = fn vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    VfprintfChk = fn __vfprintf_chk(stream: *mut FILE, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    IoVfprintf = fn _IO_vfprintf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    Vdprintf = fn vdprintf(fd: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    VdprintfChk = fn __vdprintf_chk(fd: c_int, flag: c_int, format: *const c_char, arguments: *mut c_void) -> c_int: stdio_returns::printed;
+    Vscanf = fn vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc99Vscanf = fn __isoc99_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc23Vscanf = fn __isoc23_vscanf(format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Vfscanf = fn vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    VfscanfAlias = fn __vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Isoc99Vfscanf = fn __isoc99_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Isoc23Vfscanf = fn __isoc23_vfscanf(stream: *mut FILE, format: *const c_char, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Vwprintf = fn vwprintf(format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    VwprintfChk = fn __vwprintf_chk(flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    Vfwprintf = fn vfwprintf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    VfwprintfChk = fn __vfwprintf_chk(stream: *mut FILE, flag: c_int, format: *const wchar_t, arguments: *mut c_void) -> c_int: returns::status;
+    Vwscanf = fn vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc99Vwscanf = fn __isoc99_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Isoc23Vwscanf = fn __isoc23_vwscanf(format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, streams::standard_input());
+    Vfwscanf = fn vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Isoc99Vfwscanf = fn __isoc99_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
+    Isoc23Vfwscanf = fn __isoc23_vfwscanf(stream: *mut FILE, format: *const wchar_t, arguments: *mut c_void) -> c_int: move |values| stdio_returns::scanned(values, stream);
 }

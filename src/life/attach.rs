@@ -69,7 +69,7 @@ fn target_at_home() -> Target {
 
 /// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
 /// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
-pub fn target_of_nothing() -> Target {
+pub fn target_for_free_null() -> Target {
     let is_new = process::header().is_some()
         && sys::has_thread_area()
         && thread::attachment() == Attachment::Unknown

@@ -77,7 +77,7 @@ fn tell_end(status: i32) {
         }
         Whose::Region => {
             header.set_exit_status(status);
-            tell(header, Phase::Exiting);
+            write_final_report(header, Phase::Exiting);
         }
     });
 }
@@ -125,7 +125,7 @@ fn end_again(stream: *mut FILE) {
     {
         AGAIN.fetch_add(1, Ordering::Relaxed);
         expect_streams(stream);
-        sys::with_errno_kept(|| tell(header, Phase::Exiting));
+        sys::with_errno_kept(|| write_final_report(header, Phase::Exiting));
     }
 }
 
@@ -136,7 +136,7 @@ fn is_more_expected() -> bool {
 }
 
 /// The image is about to end, or to be replaced.
-fn tell(header: &Header, phase: Phase) {
+fn write_final_report(header: &Header, phase: Phase) {
     if sys::is_sealed() {
         return header.set_phase(phase);
     }
@@ -193,11 +193,11 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
             Whose::Region if sys::is_sealed() || !writer::is_here() => {
-                tell(header, Phase::Replacing)
+                write_final_report(header, Phase::Replacing)
             }
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
-                tell(header, Phase::Replacing);
+                write_final_report(header, Phase::Replacing);
                 is_told = true;
                 // What will not load us leaves the region where it is: nobody would come to remove it.
                 is_removed = !start.loads_us();

@@ -2,9 +2,9 @@
 
 pub mod attach;
 pub mod end;
-pub mod follow;
 pub mod fork;
 mod inheritance;
+pub mod inject_environment;
 pub mod programs;
 pub mod seal;
 pub mod start;

@@ -11,7 +11,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use crate::environment::Bytes;
+use crate::memory::bytes::Bytes;
 use crate::sys::looking::{self, Looked, Unseen};
 
 mod links;

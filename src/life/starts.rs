@@ -15,6 +15,7 @@ use weir_record::starts::{
 };
 
 use crate::life::programs::{Kind, Program};
+use crate::memory::bytes::Bytes;
 use crate::region::mapping;
 use crate::{environment, process, sys};
 
@@ -163,39 +164,8 @@ fn flags(start: &Start) -> u32 {
     kind | preload | out_of_reach
 }
 
-/// Room for a path; the caller's stack may be small.
-struct Text {
-    bytes: [u8; PROGRAM_BYTES],
-    length: usize,
-}
-
-impl Text {
-    fn new() -> Text {
-        Text {
-            bytes: [0; PROGRAM_BYTES],
-            length: 0,
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    /// Appends what there is room for.
-    fn push(&mut self, bytes: &[u8]) {
-        let room = &mut self.bytes[self.length..];
-        let length = bytes.len().min(room.len());
-        room[..length].copy_from_slice(&bytes[..length]);
-        self.length += length;
-    }
-}
-
-impl Write for Text {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
-}
+/// Room for a program's path.
+type Text = Bytes<{ PROGRAM_BYTES + 1 }>;
 
 /// The program's path, from the root where that can be told.
 ///
@@ -214,15 +184,15 @@ unsafe fn describe(program: Program, text: &mut Text) {
     if !path.starts_with(b"/") && !is_name {
         if base == libc::AT_FDCWD {
             let mut buffer = [0; PROGRAM_BYTES];
-            text.push(sys::working_directory(&mut buffer));
+            text.push_what_fits(sys::working_directory(&mut buffer));
         } else {
             push_open(base, text);
         }
         if !path.is_empty() && !text.as_bytes().is_empty() {
-            text.push(b"/");
+            text.push_what_fits(b"/");
         }
     }
-    text.push(path);
+    text.push_what_fits(path);
 }
 
 /// The path of what a descriptor is of.
@@ -234,6 +204,6 @@ fn push_open(fd: c_int, text: &mut Text) {
     let _ = write!(link, "/proc/self/fd/{fd}\0");
     let mut buffer = [MaybeUninit::uninit(); PROGRAM_BYTES];
     if let Ok(link) = CStr::from_bytes_until_nul(link.as_bytes()) {
-        text.push(sys::read_link(link, &mut buffer));
+        text.push_what_fits(sys::read_link(link, &mut buffer));
     }
 }

@@ -331,7 +331,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
             // The next function need not hear of it.
             return IS_ASKED.store(false, Ordering::Relaxed);
         }
-        attach::target_of_nothing()
+        attach::target_for_free_null()
     } else {
         attach::target()
     };

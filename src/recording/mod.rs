@@ -9,9 +9,9 @@
 mod buffered;
 mod heap;
 mod io;
-mod parts;
 pub mod returns;
 pub mod stdio_returns;
+mod two_phases;
 
 use weir_record::clock;
 use weir_record::counter::{Adder, Alone, Shared};

@@ -17,7 +17,7 @@ use rustix::net::{
 };
 use weir_record::settings::INBOX;
 
-use crate::environment::Bytes;
+use crate::memory::bytes::Bytes;
 use crate::sys::{self, Descriptor};
 
 /// Creates a file without a name in the session. None where that is not to be.

@@ -11,7 +11,7 @@ use crate::{recording, sys};
 
 /// Defines hooks that count.
 macro_rules! counted_hooks {
-    ($($function:ident = $name:ident($($argument:ident: $type:ty),*);)+) => {$(
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*);)+) => {$(
         /// # Safety
         /// As the C library has it.
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -32,10 +32,10 @@ macro_rules! counted_hooks {
 }
 
 counted_hooks! {
-    AioRead = aio_read(request: *mut c_void);
-    AioRead64 = aio_read64(request: *mut c_void);
-    AioWrite = aio_write(request: *mut c_void);
-    AioWrite64 = aio_write64(request: *mut c_void);
+    AioRead = fn aio_read(request: *mut c_void);
+    AioRead64 = fn aio_read64(request: *mut c_void);
+    AioWrite = fn aio_write(request: *mut c_void);
+    AioWrite64 = fn aio_write64(request: *mut c_void);
 }
 
 /// Any system call. Its arguments stay where they are, in the registers and on the stack, and its result is seen by

@@ -5,14 +5,14 @@
 //! call stands on its stack, which goes with it.
 //!
 //! That stack may be small, and a wait is as deep in it as can be. So what is above a wait keeps no more than it has to:
-//! the arguments, and [`Parts`]. All else is done before or after it, in functions whose frames are gone meanwhile.
+//! the arguments, and [`TwoPhaseCall`]. All else is done before or after it, in functions whose frames are gone meanwhile.
 
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
 use super::io::{Requested, Subject};
 use super::{Call, Outcome, settle, slot_or_target};
-use crate::coop::{self, Parts, Way};
+use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
 use crate::life::{start, writer};
 use crate::{files, sys};
@@ -21,20 +21,20 @@ impl<S: Requested> Call<S> {
     /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it
     /// goes straight through, by [`Call::make`].
     #[inline(always)]
-    pub fn begin_parts(&self) -> Option<Way> {
+    pub fn begin_two_phases(&self) -> Option<WaitMode> {
         self.subject().begin()
     }
 
-    /// Makes a call that [`Call::begin_parts`] has counted as [`Call::make`] does, but by `perform`, which tells how long it waited.
+    /// Makes a call that [`Call::begin_two_phases`] has counted as [`Call::make`] does, but by `perform`, which tells how long it waited.
     #[inline(always)]
-    pub fn in_parts<R: Copy>(
+    pub fn in_two_phases<R: Copy>(
         self,
-        way: Way,
+        way: WaitMode,
         judge: impl Fn(R) -> Outcome,
         then: impl Fn(R),
-        perform: impl Fn(&Parts) -> R,
+        perform: impl Fn(&TwoPhaseCall) -> R,
     ) -> R {
-        let parts = Parts::new(way);
+        let parts = TwoPhaseCall::new(way);
         let result = performed(&parts, perform);
         let outcome = judge(result);
         let requested = self.size.before().or_else(|| self.size.after(outcome));
@@ -59,8 +59,8 @@ impl Subject {
 
     /// Counts the call, where it is to be made in parts.
     #[inline(never)]
-    fn begin(self) -> Option<Way> {
-        let way = coop::way()?;
+    fn begin(self) -> Option<WaitMode> {
+        let way = coop::wait_mode()?;
         if !self.can_wait() {
             return None;
         }
@@ -68,7 +68,7 @@ impl Subject {
             Ok(slot) => {
                 slot.counters.of(self.function).calls.add(1);
                 // While a coroutine waits, its thread is in other calls.
-                if let Way::Thread = way {
+                if let WaitMode::Thread = way {
                     let is_timed = !slot.countdown.is_off();
                     let began_ticks = if is_timed { sys::ticks() } else { 0 };
                     slot.in_flight.begin(self.function, self.file, began_ticks);
@@ -84,7 +84,7 @@ impl Subject {
 
     /// Records what came of the call, and keeps what is to be told of it.
     #[inline(never)]
-    fn record(self, parts: &Parts, outcome: Outcome, requested: u64) {
+    fn record(self, parts: &TwoPhaseCall, outcome: Outcome, requested: u64) {
         // A try that failed has left its errno, also where the call then went well.
         if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
             parts.keep_errno();
@@ -105,7 +105,7 @@ impl Subject {
 
     /// Hands over how long the call took, and each part of it, where it is timed. By itself: the ring may have to be drained.
     #[inline(never)]
-    fn push(self, parts: &Parts, requested: u64) {
+    fn push(self, parts: &TwoPhaseCall, requested: u64) {
         let Some(slot) = slot_or_target()
             .ok()
             .filter(|slot| !slot.countdown.is_off())
@@ -128,7 +128,7 @@ impl Subject {
 
     /// Counts the call for what it is about.
     #[inline(never)]
-    fn count_for_files(self, parts: &Parts, outcome: &Outcome) {
+    fn count_for_files(self, parts: &TwoPhaseCall, outcome: &Outcome) {
         let slot = match slot_or_target() {
             Ok(slot) => std::ptr::from_ref::<Slot>(slot).addr() as u64,
             Err(_) => 0,
@@ -140,7 +140,7 @@ impl Subject {
     /// Counts its parts for what it is about, and all of it for the coroutine that made it. The program finds the errno of
     /// the call.
     #[inline(never)]
-    fn count_parts(self, parts: &Parts, outcome: &Outcome) {
+    fn count_parts(self, parts: &TwoPhaseCall, outcome: &Outcome) {
         let (wait_ticks, took_ticks) = (parts.wait_ticks(), parts.took_ticks());
         // What is sent from a file waits for what it goes to.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
@@ -156,7 +156,7 @@ impl Subject {
 /// What a call in parts does. Not inlined: what it needs of the stack is free again when the call is recorded, and a signal
 /// handler's stack may be small.
 #[inline(never)]
-fn performed<R>(parts: &Parts, perform: impl Fn(&Parts) -> R) -> R {
+fn performed<R>(parts: &TwoPhaseCall, perform: impl Fn(&TwoPhaseCall) -> R) -> R {
     let result = perform(parts);
     parts.end();
     result

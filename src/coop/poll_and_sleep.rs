@@ -12,9 +12,9 @@ use std::ptr::{self, NonNull};
 use libc::{nfds_t, pollfd, timespec, timeval};
 use weir_record::functions::Function;
 
-use super::passing::Passing;
-use super::waiting::{Parts, SOON_NS};
-use super::{Way, runtime};
+use super::temporary_fd::Passing;
+use super::waiting::{SOON_NS, TwoPhaseCall};
+use super::{WaitMode, runtime};
 use crate::linking::next;
 use crate::sys;
 use crate::sys::Deadline;
@@ -87,7 +87,7 @@ fn only(mut wanted: impl Iterator<Item = (c_int, c_short)>) -> Option<(c_int, c_
 /// Waits until something may have happened to one of the descriptors.
 #[inline(always)]
 fn wait_for_any(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     count: usize,
     entry: impl Fn(usize) -> (c_int, c_short),
     deadline: Deadline,
@@ -113,7 +113,7 @@ fn wait_for_any(
 #[cold]
 #[inline(never)]
 fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     wanted: impl Fn() -> I,
     deadline: Deadline,
 ) -> Result<(), c_int> {
@@ -155,7 +155,7 @@ fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Optio
 /// As of poll(2).
 #[inline(always)]
 pub unsafe fn poll(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     array: *mut pollfd,
     count: nfds_t,
     timeout_ms: c_int,
@@ -172,7 +172,7 @@ pub unsafe fn poll(
 /// As of ppoll(2).
 #[inline(always)]
 pub unsafe fn poll_until(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     array: *mut pollfd,
     count: nfds_t,
     ns: Option<u64>,
@@ -182,7 +182,7 @@ pub unsafe fn poll_until(
     if ns == Some(0) {
         return next();
     }
-    let Way::Coroutine(coroutine) = parts.way() else {
+    let WaitMode::Coroutine(coroutine) = parts.way() else {
         return parts.waiting(next);
     };
     let zero = timespec {
@@ -219,7 +219,7 @@ pub unsafe fn poll_until(
 /// As of poll(2).
 #[inline(never)]
 unsafe fn poll_by_runtime(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     coroutine: NonNull<c_void>,
     array: *mut pollfd,
     count: nfds_t,
@@ -241,7 +241,7 @@ unsafe fn poll_by_runtime(
 /// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
 #[inline(always)]
 pub fn epoll(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     ns: Option<u64>,
     is_masked: bool,
@@ -251,7 +251,7 @@ pub fn epoll(
     if ns == Some(0) {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
     repeat!(Deadline::after(ns), is_masked, now(), |until| parts.wait(
@@ -383,7 +383,7 @@ fn words_of(count: c_int) -> usize {
 /// As of select(2): sets are NULL or have `count` bits.
 #[inline(always)]
 pub unsafe fn select(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     count: c_int,
     sets: [*mut c_void; 3],
     ns: Option<u64>,
@@ -393,7 +393,7 @@ pub unsafe fn select(
     if ns == Some(0) || words_of(count) > SET_WORDS {
         return next();
     }
-    if parts.way() == Way::Thread {
+    if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
     // SAFETY: as the caller promises.
@@ -436,8 +436,8 @@ pub unsafe fn ns_of_timespec(time: *const timespec) -> Option<u64> {
 }
 
 /// `getaddrinfo`, which waits inside the C library: by the runtime where blocking calls may be made, if it has that.
-pub fn resolve(parts: &Parts, next: impl Fn() -> c_int) -> c_int {
-    let Way::Coroutine(coroutine) = parts.way() else {
+pub fn resolve(parts: &TwoPhaseCall, next: impl Fn() -> c_int) -> c_int {
+    let WaitMode::Coroutine(coroutine) = parts.way() else {
         return parts.waiting(next);
     };
     let mut result = None;
@@ -456,8 +456,8 @@ pub fn resolve(parts: &Parts, next: impl Fn() -> c_int) -> c_int {
 }
 
 /// Waiting for a child, for which a coroutine holds its whole thread: no descriptor tells of the end of any.
-pub fn wait_for_child<T>(parts: &Parts, next: impl FnOnce() -> T) -> T {
-    if let Way::Coroutine(_) = parts.way() {
+pub fn wait_for_child<T>(parts: &TwoPhaseCall, next: impl FnOnce() -> T) -> T {
+    if let WaitMode::Coroutine(_) = parts.way() {
         super::note_blocked();
     }
     parts.waiting(next)

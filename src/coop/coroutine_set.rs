@@ -14,15 +14,15 @@ const BUCKET: usize = 16;
 struct Bucket([AtomicU64; BUCKET]);
 
 /// Some coroutines.
-pub struct Marks<const BUCKETS: usize> {
+pub struct CoroutineSet<const BUCKETS: usize> {
     buckets: [Bucket; BUCKETS],
     count: AtomicUsize,
 }
 
-impl<const BUCKETS: usize> Marks<BUCKETS> {
+impl<const BUCKETS: usize> CoroutineSet<BUCKETS> {
     /// None.
     pub const fn new() -> Self {
-        Marks {
+        CoroutineSet {
             buckets: [const { Bucket([const { AtomicU64::new(0) }; BUCKET]) }; BUCKETS],
             count: AtomicUsize::new(0),
         }
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_was_put_in_is_in_until_it_is_taken_out() {
-        static MARKS: Marks<2048> = Marks::new();
+        static MARKS: CoroutineSet<2048> = CoroutineSet::new();
         for number in 1..=10_000 {
             assert!(MARKS.insert(coroutine(number)), "{number}");
         }
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_full_bucket_refuses() {
-        static MARKS: Marks<2> = Marks::new();
+        static MARKS: CoroutineSet<2> = CoroutineSet::new();
         let id = coroutine(1);
         for _ in 0..BUCKET {
             assert!(MARKS.insert(id));

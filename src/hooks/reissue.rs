@@ -11,7 +11,7 @@ use libc::{
 };
 use weir_record::functions::Function;
 
-use crate::coop::{self, Parts, Vector};
+use crate::coop::{self, TwoPhaseCall, Vector};
 use crate::linking::next;
 use crate::sys;
 
@@ -70,7 +70,7 @@ fn recvmsg_once(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
 /// `recvmsg`, in parts.
 #[inline(always)]
 pub fn recvmsg(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     message: *mut msghdr,
     flags: c_int,
@@ -122,7 +122,7 @@ fn sendmsg_plain(fd: c_int, array: *const iovec, count: usize, flags: c_int) -> 
 /// `readv`, in parts: `recvmsg` in its place.
 #[inline(always)]
 pub fn readv(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     array: *const iovec,
     count: c_int,
@@ -138,7 +138,7 @@ pub fn readv(
 /// `recvmmsg`, in parts.
 #[inline(always)]
 pub fn recvmmsg(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     messages: *mut mmsghdr,
     count: c_uint,
@@ -212,7 +212,7 @@ pub fn write(fd: c_int, buffer: *const c_void, from: size_t, count: size_t) -> s
 /// `writev`, in parts.
 #[inline(always)]
 pub fn writev(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     array: *const iovec,
     count: c_int,
@@ -240,7 +240,7 @@ fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
 /// `sendmsg`, in parts.
 #[inline(always)]
 pub fn sendmsg(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     message: *const msghdr,
     flags: c_int,
@@ -257,14 +257,14 @@ pub fn sendmsg(
 /// `sendmmsg`, in parts.
 #[inline(always)]
 pub fn sendmmsg(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     fd: c_int,
     messages: *mut mmsghdr,
     count: c_uint,
     flags: c_int,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    let one = |parts: &Parts, message| {
+    let one = |parts: &TwoPhaseCall, message| {
         let whole = || sendmsg_once(fd, message, flags);
         sendmsg(parts, fd, message, flags, whole)
     };
@@ -309,7 +309,7 @@ pub fn splice(
 /// `select`, in parts: it writes down how much time was left.
 #[inline(always)]
 pub fn select(
-    parts: &Parts,
+    parts: &TwoPhaseCall,
     count: c_int,
     sets: [*mut c_void; 3],
     timeout: *mut timeval,
@@ -320,7 +320,7 @@ pub fn select(
     let began_ns = sys::monotonic_ns();
     // SAFETY: as the program calls it.
     let result = unsafe { coop::select(parts, count, sets, ns, ptr::null(), next) };
-    if let (coop::Way::Coroutine(_), Some(ns)) = (parts.way(), ns) {
+    if let (coop::WaitMode::Coroutine(_), Some(ns)) = (parts.way(), ns) {
         let left = ns.saturating_sub(sys::monotonic_ns() - began_ns);
         // SAFETY: the program's time, which the kernel would write too.
         unsafe {
