@@ -241,7 +241,7 @@ fn a_program_that_stops_itself_stops_weir() {
             } else {
                 &[]
             };
-            let weir = started(&place, place.run(options, &["sh", "-c", &script]));
+            let mut weir = started(&place, place.run(options, &["sh", "-c", &script]));
             let status = change(&weir);
             let case = format!("{interval}, {signal}, {continues_all}");
             assert!(libc::WIFSTOPPED(status), "{case}: {status:#x}");
@@ -253,9 +253,7 @@ fn a_program_that_stops_itself_stops_weir() {
                 let program = fs::read_to_string(place.file("ready")).expect("an id");
                 send(program.trim().parse().expect("a number"), libc::SIGCONT);
             }
-            let status = change(&weir);
-            assert!(libc::WIFEXITED(status), "{case}: {status:#x}");
-            assert_eq!(libc::WEXITSTATUS(status), 3, "{case}");
+            assert_eq!(weir.wait().expect("ended").code(), Some(3), "{case}");
             assert_eq!(place.report().end.status, Some(3), "{case}");
         }
     }
