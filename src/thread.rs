@@ -216,7 +216,7 @@ pub fn is_guarded() -> bool {
     !sys::has_thread_area() || unsafe { (*state()).guard != Guard::Open }
 }
 
-/// Whether threads show no slot, so that every call comes past [`target`].
+/// Whether threads show no slot, so that every call comes past `life::attach::target`.
 static ARE_SLOTS_HIDDEN: AtomicBool = AtomicBool::new(false);
 
 /// From now on every call takes the longer way, on which its coroutine is looked for: those of the calling thread and of

@@ -1,8 +1,7 @@
 //! The life of the process: its ends, its replacement by another image, and the bare fork.
 //!
-//! What ends the process is told to [`image`] first. Every one of these may be called in a
-//! child of vfork, which shares our memory and is not the process that the memory describes: `image`
-//! sees to that.
+//! What ends the process calls [`end`] first. Every one of these may be called in a child of vfork, which shares our memory and is
+//! not the process that the memory describes: `end` sees to that.
 
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
