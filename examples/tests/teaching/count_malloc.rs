@@ -30,7 +30,7 @@ fn all_of_them_run_one_after_the_other() {
         .filter_map(|line| line.strip_prefix("# ")?.split_once(". "))
         .map(|(number, _)| number)
         .collect();
-    assert_eq!(titles, ["1", "2", "3", "4", "5"]);
+    assert_eq!(titles, ["1", "2", "3", "4", "5", "6"]);
 }
 
 #[test]
@@ -44,6 +44,8 @@ fn without_an_example_the_choice_is_shown() {
         "bootstrap_arena",
         "chain",
         "run_time",
+        "yielding_read",
+        "--c",
     ] {
         assert!(outcome.output.contains(name), "{name}");
     }

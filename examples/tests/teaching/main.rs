@@ -2,10 +2,15 @@
 
 mod arena;
 mod bootstrap_arena;
+#[path = "../../../tests/end_to_end/support/built.rs"]
+mod built;
 mod chain;
 mod count_malloc;
+mod exercises;
 mod guard;
+mod in_c;
 mod page;
 mod run_time;
 mod support;
 mod traps;
+mod yielding_read;

@@ -107,7 +107,7 @@ fn quoted_code_is_in_the_examples() {
             files.push(file.to_owned());
         }
     }
-    for step in ["01-", "02-", "03-", "04-", "05-"] {
+    for step in ["01-", "02-", "03-", "04-", "05-", "06-"] {
         let step = format!("examples/{step}");
         assert!(
             files.iter().any(|file| file.starts_with(&step)),
@@ -136,7 +136,7 @@ fn quoted_output_is_what_is_printed() {
             );
         }
     }
-    assert_eq!(outputs.len(), 5, "every step shows its output");
+    assert_eq!(outputs.len(), 6, "every step shows its output");
 }
 
 #[test]

@@ -1,0 +1,22 @@
+/* Step 2, the wrong way: a hook of malloc that prints, and never comes back. */
+#define _GNU_SOURCE
+#include "../../common/c/next.h"
+
+static struct next next = {.name = "malloc"};
+
+void *malloc(size_t size)
+{
+    /* This line is safe, it needs no memory. It shows how often we get here. */
+    say("malloc: entered");
+
+    /* This one is the fault: asprintf makes memory for the text, memory comes from malloc, and malloc is us. */
+    char *text;
+    if (asprintf(&text, "malloc(%zu)", size) >= 0) {
+        say("%s", text);
+        free(text);
+    }
+
+    void *(*real)(size_t);
+    *(void **)&real = next_address(&next);
+    return real(size);
+}
