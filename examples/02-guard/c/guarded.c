@@ -4,6 +4,9 @@
 
 #include "../../common/c/next.h"
 
+/* Room for "malloc(" and any size. */
+enum { TEXT = 32 };
+
 static struct next next = {.name = "malloc"};
 static _Atomic unsigned long of_the_program;
 static _Atomic unsigned long of_our_own;
@@ -18,8 +21,9 @@ void *malloc(size_t size)
     } else {
         inside = true;
         atomic_fetch_add_explicit(&of_the_program, 1, memory_order_relaxed);
-        char *text;
-        if (asprintf(&text, "malloc(%zu)", size) >= 0) {
+        char *text = malloc(TEXT);
+        if (text != NULL) {
+            snprintf(text, TEXT, "malloc(%zu)", size);
             say("%s", text);
             free(text);
         }
