@@ -59,25 +59,29 @@ static void must(int is_so, const char *what)
 static int pair[2];
 static pid_t sender;
 
-/* Makes a pair of sockets, and has another process send "Good" after so long; never, if it is 0. */
-static void begin(int after_ms)
+/* Makes a pair of sockets. */
+static void begin(void)
 {
     must(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "socketpair");
-    sender = after_ms == 0 ? 0 : fork();
-    must(sender >= 0, "fork");
-    if (after_ms != 0 && sender == 0) {
-        struct timespec time = {.tv_nsec = after_ms * 1000000L};
-        syscall(SYS_nanosleep, &time, NULL);
-        _exit(syscall(SYS_write, pair[1], "Good", 4) != 4);
-    }
     pieces = 0;
+}
+
+/* Has another process send "Good" after so long. */
+static void send_after(int ms, int to)
+{
+    sender = fork();
+    must(sender >= 0, "fork");
+    if (sender == 0) {
+        struct timespec time = {.tv_nsec = ms * 1000000L};
+        syscall(SYS_nanosleep, &time, NULL);
+        _exit(syscall(SYS_write, to, "Good", 4) != 4);
+    }
 }
 
 /* Ends what was begun. */
 static void end(void)
 {
-    if (sender != 0)
-        must(waitpid(sender, NULL, 0) == sender, "waitpid");
+    must(waitpid(sender, NULL, 0) == sender, "waitpid");
     close(pair[0]);
     close(pair[1]);
 }
@@ -125,51 +129,61 @@ int main(int argc, char **argv)
         return 0;
 
     /* What it is for: a message that comes later. */
-    begin(100);
+    begin();
+    send_after(100, pair[1]);
     size = read(pair[0], text, sizeof text);
     tell("message", text, size);
 
     /* One that comes much later. */
-    begin(400);
+    begin();
+    send_after(600, pair[1]);
     size = read(pair[0], text, sizeof text);
     tell("late", text, size);
 
-    /* A signal comes first. Its handler lets calls go on. */
+    /* Signals come first. Their handler lets calls go on. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    struct itimerval timer = {.it_value.tv_usec = 50000};
-    begin(100);
+    struct itimerval timer = {.it_value.tv_usec = 20000, .it_interval.tv_usec = 7000}, none = {0};
+    begin();
+    send_after(300, pair[1]);
     must(sigaction(SIGALRM, &action, NULL) == 0, "sigaction");
     must(setitimer(ITIMER_REAL, &timer, NULL) == 0, "setitimer");
     size = read(pair[0], text, sizeof text);
+    int error = errno;
+    must(setitimer(ITIMER_REAL, &none, NULL) == 0, "setitimer");
+    errno = error;
     tell("signal", text, size);
 
     /* A copy of the descriptor, by another number. */
-    begin(100);
+    begin();
+    send_after(300, pair[1]);
     int copy = dup(pair[0]);
     size = read(copy, text, sizeof text);
     tell("copy", text, size);
     close(copy);
 
     /* Another process that has got the open file: what it calls is no hook. */
-    begin(100);
+    begin();
+    send_after(300, pair[1]);
     size = syscall(SYS_read, pair[0], text, sizeof text);
     tell("other process", text, size);
 
     /* The number becomes that of an empty pipe, where a read is not to wait. */
     int ends[2];
-    begin(0);
+    begin();
     must(pipe2(ends, O_NONBLOCK) == 0, "pipe2");
     must(dup2(ends[0], pair[0]) == pair[0], "dup2");
+    send_after(600, ends[1]);
     size = read(pair[0], text, sizeof text);
     tell("reused number", text, size);
     close(ends[0]);
     close(ends[1]);
 
     /* Who looks at errno after a call that succeeded. */
-    begin(100);
+    begin();
+    send_after(100, pair[1]);
     errno = 0;
     size = read(pair[0], text, sizeof text);
-    int error = errno;
+    error = errno;
     printf("errno after it: %s\n", size < 0 ? "that of a failure" : error == 0 ? "0" : strerror(error));
     end();
     return 0;

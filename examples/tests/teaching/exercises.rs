@@ -114,13 +114,14 @@ fn step_6_a_wait_that_is_repeated_mends_two_lines() {
     );
     let said = lines("yielding_read", &library.display().to_string(), "./waiter");
     assert_eq!(
-        said[1..6],
+        said[1..7],
         [
             r#"message: "Good", other work ran"#,
             r#"late: "Good", other work ran"#,
             r#"signal: "Good", other work ran"#,
             "copy: EAGAIN",
             "other process: EAGAIN",
+            r#"reused number: "Good", other work ran"#,
         ]
     );
 }
