@@ -1,4 +1,4 @@
-//! Tells the command where cargo puts the library that it brings with it.
+//! Tells the command where cargo puts the library that it brings with it, and its own version.
 //!
 //! The library is a dependency, so it is there when the command is compiled, but perhaps not yet when this
 //! script runs: `include_bytes!` is what reads it and what has cargo watch it.
@@ -9,6 +9,7 @@ use std::process::Command;
 
 fn main() {
     bring_the_library();
+    tell_the_version();
     link_the_unwinder();
 }
 
@@ -25,6 +26,36 @@ fn bring_the_library() {
         .create_new(true)
         .open(&library);
     println!("cargo::rustc-env=WEIR_LIBRARY={}", library.display());
+}
+
+/// The version, and the commit where this is a working copy of Weir's repository. A package has no repository, or lies in
+/// that of another project; there the version has to do.
+fn tell_the_version() {
+    let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets CARGO_PKG_VERSION");
+    let own = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix == "tools/weir/");
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]).filter(|_| own);
+    let Some(commit) = commit else {
+        println!("cargo::rustc-env=WEIR_VERSION={version}");
+        return;
+    };
+    println!("cargo::rustc-env=WEIR_VERSION={version} ({commit})");
+    // What changes when HEAD becomes another commit; the log does in any case, and is there unless somebody wants none. What is
+    // missing must not be named: cargo would run this script each time.
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    let files = ["HEAD", "logs/HEAD", "packed-refs"].map(str::to_owned);
+    for file in files.into_iter().chain(branch) {
+        let path = git(&["rev-parse", "--path-format=absolute", "--git-path", &file]);
+        if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+}
+
+/// What git says in the package's folder, without the line's end; none where it fails, or is not installed.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim_end().to_owned())
 }
 
 /// Makes the unwinder a part of the command, where the compiler has it as an archive: to load it as a library, which asks the

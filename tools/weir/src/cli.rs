@@ -18,7 +18,7 @@ mod help;
 #[command(
     name = "weir",
     bin_name = "weir",
-    version,
+    version = env!("WEIR_VERSION"),
     about = help::ABOUT,
     after_help = help::EXAMPLES,
     after_long_help = help::EXAMPLES_AND_EXIT_CODES,

@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use super::{refusal, text, weir};
 
 #[test]
@@ -17,8 +19,28 @@ fn help_and_version_go_to_standard_output() {
         );
         assert_eq!(text(&output.stderr), "");
     }
-    let version = text(&weir(["--version"]).output().expect("ended").stdout);
-    assert_eq!(version, format!("weir {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// In a working copy of the repository the version has the commit; elsewhere it stands alone.
+#[test]
+fn the_version_has_the_commit() {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        let git = git.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let output = git.output().ok().filter(|output| output.status.success())?;
+        Some(text(&output.stdout).trim_end().to_owned())
+    };
+    let is_repository = git(&["rev-parse", "--show-prefix"]).as_deref() == Some("tools/weir/");
+    let commit = git(&["rev-parse", "HEAD"]).filter(|_| is_repository);
+    let expected = match commit {
+        Some(commit) => format!("weir {} ({})\n", env!("CARGO_PKG_VERSION"), &commit[..12]),
+        None => format!("weir {}\n", env!("CARGO_PKG_VERSION")),
+    };
+    for flag in ["--version", "-V"] {
+        let output = weir([flag]).output().expect("ended");
+        assert_eq!(text(&output.stdout), expected);
+        assert_eq!(output.status.code(), Some(0));
+    }
 }
 
 #[test]
