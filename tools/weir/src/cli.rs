@@ -47,6 +47,9 @@ pub enum Command {
     /// Say whether a program can be traced, and what would be missed
     #[command(after_help = help::DOCTOR_EXAMPLES, after_long_help = help::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
+    /// Print where the library is that weir run preloads, or the header
+    #[command(after_help = help::LIBRARY_EXAMPLES, after_long_help = help::LIBRARY_EXAMPLES)]
+    Library(LibraryArgs),
     /// Print the JSON Schema of the report
     Schema,
     /// Print a completion script for a shell
@@ -166,6 +169,14 @@ pub struct DoctorArgs {
     pub program: OsString,
 }
 
+/// `weir library`
+#[derive(Debug, Args)]
+pub struct LibraryArgs {
+    /// Print where weir.h is, by which a coroutine runtime registers itself
+    #[arg(long)]
+    pub header: bool,
+}
+
 /// What tables are sorted by, the most first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Sort {
@@ -248,7 +259,7 @@ fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "no command given; the commands are run, report, recover, doctor, schema, completions and man (see 'weir --help')";
+            let message = "no command given; the commands are run, report, recover, doctor, library, schema, completions and man (see 'weir --help')";
             NoCommand::Failed(Failure::new(exit_code::USAGE, message))
         }
         _ => NoCommand::Failed(Failure::new(

@@ -75,6 +75,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Report(args) => done(report::execute(args)),
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
+        Command::Library(args) => done(run::library::execute(args)),
         Command::Schema => done(generated::schema().and_then(|text| output::print(&text))),
         Command::Completions { shell } => done(output::print(&generated::completions(*shell))),
         Command::Man { command } => {

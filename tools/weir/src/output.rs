@@ -12,9 +12,9 @@ const DEFAULT_WIDTH: usize = 80;
 const MIN_WIDTH: usize = 40;
 
 /// Writes all of the text. A reader that has seen enough, as `head` has, is no failure.
-pub fn print(text: &str) -> Result<(), Failure> {
+pub fn print(text: impl AsRef<[u8]>) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of_weir(format!(
             "cannot write to standard output: {}",
             system_says(&error)

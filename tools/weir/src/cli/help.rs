@@ -58,6 +58,14 @@ Examples:
 Exits with 0 where the program can be traced, 126 where it cannot, and 127 where
 it is not found.";
 
+pub const LIBRARY_EXAMPLES: &str = "\
+Where none is installed with the command, a copy is made in ~/.cache/weir.
+
+Examples:
+  weir library                     where the library is
+  LD_PRELOAD=$(weir library) ./server
+  cc -I\"$(dirname \"$(weir library --header)\")\" -c runtime.c";
+
 pub const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   weir completions bash > ~/.local/share/bash-completion/completions/weir

@@ -1,18 +1,21 @@
-//! Finds the library that is preloaded, in a place that LD_PRELOAD can name.
+//! Finds the library that is preloaded, in a place that LD_PRELOAD can name; and the header.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
 use tempfile::TempDir;
 
-use super::trust;
+use super::{kept, trust};
+use crate::cli::LibraryArgs;
 use crate::failure::Failure;
+use crate::output;
 
 const NAME: &str = "libweir.so";
+const HEADER_NAME: &str = "weir.h";
 
 /// Where the library may be, from the command's directory. The first is where cargo builds it along with
 /// the command; beside the command it has one that was asked for by itself, perhaps long ago.
@@ -25,6 +28,12 @@ const PLACES: [&str; 4] = [
 
 /// The library as it was built with this command, for where none stands beside it.
 const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
+
+/// Where the header may be, from the command's directory.
+const HEADER_PLACE: &str = "../include/weir.h";
+
+/// The header, for where none is installed with the command.
+const HEADER: &[u8] = include_bytes!("../../include/weir.h");
 
 /// The library, in a place that LD_PRELOAD can name.
 #[derive(Debug)]
@@ -102,7 +111,7 @@ fn installed() -> Option<(PathBuf, u64)> {
 /// The embedded library as a file: one that an earlier run left in the user's cache, or a new one. Where another user
 /// could put something else in its place, as in a home that is not ours, it is a copy of this run alone.
 fn unpacked(session: &Path) -> Result<(PathBuf, Option<TempDir>), Failure> {
-    if let Some(library) = cache().and_then(|cache| unpack_into_cache(&cache).ok()) {
+    if let Some(library) = kept::cache().and_then(|cache| unpack_into_cache(&cache).ok()) {
         return Ok((library, None));
     }
     let failure = match unpack_into(session) {
@@ -125,95 +134,73 @@ fn private_directory(parent: &Path) -> io::Result<TempDir> {
         .tempdir_in(parent)
 }
 
-fn cache() -> Option<PathBuf> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    variable("XDG_CACHE_HOME")
-        .or_else(|| Some(variable("HOME")?.join(".cache")))
-        .map(|cache| cache.join("weir"))
-}
-
-/// Makes the cache, unless it would be another user's, or is.
+/// The library in the cache of the user.
 fn unpack_into_cache(cache: &Path) -> io::Result<PathBuf> {
-    trust::may_be_made_out_of_reach(cache)?;
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(cache)?;
-    unpack_into(&trust::out_of_reach(cache)?)
+    unpack_into(&kept::directory(cache)?)
 }
 
 /// The library in a directory that is out of others' reach.
 fn unpack_into(directory: &Path) -> io::Result<PathBuf> {
     let mounted = rustix::fs::statvfs(directory)?;
     if mounted.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-        return Err(io::ErrorKind::PermissionDenied.into());
+        return Err(io::Error::other("the file system is mounted noexec"));
     }
-    let path = directory.join(format!("libweir-{:016x}.so", fingerprint(EMBEDDED)));
-    if is_whole(&path) {
-        return Ok(path);
-    }
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(EMBEDDED)?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(0o755))?;
-    file.persist(&path)?;
+    let path = directory.join(format!("libweir-{:016x}.so", kept::fingerprint(EMBEDDED)));
+    kept::file(&path, EMBEDDED, 0o755)?;
     Ok(path)
 }
 
-/// Whether this is the embedded library, and nobody but this user and root can have changed it since it was compared.
-fn is_whole(path: &Path) -> bool {
-    let check = || -> io::Result<bool> {
-        let mut file = fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(path)?;
-        let there = file.metadata()?;
-        let trusted = there.is_file()
-            && trust::is_ours(there.uid())
-            && there.mode() & 0o022 == 0
-            && there.len() == EMBEDDED.len() as u64;
-        if !trusted {
-            return Ok(false);
-        }
-        // In parts: memory for all of it would take longer to have than it takes to compare.
-        let mut part = [0; 8 * 1024];
-        for expected in EMBEDDED.chunks(part.len()) {
-            let part = &mut part[..expected.len()];
-            file.read_exact(part)?;
-            if part != expected {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    };
-    check().unwrap_or(false)
+/// Prints the path of the library that `weir run` would preload, or that of the header.
+///
+/// # Errors
+/// Where there is no such file that stays where it is, or LD_PRELOAD cannot name the library.
+pub fn execute(args: &LibraryArgs) -> Result<(), Failure> {
+    let path = if args.header { header() } else { lasting() }?;
+    let mut line = path.into_os_string().into_vec();
+    line.push(b'\n');
+    output::print(line)
 }
 
-/// FNV-1a over the length, the beginning and the end, where builds differ: names, symbols, sections. It keeps
-/// the copies of different versions apart; what counts is that the content is compared.
-fn fingerprint(library: &[u8]) -> u64 {
-    const PART: usize = 32 * 1024;
-    let end = library.len().saturating_sub(PART);
-    let length = library.len().to_le_bytes();
-    let parts = [
-        &length[..],
-        &library[..PART.min(library.len())],
-        &library[end..],
-    ];
-    parts
-        .into_iter()
-        .flatten()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+/// The library where it stays, also when this process has ended.
+fn lasting() -> Result<PathBuf, Failure> {
+    let library = match installed() {
+        Some((library, _)) => library,
+        None => kept::in_cache(NAME, unpack_into)?,
+    };
+    if !is_nameable(&library) {
+        return Err(Failure::of_weir(format!(
+            "{} has a space, a colon or a dollar sign in its path, so LD_PRELOAD cannot name it; copy it to another directory",
+            library.display()
+        )));
+    }
+    Ok(library)
+}
+
+/// The header: what is installed with the command, else a copy of the one that the command brings with it.
+fn header() -> Result<PathBuf, Failure> {
+    let installed = || {
+        let command = std::env::current_exe().ok()?;
+        let header = fs::canonicalize(command.parent()?.join(HEADER_PLACE)).ok()?;
+        header.is_file().then_some(header)
+    };
+    match installed() {
+        Some(header) => Ok(header),
+        None => kept::in_cache(HEADER_NAME, unpack_header_into),
+    }
+}
+
+/// The header in a directory of its own, as what includes it names it without a directory.
+fn unpack_header_into(directory: &Path) -> io::Result<PathBuf> {
+    let name = format!("include-{:016x}", kept::fingerprint(HEADER));
+    let path = kept::directory(&directory.join(name))?.join(HEADER_NAME);
+    kept::file(&path, HEADER, 0o644)?;
+    Ok(path)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -248,5 +235,21 @@ mod tests {
         // Others may exchange it.
         fs::set_permissions(&nested, fs::Permissions::from_mode(0o777)).unwrap();
         assert!(unpack_into_cache(&nested).is_err());
+    }
+
+    #[test]
+    fn the_header_is_unpacked_as_it_was_built_and_never_trusted_blindly() {
+        let directory = tempfile::tempdir().unwrap();
+        let header = unpack_header_into(directory.path()).unwrap();
+        assert_eq!(header.file_name(), Some("weir.h".as_ref()));
+        fs::write(&header, "something else").unwrap();
+        assert_eq!(unpack_header_into(directory.path()).unwrap(), header);
+        assert_eq!(fs::read(&header).unwrap(), HEADER);
+        let folder = header.parent().unwrap();
+        assert_eq!(folder.read_dir().unwrap().count(), 1);
+
+        // Others may exchange it.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(unpack_header_into(directory.path()).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! `weir run`: starts a program under the preloaded library and writes the report.
 //!
 //! ```text
-//! library       the library, in a place that LD_PRELOAD can name
+//! library       the library, in a place that LD_PRELOAD can name; the header
+//!   kept          files that the command brings with it, in the user's cache
 //!   trust         whether other users can reach a directory
 //! session       the directory in which the program's processes make their regions
 //! environment   the program's environment
@@ -36,6 +37,7 @@ mod folder;
 mod hanging;
 mod image;
 mod inbox;
+mod kept;
 mod launch;
 pub mod library;
 mod life;

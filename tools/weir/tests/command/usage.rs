@@ -45,7 +45,15 @@ fn the_version_has_the_commit() {
 
 #[test]
 fn every_help_has_examples() {
-    for command in ["run", "report", "recover", "doctor", "completions", "man"] {
+    for command in [
+        "run",
+        "report",
+        "recover",
+        "doctor",
+        "library",
+        "completions",
+        "man",
+    ] {
         for flag in ["-h", "--help"] {
             let mut command_line = weir([command, flag]);
             command_line.env("COLUMNS", "80");
@@ -99,6 +107,7 @@ fn completions_and_the_manual_page_know_every_command() {
             "report",
             "recover",
             "doctor",
+            "library",
             "schema",
             "completions",
             "man",
