@@ -158,7 +158,7 @@ pub fn execute(args: &LibraryArgs) -> Result<(), Failure> {
     let path = if args.header { header() } else { lasting() }?;
     let mut line = path.into_os_string().into_vec();
     line.push(b'\n');
-    output::print(line)
+    output::print_bytes(&line)
 }
 
 /// The library where it stays, also when this process has ended.
