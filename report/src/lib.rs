@@ -13,6 +13,7 @@
 //! recording   from process images to one report
 //! emit        a report to disk
 //! read        a report from a file
+//! calendar    moments as dates
 //! log2        what would have libm loaded otherwise
 //! model       the report's types: `weir.report/1`
 //! ```
@@ -30,6 +31,7 @@ mod timeline;
 mod totals;
 mod zlib;
 
+pub mod calendar;
 pub mod emit;
 pub mod estimate;
 pub mod model;

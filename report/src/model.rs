@@ -25,7 +25,7 @@ pub use parts::{Parts, Spread, SpreadClass};
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
 
-/// A whole recording: one program and every process image that came of it.
+/// One recording: a program and all process images that came of it. Times are in nanoseconds (`_ns`), sizes in bytes (`_bytes`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
@@ -35,9 +35,13 @@ pub struct Report {
     pub weir_version: String,
     /// Command line of the first process image.
     pub command: Vec<String>,
-    /// When the first process image started, in nanoseconds since the Unix epoch.
+    /// When the first process image started, in nanoseconds since the Unix epoch. The number is beyond 2^53: a reader that holds
+    /// numbers as doubles (JavaScript, jq) rounds it to 256 ns. `started_at` is exact there.
     pub started_unix_ns: u64,
-    /// From the start of the first process image to the end of the recording.
+    /// The same moment as text (RFC 3339): in UTC, with nine decimals of the second. Absent in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// Time from the start of the first process image to the end of the recording.
     pub duration_ns: u64,
     /// How the first process ended.
     pub end: End,
@@ -47,10 +51,10 @@ pub struct Report {
     pub functions: BTreeMap<String, Function>,
     /// The heap, summed over the processes.
     pub heap: Heap,
-    /// What the calls that are always timed were for: `transfer` (reading, writing, moving and syncing), `wait`
-    /// (waiting for descriptors, for connections, for time to pass), `memory_map`, and `other` (all else that is asked
-    /// of the kernel). What stdio does in memory, and allocation, are not among them. Of a call that was made in two
-    /// parts, the time of the wait is in `wait`.
+    /// The purpose of the calls that are always timed: `transfer` (read, write, move, sync), `wait` (wait for descriptors,
+    /// for connections, for time to pass), `memory_map`, and `other` (all other system calls). Allocation, and stdio in memory,
+    /// are not included. Where a call has `parts`, the time of its wait is in `wait`; else a `read` that waits for its
+    /// bytes is in `transfer`.
     #[serde(default)]
     pub activities: BTreeMap<String, Activity>,
     /// Files and sockets over all processes.
@@ -59,25 +63,24 @@ pub struct Report {
     /// What each coroutine did, over all processes; absent where no runtime registered itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coroutines: Option<Coroutines>,
-    /// The slowest timed calls of all processes, slowest first; but for those that wait.
+    /// The slowest timed calls of all processes, slowest first. Calls that wait are in `longest_waits`.
     pub slowest: Vec<SlowCall>,
-    /// The longest calls that wait (those of `wait` in `activities`), longest first.
+    /// The longest calls of functions that wait (`wait` in `activities`), longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// Every process image, in the order in which they started. In a report by `weir run` of very many, those that
-    /// started first have an entry each; the others share one with those of the same executable (see
-    /// [`Process::folded`]).
+    /// All process images, in the order of their start. Where `weir run` reports very many, the first ones have an entry
+    /// each. The others share one entry for each executable (see [`Process::folded`]).
     pub processes: Vec<Process>,
-    /// How many process images have no entry of their own in `processes`; absent where each has.
+    /// Number of process images without an entry of their own in `processes`; absent where it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded_processes: u64,
-    /// What Weir did not see or measure, over all processes.
+    /// What Weir could not observe or did not measure, over all processes.
     pub missed: Missed,
-    /// What Weir itself cost, over all processes.
+    /// The cost of the measurement, over all processes.
     pub tool: Tool,
 }
 
-/// One process image: what ran from one start or exec to the next exec or the end.
+/// One process image: a process from its start, or from an exec, to its next exec or its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
@@ -89,21 +92,24 @@ pub struct Process {
     pub executable: String,
     /// Command line.
     pub command: Vec<String>,
-    /// True where the image began by fork, and shares its executable with its parent.
+    /// Whether the image began by fork. If so, it runs its parent's executable.
     pub forked: bool,
-    /// When the image started, in nanoseconds since the Unix epoch.
+    /// When the image started, in nanoseconds since the Unix epoch; see [`Report::started_unix_ns`].
     pub started_unix_ns: u64,
-    /// From the image's start to its end, or to the moment of the report; where the report was recovered from a
-    /// region that a killed process left, to the last that was recorded there.
+    /// The same moment as text, as [`Report::started_at`] has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// Time from the start of the image to its end, or to the report if it still runs. In a report by `weir recover`: to the
+    /// last call that was recorded.
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,
-    /// Present where the entry is of several images of one executable (of any, where `executable` is empty). Process
-    /// ids, command and end are those of the first of them, `duration_ns` is from the first one's start to the last
-    /// one's end, there is no timeline, and all numbers are sums.
+    /// Present where the entry stands for several images of one executable (of any executable, where `executable` is empty).
+    /// Process ids, command and end are those of the first image. `duration_ns` is the time from the first start to the
+    /// last end. All other numbers are sums. There is no timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
-    /// Which calls were timed, as [`Report::timing`] has it.
+    /// Which calls were timed; see [`Report::timing`].
     pub timing: String,
     /// The functions that were called.
     pub functions: BTreeMap<String, Function>,
@@ -113,7 +119,7 @@ pub struct Process {
     pub threads: Vec<Thread>,
     /// Counters over time.
     pub timeline: Timeline,
-    /// What the calls that are always timed were for, as [`Report::activities`] has it.
+    /// The purpose of the calls that are always timed; see [`Report::activities`].
     #[serde(default)]
     pub activities: BTreeMap<String, Activity>,
     /// Files and sockets.
@@ -122,21 +128,21 @@ pub struct Process {
     /// What each coroutine did; absent where no runtime registered itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coroutines: Option<Coroutines>,
-    /// The slowest timed calls, slowest first; but for those that wait.
+    /// The slowest timed calls, slowest first. Calls that wait are in `longest_waits`.
     pub slowest: Vec<SlowCall>,
-    /// The longest calls that wait, longest first.
+    /// The longest calls of functions that wait, longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// The calls that had not returned when the image ended, or when the report was made, the oldest first.
+    /// The calls that had not returned when the image ended or the report was made, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_flight: Vec<InFlight>,
-    /// Where each interposed function was found, and who else the program may be calling. Functions
-    /// that lead to the same places stand together: most processes have one or two such groups. In a report by
-    /// `weir run` an image that began by fork does not repeat what its parent has.
+    /// The object in which each interposed function was found, and the object that the program's calls reach. Functions with
+    /// the same objects form a group; most processes have one or two groups. In a report by `weir run`, a forked image
+    /// does not repeat the groups of its parent.
     pub provenance: Vec<ProvenanceGroup>,
-    /// What was not seen or not measured.
+    /// What Weir could not observe or did not measure.
     pub missed: Missed,
-    /// What the measurement cost.
+    /// The cost of the measurement.
     pub tool: Tool,
 }
 
@@ -171,7 +177,7 @@ fn is_zero(number: &u64) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct End {
-    /// The manner of the end.
+    /// The kind of end.
     pub how: EndKind,
     /// Exit status, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,20 +187,20 @@ pub struct End {
     pub signal: Option<i32>,
 }
 
-/// The manner in which a process image ended.
+/// The kind of a process image's end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndKind {
-    /// It still ran when the report was made.
+    /// The image was still running when the report was made.
     Running,
-    /// It exited.
+    /// The process exited.
     Exited,
-    /// It replaced itself by exec; what followed is the next image with this pid.
+    /// The process executed another program, which is the next image with this pid.
     Exec,
-    /// A signal ended it.
+    /// A signal ended the process.
     Signaled,
-    /// It ended, and nothing tells how (killed, or left by a system call Weir does not see).
+    /// The process ended, and it is not known how (by SIGKILL, or by a system call that Weir does not see).
     #[default]
     Unknown,
 }
@@ -203,38 +209,38 @@ pub enum EndKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Function {
-    /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `memory_map`, `metadata`, `stdio` (what the
-    /// program asks of stdio), `stdio_system` (what stdio asks of the kernel), `process`, `noted` (counted, and not
-    /// measured).
+    /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `memory_map`, `metadata`, `stdio` (calls of
+    /// stdio by the program), `stdio_system` (system calls by stdio), `process`, `noted` (counted only).
     pub family: String,
     /// Calls, exact.
     pub calls: u64,
     /// Calls that failed, exact.
     pub errors: u64,
-    /// Failed calls by the name of their errno; empty for allocation functions.
+    /// Failed calls by name of errno, such as `ENOENT`; empty for allocation functions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors_by_errno: BTreeMap<String, u64>,
     /// Bytes that the program asked for, exact.
     pub requested_bytes: u64,
-    /// Bytes that calls returned as moved (I/O), exact; 0 for other functions.
+    /// Bytes that I/O calls moved, by their return values, exact; 0 for other functions.
     pub moved_bytes: u64,
-    /// Calls by the size asked for; only classes that occurred.
+    /// Calls by requested size; only classes that occurred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub size_classes: Vec<SizeClass>,
-    /// Calls that Weir itself made, and the C library for it; passed through, not in `calls`.
+    /// Calls by Weir itself, or by the C library on its behalf. They are not in `calls`.
     pub reentrant: u64,
     /// Latency of the timed calls; absent where none was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Box<Latency>>,
-    /// What all calls took, where not all were timed; absent where fewer than 30 were.
+    /// Estimated time of all calls, where only some were timed; absent where fewer than 30 were timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated: Option<Estimate>,
-    /// The two parts of the calls that were made in two (`weir run --coop`, or in a coroutine); absent where none was.
+    /// Wait and transfer of the calls that were measured in two parts (under `weir run --coop`, or in a coroutine); absent where
+    /// there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<Box<Parts>>,
 }
 
-/// How many calls asked for a size within bounds.
+/// Number of calls with a requested size in a range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SizeClass {
@@ -246,25 +252,29 @@ pub struct SizeClass {
     pub calls: u64,
 }
 
-/// Latencies of one function. Percentiles are those of the histogram, within 1 %.
+/// Latencies of one function, in nanoseconds. Percentiles are computed from the histogram, whose buckets are less than 1 % wide.
+///
+/// Percentile q of a histogram of n calls is the call of rank ceil(q × n) in ascending order, at least 1. Its value is the largest
+/// value of the bucket that the call is in, and at most `max_ns`. Other tools may compute other values from `histogram`: where
+/// they round the rank or interpolate, and where they do not limit the value to `max_ns`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
     /// Calls that were timed.
     pub timed: u64,
-    /// Timed calls whose sample is not in the histogram: the ring was full. They are in `timed`,
-    /// `total_ns`, `mean_ns` and `max_ns` all the same.
+    /// Timed calls that are missing from the histogram, because a ring was full. `timed`, `total_ns` and `mean_ns` include
+    /// them.
     pub dropped: u64,
     /// Sum over the timed calls.
     pub total_ns: u64,
-    /// Shortest call of the histogram.
+    /// Shortest call of the histogram: the smallest value of its bucket.
     pub min_ns: u64,
     /// Mean over the timed calls.
     pub mean_ns: u64,
     /// Standard deviation of the histogram's calls; absent where there are fewer than 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deviation_ns: Option<u64>,
-    /// Median.
+    /// 50th percentile (median); see [`Latency`] for the rank and the upper limit of percentiles.
     pub p50_ns: u64,
     /// 90th percentile.
     pub p90_ns: u64,
@@ -272,20 +282,22 @@ pub struct Latency {
     pub p99_ns: u64,
     /// 99.9th percentile.
     pub p99_9_ns: u64,
-    /// Longest timed call.
+    /// Longest timed call. Exact where it is one of the slow calls that were kept; else the smallest value of the histogram's last
+    /// bucket, less than 1 % too low.
     pub max_ns: u64,
     /// The histogram, in HdrHistogram's V2 compressed form, base64.
     pub histogram: String,
 }
 
-/// What all calls of a function took, by those that were timed.
+/// Time of all calls of a function, estimated from the calls that were timed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Estimate {
-    /// The mean of the timed calls, times all calls.
+    /// Mean of the timed calls, times the number of all calls.
     pub total_ns: u64,
-    /// How far the truth may be from that, to either side, in 95 of 100 cases: 1.96 standard errors of the mean, times all
-    /// calls. Where no histogram tells the deviation, it is taken to be as much as the mean and the longest call allow.
+    /// Half width of the 95 % confidence interval of `total_ns`: 1.96 standard errors of the mean, times the number of all
+    /// calls. Where the standard deviation is not known, the largest value that the mean and the longest call allow is
+    /// used.
     pub error_ns: u64,
 }
 
@@ -295,50 +307,49 @@ pub struct Estimate {
 pub struct Activity {
     /// Calls.
     pub calls: u64,
-    /// Sum of their durations, of those that were timed.
+    /// Total time of the calls that were timed.
     pub total_ns: u64,
 }
 
-/// The heap as the allocation functions left it. Sizes are those of malloc_usable_size. Where it is not known, the numbers are no
-/// more than what was seen: of one image, bytes and blocks that came less those that went; in a sum it is left out.
+/// The heap. Sizes are those of malloc_usable_size. Where `not_known` is present, the numbers of an image are allocations minus
+/// frees as far as Weir saw them, and sums over processes leave that image out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Heap {
-    /// Bytes allocated and not freed at the end.
+    /// Bytes that were allocated and not freed at the end.
     pub live_bytes: i64,
-    /// Allocations not freed at the end.
+    /// Blocks that were allocated and not freed at the end.
     pub live_blocks: i64,
-    /// The most bytes that were live at once, give or take `peak_error_bytes`; never more than the truth
-    /// where one thread allocates. Over several processes, the sum of their peaks.
+    /// Maximum of live bytes, within `peak_error_bytes`. Never too high where one thread allocates. Over several
+    /// processes: the sum of their peaks.
     pub peak_bytes: u64,
-    /// How far `peak_bytes` may be from the truth: threads tell their live bytes in steps.
+    /// Largest error of `peak_bytes`, in either direction: threads publish their live bytes in steps.
     pub peak_error_bytes: u64,
-    /// Bytes already live when a forked image started; they are part of `live_bytes`.
+    /// Bytes that were live when a forked image started; `live_bytes` includes them.
     pub inherited_bytes: i64,
-    /// Blocks already live when a forked image started; they are part of `live_blocks`.
+    /// Blocks that were live when a forked image started; `live_blocks` includes them.
     pub inherited_blocks: i64,
-    /// Why the heap is not known, where it is not, or that it is not of all processes.
+    /// The reason why the heap is not known, or not known for all processes; absent where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_known: Option<String>,
 }
 
-/// The counters of one thread, or of several that one after the other used the same slot.
+/// The counters of one thread, or of several threads that used the same slot one after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Thread {
-    /// Thread id of the latest thread of this entry; 0 for the calls that were counted together: those of
-    /// threads that found no slot, and the last ones of threads that were ending. They are not timed.
+    /// Thread id of the latest thread of this entry. 0 for the common entry: calls of threads that found no slot, and the
+    /// last calls of threads that were ending. They are not timed.
     pub tid: u32,
     /// Name of the latest thread of this entry.
     pub name: String,
-    /// How many threads, one after the other, this entry stands for; where `tid` is 0, how many found no
-    /// slot.
+    /// Number of threads that used this entry, one after the other; where `tid` is 0, number of threads that found no slot.
     pub threads: u64,
-    /// When the first of them made its first call, after the start of the image.
+    /// Time from the start of the image to the first call of the first of these threads.
     pub started_ns: u64,
-    /// Whether the latest thread had not ended when the report was made.
+    /// Whether the latest thread was still running when the report was made.
     pub running: bool,
-    /// Bytes it allocated less bytes it freed (a thread that frees what others allocated is negative).
+    /// Bytes that it allocated minus bytes that it freed; negative where a thread frees blocks of others.
     pub live_bytes: i64,
     /// The functions that were called.
     pub functions: BTreeMap<String, ThreadFunction>,
@@ -352,9 +363,9 @@ pub struct ThreadFunction {
     pub calls: u64,
     /// Calls that failed.
     pub errors: u64,
-    /// Bytes asked for.
+    /// Bytes that were requested.
     pub requested_bytes: u64,
-    /// Bytes moved.
+    /// Bytes that were moved.
     pub moved_bytes: u64,
     /// Calls that were timed.
     pub timed: u64,
@@ -362,18 +373,18 @@ pub struct ThreadFunction {
     pub total_ns: u64,
 }
 
-/// Counters over time. Points are `interval_ns` apart at the least, but for the last, which is the
-/// moment of the report; when there would be too many, the interval doubles, and every second is left out.
+/// Counters over time. Points are at least `interval_ns` apart, except for the last point, which is the time of the report. When
+/// there are too many points, the interval doubles and every second point is dropped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Timeline {
-    /// Least distance of two points.
+    /// Shortest time between two points.
     pub interval_ns: u64,
-    /// The points; counters are totals since the start of the image.
+    /// The points. Counters are totals since the start of the image.
     pub points: Vec<TimelinePoint>,
 }
 
-/// The counters at one moment.
+/// The counters at one point in time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TimelinePoint {
@@ -383,7 +394,7 @@ pub struct TimelinePoint {
     pub live_bytes: i64,
     /// Calls of allocation functions.
     pub alloc_calls: u64,
-    /// Bytes asked of allocation functions.
+    /// Bytes requested from allocation functions.
     pub alloc_bytes: u64,
     /// Calls of I/O functions.
     pub io_calls: u64,
@@ -399,102 +410,100 @@ pub struct TimelinePoint {
 pub struct SlowCall {
     /// The function.
     pub function: String,
-    /// How long the call took.
+    /// Duration of the call.
     pub took_ns: u64,
-    /// When it began, after the start of its image.
+    /// Time from the start of its image to the start of the call.
     pub at_ns: u64,
     /// Process id.
     pub pid: u32,
     /// Thread id.
     pub tid: u32,
-    /// Size that it asked for, where it has one.
+    /// Requested size, where the function has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
-    /// File descriptor, where it has one.
+    /// File descriptor, where the function has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
 }
 
-/// Functions that lead to the same places.
+/// Functions that were found in the same object and are bound to the same object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProvenanceGroup {
-    /// Where they lead.
+    /// The objects.
     #[serde(flatten)]
     pub leads: Provenance,
     /// The functions, in alphabetical order.
     pub functions: Vec<Cow<'static, str>>,
 }
 
-/// Where an interposed function leads.
+/// The objects behind an interposed function.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provenance {
-    /// The object in which RTLD_NEXT found the function; absent where there is none.
+    /// Path of the object that Weir calls: the one in which RTLD_NEXT found the function. Absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// The object whose definition the program's own calls reach.
+    /// Path of the object that calls from the program itself reach, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound: Option<String>,
-    /// Whether the program's own calls reach Weir. False means that calls from the program itself
-    /// are not in this report.
+    /// Whether calls from the program itself reach Weir. If false, they are not in this report.
     pub interposed: bool,
 }
 
-/// What a report does not tell, in numbers. No number can be told of the system calls that the C
-/// library makes inside other functions, or the program without it: those are never seen.
+/// What Weir could not observe or did not measure. System calls that the C library makes inside other functions, or that the
+/// program makes without the C library, are never observed, and there is no number of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missed {
-    /// Timed calls whose latency is in no histogram, because a ring was full.
+    /// Timed calls that are missing from the histograms, because a ring was full.
     pub dropped_samples: u64,
-    /// Calls that Weir itself made, and the C library for it.
+    /// Calls by Weir itself, or by the C library on its behalf.
     pub reentrant_calls: u64,
     /// Calls that were counted but not timed.
     pub untimed_calls: u64,
-    /// Calls that were passed through before or after Weir could count, in no counter.
+    /// Calls before Weir's start-up or after its shutdown. No other number includes them.
     pub uncounted_calls: u64,
-    /// Failed calls whose errno is not told, because the table was full.
+    /// Failed calls that are not in `errors_by_errno`, because the table was full.
     pub unlisted_errnos: u64,
-    /// Threads that found no slot of their own: counted exactly, in the common slot, never timed.
+    /// Threads that found no slot of their own. Their calls are counted exactly, in a common entry, and not timed.
     pub threads_without_slot: u64,
-    /// Functions that the program binds elsewhere than to Weir.
+    /// Functions for which calls from the program itself do not reach Weir.
     pub not_interposed: Vec<String>,
-    /// Programs that were started and are not in the report, as far as is known.
+    /// Programs that were started and are not in the report, as far as Weir knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub untraced: Vec<Untraced>,
-    /// Starts of programs that there was no room to note: whether these were traced is not known.
+    /// Starts of programs that Weir had no room to note. It is not known whether these programs were traced.
     #[serde(default)]
     pub unlisted_starts: u64,
-    /// io_uring, where there was a sign of it: what goes through its rings passes the C library by, and is neither
-    /// counted nor timed.
+    /// Use of io_uring; absent where there was no sign of it. I/O through its rings is neither counted nor timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_uring: Option<IoUring>,
-    /// All else that a reader should know, a sentence each.
+    /// Other limitations of this report, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// What was seen of io_uring.
+/// Use of io_uring.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IoUring {
-    /// The surest sign.
+    /// The strongest sign.
     pub seen: IoUringSeen,
-    /// Path of the library for it, where one was loaded.
+    /// Path of liburing, where it was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub library: Option<String>,
 }
 
-/// A sign of io_uring; the later ones are surer.
+/// A sign of io_uring, from weak to strong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum IoUringSeen {
-    /// A library for it was loaded. Whether it was used is not known: a ring that is closed before the end leaves no trace.
+    /// liburing was loaded. It is not known whether it was used: a ring that is closed before the end leaves no trace.
     Loaded,
-    /// A ring was asked for by `syscall`, and may have been refused.
+    /// The program requested a ring by `syscall`. The kernel may have refused.
     AskedFor,
-    /// There was a ring.
+    /// The program had a ring.
     Used,
 }
 
@@ -504,9 +513,9 @@ pub enum IoUringSeen {
 pub struct Untraced {
     /// Process id.
     pub pid: u32,
-    /// The program's path, as its start named it.
+    /// Path of the program, as passed to exec.
     pub program: String,
-    /// Why it was not traced; reads on after the program's name.
+    /// The reason: a predicate to the program's name, such as "is statically linked".
     pub reason: String,
 }
 
@@ -514,14 +523,14 @@ pub struct Untraced {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Tool {
-    /// Memory of the region: header and the slots in use.
+    /// Memory of the regions: header and the slots in use.
     pub region_bytes: u64,
-    /// Memory of the writer where it lives in the program; 0 where it lives in `weir`.
+    /// Memory of the writer, where it runs in the program; 0 where it runs in `weir`.
     pub writer_bytes: u64,
-    /// Samples taken.
+    /// Samples that the writer took from the rings.
     pub samples: u64,
-    /// Times the writer looked for samples.
+    /// Number of times that the writer checked the rings.
     pub writer_polls: u64,
-    /// Processor time of the writer.
+    /// CPU time of the writer.
     pub writer_cpu_ns: u64,
 }

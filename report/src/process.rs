@@ -15,6 +15,7 @@ use weir_record::clock::{Moment, Rate};
 use weir_record::region::{Circumstance, Region};
 use weir_record::text::Text;
 
+use crate::calendar::Utc;
 use crate::latency::Latencies;
 use crate::model::{End, Files, Process, Timeline, Tool};
 use crate::totals::Totals;
@@ -49,6 +50,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         command: command(&header.command),
         forked: header.has(Circumstance::Forked),
         started_unix_ns: findings.started.unix_ns,
+        started_at: Some(Utc::of_unix_ns(findings.started.unix_ns).to_string()),
         duration_ns: findings.duration_ns,
         timing: timing(header.timed_one_in.load(Relaxed)),
         missed: missed::missed(&findings, &functions, &provenance, &heap),

@@ -9,6 +9,7 @@ use weir_record::clock::Moment;
 use weir_record::functions::{Family, Function as Known};
 use weir_record::region::Region;
 
+use crate::calendar::Utc;
 use crate::latency::{self, Timed};
 use crate::model::{
     Coroutines, End, Function, Heap, Latency, Missed, Parts, Process, Report, SCHEMA, SizeClass,
@@ -26,11 +27,13 @@ pub use together::together;
 pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report {
     processes.sort_by_key(|process| process.started_unix_ns);
     let first = processes.first();
+    let started_unix_ns = first.map_or(0, |first| first.started_unix_ns);
     Report {
         schema: SCHEMA.to_owned(),
         weir_version: env!("CARGO_PKG_VERSION").to_owned(),
         command: first.map(|first| first.command.clone()).unwrap_or_default(),
-        started_unix_ns: first.map_or(0, |first| first.started_unix_ns),
+        started_unix_ns,
+        started_at: Some(Utc::of_unix_ns(started_unix_ns).to_string()),
         duration_ns,
         end,
         timing: first.map_or_else(|| "off".to_owned(), |first| first.timing.clone()),

@@ -7,53 +7,52 @@ use serde::{Deserialize, Serialize};
 /// How many coroutines are listed.
 pub const LISTED: usize = 256;
 
-/// What each coroutine did: those with the most calls first. Calls are those that ask something of the kernel, and
-/// allocation.
+/// The calls of each coroutine, those with the most calls first. System calls and allocation calls are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coroutines {
-    /// The runtime that registered itself, as it calls itself.
+    /// The name that the runtime registered.
     pub runtime: String,
     /// The coroutines.
     pub listed: Vec<CoroutineUse>,
-    /// What was counted together: coroutines that are not listed. Its pointer and name are empty.
+    /// Sum of the coroutines that are not listed. Its id and name are empty.
     pub others: CoroutineUse,
-    /// How many entries are in `others`; a coroutine that went in and came back is more than one.
+    /// Number of entries that were added to `others`. A coroutine can be added more than once.
     pub folded: u64,
-    /// What the runtime itself called while coroutines waited, in the functions that it registered; absent where that is
-    /// nothing, or not known. Its pointer and name are empty.
+    /// Calls of the runtime itself, in the functions that it registered, while coroutines waited; absent where there were
+    /// none, or they are not known. Its id and name are empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_runtime: Option<CoroutineUse>,
-    /// Calls that blocked a whole thread although a coroutine made them (getaddrinfo, which waits inside the C
-    /// library; a sleep that the runtime could not make), because the runtime offers no way around.
+    /// Calls by coroutines that blocked the whole thread, because the runtime has no function for them: getaddrinfo, which
+    /// waits inside the C library, and sleeps that the runtime could not make.
     pub blocked_calls: u64,
 }
 
-/// What one coroutine did.
+/// The calls of one coroutine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CoroutineUse {
     /// Process id.
     pub pid: u32,
-    /// The pointer by which the runtime knows it, in hexadecimal.
+    /// The pointer that the runtime uses for it, in hexadecimal.
     pub id: String,
     /// Its name; empty where the runtime gives none.
     pub name: String,
-    /// Whether the runtime said that it is no more.
+    /// Whether the runtime reported its end.
     pub ended: bool,
     /// Calls.
     pub calls: u64,
-    /// Bytes that its calls moved.
+    /// Bytes that its I/O calls moved.
     pub moved_bytes: u64,
     /// Calls that had to wait.
     pub waits: u64,
-    /// Time of the waits.
+    /// Total time of the waits.
     pub wait_ns: u64,
-    /// Allocation calls that made a block.
+    /// Allocation calls that returned a block.
     pub allocations: u64,
-    /// Bytes that it allocated less bytes that it freed (one that frees what others allocated is negative).
+    /// Bytes that it allocated minus bytes that it freed; negative where it frees blocks of others.
     pub live_bytes: i64,
-    /// Blocks that it allocated less blocks that it freed.
+    /// Blocks that it allocated minus blocks that it freed.
     pub live_blocks: i64,
 }
 

@@ -4,31 +4,30 @@ use serde::{Deserialize, Serialize};
 
 use super::{SizeClass, Spread};
 
-/// What was done to files and sockets, each by name: those with the most time first, then those with the most
-/// bytes.
+/// The calls on each file and socket, by name: those with the most time first, then those with the most bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Files {
     /// The files and sockets.
     pub listed: Vec<FileUse>,
-    /// What was counted together: files and sockets that are not listed, and calls on descriptors of which
-    /// nothing is known. Its kind is `other`, its name empty.
+    /// Sum of the files and sockets that are not listed, and of calls on descriptors of which nothing is known. Its kind is
+    /// `other`, its name empty.
     pub others: FileUse,
-    /// How many files and sockets are in `others` and not in `listed`, as far as they were told apart.
+    /// Number of files and sockets that are in `others`, as far as Weir could distinguish them.
     pub folded: u64,
 }
 
-/// What was done to one file or socket.
+/// The calls on one file or socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FileUse {
-    /// What it is: `file`, `directory`, `device`, `terminal`, `pipe`, `tcp`, `udp`, `unix`, `socketpair`, `socket`,
+    /// Its kind: `file`, `directory`, `device`, `terminal`, `pipe`, `tcp`, `udp`, `unix`, `socketpair`, `socket`,
     /// `epoll`, `eventfd`, `timerfd`, `signalfd`, `memfd`, `other`.
     pub kind: String,
-    /// Its path when it was opened; of a socket, the address that it is bound or connected `to`, or who it
-    /// was `accepted from`; empty for what has no name. The end of a name that is too long, after `…`.
+    /// Its path when it was opened. For a socket, its address: `at` that of a listener or bound socket, `to` that of the peer,
+    /// `accepted from` that of a client. Empty where there is no name. A name that is too long is cut: `…` and its end.
     pub name: String,
-    /// Descriptors that were made for it.
+    /// Number of descriptors that were opened for it.
     pub opens: u64,
     /// Calls that read from it.
     pub reads: u64,
@@ -42,31 +41,31 @@ pub struct FileUse {
     pub read_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
-    /// Bytes that were mapped into memory. What was read or written there is not known.
+    /// Bytes that were mapped into memory. It is not known how many of them were read or written.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub mapped_bytes: u64,
-    /// Time of the reads.
+    /// Total time of the reads.
     pub read_ns: u64,
-    /// Time of the writes.
+    /// Total time of the writes.
     pub write_ns: u64,
-    /// Time of the other calls.
+    /// Total time of the other calls.
     pub other_ns: u64,
-    /// Reads and writes that began where the one before them ended; of what has offsets.
+    /// Reads and writes that began where the previous one ended, where there are offsets.
     pub sequential: u64,
-    /// Reads and writes that began elsewhere.
+    /// Reads and writes that began at another offset.
     pub random: u64,
     /// Reads after a write, and writes after a read.
     pub switches: u64,
-    /// Reads and writes by the bytes that they moved; only classes that occurred.
+    /// Reads and writes by moved bytes; only classes that occurred.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub size_classes: Vec<SizeClass>,
     /// The slowest call, where any was timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slowest: Option<SlowestUse>,
-    /// Of calls that were made in two parts, the waits; absent where none was.
+    /// The waits of the calls that were measured in two parts; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Spread>,
-    /// Of calls that were made in two parts, all that was not waiting.
+    /// The rest of the time of these calls; absent where there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer: Option<Spread>,
 }
@@ -77,9 +76,9 @@ pub struct FileUse {
 pub struct SlowestUse {
     /// The function.
     pub function: String,
-    /// How long the call took.
+    /// Duration of the call.
     pub took_ns: u64,
-    /// When it began, after the start of its image.
+    /// Time from the start of its image to the start of the call.
     pub at_ns: u64,
     /// Process id.
     pub pid: u32,

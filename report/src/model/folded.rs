@@ -4,35 +4,35 @@ use serde::{Deserialize, Serialize};
 
 use super::End;
 
-/// What is told of process images that share an entry, beside what that has of them all.
+/// Process images that share an entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Folded {
-    /// How many process images.
+    /// Number of process images.
     pub processes: u64,
     /// How they ended, the most frequent first.
     pub ends: Vec<EndCount>,
-    /// What was noted of them, as each had it in its `missed.notes`.
+    /// Their `missed.notes`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteCount>,
 }
 
-/// How many process images ended in one way.
+/// Number of process images with the same end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndCount {
     /// The end.
     pub end: End,
-    /// How many.
+    /// Number of process images.
     pub processes: u64,
 }
 
-/// Of how many process images a note was made.
+/// Number of process images with the same note.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NoteCount {
     /// The note.
     pub note: String,
-    /// How many.
+    /// Number of process images.
     pub processes: u64,
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A call that a thread had begun, and that had not returned when its image ended, or when the report was made.
+/// A call that had not returned when its image ended or the report was made.
 ///
-/// There is one for each thread at most, of the calls that do I/O or wait: the latest that it made. A call that a signal
-/// handler interrupts, and that goes on after it, is not told where the handler made calls of its own; one that was left by
-/// a jump (`siglongjmp`) is, until its thread makes another or ends.
+/// At most one for each thread: its latest call that does I/O or waits. A call that a signal handler interrupted is missing
+/// if the handler made such calls. A call that was left by a jump (`siglongjmp`) is present until its thread makes
+/// another call or ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InFlight {
@@ -14,20 +14,20 @@ pub struct InFlight {
     pub tid: u32,
     /// The function.
     pub function: String,
-    /// File descriptor, where it has one.
+    /// File descriptor, where the function has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
-    /// What the descriptor led to, as [`super::FileUse::kind`] has it, where that is known.
+    /// Kind of the file or socket, as in `kind` of `files`, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The name of what the descriptor led to, where it has one and that is known.
+    /// Name of the file or socket, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// When it began, after the start of its image, within a millisecond; absent where calls were not timed.
+    /// Time from the start of its image to the start of the call, within 1 ms; absent where calls were not timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ns: Option<u64>,
-    /// How long that was before the image's end or the report, within a millisecond; absent where calls were not timed, and
-    /// where nobody knows when the image ended: its report was recovered from what it left.
+    /// Time from the start of the call to the end of the image or to the report, within 1 ms. Absent where calls were not
+    /// timed, and in reports by `weir recover`: the time of the end is not known there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ns: Option<u64>,
 }

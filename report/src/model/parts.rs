@@ -4,43 +4,43 @@ use serde::{Deserialize, Serialize};
 
 use super::Latency;
 
-/// The calls of a function that were made in two parts.
+/// The calls of a function that were measured in two parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Parts {
-    /// Calls that were made in two parts, and timed.
+    /// Calls that were measured in two parts.
     pub calls: u64,
-    /// Those of them that had to wait.
+    /// How many of them had to wait.
     pub waits: u64,
-    /// How long the calls waited until they could go on; those that did not have to count as 0.
+    /// Time that the calls waited until they could proceed; 0 for calls that did not wait.
     pub wait: Latency,
-    /// How long all that was not waiting took.
+    /// The rest of the time of these calls.
     pub transfer: Latency,
 }
 
-/// How durations are spread.
+/// Distribution of durations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Spread {
-    /// How many there are.
+    /// Number of calls.
     pub calls: u64,
-    /// Their sum.
+    /// Sum of the durations.
     pub total_ns: u64,
-    /// The longest.
+    /// Longest duration.
     pub max_ns: u64,
-    /// How many there are within bounds; only classes that occurred. Each is about twice as wide as the one before.
+    /// Calls by duration; only classes that occurred. Each class is about twice as wide as the previous one.
     pub classes: Vec<SpreadClass>,
 }
 
-/// How many durations are within bounds.
+/// Number of calls with a duration in a range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SpreadClass {
-    /// The shortest of the class.
+    /// Shortest duration of the class.
     pub from_ns: u64,
-    /// The longest of the class, inclusive.
+    /// Longest duration of the class, inclusive.
     pub to_ns: u64,
-    /// How many there are.
+    /// Number of calls.
     pub calls: u64,
 }
 

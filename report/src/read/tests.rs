@@ -17,6 +17,7 @@ fn sample() -> Report {
         weir_version: "0.1.0".to_owned(),
         command: vec!["prögram".to_owned(), "--text=\"[{,:".to_owned()],
         started_unix_ns: 1,
+        started_at: None,
         duration_ns: 2,
         end: Default::default(),
         timing: "all".to_owned(),
@@ -34,6 +35,7 @@ fn sample() -> Report {
             command: Vec::new(),
             forked: false,
             started_unix_ns: 1,
+            started_at: None,
             duration_ns: 2,
             end: crate::model::End {
                 how: EndKind::Signaled,
@@ -80,6 +82,15 @@ fn what_was_written_is_read_back() {
         assert_eq!(from_slice(&text).expect("a report"), report);
         assert_eq!(from_reader(&text[..]).expect("a report"), report);
     }
+}
+
+/// `sample` has no `started_at`, as reports of older versions have none.
+#[test]
+fn a_report_without_the_start_as_text_is_read() {
+    let text = serde_json::to_string(&sample()).expect("JSON");
+    assert!(!text.contains("started_at"), "{text}");
+    let report = from_slice(text.as_bytes()).expect("a report");
+    assert_eq!((report.started_unix_ns, report.started_at), (1, None));
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         command: first.command.clone(),
         forked: images.iter().all(|image| image.forked),
         started_unix_ns,
+        started_at: first.started_at.clone(),
         duration_ns: ended_unix_ns.saturating_sub(started_unix_ns),
         end: first.end.clone(),
         folded: Some(Box::new(folded(&images))),

@@ -5,7 +5,7 @@ use weir_record::region::Circumstance;
 use weir_report::model::{End, EndKind, IoUringSeen, Provenance};
 use weir_report::recording;
 
-use crate::memory::{Memory, RELAXED, STARTED, after, exited};
+use crate::memory::{Memory, RELAXED, STARTED, STARTED_AT, after, exited};
 
 #[test]
 fn the_image_is_described() {
@@ -29,6 +29,7 @@ fn the_image_is_described() {
     assert_eq!(process.command, ["frob", "--töne", "", "x y"]);
     assert!(process.forked);
     assert_eq!(process.started_unix_ns, STARTED.unix_ns);
+    assert_eq!(process.started_at.as_deref(), Some(STARTED_AT));
     assert_eq!(process.duration_ns, 3_000_000);
     assert_eq!(process.end, end);
     assert_eq!(process.timing, "1/128");
@@ -40,6 +41,7 @@ fn the_image_is_described() {
     assert_eq!(report.schema, "weir.report/1");
     assert_eq!(report.command, process.command);
     assert_eq!(report.started_unix_ns, STARTED.unix_ns);
+    assert_eq!(report.started_at.as_deref(), Some(STARTED_AT));
     assert_eq!((report.duration_ns, report.end), (3_000_000, end));
     assert_eq!(report.timing, "1/128");
     assert_eq!(report.missed.notes, Vec::<String>::new());

@@ -18,8 +18,11 @@ pub const TICKS_IN_NS: u64 = 2;
 pub const STARTED: Moment = Moment {
     ticks: 1_000_000,
     monotonic_ns: 77_000_000_000,
-    unix_ns: 1_790_000_000_000_000_000,
+    unix_ns: 1_790_000_000_000_000_001,
 };
+
+/// The same in the calendar.
+pub const STARTED_AT: &str = "2026-09-21T14:13:20.000000001Z";
 
 /// So many nanoseconds later.
 pub fn after(ns: u64) -> Moment {

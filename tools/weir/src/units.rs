@@ -1,5 +1,7 @@
 //! Numbers for people: three significant digits and a unit.
 
+use weir_report::calendar::Utc;
+
 /// Stands where there is no number.
 pub const NONE: &str = "–";
 
@@ -66,35 +68,11 @@ pub fn share(part: u64, whole: u64) -> String {
 
 /// A moment, in nanoseconds since the Unix epoch: `2026-01-31 12:34:56 UTC`.
 pub fn moment(unix_ns: u64) -> String {
-    let seconds = unix_ns / 1_000_000_000;
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil_date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
-}
-
-/// The Gregorian date of a day counted from 1970-01-01.
-fn civil_date(mut days: u64) -> (u64, u64, u64) {
-    let is_leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let mut year = 1970;
-    // u64 nanoseconds end in the year 2554.
-    while days >= 365 + u64::from(is_leap(year)) {
-        days -= 365 + u64::from(is_leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(is_leap(year));
-    let lengths = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days + 1)
+    let utc = Utc::of_unix_ns(unix_ns);
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC",
+        utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second
+    )
 }
 
 /// The number with three significant digits in the largest unit that leaves it at least 1.

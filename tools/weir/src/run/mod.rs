@@ -62,6 +62,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use weir_record::clock::Moment;
+use weir_report::calendar::Utc;
 use weir_report::model::{End, Process, Report};
 use weir_report::{emit, recording};
 
@@ -227,6 +228,7 @@ impl Recording<'_> {
         let mut report = recording::report(processes, end, ran_ns);
         if report.processes.is_empty() {
             report.started_unix_ns = began.unix_ns;
+            report.started_at = Some(Utc::of_unix_ns(began.unix_ns).to_string());
             report.command = self
                 .program
                 .iter()

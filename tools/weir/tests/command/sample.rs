@@ -10,6 +10,7 @@ mod functions;
 use std::collections::BTreeMap;
 
 use weir_record::functions::Function as Known;
+use weir_report::calendar::Utc;
 use weir_report::model::*;
 
 use functions::{add, called, entry};
@@ -62,6 +63,7 @@ pub fn report() -> Report {
             "python3 build.py --töne 'für Élise' | gzip > out.gz",
         ]),
         started_unix_ns: STARTED,
+        started_at: Some(Utc::of_unix_ns(STARTED).to_string()),
         duration_ns: 12_345 * MS,
         end: End {
             how: EndKind::Exited,
@@ -154,6 +156,7 @@ fn shell() -> Process {
         ]),
         forked: false,
         started_unix_ns: STARTED,
+        started_at: Some(Utc::of_unix_ns(STARTED).to_string()),
         duration_ns: 12_345 * MS,
         end: End {
             how: EndKind::Exited,
@@ -218,6 +221,7 @@ fn python() -> Process {
         command: strings(&[long, "build.py", "--töne", "für Élise", "--tab=\there"]),
         forked: false,
         started_unix_ns: STARTED + 11 * MS,
+        started_at: Some(Utc::of_unix_ns(STARTED + 11 * MS).to_string()),
         duration_ns: 12_020 * MS,
         end: End {
             how: EndKind::Exited,
@@ -337,6 +341,7 @@ fn child() -> Process {
         command: python().command,
         forked: true,
         started_unix_ns: STARTED + 8_400 * MS,
+        started_at: Some(Utc::of_unix_ns(STARTED + 8_400 * MS).to_string()),
         duration_ns: 1_000 * MS,
         end: End {
             how: EndKind::Signaled,
