@@ -1,6 +1,6 @@
-/* weir.h: how a coroutine runtime tells Weir about itself.
+/* weir.h: how a coroutine runtime registers itself with Weir.
  *
- * A runtime fills in a table, and hands it over once:
+ * A runtime fills in a table and registers it once:
  *
  *     static const struct weir_coop runtime = {
  *         .abi = WEIR_COOP_ABI, .size = sizeof runtime, .name = "my runtime",
@@ -8,12 +8,12 @@
  *     };
  *     weir_coop_register_if_present(&runtime);
  *
- * From then on a blocking call of the C library that is made inside a coroutine, on a descriptor that can be
- * waited for, waits by the runtime, and so lets other coroutines run. Calls made elsewhere, on descriptors that
- * do not block (O_NONBLOCK, MSG_DONTWAIT), and on regular files go straight to the C library.
+ * From then on, a blocking call of the C library inside a coroutine, on a descriptor that can be polled, waits by the
+ * runtime, and so lets other coroutines run. Calls outside coroutines, calls that do not block (O_NONBLOCK,
+ * MSG_DONTWAIT), and calls on regular files go directly to the C library.
  *
- * Nothing is linked: the functions are looked up in the running program (on a C library older than
- * glibc 2.34 that needs -ldl). Without Weir the look-up finds nothing, and the program runs as it does anyway.
+ * A program does not link against Weir: this header looks the functions up in the running program (with a C library
+ * older than glibc 2.34, that needs -ldl). Without Weir, the look-up finds nothing, and the program runs as usual.
  *
  * MIT OR Apache-2.0
  */
@@ -31,13 +31,13 @@ extern "C" {
 #define WEIR_COOP_ABI 1u
 
 /* Flags. */
-/* A coroutine may wake up on another thread than the one it waited on. */
+/* A coroutine can wake up on another thread than the one on which it waited. */
 #define WEIR_COOP_MIGRATES (UINT64_C(1) << 0)
-/* Coroutines share a stack: what is on it moves away while its coroutine waits. */
+/* Coroutines share a stack: its contents are moved away while their coroutine waits. */
 #define WEIR_COOP_SHARED_STACKS (UINT64_C(1) << 1)
-/* wait_fd may be called for a descriptor that another coroutine is waiting for. */
+/* Several coroutines may wait for one descriptor by wait_fd at the same time. */
 #define WEIR_COOP_MANY_WAITERS (UINT64_C(1) << 2)
-/* The runtime interposes blocking calls itself: Weir counts, and never waits. */
+/* The runtime interposes blocking calls itself: Weir counts only, and never waits. */
 #define WEIR_COOP_INTERPOSES (UINT64_C(1) << 3)
 
 struct pollfd;
@@ -46,72 +46,72 @@ struct weir_coop {
     uint32_t abi;     /* WEIR_COOP_ABI */
     uint32_t size;    /* sizeof (struct weir_coop) */
     uint64_t flags;   /* WEIR_COOP_..., or 0 */
-    const char *name; /* of the runtime, for the report */
+    const char *name; /* name of the runtime, for the report */
 
-    /* The coroutine that runs on this thread: any pointer that is its own while it lives. NULL outside
-     * coroutines. Must not allocate, block, or call what blocks: it is called for every counted call, on any thread,
-     * from the moment of registration on. So it is asked while the runtime still starts (in threads that it makes, before
-     * their first coroutine), and in the runtime's own allocations; what it looks at must be there by then. */
+    /* Returns the coroutine that runs on this thread: any pointer that is unique while the coroutine lives; NULL outside
+     * coroutines. Must not allocate or block. Weir calls it for every counted call, on any thread, from the moment of
+     * registration: also while the runtime still starts (in its threads, before their first coroutine), and in
+     * the runtime's own allocations. The data that it reads must be ready before the runtime registers. */
     void *(*current)(void);
 
-    /* Lets other coroutines run until `events` (as of poll(2)) happen on `fd`, or `timeout_ms` have passed; -1 is
-     * for ever. Returns what happened (more than 0), 0 where the time passed, or an errno as a negative
-     * number. Is called inside coroutines only, with no lock held. What it calls itself is not made to wait, and is
-     * counted apart, as the runtime's own: what it allocates is not the coroutine's.
+    /* Lets other coroutines run until `events` (as in poll(2)) happen on `fd`, or until `timeout_ms` milliseconds have
+     * passed; -1 is no timeout. Returns the events that happened (more than 0), 0 after a timeout, or an errno as a
+     * negative number. Weir calls it inside coroutines only, and holds no lock. Calls that it makes itself do not wait by
+     * the runtime. They are counted separately, as the runtime's own; so are its allocations.
      *
-     * -EINTR says that a signal was handled meanwhile. The call then ends as the kernel's would (signal(7)): one that moves
-     * bytes, or makes a connection, has done nothing yet and has no timeout goes on, where all of the process's handlers
-     * have SA_RESTART; any other fails with EINTR. Where there is no handler, the runtime has interrupted the coroutine by
-     * itself, and the call fails with EINTR. Any other errno is what the call fails with.
+     * -EINTR means that a signal was handled meanwhile. Weir then restarts the call where the kernel would (signal(7)): if
+     * it moves bytes or makes a connection, has done nothing yet and has no timeout, and all handlers of the process have
+     * SA_RESTART. Any other call fails with EINTR. If there is no handler, -EINTR means that the runtime interrupted the
+     * coroutine, and the call fails with EINTR. With any other errno, the call fails with that errno.
      *
-     * Where no descriptor can be had for a set or a timer, it is called for descriptors of the program's, with short times
-     * or for what does not happen (POLLPRI). */
+     * If Weir cannot make an epoll set or a timer, it calls this function for descriptors of the program: with short
+     * timeouts, or for an event that does not happen (POLLPRI). */
     int (*wait_fd)(int fd, short events, int timeout_ms);
 
-    /* All that follow may be NULL. */
+    /* All functions below are optional: they may be NULL. */
 
-    /* As poll(2), but it lets other coroutines run. Returns an errno as a negative number. Without it, Weir waits
-     * for several descriptors by wait_fd for an epoll set. */
+    /* As poll(2) (`timeout_ms` is in milliseconds), but lets other coroutines run. Returns an errno as a negative number.
+     * Without it, Weir waits for several descriptors by wait_fd for an epoll set. */
     int (*poll)(struct pollfd *array, unsigned long count, int timeout_ms);
 
-    /* Lets other coroutines run for so long. Returns 0; where that is too early, it is called again for the rest. Or an
-     * errno as a negative number: -EINTR ends the call with EINTR and what is left of its time, as a handled signal does.
-     * Without it, or where it fails otherwise, Weir waits by wait_fd for a timerfd. */
+    /* Lets other coroutines run for `ns` nanoseconds. Returns 0, or an errno as a negative number. If it returns 0 too
+     * early, Weir calls it again for the rest. -EINTR ends the sleep with EINTR and the remaining time, as a handled signal
+     * does. Without this function, or after any other errno, Weir waits by wait_fd for a timerfd. */
     int (*sleep_ns)(uint64_t ns);
 
-    /* `fd`, which coroutines wait for or have waited for, is about to be closed by a function of the C library: wakes
-     * those who wait, and forgets what it knows of the number. What their wait_fd returns does not matter: the
-     * calls that wait fail with EBADF. It may run those who wait at once, before it returns, and return on another thread;
-     * the number is still open then. Where several wait, and may not for one descriptor, it is called for those of Weir's
-     * too that they wait for. Without it, they wake when their time has passed. */
+    /* Wakes the coroutines that wait for `fd`, and drops all state of that descriptor. Weir calls it when a function of
+     * the C library is about to close a descriptor that coroutines wait for or have waited for. Their calls fail with EBADF,
+     * whatever wait_fd returns. The function may run these coroutines before it returns, and may return on another
+     * thread; the descriptor is still open then. Without WEIR_COOP_MANY_WAITERS, Weir also calls it for the descriptors of
+     * its own that further coroutines wait for. Without this function, they wake when their timeout expires. */
     void (*fd_closing)(int fd);
 
-    /* Where the stack of a coroutine is. Returns 0, or an errno as a negative number. Weir asks where stacks are
-     * shared, so as to copy what would move. */
+    /* Stores the lowest address of a coroutine's stack, and the address after its highest byte. Returns 0, or an errno as a
+     * negative number. Weir calls it if stacks are shared, to copy arguments that would move. */
     int (*stack_bounds)(void *coroutine, void **low, void **high);
 
-    /* Calls work(argument) on a thread where it may block, and lets other coroutines run meanwhile. Returns 0
-     * once it has been called, or, without calling it, an errno as a negative number. For
-     * getaddrinfo, which waits inside the C library where nobody can interpose. */
+    /* Calls work(argument) on a thread that may block, and lets other coroutines run meanwhile. Returns 0
+     * after the call, or an errno as a negative number if it did not call it. Weir uses it for
+     * getaddrinfo, which waits inside the C library, where calls cannot be interposed. */
     int (*run_blocking)(void (*work)(void *), void *argument);
 
-    /* Writes the name of a coroutine, cut to `size` bytes; no NUL is needed. Returns how many bytes there are;
-     * 0 is no name. Must not allocate or block. */
+    /* Writes the name of a coroutine to `name`, at most `size` bytes, without a NUL. Returns the number of bytes;
+     * 0 means no name. Must not allocate or block. */
     size_t (*coroutine_name)(void *coroutine, char *name, size_t size);
 };
 
-/* For whom weir_coop_enable says something. */
+/* Scopes of weir_coop_enable. */
 #define WEIR_COOP_THREAD 0    /* the calling thread, whatever runs on it */
-#define WEIR_COOP_COROUTINE 1 /* the coroutine that runs, wherever it goes */
+#define WEIR_COOP_COROUTINE 1 /* the running coroutine, on any thread */
 
-/* The types of what can be looked up:
+/* The types of the functions that Weir exports:
  *
- * weir_coop_register  Takes over a copy of the table. Returns 0; or, as negative numbers, EINVAL where it is not
- *                     one that this Weir knows, EALREADY where there is a runtime.
- * weir_coop_enable    Whether blocking calls wait by the runtime: 0 no, 1 yes, as at first. Returns what it was; or,
- *                     as negative numbers, EINVAL, or ENOSPC where too many coroutines have said no.
- * weir_coop_ended     A coroutine is no more; another may get its pointer. Without it, what both do is counted
- *                     as of one.
+ * weir_coop_register  Registers a runtime; Weir copies the table. Returns 0, or a negative number: -EINVAL if this Weir
+ *                     does not know the table, -EALREADY if a runtime is registered.
+ * weir_coop_enable    Sets whether blocking calls wait by the runtime: 0 no, 1 yes (the default). Returns the previous
+ *                     value, or a negative number: -EINVAL; -ENOSPC if too many coroutines have set it to 0.
+ * weir_coop_ended     Reports the end of a coroutine, whose pointer may be reused. Without it, two coroutines with the same
+ *                     pointer are counted as one.
  */
 typedef int weir_coop_register_fn(const struct weir_coop *runtime);
 typedef int weir_coop_enable_fn(int scope, int enable);
@@ -121,21 +121,21 @@ typedef void weir_coop_ended_fn(void *coroutine);
 #include <dlfcn.h>
 #include <errno.h>
 
-/* Registers a runtime. ENOENT, as a negative number, where the program runs without Weir. */
+/* As weir_coop_register. Returns -ENOENT if the program runs without Weir. */
 static inline int weir_coop_register_if_present(const struct weir_coop *runtime) {
     weir_coop_register_fn *found = NULL;
     *(void **)&found = dlsym(RTLD_DEFAULT, "weir_coop_register");
     return found != NULL ? found(runtime) : -ENOENT;
 }
 
-/* As weir_coop_enable; ENOENT, as a negative number, where the program runs without Weir. */
+/* As weir_coop_enable. Returns -ENOENT if the program runs without Weir. */
 static inline int weir_coop_enable_if_present(int scope, int enable) {
     weir_coop_enable_fn *found = NULL;
     *(void **)&found = dlsym(RTLD_DEFAULT, "weir_coop_enable");
     return found != NULL ? found(scope, enable) : -ENOENT;
 }
 
-/* As weir_coop_ended, where the program runs with Weir. */
+/* As weir_coop_ended. Does nothing if the program runs without Weir. */
 static inline void weir_coop_ended_if_present(void *coroutine) {
     weir_coop_ended_fn *found = NULL;
     *(void **)&found = dlsym(RTLD_DEFAULT, "weir_coop_ended");

@@ -21,8 +21,8 @@ pub const OUT: Setting = Setting {
     name: "WEIR_OUT",
     values: "a path; `%e` is the executable's name, `%p` the process id, `%%` a percent sign",
     default: "`weir.%e.%p.json` in the working directory at start",
-    meaning: "Where the report goes. A path without `%p` is replaced if it exists, and a forked \
-              child puts `.<pid>` before its extension; with `%p`, an existing file is kept and `.1`, `.2`, … added.",
+    meaning: "Path of the report. With `%p`, an existing file is kept, and `.1`, `.2`, … is added to the new name. Without \
+              `%p`, an existing file is replaced, and a forked child adds `.<pid>` before the extension.",
 };
 
 /// Which calls are timed.
@@ -30,8 +30,7 @@ pub const TIME: Setting = Setting {
     name: "WEIR_TIME",
     values: "`all`, `off`, or a number N from 1 to 1000000",
     default: "`128`",
-    meaning: "Which calls are timed: every one; none; or one allocation call in N (at random) \
-              and every I/O call.",
+    meaning: "Which calls are timed: all; none; or every I/O call and one allocation call in N, chosen at random.",
 };
 
 /// How often the report is written while the program runs.
@@ -39,9 +38,9 @@ pub const INTERVAL: Setting = Setting {
     name: "WEIR_INTERVAL",
     values: "seconds, from 0.01 to 1000000; decimals allowed",
     default: "unset: at the end only",
-    meaning: "Write the report every so often while the program runs, each time in place of the \
-              last. A program with one thread writes it itself, between its own calls: it looks \
-              whether one is due once in 4096 timed calls.",
+    meaning: "Interval at which the report is also written while the program runs. Each report replaces the previous \
+              one. A program with one thread writes it between its own calls: it checks once in 4096 timed calls \
+              whether one is due.",
 };
 
 /// Where the region is made.
@@ -49,8 +48,8 @@ pub const REGION_DIR: Setting = Setting {
     name: "WEIR_REGION_DIR",
     values: "a directory",
     default: "`/dev/shm`",
-    meaning: "Where the region file `weir.<pid>.<number>.region` lives while the program runs. \
-              It is removed once the report is written; after a SIGKILL it is what `weir recover` reads.",
+    meaning: "Directory of the region file `weir.<pid>.<number>.region`, which exists while the program runs. It is removed \
+              after the report is written. A process that a signal ends leaves it, for `weir recover`.",
 };
 
 /// Where the regions of a recording are made.
@@ -58,8 +57,7 @@ pub const SESSION: Setting = Setting {
     name: "WEIR_SESSION",
     values: "a directory",
     default: "unset",
-    meaning: "Set by `weir run`: every process image makes its region here, `weir` reads it, and the \
-              program gets no writer of its own.",
+    meaning: "Set by `weir run`. Each process image makes its region here; `weir` reads it and writes the report.",
 };
 
 /// The socket in the directory of a session by which `weir` is handed the files of regions: a descriptor each, with one byte.
@@ -69,9 +67,9 @@ pub const INBOX: &str = "inbox";
 pub const FOLLOW: Setting = Setting {
     name: "WEIR_FOLLOW",
     values: "`cleared`",
-    default: "unset: only what is started with `LD_PRELOAD` in force",
-    meaning: "Follow into programs that are started with an environment that lacks `LD_PRELOAD`: Weir is \
-              added to it, and the settings of this table that it lacks. Else the environment stays as it is.",
+    default: "unset: trace only programs that are started with `LD_PRELOAD`",
+    meaning: "Also trace programs that are started with an environment without `LD_PRELOAD`: Weir adds itself and the \
+              missing settings of this table to it. If unset, Weir leaves the environment as it is.",
 };
 
 /// Whether blocking calls are told in two parts.
@@ -79,8 +77,8 @@ pub const COOP: Setting = Setting {
     name: "WEIR_COOP",
     values: "`on`",
     default: "unset",
-    meaning: "Tell of every call that may block how long it waited and how long its transfer took. A coroutine \
-              runtime that registers itself does not need it.",
+    meaning: "Measure wait and transfer of calls that may block separately. Coroutines of a runtime that registers itself \
+              do not need it.",
 };
 
 /// All of them.

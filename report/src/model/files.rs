@@ -24,8 +24,8 @@ pub struct FileUse {
     /// Its kind: `file`, `directory`, `device`, `terminal`, `pipe`, `tcp`, `udp`, `unix`, `socketpair`, `socket`,
     /// `epoll`, `eventfd`, `timerfd`, `signalfd`, `memfd`, `other`.
     pub kind: String,
-    /// Its path when it was opened. For a socket, its address: `at` that of a listener or bound socket, `to` that of the peer,
-    /// `accepted from` that of a client. Empty where there is no name. A name that is too long is cut: `…` and its end.
+    /// Its path when it was opened. For a socket, its address: `at` its own, `to` the peer's; `accepted from` the peer's `at` the
+    /// listener's. Empty where there is no name. A name that is too long is cut: `…` and its end.
     pub name: String,
     /// Number of descriptors that were opened for it.
     pub opens: u64,

@@ -35,16 +35,16 @@ pub struct Cli {
 /// What `weir` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a program, and report every allocation and I/O call that it makes
+    /// Run a program and report its allocation and I/O calls
     #[command(after_help = help::RUN_EXAMPLES, after_long_help = help::RUN_EXAMPLES)]
     Run(RunArgs),
     /// Show a report as tables
     #[command(after_help = help::REPORT_EXAMPLES, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
-    /// Make reports from the region files that killed programs left
+    /// Make reports from the region files of killed programs
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
-    /// Say whether a program can be traced, and what would be missed
+    /// Check whether a program can be traced, and what Weir would not observe
     #[command(after_help = help::DOCTOR_EXAMPLES, after_long_help = help::DOCTOR_EXAMPLES)]
     Doctor(DoctorArgs),
     /// Print where the library is that weir run preloads, or the header
@@ -61,7 +61,7 @@ pub enum Command {
     /// Print the manual page, in the format of man(7)
     #[command(after_help = help::MAN_EXAMPLES, after_long_help = help::MAN_EXAMPLES)]
     Man {
-        /// The command whose page it is [default: that of weir itself]
+        /// The command to describe [default: weir itself]
         command: Option<String>,
     },
 }
@@ -69,47 +69,51 @@ pub enum Command {
 /// `weir run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Write the JSON report here [default: weir.PROGRAM.PID.json in the working directory]; in a directory, as --out-dir
+    /// Write the JSON report to this file [default: weir.PROGRAM.PID.json in the working directory]; a directory means --out-dir
     #[arg(short, long, value_name = "FILE|DIR")]
     pub out: Option<PathBuf>,
 
-    /// Write a report of every process image, too, in this directory, which is made where it is missing
+    /// Also write a report for each process image, to this directory, which is created if missing
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
 
-    /// Also trace programs that are started with an environment which lacks LD_PRELOAD
+    /// Also trace programs that are started with an environment without LD_PRELOAD
     ///
-    /// Weir is added to such an environment, as by env -i, sudo or a service manager; else it stays as it is.
+    /// Such environments come from env -i, sudo or a service manager. Weir adds itself to them. Without this option it leaves
+    /// them as they are.
     #[arg(long)]
     pub follow_cleared: bool,
 
-    /// Tell how long calls that may block waited, and how long the transfer took
+    /// Measure wait and transfer of calls that may block separately
     ///
-    /// Each such call is tried without blocking, and waits by poll where that fails. In programs whose coroutine
-    /// runtime registers itself with Weir, that is done in coroutines in any case.
+    /// Weir checks whether a call would block: before a receive from a socket by a try with MSG_DONTWAIT, before other calls
+    /// by a poll that does not wait. Where neither can tell, Weir checks after the call whether the thread slept in it. A call
+    /// that did not block is transfer. A call that blocked is wait, with all of its time. In a program with one thread, Weir
+    /// waits by poll before it receives from a socket, and so measures both parts of one call. In coroutines of a runtime
+    /// that is registered with Weir, both parts are measured without this option.
     #[arg(long)]
     pub coop: bool,
 
-    /// Say nothing on standard error but what is wrong
+    /// Print errors and warnings only
     #[arg(short, long)]
     pub quiet: bool,
 
     /// Which calls to time: all, off, or N for every I/O call and one allocation call in N
     ///
-    /// Every call is counted in any case. Reading the clock twice takes longer than most
-    /// allocations do, so by default only one allocation call in 128, at random, is timed.
+    /// Weir counts every call, whatever is set here. To read the clock twice takes longer than most allocations do, so by default
+    /// Weir times one allocation call in 128, chosen at random.
     #[arg(short, long, value_name = "all|N|off", allow_negative_numbers = true, value_parser = timing)]
     pub time: Option<Timing>,
 
-    /// Also write the report every so many seconds while the program runs; decimals are allowed
+    /// Also write the report at this interval while the program runs; decimals are allowed
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true, value_parser = interval)]
     pub interval: Option<Duration>,
 
-    /// What the summary's functions and files are sorted by
+    /// Sort the functions and files of the summary by this
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
-    /// The program, and its arguments: everything from the program's name on is its own
+    /// The program and its arguments; everything after the program's name belongs to the program
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -125,7 +129,7 @@ pub struct ReportArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// What functions, files, threads and processes are sorted by
+    /// Sort functions, files, threads and processes by this
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
@@ -133,11 +137,11 @@ pub struct ReportArgs {
     #[arg(long, value_name = "PID")]
     pub process: Option<u32>,
 
-    /// When to colour: auto is on a terminal, unless NO_COLOR is set
+    /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,
 
-    /// Columns to fill [default: COLUMNS, else the terminal's width, else 80]
+    /// Width of the page in columns [default: COLUMNS, else the terminal's width, else 80]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
 }
@@ -145,18 +149,17 @@ pub struct ReportArgs {
 /// `weir recover`
 #[derive(Debug, Args)]
 pub struct RecoverArgs {
-    /// The region file [default: all that lie in WEIR_REGION_DIR, else in /dev/shm and where temporary files go]
+    /// The region file [default: all region files in WEIR_REGION_DIR, else in /dev/shm and the directory for temporary files]
     ///
-    /// Without it, each is listed, and a report is made of those whose process has ended.
+    /// Without it, weir lists all region files, and makes reports from those whose process has ended.
     #[arg(value_name = "REGION")]
     pub region: Option<PathBuf>,
 
-    /// Write the JSON report here [default: the region's name, ending in .json, in the working
-    /// directory]
+    /// Write the JSON report to this file [default: the region's name with .json, in the working directory]
     #[arg(short, long, value_name = "FILE", requires = "region")]
     pub out: Option<PathBuf>,
 
-    /// Remove the region of a process that has ended, once its report is written
+    /// Remove the region file of a process that has ended, after its report is written
     #[arg(long)]
     pub clean: bool,
 }
@@ -164,7 +167,7 @@ pub struct RecoverArgs {
 /// `weir doctor`
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The program, looked for in PATH unless it has a slash
+    /// The program; weir searches PATH unless the name has a slash
     #[arg(value_name = "PROGRAM")]
     pub program: OsString,
 }
@@ -180,12 +183,12 @@ pub struct LibraryArgs {
 /// What tables are sorted by, the most first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Sort {
-    /// Total time, estimated from the calls that were timed
+    /// Total time, estimated from the timed calls
     #[default]
     Time,
     /// Number of calls
     Calls,
-    /// Bytes asked for by allocation functions, and moved by I/O functions
+    /// Bytes that allocation calls requested and I/O calls moved
     Bytes,
 }
 
@@ -195,7 +198,7 @@ pub enum ColorWhen {
     /// On a terminal, unless NO_COLOR is set or TERM is dumb
     #[default]
     Auto,
-    /// Always, also in a pipe
+    /// Always, also when the output is not a terminal
     Always,
     /// Never
     Never,

@@ -1,37 +1,38 @@
-//! The prose of the help texts.
+//! The longer parts of the help texts.
 
 pub const ABOUT: &str = "Measures every allocation and I/O call of an unmodified program: exact counts, latencies, the heap";
 
 pub const EXAMPLES: &str = "\
 Examples:
-  weir run ls -l                   run a program, report to weir.ls.PID.json
-  weir report weir.ls.4711.json    read the report
-  weir doctor ./server             see beforehand whether a program can be traced";
+  weir run ls -l                   run a program, write weir.ls.PID.json
+  weir report weir.ls.4711.json    show the report
+  weir doctor ./server             check whether a program can be traced";
 
 pub const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
-  weir run ls -l                   run a program, report to weir.ls.PID.json
-  weir report weir.ls.4711.json    read the report
-  weir doctor ./server             see beforehand whether a program can be traced
+  weir run ls -l                   run a program, write weir.ls.PID.json
+  weir report weir.ls.4711.json    show the report
+  weir doctor ./server             check whether a program can be traced
 
 Exit codes:
-  weir run exits as the program did: with its status, or 128 + N where signal N
-  ended it.
-  Of Weir itself:
+  weir run ends as the program did: with its exit status, or by the same signal N
+  (128 + N in the shell).
+  Weir's own exit codes:
     0    success
-    2    the arguments make no sense
-  125    Weir failed: a report cannot be read, or an output not be written
-  126    the program was found, but cannot be executed or traced
-  127    there is no such program";
+    2    invalid arguments
+  125    Weir failed: it cannot read a report, or cannot write an output
+  126    the program exists, but cannot be executed or traced
+  127    the program was not found";
 
 pub const RUN_EXAMPLES: &str = "\
 Examples:
-  weir run ls -l                   everything after ls is for ls
-  weir run -o build.json make -j4  choose where the report goes
-  weir run --time all ./server     time every allocation, at a higher cost
+  weir run ls -l                   -l is an option of ls
+  weir run -o build.json make -j4  write the report to build.json
+  weir run --time all ./server     time every allocation, with more overhead
   weir run -i 10 ./server          also write the report every 10 seconds
 
-Exits as the program did; 125, 126 and 127 are Weir's own (see 'weir --help').";
+Ends as the program did. 125, 126 and 127 are exit codes of Weir (see
+'weir --help').";
 
 pub const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -42,21 +43,21 @@ Examples:
   ssh host cat weir.ls.4711.json | weir report -";
 
 pub const RECOVER_EXAMPLES: &str = "\
-A program that runs with LD_PRELOAD=libweir.so and is killed leaves no report,
-but its region. `weir run` needs no recovery: it reports killed programs too.
+A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes no
+report. It leaves its region file. `weir run` also reports programs that were
+killed, so it needs no recovery.
 
 Examples:
-  weir recover                     whatever lies there
-  weir recover --clean             and remove what nobody uses any more
+  weir recover                     all region files
+  weir recover --clean             and remove those of ended processes
   weir recover -o server.json /dev/shm/weir.4711.*.region";
 
 pub const DOCTOR_EXAMPLES: &str = "\
 Examples:
   weir doctor bash
-  weir doctor ./script.py          follows #! to the interpreter
+  weir doctor ./script.py          checks the interpreter that #! names
 
-Exits with 0 where the program can be traced, 126 where it cannot, and 127 where
-it is not found.";
+Exit codes: 0 the program can be traced, 126 it cannot, 127 it was not found.";
 
 pub const LIBRARY_EXAMPLES: &str = "\
 Where none is installed with the command, a copy is made in ~/.cache/weir.
