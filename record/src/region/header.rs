@@ -72,7 +72,7 @@ pub enum Circumstance {
     UnsteadyClock = 3,
     /// No writer could be started in the program: samples were dropped once the rings were full.
     NoWriter = 4,
-    /// A setting was not understood, and its default used.
+    /// A setting was invalid, and its default was used.
     BadSetting = 5,
     /// The slot of an ended thread cannot be taken over, because no thread-specific key was left.
     NoThreadExit = 6,

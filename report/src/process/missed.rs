@@ -8,7 +8,7 @@ use weir_record::region::Circumstance;
 use super::{Findings, text};
 use crate::model::{self, Heap, IoUring, IoUringSeen, Missed, ProvenanceGroup};
 
-/// What the report does not tell.
+/// What was not observed or not measured.
 pub fn missed(
     findings: &Findings<'_>,
     functions: &BTreeMap<String, model::Function>,
@@ -73,7 +73,7 @@ fn hidden_bytes(findings: &Findings<'_>) -> Option<String> {
         _ => format!("{} and {more} more", names.join(", ")),
     };
     Some(format!(
-        "moved bytes: not known of functions that deal in wide characters or scan a text ({names}): they are told as 0"
+        "moved bytes: not known for functions with wide characters and for the scanf functions ({names}): the report has 0"
     ))
 }
 
@@ -117,11 +117,11 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
         ),
         (
             header.command.is_full(),
-            "the command line is longer than a region has room for, and was cut",
+            "the command line is too long for a region, and was cut",
         ),
         (
             header.executable.is_full(),
-            "the executable's path is longer than a region has room for, and was cut",
+            "the executable's path is too long for a region, and was cut",
         ),
     ];
     let others = others
@@ -135,7 +135,7 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
     let bypassing = text(&header.bypassing);
     if !bypassing.is_empty() {
         notes.push(format!(
-            "{bypassing} calls the C library's allocator itself, past Weir (RTLD_DEEPBIND?): the blocks that it makes are not counted, and those that it frees look live"
+            "{bypassing} calls the C library's allocator directly (RTLD_DEEPBIND?): the blocks that it allocates are not counted, and those that it frees look live"
         ));
     }
     match header.sharers.get() {
@@ -156,10 +156,10 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         | Circumstance::HeapElsewhere
         | Circumstance::NoBlockSizes => None,
         Circumstance::NoCoroutines => {
-            Some("there was no memory for a table of coroutines: what each of them did is not told")
+            Some("there was no memory for a table of coroutines: the report has no numbers for them")
         }
         Circumstance::PrivateMemory => Some(
-            "no region file could be made: after a kill there would have been nothing to recover",
+            "no region file could be made: weir recover could not have made a report if a signal had ended the program",
         ),
         Circumstance::FewSlots => {
             Some("a resource limit left room for fewer threads with counters of their own")
@@ -171,37 +171,37 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
             "no writer could be started in the program: samples were dropped once the rings were full",
         ),
         Circumstance::BadSetting => {
-            Some("a setting (WEIR_…) was not understood, and its default used")
+            Some("a setting (WEIR_…) was invalid, and its default was used")
         }
         Circumstance::NoThreadExit => Some(
-            "no thread-specific key was left: the slots of ended threads could not be used again",
+            "no thread-specific key was left: the slots of ended threads could not be reused",
         ),
         Circumstance::StdioUnseen => Some(
-            "stdio: not seen: the C library's tables of stdio functions are not what they should be, so what stdio asks of the kernel is not in the report",
+            "stdio: not seen: the C library's tables of stdio functions are not as expected, so the system calls of stdio are not in the report",
         ),
         Circumstance::Sealed => Some(
-            "the process took from itself the right to make system calls (seccomp): from then on new threads and forked processes are counted together and not timed, names are told as the program gives them, and what it executes is not traced",
+            "the process restricted its own system calls (seccomp): from then on, new threads and forked processes are counted together and not timed, file names are those that the program passed, and what it executes is not traced",
         ),
         Circumstance::SharedThreadArea => Some(
-            "threads were made by clone(2) without thread-local storage of their own: what they did is counted with the thread that made them, and some of it is lost",
+            "threads were made by clone(2) without thread-local storage of their own: their calls are counted with those of the thread that made them, and some are lost",
         ),
         Circumstance::OtherNamespace => Some(
-            "libraries were loaded into a namespace of their own (dlmopen): what they call is in no number here",
+            "libraries were loaded into a namespace of their own (dlmopen): their calls are not counted",
         ),
         Circumstance::Dispatched => Some(
-            "the process has system calls dispatched to itself by where they are made (PR_SET_SYSCALL_USER_DISPATCH): from then on none is made on its behalf; new threads and forked processes are counted together and not timed, and names are told as the program gives them",
+            "the process has its system calls dispatched to itself (PR_SET_SYSCALL_USER_DISPATCH): from then on, Weir makes no system calls in it; new threads and forked processes are counted together and not timed, and file names are those that the program passed",
         ),
         Circumstance::ClockTaken => Some(
-            "a thread took the time-stamp counter from itself (PR_SET_TSC, or seccomp's strict mode): from then on its calls, and those of threads that began later, are counted and not timed",
+            "a thread took the time-stamp counter from itself (PR_SET_TSC, or seccomp's strict mode): from then on, its calls and those of later threads are counted and not timed",
         ),
         Circumstance::NoWriterMemory => Some(
-            "the writer in the program had no memory, and gave up: samples were dropped, and no report was written there",
+            "the writer in the program had no memory, and stopped: samples were dropped, and it wrote no report",
         ),
         Circumstance::WriterFailed => Some(
-            "the writer in the program failed, and gave up: samples were dropped, and no report was written there; this is a fault of Weir's",
+            "the writer in the program failed, and stopped: samples were dropped, and it wrote no report; this is a defect in Weir",
         ),
         Circumstance::OtherDirectory => Some(
-            "the region could not be made in the directory that was set, and was made in another",
+            "the region could not be made in the configured directory, and is in another one",
         ),
     }
 }

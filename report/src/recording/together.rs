@@ -14,7 +14,7 @@ const MOST_NOTES: usize = 64;
 /// How many programs that were not traced are named.
 const MOST_UNTRACED: usize = 1000;
 /// The note that stands for those beyond the bound.
-const OTHER_NOTE: &str = "there is a note that there was no room for";
+const OTHER_NOTE: &str = "there are more notes, for which there was no room";
 
 /// One entry for these images, or entries; none for none. Every number of it is the sum of theirs. The heap's are that
 /// where all of them, or none, are known.

@@ -1,4 +1,4 @@
-//! What `weir run` says at the end: a screenful's half, on standard error.
+//! The summary that `weir run` prints at the end: half a screen, on standard error.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use crate::{text, units};
 const FUNCTIONS: usize = 4;
 /// How many files and sockets are shown.
 const FILES: usize = 3;
-/// How many shortcomings are told; the report tells all.
+/// How many shortcomings and notes are shown; the report has all.
 const SHORTCOMINGS: usize = 2;
 /// The widest that a line gets.
 const WIDTH: usize = 100;
@@ -101,13 +101,15 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
             .map(|call| format!("in     {}", text::printable(&call))),
     );
 
-    let shortcomings = shortcomings(&report.missed);
+    let mut shortcomings = shortcomings(&report.missed);
+    let notes = report.missed.notes.iter();
+    shortcomings.extend(notes.map(|note| format!("note: {note}")));
     for shortcoming in shortcomings.iter().take(SHORTCOMINGS) {
-        lines.push(format!("missed: {}", text::printable(shortcoming)));
+        lines.push(text::printable(shortcoming).into_owned());
     }
     if shortcomings.len() > SHORTCOMINGS {
         lines.push(format!(
-            "missed: {} more, in the report",
+            "not shown: {} more limitations, in the report",
             shortcomings.len() - SHORTCOMINGS
         ));
     }

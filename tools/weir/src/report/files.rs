@@ -52,7 +52,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
             "other file or socket is",
             "other files and sockets are",
         );
-        page.remark(&format!("{folded} not listed, and had no calls"));
+        page.remark(&format!("{folded} not listed and had no calls"));
     }
 }
 

@@ -10,8 +10,7 @@ use super::subject::Subject;
 use crate::cli::Sort;
 use crate::{text, units};
 
-const SAME: &str =
-    "the same I/O as that of the functions of stdio, one level below: do not add the two up";
+const SAME: &str = "the same I/O as that of the functions of stdio: do not add them up";
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     let called = measure::called(subject.functions, sort);
@@ -74,9 +73,7 @@ fn section(page: &mut Page, functions: &[(&str, &Function)], heading: &str, asid
     page.table(table.without_empty_columns());
     let is_estimate = |function: &Function| Time::of(function).is_some_and(|time| !time.is_exact);
     if functions.iter().any(|(_, function)| is_estimate(function)) {
-        page.remark(
-            "≈ the mean of the calls that were timed, times all calls; ± in 95 of 100 cases",
-        );
+        page.remark("≈ estimate: mean of the timed calls × all calls; ± 95 % confidence interval");
     }
     true
 }

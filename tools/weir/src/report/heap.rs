@@ -12,7 +12,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     page.heading(
         "Heap",
         if subject.has_many_processes() {
-            "summed over the processes"
+            "sum of all processes"
         } else {
             ""
         },
@@ -47,7 +47,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         let inherited = blocks(subject.heap.inherited_bytes, subject.heap.inherited_blocks);
         pairs.push((
             "of that inherited",
-            format!("{inherited}, live already at the fork"),
+            format!("{inherited}, which were live at the fork"),
         ));
     }
     page.pairs(&pairs);
@@ -69,7 +69,7 @@ pub fn peak(heap: &Heap) -> String {
     let peak = units::bytes(heap.peak_bytes);
     match heap.peak_error_bytes {
         0 => peak,
-        error => format!("{peak}, give or take {}", units::bytes(error)),
+        error => format!("{peak} ± {}", units::bytes(error)),
     }
 }
 

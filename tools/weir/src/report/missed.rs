@@ -1,4 +1,4 @@
-//! What the report does not tell, and what the measurement cost.
+//! What Weir did not observe or measure, and the cost of the measurement.
 
 use std::collections::HashMap;
 
@@ -9,30 +9,31 @@ use super::subject::Subject;
 use crate::{text, units};
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    page.heading("What this report does not tell", "");
-    let mut sentences = shortcomings(subject.missed);
+    page.heading("Not observed or not measured", "");
     let missed = subject.missed;
+    let mut sentences = shortcomings(missed);
+    sentences.extend(missed.notes.iter().cloned());
     if missed.untimed_calls > 0 {
-        let calls = text::counted(missed.untimed_calls, "call was", "calls were");
+        let calls = text::counted(missed.untimed_calls, "call", "calls");
         sentences.push(format!(
-            "{calls} counted but not timed: latencies are those of the others"
+            "not timed: {calls} (counted; latencies do not include them)"
         ));
     }
     if missed.reentrant_calls > 0 {
-        let calls = text::counted(missed.reentrant_calls, "call was", "calls were");
+        let calls = text::counted(missed.reentrant_calls, "call", "calls");
         sentences.push(format!(
-            "{calls} made by Weir itself, or by the C library for it: passed through, and not among the calls"
+            "not counted: {calls} by Weir itself, or by the C library on its behalf"
         ));
     }
-    sentences.push("system calls that libc makes inside other functions, or the program without libc, are never seen".to_owned());
+    sentences.push("never observed: system calls that the C library makes inside other functions, and those that the program makes without it".to_owned());
     page.sentences(&sentences);
 
-    page.heading("What Weir cost", "");
+    page.heading("Cost of the measurement", "");
     let tool = subject.tool;
     let mut memory = format!("{} shared", units::bytes(tool.region_bytes));
     if tool.writer_bytes > 0 {
         memory += &format!(
-            ", {} of the writer in the program",
+            ", and {} for the writer in the program",
             units::bytes(tool.writer_bytes)
         );
     }
@@ -40,87 +41,86 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     if tool.writer_polls > 0 {
         let polls = text::counted(tool.writer_polls, "poll", "polls");
         writer += &format!(
-            " in {polls}, {} of processor time",
+            " in {polls}, {} of CPU time",
             units::time(tool.writer_cpu_ns)
         );
     }
     page.pairs(&[("memory", memory), ("writer", writer)]);
 }
 
-/// What went unseen and should not have, a sentence each; none where all went well.
+/// What was not observed or not measured and should have been, one phrase each, without the notes; none where all went well.
 pub fn shortcomings(missed: &Missed) -> Vec<String> {
     let mut sentences = Vec::new();
-    let mut say = |count: u64, one: &str, many: &str, predicate: &str| {
-        if count > 0 {
-            sentences.push(format!("{} {predicate}", text::counted(count, one, many)));
-        }
-    };
-    say(
+    sentences.extend(phrase(
+        "not counted",
         missed.uncounted_calls,
-        "call was",
-        "calls were",
-        "made before or after Weir could count: in no number here",
-    );
-    say(
+        "call",
+        "calls",
+        "before start-up or after shutdown",
+    ));
+    sentences.extend(phrase(
+        "not in percentiles",
         missed.dropped_samples,
-        "latency is",
-        "latencies are",
-        "in no percentile, because a ring was full (calls, totals, means and maxima have all)",
-    );
-    say(
+        "call",
+        "calls",
+        "a ring was full; counts, totals and means include them",
+    ));
+    sentences.extend(phrase(
+        "not timed",
         missed.threads_without_slot,
         "thread",
         "threads",
-        "found no slot: counted together, and not timed",
-    );
-    say(
+        "no free slot; their calls are counted together",
+    ));
+    sentences.extend(phrase(
+        "errno not recorded",
         missed.unlisted_errnos,
-        "failed call is",
-        "failed calls are",
-        "without its errno, because the table was full",
-    );
+        "failed call",
+        "failed calls",
+        "the table was full",
+    ));
     if !missed.not_interposed.is_empty() {
         let names = text::list(&missed.not_interposed);
         sentences.push(format!(
-            "calls of {names} that the program binds elsewhere did not reach Weir"
+            "not observed: calls of {names} that the program binds to another object"
         ));
     }
     sentences.extend(untraced(missed));
-    if missed.unlisted_starts > 0 {
-        let starts = text::counted(missed.unlisted_starts, "start", "starts");
-        sentences.push(format!(
-            "{starts} of programs came too fast to be noted: whether they were traced is not known"
-        ));
-    }
+    sentences.extend(phrase(
+        "not known whether traced",
+        missed.unlisted_starts,
+        "program start",
+        "program starts",
+        "too many at once",
+    ));
     sentences.extend(missed.io_uring.as_ref().map(io_uring));
-    sentences.extend(missed.notes.iter().cloned());
     sentences
 }
 
+/// What befell so many of a kind, and why; none where there are none.
+fn phrase(what: &str, count: u64, one: &str, many: &str, detail: &str) -> Option<String> {
+    let counted = text::counted(count, one, many);
+    (count > 0).then(|| format!("{what}: {counted} ({detail})"))
+}
+
 fn io_uring(io_uring: &IoUring) -> String {
-    const PAST: &str = "passes the C library by, and is neither counted nor timed";
+    const NOT_OBSERVED: &str = "not observed: I/O through rings of io_uring";
     match (io_uring.seen, &io_uring.library) {
-        (IoUringSeen::Used, None) => {
-            format!("io_uring was used: what goes through its rings {PAST}")
-        }
+        (IoUringSeen::Used, None) => format!("{NOT_OBSERVED} (the program used them)"),
         (IoUringSeen::Used, Some(library)) => {
-            format!("io_uring was used, by {library}: what goes through its rings {PAST}")
+            format!("{NOT_OBSERVED} (the program used them, by {library})")
         }
         (IoUringSeen::AskedFor, _) => {
-            format!(
-                "a ring of io_uring was asked for: what goes through it, if there was one, {PAST}"
-            )
+            format!("{NOT_OBSERVED}, if there was any (the program requested a ring)")
         }
         (IoUringSeen::Loaded, library) => {
             let library = library.as_deref().unwrap_or("a library for io_uring");
-            format!(
-                "{library} was loaded: what goes through rings of io_uring, if there were any, {PAST}"
-            )
+            format!("{NOT_OBSERVED}, if there was any ({library} was loaded)")
         }
     }
 }
 
-/// A sentence for every program that was not traced, however often it was started.
+/// A phrase for every program that was not traced, however often it was started.
 fn untraced(missed: &Missed) -> Vec<String> {
     let mut groups: Vec<(&Untraced, u64)> = Vec::new();
     let mut places: HashMap<(&str, &str), usize> = HashMap::new();
@@ -139,10 +139,10 @@ fn untraced(missed: &Missed) -> Vec<String> {
             reason,
         } = one;
         if count == 1 {
-            format!("process {pid} ({program}) was not traced: it {reason}")
+            format!("not traced: process {pid} ({program}): it {reason}")
         } else {
             let processes = text::counted(count, "process", "processes");
-            format!("{processes} of {program} were not traced: it {reason}")
+            format!("not traced: {processes} of {program}: it {reason}")
         }
     };
     groups.into_iter().map(sentence).collect()
@@ -163,13 +163,19 @@ mod tests {
             shortcomings(&missed).join("\n")
         };
         let used = told(IoUringSeen::Used, Some("/lib/liburing.so.2"));
-        assert!(used.starts_with("io_uring was used, by /lib/liburing.so.2: "));
+        assert!(
+            used.ends_with("(the program used them, by /lib/liburing.so.2)"),
+            "{used}"
+        );
         let asked_for = told(IoUringSeen::AskedFor, None);
-        assert!(asked_for.contains("if there was one"), "{asked_for}");
+        assert!(
+            asked_for.contains("if there was any (the program requested"),
+            "{asked_for}"
+        );
         let loaded = told(IoUringSeen::Loaded, Some("/lib/liburing.so.2"));
         assert!(
-            loaded.starts_with("/lib/liburing.so.2 was loaded: ")
-                && loaded.contains("if there were any")
+            loaded.ends_with("if there was any (/lib/liburing.so.2 was loaded)"),
+            "{loaded}"
         );
     }
 
@@ -192,9 +198,9 @@ mod tests {
         assert_eq!(
             shortcomings(&missed),
             [
-                "2 processes of /bin/busybox were not traced: it is statically linked",
-                "process 4 (/bin/cat) was not traced: it was started without LD_PRELOAD",
-                "1 start of programs came too fast to be noted: whether they were traced is not known",
+                "not traced: 2 processes of /bin/busybox: it is statically linked",
+                "not traced: process 4 (/bin/cat): it was started without LD_PRELOAD",
+                "not known whether traced: 1 program start (too many at once)",
             ]
         );
     }

@@ -24,7 +24,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     functions.sort_by_key(|(.., parts)| Reverse((parts.wait.total_ns, parts.transfer.total_ns)));
     page.heading(
         "Waits and transfers",
-        "of the calls that were made in two parts, longest waits first",
+        "of the calls that were measured in two parts, longest waits first",
     );
     let mut table = Table::new([
         Column::name("function", 0, 10),
@@ -103,7 +103,7 @@ fn of_files(page: &mut Page, subject: &Subject<'_>) {
     }
     page.table(table);
     page.remark(
-        "< a class of a histogram, each twice as wide as the one before, is all that is known",
+        "< upper bound of a class of the histogram; each class is twice as wide as the previous one",
     );
     if waited.len() > SHOWN {
         let more = units::count((waited.len() - SHOWN) as u64);

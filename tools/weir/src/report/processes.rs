@@ -112,7 +112,7 @@ fn together(process: &Process, folded: &Folded) -> String {
         ends.push("others in other ways".to_owned());
     }
     format!(
-        "{} of {who} are told together: {}",
+        "{} of {who} share one entry: {}",
         text::counted(folded.processes, "process", "processes"),
         ends.join("; ")
     )

@@ -25,7 +25,10 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     if told.is_empty() {
         return;
     }
-    page.heading("Provenance", "where the interposed functions lead");
+    page.heading(
+        "Provenance",
+        "the objects that define the interposed functions",
+    );
     let is_unanimous = told
         .iter()
         .map(|(_, processes)| processes.len())
@@ -102,7 +105,7 @@ fn sentences(process: &Process) -> Vec<String> {
             object
         };
         sentences.push(format!(
-            "{names} {verb} bound to {place}, not interposed: calls of {them} by the program itself are not in this report"
+            "{names} {verb} bound to {place}, not interposed: the report has no calls of {them} by the program itself"
         ));
     }
     if !absent.is_empty() {

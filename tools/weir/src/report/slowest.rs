@@ -12,8 +12,8 @@ const SHOWN: usize = 10;
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
     let waits = subject.longest_waits;
     let aside = match waits {
-        [] => "of those that were timed",
-        _ => "of those that were timed; waits are apart",
+        [] => "of the timed calls",
+        _ => "of the timed calls; waits are listed below",
     };
     section(page, subject, subject.slowest, "Slowest calls", aside);
     section(page, subject, waits, "Longest waits", "");

@@ -94,7 +94,7 @@ pub fn ending(end: &End) -> String {
             None => format!("ended by signal {signal}"),
         },
         (EndKind::Signaled, _, None) => "ended by a signal".to_owned(),
-        (EndKind::Unknown, ..) => "ended, and nothing tells how".to_owned(),
+        (EndKind::Unknown, ..) => "ended, it is not known how".to_owned(),
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(end(EndKind::Signaled, None, Some(40)), "ended by signal 40");
         assert_eq!(
             end(EndKind::Unknown, None, None),
-            "ended, and nothing tells how"
+            "ended, it is not known how"
         );
     }
 }

@@ -63,7 +63,7 @@ fn every_image_of_a_process_id_is_shown() {
     let page = shown(&report, 100, Sort::Time, Some(4711));
     assert!(page.starts_with("bash  process 4711\n"), "{page}");
     assert!(page.contains("\nmake  process 4711\n"), "{page}");
-    assert_eq!(page.matches("What this report does not tell").count(), 2);
+    assert_eq!(page.matches("Not observed or not measured").count(), 2);
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     }
     page.table(table);
     if has_count {
-        page.remark("a row of several threads is of those that used one slot, one after the other; tid and name are the latest's");
+        page.remark("a row of several threads: they used one slot, one after the other; tid and name are those of the latest");
     }
     if threads.len() > SHOWN {
         let more = (threads.len() - SHOWN) as u64;

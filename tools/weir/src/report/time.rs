@@ -10,8 +10,12 @@ use crate::units;
 const ACTIVITIES: [(&str, &str, &str); 4] = [
     ("transfer", "transfer", "reading, writing, moving, syncing"),
     ("wait", "wait", "polling, connecting, sleeping"),
-    ("memory_map", "memory maps", "mmap and its kin"),
-    ("other", "other", "all else that is asked of the kernel"),
+    (
+        "memory_map",
+        "memory maps",
+        "mmap, munmap and similar calls",
+    ),
+    ("other", "other", "all other system calls"),
 ];
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
@@ -51,5 +55,5 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         ]);
     }
     page.table(table);
-    page.remark("allocation, and what stdio does in memory, are not among these");
+    page.remark("allocation and stdio in memory are not included");
 }

@@ -35,7 +35,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     }
     page.heading(
         "Live heap over time",
-        "each line from its image's start to its end",
+        "one line for each process image, from its start to its end",
     );
 
     let captions = captions(subject, &processes, page.room());

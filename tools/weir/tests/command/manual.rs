@@ -2,9 +2,26 @@ use std::path::Path;
 
 use super::{sample, text, weir};
 
+/// The report that the tests share is docs/sample.json, so that a reader can try the examples. With `WEIR_BLESS=1` the test
+/// writes the file instead of comparing it.
+#[test]
+fn the_sample_of_the_manual_is_that_of_the_tests() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sample.json");
+    let mut json = serde_json::to_string(&sample::report()).expect("JSON");
+    json.push('\n');
+    if std::env::var_os("WEIR_BLESS").is_some_and(|value| value == "1") {
+        std::fs::write(&path, json).expect("written");
+    } else {
+        let found = std::fs::read_to_string(&path).expect("docs/sample.json can be read");
+        assert!(
+            found == json,
+            "docs/sample.json is out of date; WEIR_BLESS=1 cargo test manual renews it"
+        );
+    }
+}
+
 /// What docs/commands.md shows is what the command prints: every `console` block there begins with
-/// a command line, and goes on with its output in 80 columns. `sample.json` is the report that the
-/// tests share.
+/// a command line, and goes on with its output in 80 columns.
 #[test]
 fn the_manual_shows_what_the_command_prints() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");

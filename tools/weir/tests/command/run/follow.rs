@@ -29,8 +29,9 @@ fn the_summary_tells_what_was_not_traced_and_how_it_would_be() {
     let summary = text(&output.stderr);
     let told = summary
         .lines()
-        .find(|line| line.starts_with("weir: missed: process "));
+        .find(|line| line.starts_with("weir: not traced: process "));
     let told = told.unwrap_or_else(|| panic!("{summary}"));
-    let reason = "(/bin/true) was not traced: it was started without Weir's library in LD_PRELOAD (see --follow-cleared)";
+    let reason =
+        "(/bin/true): it was started without Weir's library in LD_PRELOAD (see --follow-cleared)";
     assert!(told.ends_with(reason), "{told}");
 }
