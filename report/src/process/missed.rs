@@ -155,9 +155,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         | Circumstance::UringUsed
         | Circumstance::HeapElsewhere
         | Circumstance::NoBlockSizes => None,
-        Circumstance::NoCoroutines => {
-            Some("there was no memory for a table of coroutines: the report has no numbers for them")
-        }
+        Circumstance::NoCoroutines => Some(
+            "there was no memory for a table of coroutines: the report has no numbers for them",
+        ),
         Circumstance::PrivateMemory => Some(
             "no region file could be made: weir recover could not have made a report if a signal had ended the program",
         ),
@@ -173,9 +173,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::BadSetting => {
             Some("a setting (WEIR_…) was invalid, and its default was used")
         }
-        Circumstance::NoThreadExit => Some(
-            "no thread-specific key was left: the slots of ended threads could not be reused",
-        ),
+        Circumstance::NoThreadExit => {
+            Some("no thread-specific key was left: the slots of ended threads could not be reused")
+        }
         Circumstance::StdioUnseen => Some(
             "stdio: not seen: the C library's tables of stdio functions are not as expected, so the system calls of stdio are not in the report",
         ),
@@ -200,8 +200,8 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::WriterFailed => Some(
             "the writer in the program failed, and stopped: samples were dropped, and it wrote no report; this is a defect in Weir",
         ),
-        Circumstance::OtherDirectory => Some(
-            "the region could not be made in the configured directory, and is in another one",
-        ),
+        Circumstance::OtherDirectory => {
+            Some("the region could not be made in the configured directory, and is in another one")
+        }
     }
 }
