@@ -384,8 +384,15 @@ int main(int argc, char **argv) {
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};
     makecontext(&other_context, on_it, 0);
     setbuf(stdout, NULL);
-    if (is_asked(argv, "sealed"))
+    if (is_asked(argv, "sealed")) {
+        // What is executed gets no more of an environment: a copy of it takes of the stack.
+        static char *preload[2];
+        for (char **entry = environ; *entry; entry++)
+            if (strncmp(*entry, "LD_PRELOAD=", 11) == 0)
+                preload[0] = *entry;
+        environ = preload;
         seal();
+    }
     int has_none = is_asked(argv, "without descriptors");
     // Those up to 2 are open.
     if (has_none)
