@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use weir_report::model::{EndKind, Process, Report};
 
 use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, copy_program, scratch, victim, weir};
 
 /// A report, with `part` in place of what its command is.
 fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std::path::PathBuf {
@@ -106,7 +106,7 @@ fn is_plain(text: &[u8]) -> bool {
 fn text_that_is_not_ours_is_escaped_everywhere() {
     let folder = scratch();
     let program = folder.path().join("x\u{61c}\u{9b}31m");
-    fs::copy(victim("does_little"), &program).expect("copied");
+    copy_program(&victim("does_little"), &program);
     let report = folder.path().join("report\u{200f}.json");
     for arguments in [
         vec![

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::program::finish;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Account, Mode, Program, scratch, victim, weir};
+use crate::support::{Account, Mode, Program, copy_program, scratch, victim, weir};
 
 const OTHER: u32 = 65_001;
 
@@ -263,7 +263,7 @@ fn in_another_s_home_nothing_is_made_or_believed() {
     fs::create_dir(&home).expect("made");
     chown(&home, Some(OTHER), Some(OTHER)).expect("root may");
     let alone = folder.path().join("weir");
-    fs::copy(weir::command(), &alone).expect("copied");
+    copy_program(weir::command(), &alone);
     let report = folder.path().join("report.json");
     let run = || {
         let mut command = Command::new(&alone);

@@ -234,6 +234,13 @@ impl Program {
     }
 }
 
+/// Copies a program. A process of its own does so: what other threads fork meanwhile would have the copy open for writing, and the
+/// kernel refuses to execute it then (ETXTBSY).
+pub fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(status.expect("started").success());
+}
+
 /// The reports that the bare library left in a folder, in no order.
 pub fn report_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::run::Place;
-use super::{refusal, text, weir};
+use super::{copy_program, refusal, text, weir};
 
 /// The one line that the command prints.
 fn printed(command: &mut Command) -> PathBuf {
@@ -20,7 +20,7 @@ fn alone(place: &Place, directory: &str) -> PathBuf {
     let directory = place.file(directory);
     fs::create_dir(&directory).expect("made");
     let alone = directory.join("weir");
-    fs::copy(env!("CARGO_BIN_EXE_weir"), &alone).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_weir"), &alone);
     alone
 }
 

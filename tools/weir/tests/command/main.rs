@@ -47,6 +47,13 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
+/// Copies a program. A process of its own does so: what other threads fork meanwhile would have the copy open for writing, and the
+/// kernel refuses to execute it then (ETXTBSY).
+fn copy_program(from: &str, to: &std::path::Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(status.expect("started").success());
+}
+
 /// The one line of a refusal, which must be all there is, and the exit code.
 fn refusal(output: &Output) -> (i32, String) {
     assert_eq!(text(&output.stdout), "");

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use weir_report::model::{EndKind, Report};
 use weir_report::read;
 
-use super::{fed, refusal, text, weir};
+use super::{copy_program, fed, refusal, text, weir};
 
 /// A directory to run in, and one for the regions, which must be empty again at the end.
 pub struct Place {
@@ -374,7 +374,7 @@ fn a_library_in_a_place_that_ld_preload_cannot_name_is_loaded_all_the_same() {
     fs::create_dir(&directory).expect("made");
     let weir = Path::new(env!("CARGO_BIN_EXE_weir"));
     let library = weir.with_file_name("deps/libweir.so");
-    fs::copy(weir, directory.join("weir")).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_weir"), &directory.join("weir"));
     fs::copy(library, directory.join("libweir.so")).expect("copied");
     let mut command = place.settle(Command::new(directory.join("weir")));
     command.args(["run", "-q", "-o", "report.json", "cat", "/dev/null"]);
@@ -386,7 +386,7 @@ fn a_library_in_a_place_that_ld_preload_cannot_name_is_loaded_all_the_same() {
 fn alone_the_command_brings_its_library_along() {
     let place = Place::new();
     let alone = place.file("weir");
-    fs::copy(env!("CARGO_BIN_EXE_weir"), &alone).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_weir"), &alone);
     for cache in [place.file("cache"), PathBuf::from("/dev/null")] {
         let mut command = place.settle(Command::new(&alone));
         command.env("XDG_CACHE_HOME", cache).args([
@@ -411,7 +411,7 @@ fn alone_the_command_brings_its_library_along() {
 #[test]
 fn where_nothing_could_be_measured_a_line_says_so() {
     let place = Place::new();
-    fs::copy(env!("CARGO_BIN_EXE_weir"), place.file("weir")).expect("copied");
+    copy_program(env!("CARGO_BIN_EXE_weir"), &place.file("weir"));
     fs::write(place.file("libweir.so"), "no library").expect("written");
     let mut command = place.settle(Command::new(place.file("weir")));
     command.args(["run", "-q", "-o", "report.json", "sh", "-c", "exit 6"]);
