@@ -14,7 +14,7 @@ use crate::life::{
     end::{self, Replacing},
     fork, inject_environment,
     programs::Program,
-    starts,
+    starts::{self, Start},
 };
 use crate::linking::next;
 use crate::{recording, sys};
@@ -59,13 +59,23 @@ fn replace(
         next::ensure(function);
     }
     inject_environment::with(program, environment, |start, environment| {
-        let mut replacing = None;
-        // The thread's stack may be small, and the program's path is written down, perhaps a report too.
-        sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
+        let replacing = begin_replacing(start);
         let result = exec(environment);
         failed(function, &replacing);
         result
     })
+}
+
+/// A program is about to be executed.
+#[inline(never)]
+fn begin_replacing(start: &Start) -> Option<Replacing> {
+    if sys::is_sealed() {
+        return end::begin_replacing(start);
+    }
+    let mut replacing = None;
+    // The thread's stack may be small, and the program's path is written down, perhaps a report too.
+    sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
+    replacing
 }
 
 /// An exec has failed.

@@ -184,6 +184,9 @@ pub struct Replacing {
 /// the image that comes removes it.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
+    if sys::is_sealed() {
+        return Some(begin_in_a_sandbox(header));
+    }
     Some(sys::with_errno_kept(|| {
         let note = starts::note_exec(header, start);
         let whose = whose(header);
@@ -192,9 +195,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
         match whose {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
-            Whose::Region if sys::is_sealed() || !writer::is_here() => {
-                write_final_report(header, Phase::Replacing)
-            }
+            Whose::Region if !writer::is_here() => write_final_report(header, Phase::Replacing),
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
                 write_final_report(header, Phase::Replacing);
@@ -214,6 +215,23 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             is_removed,
         }
     }))
+}
+
+/// The same where no call may be made, on the thread's stack.
+fn begin_in_a_sandbox(header: &'static Header) -> Replacing {
+    let whose = whose(header);
+    match whose {
+        Whose::Vfork => vfork::end(),
+        Whose::Sharer => children::leave(header),
+        Whose::Region => header.set_phase(Phase::Replacing),
+    }
+    Replacing {
+        header,
+        whose,
+        note: None,
+        is_told: false,
+        is_removed: false,
+    }
 }
 
 impl Replacing {

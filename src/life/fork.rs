@@ -7,7 +7,7 @@ use weir_record::functions::{Family, Function, Role};
 use weir_record::region::Region;
 use weir_record::slot::Counters;
 
-use crate::life::{end, inheritance, start, writer};
+use crate::life::{end, inheritance, inject_environment, start, writer};
 use crate::linking::c_library;
 use crate::memory::own_heap;
 use crate::process::{self, children, copied, header, mapped_region, vfork};
@@ -73,6 +73,7 @@ pub fn forked() {
         files::forked();
         coop::forked();
         vfork::forked();
+        inject_environment::forked();
         thread::forget();
         start::forked();
     });

@@ -20,19 +20,22 @@ use crate::sys::{self, looking};
 
 mod entries;
 mod preload;
+mod rooms;
+mod without_us;
 
 use entries::Found;
+use rooms::Room;
+pub use rooms::forked;
 
 type Strings = *const *const c_char;
 
-/// An environment of so many words is made on the stack.
-const MOST_ON_STACK: usize = 256;
 const POINTER: usize = size_of::<*const c_char>();
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
 const ASAN_OPTIONS: &[u8] = b"ASAN_OPTIONS=";
 
 /// Calls `start` with what is known of a program, and with this environment, changed as is right for it; in most cases
 /// it is as it was.
+#[inline(always)]
 pub fn with<T>(
     program: Program,
     environment: Strings,
@@ -43,20 +46,35 @@ pub fn with<T>(
         kind: Kind::Unknown,
         preload: Preload::Given,
     };
-    if sys::is_sealed() {
-        return match for_a_sandbox(environment) {
-            Some(change) => change.with(|environment| start(&known, environment)),
-            None => start(&known, environment),
-        };
-    }
-    let mut change = None;
+    let changed = if sys::is_sealed() {
+        for_a_sandbox(environment)
+    } else {
+        change(&mut known, environment)
+    };
+    let Some(room) = changed else {
+        return start(&known, environment);
+    };
+    let result = start(&known, room.start());
+    sys::with_errno_kept(|| room.give_back());
+    result
+}
+
+/// Looks at a program and at its environment. Tells what is known of the one, and returns the other, where it has to be changed.
+#[inline(never)]
+fn change(known: &mut Start, environment: Strings) -> Option<Room> {
+    let mut room = None;
     // The thread's stack may be small, and a program is looked at by its path.
-    let look = || prepare(&mut known, environment, &mut change);
+    let look = || {
+        if let Some(change) = change_for(known, environment) {
+            room = Room::new(change.bytes());
+            if let Some(room) = &room {
+                // SAFETY: there is room for what is made; the entries have just been read.
+                unsafe { change.make(room.start()) };
+            }
+        }
+    };
     sys::with_errno_kept(|| sys::on_own_stack_if_possible(look));
-    match change {
-        Some(ref change) => change.with(|environment| start(&known, environment)),
-        None => start(&known, environment),
-    }
+    room
 }
 
 /// What is done to an environment.
@@ -75,26 +93,23 @@ enum What {
 }
 
 /// A filter of system calls holds in what is executed too, and may end it for what our start asks of the kernel: our library is
-/// taken out. No call is made here either, so only the process's own environment is looked at, and one that there is room for
-/// on the stack.
+/// taken out. No call is made here either, so only the process's own environment is looked at, and all of this is on the thread's
+/// stack, which may be small.
 #[cold]
 #[inline(never)]
-fn for_a_sandbox(environment: Strings) -> Option<Change> {
+fn for_a_sandbox(environment: Strings) -> Option<Room> {
     let is_filtered = process::header().is_some_and(|header| header.has(Circumstance::Sealed));
-    let found = entries::look_at_own(environment, &[PRELOAD]).filter(|_| is_filtered)?;
-    found.library()?;
-    let change = Change {
-        environment,
-        entries: found.entries,
-        what: What::Withhold(found),
-    };
-    (change.bytes().div_ceil(POINTER) <= MOST_ON_STACK).then_some(change)
-}
-
-/// Looks at a program and at its environment, and tells what is known of the one, and what is done to the other, if anything is.
-#[inline(never)]
-fn prepare(start: &mut Start, environment: Strings, change: &mut Option<Change>) {
-    *change = change_for(start, environment);
+    if !is_filtered || !entries::is_own(environment) {
+        return None;
+    }
+    // SAFETY: the C library's own list of strings, ended by NULL; there is room for them.
+    unsafe {
+        let size = without_us::size(environment)?;
+        let room = Room::for_a_sandbox(size.bytes())?;
+        let is_preload = |place| without_us::preload(*environment.add(place)).is_some();
+        without_us::write(environment, size, is_preload, room.start());
+        Some(room)
+    }
 }
 
 fn change_for(start: &mut Start, environment: Strings) -> Option<Change> {
@@ -172,89 +187,34 @@ fn missing(found: &Found, additions: &Additions, start: &mut Start) -> Option<Wh
 }
 
 impl Change {
-    /// A small environment is made on the stack, of which it takes little more than it needs; a large one in a mapping of its
-    /// own, which a child of vfork that succeeds leaves behind in its parent.
-    #[inline(never)]
-    fn with<T>(&self, start: impl FnOnce(Strings) -> T) -> T {
-        match self.bytes().div_ceil(POINTER) {
-            ..=32 => self.with_room::<32, T>(start),
-            33..=64 => self.with_room::<64, T>(start),
-            65..=128 => self.with_room::<128, T>(start),
-            129..=MOST_ON_STACK => self.with_room::<MOST_ON_STACK, T>(start),
-            words => self.with_memory(words * POINTER, start),
-        }
-    }
-
-    /// With room for so many words on the stack.
-    #[inline(never)]
-    fn with_room<const WORDS: usize, T>(&self, start: impl FnOnce(Strings) -> T) -> T {
-        let mut array = [ptr::null::<c_char>(); WORDS];
-        // SAFETY: there is room for what is made; the entries have just been read.
-        unsafe { self.make(array.as_mut_ptr()) };
-        start(array.as_ptr())
-    }
-
-    #[inline(never)]
-    fn with_memory<T>(&self, bytes: usize, start: impl FnOnce(Strings) -> T) -> T {
-        let memory = sys::with_errno_kept(|| sys::Memory::for_the_program(bytes));
-        let Some(memory) = memory else {
-            return start(self.environment);
-        };
-        let array: *mut *const c_char = memory.start().cast();
-        // SAFETY: as above.
-        unsafe { self.make(array) };
-        let result = start(array);
-        sys::with_errno_kept(|| drop(memory));
-        result
-    }
-
     /// How much room is enough.
     fn bytes(&self) -> usize {
-        let (more, texts) = match &self.what {
-            What::Add(_, count) => (*count, 0),
-            What::Withhold(found) => {
-                let lengths = found.preloads().map(|(_, text)| text.len() + 1);
-                (0, lengths.sum())
-            }
-        };
-        (self.entries + more + 1) * POINTER + texts
+        match &self.what {
+            What::Add(_, count) => (self.entries + count + 1) * POINTER,
+            What::Withhold(found) => found.size_without_us().bytes(),
+        }
     }
 
     /// # Safety
     /// There are as many bytes as are enough; the entries can be read.
     unsafe fn make(&self, array: *mut *const c_char) {
-        // SAFETY: as the caller promises; texts come after the array, which gets no longer.
+        // SAFETY: as the caller promises.
         unsafe {
-            if self.entries > 0 {
-                array.copy_from_nonoverlapping(self.environment, self.entries);
-            }
-            let mut entries = self.entries;
             match &self.what {
                 What::Add(additions, count) => {
-                    array
-                        .add(entries)
-                        .copy_from_nonoverlapping(additions.as_ptr(), *count);
-                    entries += count;
+                    if self.entries > 0 {
+                        array.copy_from_nonoverlapping(self.environment, self.entries);
+                    }
+                    let after = array.add(self.entries);
+                    after.copy_from_nonoverlapping(additions.as_ptr(), *count);
+                    after.add(*count).write(ptr::null());
                 }
                 What::Withhold(found) => {
-                    let mut room = array.add(entries + 1).cast::<u8>();
-                    // From the last on, so that those before keep their places.
-                    for (place, text) in found.preloads().rev() {
-                        match preload::without_ours(text, room) {
-                            Some(bytes) => {
-                                array.add(place).write(room.cast());
-                                room = room.add(bytes);
-                            }
-                            None => {
-                                let after = entries - place - 1;
-                                array.add(place).copy_from(array.add(place + 1), after);
-                                entries -= 1;
-                            }
-                        }
-                    }
+                    let is_preload = |place| found.is_preload(place);
+                    let size = found.size_without_us();
+                    without_us::write(self.environment, size, is_preload, array);
                 }
             }
-            array.add(entries).write(ptr::null());
         }
     }
 }

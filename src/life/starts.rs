@@ -17,6 +17,7 @@ use weir_record::starts::{
 use crate::life::programs::{Kind, Program};
 use crate::memory::bytes::Bytes;
 use crate::region::mapping;
+use crate::sys::rooms;
 use crate::{environment, process, sys};
 
 /// What is about to be started, and what is known of it.
@@ -61,25 +62,24 @@ impl Note {
     pub fn withdraw(&self) {
         let (starts, _) = self.header.starts();
         if !starts.withdraw(self.ticket) {
-            note(self.header, self.pid, FAILED, self.ticks, &[]);
+            // SAFETY: no program is named.
+            unsafe { note(self.header, self.pid, FAILED, self.ticks, None) };
         }
     }
 }
 
-/// Notes that the calling process is about to execute a program; unless the process is sealed: then it cannot ask
-/// whether there is anything to be read.
+/// Notes that the calling process, which is not sealed, is about to execute a program: a sealed one cannot ask whether there is
+/// anything to be read.
 pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     // Shells try one directory after the other.
     let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
-    if sys::is_sealed() || is_nothing {
+    if is_nothing {
         return None;
     }
     let flags = Some(flags(start)).filter(is_worth_noting)?;
     let (pid, ticks) = (sys::pid(), sys::ticks());
-    let mut text = Text::new();
     // SAFETY: the kernel has just read the path, where the program was looked at.
-    unsafe { describe(start.program, &mut text) };
-    let ticket = note(header, pid, flags, ticks, text.as_bytes())?;
+    let ticket = unsafe { note(header, pid, flags, ticks, Some(start.program)) }?;
     Some(Note {
         header,
         ticket,
@@ -97,21 +97,38 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     let Some(header) = process::header().filter(|_| is_worth_noting(&flags)) else {
         return;
     };
-    let mut text = Text::new();
     // SAFETY: the kernel has read the path.
-    unsafe { describe(start.program, &mut text) };
-    note(header, pid, flags, ticks, text.as_bytes());
+    unsafe { note(header, pid, flags, ticks, Some(start.program)) };
 }
 
 /// Notes a program, in memory that is made for it where there is none; what there is no room for is counted.
-fn note(header: &Header, pid: u32, flags: u32, ticks: u64, program: &[u8]) -> Option<Ticket> {
-    let ticket = [Section::FirstStarts, Section::Starts]
-        .into_iter()
-        .find_map(|section| {
-            mapping::make_section(header, section);
-            let (starts, room) = header.starts();
-            starts.note(room, pid, flags, ticks, [program])
-        });
+///
+/// # Safety
+/// The program's path can be read.
+unsafe fn note(
+    header: &Header,
+    pid: u32,
+    flags: u32,
+    ticks: u64,
+    program: Option<Program>,
+) -> Option<Ticket> {
+    // In a sandbox this is on the thread's stack, which may be small.
+    let ticket = rooms::with_room_if_possible(|text: *mut Text| {
+        // SAFETY: the room is ours, and zeroed: an empty text.
+        let text = unsafe { &mut *text };
+        if let Some(program) = program {
+            // SAFETY: as the caller promises.
+            unsafe { describe(program, text) };
+        }
+        [Section::FirstStarts, Section::Starts]
+            .into_iter()
+            .find_map(|section| {
+                mapping::make_section(header, section);
+                let (starts, room) = header.starts();
+                starts.note(room, pid, flags, ticks, [text.as_bytes()])
+            })
+    });
+    let ticket = ticket.flatten();
     if ticket.is_none() {
         header.unlisted_starts.add_shared(1);
     }
@@ -175,6 +192,7 @@ unsafe fn describe(program: Program, text: &mut Text) {
     let (path, base) = match program {
         Program::Path(path) | Program::Searched(path) => (path, libc::AT_FDCWD),
         Program::At(dir, path) => (path, dir),
+        Program::Open(_) if sys::is_sealed() => return,
         Program::Open(fd) => return push_open(fd, text),
     };
     // SAFETY: as the caller promises.
@@ -182,11 +200,8 @@ unsafe fn describe(program: Program, text: &mut Text) {
     let is_name = matches!(program, Program::Searched(_)) && !path.contains(&b'/');
     let path = path.strip_prefix(b"./").unwrap_or(path);
     if !path.starts_with(b"/") && !is_name {
-        if base == libc::AT_FDCWD {
-            let mut buffer = [0; PROGRAM_BYTES];
-            text.push_what_fits(sys::working_directory(&mut buffer));
-        } else {
-            push_open(base, text);
+        if !sys::is_sealed() {
+            push_directory(base, text);
         }
         if !path.is_empty() && !text.as_bytes().is_empty() {
             text.push_what_fits(b"/");
@@ -195,11 +210,19 @@ unsafe fn describe(program: Program, text: &mut Text) {
     text.push_what_fits(path);
 }
 
-/// The path of what a descriptor is of.
-fn push_open(fd: c_int, text: &mut Text) {
-    if sys::is_sealed() {
-        return;
+/// The path of a directory that paths start from.
+#[inline(never)]
+fn push_directory(base: c_int, text: &mut Text) {
+    if base != libc::AT_FDCWD {
+        return push_open(base, text);
     }
+    let mut buffer = [0; PROGRAM_BYTES];
+    text.push_what_fits(sys::working_directory(&mut buffer));
+}
+
+/// The path of what a descriptor is of.
+#[inline(never)]
+fn push_open(fd: c_int, text: &mut Text) {
     let mut link = Text::new();
     let _ = write!(link, "/proc/self/fd/{fd}\0");
     let mut buffer = [MaybeUninit::uninit(); PROGRAM_BYTES];

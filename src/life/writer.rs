@@ -295,18 +295,24 @@ fn let_go() {
 
 /// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
 fn on_own_stack(mut work: impl FnMut()) {
-    let Some(header) = process::header() else {
-        return;
-    };
-    let mut work = || {
-        if !HAS_GIVEN_UP.load(Ordering::Relaxed) {
-            // There may have been none the last time.
-            header.forget(Circumstance::NoWriterMemory);
+    #[cold]
+    #[inline(never)]
+    fn note_no_memory() {
+        if let Some(header) = process::header() {
+            header.note(Circumstance::NoWriterMemory);
         }
-        work();
+    }
+    let mut work = || {
+        if let Some(header) = process::header() {
+            if !HAS_GIVEN_UP.load(Ordering::Relaxed) {
+                // There may have been none the last time.
+                header.forget(Circumstance::NoWriterMemory);
+            }
+            work();
+        }
     };
     if !sys::undisturbed_on_own_stack(&mut work) && !reserve::on_stack(&mut work) {
-        header.note(Circumstance::NoWriterMemory);
+        note_no_memory();
     }
 }
 

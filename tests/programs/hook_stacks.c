@@ -174,6 +174,9 @@ static struct weir_coop runtime = {
     CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
     CALL(vfork_and_execl, started(vforked(execl("/bin/true", "true", "one", "two", NULL))))                            \
     CALL(vfork_and_execve, started(vforked(execve("/bin/true", strings, strings + 2))))                                \
+    CALL(vfork_and_execve_own, started(vforked(execve("/bin/true", strings, environ))))                                \
+    CALL(execve_nothing, MUST(execve("/no/such", strings, strings + 2) < 0))                                           \
+    CALL(execve_nothing_own, MUST(execve("/no/such", strings, environ) < 0))                                           \
     CALL(vfork_and_exit, started(vforked((void)0)))                                                                          \
     CALL(posix_spawn, started(spawned()))                                                                              \
     CALL(fork_and_read, started(forked()))                                                                             \
@@ -206,6 +209,20 @@ static char *strings[] = {"true", NULL, "A=B", NULL};
         }                                                                                                              \
         child_;                                                                                                        \
     })
+
+// A desktop's environment: a hundred more variables.
+static void fill_environment(void) {
+    static char *all[400];
+    int count = 0;
+    while (environ[count] != NULL) {
+        MUST(count < 299);
+        all[count] = environ[count];
+        count++;
+    }
+    for (int more = 0; more < 100; more++)
+        all[count++] = "SOME=VALUE";
+    environ = all;
+}
 
 static pid_t spawned(void) {
     static pid_t pid;
@@ -384,15 +401,9 @@ int main(int argc, char **argv) {
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};
     makecontext(&other_context, on_it, 0);
     setbuf(stdout, NULL);
-    if (is_asked(argv, "sealed")) {
-        // What is executed gets no more of an environment: a copy of it takes of the stack.
-        static char *preload[2];
-        for (char **entry = environ; *entry; entry++)
-            if (strncmp(*entry, "LD_PRELOAD=", 11) == 0)
-                preload[0] = *entry;
-        environ = preload;
+    fill_environment();
+    if (is_asked(argv, "sealed"))
         seal();
-    }
     int has_none = is_asked(argv, "without descriptors");
     // Those up to 2 are open.
     if (has_none)
@@ -405,7 +416,7 @@ int main(int argc, char **argv) {
         to_call = calls[i].call;
         long most = 0;
         int times = strcmp(calls[i].name, "read") == 0 ? TIMES_OF_READ : TIMES;
-        if (strstr(calls[i].name, "fork") != NULL || strstr(calls[i].name, "spawn") != NULL)
+        if (strstr(calls[i].name, "fork") != NULL || strstr(calls[i].name, "spawn") != NULL || strstr(calls[i].name, "exec") != NULL)
             times = TIMES_OF_PROCESSES;
         *taken = 0;
         for (int time = 0; time < times; time++) {

@@ -5,6 +5,7 @@ use std::ptr;
 
 use libc::iovec;
 
+use super::without_us::Size;
 use super::{POINTER, PRELOAD, Strings, looking, preload, sys};
 use crate::linking::objects;
 
@@ -69,18 +70,29 @@ impl Found {
     }
 
     /// Its entries for LD_PRELOAD.
-    pub fn preloads(&self) -> impl DoubleEndedIterator<Item = (usize, &[u8])> {
+    fn preloads(&self) -> impl Iterator<Item = &[u8]> {
         let places = self.preloads[..self.preloaded].iter();
         // SAFETY: they have been read to their ends.
-        places.map(|&place| unsafe {
-            let text = CStr::from_ptr(*self.environment.add(place));
-            (place, text.to_bytes())
-        })
+        places.map(|&place| unsafe { CStr::from_ptr(*self.environment.add(place)).to_bytes() })
+    }
+
+    /// Whether the entry of this place is one of them.
+    pub fn is_preload(&self, place: usize) -> bool {
+        self.preloads[..self.preloaded].contains(&place)
+    }
+
+    /// How large a copy without our library may get.
+    pub fn size_without_us(&self) -> Size {
+        let lengths = self.preloads().map(|text| text.len() + 1);
+        Size {
+            entries: self.entries,
+            texts: lengths.sum(),
+        }
     }
 
     /// Our library, as it is named.
     pub fn library(&self) -> Option<&[u8]> {
-        self.preloads().find_map(|(_, text)| preload::ours(text))
+        self.preloads().find_map(preload::ours)
     }
 
     fn see(&mut self, place: usize, head: &[u8], names: &[&[u8]]) {
@@ -117,10 +129,15 @@ impl Found {
     }
 }
 
-/// Looks for names in the process's own environment, without a system call; none where this is another.
-pub fn look_at_own(environment: Strings, names: &[&[u8]]) -> Option<Found> {
+/// Whether an environment is the process's own, which can be read without asking the kernel.
+pub fn is_own(environment: Strings) -> bool {
     // SAFETY: a variable of the C library.
-    if environment.is_null() || environment != unsafe { environ } {
+    !environment.is_null() && environment == unsafe { environ }
+}
+
+/// Looks for names in the process's own environment, without a system call; none where this is another.
+fn look_at_own(environment: Strings, names: &[&[u8]]) -> Option<Found> {
+    if !is_own(environment) {
         return None;
     }
     let mut found = Found::nothing(environment);
@@ -232,7 +249,8 @@ mod tests {
         let look = |environment| look(environment, &[PRELOAD, b"A="]);
         let found = look(entries.as_ptr()).expect("readable");
         assert_eq!((found.names, found.entries), (3, 71));
-        assert_eq!(found.preloads().collect::<Vec<_>>(), [(70, PRELOAD)]);
+        assert_eq!(found.preloads().collect::<Vec<_>>(), [PRELOAD]);
+        assert!(found.is_preload(70) && !found.is_preload(69));
         let names = |environment| look(environment).map(|found| found.names);
         // Those that are found, in their order, though they lie in another; and no more than there is room for.
         let texts: Vec<_> = (0..40)
@@ -241,11 +259,9 @@ mod tests {
         let places = [39, 3, 21, 8, 33, 12].map(|index| texts[index].as_ptr().cast());
         let several = [&places[..], &[ptr::null()]].concat();
         let found = look(several.as_ptr()).expect("readable");
-        let values = found.preloads().map(|(place, text)| (place, text.len()));
-        assert_eq!(
-            values.collect::<Vec<_>>(),
-            [(0, 13), (1, 12), (2, 13), (3, 12)]
-        );
+        let lengths: Vec<_> = found.preloads().map(<[u8]>::len).collect();
+        assert_eq!(lengths, [13, 12, 13, 12]);
+        assert!((0..4).all(|place| found.is_preload(place)) && !found.is_preload(4));
         assert_eq!(names(entries[70..].as_ptr()), Some(1));
         assert_eq!(names(entries[71..].as_ptr()), Some(0));
         assert_eq!(names(ptr::null()), Some(0));

@@ -1,0 +1,123 @@
+//! An environment without our library.
+
+use std::ffi::{CStr, c_char};
+use std::ptr;
+
+use super::{POINTER, PRELOAD, Strings, preload};
+
+/// How large a copy without our library may get.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// How many entries the environment has.
+    pub entries: usize,
+    /// Bytes of those for LD_PRELOAD, with their NULs.
+    pub texts: usize,
+}
+
+impl Size {
+    /// In bytes.
+    pub fn bytes(self) -> usize {
+        (self.entries + 1) * POINTER + self.texts
+    }
+}
+
+/// An entry for LD_PRELOAD; none for another.
+///
+/// # Safety
+/// The entry is a C string.
+pub unsafe fn preload<'e>(entry: *const c_char) -> Option<&'e [u8]> {
+    for (place, &byte) in PRELOAD.iter().enumerate() {
+        // SAFETY: no further than to the first byte that differs, as NUL does.
+        if unsafe { entry.add(place).cast::<u8>().read() } != byte {
+            return None;
+        }
+    }
+    // SAFETY: as the caller promises.
+    Some(unsafe { CStr::from_ptr(entry) }.to_bytes())
+}
+
+/// The size for an environment; none where it does not ask for our library.
+///
+/// # Safety
+/// It is a list of C strings, ended by NULL.
+pub unsafe fn size(environment: Strings) -> Option<Size> {
+    let mut asks_for_us = false;
+    let mut size = Size {
+        entries: 0,
+        texts: 0,
+    };
+    // SAFETY: as the caller promises.
+    unsafe {
+        while !(*environment.add(size.entries)).is_null() {
+            if let Some(text) = preload(*environment.add(size.entries)) {
+                asks_for_us |= preload::ours(text).is_some();
+                size.texts += text.len() + 1;
+            }
+            size.entries += 1;
+        }
+    }
+    asks_for_us.then_some(size)
+}
+
+/// Writes an environment without our library. `preload` tells of a place whether what is there is for LD_PRELOAD.
+///
+/// # Safety
+/// There is room for this size, which is the environment's; its pointers can be read, and its entries for LD_PRELOAD.
+#[inline(never)]
+pub unsafe fn write(
+    environment: Strings,
+    size: Size,
+    is_preload: impl Fn(usize) -> bool,
+    array: *mut *const c_char,
+) {
+    // SAFETY: as the caller promises; texts come after the array, which gets no longer.
+    unsafe {
+        let mut room = array.add(size.entries + 1).cast::<u8>();
+        let mut kept = 0;
+        for place in 0..size.entries {
+            let mut entry = *environment.add(place);
+            if is_preload(place) {
+                let text = CStr::from_ptr(entry).to_bytes();
+                let Some(bytes) = preload::without_ours(text, room) else {
+                    continue;
+                };
+                entry = room.cast();
+                room = room.add(bytes);
+            }
+            array.add(kept).write(entry);
+            kept += 1;
+        }
+        array.add(kept).write(ptr::null());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without(entries: &[&CStr]) -> Option<Vec<String>> {
+        let mut strings: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).collect();
+        strings.push(ptr::null());
+        let mut room = [const { ptr::null() }; 64];
+        // SAFETY: C strings, ended by NULL; there is room for them.
+        unsafe {
+            let size = size(strings.as_ptr())?;
+            assert!(size.bytes() <= size_of_val(&room));
+            let is_preload = |place: usize| preload(strings[place]).is_some();
+            write(strings.as_ptr(), size, is_preload, room.as_mut_ptr());
+            let kept = room.iter().take_while(|entry| !entry.is_null());
+            let text = |&entry| CStr::from_ptr(entry).to_str().expect("UTF-8").to_owned();
+            Some(kept.map(text).collect())
+        }
+    }
+
+    #[test]
+    fn our_library_is_taken_out_of_every_entry() {
+        assert_eq!(without(&[c"A=1", c"LD_PRELOAD=/b.so"]), None);
+        assert_eq!(without(&[]), None);
+        let (first, last) = (c"LD_PRELOAD=/libweir.so", c"LD_PRELOAD=/b.so:/libweir.so:c");
+        let left = without(&[first, c"A=1", last, c"LD_PRELOA", c"B="]);
+        let expected = ["A=1", "LD_PRELOAD=/b.so:c", "LD_PRELOA", "B="];
+        assert_eq!(left, Some(expected.map(str::to_owned).to_vec()));
+    }
+}
