@@ -10,7 +10,6 @@ use std::ffi::{c_int, c_short, c_void};
 use std::ptr::{self, NonNull};
 
 use libc::{nfds_t, pollfd, timespec, timeval};
-use weir_record::functions::Function;
 
 use super::temporary_fd::Passing;
 use super::waiting::{SOON_NS, TwoPhaseCall};
@@ -189,8 +188,6 @@ pub unsafe fn poll_until(
         tv_sec: 0,
         tv_nsec: 0,
     };
-    type Ppoll =
-        unsafe extern "C-unwind" fn(*mut pollfd, nfds_t, *const timespec, *const c_void) -> c_int;
     // SAFETY: the kernel has just read as many entries.
     let entry = |index| unsafe { array.add(index).read_unaligned() };
     let entry = |index| {
@@ -201,7 +198,7 @@ pub unsafe fn poll_until(
         Deadline::after(ns),
         !mask.is_null(),
         // SAFETY: what the caller promises is what the next one asks; the image has started.
-        unsafe { next::of::<Ppoll>(Function::Ppoll)(array, count, &raw const zero, mask) },
+        unsafe { next::ppoll(array, count, &raw const zero, mask) },
         |until| {
             // SAFETY: the kernel has just read the array, and it stays where it is.
             match unsafe { poll_by_runtime(parts, coroutine, array, count, until) } {
@@ -327,14 +324,6 @@ impl Selection {
     /// As of select(2), for what it was made of.
     #[inline(never)]
     unsafe fn now(&self) -> c_int {
-        type Pselect = unsafe extern "C-unwind" fn(
-            c_int,
-            *mut c_void,
-            *mut c_void,
-            *mut c_void,
-            *const timespec,
-            *const c_void,
-        ) -> c_int;
         let zero = timespec {
             tv_sec: 0,
             tv_nsec: 0,
@@ -350,10 +339,7 @@ impl Selection {
         }
         let [read, write, except] = self.sets;
         // SAFETY: what the caller promises is what the next one asks; the image has started.
-        unsafe {
-            let next = next::of::<Pselect>(Function::Pselect);
-            next(self.count, read, write, except, &raw const zero, self.mask)
-        }
+        unsafe { next::pselect(self.count, read, write, except, &raw const zero, self.mask) }
     }
 
     /// What is wanted of a descriptor, which is less than 0 where that is nothing.

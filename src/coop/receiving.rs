@@ -184,18 +184,40 @@ pub fn receive_parts(
     if records::class(fd) != Class::Socket {
         return next();
     }
+    let is_done = |done| done >= size;
+    receive_all(parts, fd, flags, size, |_| size, is_done, now, next)
+}
+
+/// Receives from a socket until all has come that is asked for, where that is so. `now` receives from a place on, with flags
+/// more; `size` is how much is asked for, after a call with this result; `is_done`, whether so much is all of it. `to_wait_for`
+/// is how much a wait is for, where not all is asked for.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what is called in place of a call"
+)]
+#[inline(always)]
+fn receive_all(
+    parts: &TwoPhaseCall,
+    fd: c_int,
+    flags: c_int,
+    to_wait_for: size_t,
+    size: impl Fn(ssize_t) -> size_t,
+    is_done: impl Fn(usize) -> bool,
+    now: impl Fn(size_t, c_int) -> ssize_t,
+    next: impl Fn() -> ssize_t,
+) -> ssize_t {
     let all = all_of(parts, fd, flags);
-    let tried_size = if all == All::NotAsked { size } else { 0 };
+    let to_wait_for = if all == All::NotAsked { to_wait_for } else { 0 };
     let mut patience = Patience::new(fd, Direction::In);
     let mut done = 0;
     loop {
         let from = done;
         let now = |more| now(from, more);
-        let result = receive_with(&mut patience, parts, fd, flags, tried_size, now, &next);
+        let result = receive_with(&mut patience, parts, fd, flags, to_wait_for, now, &next);
         match all {
             All::NotAsked => return result,
             All::Shown => {
-                if is_shown(&mut patience, fd, result, size) || !looks_again(parts) {
+                if is_shown(&mut patience, fd, result, size(result)) || !looks_again(parts) {
                     return result;
                 }
             }
@@ -203,7 +225,7 @@ pub fn receive_parts(
                 if let Some(result) = add(parts, &mut done, result) {
                     return result;
                 }
-                if done >= size {
+                if is_done(done) {
                     return done as ssize_t;
                 }
             }
@@ -269,44 +291,16 @@ pub unsafe fn receive_message(
     if records::class(fd) != Class::Socket {
         return next();
     }
-    let all = all_of(parts, fd, flags);
-    let mut patience = Patience::new(fd, Direction::In);
-    let mut done = 0;
-    loop {
-        let from = done;
-        let now = |more| {
-            if from == 0 {
-                return now(more);
-            }
-            // SAFETY: as the caller promises, it has received something.
-            match unsafe { vector().rest_after(from) } {
-                Some((to, size)) => rest(to, size, more),
-                None => 0,
-            }
-        };
-        let flags = if from == 0 { flags } else { 0 };
-        let result = receive_with(&mut patience, parts, fd, flags, 0, now, &next);
-        match all {
-            All::NotAsked => return result,
-            All::Shown => {
-                // SAFETY: as the caller promises: the call has just read it, unless it failed.
-                let size = || unsafe { vector().size() };
-                let size = if result > 0 { size() } else { 0 };
-                if is_shown(&mut patience, fd, result, size) || !looks_again(parts) {
-                    return result;
-                }
-            }
-            All::Received => {
-                if let Some(result) = add(parts, &mut done, result) {
-                    return result;
-                }
-                // SAFETY: as the caller promises, it has received something.
-                if unsafe { vector().rest_after(done) }.is_none() {
-                    return done as ssize_t;
-                }
-            }
-        }
-    }
+    // SAFETY: as the caller promises: the call has just read it, unless it failed.
+    let size = |result| unsafe { if result > 0 { vector().size() } else { 0 } };
+    // SAFETY: as the caller promises, it has received something.
+    let rest_after = |done| unsafe { vector().rest_after(done) };
+    let is_done = |done| rest_after(done).is_none();
+    let now = |from, more| match from {
+        0 => now(more),
+        _ => rest_after(from).map_or(0, |(to, size)| rest(to, size, more)),
+    };
+    receive_all(parts, fd, flags, 0, size, is_done, now, next)
 }
 
 /// Receives messages one after the other; `one` receives the next, with flags more, or all that are there.

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::ffi::{c_int, c_short};
 
 use libc::pollfd;
-use weir_record::functions::Function;
 
 use super::temporary_fd::Passing;
 use super::{WaitMode, runtime, signals};
@@ -311,10 +310,9 @@ pub fn wait_in_thread(fd: c_int, events: c_short) -> Result<(), c_int> {
         events,
         revents: 0,
     };
-    type Poll = unsafe extern "C-unwind" fn(*mut pollfd, libc::nfds_t, c_int) -> c_int;
     loop {
         // SAFETY: one entry; the calling thread has its slot, so that the next functions have been found.
-        let result = unsafe { next::of::<Poll>(Function::Poll)(&raw mut entry, 1, -1) };
+        let result = unsafe { next::poll(&raw mut entry, 1, -1) };
         match result {
             0.. => return Ok(()),
             _ => match sys::errno() {

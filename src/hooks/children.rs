@@ -10,7 +10,7 @@ use weir_record::ends::ChildEnd;
 use weir_record::functions::Function;
 use weir_record::region::Section;
 
-use super::next_call;
+use crate::linking::next::next_call;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
 use crate::region::mapping;
 use crate::{coop, process, sys};

@@ -72,23 +72,12 @@ macro_rules! hooks {
             tls: *mut c_void,
             childs_id: *mut pid_t,
         ) -> c_int {
-            type Clone = unsafe extern "C-unwind" fn(
-                Option<Body>,
-                *mut c_void,
-                c_int,
-                *mut c_void,
-                *mut pid_t,
-                *mut c_void,
-                *mut pid_t,
-            ) -> c_int;
             make(Function::$function, flags, body, argument, |body, argument| {
-                // SAFETY: what the caller promises is what the next one asks; those after the fourth are integers or
-                // pointers, used or not.
-                unsafe {
-                    next::of::<Clone>(Function::$function)(
-                        body, stack, flags, argument, parents_id, tls, childs_id,
-                    )
-                }
+                // Those after the fourth are pointers, used or not.
+                next::next_call!($function(
+                    body: Option<Body>, stack: *mut c_void, flags: c_int, argument: *mut c_void, parents_id: *mut pid_t,
+                    tls: *mut c_void, childs_id: *mut pid_t
+                ) -> c_int)
             })
         }
     )+};

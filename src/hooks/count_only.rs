@@ -17,12 +17,7 @@ macro_rules! counted_hooks {
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) -> c_int {
             recording::count(Function::$function);
-            // SAFETY: what the caller promises is what the next one asks.
-            let result = unsafe {
-                next::of::<unsafe extern "C-unwind" fn($($type),*) -> c_int>(Function::$function)(
-                    $($argument),*
-                )
-            };
+            let result = next::next_call!($function($($argument: $type),*) -> c_int);
             if result == -1 {
                 recording::count_failure(Function::$function);
             }

@@ -7,8 +7,6 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
 
-use weir_record::functions::Function;
-
 use super::{io_hooks, reissue};
 use crate::coop;
 use crate::files;
@@ -150,10 +148,10 @@ io_hooks! {
         fd from, to to, size size;
     Sendfile = fn sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile(Function::Sendfile, to, from, at, size), next);
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile(to, from, at, size), next);
     Sendfile64 = fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t: returns::bytes,
         fd from, to to, size size,
-        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile(Function::Sendfile64, to, from, at, size), next);
+        parts |parts, next| coop::sendfile(parts, from, to, size, |size| reissue::sendfile64(to, from, at, size), next);
     Splice = fn splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t: returns::bytes,
         fd from, to to, size size,
         parts |parts, next| coop::splice(parts, coop::Splice { from, to, has_places: [!from_at.is_null(), !to_at.is_null()], size, flags }, |size, more| reissue::splice(from, from_at, to, to_at, size, flags | more), next);

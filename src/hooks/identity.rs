@@ -22,12 +22,7 @@ macro_rules! identity_hooks {
             recording::count(Function::$function);
             let new: Option<u32> = $new;
             let given = new.is_some_and(user::give_region);
-            // SAFETY: what the caller promises is what the next one asks.
-            let result = unsafe {
-                next::of::<unsafe extern "C-unwind" fn($(identity_hooks!(@type $user)),+) -> c_int>(
-                    Function::$function,
-                )($($user),+)
-            };
+            let result = next::next_call!($function($($user: u32),+) -> c_int);
             if result == -1 {
                 recording::count_failure(Function::$function);
                 if given {
@@ -37,7 +32,6 @@ macro_rules! identity_hooks {
             result
         }
     )+};
-    (@type $user:ident) => { u32 };
 }
 
 /// The user that a process is from now on, who cannot become the one before again.

@@ -46,19 +46,6 @@ mod weir_h;
 #[expect(non_camel_case_types, reason = "the C library's name")]
 type wint_t = u32;
 
-/// The next function of a row of the table, called with these arguments.
-macro_rules! next_call {
-    ($function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
-        // SAFETY: what our caller promises is what the next one asks, which has been found: whoever
-        // records a call has seen to that.
-        unsafe {
-            crate::linking::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
-                weir_record::functions::Function::$function,
-            )($($argument),*)
-        }
-    };
-}
-
 /// Defines hooks for I/O: the row of the table, the name, the arguments and the result, what the result means; and,
 /// where there are any, the descriptor of the file that the call is about (`fd`), that of a directory that it
 /// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, how to make the call in two
@@ -89,7 +76,7 @@ macro_rules! io_hook {
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
             let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-            let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+            let next = move || crate::linking::next::next_call!($function($($argument: $type),*) $(-> $result)?);
             call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
         }
     };
@@ -113,7 +100,7 @@ macro_rules! io_hook {
             #[inline(always)]
             unsafe extern "C-unwind" fn whole($($argument: $type),*) $(-> $result)? {
                 let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
-                let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+                let next = move || crate::linking::next::next_call!($function($($argument: $type),*) $(-> $result)?);
                 call.make($judge, next, super::or!(|_| {} $(, |$outcome| $then)?))
             }
 
@@ -133,7 +120,7 @@ macro_rules! io_hook {
                     return unsafe { straight($($argument),*) };
                 };
                 call.in_two_phases(way, $judge, super::or!(|_| {} $(, |$outcome| $then)?), move |$parts: &crate::coop::TwoPhaseCall| {
-                    let next = move || super::next_call!($function($($argument: $type),*) $(-> $result)?);
+                    let next = move || crate::linking::next::next_call!($function($($argument: $type),*) $(-> $result)?);
                     let $real = &next;
                     $perform
                 })
@@ -165,7 +152,7 @@ macro_rules! io_body {
         settled |$came:ident| $settle:expr) => {{
         let fd = $fd;
         let call = super::io_call!($function, fd fd, size $size);
-        let next = move || super::next_call!($function($($argument: $type),*) -> $result);
+        let next = move || crate::linking::next::next_call!($function($($argument: $type),*) -> $result);
         let $came = call.make($judge, next, |_| {});
         $settle
     }};
@@ -187,7 +174,7 @@ macro_rules! io_body {
                 return unsafe { straight($($argument),*) };
             };
             let $came = call.in_two_phases(way, $judge, |_| {}, move |$parts: &crate::coop::TwoPhaseCall| {
-                let next = move || super::next_call!($function($($argument: $type),*) -> $result);
+                let next = move || crate::linking::next::next_call!($function($($argument: $type),*) -> $result);
                 let $real = &next;
                 $perform
             });
@@ -217,7 +204,7 @@ macro_rules! stdio_hooks {
                 weir_record::functions::Function::$function,
                 super::or!(crate::recording::NO_SIZE $(, $size)?),
                 $judge,
-                || super::next_call!($function($($argument: $type),*) $(-> $result)?),
+                || crate::linking::next::next_call!($function($($argument: $type),*) $(-> $result)?),
                 super::or!(|_| {} $(, |$outcome| $then)?),
             )
         }
@@ -234,4 +221,4 @@ macro_rules! or {
     };
 }
 
-use {io_body, io_call, io_hook, io_hooks, next_call, or, stdio_hooks};
+use {io_body, io_call, io_hook, io_hooks, or, stdio_hooks};

@@ -10,7 +10,6 @@ use std::ptr;
 
 use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
-use weir_record::functions::Function;
 
 use super::{children, descriptor};
 use crate::coop;
@@ -118,11 +117,8 @@ unsafe extern "C-unwind" fn follow(
     fourth: usize,
     fifth: usize,
 ) -> c_long {
-    type Syscall = unsafe extern "C-unwind" fn(c_long, usize, usize, usize, usize, usize) -> c_long;
     // SAFETY: what the program passes to `syscall` goes on to the next one as it is.
-    let result = unsafe {
-        next::of::<Syscall>(Function::Syscall)(number, first, second, third, fourth, fifth)
-    };
+    let result = unsafe { next::syscall(number, first, second, third, fourth, fifth) };
     let (fd, made) = (first as c_int, result as c_int);
     match number {
         libc::SYS_connect => files::connected(fd, address(second), third as socklen_t, made),

@@ -9,7 +9,6 @@ use std::ptr;
 use libc::{
     iovec, mmsghdr, msghdr, off_t, off64_t, size_t, sockaddr, socklen_t, ssize_t, timespec, timeval,
 };
-use weir_record::functions::Function;
 
 use crate::coop::{self, TwoPhaseCall, Vector};
 use crate::linking::next;
@@ -23,9 +22,8 @@ pub fn recv_from(
     from: size_t,
     flags: c_int,
 ) -> ssize_t {
-    type Recv = unsafe extern "C-unwind" fn(c_int, *mut c_void, size_t, c_int) -> ssize_t;
     // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
-    unsafe { next::of::<Recv>(Function::Recv)(fd, buffer.byte_add(from), size - from, flags) }
+    unsafe { next::recv(fd, buffer.byte_add(from), size - from, flags) }
 }
 
 /// `recvfrom`, from a place of the buffer on.
@@ -38,17 +36,9 @@ pub fn recvfrom(
     address: *mut sockaddr,
     length: *mut socklen_t,
 ) -> ssize_t {
-    type Recvfrom = unsafe extern "C-unwind" fn(
-        c_int,
-        *mut c_void,
-        size_t,
-        c_int,
-        *mut sockaddr,
-        *mut socklen_t,
-    ) -> ssize_t;
     // SAFETY: as above; the address and its length are the program's.
     unsafe {
-        next::of::<Recvfrom>(Function::Recvfrom)(
+        next::recvfrom(
             fd,
             buffer.byte_add(from),
             size - from,
@@ -59,12 +49,9 @@ pub fn recvfrom(
     }
 }
 
-type Recvmsg = unsafe extern "C-unwind" fn(c_int, *mut msghdr, c_int) -> ssize_t;
-type Sendmsg = unsafe extern "C-unwind" fn(c_int, *const msghdr, c_int) -> ssize_t;
-
 fn recvmsg_once(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
     // SAFETY: the program's message, or what it wants to read to; the image has started.
-    unsafe { next::of::<Recvmsg>(Function::Recvmsg)(fd, message, flags) }
+    unsafe { next::recvmsg(fd, message, flags) }
 }
 
 /// `recvmsg`, in parts.
@@ -146,12 +133,10 @@ pub fn recvmmsg(
     timeout: *mut timespec,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    type Recvmmsg =
-        unsafe extern "C-unwind" fn(c_int, *mut mmsghdr, c_uint, c_int, *mut timespec) -> c_int;
     let now = |done: c_uint, more| {
         // SAFETY: the program's array, of which `done` are filled in.
         unsafe {
-            next::of::<Recvmmsg>(Function::Recvmmsg)(
+            next::recvmmsg(
                 fd,
                 messages.add(done as usize),
                 count - done,
@@ -166,9 +151,8 @@ pub fn recvmmsg(
 
 /// `send` from a place of the buffer on; in place of `write` too.
 pub fn send(fd: c_int, buffer: *const c_void, size: size_t, from: size_t, flags: c_int) -> ssize_t {
-    type Send = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t, c_int) -> ssize_t;
     // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
-    unsafe { next::of::<Send>(Function::Send)(fd, buffer.byte_add(from), size - from, flags) }
+    unsafe { next::send(fd, buffer.byte_add(from), size - from, flags) }
 }
 
 /// `sendto`, from a place of the buffer on.
@@ -181,17 +165,9 @@ pub fn sendto(
     address: *const sockaddr,
     length: socklen_t,
 ) -> ssize_t {
-    type Sendto = unsafe extern "C-unwind" fn(
-        c_int,
-        *const c_void,
-        size_t,
-        c_int,
-        *const sockaddr,
-        socklen_t,
-    ) -> ssize_t;
     // SAFETY: as above; the address is the program's.
     unsafe {
-        next::of::<Sendto>(Function::Sendto)(
+        next::sendto(
             fd,
             buffer.byte_add(from),
             size - from,
@@ -204,9 +180,8 @@ pub fn sendto(
 
 /// `write`, a piece of the buffer.
 pub fn write(fd: c_int, buffer: *const c_void, from: size_t, count: size_t) -> ssize_t {
-    type Write = unsafe extern "C-unwind" fn(c_int, *const c_void, size_t) -> ssize_t;
     // SAFETY: a piece of the program's buffer; the image has started.
-    unsafe { next::of::<Write>(Function::Write)(fd, buffer.byte_add(from), count) }
+    unsafe { next::write(fd, buffer.byte_add(from), count) }
 }
 
 /// `writev`, in parts.
@@ -223,10 +198,9 @@ pub fn writev(
     };
     let now = |more| sendmsg_plain(fd, array, count, more);
     let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, more);
-    type Writev = unsafe extern "C-unwind" fn(c_int, *const iovec, c_int) -> ssize_t;
     let some = |vector: Vector| {
         // SAFETY: parts of what the program wants to write; the image has started.
-        unsafe { next::of::<Writev>(Function::Writev)(fd, vector.array, vector.count as c_int) }
+        unsafe { next::writev(fd, vector.array, vector.count as c_int) }
     };
     // SAFETY: as the program calls it.
     unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, some, next) }
@@ -234,7 +208,7 @@ pub fn writev(
 
 fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
     // SAFETY: the program's message, or what it wants to write; the image has started.
-    unsafe { next::of::<Sendmsg>(Function::Sendmsg)(fd, message, flags) }
+    unsafe { next::sendmsg(fd, message, flags) }
 }
 
 /// `sendmsg`, in parts.
@@ -273,16 +247,15 @@ pub fn sendmmsg(
 }
 
 /// `sendfile`, for less.
-pub fn sendfile(
-    function: Function,
-    to: c_int,
-    from: c_int,
-    at: *mut off_t,
-    size: size_t,
-) -> ssize_t {
-    type Sendfile = unsafe extern "C-unwind" fn(c_int, c_int, *mut off_t, size_t) -> ssize_t;
-    // SAFETY: as the program calls it; `sendfile` and `sendfile64` are of one type here.
-    unsafe { next::of::<Sendfile>(function)(to, from, at, size) }
+pub fn sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t {
+    // SAFETY: as the program calls it.
+    unsafe { next::sendfile(to, from, at, size) }
+}
+
+/// `sendfile64`, for less.
+pub fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t {
+    // SAFETY: as the program calls it.
+    unsafe { next::sendfile64(to, from, at, size) }
 }
 
 /// `splice`, for less.
@@ -294,16 +267,8 @@ pub fn splice(
     size: size_t,
     flags: c_uint,
 ) -> ssize_t {
-    type Splice = unsafe extern "C-unwind" fn(
-        c_int,
-        *mut off64_t,
-        c_int,
-        *mut off64_t,
-        size_t,
-        c_uint,
-    ) -> ssize_t;
     // SAFETY: as the program calls it.
-    unsafe { next::of::<Splice>(Function::Splice)(from, from_at, to, to_at, size, flags) }
+    unsafe { next::splice(from, from_at, to, to_at, size, flags) }
 }
 
 /// `select`, in parts: it writes down how much time was left.
@@ -346,8 +311,6 @@ pub fn ns_of(timeout: *const timespec) -> Option<u64> {
 
 /// `epoll_pwait` without waiting.
 pub fn epoll_pwait(epoll: c_int, events: *mut c_void, count: c_int, mask: *const c_void) -> c_int {
-    type EpollPwait =
-        unsafe extern "C-unwind" fn(c_int, *mut c_void, c_int, c_int, *const c_void) -> c_int;
     // SAFETY: as the program calls it.
-    unsafe { next::of::<EpollPwait>(Function::EpollPwait)(epoll, events, count, 0, mask) }
+    unsafe { next::epoll_pwait(epoll, events, count, 0, mask) }
 }

@@ -16,12 +16,7 @@ macro_rules! signal_hooks {
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($signal: c_int $(, $argument: $type)*) -> $result {
             recording::count(Function::$function);
-            // SAFETY: what the caller promises is what the next one asks.
-            let result = unsafe {
-                next::of::<unsafe extern "C-unwind" fn(c_int $(, $type)*) -> $result>(Function::$function)(
-                    $signal $(, $argument)*
-                )
-            };
+            let result = next::next_call!($function($signal: c_int $(, $argument: $type)*) -> $result);
             if result as isize == -1 {
                 recording::count_failure(Function::$function);
             } else {

@@ -88,15 +88,10 @@ macro_rules! variadic_hooks {
                     count += 1;
                 )*
                 buffered(Function::$function, NO_SIZE, $judge, || {
-                    let mut arguments = Arguments::after(count, registers, on_stack);
+                    let mut list = Arguments::after(count, registers, on_stack);
+                    let list = &raw mut list;
                     next::ensure(Function::$by);
-                    // SAFETY: what the caller of a printf or scanf promises of its arguments is what the
-                    // next one asks of their list.
-                    unsafe {
-                        next::of::<unsafe extern "C-unwind" fn($($type,)* *mut Arguments) -> c_int>(
-                            Function::$by,
-                        )($($argument,)* &raw mut arguments)
-                    }
+                    next::next_call!($by($($argument: $type,)* list: *mut Arguments) -> c_int)
                 }, |_| {})
             }
             naked_asm!(

@@ -36,7 +36,7 @@ unsafe extern "C-unwind" fn unshare(flags: c_int) -> c_int {
     make(
         Function::Unshare,
         by_unshare(flags),
-        || super::next_call!(Unshare(flags: c_int) -> c_int),
+        || next::next_call!(Unshare(flags: c_int) -> c_int),
     )
 }
 
@@ -47,7 +47,7 @@ unsafe extern "C-unwind" fn setns(fd: c_int, kind: c_int) -> c_int {
     make(
         Function::Setns,
         by_setns(),
-        || super::next_call!(Setns(fd: c_int, kind: c_int) -> c_int),
+        || next::next_call!(Setns(fd: c_int, kind: c_int) -> c_int),
     )
 }
 
@@ -139,15 +139,6 @@ fn has_succeeded(number: c_long, flags: usize, result: c_long) -> bool {
     if is_for_all { result == 0 } else { result >= 0 }
 }
 
-type SystemCall = unsafe extern "C-unwind" fn(c_long, usize, usize, usize, usize, usize) -> c_long;
-
-/// The next `syscall`, which has been found.
-fn next() -> SystemCall {
-    next::ensure(Function::Syscall);
-    // SAFETY: it has just been found. Its arguments are passed in registers, as those of a function that has as many.
-    unsafe { next::of::<SystemCall>(Function::Syscall) }
-}
-
 /// Where a system call that [`takes`] something goes on.
 pub fn by_system_call() -> usize {
     (make_by_system_call as *const ()).addr()
@@ -162,8 +153,9 @@ unsafe extern "C-unwind" fn make_by_system_call(
     e: usize,
 ) -> c_long {
     let taken = taking(number, a, b, c).begin();
-    // SAFETY: as the program calls syscall; none of these system calls has more arguments.
-    let result = unsafe { next()(number, a, b, c, d, e) };
+    next::ensure(Function::Syscall);
+    // SAFETY: as the program calls syscall, which has been found; none of these system calls has more arguments.
+    let result = unsafe { next::syscall(number, a, b, c, d, e) };
     taken.end(has_succeeded(number, b, result));
     result
 }
@@ -191,8 +183,9 @@ unsafe extern "C-unwind" fn fork_by_the_c_library(
     d: usize,
     e: usize,
 ) -> c_long {
+    next::ensure(Function::Syscall);
     // SAFETY: as above.
-    let result = unsafe { next()(number, a, b, c, d, e) };
+    let result = unsafe { next::syscall(number, a, b, c, d, e) };
     if result == 0 {
         fork::forked();
     } else if thread::is_forking() {

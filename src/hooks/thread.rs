@@ -18,17 +18,10 @@ unsafe extern "C-unwind" fn pthread_create(
     run: *const c_void,
     argument: *mut c_void,
 ) -> c_int {
-    type Create = unsafe extern "C-unwind" fn(
-        *mut libc::pthread_t,
-        *const libc::pthread_attr_t,
-        *const c_void,
-        *mut c_void,
-    ) -> c_int;
     recording::count(Function::PthreadCreate);
     next::ensure(Function::PthreadCreate);
     // SAFETY: what the caller promises is what the next one asks, which has been found.
-    let result =
-        unsafe { next::of::<Create>(Function::PthreadCreate)(thread, attributes, run, argument) };
+    let result = unsafe { next::pthread_create(thread, attributes, run, argument) };
     if result == 0 {
         writer::start();
     } else {

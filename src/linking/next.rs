@@ -9,12 +9,15 @@
 //! need not ask whether they have been found, and no call looks later, perhaps in a signal handler or in a child
 //! of fork.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
-use libc::{pid_t, size_t};
+use libc::{
+    iovec, mmsghdr, msghdr, nfds_t, off_t, off64_t, pid_t, pollfd, pthread_attr_t, pthread_t,
+    size_t, sockaddr, socklen_t, ssize_t, timespec,
+};
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 use weir_record::region::MAX_OBJECTS;
@@ -112,16 +115,16 @@ pub fn resolve_all() {
     }
 }
 
-/// How many functions ahead of the one that is looked for the tables are fetched.
-const AHEAD: usize = 8;
-
-/// Finds what an object has of the functions that have not been found in those before it.
 /// Whether an object is the kernel's own, which nothing of the program is bound to (vdso(7)).
 fn is_kernels(tables: &Tables) -> bool {
     let is_named = |name: &[u8]| tables.soname().starts_with(name);
     is_named(b"linux-vdso") || is_named(b"linux-gate")
 }
 
+/// How many functions ahead of the one that is looked for the tables are fetched.
+const AHEAD: usize = 8;
+
+/// Finds what an object has of the functions that have not been found in those before it.
 fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let mut place = 0;
     for function in Function::ALL {
@@ -341,6 +344,21 @@ pub unsafe fn of<F: Copy>(function: Function) -> F {
     }
 }
 
+/// The function of a row of the table behind ours, called with these arguments: the one way to call it, for hooks that a macro
+/// defines. What is called by its name has its type below.
+macro_rules! next_call {
+    ($function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
+        // SAFETY: what our caller promises is what the next one asks, which has been found: whoever records a call has seen to
+        // that. The row's function has this type.
+        unsafe {
+            $crate::linking::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
+                ::weir_record::functions::Function::$function,
+            )($($argument),*)
+        }
+    };
+}
+pub(crate) use next_call;
+
 macro_rules! next {
     ($(fn $name:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)+) => {$(
         /// The function of that name behind ours.
@@ -350,12 +368,7 @@ macro_rules! next {
         /// the image has started, or [`ensure`] has seen to it.
         #[inline(always)]
         pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
-            // SAFETY: found, as the caller promises, under this name, which has this type.
-            let next = unsafe {
-                of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(Function::$function)
-            };
-            // SAFETY: as the caller promises.
-            unsafe { next($($argument),*) }
+            next_call!($function($($argument: $type),*) $(-> $result)?)
         }
     )+};
 }
@@ -389,4 +402,23 @@ next! {
     fn fork_alias = ForkAlias() -> pid_t;
     fn underscore_fork = UnderscoreFork() -> pid_t;
     fn prctl = Prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int;
+    fn syscall = Syscall(number: c_long, a: usize, b: usize, c: usize, d: usize, e: usize) -> c_long;
+    fn pthread_create = PthreadCreate(thread: *mut pthread_t, attributes: *const pthread_attr_t, run: *const c_void, argument: *mut c_void) -> c_int;
+
+    fn recv = Recv(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int) -> ssize_t;
+    fn recvfrom = Recvfrom(fd: c_int, buffer: *mut c_void, size: size_t, flags: c_int, address: *mut sockaddr, length: *mut socklen_t) -> ssize_t;
+    fn recvmsg = Recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t;
+    fn recvmmsg = Recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int;
+    fn send = Send(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int) -> ssize_t;
+    fn sendto = Sendto(fd: c_int, buffer: *const c_void, size: size_t, flags: c_int, address: *const sockaddr, length: socklen_t) -> ssize_t;
+    fn sendmsg = Sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
+    fn write = Write(fd: c_int, buffer: *const c_void, size: size_t) -> ssize_t;
+    fn writev = Writev(fd: c_int, array: *const iovec, count: c_int) -> ssize_t;
+    fn sendfile = Sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t;
+    fn sendfile64 = Sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t;
+    fn splice = Splice(from: c_int, from_at: *mut off64_t, to: c_int, to_at: *mut off64_t, size: size_t, flags: c_uint) -> ssize_t;
+    fn poll = Poll(array: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int;
+    fn ppoll = Ppoll(array: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const c_void) -> c_int;
+    fn pselect = Pselect(count: c_int, read: *mut c_void, write: *mut c_void, except: *mut c_void, timeout: *const timespec, mask: *const c_void) -> c_int;
+    fn epoll_pwait = EpollPwait(epoll: c_int, events: *mut c_void, count: c_int, timeout: c_int, mask: *const c_void) -> c_int;
 }
