@@ -4,6 +4,7 @@
 //! where no file can be had, it is private memory and only the process itself reads it.
 
 mod header;
+mod parts;
 
 use std::mem::{align_of, size_of};
 use std::sync::atomic::Ordering;
@@ -17,12 +18,13 @@ use crate::slot::{Counters, Slot};
 use crate::slow;
 
 pub use header::{Circumstance, Header, MAX_OBJECTS, Maker, Phase, Provenance, Section};
+pub use parts::{Part, Parts};
 
 /// The first eight bytes of a region.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 10;
+const LAYOUT_VERSION: u64 = 11;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -146,35 +148,15 @@ impl<'a> Region<'a> {
         if header.layout.load(Ordering::Relaxed) != LAYOUT {
             return Err(NotARegion::Layout);
         }
-        let said = header.room();
-        let left = length - size_of::<Header>();
-        let files = said.files.min(left / size_of::<FileEntry>()) & !1;
-        let left = left - files * size_of::<FileEntry>();
-        let slots = said.slots.min(left / size_of::<Slot>());
-        let left = left - slots * size_of::<Slot>();
-        let room = Room {
-            files,
-            slots,
-            coroutines: said.coroutines.min(left / size_of::<Coroutine>()),
-        };
-        // SAFETY: so many entries fit behind the header, so many slots behind them, and so many entries behind
-        // those; their alignments divide where they begin, and any bits are valid for them.
-        let (files, slots, coroutines) = unsafe {
-            let files = memory.add(room.file_at(0)).cast::<FileEntry>();
-            let slots = memory.add(room.slot_at(0)).cast::<Slot>();
-            let coroutines = memory.add(room.coroutine_at(0)).cast::<Coroutine>();
-            (
-                std::slice::from_raw_parts(files, room.files),
-                std::slice::from_raw_parts(slots, room.slots),
-                std::slice::from_raw_parts(coroutines, room.coroutines),
-            )
-        };
-        Ok(Region {
-            header,
-            files,
-            slots,
-            coroutines,
-        })
+        // SAFETY: the memory has this length and is aligned as a page, and the entries are made of atomics.
+        unsafe {
+            Ok(Region {
+                header,
+                files: entries(header, memory, length, Part::Files, MAX_FILES),
+                slots: entries(header, memory, length, Part::Slots, MAX_SLOTS),
+                coroutines: entries(header, memory, length, Part::Coroutines, MAX_COROUTINES),
+            })
+        }
     }
 
     /// The slots that have ever been taken.
@@ -209,6 +191,22 @@ impl<'a> Region<'a> {
             .map(|slot| &slot.counters)
             .chain(self.header.common())
     }
+}
+
+/// The entries of a part, as many as lie within the memory, `most` at most.
+///
+/// # Safety
+/// `memory` has this length, is aligned for `T`, and lives for `'a`; any bits are valid for a `T`, also where others write them.
+unsafe fn entries<'a, T>(
+    header: &Header,
+    memory: *const u8,
+    length: usize,
+    part: Part,
+    most: usize,
+) -> &'a [T] {
+    let (from, count) = header.parts.entries::<T>(part, length, most);
+    // SAFETY: as the caller promises; so many lie within the memory, from a place on that is aligned.
+    unsafe { std::slice::from_raw_parts(memory.add(from).cast(), count) }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -313,10 +311,10 @@ mod tests {
         memory.header().use_slots(usize::MAX >> 1);
         memory.header().use_files(usize::MAX >> 1);
         memory.header().use_coroutines(usize::MAX >> 1);
-        assert_eq!(memory.region().unwrap().slots().len(), 2);
         assert_eq!(memory.region().unwrap().files().len(), 4);
-        // What fits into the place of 16, and the hundred bytes behind them.
-        assert_eq!(memory.region().unwrap().coroutines().len(), 16);
+        // What fits into the place of two, and of the coroutines behind them.
+        assert_eq!(memory.region().unwrap().slots().len(), 2);
+        assert_eq!(memory.region().unwrap().coroutines().len(), 0);
     }
 
     #[test]

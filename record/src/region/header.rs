@@ -4,12 +4,15 @@ use std::mem::{offset_of, size_of};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
+use super::parts::{Part, Parts};
 use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
 use crate::clock::SharedMoment;
+use crate::coroutine::Coroutine;
 use crate::counter::Counter;
 use crate::ends::Ends;
+use crate::file::FileEntry;
 use crate::functions::Function;
-use crate::slot::{Counters, HeapTotals};
+use crate::slot::{Counters, HeapTotals, Slot};
 use crate::starts::{self, Starts};
 use crate::text::Text;
 
@@ -195,6 +198,8 @@ pub struct Header {
     pub(super) magic: AtomicU64,
     /// [`LAYOUT`].
     pub(super) layout: AtomicU64,
+    /// Where the parts are.
+    pub(super) parts: Parts,
     phase: AtomicU32,
     circumstances: AtomicU32,
     /// Which sections have their memory, a bit for each.
@@ -209,14 +214,8 @@ pub struct Header {
     end_told: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
     pub timed_one_in: AtomicU32,
-    /// How many slots the mapping has.
-    slot_capacity: AtomicU32,
-    /// How many entries for files the mapping has.
-    file_capacity: AtomicU32,
     /// How many of them, from the first, have ever been used.
     files_used: AtomicU32,
-    /// How many entries for coroutines the mapping has.
-    coroutine_capacity: AtomicU32,
     /// How many of them have their memory: none, or all.
     coroutines_used: AtomicU32,
     /// How many slots, from the first, have ever been taken.
@@ -312,12 +311,20 @@ impl Header {
     /// Fills in what a reader checks first. The region is not valid before [`Header::complete`].
     pub fn prepare(&self, room: Room) {
         self.layout.store(LAYOUT, Ordering::Relaxed);
-        self.file_capacity
-            .store(room.files as u32, Ordering::Relaxed);
-        self.slot_capacity
-            .store(room.slots as u32, Ordering::Relaxed);
-        self.coroutine_capacity
-            .store(room.coroutines as u32, Ordering::Relaxed);
+        let parts = [
+            (Part::Starts, Section::Starts.bytes()),
+            (Part::Ends, Section::Ends.bytes()),
+            (Part::Common, Section::Common.bytes()),
+            (Part::Files, room.file_at(0)..room.file_at(room.files)),
+            (Part::Slots, room.slot_at(0)..room.slot_at(room.slots)),
+            (
+                Part::Coroutines,
+                room.coroutine_at(0)..room.coroutine_at(room.coroutines),
+            ),
+        ];
+        for (part, place) in parts {
+            self.parts.set(part, place);
+        }
     }
 
     /// Makes the region valid: everything stored before is there for whoever sees the magic.
@@ -400,14 +407,19 @@ impl Header {
 
     /// How much the mapping has room for, by its own word, but never more than [`Room::MOST`].
     pub fn room(&self) -> Room {
-        let files = self.file_capacity.load(Ordering::Relaxed) as usize;
-        let slots = self.slot_capacity.load(Ordering::Relaxed) as usize;
-        let coroutines = self.coroutine_capacity.load(Ordering::Relaxed) as usize;
-        // With an odd number of files the slots would not be aligned.
+        let length = Room::MOST.bytes();
+        let entries = |(_, count)| count;
         Room {
-            files: files.min(MAX_FILES) & !1,
-            slots: slots.min(MAX_SLOTS),
-            coroutines: coroutines.min(MAX_COROUTINES),
+            files: entries(
+                self.parts
+                    .entries::<FileEntry>(Part::Files, length, MAX_FILES),
+            ),
+            slots: entries(self.parts.entries::<Slot>(Part::Slots, length, MAX_SLOTS)),
+            coroutines: entries(self.parts.entries::<Coroutine>(
+                Part::Coroutines,
+                length,
+                MAX_COROUTINES,
+            )),
         }
     }
 

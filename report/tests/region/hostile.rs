@@ -117,6 +117,16 @@ fn damaged_words() {
             slots: random.magnitude(16) as usize,
             coroutines: random.magnitude(16) as usize,
         });
+        // The table of parts, which has just been written.
+        for _ in 0..random.magnitude(3) {
+            let word = 8 * (2 + random.below(32) as usize);
+            let value = match random.below(4) {
+                0 => hurtful[random.below(9) as usize],
+                1 => random.next(),
+                _ => random.magnitude(24),
+            };
+            memory.bytes()[word..word + 8].copy_from_slice(&value.to_ne_bytes());
+        }
         memory
             .header()
             .use_coroutines(random.magnitude(40) as usize);
