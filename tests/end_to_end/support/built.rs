@@ -4,16 +4,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The folder of what was built in this profile, the command `weir` and its library, after seeing to it that it is up
-/// to date: cargo does not build a cdylib for the sake of a test that runs under it.
+/// The profile that Weir is tested in; unset: that of the tests. Tests take long to link in the profile that users get.
+const PROFILE: &str = "WEIR_TEST_PROFILE";
+
+/// The folder of what was built in the profile that is tested, the command `weir` and its library, after seeing to it that it
+/// is up to date: cargo does not build a cdylib for the sake of a test that runs under it.
 pub fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let test = std::env::current_exe().expect("the path of this test");
-        let folder = test
+        let tests = test
             .ancestors()
             .nth(2)
             .expect("tests are in target/<profile>/deps");
+        let folder = match std::env::var_os(PROFILE) {
+            Some(profile) => tests.with_file_name(profile),
+            None => tests.to_owned(),
+        };
         let mut cargo = Command::new(env!("CARGO"));
         cargo
             .args(["build", "--quiet", "--locked", "--workspace"])
@@ -29,6 +36,6 @@ pub fn built() -> &'static Path {
             cargo.status().expect("cargo runs").success(),
             "Weir does not build"
         );
-        folder.to_owned()
+        folder
     })
 }
