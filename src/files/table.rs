@@ -5,16 +5,21 @@
 //! with all others that have no entry. A full table gives the entry that no descriptor leads to and
 //! that was used least to the new name, and adds what it counted to the first entry: nothing is lost,
 //! only told less exactly.
+//!
+//! A signal handler may also fork while its thread holds the table, and return in the child, where there is another table. So
+//! what is written is looked up first, and then the question is asked whether the table is still the one that was taken
+//! ([`Table::is_current`]): what was found before that is the region's that was left, and harms nothing. The table gets its
+//! memory with signals blocked.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
 
 use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
 use super::links::OVERFLOW_ENTRY;
 use crate::region::mapping;
-use crate::{process, thread};
+use crate::{process, sys, thread};
 
 /// The first entry is of what has no entry of its own.
 const FIRST: usize = 1;
@@ -24,8 +29,10 @@ const CANDIDATES: usize = 64;
 const BUCKETS: usize = MAX_FILES;
 /// The first entry of each bucket; 0 is none.
 static HEADS: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
-/// Entries in use, from the first.
-static USED: AtomicUsize = AtomicUsize::new(0);
+/// Which table this is: a child of fork begins another.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+/// Entries in use, from the first, with the table's number in the upper half.
+static USED: AtomicU64 = AtomicU64::new(0);
 /// Entries that have their memory.
 static MADE: AtomicUsize = AtomicUsize::new(0);
 /// The first entry.
@@ -40,8 +47,9 @@ static FRAME: AtomicUsize = AtomicUsize::new(0);
 /// So many times a thread looks whether another is done with the table.
 const PATIENCE: u32 = 20_000;
 
-/// The table, held. What is in it is asked for where it is needed: what is known of a region takes room on the stack.
-pub struct Table(());
+/// The table of this number, held. What is in it is asked for where it is needed: what is known of a region takes room on the
+/// stack.
+pub struct Table(u32);
 
 /// Whether there is one.
 #[inline(never)]
@@ -49,10 +57,10 @@ fn is_there() -> bool {
     process::region().is_some()
 }
 
-/// Every entry that there is room for.
+/// How many entries there is room for.
 #[inline(never)]
-fn all() -> &'static [FileEntry] {
-    process::region().map_or(&[], |region| region.all_files())
+fn room() -> usize {
+    process::region().map_or(0, |region| region.all_files().len())
 }
 
 /// Does something with the table, if it can be had.
@@ -77,8 +85,10 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
 
 fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
-    let result = work(&Table(()));
-    HOLDER.store(0, Ordering::Release);
+    let result = work(&Table(NUMBER.load(Ordering::Relaxed)));
+    // In a child of fork it may be held by another thread already.
+    let this = thread::identity();
+    let _ = HOLDER.compare_exchange(this, 0, Ordering::Release, Ordering::Relaxed);
     result
 }
 
@@ -86,6 +96,7 @@ fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
     if let Some(made) = mapping::make_files(0) {
         header.use_files(FIRST);
+        NUMBER.fetch_add(1, Ordering::Relaxed);
         ENTRIES.store(files.as_ptr().cast_mut(), Ordering::Relaxed);
         MADE.store(made.min(files.len()), Ordering::Release);
     }
@@ -99,16 +110,21 @@ pub fn entry(link: u32) -> Option<&'static FileEntry> {
     } else {
         link as usize
     };
+    // In this order: where a signal handler forks in between, and returns in the child, the entries are those that were left, and a
+    // stand-in has memory for all of them.
+    let entries = ENTRIES.load(Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
     if index >= MADE.load(Ordering::Acquire) {
         return None;
     }
     // SAFETY: so many entries have their memory, which stays.
-    Some(unsafe { &*ENTRIES.load(Ordering::Relaxed).add(index) })
+    Some(unsafe { &*entries.add(index) })
 }
 
 /// In a child of fork, whose region is another.
 pub fn forget() {
-    if USED.swap(0, Ordering::Relaxed) != 0 {
+    NUMBER.fetch_add(1, Ordering::Relaxed);
+    if USED.swap(0, Ordering::Relaxed) as u32 != 0 {
         for head in &HEADS {
             head.store(0, Ordering::Relaxed);
         }
@@ -119,6 +135,43 @@ pub fn forget() {
 }
 
 impl Table {
+    /// Whether the table is still the one that was taken, for what was looked up before.
+    #[inline(always)]
+    fn is_current(&self) -> bool {
+        // A signal handler is on this thread: no other order than the compiler's has to be kept.
+        compiler_fence(Ordering::SeqCst);
+        NUMBER.load(Ordering::Relaxed) == self.0
+    }
+
+    /// The entry of this number, whose memory is there.
+    #[inline(never)]
+    fn entry(&self, index: usize) -> Option<&'static FileEntry> {
+        let entries = ENTRIES.load(Ordering::Relaxed);
+        let is_made = index < MADE.load(Ordering::Acquire);
+        // SAFETY: so many entries have their memory there. Once it is another's, a stand-in is in its place.
+        (is_made && self.is_current()).then(|| unsafe { &*entries.add(index) })
+    }
+
+    /// How many entries are in use.
+    fn used(&self) -> usize {
+        let used = USED.load(Ordering::Relaxed);
+        if (used >> 32) as u32 == self.0 {
+            used as u32 as usize
+        } else {
+            0
+        }
+    }
+
+    /// One more entry is in use. False where that is another table's.
+    fn use_one(&self, index: usize) -> bool {
+        let before = USED.load(Ordering::Relaxed);
+        let after = u64::from(self.0) << 32 | (index as u64 + 1);
+        self.is_current()
+            && USED
+                .compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
     /// The link to the entry of a name, which is the parts one after the other; it is made where there is none.
     #[inline(never)]
     pub fn link(&self, kind: Kind, name: &[&[u8]]) -> u32 {
@@ -158,7 +211,7 @@ impl Table {
     /// The link to an entry, which gets this name. By itself: what it takes of the stack is not there while an entry is looked for.
     #[inline(never)]
     fn filled(&self, index: usize, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
-        let Some(entry) = all().get(index) else {
+        let Some(entry) = self.entry(index) else {
             return OVERFLOW_ENTRY;
         };
         entry.begin(kind, hash);
@@ -167,8 +220,12 @@ impl Table {
         entry
             .next
             .store(bucket.load(Ordering::Relaxed), Ordering::Relaxed);
+        let header = process::header();
+        if !self.is_current() {
+            return OVERFLOW_ENTRY;
+        }
         bucket.store(index as u32, Ordering::Relaxed);
-        if let Some(header) = process::header() {
+        if let Some(header) = header {
             header.use_files(index + 1);
         }
         index as u32
@@ -177,36 +234,45 @@ impl Table {
     /// An entry that nothing has had.
     #[inline(never)]
     fn fresh(&self) -> Option<usize> {
-        let index = USED.load(Ordering::Relaxed).max(FIRST);
-        if index >= all().len() {
+        let index = self.used().max(FIRST);
+        if index >= room() {
             return None;
         }
-        let made = MADE.load(Ordering::Relaxed);
-        if index >= made {
-            let more = mapping::make_files(made)?;
-            MADE.store(made + more, Ordering::Relaxed);
-            if index >= made + more {
-                return None;
-            }
+        if index >= MADE.load(Ordering::Relaxed) && !sys::with_signals_blocked(|| self.grow(index))
+        {
+            return None;
         }
-        USED.store(index + 1, Ordering::Relaxed);
-        Some(index)
+        self.use_one(index).then_some(index)
+    }
+
+    /// Makes memory for more entries, this one among them. False where there is none left. Signals are blocked.
+    fn grow(&self, index: usize) -> bool {
+        if !self.is_current() {
+            return false;
+        }
+        let made = MADE.load(Ordering::Relaxed);
+        let Some(more) = mapping::make_files(made) else {
+            return false;
+        };
+        MADE.store(made + more, Ordering::Relaxed);
+        index < made + more
     }
 
     /// An entry that no descriptor leads to, taken from its name.
     #[inline(never)]
     fn given_away(&self) -> Option<usize> {
-        let used = USED.load(Ordering::Relaxed);
+        let used = self.used();
         let hand = HAND.load(Ordering::Relaxed);
-        let files = all();
         let candidates = (0..CANDIDATES.min(used.checked_sub(FIRST)?))
             .map(|step| FIRST + (hand + step) % (used - FIRST));
         let index = candidates
-            .filter(|&index| files[index].links.load(Ordering::Relaxed) == 0)
-            .min_by_key(|&index| files[index].calls())?;
+            .filter_map(|index| Some((index, self.entry(index)?)))
+            .filter(|(_, entry)| entry.links.load(Ordering::Relaxed) == 0)
+            .min_by_key(|(_, entry)| entry.calls());
+        let (index, entry) = index?;
         HAND.store(hand.wrapping_add(CANDIDATES), Ordering::Relaxed);
-        self.take_out(index);
-        files[index].fold_into(files.first()?);
+        self.take_out(index, entry);
+        entry.fold_into(self.entry(0)?);
         if let Some(header) = process::header() {
             header.folded_files.add_shared(1);
         }
@@ -214,13 +280,12 @@ impl Table {
     }
 
     /// Takes an entry out of its bucket.
-    fn take_out(&self, index: usize) {
-        let files = all();
-        let hash = files[index].hash.load(Ordering::Relaxed);
+    fn take_out(&self, index: usize, entry: &FileEntry) {
+        let hash = entry.hash.load(Ordering::Relaxed);
         let mut place = &HEADS[hash as usize % BUCKETS];
         for _ in 0..MAX_FILES {
             let link = place.load(Ordering::Relaxed);
-            let Some(entry) = entry(link).filter(|_| link != 0) else {
+            let Some(entry) = self.entry(link as usize).filter(|_| link != 0) else {
                 return;
             };
             if link as usize == index {

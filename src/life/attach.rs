@@ -91,7 +91,8 @@ fn attach() -> Target {
     let generation = fork::generation();
     let target = match start::start() {
         None => Target::Nothing,
-        Some(header) => match slots::claim() {
+        // A signal handler may fork and return in the child, whose slots are others.
+        Some(header) => match sys::with_signals_blocked(slots::claim) {
             Some(slot) => {
                 watch_exit_of_this_thread();
                 Target::Own(slot)

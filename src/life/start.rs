@@ -12,7 +12,7 @@ use weir_record::functions::Function;
 use weir_record::region::{Circumstance, Header};
 
 use crate::environment::{self, Path};
-use crate::life::{attach, inheritance};
+use crate::life::{attach, fork, inheritance};
 use crate::linking::{c_library, entries, next, objects, provenance, streams, uring};
 use crate::process::{self, NAMELESS, copied, header};
 use crate::region::{mapping, slots};
@@ -73,16 +73,16 @@ pub fn start() -> Option<&'static Header> {
                     STATE.compare_exchange(unborn, starting, Ordering::Acquire, Ordering::Relaxed);
                 if begun.is_ok() {
                     STARTER.store(thread::identity(), Ordering::Relaxed);
-                    let mut header = None;
+                    let generation = fork::generation();
                     // The thread's own stack may be a signal handler's.
-                    sys::on_first_stack(|| header = begin());
-                    let state = if header.is_some() {
-                        State::Ready
-                    } else {
-                        State::Off
-                    };
-                    STATE.store(state as u32, Ordering::Release);
-                    return header;
+                    sys::on_first_stack(|| _ = begin(generation));
+                    undisturbed(generation, || {
+                        if state() == State::Starting {
+                            STATE.store(State::Off as u32, Ordering::Release);
+                        }
+                        Some(())
+                    });
+                    return header();
                 }
             }
         }
@@ -90,7 +90,8 @@ pub fn start() -> Option<&'static Header> {
     None
 }
 
-fn begin() -> Option<&'static Header> {
+/// Starts an image, and sets the state where that succeeds: of the process of this generation of forks alone.
+fn begin(generation: u32) -> Option<()> {
     let is_forked = inheritance::is_forked();
     if !is_forked {
         next::resolve_all();
@@ -111,13 +112,16 @@ fn begin() -> Option<&'static Header> {
     let Some(mapping) = mapping::make(pid, may_share, file) else {
         // Only `weir` looks into all slots of a region: a process has opened up its own.
         if may_share {
-            return share(parents, pid);
+            return undisturbed(generation, || {
+                share(parents, pid)?;
+                STATE.store(State::Ready as u32, Ordering::Release);
+                Some(())
+            });
         }
         inheritance::leave(parents);
         return None;
     };
     inheritance::leave(parents);
-    slots::begin();
     let header = mapping.header;
     header.prepare(mapping.room);
     for circumstance in mapping.circumstances.into_iter().flatten() {
@@ -170,22 +174,38 @@ fn begin() -> Option<&'static Header> {
         .uncounted_calls
         .set(UNCOUNTED.swap(0, Ordering::Relaxed));
     header.complete();
-    process::set_header(ptr::from_ref(header).cast_mut(), None);
-    if let Some(region) = process::region() {
-        files::begin(header, region.all_files());
-        if is_forked {
-            files::inherit(process::region_at(parents));
+    undisturbed(generation, || {
+        slots::begin();
+        process::set_header(ptr::from_ref(header).cast_mut(), None);
+        if let Some(region) = process::region() {
+            files::begin(header, region.all_files());
         }
+        Some(())
+    })?;
+    if is_forked {
+        files::inherit(process::region_at(parents));
     }
     // SAFETY: NULL, or the region of the parent, which is mapped.
     if let Some(parents) = unsafe { parents.as_ref() } {
         mapping::drop_set_aside(parents);
     }
-    if environment.is_parted {
-        coop::begin_parted();
-    }
-    coop::begin();
-    Some(header)
+    undisturbed(generation, || {
+        if environment.is_parted {
+            coop::begin_parted();
+        }
+        coop::begin();
+        STATE.store(State::Ready as u32, Ordering::Release);
+        Some(())
+    })
+}
+
+/// Changes what all threads see. A signal handler that forks, and returns in the child, would have it changed there, where another
+/// image starts: so none comes meanwhile, and nothing is done where one has.
+fn undisturbed<T>(generation: u32, change: impl FnOnce() -> Option<T>) -> Option<T> {
+    sys::with_signals_blocked(|| {
+        let is_same = fork::generation() == generation;
+        is_same.then(change).flatten()
+    })
 }
 
 #[inline(never)] // So that nobody else has the frame.

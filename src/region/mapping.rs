@@ -288,7 +288,9 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
 /// Gives up a region that was set aside, which nothing leads to any more. One that could not be set aside stays.
 pub fn drop_set_aside(header: &'static Header) {
     let start = ptr::from_ref(header).cast_mut().cast();
-    if SET_ASIDE.swap(ptr::null_mut(), Ordering::Relaxed) == start {
+    let none = ptr::null_mut();
+    let taken = SET_ASIDE.compare_exchange(start, none, Ordering::Relaxed, Ordering::Relaxed);
+    if taken.is_ok() {
         let bytes = header.room().bytes();
         // SAFETY: the mapping that `set_aside` has moved there.
         let _ = unsafe { rustix::mm::munmap(start, bytes) };

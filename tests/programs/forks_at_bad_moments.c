@@ -2,6 +2,7 @@
 /* Makes processes when it is hardest, in the way that its argument names. Each image gives its account. */
 #include "witness.h"
 #include <dlfcn.h>
+#include <sys/time.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -74,6 +75,47 @@ static void by_clone3(void) {
         for (int n = 0; n < 1000; n++)
             drop(make(64));
         await(child, 4);
+    }
+}
+
+/* Opens a file by a name that it has not had before. */
+static void open_anew(int number) {
+    char name[80] = "/dev";
+    for (int bit = 0; bit < 14; bit++)
+        strcat(name, number >> bit & 1 ? "/." : "/");
+    int fd = open(strcat(name, "/null"), O_WRONLY);
+    MUST(fd >= 0 && write(fd, name, 4) == 4 && close(fd) == 0);
+}
+
+/* A handler forks while a file is opened, and returns in the child, which opens more. */
+static volatile sig_atomic_t is_handlers_child;
+static void fork_here(int signal) {
+    (void)signal;
+    pid_t child = fork();
+    if (child)
+        await(child, 6);
+    else
+        is_handlers_child = 1;
+}
+
+static void as_files_come(void) {
+    for (int round = 0; round < 6; round++) {
+        pid_t child = fork();
+        if (child) {
+            await(child, 6);
+            continue;
+        }
+        MUST(signal(SIGALRM, fork_here) != SIG_ERR);
+        for (int number = 0; number < 400 && !is_handlers_child; number++) {
+            /* Once, after some microseconds: a child has no such timer. */
+            struct itimerval soon = {.it_value.tv_usec = 1 + number * 7 % 30};
+            MUST(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+            open_anew(number);
+        }
+        MUST(setitimer(ITIMER_REAL, &(struct itimerval){{0}}, NULL) == 0);
+        for (int more = 0; more < 60; more++)
+            open_anew(2000 + more);
+        _exit(6);
     }
 }
 
@@ -212,6 +254,8 @@ int main(int count, char **arguments) {
         by_clone3();
     else if (!strcmp(way, "in a handler"))
         in_handler();
+    else if (!strcmp(way, "in a handler, as files come"))
+        as_files_come();
     else if (!strcmp(way, "in reallocarray"))
         in_reallocarray();
     else if (!strcmp(way, "busy"))

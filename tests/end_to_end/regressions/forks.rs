@@ -76,6 +76,12 @@ fn a_handler_that_forks_returns_in_the_child() {
     expect_unharmed("in a handler");
 }
 
+/// What was read in the parent of its table of files is not used for the child's.
+#[test]
+fn a_handler_forks_as_files_come() {
+    expect_unharmed("in a handler, as files come");
+}
+
 /// The child waits neither for the dynamic linker's lock nor for a heap's.
 #[test]
 fn forks_while_other_threads_load_libraries_and_allocate() {
