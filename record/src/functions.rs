@@ -32,8 +32,8 @@ pub enum Family {
     StdioSystem,
     /// The life of the process: what must flush, or starts another image.
     Process,
-    /// What is counted, and not measured.
-    Noted,
+    /// Calls are counted, and neither timed nor measured.
+    CountOnly,
 }
 
 impl Family {
@@ -49,7 +49,7 @@ impl Family {
         Family::Stdio,
         Family::StdioSystem,
         Family::Process,
-        Family::Noted,
+        Family::CountOnly,
     ];
 
     /// How many there are.
@@ -73,7 +73,7 @@ impl Family {
             Family::Stdio => "stdio",
             Family::StdioSystem => "stdio_system",
             Family::Process => "process",
-            Family::Noted => "noted",
+            Family::CountOnly => "count-only",
         }
     }
 
@@ -81,7 +81,7 @@ impl Family {
     pub const fn timing(self) -> Timing {
         match self {
             Family::Alloc | Family::Stdio => Timing::Sampled,
-            Family::Process | Family::Noted => Timing::Never,
+            Family::Process | Family::CountOnly => Timing::Never,
             _ => Timing::Always,
         }
     }
@@ -156,8 +156,8 @@ pub enum Role {
     Fork,
     /// Makes a process of another image.
     Spawn,
-    /// Is counted, no more.
-    Noted,
+    /// Is only counted.
+    CountOnly,
 }
 
 /// How a function tells its result.
