@@ -6,6 +6,8 @@
 mod header;
 mod parts;
 
+use std::error::Error;
+use std::fmt;
 use std::mem::{align_of, size_of};
 use std::sync::atomic::Ordering;
 
@@ -112,6 +114,19 @@ pub enum NotARegion {
     /// It is not aligned.
     Alignment,
 }
+
+impl fmt::Display for NotARegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotARegion::Short => "it is not a region: it is shorter than the header of one",
+            NotARegion::Magic => "it is not a region: it does not begin as one does",
+            NotARegion::Layout => "it is a region of another version of Weir",
+            NotARegion::Alignment => "it is not aligned as a region is",
+        })
+    }
+}
+
+impl Error for NotARegion {}
 
 /// A region that has been checked: a header, and slots that are all within the memory.
 #[derive(Clone, Copy, Debug)]

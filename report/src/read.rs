@@ -86,9 +86,7 @@ impl fmt::Display for ReadError {
                     "it is cut off: the JSON is not complete after {bytes} bytes"
                 )
             }
-            ReadError::NotJson(error) => {
-                write!(f, "it is not a report of Weir: not JSON ({error})")
-            }
+            ReadError::NotJson(_) => f.write_str("it is not a report of Weir: not JSON"),
             ReadError::NotAReport => {
                 write!(
                     f,
@@ -101,15 +99,16 @@ impl fmt::Display for ReadError {
                     "it is in the format {schema}; this version of weir reads {SCHEMA}"
                 )
             }
-            ReadError::Invalid(error) => write!(f, "it is not a valid {SCHEMA}: {error}"),
+            ReadError::Invalid(_) => write!(f, "it is not a valid {SCHEMA}"),
         }
     }
 }
 
 impl std::error::Error for ReadError {
+    /// `Io` has the text of the inner error, so its source is the inner one's.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ReadError::Io(error) => Some(error),
+            ReadError::Io(error) => error.source(),
             ReadError::NotJson(error) | ReadError::Invalid(error) => Some(error),
             _ => None,
         }

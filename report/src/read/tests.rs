@@ -67,8 +67,13 @@ fn sample() -> Report {
     }
 }
 
+/// The error and its cause, in one line.
 fn refused(text: &[u8]) -> String {
-    from_slice(text).expect_err("refused").to_string()
+    let error = from_slice(text).expect_err("refused");
+    match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 #[test]
@@ -137,9 +142,9 @@ fn other_documents_are_refused_by_name() {
         refused(b" \n"),
         "it is empty; was the program still running?"
     );
-    assert!(refused(b"WEIR\0\0\0\0").starts_with("it is not a report of Weir: not JSON ("));
+    assert!(refused(b"WEIR\0\0\0\0").starts_with("it is not a report of Weir: not JSON: "));
     let text = [serde_json::to_vec(&sample()).expect("JSON"), b"{}".to_vec()].concat();
-    assert!(refused(&text).starts_with("it is not a report of Weir: not JSON ("));
+    assert!(refused(&text).starts_with("it is not a report of Weir: not JSON: "));
     assert!(
         refused(br#"{"schema": "weir.report/1"}"#)
             .starts_with("it is not a valid weir.report/1: missing field `weir_version`")

@@ -12,7 +12,7 @@ pub fn schema() -> Result<String, Failure> {
         field["const"] = weir_report::model::SCHEMA.into();
     }
     let text = serde_json::to_string_pretty(&schema)
-        .map_err(|error| Failure::of_weir(format!("cannot write the schema: {error}")))?;
+        .map_err(|error| Failure::of_weir("cannot write the schema").because(error))?;
     Ok(text + "\n")
 }
 
@@ -40,7 +40,7 @@ pub fn manual(subcommand: Option<&str>) -> Result<String, Failure> {
     let page = clap_mangen::Man::new(command.after_help(None).after_long_help(None));
     let mut text = Vec::new();
     page.render(&mut text)
-        .map_err(|error| Failure::of_weir(format!("cannot write the manual page: {error}")))?;
+        .map_err(|error| Failure::of_weir("cannot write the manual page").because(error))?;
     let text = String::from_utf8_lossy(&text);
     // Before the section that clap_mangen ends with.
     let (head, version) = text.split_at(text.find(".SH VERSION").unwrap_or(text.len()));

@@ -36,7 +36,6 @@ mod text;
 mod units;
 
 use std::ffi::{c_char, c_int};
-use std::io::Write;
 use std::panic::catch_unwind;
 
 use cli::{Cli, Command, NoCommand};
@@ -63,8 +62,7 @@ fn weir() -> u8 {
         Err(NoCommand::Failed(failure)) => Err(failure),
     };
     outcome.unwrap_or_else(|failure| {
-        // Where standard error is gone too, the exit code has to do.
-        let _ = writeln!(std::io::stderr(), "weir: {failure}");
+        failure::complain(&failure.in_one_line());
         failure.code
     })
 }

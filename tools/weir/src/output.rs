@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crate::cli::ColorWhen;
-use crate::failure::{Failure, system_says};
+use crate::failure::Failure;
 
 /// The width where nothing tells one.
 const DEFAULT_WIDTH: usize = 80;
@@ -20,10 +20,9 @@ pub fn print(text: &str) -> Result<(), Failure> {
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::of_weir(format!(
-            "cannot write to standard output: {}",
-            system_says(&error)
-        ))),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::of_weir("cannot write to standard output").because(error))
+        }
         _ => Ok(()),
     }
 }

@@ -5,6 +5,8 @@
 
 mod lying;
 
+use std::error::Error;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -57,7 +59,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
     }
     let _ = summary(&recovered.report, &written, Sort::default(), &mut err);
     if args.clean && !recovered.runs {
-        lying::remove(path).map_err(|error| Failure::of_file("remove", path, &error))?;
+        lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
     }
     Ok(())
 }
@@ -77,7 +79,7 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
             Ok(line) => line,
             Err(failure) => {
                 failed += 1;
-                failure.message
+                failure.in_one_line()
             }
         };
         lines += &text::printable(&line);
@@ -128,7 +130,7 @@ fn of_many(path: &Path, args: &RecoverArgs, told: &mut Told) -> Result<String, F
         written.display()
     );
     if args.clean {
-        lying::remove(path).map_err(|error| Failure::of_file("remove", path, &error))?;
+        lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
         line += ", removed";
     }
     Ok(line)
@@ -212,30 +214,61 @@ fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
 enum Trouble {
     Io(io::Error),
     Empty,
-    NotARegion,
-    OtherVersion,
+    NotARegion(NotARegion),
+    Damaged,
     CutOff { length: u64 },
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Io(error) => error.fmt(f),
+            Trouble::Empty => f.write_str("it is empty"),
+            Trouble::NotARegion(reason) => reason.fmt(f),
+            Trouble::Damaged => f.write_str("it is not a region: its header is damaged"),
+            Trouble::CutOff { length } => {
+                write!(
+                    f,
+                    "it is cut off: the region is not complete after {length} bytes"
+                )
+            }
+        }
+    }
+}
+
+impl Error for Trouble {
+    /// The text is that of the inner error, where there is one; so the source is the inner one's.
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Trouble::Io(error) => error.source(),
+            Trouble::NotARegion(reason) => reason.source(),
+            Trouble::Empty | Trouble::Damaged | Trouble::CutOff { .. } => None,
+        }
+    }
 }
 
 impl Trouble {
     fn about(self, path: &Path) -> Failure {
-        let path_text = path.display();
-        Failure::of_weir(match self {
-            Trouble::Io(error) => return Failure::of_file("read", path, &error),
-            Trouble::Empty => format!("{path_text} is empty, and no region"),
-            Trouble::NotARegion => {
-                format!(
-                    "{path_text} is no region, as a program has in /dev/shm or WEIR_REGION_DIR while it runs under Weir"
-                )
+        let remedy = match self {
+            Trouble::Io(error) => return Failure::of_file("read", path, error),
+            Trouble::NotARegion(NotARegion::Layout) => {
+                Some("use the weir that came with the library")
             }
-            Trouble::OtherVersion => format!(
-                "{path_text} is a region of another version of Weir than this command; use the weir that came with the library"
-            ),
-            Trouble::CutOff { length } => {
-                format!("{path_text} is cut off: the region is not complete after {length} bytes")
+            Trouble::NotARegion(_) | Trouble::Damaged => {
+                Some("a program that runs under Weir has its region in /dev/shm or WEIR_REGION_DIR")
             }
-        })
+            Trouble::Empty | Trouble::CutOff { .. } => None,
+        };
+        let failure = cannot_recover(path).because(self);
+        match remedy {
+            Some(remedy) => failure.with_remedy(remedy),
+            None => failure,
+        }
     }
+}
+
+fn cannot_recover(path: &Path) -> Failure {
+    Failure::of_weir(format!("cannot recover {}", path.display()))
 }
 
 impl From<io::Error> for Trouble {
@@ -245,7 +278,7 @@ impl From<io::Error> for Trouble {
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
-    let failed = |error| Failure::of_file("read", path, &error);
+    let failed = |error| Failure::of_file("read", path, error);
     let file = OpenOptions::new()
         .read(true)
         // A pipe without a writer must not keep us waiting.
@@ -255,13 +288,10 @@ fn open(path: &Path) -> Result<File, Failure> {
     let metadata = file.metadata().map_err(failed)?;
     let kind = match metadata.file_type() {
         kind if kind.is_file() => return Ok(file),
-        kind if kind.is_dir() => "a directory",
-        _ => "no regular file",
+        kind if kind.is_dir() => "it is a directory, not a region",
+        _ => "it is not a regular file",
     };
-    Err(Failure::of_weir(format!(
-        "{} is {kind}, and no region",
-        path.display()
-    )))
+    Err(cannot_recover(path).because(kind))
 }
 
 /// Copies the part of a region file that has been used.
@@ -275,7 +305,7 @@ fn copy(file: &File) -> Result<Mapping, Trouble> {
     let header = region_of(&header)?.header;
     let used = header.slots_used();
     if used > MAX_SLOTS {
-        return Err(Trouble::NotARegion);
+        return Err(Trouble::Damaged);
     }
     let bytes = header.room().slot_at(used);
     if length < bytes as u64 {
@@ -291,20 +321,17 @@ fn short(file: &File, length: u64) -> io::Result<Trouble> {
         return Ok(Trouble::Empty);
     }
     if length < magic.len() as u64 {
-        return Ok(Trouble::NotARegion);
+        return Ok(Trouble::NotARegion(NotARegion::Short));
     }
     file.read_exact_at(&mut magic, 0)?;
     Ok(match u64::from_ne_bytes(magic) {
         MAGIC => Trouble::CutOff { length },
-        _ => Trouble::NotARegion,
+        _ => Trouble::NotARegion(NotARegion::Magic),
     })
 }
 
 fn region_of(memory: &Mapping) -> Result<Region<'_>, Trouble> {
-    memory.region().map_err(|reason| match reason {
-        NotARegion::Layout => Trouble::OtherVersion,
-        NotARegion::Magic | NotARegion::Short | NotARegion::Alignment => Trouble::NotARegion,
-    })
+    memory.region().map_err(Trouble::NotARegion)
 }
 
 /// The last moment that the region knows of, at the clock's right rate.
@@ -365,10 +392,10 @@ fn write(report: &Report, region: &Path, args: &RecoverArgs) -> Result<PathBuf, 
     let json = emit::to_json(report);
     if let Some(path) = &args.out {
         emit::replace(path, &json)
-            .map_err(|error| Failure::of_file("write", path, &error.into()))?;
+            .map_err(|error| Failure::of_file("write", path, error.into()))?;
         return Ok(path.clone());
     }
     let name = region.file_name().unwrap_or_default();
     let path = Path::new(name).with_extension("json");
-    emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, &error.into()))
+    emit::create_new(&path, &json).map_err(|error| Failure::of_file("write", &path, error.into()))
 }

@@ -17,7 +17,7 @@ fn refusal(line: &[&str]) -> String {
     match parsed(line) {
         Err(NoCommand::Failed(failure)) => {
             assert_eq!(failure.code, exit_code::USAGE);
-            failure.message
+            failure.in_one_line()
         }
         other => panic!("{line:?}: {other:?}"),
     }

@@ -6,7 +6,8 @@ use std::io::{Error, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::failure::system_says;
+use crate::exit_code;
+use crate::failure::Failure;
 
 /// Why a file cannot be executed; reads on after the file's path.
 #[derive(Debug)]
@@ -32,7 +33,27 @@ impl fmt::Display for Denied {
             Denied::NotExecutable => {
                 f.write_str("may not be executed: no execute permission (chmod +x), or a file system mounted noexec")
             }
-            Denied::Unreachable(error) => write!(f, "cannot be reached: {}", system_says(error)),
+            Denied::Unreachable(_) => f.write_str("cannot be reached"),
+        }
+    }
+}
+
+impl std::error::Error for Denied {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Denied::Unreachable(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Denied {
+    /// The failure whose line begins with these words about the file.
+    pub fn about(self, file: impl fmt::Display) -> Failure {
+        let failure = Failure::new(exit_code::CANNOT_TRACE, format!("{file} {self}"));
+        match self {
+            Denied::Unreachable(error) => failure.because(error),
+            _ => failure,
         }
     }
 }

@@ -106,6 +106,8 @@ impl fmt::Display for Unsuitable {
     }
 }
 
+impl std::error::Error for Unsuitable {}
+
 /// Reads what matters of an ELF file.
 pub fn read(file: File, depth: Depth) -> Result<Image, Unsuitable> {
     let cache = ReadCache::new(file);

@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::DoctorArgs;
 use crate::exit_code;
-use crate::failure::{Failure, system_says};
+use crate::failure::Failure;
 use crate::output;
 use crate::run::library::Library as Own;
 use crate::text;
@@ -69,7 +69,7 @@ pub struct Findings {
 impl Findings {
     /// Refuses Weir's library where the program's libraries are too old for it: the dynamic linker would end the
     /// program.
-    pub fn check(&self, library: &Own) -> Result<(), Refusal> {
+    pub fn check(&self, library: &Own) -> Result<(), Failure> {
         if self.is_as_simple_as_weir && library.is_as_built() {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Findings {
             return Ok(());
         };
         match verdict::lacking(&ours, loaded) {
-            Some((other, version)) => Err(Refusal::of(
+            Some((other, version)) => Err(refused(
                 path,
                 format_args!(
                     "has a {} without {version}, which {} needs; a Weir that is built on a system as old as the program's does not",
@@ -101,36 +101,12 @@ impl Findings {
     }
 }
 
-/// Why a program cannot be traced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The exit code: [`exit_code::NOT_FOUND`] or [`exit_code::CANNOT_TRACE`].
-    pub code: u8,
-    /// One line.
-    pub message: String,
-}
-
-impl Refusal {
-    fn not_found(message: String) -> Refusal {
-        Refusal {
-            code: exit_code::NOT_FOUND,
-            message,
-        }
-    }
-
-    /// The file is there, and this is wrong with it.
-    fn of(path: &Path, trouble: impl std::fmt::Display) -> Refusal {
-        Refusal {
-            code: exit_code::CANNOT_TRACE,
-            message: format!("{} {trouble}", path.display()),
-        }
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Failure {
-        Failure::new(refusal.code, refusal.message)
-    }
+/// A program cannot be traced: the file is there, and this is wrong with it.
+fn refused(path: &Path, trouble: impl std::fmt::Display) -> Failure {
+    Failure::new(
+        exit_code::CANNOT_TRACE,
+        format!("{} {trouble}", path.display()),
+    )
 }
 
 /// Says whether the program can be traced.
@@ -145,11 +121,14 @@ pub fn execute(args: &DoctorArgs) -> Result<(), Failure> {
 }
 
 /// Finds out whether a program, given as execvp takes it, can be traced; without remarks, which take longer.
-pub fn inspect(program: &OsStr) -> Result<Findings, Refusal> {
+///
+/// # Errors
+/// Where it cannot be: the exit code is [`exit_code::NOT_FOUND`] or [`exit_code::CANNOT_TRACE`].
+pub fn inspect(program: &OsStr) -> Result<Findings, Failure> {
     inspect_with(program, Depth::Links)
 }
 
-fn inspect_with(program: &OsStr, depth: Depth) -> Result<Findings, Refusal> {
+fn inspect_with(program: &OsStr, depth: Depth) -> Result<Findings, Failure> {
     let path = std::env::var_os("PATH");
     let who = Credentials::of_this_process();
     inspect_as(program, path.as_deref(), &who, depth)
@@ -160,7 +139,7 @@ fn inspect_as(
     path: Option<&OsStr>,
     who: &Credentials,
     depth: Depth,
-) -> Result<Findings, Refusal> {
+) -> Result<Findings, Failure> {
     let mut findings = Findings {
         chain: Vec::new(),
         dynamic_linker: None,
@@ -172,7 +151,7 @@ fn inspect_as(
     let mut next = search::find(program, path)?;
     loop {
         if findings.chain.len() == MAX_CHAIN {
-            return Err(Refusal::of(
+            return Err(refused(
                 &findings.chain[0],
                 "has a chain of interpreters without end",
             ));
@@ -199,61 +178,54 @@ fn interpreter(
     who: &Credentials,
     depth: Depth,
     findings: &mut Findings,
-) -> Result<PathBuf, Refusal> {
+) -> Result<PathBuf, Failure> {
     let Some(interpreter) = script.interpreter else {
-        return Err(Refusal::of(file, "names no interpreter after its #!"));
+        return Err(refused(file, "names no interpreter after its #!"));
     };
     let interpreter = PathBuf::from(interpreter);
-    access::check(&interpreter).map_err(|error| {
-        Refusal::of(
-            file,
-            format_args!(
-                "is a script, and its interpreter {} {error}",
-                interpreter.display()
-            ),
-        )
+    access::check(&interpreter).map_err(|denied| {
+        denied.about(format_args!(
+            "{} is a script, and its interpreter {}",
+            file.display(),
+            interpreter.display()
+        ))
     })?;
     let Some(environment) = script.environment else {
         return Ok(interpreter);
     };
     if environment.drops_preload {
-        return Err(Refusal::of(
+        return Err(refused(
             file,
             "has env take LD_PRELOAD out of the environment, so its interpreter would not be traced; run the interpreter itself",
         ));
     }
     judge(&interpreter, open(&interpreter)?, who, depth, findings)?;
     findings.chain.push(interpreter);
-    search::find(&environment.program, path).map_err(|refusal| Refusal {
-        code: exit_code::CANNOT_TRACE,
-        message: format!(
-            "{} is a script for {}: {}",
-            file.display(),
-            environment.program.display(),
-            refusal.message
-        ),
+    search::find(&environment.program, path).map_err(|failure| {
+        let program = environment.program.display();
+        refused(file, format_args!("is a script for {program}")).because(failure)
     })
 }
 
 /// The beginning of a file.
-fn read_head(path: &Path, file: &File) -> Result<Vec<u8>, Refusal> {
+fn read_head(path: &Path, file: &File) -> Result<Vec<u8>, Failure> {
     let mut head = Vec::with_capacity(SCRIPT_HEAD as usize);
     let read = file.take(SCRIPT_HEAD).read_to_end(&mut head);
-    read.map_err(|error| cannot_read(path, &error))?;
+    read.map_err(|error| cannot_read(path, error))?;
     Ok(head)
 }
 
 /// The file, or nothing where it may be executed, but not be read.
-fn open(path: &Path) -> Result<Option<File>, Refusal> {
+fn open(path: &Path) -> Result<Option<File>, Failure> {
     match File::open(path) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(None),
-        Err(error) => Err(cannot_read(path, &error)),
+        Err(error) => Err(cannot_read(path, error)),
     }
 }
 
-fn cannot_read(path: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::of(path, format_args!("cannot be read: {}", system_says(error)))
+fn cannot_read(path: &Path, error: std::io::Error) -> Failure {
+    refused(path, "cannot be read").because(error)
 }
 
 /// Adds to the findings what an ELF program is like; `file` is none where it may not be read.
@@ -263,9 +235,9 @@ fn judge(
     who: &Credentials,
     depth: Depth,
     findings: &mut Findings,
-) -> Result<(), Refusal> {
+) -> Result<(), Failure> {
     if let Some(reason) = secure::elevation(path, who) {
-        return Err(Refusal::of(
+        return Err(refused(
             path,
             format_args!("{reason}, so the dynamic linker ignores LD_PRELOAD for this user"),
         ));
@@ -277,8 +249,8 @@ fn judge(
         ));
         return Ok(());
     };
-    let image = elf::read(file, depth).map_err(|error| Refusal::of(path, error))?;
-    let dynamic_linker = verdict::of(path, &image).map_err(|trouble| Refusal::of(path, trouble))?;
+    let image = elf::read(file, depth).map_err(|error| refused(path, error))?;
+    let dynamic_linker = verdict::of(path, &image).map_err(|trouble| refused(path, trouble))?;
     let is_plain = variable("LD_LIBRARY_PATH").is_empty() && variable("LD_PRELOAD").is_empty();
     findings.is_as_simple_as_weir =
         depth == Depth::Links && is_plain && verdict::is_as_simple_as_weir(&dynamic_linker, &image);
@@ -287,7 +259,7 @@ fn judge(
         return Ok(());
     }
     let (preloads, loaded) = load(path, image, &dynamic_linker, depth);
-    verdict::of_all(&loaded).map_err(|trouble| Refusal::of(path, trouble))?;
+    verdict::of_all(&loaded).map_err(|trouble| refused(path, trouble))?;
     if depth == Depth::Symbols {
         findings.remarks.extend(verdict::remarks(path, &loaded));
     }

@@ -4,27 +4,25 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::Refusal;
 use super::access::{self, Denied};
+use crate::exit_code;
+use crate::failure::Failure;
 
 /// What execvp searches where PATH is not set.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// The file that execvp would start: the name itself where it has a slash, else the first in PATH
 /// that may be executed.
-pub fn find(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Refusal> {
+pub fn find(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Failure> {
     if name.is_empty() {
-        return Err(Refusal::not_found("the program's name is empty".to_owned()));
+        return Err(not_found("the program's name is empty"));
     }
     if name.as_bytes().contains(&b'/') {
         let file = PathBuf::from(name);
         return match access::check(&file) {
             Ok(()) => Ok(file),
-            Err(Denied::Missing) => Err(Refusal::not_found(format!(
-                "{} does not exist",
-                file.display()
-            ))),
-            Err(denied) => Err(Refusal::of(&file, denied)),
+            Err(Denied::Missing) => Err(not_found(format!("{} does not exist", file.display()))),
+            Err(denied) => Err(denied.about(file.display())),
         };
     }
     let mut first_denied = None;
@@ -44,10 +42,14 @@ pub fn find(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Refusal> {
         }
     }
     match first_denied {
-        Some((file, denied)) => Err(Refusal::of(&file, denied)),
-        None => Err(Refusal::not_found(format!(
+        Some((file, denied)) => Err(denied.about(file.display())),
+        None => Err(not_found(format!(
             "{} is not found in PATH; a program of the working directory needs ./ before it",
             name.display()
         ))),
     }
+}
+
+fn not_found(message: impl Into<String>) -> Failure {
+    Failure::new(exit_code::NOT_FOUND, message)
 }

@@ -15,7 +15,7 @@ use super::elf::Unsuitable;
 use super::libraries::{Found, Preload};
 use super::{Findings, trial, verdict};
 use crate::exit_code;
-use crate::failure::{Failure, system_says};
+use crate::failure::{Failure, with_causes};
 use crate::run::library::Library;
 use crate::run::session::{self, Session};
 use crate::units;
@@ -70,8 +70,9 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
                 );
             }
         }
-        Err(trouble) => remarks.push(format!(
-            "no trial could be made ({trouble}): what a sandbox or a limit does to Weir here is not known"
+        Err(failure) => remarks.push(format!(
+            "no trial could be made ({}): what a sandbox or a limit does to Weir here is not known",
+            failure.in_one_line()
         )),
     }
     Ok(remarks)
@@ -157,7 +158,7 @@ fn of_regions(session: &Path) -> Option<String> {
     Some(format!(
         "regions cannot be in {}: {}; under weir run they are in {}",
         wanted.display(),
-        system_says(&trouble),
+        with_causes(&trouble),
         session.parent().unwrap_or(session).display()
     ))
 }

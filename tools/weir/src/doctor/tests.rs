@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 /// Nobody in particular, so that setuid bits do not come into it unless a test wants them to.
-fn inspect_in(directory: &Path, program: impl AsRef<OsStr>) -> Result<Findings, Refusal> {
+fn inspect_in(directory: &Path, program: impl AsRef<OsStr>) -> Result<Findings, Failure> {
     inspect_as(
         program.as_ref(),
         Some(directory.as_os_str()),
@@ -21,7 +21,7 @@ fn inspect_in(directory: &Path, program: impl AsRef<OsStr>) -> Result<Findings, 
 fn refusal(directory: &Path, program: impl AsRef<OsStr>) -> (u8, String) {
     let refusal = inspect_in(directory, program).expect_err("refused");
     let directory = format!("{}/", directory.display());
-    (refusal.code, refusal.message.replace(&directory, ""))
+    (refusal.code, refusal.in_one_line().replace(&directory, ""))
 }
 
 /// A file with this text and these permissions.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use weir_record::settings;
 use weir_report::read;
 
+use crate::failure::Failure;
 use crate::run::session;
 use crate::text;
 
@@ -31,8 +32,9 @@ pub struct Trial {
 
 /// Makes a trial with a library, in a directory for what it leaves. Where none can be made, why: that says nothing of
 /// what would come of it.
-pub fn make(library: &Path, directory: &Path) -> Result<Trial, String> {
-    let weir = own_path().ok_or("where weir is itself is not known")?;
+pub fn make(library: &Path, directory: &Path) -> Result<Trial, Failure> {
+    let weir =
+        own_path().ok_or_else(|| Failure::of_weir("the path of weir itself is not known"))?;
     let out = directory.join("run.json");
     let mut run = Command::new(&weir);
     run.args(["run", "--quiet", "--out"])
@@ -64,16 +66,17 @@ fn own_path() -> Option<PathBuf> {
     })
 }
 
-fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outcome, String> {
+fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outcome, Failure> {
     let errors = directory.join("errors");
-    let system = |error: std::io::Error| crate::failure::system_says(&error);
-    let stderr = File::create(&errors).map_err(system)?;
+    let stderr = File::create(&errors).map_err(|error| Failure::of_file("make", &errors, error))?;
     command
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr);
-    let mut child = command.spawn().map_err(system)?;
+    let spawned = command.spawn();
+    let mut child =
+        spawned.map_err(|error| Failure::of_weir("weir cannot be executed").because(error))?;
     let ended = wait(&mut child);
     remove_regions(child.id());
     let Some(ended) = ended else {

@@ -75,7 +75,7 @@ fn load(file: &Path) -> Result<Report, Failure> {
     } else {
         (file.to_string_lossy(), read::load(file))
     };
-    report.map_err(|error| Failure::of_weir(format!("cannot read {name}: {error}")))
+    report.map_err(|error| Failure::of_weir(format!("cannot read {name}")).because(error))
 }
 
 fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {

@@ -46,7 +46,7 @@ fn a_process_that_is_not_there_is_refused_with_those_that_are() {
     };
     let failure = rendered(&report, &options).expect_err("refused");
     assert_eq!(
-        failure.message,
+        failure.in_one_line(),
         "the report has no process 1; it has 4711, 4713, 4720"
     );
     assert_eq!(failure.code, exit_code::USAGE);

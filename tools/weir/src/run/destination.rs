@@ -28,7 +28,7 @@ impl Destination {
     pub fn asked(out: Option<&Path>, directory: Option<&Path>) -> Result<Destination, Failure> {
         if let Some(path) = out {
             emit::may_replace(path)
-                .map_err(|error| Failure::of_file("write", path, &error.into()))?;
+                .map_err(|error| Failure::of_file("write", path, error.into()))?;
         }
         Ok(Destination {
             file: out.map(Path::to_owned),
@@ -54,13 +54,13 @@ impl Destination {
         let file = match &self.file {
             Some(file) => {
                 replace(file, &json)
-                    .map_err(|error| Failure::of_file("write", file, &error.into()))?;
+                    .map_err(|error| Failure::of_file("write", file, error.into()))?;
                 file.clone()
             }
             None => {
                 let name = self.directory.join(&self.name);
                 emit::create_new(&name, &json)
-                    .map_err(|error| Failure::of_file("write", &name, &error.into()))?
+                    .map_err(|error| Failure::of_file("write", &name, error.into()))?
             }
         };
         Ok(self.file.insert(file))

@@ -38,7 +38,7 @@ impl Folder {
             .and_then(|()| Ok(access(path, Access::WRITE_OK | Access::EXEC_OK)?));
         match made {
             Ok(()) => Ok(Folder(path.to_owned())),
-            Err(error) => Err(Failure::of_file("write to", path, &error)),
+            Err(error) => Err(Failure::of_file("write to", path, error)),
         }
     }
 
@@ -60,7 +60,7 @@ impl Folder {
             let (end, duration_ns) = (process.end.clone(), process.duration_ns);
             let own = recording::report(vec![process.clone()], end, duration_ns);
             emit::create_new(&path, &emit::to_json(&own))
-                .map_err(|error| Failure::of_file("write", &path, &error.into()))?;
+                .map_err(|error| Failure::of_file("write", &path, error.into()))?;
         }
         Ok(())
     }

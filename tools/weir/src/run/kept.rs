@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use super::trust;
-use crate::failure::{Failure, system_says};
+use crate::failure::Failure;
 
 /// The user's cache, Weir's part of it: `$XDG_CACHE_HOME/weir`, else `~/.cache/weir`.
 pub fn cache() -> Option<PathBuf> {
@@ -28,18 +28,16 @@ pub fn in_cache(
     name: &str,
     unpack: impl FnOnce(&Path) -> io::Result<PathBuf>,
 ) -> Result<PathBuf, Failure> {
+    const REMEDY: &str = "set XDG_CACHE_HOME to a directory that only you can write to";
     let Some(cache) = cache() else {
-        return Err(Failure::of_weir(format!(
-            "there is no cache to keep {name} in; set XDG_CACHE_HOME to a directory that only you can write to"
-        )));
+        let failure = Failure::of_weir(format!("there is no cache to keep {name} in"));
+        return Err(failure.with_remedy(REMEDY));
     };
     let unpacked = directory(&cache).and_then(|directory| unpack(&directory));
     unpacked.map_err(|error| {
-        Failure::of_weir(format!(
-            "cannot keep {name} in {}: {}; set XDG_CACHE_HOME to a directory that only you can write to",
-            cache.display(),
-            system_says(&error)
-        ))
+        Failure::of_weir(format!("cannot keep {name} in {}", cache.display()))
+            .because(error)
+            .with_remedy(REMEDY)
     })
 }
 

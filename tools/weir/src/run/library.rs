@@ -62,7 +62,7 @@ impl Library {
             library
         } else {
             let link = session.join(NAME);
-            symlink(&library, &link).map_err(|error| Failure::of_file("make", &link, &error))?;
+            symlink(&library, &link).map_err(|error| Failure::of_file("make", &link, error))?;
             link
         };
         Ok(Library {
@@ -116,7 +116,7 @@ fn unpacked(session: &Path) -> Result<(PathBuf, Option<TempDir>), Failure> {
     }
     let failure = match unpack_into(session) {
         Ok(library) => return Ok((library, None)),
-        Err(error) => Failure::of_file("make", &session.join(NAME), &error),
+        Err(error) => Failure::of_file("make", &session.join(NAME), error),
     };
     // Nothing may be executed where the session is.
     let elsewhere = || -> io::Result<_> {
@@ -168,10 +168,11 @@ fn lasting() -> Result<PathBuf, Failure> {
         None => kept::in_cache(NAME, unpack_into)?,
     };
     if !is_nameable(&library) {
-        return Err(Failure::of_weir(format!(
-            "{} has a space, a colon or a dollar sign in its path, so LD_PRELOAD cannot name it; copy it to another directory",
+        let failure = Failure::of_weir(format!(
+            "{} has a space, a colon or a dollar sign in its path, so LD_PRELOAD cannot name it",
             library.display()
-        )));
+        ));
+        return Err(failure.with_remedy("copy it to another directory"));
     }
     Ok(library)
 }

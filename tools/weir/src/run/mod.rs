@@ -55,7 +55,6 @@ pub mod told;
 pub mod trust;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -68,7 +67,7 @@ use weir_report::{emit, recording};
 
 use crate::cli::RunArgs;
 use crate::exit_code::{self, ProgramEnd};
-use crate::failure::{Failure, system_says};
+use crate::failure::{Failure, complain, with_causes};
 use crate::summary::summary;
 use crate::{doctor, text};
 use collector::Collector;
@@ -109,11 +108,11 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         is_parted: args.coop,
     };
     let environment = environment::with(library.path(), session.path(), asked)
-        .map_err(|error| Failure::of_weir(format!("the library cannot be preloaded: {error}")))?;
+        .map_err(|error| Failure::of_weir("the library cannot be preloaded").because(error))?;
 
     let launched = moment::now();
     let pid = launch::start(&args.program, &environment, &signals)
-        .map_err(|error| cannot_execute(name, &error))?;
+        .map_err(|error| cannot_execute(name, error))?;
     let asked = hanging::Asked::default();
     let hanging = hanging::Watch::new(pid, asked.clone());
     let mut supervisor = Supervisor::new(pid, asked);
@@ -150,7 +149,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     }
     if let Some(Err(failure)) = folder.map(|folder| folder.write(&report)) {
         complain(&format!(
-            "{failure}; not every process has a report of its own"
+            "{}; not every process has a report of its own",
+            failure.in_one_line()
         ));
     }
     write(&report, &mut destination, args);
@@ -187,7 +187,8 @@ impl Recording<'_> {
                 let report = self.report(processes, ending::running(), now);
                 if let Err(failure) = destination.write(&report) {
                     complain(&format!(
-                        "{failure}; the report will be written at the end only"
+                        "{}; the report will be written at the end only",
+                        failure.in_one_line()
                     ));
                     snapshots = None;
                 }
@@ -246,13 +247,15 @@ fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
         Ok(path) => path.to_owned(),
         Err(failure) => match destination.write_elsewhere(report) {
             Ok(path) => {
+                let failure = failure.in_one_line();
                 complain(&format!("{failure}; the report is in {}", path.display()));
                 path
             }
             Err(error) => {
-                let again = system_says(&error);
                 return complain(&format!(
-                    "{failure}; nor in the directory for temporary files: {again}"
+                    "{}; nor in the directory for temporary files: {}",
+                    failure.in_one_line(),
+                    with_causes(&error)
                 ));
             }
         },
@@ -263,21 +266,12 @@ fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
     }
 }
 
-fn cannot_execute(program: &std::ffi::OsStr, error: &std::io::Error) -> Failure {
+fn cannot_execute(program: &std::ffi::OsStr, error: std::io::Error) -> Failure {
     let code = match error.kind() {
         std::io::ErrorKind::NotFound => exit_code::NOT_FOUND,
         _ => exit_code::CANNOT_TRACE,
     };
-    let program = program.display();
-    Failure::new(
-        code,
-        format!("{program} cannot be executed: {}", system_says(error)),
-    )
-}
-
-/// Says what is wrong, while there is a program whose end matters more.
-fn complain(message: &str) {
-    let _ = writeln!(std::io::stderr(), "weir: {}", text::printable(message));
+    Failure::new(code, format!("{} cannot be executed", program.display())).because(error)
 }
 
 fn own_processor_time_ns() -> u64 {

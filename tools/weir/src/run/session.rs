@@ -13,7 +13,7 @@ use weir_record::region::Room;
 use weir_record::settings;
 
 use super::trust;
-use crate::failure::{Failure, system_says};
+use crate::failure::Failure;
 
 /// Memory that looks like a file system: regions cost no disk traffic.
 pub const SHARED_MEMORY: &str = "/dev/shm";
@@ -46,12 +46,15 @@ impl Session {
         }
         let (parent, error) =
             trouble.unwrap_or_else(|| (PathBuf::from("/tmp"), io::ErrorKind::NotFound.into()));
-        Err(Failure::of_weir(format!(
-            "no room for regions in {SHARED_MEMORY}, and not in {} either: {}; set {} to a directory that has some",
-            parent.display(),
-            system_says(&error),
-            settings::REGION_DIR.name,
-        )))
+        let failure = Failure::of_weir(format!(
+            "no room for regions in {SHARED_MEMORY}, and not in {} either",
+            parent.display()
+        ));
+        let remedy = format!(
+            "set {} to a directory that has some",
+            settings::REGION_DIR.name
+        );
+        Err(failure.because(error).with_remedy(remedy))
     }
 
     /// The directory, an absolute path.

@@ -144,18 +144,18 @@ fn reason(program: &OsStr, kind: Option<&str>) -> String {
         return kind.to_owned();
     }
     // The line begins with the path of the file that is to blame, which may be an interpreter's.
+    let message = refusal.in_one_line();
     let own = |path: &OsStr| {
-        let rest = refusal.message.strip_prefix(&*path.to_string_lossy())?;
+        let rest = message.strip_prefix(&*path.to_string_lossy())?;
         Some(rest.strip_prefix(' ')?.to_owned())
     };
     own(program)
         .or_else(|| {
-            let message = &refusal.message;
             let (path, rest) = message.split_once(' ')?;
             let is_program = Path::new(path).file_name()?.as_bytes() == program.as_bytes();
             is_program.then(|| rest.to_owned())
         })
-        .unwrap_or_else(|| format!("runs what cannot be traced: {}", refusal.message))
+        .unwrap_or_else(|| format!("runs what cannot be traced: {message}"))
 }
 
 #[cfg(test)]

@@ -112,20 +112,32 @@ fn what_is_no_region_is_refused_in_one_line() {
         .map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
     let cases: [(&str, &[u8], &str); 7] = [
-        ("empty", b"", "is empty, and no region"),
-        ("short", b"weir", "is no region"),
-        ("text", b"what else one might give it", "is no region"),
-        ("noise", &noise, "is no region"),
-        ("zeroes", &vec![0; whole.len()], "is no region"),
+        ("empty", b"", "it is empty"),
+        ("short", b"weir", "it is not a region: it is shorter than"),
+        (
+            "text",
+            b"what else one might give it",
+            "it is not a region: it does not begin as one does",
+        ),
+        (
+            "noise",
+            &noise,
+            "it is not a region: it does not begin as one does; a program that",
+        ),
+        (
+            "zeroes",
+            &vec![0; whole.len()],
+            "it is not a region: it does not begin as one does",
+        ),
         (
             "head",
             &whole[..5000],
-            "is cut off: the region is not complete after 5000 bytes",
+            "it is cut off: the region is not complete after 5000 bytes",
         ),
         (
             "other",
             &other_version,
-            "is a region of another version of Weir",
+            "it is a region of another version of Weir; use the weir that came with the library",
         ),
     ];
     for (name, content, reason) in cases {
@@ -133,13 +145,19 @@ fn what_is_no_region_is_refused_in_one_line() {
         let output = place.settle(weir(["recover", name])).output();
         let (code, line) = refusal(&output.expect("ended"));
         assert_eq!(code, 125);
-        assert!(line.starts_with(&format!("{name} {reason}")), "{line}");
+        assert!(
+            line.starts_with(&format!("cannot recover {name}: {reason}")),
+            "{line}"
+        );
         assert!(!place.file(&format!("{name}.json")).exists());
     }
     for (path, line) in [
         ("missing", "cannot read missing: No such file or directory"),
-        ("/", "/ is a directory, and no region"),
-        ("/dev/null", "/dev/null is no regular file, and no region"),
+        ("/", "cannot recover /: it is a directory, not a region"),
+        (
+            "/dev/null",
+            "cannot recover /dev/null: it is not a regular file",
+        ),
     ] {
         let output = place.settle(weir(["recover", path])).output();
         assert_eq!(refusal(&output.expect("ended")), (125, line.to_owned()));
@@ -171,7 +189,7 @@ fn a_region_is_needed_as_far_as_it_was_used() {
         } else {
             let (code, line) = refusal(&output);
             assert_eq!(code, 125);
-            assert!(line.contains(" is cut off: "), "{line}");
+            assert!(line.contains(" it is cut off: "), "{line}");
         }
     }
 }

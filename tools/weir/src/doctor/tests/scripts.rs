@@ -92,7 +92,7 @@ fn a_script_whose_interpreter_cannot_be_traced_is_refused() {
     let (code, message) = refusal(directory.path(), "windows");
     assert_eq!(code, 126);
     assert_eq!(
-        Failure::new(code, message).to_string(),
+        text::printable(&message),
         "windows is a script, and its interpreter /bin/sh\\r does not exist",
         "the carriage return is shown, not printed"
     );

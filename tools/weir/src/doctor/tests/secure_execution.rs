@@ -147,5 +147,5 @@ fn a_refusal_says_what_gives_the_rights() {
         path.display(),
         owner.user
     );
-    assert_eq!((refusal.code, refusal.message), (126, expected));
+    assert_eq!((refusal.code, refusal.in_one_line()), (126, expected));
 }
