@@ -1,10 +1,12 @@
 //! What a measurement has at hand, and how it runs a load.
 
-use std::process::{Command, Output, Stdio};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
+use anyhow::Context;
 
+use crate::command::{scratch, succeed};
 use crate::contestant::Contestant;
 use crate::interleave::Run;
 use crate::loads::{Load, Loads, parse_result};
@@ -29,6 +31,11 @@ impl Bench {
         self.rounds.div_ceil(4)
     }
 
+    /// The command that runs `program` as `contestant` does; see [`Contestant::command`].
+    pub fn command(&self, contestant: Contestant, program: &OsStr, folder: &Path) -> Command {
+        contestant.command(&self.product, &self.loads, program, folder)
+    }
+
     /// The contender that runs `load` as `contestant` does, and gives what the load printed as `unit`.
     pub fn contender(&self, contestant: Contestant, load: Load, unit: &'static str) -> Run<'_> {
         // ltrace 0.7.3 loses a program with threads now and then, and says nothing of it.
@@ -40,7 +47,7 @@ impl Bench {
         let once = move || {
             let folder = scratch()?;
             let program = self.loads.program(load);
-            let mut command = contestant.command(self, program.as_os_str(), folder.path());
+            let mut command = self.command(contestant, program.as_os_str(), folder.path());
             command.args(load.arguments(self.steps(contestant, load)));
             let output = succeed(&mut command)?;
             let stdout = String::from_utf8_lossy(&output.stdout);
@@ -91,61 +98,5 @@ impl Bench {
         };
         let quick = if self.quick { 20 } else { 1 };
         (steps / quick).max(1)
-    }
-}
-
-/// A folder for what one run writes.
-pub fn scratch() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("weir-bench.")
-        .tempdir()
-        .context("cannot make a temporary folder: see that TMPDIR can be written")
-}
-
-/// The same in memory, where the system has a place for that: on a disk, making a file may take longer than all that a tool
-/// does at the end of a short program.
-pub fn scratch_in_memory() -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("weir-bench.")
-        .tempdir_in("/dev/shm")
-        .or_else(|_| scratch())
-}
-
-/// Runs a command to its end, without input, and takes what it printed. An exit other than 0 is an
-/// error that quotes the last line of its stderr.
-pub fn succeed(command: &mut Command) -> Result<Output> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {name}"))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = stderr
-            .lines()
-            .last()
-            .unwrap_or("it printed nothing on stderr");
-        bail!("{name} failed, {}: {last}", output.status);
-    }
-    Ok(output)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_command_is_told_with_its_last_words() {
-        let error = succeed(Command::new("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]));
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "sh failed, exit status: 3: two"
-        );
-    }
-
-    #[test]
-    fn a_command_that_is_not_there_is_named() {
-        let error = succeed(&mut Command::new("no-such-program-anywhere")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot run no-such-program-anywhere");
     }
 }

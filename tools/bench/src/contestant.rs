@@ -1,35 +1,13 @@
 //! The ways to run a program: without a tool, under Weir, under a peer, under the C limit.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use crate::bench::Bench;
-
-/// Which allocation calls are timed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timing {
-    /// None.
-    Off,
-    /// One in about 128, Weir's default.
-    Sampled,
-    /// Every one.
-    All,
-}
-
-impl Timing {
-    /// All three, cheapest first.
-    pub const ALL: [Self; 3] = [Self::Off, Self::Sampled, Self::All];
-
-    /// The value of `weir run --time`, where it is not the default.
-    fn option(self) -> Option<&'static str> {
-        match self {
-            Self::Off => Some("off"),
-            Self::Sampled => None,
-            Self::All => Some("all"),
-        }
-    }
-}
+use crate::command::find_program;
+use crate::loads::Loads;
+use crate::product::{Product, REPORT};
+use crate::timing::Timing;
 
 /// A way to run a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,22 +75,28 @@ impl Contestant {
 
     /// The command that runs `program` this way, still without the program's arguments, with
     /// `folder` as its working directory and the place of what a tool writes.
-    pub fn command(self, bench: &Bench, program: &OsStr, folder: &Path) -> Command {
+    pub fn command(
+        self,
+        product: &Product,
+        loads: &Loads,
+        program: &OsStr,
+        folder: &Path,
+    ) -> Command {
         let mut command = match self {
             Self::NoTool => Command::new(program),
             Self::Limit(timing) => {
                 let mut command = Command::new(program);
-                command.env("LD_PRELOAD", bench.loads.limit(timing));
+                command.env("LD_PRELOAD", loads.limit(timing));
                 command
             }
             Self::Preload => {
                 let mut command = Command::new(program);
-                command.env("LD_PRELOAD", &bench.product.library);
+                command.env("LD_PRELOAD", &product.library);
                 command.env("WEIR_OUT", folder.join(REPORT));
                 command
             }
             Self::Weir(timing) => {
-                let mut command = Command::new(&bench.product.weir);
+                let mut command = Command::new(&product.weir);
                 command
                     .args(["run", "--quiet", "--out"])
                     .arg(folder.join(REPORT));
@@ -123,7 +107,7 @@ impl Contestant {
                 command
             }
             Self::Parted => {
-                let mut command = Command::new(&bench.product.weir);
+                let mut command = Command::new(&product.weir);
                 command
                     .args(["run", "--coop", "--quiet", "--out"])
                     .arg(folder.join(REPORT))
@@ -141,32 +125,15 @@ impl Contestant {
     }
 }
 
-/// The report that Weir writes, in the folder of a run.
-pub const REPORT: &str = "report.json";
-
 fn under(tool: &str, options: &[&str], program: &OsStr) -> Command {
     let mut command = Command::new(tool);
     command.args(options).arg(program);
     command
 }
 
-/// Where `name` is found by the search path.
-pub fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn programs_are_found_by_the_search_path() {
-        assert!(find_program("sh").is_some_and(|path| path.ends_with("sh")));
-        assert_eq!(find_program("no-such-program-anywhere"), None);
-    }
 
     #[test]
     fn own_contestants_are_always_there() {

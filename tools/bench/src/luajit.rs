@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::bench::succeed;
+use crate::command::succeed;
 use crate::product::{WORKSPACE, cargo};
 
 const PACKAGE: &str = "luajit-src";

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::contestant::{Contestant, find_program};
+use crate::command::find_program;
+use crate::contestant::Contestant;
 
 /// What the figures depend on.
 #[derive(Clone, Debug, Serialize)]

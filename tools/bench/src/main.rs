@@ -7,18 +7,28 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`mod@bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
-//! | [`product`] | building Weir, finding it, reading its reports |
-//! | [`loads`] | the C programs that are run, and the C limit |
+//! | [`cli`] | the command line, and the order of the steps |
+//! | [`document`] | the page that the results are written into |
+//! | [`subjects`] | what is measured, a file for each subject |
 //! | [`luajit`] | the sources of a C project that is built |
+//! | [`machine`] | where it was measured |
+//! | [`mod@bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
 //! | [`contestant`] | the ways to run a load: without a tool, under Weir, under a peer |
-//! | [`interleave`], [`stats`] | rounds of neighbours; medians and ranges |
-//! | [`target`], [`table`], [`section`] | aims and verdicts; Markdown; a subject's result |
-//! | [`subjects`] | what is measured, a file per subject |
-//! | [`machine`], [`document`] | where it was measured; the page that the results are written into |
+//! | [`loads`] | the C programs that are run, and the C limit |
+//! | [`product`] | builds Weir, finds it, reads its reports |
+//! | [`timing`] | which allocation calls are timed |
+//! | [`command`] | runs commands, and finds them |
+//! | [`section`] | the result of a subject |
+//! | [`interleave`] | rounds of neighbours |
+//! | [`target`] | aims and verdicts |
+//! | [`table`] | Markdown |
+//! | [`stats`] | medians and ranges |
+//!
+//! A module uses those below it in this table (tested: `tests/layers.rs`).
 
 mod bench;
 mod cli;
+mod command;
 mod contestant;
 mod document;
 mod interleave;
@@ -31,6 +41,7 @@ mod stats;
 mod subjects;
 mod table;
 mod target;
+mod timing;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use weir_report::model::Report;
 
-use crate::contestant::REPORT;
+/// The report that Weir writes, in the folder of a run.
+pub const REPORT: &str = "report.json";
 
 /// The root of the workspace.
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");

@@ -3,11 +3,12 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::contestant::{Contestant, Timing};
+use crate::contestant::Contestant;
 use crate::interleave::interleave;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// How much more than the C limit a pair may cost under Weir.
 const MOST_TO_LIMIT: f64 = 1.10;

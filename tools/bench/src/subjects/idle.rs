@@ -5,12 +5,14 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::bench::{Bench, scratch, succeed};
-use crate::contestant::{Contestant, Timing};
+use crate::bench::Bench;
+use crate::command::{scratch, succeed};
+use crate::contestant::Contestant;
 use crate::interleave::{Run, interleave};
 use crate::section::{Row, Section};
 use crate::stats::Spread;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// The share of a core that Weir may use while the program idles, in percent.
 const MOST_PERCENT: f64 = 0.5;
@@ -45,7 +47,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
 fn share_percent(bench: &Bench, contestant: Contestant, seconds: u32) -> Run<'_> {
     Box::new(move || {
         let folder = scratch()?;
-        let mut command = contestant.command(bench, "sleep".as_ref(), folder.path());
+        let mut command = bench.command(contestant, "sleep".as_ref(), folder.path());
         command.arg(seconds.to_string());
         let (before, begin) = (children_seconds()?, Instant::now());
         succeed(&mut command)?;

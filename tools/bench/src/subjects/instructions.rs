@@ -5,11 +5,13 @@ use std::fs;
 
 use anyhow::{Context, Result};
 
-use crate::bench::{Bench, scratch, succeed};
-use crate::contestant::{Contestant, Timing, find_program};
+use crate::bench::Bench;
+use crate::command::{find_program, scratch, succeed};
+use crate::contestant::Contestant;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::table::{Table, number};
+use crate::timing::Timing;
 
 /// The load's sections are of so many calls.
 const CALLS_PER_SECTION: u64 = 64;
@@ -75,7 +77,7 @@ fn instructions_per_call(
     let calls = bench
         .steps(contestant, load)
         .next_multiple_of(CALLS_PER_SECTION);
-    let mut command = contestant.command(bench, "valgrind".as_ref(), folder.path());
+    let mut command = bench.command(contestant, "valgrind".as_ref(), folder.path());
     command
         .args(["--tool=callgrind", "--toggle-collect=measured_section"])
         .arg(format!("--callgrind-out-file={}", counts.display()))

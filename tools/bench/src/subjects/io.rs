@@ -3,11 +3,12 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::contestant::{Contestant, Timing};
+use crate::contestant::Contestant;
 use crate::interleave::interleave;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// How much more than without a tool a pair may cost.
 const MOST_TO_NO_TOOL: f64 = 1.12;

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::contestant::{Contestant, Timing};
+use crate::contestant::Contestant;
 use crate::interleave::interleave;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::stats::Spread;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// What the library may add to a program of one thread, in KiB.
 const MOST_FOR_ONE_THREAD_KIB: f64 = 2048.0;

@@ -10,8 +10,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::bench::{Bench, scratch, succeed};
-use crate::contestant::{Contestant, Timing, find_program};
+use crate::bench::Bench;
+use crate::command::{find_program, scratch, succeed};
+use crate::contestant::Contestant;
 use crate::interleave::{Run, interleave};
 use crate::loads::Loads;
 use crate::luajit;
@@ -19,6 +20,7 @@ use crate::product::report;
 use crate::section::{Row, Section};
 use crate::table::count;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// A program as a shell script: `$IN` is the folder of the inputs, the working directory is its own.
 struct Program {
@@ -136,7 +138,7 @@ struct Outcome {
 
 fn run(bench: &Bench, program: &Program, inputs: &Path, contestant: Contestant) -> Result<Outcome> {
     let folder = scratch()?;
-    let mut command = contestant.command(bench, "sh".as_ref(), folder.path());
+    let mut command = bench.command(contestant, "sh".as_ref(), folder.path());
     command
         .args(["-c", program.script])
         .env("IN", inputs)

@@ -3,12 +3,13 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::contestant::{Contestant, Timing};
+use crate::contestant::Contestant;
 use crate::interleave::interleave;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::stats::Spread;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// How much more than in one thread a pair's cost may be in each of two.
 const MOST_TO_ONE_THREAD: f64 = 1.10;

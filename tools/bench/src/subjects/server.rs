@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
-use crate::bench::{Bench, scratch, succeed};
-use crate::contestant::{Contestant, Timing, find_program};
+use crate::bench::Bench;
+use crate::command::{find_program, scratch, succeed};
+use crate::contestant::Contestant;
 use crate::interleave::{Run, interleave};
 use crate::section::{Row, Section};
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 const SERVER: &str = "redis-server";
 const CLIENTS: &str = "redis-benchmark";
@@ -123,7 +125,7 @@ impl Server {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
             .local_addr()?
             .port();
-        let mut command = contestant.command(bench, program, folder.path());
+        let mut command = bench.command(contestant, program, folder.path());
         command
             .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])

@@ -5,12 +5,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::bench::{Bench, scratch_in_memory, succeed};
-use crate::contestant::{Contestant, Timing, find_program};
+use crate::bench::Bench;
+use crate::command::{find_program, scratch_in_memory, succeed};
+use crate::contestant::Contestant;
 use crate::interleave::{Run, interleave};
 use crate::section::{Row, Section};
 use crate::stats::Spread;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// What `weir run` may add, in milliseconds.
 const MOST_ADDED_BY_RUN_MS: f64 = 1.5;
@@ -134,7 +136,7 @@ fn elapsed(
     arguments: &[&str],
 ) -> Result<f64> {
     let folder = scratch_in_memory()?;
-    let mut command = contestant.command(bench, program, folder.path());
+    let mut command = bench.command(contestant, program, folder.path());
     command.args(arguments);
     let begin = Instant::now();
     succeed(&mut command)?;

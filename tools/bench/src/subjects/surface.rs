@@ -3,11 +3,12 @@
 use anyhow::Result;
 
 use crate::bench::Bench;
-use crate::contestant::{Contestant, Timing};
+use crate::contestant::Contestant;
 use crate::interleave::interleave;
 use crate::loads::Load;
 use crate::section::{Row, Section};
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// What `surface.c` calls them, and what they are.
 const STEPS: [(&str, &str); 5] = [

@@ -8,8 +8,9 @@ use std::cell::Cell;
 use anyhow::{Context, Result};
 use weir_report::model::Latency;
 
-use crate::bench::{Bench, scratch, succeed};
-use crate::contestant::{Contestant, Timing};
+use crate::bench::Bench;
+use crate::command::{scratch, succeed};
+use crate::contestant::Contestant;
 use crate::interleave::{Run, interleave};
 use crate::loads::Load;
 use crate::product::report;
@@ -17,6 +18,7 @@ use crate::section::{Row, Section};
 use crate::stats::Spread;
 use crate::table::count;
 use crate::target::{Bound, Target};
+use crate::timing::Timing;
 
 /// What a writer on one core should take, in millions of samples a second.
 const LEAST_MILLIONS: f64 = 20.0;
@@ -77,7 +79,7 @@ impl Flood<'_> {
         let folder = scratch()?;
         let load = Load::Pairs { threads: 1 };
         let program = bench.loads.program(load);
-        let mut command = contestant.command(bench, program.as_os_str(), folder.path());
+        let mut command = bench.command(contestant, program.as_os_str(), folder.path());
         command
             .args(load.arguments(LONGER * bench.steps(contestant, load)))
             .env("WEIR_TIME", "all");
