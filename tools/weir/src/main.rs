@@ -1,19 +1,27 @@
 //! `weir`: runs a program under Weir, and reads the reports.
 //!
-//! ```text
-//! cli         the command line
-//! run         starts a program under the preloaded library and writes the report
-//! summary     what `weir run` says at the end
-//! report      a report as tables for people
-//! recover     a report from a region that a killed program left
-//! doctor      whether and how a program can be traced
-//! generated   what is made from definitions: schema, completions, manual page
-//! output      standard output: its width, its colours, its failures
-//! text, units words and numbers for people
-//! failure, exit_code   what went wrong
-//! inherited   what weir was started with and a program must get
-//! stack       enough of it, whatever the limit
-//! ```
+//! | module | holds |
+//! | --- | --- |
+//! | [`recover`] | a report from a region that a killed program left |
+//! | [`run`] | starts a program under the preloaded library and writes the report |
+//! | [`doctor`] | whether and how a program can be traced |
+//! | [`library`] | the library, in a place that LD_PRELOAD can name; the header |
+//! | [`session`] | the directory in which the program's processes make their regions |
+//! | [`kept`] | files that the command contains, in the user's cache |
+//! | [`trust`] | whether other users can reach a directory |
+//! | [`summary`] | what `weir run` says at the end |
+//! | [`report`] | a report as tables for people |
+//! | [`generated`] | what is made from definitions: schema, completions, manual page |
+//! | [`output`] | standard output: its width, its colours, its failures |
+//! | [`cli`] | the command line |
+//! | [`failure`] | what went wrong, why, and what to do |
+//! | [`exit_code`] | the exit codes |
+//! | [`text`] | words for people |
+//! | [`units`] | numbers for people |
+//! | [`inherited`] | what weir was started with and a program must get |
+//! | [`mod@stack`] | enough of it, whatever the limit |
+//!
+//! A module uses those below it in this table (tested: `tests/layers.rs`).
 
 #![cfg_attr(not(test), no_main)]
 
@@ -23,6 +31,8 @@ mod exit_code;
 mod failure;
 mod generated;
 mod inherited;
+mod kept;
+mod library;
 mod output;
 mod recover;
 mod report;
@@ -30,9 +40,11 @@ mod run;
 #[cfg(test)]
 #[path = "../tests/command/sample.rs"]
 mod sample;
+mod session;
 mod stack;
 mod summary;
 mod text;
+mod trust;
 mod units;
 
 use std::ffi::{c_char, c_int};
@@ -73,7 +85,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Report(args) => done(report::execute(args)),
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
-        Command::Library(args) => done(run::library::execute(args)),
+        Command::Library(args) => done(library::execute(args)),
         Command::Schema => done(generated::schema().and_then(|text| output::print(&text))),
         Command::Completions { shell } => done(output::print(&generated::completions(*shell))),
         Command::Man { command } => {

@@ -16,8 +16,8 @@ use super::libraries::{Found, Preload};
 use super::{Findings, trial, verdict};
 use crate::exit_code;
 use crate::failure::{Failure, with_causes};
-use crate::run::library::Library;
-use crate::run::session::{self, Session};
+use crate::library::Library;
+use crate::session::{self, Session};
 use crate::units;
 
 /// A stack of which a fork and an exec may take a good part.

@@ -11,7 +11,7 @@ use weir_record::settings;
 use weir_report::read;
 
 use crate::failure::Failure;
-use crate::run::session;
+use crate::session;
 use crate::text;
 
 /// How long it may take.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use weir_record::settings::{self, INBOX};
 
-use crate::run::trust;
+use crate::trust;
 
 /// The link to the library that a session may have.
 const LIBRARY: &str = "libweir.so";

@@ -1,10 +1,6 @@
 //! `weir run`: starts a program under the preloaded library and writes the report.
 //!
 //! ```text
-//! library       the library, in a place that LD_PRELOAD can name; the header
-//!   kept          files that the command brings with it, in the user's cache
-//!   trust         whether other users can reach a directory
-//! session       the directory in which the program's processes make their regions
 //! environment   the program's environment
 //! launch        fork and exec
 //! supervisor    passes signals on, and tells when the program has ended
@@ -37,22 +33,18 @@ mod folder;
 mod hanging;
 mod image;
 mod inbox;
-mod kept;
 mod launch;
-pub mod library;
 mod life;
 pub mod mapping;
 pub mod moment;
 mod names;
 mod pace;
-pub mod session;
 mod shrinking;
 mod signals;
 mod started;
 mod stopping;
 mod supervisor;
 pub mod told;
-pub mod trust;
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -68,15 +60,15 @@ use weir_report::{emit, recording};
 use crate::cli::RunArgs;
 use crate::exit_code::{self, ProgramEnd};
 use crate::failure::{Failure, complain, with_causes};
+use crate::library::Library;
+use crate::session::Session;
 use crate::summary::summary;
 use crate::{doctor, text};
 use collector::Collector;
 use destination::Destination;
 use folder::Folder;
 use inbox::Inbox;
-use library::Library;
 use pace::{Pace, Ticks};
-use session::Session;
 use supervisor::Supervisor;
 
 /// Runs the program to its end, and tells how it ended. Where a signal ended it, weir ends by the same.

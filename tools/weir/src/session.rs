@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use weir_record::region::Room;
 use weir_record::settings;
 
-use super::trust;
 use crate::failure::Failure;
+use crate::trust;
 
 /// Memory that looks like a file system: regions cost no disk traffic.
 pub const SHARED_MEMORY: &str = "/dev/shm";

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::trust;
 use crate::failure::Failure;
+use crate::trust;
 
 /// The user's cache, Weir's part of it: `$XDG_CACHE_HOME/weir`, else `~/.cache/weir`.
 pub fn cache() -> Option<PathBuf> {

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::fs::StatVfsMountFlags;
 use tempfile::TempDir;
 
-use super::{kept, trust};
 use crate::cli::LibraryArgs;
 use crate::failure::Failure;
-use crate::output;
+use crate::{kept, output, trust};
 
 const NAME: &str = "libweir.so";
 const HEADER_NAME: &str = "weir.h";
@@ -33,7 +32,7 @@ const EMBEDDED: &[u8] = include_bytes!(env!("WEIR_LIBRARY"));
 const HEADER_PLACE: &str = "../include/weir.h";
 
 /// The header, for where none is installed with the command.
-const HEADER: &[u8] = include_bytes!("../../include/weir.h");
+const HEADER: &[u8] = include_bytes!("../include/weir.h");
 
 /// The library, in a place that LD_PRELOAD can name.
 #[derive(Debug)]
