@@ -1,4 +1,5 @@
-//! Who may use whom: the layers of the library, and the packages, as ARCHITECTURE.md has them.
+//! Who may use whom: the layers of the library and the packages, as ARCHITECTURE.md has them, and the layers of the
+//! commands, as the documentation of their `main.rs` has them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -97,12 +98,43 @@ fn what_a_source_names_is_found() {
     assert_eq!(code("a // crate::hooks\nb"), "a \nb");
 }
 
-/// No module uses one of a layer above its own.
+/// The first column of the table in the documentation of a command's `main.rs`, from the top.
+fn modules(main: &str) -> Vec<String> {
+    let text = read(main);
+    let rows = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | [`")?.split_once('`'));
+    rows.map(|(name, _)| name.trim_start_matches("mod@").to_owned())
+        .collect()
+}
+
 #[test]
 fn the_layers_of_the_library_hold() {
-    let layers = table("### The layers of `src/`");
+    expect_layers("src", "lib", &table("### The layers of `src/`"));
+}
+
+#[test]
+fn the_layers_of_the_command_hold() {
+    expect_layers("tools/weir/src", "main", &modules("tools/weir/src/main.rs"));
+}
+
+#[test]
+fn the_layers_of_the_benches_hold() {
+    expect_layers(
+        "tools/bench/src",
+        "main",
+        &modules("tools/bench/src/main.rs"),
+    );
+}
+
+/// The report that tests of the command share; it lies with the tests of the whole command.
+const SAMPLE: &str = "sample";
+
+/// No module of a folder uses one of a layer above its own; the layers are those of the modules there. The file of
+/// `root_module` may use all of them.
+fn expect_layers(folder: &str, root_module: &str, layers: &[String]) {
     let place = |name: &str| layers.iter().position(|layer| layer == name);
-    let root = Path::new(ROOT).join("src");
+    let root = Path::new(ROOT).join(folder);
     let mut files = Vec::new();
     sources(&root, &mut files);
     let mut seen = BTreeSet::new();
@@ -111,27 +143,27 @@ fn the_layers_of_the_library_hold() {
         let within = file.strip_prefix(&root).expect("a file of src/");
         let first = within.iter().next().expect("a name").to_string_lossy();
         let own = first.trim_end_matches(".rs");
-        if own == "lib" {
+        if own == root_module {
             continue;
         }
         seen.insert(own.to_owned());
         let Some(layer) = place(own) else {
             wrong.push(format!(
-                "{own} is in no row of ARCHITECTURE.md's table of layers"
+                "{folder}: {own} is in no row of the table of layers"
             ));
             continue;
         };
         for used in named(&code(&read(file))) {
-            if place(&used).is_none_or(|used| used < layer) {
+            if used != SAMPLE && place(&used).is_none_or(|used| used < layer) {
                 wrong.push(format!(
-                    "src/{} uses crate::{used}, which is above {own}",
+                    "{folder}/{} uses crate::{used}, which is above {own}",
                     within.display()
                 ));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let rows: BTreeSet<_> = layers.into_iter().collect();
+    let rows: BTreeSet<_> = layers.iter().cloned().collect();
     assert_eq!(seen, rows, "modules, and rows of the table");
 }
 
