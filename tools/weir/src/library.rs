@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::StatVfsMountFlags;
@@ -163,7 +163,7 @@ pub fn execute(args: &LibraryArgs) -> Result<(), Failure> {
 /// The library where it stays, also when this process has ended.
 fn lasting() -> Result<PathBuf, Failure> {
     let library = match installed() {
-        Some((library, _)) => library,
+        Some((library, _)) => beside_the_command(&library).unwrap_or(library),
         None => kept::in_cache(NAME, unpack_into)?,
     };
     if !is_nameable(&library) {
@@ -174,6 +174,17 @@ fn lasting() -> Result<PathBuf, Failure> {
         return Err(failure.with_remedy("copy it to another directory"));
     }
     Ok(library)
+}
+
+/// The file beside the command, where it is the same one. In a folder that cargo builds in, that is the path that stays: cargo
+/// may remove what lies in `deps`.
+fn beside_the_command(library: &Path) -> Option<PathBuf> {
+    let beside = std::env::current_exe().ok()?.with_file_name(NAME);
+    let file = |path: &Path| {
+        let there = fs::symlink_metadata(path).ok()?;
+        there.is_file().then(|| (there.dev(), there.ino()))
+    };
+    (file(&beside)? == file(library)?).then_some(beside)
 }
 
 /// The header: what is installed with the command, else a copy of the one that the command brings with it.
@@ -199,8 +210,6 @@ fn unpack_header_into(directory: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]

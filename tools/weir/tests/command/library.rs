@@ -1,5 +1,5 @@
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -37,12 +37,34 @@ fn measures(place: &Place, library: &Path) -> bool {
 }
 
 #[test]
-fn the_library_that_stands_beside_the_command_is_named() {
+fn the_library_that_cargo_built_with_the_command_is_named() {
     let place = Place::new();
     let library = printed(&mut place.settle(weir(["library"])));
     let built = Path::new(env!("CARGO_BIN_EXE_weir")).with_file_name("deps/libweir.so");
-    assert_eq!(library, built);
+    let identity = |path: &Path| {
+        let there = path.metadata().expect("there");
+        (there.dev(), there.ino())
+    };
+    assert_eq!(identity(&library), identity(&built));
     assert!(!place.file("cache").exists());
+}
+
+/// Cargo links what it has built in `deps` to a path that stays. A file there that is another one is of an earlier build.
+#[test]
+fn the_path_that_stays_is_printed_where_it_is_the_same_file() {
+    let place = Place::new();
+    let alone = alone(&place, "bin");
+    let beside = place.file("bin/libweir.so");
+    let built = place.file("bin/deps/libweir.so");
+    fs::create_dir(place.file("bin/deps")).expect("made");
+    fs::write(&built, "library").expect("written");
+    let ask = || printed(place.settle(Command::new(&alone)).arg("library"));
+    assert_eq!(ask(), built);
+    fs::hard_link(&built, &beside).expect("linked");
+    assert_eq!(ask(), beside);
+    fs::remove_file(&beside).expect("removed");
+    fs::write(&beside, "library").expect("written");
+    assert_eq!(ask(), built);
 }
 
 /// What is printed is there when the command has ended, and is what a program can be started with.
