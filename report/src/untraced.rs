@@ -83,7 +83,7 @@ pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
     }
     if flags & LIBRARY_OUT_OF_REACH != 0 {
         return Some(
-            "was started in another root directory or as another user, who cannot read Weir's library; it was not asked for".into(),
+            "was started in another root directory or as another user, who cannot read Weir's library; Weir did not preload it".into(),
         );
     }
     (flags & OUT_OF_REACH != 0).then(|| {

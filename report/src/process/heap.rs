@@ -54,27 +54,27 @@ fn not_known(
     };
     if let Some(group) = provenance.iter().find(is_malloc) {
         let place = group.leads.bound.as_deref().unwrap_or("another object");
-        return Some(format!("the program's malloc is that of {place}"));
+        return Some(format!("the program uses the malloc of {place}"));
     }
     if header.has(Circumstance::HeapElsewhere) {
         return Some(
-            "what runs the program has put a malloc of its own in the place of all others, as valgrind does".to_owned(),
+            "the program runs under a tool that replaces malloc, as valgrind does".to_owned(),
         );
     }
     if header.sharers.get() > 0 {
         return Some(
-            "forked processes are counted in it that could make no region of their own, and free what they inherited"
+            "it includes forked processes that could not make regions of their own, and that free inherited blocks"
                 .to_owned(),
         );
     }
     if is_below_zero {
         return Some(
-            "it came out below zero: blocks were freed whose allocation was not seen, as by a library that is bound to another malloc (RTLD_DEEPBIND)"
+            "the result is less than zero: the program freed blocks whose allocation Weir did not see, for example those of a library that is bound to another malloc (RTLD_DEEPBIND)"
                 .to_owned(),
         );
     }
     header.has(Circumstance::NoBlockSizes).then(|| {
-        "the allocator behind Weir does not tell the sizes of its blocks: it has no malloc_usable_size, or is a sanitizer's, which must not be asked"
+        "Weir cannot get the sizes of blocks from the allocator: it has no malloc_usable_size, or it is a sanitizer's, which may end the program if Weir calls that"
             .to_owned()
     })
 }

@@ -272,9 +272,9 @@ fn of_allocators() {
     }
     let own = here().see(&victim("own_malloc"), &[]).expect_traced();
     own.says("defines malloc, calloc, realloc and free itself")
-        .says("the program's malloc is that of");
+        .says("the program uses the malloc of");
     let bare = here().see(&victim("bare_malloc"), &[]).expect_traced();
-    bare.says("does not tell the sizes of its blocks");
+    bare.says("cannot get the sizes of blocks");
     here()
         .see(&victim("does_little"), &[])
         .expect_traced()
@@ -538,10 +538,10 @@ fn of_what_is_preloaded_already() {
     let traced = here()
         .see(&program, &[("LD_PRELOAD", &preload)])
         .expect_traced()
-        .says("/nonexistent/x.so is to be preloaded, and is not found")
-        .says("is to be preloaded, and is for 32-bit x86 programs")
+        .says("/nonexistent/x.so is in LD_PRELOAD, and is not found")
+        .says("is in LD_PRELOAD, and is for 32-bit x86 programs")
         .says("/libjemalloc.so.2 is preloaded already, and defines malloc, ")
-        .says("it stands behind Weir, which calls reach first");
+        .says("calls reach Weir first");
     for process in traced.processes() {
         let malloc = process.provenance_of("malloc").expect("known");
         assert!(malloc.interposed);
@@ -593,7 +593,7 @@ fn of_processes_that_cannot_be_seen() {
     let traced = within("mount -t tmpfs none /proc")
         .see(&victim("does_little"), &[])
         .expect_traced()
-        .says("/proc is not mounted: the report has no path of the executable");
+        .says("/proc is not mounted: the report will have no path of the executable");
     for process in traced.processes() {
         assert_eq!(process.executable, "");
     }
@@ -635,7 +635,7 @@ fn of_places_for_regions() {
             .collect();
         let traced = within(script).see(&program, &set).expect_traced();
         let traced = traced
-            .says(&format!("regions cannot be in {place}"))
+            .says(&format!("regions cannot be made in {place}"))
             .says("in a trial with LD_PRELOAD alone: ");
         assert_eq!(traced.run.processes[0].missed.notes, Vec::<String>::new());
         assert_ne!(traced.bare.processes[0].missed.notes, Vec::<String>::new());
@@ -668,7 +668,7 @@ fn of_a_cache_that_cannot_be_trusted() {
         let traced = place
             .see(&victim("does_little"), &[("HOME", home)])
             .expect_traced();
-        let line = "the library has no lasting place";
+        let line = "the library cannot be kept in the cache";
         if is_kept {
             traced.says_not(line);
         } else {
@@ -733,7 +733,7 @@ fn of_a_sandbox_around_it() {
     assert_eq!(seen.plain.status.code(), Some(0));
     assert_eq!(seen.doctor.status.code(), Some(126), "{:?}", seen.doctor);
     assert!(
-        seen.doctor.stderr.contains("a trial of weir run failed"),
+        seen.doctor.stderr.contains("weir run failed in a trial"),
         "{:?}",
         seen.doctor
     );

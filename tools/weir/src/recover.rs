@@ -32,10 +32,9 @@ use crate::{output, text};
 /// Over less than this, reading the clocks takes too large a part for a rate.
 const MIN_BASELINE_NS: u64 = 1_000_000;
 
-const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are whole, but percentiles are those of the last samples only; the writer had the others, and ended with the process";
+const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are complete, but percentiles are of the last samples only; the writer had the other samples, and ended with the process";
 
-const END_UNKNOWN: &str =
-    "when the process ended is not known: times end with the last that it recorded";
+const END_UNKNOWN: &str = "the time at which the process ended is not known: times end with the last one that it recorded";
 
 /// Reads a region, or all that lie where the library makes them, and writes the reports.
 pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
@@ -54,7 +53,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
         let pid = recovered.pid;
         let _ = writeln!(
             err,
-            "weir: process {pid} still runs: this is what it has recorded so far"
+            "weir: process {pid} still runs: the report has what it recorded until now"
         );
     }
     let _ = summary(&recovered.report, &written, Sort::default(), &mut err);
@@ -114,7 +113,7 @@ fn of_many(path: &Path, args: &RecoverArgs, told: &mut Told) -> Result<String, F
     let region = path.display();
     let recovered = match recover(path, told) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
-            return Ok(format!("{region}: a program has just started with it"));
+            return Ok(format!("{region}: a program has just started to use it"));
         }
         recovered => recovered?,
     };

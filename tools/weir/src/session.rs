@@ -47,11 +47,11 @@ impl Session {
         let (parent, error) =
             trouble.unwrap_or_else(|| (PathBuf::from("/tmp"), io::ErrorKind::NotFound.into()));
         let failure = Failure::of_weir(format!(
-            "no room for regions in {SHARED_MEMORY}, and not in {} either",
+            "no room for regions in {SHARED_MEMORY}, nor in {}",
             parent.display()
         ));
         let remedy = format!(
-            "set {} to a directory that has some",
+            "set {} to a directory that has room",
             settings::REGION_DIR.name
         );
         Err(failure.because(error).with_remedy(remedy))

@@ -31,7 +31,7 @@ impl fmt::Display for Denied {
             Denied::Directory => f.write_str("is a directory, not a program"),
             Denied::NotAFile => f.write_str("is not a regular file, so it cannot be executed"),
             Denied::NotExecutable => {
-                f.write_str("may not be executed: no execute permission (chmod +x), or a file system mounted noexec")
+                f.write_str("cannot be executed: it has no execute permission (chmod +x), or its file system is mounted noexec")
             }
             Denied::Unreachable(_) => f.write_str("cannot be reached"),
         }

@@ -95,7 +95,7 @@ impl fmt::Display for Unsuitable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unsuitable::NotElf => f.write_str(
-                "is neither an ELF program nor a script with a #! line; a shell script without one can be traced as: sh FILE",
+                "is neither an ELF program nor a script with a #! line; to trace a shell script without that line, give: sh FILE",
             ),
             Unsuitable::Foreign(kind) => {
                 write!(f, "is a {kind} program; Weir traces 64-bit x86-64 programs")

@@ -91,7 +91,7 @@ impl Findings {
             Some((other, version)) => Err(refused(
                 path,
                 format_args!(
-                    "has a {} without {version}, which {} needs; a Weir that is built on a system as old as the program's does not",
+                    "has a {} without {version}, which {} needs; build Weir on a system that is as old as the program's",
                     other.display(),
                     library.display()
                 ),
@@ -153,7 +153,7 @@ fn inspect_as(
         if findings.chain.len() == MAX_CHAIN {
             return Err(refused(
                 &findings.chain[0],
-                "has a chain of interpreters without end",
+                "has an endless chain of interpreters",
             ));
         }
         let file_path = next.clone();
@@ -180,7 +180,7 @@ fn interpreter(
     findings: &mut Findings,
 ) -> Result<PathBuf, Failure> {
     let Some(interpreter) = script.interpreter else {
-        return Err(refused(file, "names no interpreter after its #!"));
+        return Err(refused(file, "has no interpreter after its #!"));
     };
     let interpreter = PathBuf::from(interpreter);
     access::check(&interpreter).map_err(|denied| {
@@ -196,7 +196,7 @@ fn interpreter(
     if environment.drops_preload {
         return Err(refused(
             file,
-            "has env take LD_PRELOAD out of the environment, so its interpreter would not be traced; run the interpreter itself",
+            "makes env remove LD_PRELOAD from the environment, so its interpreter would not be traced; run the interpreter directly",
         ));
     }
     judge(&interpreter, open(&interpreter)?, who, depth, findings)?;
@@ -244,7 +244,7 @@ fn judge(
     }
     let Some(file) = file else {
         findings.remarks.push(format!(
-            "{} may be executed but not be read, so what it is like is not known",
+            "{} can be executed, but not read, so nothing else is known of it",
             path.display()
         ));
         return Ok(());

@@ -44,7 +44,7 @@ pub fn find(name: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Failure> {
     match first_denied {
         Some((file, denied)) => Err(denied.about(file.display())),
         None => Err(not_found(format!(
-            "{} is not found in PATH; a program of the working directory needs ./ before it",
+            "{} is not found in PATH; for a program in the working directory, put ./ before its name",
             name.display()
         ))),
     }

@@ -51,12 +51,12 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
             if let Err(reason) = &trial.run {
                 return Err(Failure::new(
                     exit_code::CANNOT_TRACE,
-                    format!("nothing can be measured here: a trial of weir run failed: {reason}"),
+                    format!("nothing can be measured here: weir run failed in a trial: {reason}"),
                 ));
             }
             if filtered {
                 remarks.push(
-                    "it will inherit a filter of system calls (seccomp), as a container has: a trial under it was measured"
+                    "it will inherit a filter of system calls (seccomp), as in a container: a trial under the filter was measured"
                         .to_owned(),
                 );
             }
@@ -65,13 +65,13 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
             remarks.extend(notes.filter(|note| !(has_limits && note.contains("a resource limit"))));
             if remarks.is_empty() {
                 remarks.push(
-                    "nothing around it is in the way: trials under weir run and with LD_PRELOAD alone were measured"
+                    "no problem in the environment: trials under weir run and with LD_PRELOAD alone were measured"
                         .to_owned(),
                 );
             }
         }
         Err(failure) => remarks.push(format!(
-            "no trial could be made ({}): what a sandbox or a limit does to Weir here is not known",
+            "no trial could be made ({}): the effect of a sandbox or a limit on Weir is not known here",
             failure.in_one_line()
         )),
     }
@@ -81,7 +81,7 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
 /// Whether the dynamic linker can map the library's code.
 fn can_be_loaded(library: &Path) -> Result<(), Failure> {
     let trouble = if access(library, Access::READ_OK).is_err() {
-        "may not be read by this user"
+        "cannot be read by this user"
     } else if statvfs(library).is_ok_and(|fs| fs.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
         "lies on a file system that is mounted noexec"
     } else {
@@ -90,7 +90,7 @@ fn can_be_loaded(library: &Path) -> Result<(), Failure> {
     Err(Failure::new(
         exit_code::CANNOT_TRACE,
         format!(
-            "{} {trouble}, so no program can load it: nothing would be measured",
+            "{} {trouble}, so no program can load it, and nothing would be measured",
             library.display()
         ),
     ))
@@ -99,38 +99,39 @@ fn can_be_loaded(library: &Path) -> Result<(), Failure> {
 /// What it means that something is preloaded already.
 fn of_preload(preload: &Preload, ours: &Path) -> String {
     let name = preload.name.display();
-    let told = "the dynamic linker says so in the program's name, and goes on without it";
+    let told =
+        "the dynamic linker prints a message in the program's name, and continues without it";
     match &preload.found {
         Found::Missing => {
-            format!("{name} is to be preloaded, and is not found: {told}")
+            format!("{name} is in LD_PRELOAD, and is not found: {told}")
         }
         Found::Unsuitable(path, Unsuitable::Foreign(kind)) => format!(
-            "{} is to be preloaded, and is for {kind} programs: {told}",
+            "{} is in LD_PRELOAD, and is for {kind} programs: {told}",
             path.display()
         ),
         Found::Unsuitable(path, _) => format!(
-            "{} is to be preloaded, and is no library: {told}",
+            "{} is in LD_PRELOAD, and is not a library: {told}",
             path.display()
         ),
-        Found::Unknown => format!("{name} is to be preloaded, and cannot be looked at"),
+        Found::Unknown => format!("{name} is in LD_PRELOAD, and cannot be read"),
         Found::Library(library) => {
             let path = library.path.display();
             if is_same(&library.path, ours) {
                 return format!(
-                    "{path} is preloaded already, and is Weir's own: it is loaded once"
+                    "{path} is preloaded already, and is Weir's library: it is loaded once"
                 );
             }
             if is_weirs(&library.path) {
                 return format!(
-                    "{path} is preloaded already, and is another copy of Weir's library, which counts every call once more: take it out of LD_PRELOAD"
+                    "{path} is preloaded already, and is another copy of Weir's library, which counts every call again: remove it from LD_PRELOAD"
                 );
             }
             match library.image.defines.as_deref() {
                 Some(names @ [_, ..]) => format!(
-                    "{path} is preloaded already, and defines {}: under weir run it stands behind Weir, which calls reach first",
+                    "{path} is preloaded already, and defines {}: under weir run, calls reach Weir first",
                     verdict::listed(names)
                 ),
-                _ => format!("{path} is preloaded already: under weir run it stands behind Weir"),
+                _ => format!("{path} is preloaded already: under weir run, it comes after Weir"),
             }
         }
     }
@@ -150,13 +151,13 @@ fn is_weirs(path: &Path) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"-"))
 }
 
-/// Where regions cannot be in the first place.
+/// Where regions cannot be made in the first place.
 fn of_regions(session: &Path) -> Option<String> {
     let set = std::env::var_os(settings::REGION_DIR.name).filter(|value| !value.is_empty());
     let wanted = set.map_or_else(|| PathBuf::from(session::SHARED_MEMORY), PathBuf::from);
     let trouble = session::in_directory(&wanted).err()?;
     Some(format!(
-        "regions cannot be in {}: {}; under weir run they are in {}",
+        "regions cannot be made in {}: {}; under weir run, they are made in {}",
         wanted.display(),
         with_causes(&trouble),
         session.parent().unwrap_or(session).display()
@@ -170,7 +171,7 @@ fn of_cache(library: &Path, session: &Path) -> Option<String> {
     let is_kept = !parent.starts_with(session) && parent.file_name() == Some(OsStr::new("weir"));
     (is_unpacked && !is_kept).then(|| {
         format!(
-            "the library has no lasting place: XDG_CACHE_HOME or HOME is not set, cannot be written to, is mounted noexec, or can be changed by other users; each run makes a copy of it ({})",
+            "the library cannot be kept in the cache: XDG_CACHE_HOME or HOME is not set, cannot be written to, is mounted noexec, or can be changed by other users; each run makes a copy of the library ({})",
             library.display()
         )
     })
@@ -180,13 +181,13 @@ fn of_cache(library: &Path, session: &Path) -> Option<String> {
 fn of_proc() -> Option<String> {
     if !Path::new("/proc/self/stat").exists() {
         return Some(
-            "/proc is not mounted: the report has no path of the executable, no names of files that were not opened under Weir, and how processes ended only as they and their parents told"
+            "/proc is not mounted: the report will have no path of the executable, and no names of files that were not opened under Weir; it will say how a process ended only if the process or its parent recorded that"
                 .to_owned(),
         );
     }
     // The first process is always there.
     (!Path::new("/proc/1/stat").exists()).then(|| {
-        "/proc hides the processes of other users (hidepid): how those ended is known only as they and their parents told"
+        "/proc hides the processes of other users (hidepid): the report will say how such a process ended only if the process or its parent recorded that"
             .to_owned()
     })
 }
@@ -203,20 +204,20 @@ fn of_limits() -> Vec<String> {
         let hurts = |limit: &u64| resource != Resource::Fsize || *limit < Room::MOST.bytes() as u64;
         if let Some(limit) = limit(resource).filter(hurts) {
             remarks.push(format!(
-                "a limit on {what} (ulimit {option}, {}): there are counters of their own for few threads only, and the others are counted together",
+                "a limit on {what} (ulimit {option}, {}): only a few threads have counters of their own; the other threads are counted together",
                 units::bytes(limit)
             ));
         }
     }
     if let Some(limit) = limit(Resource::Stack).filter(|&limit| limit < SMALL_STACK) {
         remarks.push(format!(
-            "a limit on the stack (ulimit -s, {}): a fork or an exec may take 8 KiB of it",
+            "a limit on the stack (ulimit -s, {}): a fork or an exec may take 8 KiB of the stack",
             units::bytes(limit)
         ));
     }
     if let Some(limit) = limit(Resource::Nofile).filter(|&limit| limit < FEW_DESCRIPTORS) {
         remarks.push(format!(
-            "a limit on descriptors (ulimit -n, {limit}): where the program leaves none for a moment when it starts, it is not measured"
+            "a limit on descriptors (ulimit -n, {limit}): a program that has no free descriptor when it starts is not measured"
         ));
     }
     remarks

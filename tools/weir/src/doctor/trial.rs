@@ -80,14 +80,14 @@ fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outco
     let ended = wait(&mut child);
     remove_regions(child.id());
     let Some(ended) = ended else {
-        return Ok(Err("it came to no end".to_owned()));
+        return Ok(Err("it did not end".to_owned()));
     };
     let said = std::fs::read(&errors).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
     // Where there is no report, what was said last is most to the point.
     let reason = || match said.lines().last() {
         Some(line) => line.trim_start_matches("weir: ").to_owned(),
-        None => format!("{ended}, and no report"),
+        None => format!("{ended}, without a report"),
     };
     let process = read::load(out)
         .ok()
@@ -156,7 +156,7 @@ impl Trial {
         remarks.extend(only_bare.map(|note| format!("in a trial with LD_PRELOAD alone: {note}")));
         if let Err(reason) = &self.bare {
             remarks.push(format!(
-                "in a trial with LD_PRELOAD alone there was no report ({}): use weir run",
+                "a trial with LD_PRELOAD alone left no report ({}): use weir run",
                 text::printable(reason)
             ));
         }

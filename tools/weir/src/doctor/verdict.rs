@@ -152,8 +152,7 @@ pub fn remarks(path: &Path, loaded: &[Library]) -> Vec<String> {
     let path = path.display();
     let mut remarks = Vec::new();
     if is_dynamic_linker(image) {
-        remarks
-            .push("it is the dynamic linker itself: what it is told to start is traced".to_owned());
+        remarks.push("it is the dynamic linker: the program that it starts is traced".to_owned());
         return remarks;
     }
     match image.defines.as_deref() {
@@ -161,22 +160,22 @@ pub fn remarks(path: &Path, loaded: &[Library]) -> Vec<String> {
         Some(names) => {
             let them = if names.len() == 1 { "it" } else { "them" };
             remarks.push(format!(
-                "{path} defines {} itself: calls of {them} do not reach Weir, calls of other functions do",
+                "{path} defines {} itself: calls of {them} do not reach Weir; calls of other functions do",
                 listed(names)
             ));
         }
         None => remarks.push(format!(
-            "the symbols of {path} cannot be read, so whether it has a malloc of its own is not known"
+            "the symbols of {path} cannot be read: it may have a malloc of its own"
         )),
     }
     if image.is_go {
         remarks.push(format!(
-            "{path} is a Go program: its own memory and I/O are system calls that Weir does not see; what its C libraries do is traced"
+            "{path} is a Go program: its own memory and I/O are system calls that Weir does not see; only calls of its C libraries are traced"
         ));
     }
     if let Some(library) = others.iter().find(|library| library.image.has_sanitizer) {
         remarks.push(format!(
-            "{path} has a sanitizer ({}), whose functions come after Weir's: what it allocates for itself is not told apart",
+            "{path} has a sanitizer ({}), whose functions come after Weir's: the sanitizer's own allocations are counted as the program's",
             named(library)
         ));
     }
@@ -185,7 +184,7 @@ pub fn remarks(path: &Path, loaded: &[Library]) -> Vec<String> {
     );
     if let Some(library) = others.iter().find(|library| is_liburing(library)) {
         remarks.push(format!(
-            "{path} is linked against liburing ({}): what it has io_uring do is no call of the C library's, and in no number; the report says whether it was used",
+            "{path} is linked against liburing ({}): I/O through io_uring is not a call of the C library, and is not counted; the report says whether the program used it",
             library.path.display()
         ));
     }
@@ -199,7 +198,7 @@ fn heap_not_known(loaded: &[Library]) -> Option<String> {
     };
     if program.image.defines("malloc") {
         let place = program.path.display();
-        return Some(format!("the program's malloc is that of {place}"));
+        return Some(format!("the program uses the malloc of {place}"));
     }
     // Behind Weir's come these, in this order.
     let first = |name: &str| {
@@ -211,7 +210,7 @@ fn heap_not_known(loaded: &[Library]) -> Option<String> {
     let cannot_be_asked =
         others[next].image.has_sanitizer || first("malloc_usable_size") != Some(next);
     cannot_be_asked.then(|| {
-        "the allocator behind Weir does not tell the sizes of its blocks: it has no malloc_usable_size, or is a sanitizer's, which must not be asked".to_owned()
+        "Weir cannot get the sizes of blocks from the allocator: it has no malloc_usable_size, or it is a sanitizer's, which may end the program if Weir calls that".to_owned()
     })
 }
 
@@ -220,7 +219,7 @@ pub fn of_valgrind(chain: &[PathBuf]) -> Option<String> {
     let is_valgrind = |path: &&PathBuf| file_name(path) == b"valgrind";
     let valgrind = chain.iter().find(is_valgrind)?;
     Some(format!(
-        "the heap of what {} runs will not be known, if its tool has an allocator: what runs the program has put a malloc of its own in the place of all others, as valgrind does",
+        "the heap of the program that {} runs will not be known, if its tool has an allocator: the program runs under a tool that replaces malloc, as valgrind does",
         valgrind.display()
     ))
 }

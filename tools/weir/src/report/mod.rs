@@ -129,7 +129,7 @@ fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, F
         let together = match report.folded_processes {
             0 => String::new(),
             many => format!(
-                ", and {} told together",
+                ", and {} that are reported together",
                 text::counted(many, "process", "processes")
             ),
         };

@@ -72,7 +72,7 @@ impl Watch {
         pidfd_send_signal(process, Signal::KILL).ok()?;
         self.ended_by = Some(signal);
         Some(format!(
-            "(process {pid}, {doing}) was asked to end by signal {signal}, did not, and had not loaded Weir's library: killed"
+            "(process {pid}, {doing}) got signal {signal}, did not end, and had not loaded Weir's library: Weir killed it"
         ))
     }
 

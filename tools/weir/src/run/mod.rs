@@ -130,18 +130,18 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
 
     if other_version {
         complain(&format!(
-            "{} is of another version of Weir than this command, and cannot be read by it",
+            "{} is of another version of Weir, and this command cannot read its regions",
             library.path().display()
         ));
     } else if report.processes.is_empty() && !was_ended {
         complain(&format!(
-            "no process loaded {}, so nothing was measured; is it readable, and does the program start with LD_PRELOAD in force?",
+            "no process loaded {}, so nothing was measured; check that the library can be read, and that the program does not ignore LD_PRELOAD",
             library.path().display()
         ));
     }
     if let Some(Err(failure)) = folder.map(|folder| folder.write(&report)) {
         complain(&format!(
-            "{}; not every process has a report of its own",
+            "{}; some processes have no report of their own",
             failure.in_one_line()
         ));
     }
@@ -179,7 +179,7 @@ impl Recording<'_> {
                 let report = self.report(processes, ending::running(), now);
                 if let Err(failure) = destination.write(&report) {
                     complain(&format!(
-                        "{}; the report will be written at the end only",
+                        "{}; the report will be written only at the end",
                         failure.in_one_line()
                     ));
                     snapshots = None;
@@ -208,7 +208,7 @@ impl Recording<'_> {
         let unread = self.collector.unread();
         if unread > 0 {
             report.missed.notes.push(format!(
-                "{} could not be read: what happened there is not in this report",
+                "{} could not be read: their calls are not in this report",
                 text::counted(unread as u64, "region", "regions")
             ));
         }
@@ -245,7 +245,7 @@ fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
             }
             Err(error) => {
                 return complain(&format!(
-                    "{}; nor in the directory for temporary files: {}",
+                    "{}; the directory for temporary files does not take it either: {}",
                     failure.in_one_line(),
                     with_causes(&error)
                 ));

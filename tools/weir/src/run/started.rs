@@ -138,7 +138,7 @@ fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
 /// What a look at the program tells; reads on after its name.
 fn reason(program: &OsStr, kind: Option<&str>) -> String {
     let Err(refusal) = doctor::inspect(program) else {
-        return kind.unwrap_or("ended before its first call, or could make no region (as another user), or something took LD_PRELOAD from it").to_owned();
+        return kind.unwrap_or("ended before its first call, or could not make a region (as another user), or lost its LD_PRELOAD").to_owned();
     };
     if let Some(kind) = kind.filter(|_| refusal.code == exit_code::NOT_FOUND) {
         return kind.to_owned();
@@ -155,7 +155,7 @@ fn reason(program: &OsStr, kind: Option<&str>) -> String {
             let is_program = Path::new(path).file_name()?.as_bytes() == program.as_bytes();
             is_program.then(|| rest.to_owned())
         })
-        .unwrap_or_else(|| format!("runs what cannot be traced: {message}"))
+        .unwrap_or_else(|| format!("runs a program that cannot be traced: {message}"))
 }
 
 #[cfg(test)]
@@ -207,7 +207,7 @@ mod tests {
         let file = directory.path().join("data");
         std::fs::write(&file, "text").expect("written");
         let told = reason(file.as_os_str(), None);
-        assert!(told.starts_with("may not be executed"), "{told}");
+        assert!(told.starts_with("cannot be executed"), "{told}");
         let gone = OsStr::new("no-such-program-anywhere");
         assert_eq!(reason(gone, kind(STATIC)), kind(STATIC).expect("a text"));
         let told = reason(gone, None);

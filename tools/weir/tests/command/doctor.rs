@@ -34,7 +34,7 @@ fn a_program_that_is_not_there_gets_a_line_and_127() {
         refusal(&command.output().expect("ended")),
         (
             127,
-            "nosuchprogram is not found in PATH; a program of the working directory needs ./ before it".to_owned()
+            "nosuchprogram is not found in PATH; for a program in the working directory, put ./ before its name".to_owned()
         )
     );
 }

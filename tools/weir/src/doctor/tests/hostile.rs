@@ -64,7 +64,7 @@ fn a_program_cut_off_anywhere_has_a_verdict() {
     assert!(refused > 100, "{refused} were refused");
     assert_eq!(
         outcome(&file).expect_err("refused"),
-        "is neither an ELF program nor a script with a #! line; a shell script without one can be traced as: sh FILE"
+        "is neither an ELF program nor a script with a #! line; to trace a shell script without that line, give: sh FILE"
     );
 }
 

@@ -124,12 +124,12 @@ fn an_own_malloc_is_remarked_on() {
         );
         let findings = inspect_in(directory.path(), "program").expect("traceable");
         let expected = format!(
-            "{} defines malloc and free itself: calls of them do not reach Weir, calls of other functions do",
+            "{} defines malloc and free itself: calls of them do not reach Weir; calls of other functions do",
             program.display()
         );
         let real = std::fs::canonicalize(&program).expect("there");
         let heap = format!(
-            "the heap will not be known: the program's malloc is that of {}",
+            "the heap will not be known: the program uses the malloc of {}",
             real.display()
         );
         assert_eq!(findings.remarks, [expected, heap]);
@@ -220,7 +220,7 @@ fn the_dynamic_linker_itself_can_be_traced() {
     let findings = inspect_in(Path::new("/"), GLIBC_LINKER).expect("traceable");
     assert_eq!(
         findings.remarks,
-        ["it is the dynamic linker itself: what it is told to start is traced"]
+        ["it is the dynamic linker: the program that it starts is traced"]
     );
 }
 
@@ -270,9 +270,8 @@ fn what_may_not_be_executed_is_refused() {
     std::fs::create_dir(directory.path().join("folder")).expect("a directory");
     let socket = directory.path().join("socket");
     let _socket = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
-    let not_elf = "is neither an ELF program nor a script with a #! line; a shell script without one can be traced as: sh FILE";
-    let not_executable =
-        "may not be executed: no execute permission (chmod +x), or a file system mounted noexec";
+    let not_elf = "is neither an ELF program nor a script with a #! line; to trace a shell script without that line, give: sh FILE";
+    let not_executable = "cannot be executed: it has no execute permission (chmod +x), or its file system is mounted noexec";
     let cases = [
         ("text", format!("text {not_elf}")),
         ("empty", format!("empty {not_elf}")),
@@ -304,7 +303,7 @@ fn what_does_not_exist_is_not_found() {
     for (name, message) in [
         (
             "nothing",
-            "nothing is not found in PATH; a program of the working directory needs ./ before it",
+            "nothing is not found in PATH; for a program in the working directory, put ./ before its name",
         ),
         ("", "the program's name is empty"),
         ("/nonexistent/x", "/nonexistent/x does not exist"),

@@ -65,14 +65,14 @@ fn a_script_whose_interpreter_cannot_be_traced_is_refused() {
             "folder",
             "folder is a script, and its interpreter /usr is a directory, not a program",
         ),
-        ("nameless", "nameless names no interpreter after its #!"),
+        ("nameless", "nameless has no interpreter after its #!"),
         (
             "nowhere",
-            "nowhere is a script for nosuchprogram: nosuchprogram is not found in PATH; a program of the working directory needs ./ before it",
+            "nowhere is a script for nosuchprogram: nosuchprogram is not found in PATH; for a program in the working directory, put ./ before its name",
         ),
         (
             "cleared",
-            "cleared has env take LD_PRELOAD out of the environment, so its interpreter would not be traced; run the interpreter itself",
+            "cleared makes env remove LD_PRELOAD from the environment, so its interpreter would not be traced; run the interpreter directly",
         ),
         (
             "static",
@@ -106,7 +106,7 @@ fn a_chain_without_end_is_refused() {
         ("pong", "#!/usr/bin/env ping\n"),
     ]);
     for program in ["self", "ping"] {
-        let message = format!("{program} has a chain of interpreters without end");
+        let message = format!("{program} has an endless chain of interpreters");
         assert_eq!(refusal(directory.path(), program), (126, message));
     }
 }
