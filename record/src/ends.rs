@@ -1,7 +1,8 @@
-//! How the children of a process ended, as its waiting for them told: of one that was killed nobody else knows.
+//! How the children of a process ended: the process knows that when it has waited for them. For a killed child there is no
+//! other source.
 //!
-//! A ring of notes that any thread writes and one reader follows. It never waits for the reader: what was written over
-//! before it looked is lost, and how that child ended is then not known.
+//! A ring of notes: any thread writes, and one reader reads. A writer never waits for the reader. If it overwrites a note that
+//! the reader has not seen, the end of that child is not known.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -55,8 +56,8 @@ impl Ends {
         note.number.store(number, Ordering::Release);
     }
 
-    /// Shows the notes beyond the first `seen`, and tells how many have been seen then. One that is being written is left for
-    /// the next time, unless it is the `last`: whoever wrote it may have been killed.
+    /// Shows the notes after the first `seen`, and returns how many have been seen now. Leaves an incomplete note for
+    /// the next time, unless this is the last time (`is_last`): its writer may have been killed.
     pub fn show(&self, seen: u64, is_last: bool, mut see: impl FnMut(ChildEnd)) -> u64 {
         let begun = self.begun.get();
         let first = seen.max(begun.saturating_sub(CAPACITY as u64));

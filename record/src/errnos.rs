@@ -1,7 +1,7 @@
 //! Failed calls by errno: a small open-addressed table, keyed by function and errno.
 //!
-//! Programs meet a handful of pairs. What would not fit is still in the function's `errors`; the
-//! reader tells the difference.
+//! Programs have only a few pairs. A call that does not fit is still in the function's `errors`; the
+//! reader reports the difference.
 
 use crate::counter::{Adder, Counter};
 use crate::functions::Function;

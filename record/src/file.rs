@@ -269,8 +269,8 @@ impl FileCounters {
         }
     }
 
-    /// Keeps a call as the slowest. What it is told comes in registers: an [`Access`] that is referred to has to be written to
-    /// memory, in every call.
+    /// Keeps a call as the slowest. The arguments are in registers: for a reference to an [`Access`], every call would have to
+    /// write it to memory.
     #[cold]
     #[inline(never)]
     fn keep(&self, function: Function, bytes: u64, began_ticks: u64, took_ticks: u64) {
@@ -313,7 +313,7 @@ pub struct FileEntry {
     pub waits: Spread,
     /// Of calls that were made in two parts, what came after the wait.
     pub transfers: Spread,
-    /// Bytes of it that were mapped into memory: which of them were read there nobody tells.
+    /// Bytes of it that were mapped into memory; how many of them were read there is not known.
     pub mapped_bytes: Counter,
     /// So that two entries are a page.
     _room: [Counter; 63],

@@ -160,7 +160,7 @@ pub enum Role {
     CountOnly,
 }
 
-/// How a function tells its result.
+/// How a function returns its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Returns {
     /// A heap block; NULL is failure.
@@ -189,7 +189,7 @@ pub enum Returns {
     Address,
     /// 0, or the number of an error.
     ErrorNumber,
-    /// 0, or the number of an error of its own, which is told as the errno that is most like it.
+    /// 0, or an error number of its own, which is reported as the most similar errno.
     Resolution,
     /// How a signal was handled before; SIG_ERR is failure, with errno.
     Handler,
@@ -224,7 +224,7 @@ pub enum Returns {
 }
 
 impl Returns {
-    /// Whether bytes are moved and nobody tells how many: of wide characters, and of values in a text.
+    /// Whether the number of moved bytes is not known: wide characters, and values in a text.
     pub const fn hides_bytes(self) -> bool {
         matches!(
             self,
@@ -236,7 +236,7 @@ impl Returns {
         )
     }
 
-    /// Whether failure comes with an errno that is told.
+    /// Whether a failed call has an errno to report.
     pub const fn has_errno(self) -> bool {
         !matches!(
             self,
@@ -338,7 +338,7 @@ impl Function {
         }
     }
 
-    /// Whether a call may wait for a descriptor, for time to pass or for a child, so that it can be told in two parts.
+    /// Whether a call may wait for a descriptor, for time to pass or for a child, so that it can be reported in two parts.
     pub const fn can_wait(self) -> bool {
         use Function as F;
         matches!(self.constant_row().family, Family::Wait)

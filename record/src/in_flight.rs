@@ -1,8 +1,8 @@
-//! The call that a thread is in, so that what is still waiting at the end can be told.
+//! The call that a thread is in, so that the report can list calls that have not returned at the end.
 //!
-//! One word, stored before the real call and cleared after it: two plain stores for a call, and a reader never sees the
-//! half of one. There is one for each thread: a signal handler that makes calls of its own leaves nothing of the one that it
-//! interrupted. A call that was left by a jump stands there until the thread's next one.
+//! One word, stored before the real call and cleared after it: two plain stores for a call, and a reader never sees a
+//! half-written word. There is one for each thread: if a signal handler makes calls, they overwrite the call that it
+//! interrupted. If a jump leaves a call, the call remains here until the thread's next call.
 
 use crate::counter::Counter;
 use crate::functions::Function;

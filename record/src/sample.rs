@@ -9,7 +9,7 @@ const TICK_BITS: u32 = 52;
 const MAX_TICKS: u64 = (1 << TICK_BITS) - 1;
 const _: () = assert!(Part::ALL.len() * Function::COUNT < 1 << (64 - TICK_BITS));
 
-/// What of a call a sample tells the duration of.
+/// The part of a call that a sample has the duration of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The call.
@@ -50,7 +50,7 @@ impl Sample {
         self.0
     }
 
-    /// A sample from the ring; [`Sample::subject`] tells whether it makes sense.
+    /// A sample from the ring; [`Sample::subject`] checks whether it is valid.
     pub const fn from_bits(bits: u64) -> Sample {
         Sample(bits)
     }

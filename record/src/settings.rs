@@ -72,7 +72,7 @@ pub const FOLLOW: Setting = Setting {
               missing settings of this table to it. If unset, Weir leaves the environment as it is.",
 };
 
-/// Whether blocking calls are told in two parts.
+/// Whether blocking calls are reported in two parts.
 pub const COOP: Setting = Setting {
     name: "WEIR_COOP",
     values: "`on`",

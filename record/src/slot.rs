@@ -1,7 +1,7 @@
 //! Everything that one thread writes: its counters and its ring.
 //!
-//! A slot begins as zeroes and is never cleared. When its thread ends, another may take it over
-//! and go on counting from there, so that totals are right whatever becomes of the reader.
+//! A slot begins as zeroes and is never cleared. When its thread ends, another thread may take it over
+//! and continue its counts, so that totals are right even without a reader.
 
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -282,7 +282,7 @@ impl Countdown {
         self.restart();
     }
 
-    /// Counts a call. True where it is to be timed.
+    /// Counts a call. Returns whether to time it.
     #[inline(always)]
     pub fn due(&self) -> bool {
         #[cfg(not(any(miri, loom)))]

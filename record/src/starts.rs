@@ -1,8 +1,8 @@
 //! Programs that are started, so that those that never make a region are known.
 //!
-//! Whoever starts a program (by exec, also in a child of vfork, or by posix_spawn) notes it in the region that it
-//! counts into; the reader takes the notes away. There is room for so many as are started between two looks of the
-//! reader; what does not fit is counted by the caller.
+//! A process that starts a program (by exec, also in a child of vfork, or by posix_spawn) notes that in its
+//! region; the reader removes the notes. There is room for the starts between two visits of the
+//! reader. If there is no room, the caller counts the start.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

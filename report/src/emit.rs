@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lines        the JSON's form
-//! place        where the file goes, and whether what is there is to be trusted
+//! place        where the file goes, and whether we can trust what is there
 //! descriptor   what is open
 //! ```
 //!
@@ -44,14 +44,14 @@ pub fn to_json(report: &Report) -> Vec<u8> {
     json
 }
 
-/// Writes a file in place of what is there: whoever opens it sees the old content or the new one, never
-/// a part, and it may be read by whom the old one could be read. Where a symbolic link is there, that is the file it
-/// leads to. What is no regular file (a pipe, a terminal) is written to, and so is what a link of the kernel's to a
-/// descriptor leads to (`/dev/stdout`, `/proc/self/fd/3`): a regular file gets it at its end, and keeps the rest. But
-/// a link, a pipe or a file that another user put there is not looked into: it is replaced itself.
+/// Replaces a file: a reader sees either the old content or the new one, never a part, and the same users
+/// can read the new file. If a symbolic link is there, replaces the file that it points to. If it is not a regular file (a pipe,
+/// a terminal), writes to it. Writes also to the file behind a link of the kernel's to a
+/// descriptor (`/dev/stdout`, `/proc/self/fd/3`): appends to a regular file, and keeps its content. But if another user made
+/// the link, pipe or file, does not open it: replaces it.
 ///
 /// # Errors
-/// Where the system will not have it. No other file is left behind. `NXIO` where it is a pipe that nobody reads.
+/// Those of the system. No other file is left. `NXIO` if it is a pipe without a reader.
 pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
     let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
     let before = match &found {
@@ -81,19 +81,19 @@ fn add_to(channel: &Descriptor, json: &[u8]) -> Result<(), Errno> {
     channel.write_all(json)
 }
 
-/// Whether [`replace`] could write there, as far as that can be told before.
+/// Whether [`replace`] could write there, as far as that is known in advance.
 ///
 /// # Errors
-/// Those that it would end with.
+/// Those of [`replace`].
 pub fn may_replace(path: &Path) -> Result<(), Errno> {
     let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
     match found {
         Found::Channel | Found::Open => match place.open_channel(&found) {
-            // Who is to read it has not come yet.
+            // Its reader has not opened it yet.
             Ok(_) | Err(Errno::NXIO) => Ok(()),
             Err(error) => Err(error),
         },
-        // The kernel makes those files, and nobody else.
+        // Only the kernel makes files there.
         Found::Nothing if fstatfs(&place.directory)?.f_type == PROC_SUPER_MAGIC => {
             Err(Errno::NOENT)
         }
@@ -137,18 +137,18 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// To make a file that nobody has made or put a link to before.
+/// To make a file; fails if there is a file or a link already.
 const MAKE: OFlags = OFlags::WRONLY
     .union(OFlags::CREATE)
     .union(OFlags::EXCL)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
-/// A complete file that has not got its name yet. It goes when this does.
+/// A complete file that does not have its final name yet. It is removed when this is dropped.
 struct Temporary<'d> {
-    /// Where it will get its name, too: within one file system, whatever becomes of the directory's own name.
+    /// It gets its final name in the same directory: so both are in one file system, even if the directory is renamed.
     directory: &'d Descriptor,
-    /// None once it has got another: that may be another's by now, and is not to be removed.
+    /// None when it has its final name: a file of that name may belong to another process by now, so it must not be removed.
     name: Option<CString>,
 }
 
@@ -208,7 +208,7 @@ impl Temporary<'_> {
         let claimed: Descriptor = openat(self.directory, name, MAKE, mode)?.into();
         drop(claimed);
         self.rename_to(name).inspect_err(|_| {
-            // What is told is why it could not be renamed.
+            // The error of the rename is the one to return.
             let _ = unlinkat(self.directory, name, AtFlags::empty());
         })
     }
@@ -222,19 +222,19 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// Lets a new file be read by whom the old one could be read, and by nobody else.
+/// Gives a new file the mode of the old one, so that the same users can read it, and no others.
 fn make_as(file: &Descriptor, before: &Stat) -> Result<(), Errno> {
     let mut mode = Mode::from_raw_mode(before.st_mode & 0o777);
     let group = Gid::from_raw(before.st_gid);
     if fstat(file)?.st_gid != before.st_gid && fchown(file, None, Some(group)).is_err() {
-        // It is another group's: that may do no more than everybody.
+        // It belongs to another group: that gets only the rights of all users.
         let everybody = Mode::from_raw_mode((before.st_mode & 0o7) << 3);
         mode = mode.difference(Mode::RWXG) | everybody.intersection(mode);
     }
     fchmod(file, mode)
 }
 
-/// A name that nobody else can have made before.
+/// A name that no other user can guess.
 fn unguessable_name() -> Result<CString, Errno> {
     let mut random = [0_u8; 8];
     // The second for kernels before Linux 5.6.

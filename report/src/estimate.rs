@@ -1,14 +1,14 @@
-//! What all calls took, where some of them were timed, and how far that may be from the truth.
+//! The time of all calls, estimated from the timed ones, and the error of that.
 
 use crate::model::{Estimate, Latency};
 
-/// How many calls must have been timed to tell of those that were not: the mean of fewer may be that of one slow call.
+/// How many timed calls an estimate needs: the mean of fewer may be determined by one slow call.
 pub const FEWEST: u64 = 30;
 
-/// So many standard errors to either side are where the truth is in 95 of 100 cases.
+/// In 95 of 100 cases, the true value is within so many standard errors.
 const STANDARD_ERRORS: f64 = 1.96;
 
-/// Of a function; none where all of its calls were timed, or too few of them to tell.
+/// For a function; none if all of its calls were timed, or too few of them.
 pub fn of(calls: u64, latency: &Latency) -> Option<Estimate> {
     total(
         calls,

@@ -14,7 +14,7 @@ use crate::estimate::FEWEST;
 use crate::model::Latency;
 use crate::zlib;
 
-/// With two, a histogram tells a value from one that is a 128th larger.
+/// With two, a histogram distinguishes a value from one that is a 128th larger.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// Longer calls (36 years) are held at this: hostile clocks must not bring the histogram's own arithmetic

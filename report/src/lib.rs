@@ -8,7 +8,7 @@
 //!   activity    what its calls were for
 //!   files       its files and sockets
 //!   estimate    what all calls took, where some were timed
-//!   process     all else that a region tells of its process image
+//!   process     all other parts of a process image's entry
 //! untraced    the programs that it started and that could not be traced
 //! recording   from process images to one report
 //! emit        a report to disk

@@ -1,4 +1,4 @@
-//! What a region tells of its process image.
+//! From a region: what its process image did.
 
 mod coroutines;
 mod functions;

@@ -40,7 +40,7 @@ impl FunctionTotals {
         (self.calls, self.errors, self.reentrant, self.timed) != (0, 0, 0, 0)
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     fn is_zero(&self) -> bool {
         *self == FunctionTotals::default()
     }

@@ -1,4 +1,4 @@
-//! The programs that a process image started and that could not be traced, as it noted them itself.
+//! The programs that a process image started and that could not be traced, as the image itself noted.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -15,13 +15,13 @@ use crate::model::{Missed, Untraced};
 /// How many are kept.
 const MOST: usize = 1000;
 
-/// What a program's environment can be mended by, where there is `weir run`.
+/// The option of `weir run` by which a program gets the library in spite of its environment.
 pub const BY_OPTION: &str = "--follow-cleared";
-/// And where there is none.
+/// The same without `weir run`: a setting.
 pub const BY_SETTING: &str = "WEIR_FOLLOW";
 
-/// The programs that an image started of which it knew that they would not be traced. What came of the others only who sees all
-/// images knows.
+/// The programs that an image started, and of which it knew that they would not be traced. Of the other programs, only the
+/// reader of all images knows whether they were traced.
 #[derive(Debug, Default)]
 pub struct Hindered {
     /// With the moment of the start.

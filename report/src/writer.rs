@@ -10,8 +10,8 @@ use crate::process::{self, Findings};
 use crate::timeline::{self, Series};
 use crate::totals::Totals;
 
-/// How long an image must have run before its clock's rate can be told: over less, the time that reading the
-/// clocks takes would be a thousandth of it and more.
+/// How long an image must have run before the rate of its clock is known: in a shorter time, the time to read the
+/// clocks would be a thousandth or more.
 pub const MIN_BASELINE_NS: u64 = 1_000_000;
 
 /// Turns what a process image records into its part of a report; the one consumer of its rings.

@@ -87,11 +87,11 @@ pub enum Circumstance {
     NoBlockSizes = 9,
     /// The process gave up the right to make any system call it likes.
     Sealed = 10,
-    /// The process asked for a ring of io_uring, by a way that does not tell whether it got one.
+    /// The process asked for a ring of io_uring; whether it got one is not known.
     UringAskedFor = 11,
     /// The process had a ring of io_uring.
     UringUsed = 12,
-    /// A coroutine runtime had registered itself, and its coroutines could not be told apart: there was no memory.
+    /// A coroutine runtime registered itself, but there was no memory to count by coroutine.
     NoCoroutines = 13,
     /// Calls of malloc and its kin do not reach us, although they are bound to ours: what runs the program has put its own in
     /// their place, as valgrind does.
@@ -210,7 +210,7 @@ pub struct Header {
     pub parent_pid: AtomicU32,
     /// Exit status plus one where it is known, else 0.
     exit_status: AtomicU64,
-    /// How the process ended, as wait(2) told its parent, plus one; 0 where nobody has told. Whoever tells writes to the file.
+    /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
     end_told: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
     pub timed_one_in: AtomicU32,
@@ -245,7 +245,7 @@ pub struct Header {
     pub children_gone: Counter,
     /// The start of the image.
     pub started: SharedMoment,
-    /// A later moment, so that whoever finds the region knows the clock's rate.
+    /// A later moment, so that a reader of the region knows the clock's rate.
     pub latest: SharedMoment,
     /// The heap.
     pub heap: HeapTotals,
@@ -327,7 +327,7 @@ impl Header {
         }
     }
 
-    /// Makes the region valid: everything stored before is there for whoever sees the magic.
+    /// Makes the region valid: a reader that sees the magic also sees everything that was stored before.
     pub fn complete(&self) {
         self.set_phase(Phase::Running);
         self.magic.store(MAGIC, Ordering::Release);
@@ -355,7 +355,7 @@ impl Header {
         u32::try_from(bits).ok().map(u32::cast_signed)
     }
 
-    /// So many bytes of a region's file tell its maker.
+    /// So many bytes of a region's file are needed to know its maker.
     pub const MAKER_BYTES: usize = offset_of!(Header, started) + size_of::<SharedMoment>();
 
     /// Which process a region's file is of, given its first bytes; none where it is no region, or one of another version.
@@ -376,13 +376,13 @@ impl Header {
         .filter(|_| is_region)
     }
 
-    /// What to write to a region's file, and where, so that it tells how its process ended, as wait(2) has it.
+    /// What to write to a region's file, and where, to note the process's status for wait(2).
     pub fn end_to_tell(status: i32) -> (u64, [u8; 8]) {
         let bits = u64::from(status.cast_unsigned()) + 1;
         (offset_of!(Header, end_told) as u64, bits.to_ne_bytes())
     }
 
-    /// How the process ended, as wait(2) has it, where its parent has told.
+    /// The process's status for wait(2), if its parent has noted it.
     pub fn end_told(&self) -> Option<i32> {
         let bits = self.end_told.load(Ordering::Relaxed).checked_sub(1)?;
         u32::try_from(bits).ok().map(u32::cast_signed)

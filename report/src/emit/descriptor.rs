@@ -7,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::io::{Errno, retry_on_intr};
 
-/// How long one who reads what we write may take for some of it.
+/// How long a reader may take to read a part of what we write.
 const PATIENCE: Timespec = Timespec {
     tv_sec: 2,
     tv_nsec: 0,
@@ -18,7 +18,7 @@ const PATIENCE: Timespec = Timespec {
 pub struct Descriptor(ManuallyDrop<OwnedFd>);
 
 impl Descriptor {
-    /// Writes all of it. What does not block (`O_NONBLOCK`) is waited for, but not for ever.
+    /// Writes all of it. If the file does not block (`O_NONBLOCK`), waits for it, for a limited time.
     pub fn write_all(&self, mut bytes: &[u8]) -> Result<(), Errno> {
         while !bytes.is_empty() {
             match retry_on_intr(|| rustix::io::write(self, bytes)) {

@@ -1,9 +1,9 @@
 //! Where a file is: its directory, opened once, and its name in there.
 //!
-//! What lies on the way to a report may be another user's. A link of theirs in a folder that all may write to
-//! would have us write wherever they like, and a pipe would have us wait for ever. So a link is followed where it
-//! was put by the user that we act as or by root, or where nobody else could have put it; and whatever
-//! happens to the names once the directory is open, we stay in it.
+//! Another user may own a part of the path to a report. In a folder that all users may write to, a link of theirs
+//! could make us write anywhere, and a pipe could make us wait without end. So we follow a link only if our effective user
+//! or root made it, or if no other user could have made it. Once the directory is open, we stay in it, even if
+//! names change.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -37,14 +37,14 @@ pub struct Place {
 /// What has a name.
 #[derive(Debug)]
 pub enum Found {
-    /// Nothing; or what another user put there, and is to be left unopened.
+    /// Nothing; or a file of another user, which we must not open.
     Nothing,
     /// A file of ours.
     File(Stat),
-    /// What is no regular file, and can be written to: a pipe, a terminal.
+    /// Not a regular file, but it can be written to: a pipe, a terminal.
     Channel,
-    /// What a descriptor is open on, whatever that is, behind a link of the kernel's to it (`/dev/stdout`). Whoever
-    /// holds the descriptor writes there too, so it is added to and never replaced.
+    /// The open file of a descriptor, of any kind, reached by a link of the kernel's (`/dev/stdout`). The owner of the
+    /// descriptor writes to it, too, so we append to it and never replace it.
     Open,
 }
 
@@ -74,7 +74,7 @@ impl Place {
         })
     }
 
-    /// Follows links at this place to where they end, and tells what is there.
+    /// Follows links at this place to their end, and returns what is there.
     pub fn resolve(mut self) -> Result<(Place, Found), Errno> {
         loop {
             let there = match statat(
@@ -128,7 +128,7 @@ impl Place {
         self.name.to_bytes() == number.as_bytes()
     }
 
-    /// Opens what is not to be replaced, to add to it, without waiting for who reads it.
+    /// Opens a file that must not be replaced, to append to it, without a wait for its reader.
     pub fn open_channel(&self, found: &Found) -> Result<Descriptor, Errno> {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let is_open = matches!(found, Found::Open);
@@ -146,7 +146,7 @@ impl Place {
         if is_open {
             return Ok(channel);
         }
-        // It may be another's by now.
+        // It may belong to another user by now.
         let there = fstat(&channel)?;
         match FileType::from_raw_mode(there.st_mode) {
             FileType::RegularFile => Err(Errno::AGAIN),

@@ -1,4 +1,4 @@
-//! Process images that are told together.
+//! Process images that share an entry of the report.
 
 use serde::{Deserialize, Serialize};
 

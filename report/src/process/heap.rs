@@ -15,9 +15,9 @@ pub fn heap(findings: &Findings<'_>, provenance: &[ProvenanceGroup]) -> Heap {
     let inherited_blocks = header.inherited_blocks.get_signed();
     let live_bytes = totals.live_bytes;
 
-    // The threads tell the region's total of their live bytes in steps. What one has allocated and not told
-    // is missing from the peak, and what it has freed and not told is too much in it. (The common
-    // counters tell at once.) The image's beginning, where all was inherited, and its end are known exactly.
+    // The threads add their live bytes to the region's total in steps. What a thread has allocated, but not added
+    // yet, is missing from the peak; what it has freed, but not subtracted yet, is too much in the peak. (The common
+    // counters are exact at any time.) The start of the image, when all was inherited, and its end are known exactly.
     let peak = header
         .heap
         .peak_bytes

@@ -7,8 +7,8 @@ use crate::model::InFlight;
 
 /// The call of each thread that was in one, the oldest first.
 ///
-/// A thread that has ended is in none. One that left a call by a jump, and has made none since, cannot be told from one that
-/// still is in it.
+/// A thread that has ended is in no call. If a thread left a call by a jump and has made no call since, it looks as if it
+/// were still in that call.
 pub fn in_flight(findings: &Findings<'_>) -> Vec<InFlight> {
     let region = findings.region;
     let started = findings.started.ticks;

@@ -56,7 +56,7 @@ pub fn missed(
     missed
 }
 
-/// What to tell where functions were called of which nobody knows how many bytes they moved: 0 would be a wrong number.
+/// The note for calls of functions whose moved bytes are not known: 0 would be a wrong number.
 fn hidden_bytes(findings: &Findings<'_>) -> Option<String> {
     const MOST: usize = 4;
     let functions = findings.totals.functions();
@@ -128,7 +128,7 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
         .into_iter()
         .filter_map(|(holds, sentence)| holds.then_some(sentence));
     let mut notes: Vec<String> = circumstances.chain(others).map(str::to_owned).collect();
-    // What is bound elsewhere is told by itself.
+    // Functions that are bound elsewhere have a note of their own.
     if let Some(reason) = heap.not_known.as_ref().filter(|_| !binds_malloc_elsewhere) {
         notes.push(format!("the heap is not known: {reason}"));
     }
@@ -146,10 +146,10 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
     notes
 }
 
-/// What to tell of a circumstance, where it is worth telling.
+/// The note for a circumstance, if it needs one.
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
-        // These are told elsewhere.
+        // Other parts of the report have these.
         Circumstance::Forked
         | Circumstance::UringAskedFor
         | Circumstance::UringUsed

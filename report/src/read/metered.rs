@@ -1,5 +1,5 @@
-//! A deserialiser that keeps an account of the memory that its values take, and stops where that is too much: a few bytes
-//! of JSON can be hundreds of memory, and what a report of so many bytes takes cannot be told from its size.
+//! A deserialiser that counts the memory of its values, and stops if that is too much: a few bytes
+//! of JSON can take hundreds of bytes of memory, so the size of a report does not say how much memory it takes.
 
 use std::cell::Cell;
 use std::fmt;
@@ -57,7 +57,7 @@ enum Part {
     Collection,
 }
 
-/// A deserialiser, and what comes of it, with its account.
+/// A deserialiser, or a part of one, with its count of memory.
 pub struct Metered<'m, T> {
     inner: T,
     meter: &'m Meter,

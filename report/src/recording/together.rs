@@ -1,4 +1,4 @@
-//! Several process images told as one: of a storm of processes not each can be.
+//! Several process images in one entry: a report cannot have an entry for each of very many processes.
 
 use std::cmp::Reverse;
 
@@ -56,7 +56,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         coroutines: Coroutines::together(images.iter().filter_map(|of| of.coroutines.as_ref())),
         slowest: slowest(&images, |image| &image.slowest),
         longest_waits: slowest(&images, |image| &image.longest_waits),
-        // Those of killed images are many, and each of one moment: they are of the images that are told one by one.
+        // Only entries of single images have these: killed images would have many, each for another moment.
         in_flight: Vec::new(),
         provenance: provenance
             .into_iter()
