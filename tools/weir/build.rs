@@ -1,4 +1,4 @@
-//! Tells the command where cargo puts the library that it brings with it, and its own version.
+//! Gives the command the path of the library that it embeds, and its own version.
 //!
 //! The library is a dependency, so it is there when the command is compiled, but perhaps not yet when this
 //! script runs: `include_bytes!` is what reads it and what has cargo watch it.
@@ -39,8 +39,8 @@ fn tell_the_version() {
         return;
     };
     println!("cargo::rustc-env=WEIR_VERSION={version} ({commit})");
-    // What changes when HEAD becomes another commit; the log does in any case, and is there unless somebody wants none. What is
-    // missing must not be named: cargo would run this script each time.
+    // The files that change with the commit of HEAD. The log always does; it is missing only if git is configured so. A
+    // missing file must not be named: cargo would run this script each time.
     let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
     let files = ["HEAD", "logs/HEAD", "packed-refs"].map(str::to_owned);
     for file in files.into_iter().chain(branch) {

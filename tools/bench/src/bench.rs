@@ -1,4 +1,4 @@
-//! What a measurement has at hand, and how it runs a load.
+//! What a measurement uses, and how it runs a load.
 
 use std::ffi::OsStr;
 use std::path::Path;

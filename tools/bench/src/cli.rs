@@ -123,7 +123,7 @@ fn save(file: &Path, text: &str) -> Result<()> {
 }
 
 /// The command that was given, as another would give it: of a path that begins at the root, which is
-/// this machine's own affair, only the last name.
+/// different on each machine, only the last name.
 fn command_line(mut arguments: impl Iterator<Item = String>) -> String {
     arguments.next();
     let mut words = vec!["cargo run --release -p weir-bench --".to_owned()];

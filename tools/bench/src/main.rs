@@ -12,7 +12,7 @@
 //! | [`subjects`] | what is measured, a file for each subject |
 //! | [`luajit`] | the sources of a C project that is built |
 //! | [`machine`] | where it was measured |
-//! | [`mod@bench`] | what a measurement has at hand: the product, the compiled loads, how long to measure |
+//! | [`mod@bench`] | what a measurement uses: the product, the compiled loads, how long to measure |
 //! | [`contestant`] | the ways to run a load: without a tool, under Weir, under a peer |
 //! | [`loads`] | the C programs that are run, and the C limit |
 //! | [`product`] | builds Weir, finds it, reads its reports |

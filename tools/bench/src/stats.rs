@@ -18,7 +18,7 @@ impl Spread {
     ///
     /// # Panics
     ///
-    /// Where there is no value: nothing was measured, so there is nothing to tell.
+    /// If there is no value: nothing was measured, so there is nothing to report.
     pub fn of(values: &[f64]) -> Self {
         assert!(!values.is_empty(), "a spread of no values");
         let mut sorted = values.to_vec();

@@ -1,4 +1,4 @@
-//! Files that the command brings with it, kept in the user's cache.
+//! Files that the command contains, kept in the user's cache.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -54,8 +54,8 @@ pub fn directory(path: &Path) -> io::Result<PathBuf> {
     trust::out_of_reach(path)
 }
 
-/// Sees to it that a file has this content: makes it, with this mode, unless it is there and nobody but this user and root can
-/// have changed it since it was compared. Its directory must be out of others' reach.
+/// Makes a file with this content and mode, unless it is there already, and only this user and root can
+/// have changed it since it was compared. Other users must have no access to its directory.
 ///
 /// # Errors
 /// Those of the system.
@@ -72,7 +72,7 @@ pub fn file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the file has this content, and nobody but this user and root can have changed it since it was compared.
+/// Whether the file has this content, and only this user and root can have changed it since it was compared.
 fn is_whole(path: &Path, content: &[u8]) -> bool {
     let check = || -> io::Result<bool> {
         let mut file = fs::OpenOptions::new()

@@ -44,8 +44,8 @@ pub struct Library {
 }
 
 impl Library {
-    /// Finds it: what stands beside the command, else what is installed with it, else a copy of the one that the
-    /// command brings with it.
+    /// Finds it: the one beside the command, else the one that is installed with it, else a copy of the one that the
+    /// command contains.
     ///
     /// # Errors
     /// Where no copy can be made.
@@ -187,7 +187,7 @@ fn beside_the_command(library: &Path) -> Option<PathBuf> {
     (file(&beside)? == file(library)?).then_some(beside)
 }
 
-/// The header: what is installed with the command, else a copy of the one that the command brings with it.
+/// The header: the one that is installed with the command, else a copy of the one that the command contains.
 fn header() -> Result<PathBuf, Failure> {
     let installed = || {
         let command = std::env::current_exe().ok()?;
@@ -233,7 +233,7 @@ mod tests {
         let again = || inode(&unpack_into_cache(&nested).unwrap());
         assert_eq!(again(), first);
 
-        // Whoever may write to it may have changed it since it was compared.
+        // Who may write to it may have changed it since it was compared.
         fs::set_permissions(&library, fs::Permissions::from_mode(0o777)).unwrap();
         assert_ne!(again(), first);
         fs::write(&library, "something else").unwrap();

@@ -63,7 +63,7 @@ const PANICKED: c_int = 101;
 #[cfg_attr(not(test), unsafe(no_mangle))]
 extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     inherited::take();
-    // A panic has been told when it comes here.
+    // The message of a panic has been printed already.
     catch_unwind(|| stack::on_a_large_one(weir)).map_or(PANICKED, c_int::from)
 }
 

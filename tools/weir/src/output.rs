@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use crate::cli::ColorWhen;
 use crate::failure::Failure;
 
-/// The width where nothing tells one.
+/// The width if no other is known.
 const DEFAULT_WIDTH: usize = 80;
 /// Less than this holds no table.
 const MIN_WIDTH: usize = 40;

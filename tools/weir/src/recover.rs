@@ -1,6 +1,6 @@
 //! `weir recover`: a report from the region that a killed program left.
 //!
-//! The file may be anything. It is copied, never mapped: nobody can cut it off under the reader, and a
+//! The file may have any content. It is copied, never mapped: so no process can cut it off while it is read, and a
 //! process that still uses it is not disturbed.
 
 mod lying;
@@ -48,7 +48,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
     let recovered = recover(path, &mut told(&lying::beside(path)))?;
     let written = write(&recovered.report, path, args)?;
     let mut err = io::stderr().lock();
-    // The report is written; where standard error is gone there is no one to tell.
+    // The report is written. If standard error is closed, there is no reader.
     if recovered.runs {
         let pid = recovered.pid;
         let _ = writeln!(
@@ -143,7 +143,7 @@ struct Recovered {
     runs: bool,
 }
 
-/// What the images of these regions were told of how their children ended: of one that was killed nobody else knows.
+/// The ends of children that the images of these regions noted: for a killed child there is no other source.
 fn told(regions: &[PathBuf]) -> Told {
     let mut told = Told::default();
     for path in regions {
@@ -196,7 +196,7 @@ fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
     }
     for process in &mut report.processes {
         process.missed.notes.push(NO_HISTOGRAMS.to_owned());
-        // The last that was recorded is no end: whoever waits records nothing.
+        // The last record is not the end: a process that waits records nothing.
         if !is_end_known {
             process.missed.notes.push(END_UNKNOWN.to_owned());
             process

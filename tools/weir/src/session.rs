@@ -92,7 +92,7 @@ impl Drop for Session {
 pub fn in_directory(parent: &Path) -> io::Result<TempDir> {
     // A path without links, and absolute: the program may change its working directory.
     let parent = trust::out_of_reach(parent)?;
-    // Nobody else may enter: a region tells what a program does.
+    // No other user may enter: a region shows what a program does.
     let directory = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o700))
         .prefix("weir.")
@@ -109,8 +109,8 @@ pub fn in_directory(parent: &Path) -> io::Result<TempDir> {
     Ok(directory)
 }
 
-/// Whether so many bytes can be written in a directory: by what its file system says, which is much sooner known than
-/// found out; where that tells no size, by trying.
+/// Whether so many bytes can be written in a directory: by the free space of its file system, which is much faster
+/// than to try; if the file system has no size, by trying.
 fn has_room(directory: &Path, bytes: u64) -> io::Result<bool> {
     let limit = getrlimit(Resource::Fsize).current;
     if limit.is_some_and(|limit| limit < bytes) {
@@ -149,7 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(has_room(directory.path(), 1 << 20).unwrap());
         assert!(!has_room(directory.path(), 1 << 60).unwrap());
-        // One that tells no size.
+        // A file system without a size.
         assert!(has_room(Path::new("/proc"), 1).is_err());
     }
 

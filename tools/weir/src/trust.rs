@@ -5,15 +5,15 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The real path of a directory, where nobody but this user and root can put something else in the place of what is
-/// in it, or of itself: each directory on the way belongs to one of them, and others may not write to it, or
-/// at least not rename what is not theirs.
+/// The real path of a directory, if only this user and root can replace the directory or the files
+/// in it: each directory of the path belongs to one of them, and other users cannot write to it, or
+/// at least cannot rename files of others.
 ///
 /// # Errors
-/// Those of the system; [`io::ErrorKind::PermissionDenied`] where somebody else can.
+/// Those of the system; [`io::ErrorKind::PermissionDenied`] if other users can.
 pub fn out_of_reach(directory: &Path) -> io::Result<PathBuf> {
     let path = fs::canonicalize(directory)?;
-    // Whose the root directory is has it all; in a user namespace that may be nobody who is known there.
+    // The owner of the root directory controls everything; in a user namespace, that may be an unknown user.
     let root = fs::metadata("/")?.uid();
     for part in path.ancestors() {
         let there = fs::symlink_metadata(part)?;
@@ -39,7 +39,7 @@ pub fn may_be_made_out_of_reach(directory: &Path) -> io::Result<()> {
     out_of_reach(there).map(drop)
 }
 
-/// Whether what this user owns is to be trusted: it is the one that weir acts as, or root.
+/// Whether to trust what this user owns: it is weir's effective user, or root.
 pub fn is_ours(owner: u32) -> bool {
     owner == 0 || owner == rustix::process::geteuid().as_raw()
 }

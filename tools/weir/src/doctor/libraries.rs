@@ -209,7 +209,7 @@ impl Search {
     }
 
     fn look_at(&self, path: &Path) -> Found {
-        // What is no file is not opened: it may be a pipe, and nobody write to it.
+        // Only regular files are opened: a pipe may have no writer.
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {}
             Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {

@@ -11,7 +11,7 @@
 //! secure        whether the kernel would have the dynamic linker ignore LD_PRELOAD
 //! verdict       what all that means for tracing
 //! surroundings  what else may be in the way: preloaded libraries, limits, a sandbox, no room
-//!   trial         what comes of it when weir itself is traced
+//!   trial         runs weir itself under Weir
 //! ```
 
 mod access;
@@ -48,7 +48,7 @@ const MAX_CHAIN: usize = 16;
 /// The kernel looks no further for a `#!` line.
 const SCRIPT_HEAD: u64 = 256;
 
-/// What is to be known about a program that can be traced.
+/// What is known about a program that can be traced.
 #[derive(Debug)]
 pub struct Findings {
     /// The files that are started one after the other: a script, its interpreter, … the last is

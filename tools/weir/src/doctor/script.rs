@@ -9,7 +9,7 @@ use std::path::Path;
 pub struct Script {
     /// The interpreter; absent where the line names none.
     pub interpreter: Option<OsString>,
-    /// Where the interpreter is `env`: what it was told.
+    /// If the interpreter is `env`: its arguments.
     pub environment: Option<Environment>,
 }
 

@@ -61,7 +61,7 @@ pub fn look(findings: &Findings) -> Result<Vec<String>, Failure> {
                 );
             }
             let notes = trial.remarks().into_iter();
-            // Which limit it was is told better above.
+            // The remarks above say which limit it was.
             remarks.extend(notes.filter(|note| !(has_limits && note.contains("a resource limit"))));
             if remarks.is_empty() {
                 remarks.push(
@@ -142,7 +142,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     real(one).is_some_and(|path| Some(path) == real(other))
 }
 
-/// Whether a library is Weir's, of whichever build, by its name.
+/// Whether a library is Weir's, of any build, by its name.
 fn is_weirs(path: &Path) -> bool {
     let name = path.file_name().map_or(&b""[..], OsStr::as_bytes);
     let rest = name
@@ -164,7 +164,7 @@ fn of_regions(session: &Path) -> Option<String> {
     ))
 }
 
-/// Where the library that weir brings along has no lasting place.
+/// The remark if the embedded library cannot be kept in the cache.
 fn of_cache(library: &Path, session: &Path) -> Option<String> {
     let is_unpacked = is_weirs(library) && library.file_name() != Some(OsStr::new("libweir.so"));
     let parent = library.parent().unwrap_or(library);

@@ -1,5 +1,5 @@
-//! A trial: weir itself is traced, under `weir run` and with LD_PRELOAD alone, where the program would be. So what a
-//! sandbox, a limit or a file system forbids is not guessed from lists.
+//! A trial: Weir traces weir itself, under `weir run` and with LD_PRELOAD alone, in the environment of the program. So the
+//! doctor knows what a sandbox, a limit or a file system forbids, and need not guess.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::text;
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(1);
 
-/// What came of it: the notes of the report, or why there is none.
+/// The notes of the report, or why there is no report.
 pub type Outcome = Result<Vec<String>, String>;
 
 /// Under `weir run`, and with LD_PRELOAD alone.
@@ -30,8 +30,8 @@ pub struct Trial {
     pub bare: Outcome,
 }
 
-/// Makes a trial with a library, in a directory for what it leaves. Where none can be made, why: that says nothing of
-/// what would come of it.
+/// Makes a trial with a library, in a directory for its files. The error is why no trial could be made: that says nothing of
+/// its result.
 pub fn make(library: &Path, directory: &Path) -> Result<Trial, Failure> {
     let weir =
         own_path().ok_or_else(|| Failure::of_weir("the path of weir itself is not known"))?;
@@ -137,7 +137,7 @@ fn wait(child: &mut Child) -> Option<std::process::ExitStatus> {
 }
 
 impl Trial {
-    /// What the program's report will say too, whichever program it is, a sentence each.
+    /// The notes that the report of any program will have here, a sentence each.
     pub fn remarks(&self) -> Vec<String> {
         let notes = |outcome: &Outcome| -> Vec<String> {
             // What the heap of the program will be like is known of itself.

@@ -214,7 +214,7 @@ fn heap_not_known(loaded: &[Library]) -> Option<String> {
     })
 }
 
-/// What becomes of the heap where valgrind is the program: it tells nobody beforehand what its tool replaces.
+/// The remark on the heap if the program is valgrind: which functions its tool replaces is not known in advance.
 pub fn of_valgrind(chain: &[PathBuf]) -> Option<String> {
     let is_valgrind = |path: &&PathBuf| file_name(path) == b"valgrind";
     let valgrind = chain.iter().find(is_valgrind)?;

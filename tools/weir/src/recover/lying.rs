@@ -15,7 +15,7 @@ use crate::trust;
 
 /// The link to the library that a session may have.
 const LIBRARY: &str = "libweir.so";
-/// How old a socket is at which somebody must listen, if anybody will.
+/// A socket of this age that has no listener will have none.
 const SETTLING: Duration = Duration::from_secs(1);
 
 /// The directories: those that a library without `weir run`, and a `weir run` that was killed, make regions in.
@@ -64,7 +64,7 @@ pub fn beside(region: &Path) -> Vec<PathBuf> {
     regions.map(|(path, _)| path).collect()
 }
 
-/// Removes a region that nobody uses, and the session that it was the last one of.
+/// Removes a region that is not in use, and its session if that has no other.
 pub fn remove(region: &Path) -> io::Result<()> {
     fs::remove_file(region)?;
     if let Some(session) = region
@@ -84,7 +84,7 @@ pub fn remove_abandoned(directory: &Path) -> Vec<PathBuf> {
     let mut removed: Vec<PathBuf> = own_entries(directory)
         .filter(|(path, is_directory)| *is_directory && name(path).starts_with(b"weir."))
         .map(|(path, _)| path)
-        // What has no inbox may be in use, and nobody could tell.
+        // Without an inbox, it is not known whether a session is in use.
         .filter(|path| is_own(path) && path.join(INBOX).exists() && remove_session(path))
         .collect();
     removed.sort();
@@ -108,7 +108,7 @@ fn remove_session(session: &Path) -> bool {
     fs::remove_dir(session).is_ok()
 }
 
-/// Whether nobody listens at a socket any more.
+/// Whether no process listens at a socket any more.
 fn is_deserted(inbox: &Path) -> bool {
     // One has its name for a moment before it can be connected to.
     let made = fs::symlink_metadata(inbox).and_then(|there| there.modified());
@@ -138,9 +138,9 @@ fn is_region(entry: &(PathBuf, bool)) -> bool {
     !entry.1 && name(&entry.0).ends_with(b".region")
 }
 
-/// Whether a process has the file mapped, whichever namespace it is in: a lease for reading is refused while a file is
-/// open for writing anywhere, and what is mapped to be written to is (fcntl(2)). Where no lease is to be had, /proc is
-/// asked about the process that made it.
+/// Whether a process has the file mapped, in any namespace: the kernel refuses a lease for reading while a file is
+/// open for writing anywhere, and a file that is mapped for writing is open (fcntl(2)). If there can be no lease, /proc
+/// shows whether the process that made the file still runs.
 pub fn is_used(file: &File, path: &Path, pid: u32) -> bool {
     let lease = |kind: libc::c_int| {
         // SAFETY: a command on a descriptor of ours that takes a number.

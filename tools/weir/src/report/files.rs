@@ -148,7 +148,7 @@ fn count(number: u64) -> String {
     }
 }
 
-/// Sums in words; none where there is nothing to tell.
+/// Sums in words; none if there is nothing to report.
 fn told(sum: &FileUse) -> Option<String> {
     let mut words = Vec::new();
     if sum.opens > 0 {

@@ -53,7 +53,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     page.pairs(&pairs);
 }
 
-/// What stands in the place of a number that nobody knows.
+/// The text in place of a number that is not known.
 pub const NOT_KNOWN: &str = "not known";
 
 /// How much was asked for, where that is known.

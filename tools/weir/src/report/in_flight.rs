@@ -62,7 +62,7 @@ fn in_order<'a>(processes: impl Iterator<Item = &'a Process>) -> Vec<(&'a Proces
     all
 }
 
-/// The oldest call of those that tell why a program did not end by itself, in a line, where there is one: of processes that
+/// The oldest call that shows why a program did not end by itself, in a line, if there is one: of processes that
 /// were killed, or are still running.
 pub fn in_a_line(processes: &[Process]) -> Option<String> {
     let cut_off = processes.iter().filter(|process| {

@@ -39,20 +39,20 @@ impl Part {
     }
 }
 
-/// The time that all calls took, as far as those that were timed tell.
+/// The time that all calls took, estimated from the timed ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Time {
     /// The sum, extended to the calls that were not timed.
     pub ns: u64,
     /// Whether every call was timed.
     pub is_exact: bool,
-    /// How far the sum may be from the truth, in 95 of 100 cases; 0 where it is exact.
+    /// The error of the sum in 95 of 100 cases is at most this; 0 if the sum is exact.
     pub error_ns: u64,
 }
 
 impl Time {
-    /// What `calls` took, of which `timed` took `total_ns`, and deviate so much; none where none was timed, or too few of them
-    /// to tell.
+    /// The time of `calls`, of which `timed` took `total_ns`, with this deviation; none if no call was timed, or too few of
+    /// them.
     pub fn estimate(calls: u64, timed: u64, total_ns: u64, deviation_ns: f64) -> Option<Time> {
         if timed == 0 {
             return None;
@@ -270,7 +270,7 @@ pub fn called(functions: &BTreeMap<String, Function>, sort: Sort) -> Vec<(&str, 
     called
 }
 
-/// The bytes that tell the most of a function: what it was asked for, or what it moved.
+/// The bytes that matter most for a function: requested, or moved.
 pub fn bytes(function: &Function) -> u64 {
     match function.family.as_str() {
         ALLOC => function.requested_bytes,

@@ -45,7 +45,7 @@ use subject::Subject;
 pub use missed::shortcomings;
 pub use subject::ending;
 
-/// How a report is to be shown.
+/// How to show a report.
 #[derive(Clone, Copy, Debug)]
 struct Options {
     sort: Sort,

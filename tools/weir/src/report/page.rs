@@ -40,7 +40,7 @@ impl Page {
         self.width - INDENT.len()
     }
 
-    /// Begins a section: its name, and what is to be known about it.
+    /// Begins a section: its name, and a remark on it.
     pub fn heading(&mut self, name: &str, aside: &str) {
         if !self.text.is_empty() {
             self.text.push('\n');

@@ -13,7 +13,7 @@ use crate::{text, units};
 
 /// How many are shown: of more, those that come first in the order.
 const SHOWN: usize = 24;
-/// How many ways to end are told of those that share a row.
+/// How many kinds of ends a shared row names.
 const ENDS: usize = 6;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {

@@ -8,11 +8,11 @@ use super::page::Page;
 use super::subject::Subject;
 use crate::text;
 
-/// How many processes are named where several have the same to tell.
+/// How many processes are named if several have the same provenance.
 const NAMED: usize = 6;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    // Processes that have the same to tell tell it together.
+    // Processes with the same provenance share an entry.
     let mut told: Vec<(Vec<String>, Vec<&Process>)> = Vec::new();
     for &process in &subject.processes {
         let sentences = sentences(process);

@@ -130,8 +130,8 @@ impl Collector {
         processes
     }
 
-    /// Every image at the end of the program, which ended now and so. What still runs is left to run, and told as it
-    /// is at this moment.
+    /// Every image at the end of the program, which ended now with `status`. Other processes continue to run, and are reported
+    /// as they are at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.look();
         for image in &mut self.images {
@@ -359,7 +359,7 @@ impl Collector {
     fn fold_ended(&mut self) {
         let instant = Instant::now();
         let program = self.program;
-        // How the program itself ends, weir will be told.
+        // The program itself is weir's child: its end will be known.
         let others = self
             .images
             .iter_mut()
@@ -420,7 +420,7 @@ impl Collector {
     }
 }
 
-/// What to tell of children that may have gone on.
+/// The note on children that may still run.
 fn of_children(count: u64) -> String {
     let who = if count == 1 {
         "1 forked process".to_owned()

@@ -79,7 +79,7 @@ impl Destination {
     }
 }
 
-/// Replaces a file. Where it is a pipe, waits a moment for who is to read it.
+/// Replaces a file. If it is a pipe, waits a moment for its reader.
 fn replace(file: &Path, json: &[u8]) -> Result<(), Errno> {
     const STEP: Duration = Duration::from_millis(10);
     for _ in 0..200 {

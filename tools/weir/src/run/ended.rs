@@ -14,7 +14,7 @@ const MOST: usize = 1000;
 const MOST_BYTES: usize = 64 << 20;
 /// How many are folded at once: most of that work is done once for all of them.
 const BATCH: usize = 128;
-/// How many of which it is not known how they ended wait to be folded until their parents have been told.
+/// How many images with unknown ends wait to be folded until their parents have noted their ends.
 const MOST_OPEN: usize = BATCH / 2;
 /// How many entries there are of executables; beyond these there is one of all others.
 const MOST_GROUPS: usize = 64;

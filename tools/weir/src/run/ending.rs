@@ -1,4 +1,4 @@
-//! How a process image ended, from what tells of it.
+//! How a process image ended, from all sources.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -14,7 +14,7 @@ pub fn running() -> End {
     }
 }
 
-/// As wait(2) told its parent.
+/// By its status for wait(2).
 pub fn known(status: ExitStatus) -> End {
     match status.signal() {
         Some(signal) => End {
@@ -26,7 +26,7 @@ pub fn known(status: ExitStatus) -> End {
     }
 }
 
-/// As the image itself last told, now that it has ended.
+/// As the image itself noted last, now that it has ended.
 pub fn told(header: &Header) -> End {
     match header.phase() {
         Phase::Replacing => replaced(),

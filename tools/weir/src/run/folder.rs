@@ -43,7 +43,7 @@ impl Folder {
     }
 
     /// Writes a report of each image: `<executable>.<pid>.<number>.json`, the images of a process being numbered
-    /// in their order. Images that are told together have a report together: `<executable>.together.<number>.json`.
+    /// in their order. Images that share an entry share a report: `<executable>.together.<number>.json`.
     ///
     /// # Errors
     /// Those of the system; then the rest is not written.

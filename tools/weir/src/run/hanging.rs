@@ -1,5 +1,5 @@
-//! A program that was asked to end, does not, and has not loaded the library: as far as anyone can tell it hangs where
-//! the library is loaded, perhaps with signals blocked. It is ended, and weir says what it was doing.
+//! A program that was asked to end, did not end, and has not loaded the library: it probably hangs where
+//! the library is loaded, perhaps with signals blocked. Weir kills it, and says what it was doing.
 
 use std::fs;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 /// How long a program has to end, once asked.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// The latest signal that asks a program to end; the supervisor tells.
+/// The latest signal that asks a program to end; set by the supervisor.
 #[derive(Clone, Debug, Default)]
 pub struct Asked(Arc<AtomicI32>);
 
@@ -36,14 +36,14 @@ impl Asked {
 pub struct Watch {
     asked: Asked,
     pid: pid_t,
-    /// The process itself: its id may become another's as soon as somebody has waited for it.
+    /// The process itself: another process may get its id as soon as it has been waited for.
     process: Option<OwnedFd>,
     since: Option<Instant>,
     ended_by: Option<c_int>,
 }
 
 impl Watch {
-    /// Over a child that nobody waits for yet, and which is asked so.
+    /// Over a child that has not been waited for; `asked` has the signals that it got.
     pub fn new(pid: pid_t, asked: Asked) -> Watch {
         let process = Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
         Watch {
@@ -55,7 +55,7 @@ impl Watch {
         }
     }
 
-    /// Ends the program where it is time for that; what to say of it.
+    /// Kills the program if it is time for that; returns the message.
     pub fn look(&mut self) -> Option<String> {
         let signal = self.asked.signal()?;
         let since = *self.since.get_or_insert_with(Instant::now);
@@ -64,7 +64,7 @@ impl Watch {
         }
         let (pid, process) = (self.pid, self.process.as_ref()?);
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        // One that has its own way with the signal runs, and is not to be hurried.
+        // A program that handles or ignores the signal runs, and may take its time.
         if has_its_way(&status, signal) {
             return None;
         }
@@ -89,7 +89,7 @@ fn has_its_way(status: &str, signal: c_int) -> bool {
     own & 1 << (signal - 1) != 0
 }
 
-/// The state of a process, and where in the kernel it waits, if that is told.
+/// The state of a process, and where in the kernel it waits, if that is known.
 fn doing(status: &str, pid: pid_t) -> String {
     let state = field(status, "State:").unwrap_or("in an unknown state");
     let place = fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();

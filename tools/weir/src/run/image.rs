@@ -29,7 +29,7 @@ const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_millis(500);
 /// How long an image is given to go on counting after it said that it ends, where its process cannot be seen.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long an image must have run for its own word of when it ended to tell the clock's rate: the clocks
+/// How long an image must have run so that the end that it noted gives the clock's rate: the clocks
 /// are read within tens of nanoseconds of each other, a thousandth of this.
 const SHORTEST_RUN_NS: u64 = 50_000;
 /// How old an image is when its file gets a name: most do not live that long.
@@ -51,7 +51,7 @@ pub struct Image {
     number: u64,
     path: Option<PathBuf>,
     name_at: Instant,
-    /// When the process started, as [`Life`] tells it; none where it could not be seen.
+    /// When the process started, as in [`Life`]; none if it could not be seen.
     since: Option<u64>,
     look_at: Instant,
     look_after: Duration,
@@ -143,12 +143,12 @@ impl Image {
         self.path.as_deref()
     }
 
-    /// What it is told from all others by, once that is set.
+    /// Its number, which no other image has, once it is set.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Sets what it is told from all others by.
+    /// Sets its number.
     pub fn set_number(&mut self, number: u64) {
         self.number = number;
     }
@@ -168,7 +168,7 @@ impl Image {
         }
     }
 
-    /// The process's id, by its own word.
+    /// The process's id, as in its region.
     pub fn pid(&self) -> u32 {
         self.region.header.pid.load(Ordering::Relaxed)
     }
@@ -184,13 +184,13 @@ impl Image {
     }
 
     /// Whether its process was there when the region was found. One that was not has ended before, or
-    /// is in a pid namespace of its own, where nothing tells when it ends but itself.
+    /// is in a pid namespace of its own, where only the image itself notes its end.
     pub fn was_seen(&self) -> bool {
         self.since.is_some()
     }
 
-    /// When the process started, where it can be seen. In a pid namespace of its own it has an id there that
-    /// may be another's here, who runs something else.
+    /// When the process started, if it can be seen. In a pid namespace of its own, it has an id there that another
+    /// process, with another program, may have here.
     fn process_since(&self) -> Option<u64> {
         let pid = self.pid();
         match Life::of(pid) {
@@ -265,7 +265,7 @@ impl Image {
             .saturating_sub(header.children_gone.get())
     }
 
-    /// Keeps how the image ended for when nobody counts in its region any more.
+    /// Keeps how the image ended until no process counts in its region any more.
     pub fn keep(&mut self, end: End) {
         self.ended.get_or_insert(end);
     }
@@ -275,7 +275,7 @@ impl Image {
         self.ended.clone()
     }
 
-    /// How the image ended, where it has, nobody counts in its region any more, and it is time to look.
+    /// How the image ended, if it has, no process counts in its region any more, and it is time to look.
     pub fn end_if_due(&mut self, now: Instant) -> Option<End> {
         if self.ended.is_none() {
             let end = self.own_end_if_due(now)?;
@@ -339,14 +339,14 @@ impl Image {
     /// How the image ended, given that there is a later one with its process's id.
     pub fn end_before_successor(&self) -> End {
         match self.region.header.phase() {
-            // It may have become the other by a system call that nobody saw, if it is the same process.
+            // If it is the same process, a system call that Weir did not see may have replaced the image.
             Phase::Running if self.since == Life::of(self.pid()).since() => ending::replaced(),
             _ => self.end_by_its_word(),
         }
     }
 
-    /// When the image said that it ends, where it did and ran long enough to tell the clock's rate. One that had sealed
-    /// itself could not ask for the time.
+    /// When the image noted that it ends, if it did and ran long enough to know the clock's rate. An image that had sealed
+    /// itself could not read the time.
     fn farewell(&self) -> Option<Moment> {
         if self.region.header.has(Circumstance::Sealed) {
             return None;

@@ -1,6 +1,6 @@
-//! Files of regions that have no name, as the program's processes hand them over (`src/mapping/handed.rs`).
+//! Files of regions without a name, which the program's processes send (`src/region/mapping/handed.rs`).
 //!
-//! Whoever is in the session can send anything. What is no plain file of the session's own file system is closed unread.
+//! A process in the session can send anything. Weir reads only regular files of the session's file system, and closes others.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -83,7 +83,7 @@ impl Inbox {
     }
 
     fn is_plain(&self, file: &File) -> bool {
-        // Before a read could wait for somebody else's file system.
+        // A read could wait for another file system.
         file.metadata()
             .is_ok_and(|metadata| metadata.is_file() && metadata.dev() == self.device)
     }

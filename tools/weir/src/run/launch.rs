@@ -18,7 +18,7 @@ use super::signals::Before;
 /// interpreter.
 const STACK: usize = 64 * 1024;
 
-/// What the child is to do, and what came of it.
+/// What the child has to do, and the result.
 struct Exec<'a> {
     argv: &'a [*const c_char],
     envp: &'a [*const c_char],
@@ -27,11 +27,11 @@ struct Exec<'a> {
     error: Cell<c_int>,
 }
 
-/// Executes a program in a child, which is looked for as execvp(3) does it, with weir's own PATH.
-/// Its id is that of a child that nobody has waited for.
+/// Executes a program in a child; looks for it as execvp(3) does, with weir's own PATH.
+/// Returns the id of the child, which has not been waited for.
 ///
 /// # Errors
-/// Where there is no process to be had, or the program cannot be executed.
+/// If no process can be made, or the program cannot be executed.
 pub fn start(program: &[OsString], environment: &[CString], signals: &Before) -> io::Result<pid_t> {
     let arguments = program
         .iter()
@@ -48,9 +48,9 @@ pub fn start(program: &[OsString], environment: &[CString], signals: &Before) ->
     // SAFETY: a new mapping, wherever the kernel has room.
     let stack = unsafe { mmap_anonymous(ptr::null_mut(), size, access, MapFlags::PRIVATE)? };
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the stack's end is a multiple of 16, and all of it the child's. With CLONE_VFORK this thread goes on when
-    // the child has become the program, or ended: until then nobody here uses what `exec` refers to, and afterwards the
-    // child uses none of it. It does nothing that would harm the memory it shares.
+    // SAFETY: the stack's end is a multiple of 16, and all of it the child's. With CLONE_VFORK this thread continues when
+    // the child has become the program, or has ended: until then this process does not use what `exec` refers to, and afterwards
+    // the child does not. It does nothing that would harm the memory it shares.
     let pid = unsafe {
         libc::clone(
             become_program,

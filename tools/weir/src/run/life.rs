@@ -1,5 +1,5 @@
-//! Whether a process of the program's tree still runs. Only the program itself is weir's child; of the
-//! others /proc tells (proc_pid_stat(5)).
+//! Whether a process of the program's tree still runs. Only the program itself is weir's child; /proc shows
+//! the others (proc_pid_stat(5)).
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -16,7 +16,7 @@ pub enum Life {
     Ended {
         /// Ticks of sysconf(_SC_CLK_TCK) after boot.
         since: u64,
-        /// How, where the kernel tells.
+        /// How, if the kernel shows it.
         status: Option<ExitStatus>,
     },
     /// There is no such process in weir's pid namespace.

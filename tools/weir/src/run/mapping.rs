@@ -67,7 +67,7 @@ impl Mapping {
         let memory =
             unsafe { mmap_anonymous(std::ptr::null_mut(), length, access, MapFlags::PRIVATE)? };
         let mapping = Mapping::new(memory, length)?;
-        // SAFETY: so many bytes, just mapped and zeroed, and known to nobody else yet.
+        // SAFETY: so many bytes, just mapped and zeroed, and nothing else refers to them yet.
         let bytes = unsafe { std::slice::from_raw_parts_mut(mapping.memory.as_ptr(), length) };
         if file.metadata()?.len() < length as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -90,8 +90,8 @@ impl Mapping {
     /// # Errors
     /// Where it is none, or one of another version.
     pub fn region(&self) -> Result<Region<'_>, NotARegion> {
-        // SAFETY: mapped for as long as `self` lives, readable and writable; whoever shares it is a
-        // recording library, which writes atomics. Should the program cut the file off, what was behind its end reads
+        // SAFETY: mapped for as long as `self` lives, readable and writable; only recording libraries
+        // share it, and they write atomics. If the program cuts the file off, the memory behind its end reads
         // as zeroes (`shrinking`).
         unsafe { Region::from_memory(self.memory.as_ptr(), self.length) }
     }
@@ -116,7 +116,7 @@ fn next_part(file: &File, from: usize, to: usize) -> io::Result<Option<Range<usi
         Ok(start) => start,
         // There is nothing more.
         Err(Errno::NXIO) => to,
-        // Here nobody knows holes.
+        // This file system has no holes.
         Err(Errno::INVAL) => return Ok((from < to).then_some(from..to)),
         Err(error) => return Err(error.into()),
     };

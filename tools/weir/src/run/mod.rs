@@ -3,8 +3,8 @@
 //! ```text
 //! environment   the program's environment
 //! launch        fork and exec
-//! supervisor    passes signals on, and tells when the program has ended
-//!   signals       what weir takes, and what becomes of it
+//! supervisor    passes signals on, and reports the end of the program
+//!   signals       those that weir takes, and what it does with them
 //!   stopping      a program that stops, and weir with it
 //!   hanging       what does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
@@ -17,7 +17,7 @@
 //!   ending        how it ended
 //!   ended         what is kept of those that have
 //!   pace          how long to wait before looking again
-//!   told          how processes ended, as their parents were told
+//!   told          how processes ended, as their parents noted
 //!   started       what they started, and which of it was never seen
 //! destination   where the report goes
 //! folder        a report of every process image
@@ -71,7 +71,7 @@ use inbox::Inbox;
 use pace::{Pace, Ticks};
 use supervisor::Supervisor;
 
-/// Runs the program to its end, and tells how it ended. Where a signal ended it, weir ends by the same.
+/// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal.
 pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
     let status = run(args)?;
     let end = ProgramEnd::from(status);
@@ -109,7 +109,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let hanging = hanging::Watch::new(pid, asked.clone());
     let mut supervisor = Supervisor::new(pid, asked);
     if args.interval.is_some() {
-        // Who writes snapshots may have to wait for who reads them.
+        // A snapshot may have to wait for its reader.
         supervisor.be_independent();
     }
     destination.name_after(name, pid.cast_unsigned());
@@ -194,8 +194,8 @@ impl Recording<'_> {
         }
     }
 
-    /// Makes a report of nothing while the program starts. What is done for the first time takes several times as long, since
-    /// the kernel has to map its code and its memory; and at the end there is somebody who waits.
+    /// Makes an empty report while the program starts. The first time takes several times as long, because
+    /// the kernel has to map code and memory; and at the end, the caller waits for weir.
     fn rehearse(&self) {
         let report = self.report(Vec::new(), ending::running(), self.launched);
         drop(emit::to_json(&report));

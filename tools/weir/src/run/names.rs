@@ -1,5 +1,5 @@
-//! Names for the files of regions that have none, in a directory that the program is not told of: so that
-//! `weir recover` finds them where weir itself is killed.
+//! Names for the files of regions that have none, in a directory that the program does not know: so
+//! `weir recover` finds them if weir itself is killed.
 
 use std::fs::{File, Permissions};
 use std::os::fd::AsRawFd;

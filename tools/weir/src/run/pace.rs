@@ -42,7 +42,7 @@ impl Pace {
     }
 }
 
-/// Moments at equal distances. Those that have gone by when somebody looks are one.
+/// Moments at equal intervals. If several have passed, they count as one.
 #[derive(Debug)]
 pub struct Ticks {
     every: Duration,

@@ -20,7 +20,7 @@ struct Entry {
 }
 
 static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
-/// Whoever changes the list holds this; the handler only reads.
+/// Held to change the list; the handler only reads.
 static CHANGES: Mutex<()> = Mutex::new(());
 
 fn changes() -> MutexGuard<'static, ()> {
@@ -83,7 +83,7 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, _: *mut std::ffi::c
         let length = entry.length.load(Ordering::Acquire);
         address.wrapping_sub(entry.start.load(Ordering::Relaxed)) < length
     };
-    // Sent by somebody, or none of ours.
+    // Otherwise a process sent it, or it is not about a region.
     let is_ours = code > 0 && entries().any(is_in);
     if is_ours && is_filled(address / PAGE * PAGE) {
         return;

@@ -1,4 +1,4 @@
-//! The signals that weir takes while a program runs, and what becomes of them.
+//! The signals that weir takes while a program runs, and what it does with them.
 //!
 //! A terminal sends its signals to weir and to the program alike; weir stays until the program has
 //! ended. What another process sends to weir is meant for the program, and passed on.

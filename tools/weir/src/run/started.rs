@@ -1,4 +1,4 @@
-//! The programs that the program's tree started, and which of them no region tells of.
+//! The programs that the program's tree started, and which of them have no region.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -13,12 +13,12 @@ use super::life::Life;
 use crate::doctor;
 use crate::exit_code;
 
-/// How many starts are kept that nothing came of so far.
+/// How many starts are kept for which no image has been seen.
 const MOST: usize = 10_000;
-/// How many there are before those of which something came are forgotten.
+/// With so many starts, those with an image are dropped.
 const MANY: usize = 1000;
 
-/// How many processes are remembered to have been seen: a start is noted within moments of what it started.
+/// How many processes are kept as seen: a start is noted within moments of the image that it starts.
 const MOST_SEEN: usize = 50_000;
 
 /// A program that was started.
@@ -76,7 +76,7 @@ impl Starts {
         }
     }
 
-    /// Forgets the older half of what was seen, but for that which was started as something that is still told of.
+    /// Drops the older half of the seen processes, except those with a pending start.
     fn forget_seen(&mut self) {
         let mut moments: Vec<u64> = self.seen.values().copied().collect();
         let middle = moments.len() / 2;
@@ -92,8 +92,8 @@ impl Starts {
         pending.any(|start| start.pid == pid && !is_seen(&self.seen, start))
     }
 
-    /// Tells the processes which of the programs that they started were never seen, and in the last of all what is
-    /// nobody's.
+    /// Adds to the processes the programs that they started and that were never seen. Starts without a process go to the
+    /// last one.
     pub fn settle(&mut self, processes: &mut [Process]) {
         let mut reasons = HashMap::new();
         for start in std::mem::take(&mut self.pending) {
@@ -135,7 +135,7 @@ fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
         .is_some_and(|&began| began >= start.ticks)
 }
 
-/// What a look at the program tells; reads on after its name.
+/// Why the program was not traced, from a look at its file; reads on after its name.
 fn reason(program: &OsStr, kind: Option<&str>) -> String {
     let Err(refusal) = doctor::inspect(program) else {
         return kind.unwrap_or("ended before its first call, or could not make a region (as another user), or lost its LD_PRELOAD").to_owned();

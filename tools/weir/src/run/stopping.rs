@@ -1,5 +1,5 @@
-//! A program that stops (SIGSTOP, SIGTSTP, a read from the terminal in the background): weir stops with it, so that whoever
-//! started weir, as a shell with job control, sees what it would see of the program; and goes on with it.
+//! A program that stops (SIGSTOP, SIGTSTP, a read from the terminal in the background): weir stops, too, so that the process
+//! that started weir, such as a shell with job control, sees the same as of the program; and weir continues with it.
 
 use std::ffi::{CStr, CString, c_int};
 use std::io::Read;
@@ -19,8 +19,9 @@ const BETWEEN_LOOKS: libc::timespec = libc::timespec {
     tv_nsec: 20_000_000,
 };
 
-/// The program, a child that nobody waits for yet, has stopped by a signal. Returns when weir has been continued, and has
-/// continued it; at once where it goes on already, or has a process group of its own, whose stops are no matter of weir's caller.
+/// The program, a child that has not been waited for, was stopped by a signal. Returns when weir has been continued, and has
+/// continued the program. Returns at once if the program runs again already, or if it has a process group of its own: its stops
+/// do not concern weir's caller.
 pub fn stop_with(program: pid_t, signal: c_int) {
     thread::sleep(SETTLING);
     let Some(stat) = Stat::of(program) else {
@@ -31,7 +32,7 @@ pub fn stop_with(program: pid_t, signal: c_int) {
     if !is_of_own_group || !stat.is_stopped() {
         return;
     }
-    // Whoever continues the program alone would leave weir behind.
+    // If a process continues only the program, weir must continue, too.
     let Some(watcher) = Watcher::start(&stat) else {
         return;
     };
@@ -51,7 +52,7 @@ fn stop_by(signal: c_int) {
     unsafe { libc::raise(signal) };
 }
 
-/// Where the state of a process is to be read (proc_pid_stat(5)).
+/// Where to read the state of a process (proc_pid_stat(5)).
 struct Stat(CString);
 
 impl Stat {

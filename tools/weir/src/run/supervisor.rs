@@ -1,4 +1,4 @@
-//! Stands between weir and the program: passes signals on, and tells when the program has ended.
+//! Between weir and the program: passes signals on, and reports the end of the program.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -24,7 +24,7 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Over a child; `asked` is told of the signals that ask it to end.
+    /// Over a child; `asked` gets the signals that ask it to end.
     pub fn new(pid: pid_t, asked: Asked) -> Supervisor {
         Supervisor {
             child: Child {
@@ -36,8 +36,8 @@ impl Supervisor {
         }
     }
 
-    /// Has a thread pass signals on from now on: for who will do what may take long. Where none is to be had, signals
-    /// are passed on when that is done.
+    /// From now on, a thread passes signals on: the caller will do work that may take long. If there can be no thread, signals
+    /// are passed on after that work.
     pub fn be_independent(&mut self) {
         // A child that is held can do no more than end.
         let (sender, news) = bounded(2);
@@ -134,7 +134,7 @@ impl Child {
         let signal = match (known, info.si_signo) {
             // It has stopped already, or is being killed.
             (-1, _) => 0,
-            // The kernel's word of an exec, which only who is traced gets.
+            // The kernel sends it for an exec, and only to a traced process.
             (_, libc::SIGTRAP) if self.is_from_itself(&info) => 0,
             (_, signal) => signal,
         };

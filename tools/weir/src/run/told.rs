@@ -1,4 +1,4 @@
-//! How processes ended that said nothing themselves, as their parents were told when they waited for them.
+//! How processes ended that did not note it themselves: their parents noted it after they had waited for them.
 
 use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt;
@@ -9,10 +9,10 @@ use weir_report::model::{End, EndKind, Process};
 
 use super::ending;
 
-/// How many ends are kept of which nobody has asked: most are of processes that told themselves how they ended.
+/// How many unused ends are kept: most are of processes that noted themselves how they ended.
 const MOST: usize = 10_000;
 
-/// What parents were told.
+/// The ends that parents noted.
 #[derive(Debug, Default)]
 pub struct Told {
     /// By the child's process id: the parent's, and the end.
@@ -20,7 +20,7 @@ pub struct Told {
 }
 
 impl Told {
-    /// A parent was told.
+    /// A parent noted an end.
     pub fn note(&mut self, by: u32, end: ChildEnd) {
         if self.ends.len() >= MOST {
             self.ends.clear();
@@ -28,7 +28,7 @@ impl Told {
         self.ends.insert(end.pid, (by, end));
     }
 
-    /// How an image ended that began at `ticks`, where that is known by now and was not before.
+    /// How an image ended that began at `began_ticks`, if that is known now and was not before.
     pub fn end(&mut self, end: End, pid: u32, parent: u32, began_ticks: u64) -> End {
         if !is_open(&end) {
             return end;
@@ -42,7 +42,7 @@ impl Told {
         }
     }
 
-    /// Tells the images of whose end their parents have heard since.
+    /// Gives images the ends that their parents have noted since.
     pub fn settle(&mut self, processes: &mut [Process]) {
         for process in processes.iter_mut().rev() {
             let end = std::mem::take(&mut process.end);
@@ -51,7 +51,7 @@ impl Told {
     }
 }
 
-/// Whether an end is one of which more may be known.
+/// Whether more may be known of an end.
 pub fn is_open(end: &End) -> bool {
     match end.how {
         EndKind::Unknown => true,

@@ -149,7 +149,7 @@ fn where_nothing_can_be_kept_a_line_says_so() {
     }
 }
 
-/// It is not printed: a program that is started with it would be measured by nobody.
+/// It is not printed: a program that is started with it would not be measured.
 #[test]
 fn a_library_that_ld_preload_cannot_name_is_refused() {
     let place = Place::new();

@@ -164,7 +164,7 @@ fn what_is_no_region_is_refused_in_one_line() {
     }
 }
 
-/// A slot that is in use and not there is a file cut off; slots that nobody used may be missing.
+/// If a used slot is missing, the file is cut off; unused slots may be missing.
 #[test]
 fn a_region_is_needed_as_far_as_it_was_used() {
     let place = Place::new();

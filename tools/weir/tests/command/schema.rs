@@ -57,7 +57,7 @@ fn the_schema_refuses_what_is_no_report() {
     assert!(!validator.is_valid(&report), "without missed");
 }
 
-/// Whoever reads the schema must not have to look elsewhere for what a field means.
+/// The schema must say what each field means.
 #[test]
 fn every_field_is_described() {
     fn undescribed(schema: &Value, place: &str, found: &mut Vec<String>) {

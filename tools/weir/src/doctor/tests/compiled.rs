@@ -15,7 +15,7 @@ pub const OWN_MALLOC: &str = "
     int main(void) { return malloc(10) == NULL; }
 ";
 
-/// Compiles C with a compiler, which some package brings.
+/// Compiles C with a compiler, which is in a package of this name.
 pub fn compile(
     directory: &Path,
     source: &str,

@@ -80,7 +80,7 @@ fn the_forecast_is_what_the_kernel_does() {
         (own(0o4755, &[]), me),
         (own(0o2755, &[]), me),
     ];
-    // Only root can give files away, or run as somebody else.
+    // Only root can change the owner of files, or run as another user.
     if me.user == 0 {
         let of_other = |mode| Case {
             owner: 65_534,

@@ -1,4 +1,4 @@
-//! What `weir run` itself does for a short program, told by strace: its cost in calls, which no busy machine changes.
+//! What `weir run` itself does for a short program, by strace: its cost in calls, which does not depend on the load of the machine.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What a program gets from who starts it is the same with weir in between.
+//! What a program inherits is the same with weir in between.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::{Place, silent, text};
 
-/// A shell tells what it was given: descriptors and signals. It tells them in a file.
+/// A shell writes what it inherited to a file: descriptors and signals.
 const TELL: &str = "\
     for fd in 0 1 2 3 4 5 6 7 8 9; do
         if [ -e /proc/$$/fd/$fd ]; then told=\"$told $fd\"; fi
@@ -16,7 +16,7 @@ const TELL: &str = "\
     done < /proc/$$/status
     echo \"$told $(ulimit -a) $(umask) $PWD $0 $*\" > told";
 
-/// What the shell tells where `prepare` made the surroundings, without weir and with it.
+/// What the shell writes in the environment that `prepare` made, without weir and with it.
 fn told(prepare: fn(&mut Command)) -> (String, String) {
     let program = ["sh", "-c", TELL, "name", "a", "", "c d"];
     let place = Place::new();
