@@ -250,12 +250,12 @@ unsafe impl Sync for Place {}
 
 static ENVIRONMENT: Place = Place(UnsafeCell::new(Environment::new()));
 
-/// Reads it all; `own` tells this library's path, where that is needed.
+/// Reads it all; `own` returns this library's path, if that is needed.
 ///
 /// # Safety
 /// Called once, and nothing else of this module at the same time or before.
 pub unsafe fn read(own: impl FnOnce() -> Option<&'static CStr>) {
-    // SAFETY: nobody else has a reference, as the caller promises.
+    // SAFETY: there is no other reference, as the caller promises.
     unsafe { (*ENVIRONMENT.0.get()).fill(own) }
 }
 

@@ -205,8 +205,8 @@ pub fn monotonic_ns() -> u64 {
 
 /// Signals, one bit each.
 type Signals = u64;
-/// All, but for the one by which the C library tells every thread to change its user (nptl, SIGSETXID, 33): it waits until all
-/// have.
+/// All, except the one by which the C library makes every thread change its user (nptl, SIGSETXID, 33): it waits until all
+/// threads have done so.
 const ALL_SIGNALS: Signals = !(1 << 32);
 
 /// Blocks the signals of the calling thread for as long as `work` takes; not in a sealed process, which may not ask
@@ -327,7 +327,7 @@ pub fn is_filtered() -> bool {
     unsafe { call(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0]) != 0 }
 }
 
-/// Writes to a descriptor that may not be there; what happens to it is nobody's concern.
+/// Writes to a descriptor that may not be there; the result does not matter.
 pub fn write(fd: i32, bytes: &[u8]) {
     if fd < 0 {
         return;
@@ -354,7 +354,7 @@ impl Memory {
 
     /// The same, for what the program itself asked for.
     pub fn for_the_program(bytes: usize) -> Option<Memory> {
-        // SAFETY: a new mapping, wherever the kernel has room, harms nobody.
+        // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
         let start = unsafe {
             rustix::mm::mmap_anonymous(
                 ptr::null_mut(),
@@ -428,8 +428,8 @@ pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
 /// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
 /// done, where there is no memory for one.
 ///
-/// Signals are blocked meanwhile. The kernel tells by the stack pointer whether a thread is on its stack for signals: of one
-/// that is, but works here, it would have the next handler begin at the top of it, over the frames of the one that we are in.
+/// Signals are blocked meanwhile. The kernel checks by the stack pointer whether a thread is on its stack for signals. If the
+/// thread is on it, but works here, the kernel would start the next handler at its top, over the frames of the current handler.
 #[inline(never)]
 pub fn on_own_stack(work: impl FnMut()) -> bool {
     with_signals_blocked(|| undisturbed_on_own_stack(work))

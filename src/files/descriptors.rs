@@ -53,7 +53,7 @@ impl<P: Place> Descriptors<P> {
     #[inline(never)]
     fn get_beyond(&self, fd: usize) -> Option<&P> {
         let page = self.others.get(fd / PAGE)?.load(Ordering::Acquire);
-        // SAFETY: NULL, or a page that `make` put there for ever.
+        // SAFETY: NULL, or a page that `make` put there and that stays.
         unsafe { page.as_ref() }.map(|page| &page[fd % PAGE])
     }
 

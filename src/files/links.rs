@@ -7,7 +7,7 @@ use crate::files::descriptors::{Descriptors, PAGE};
 
 /// Nothing is known of the descriptor.
 pub const UNKNOWN: u32 = 0;
-/// The descriptor is told with all others that have no entry of their own.
+/// The descriptor is counted with all others that have no entry of their own.
 pub const OVERFLOW_ENTRY: u32 = u32::MAX;
 
 static LINKS: Descriptors<AtomicU32> = Descriptors::new([const { AtomicU32::new(UNKNOWN) }; PAGE]);
@@ -20,7 +20,7 @@ pub fn get(fd: c_int) -> u32 {
         .map_or(UNKNOWN, |place| place.load(Ordering::Relaxed))
 }
 
-/// Sets what a descriptor leads to, and tells what it led to. None where there is no room for it.
+/// Sets a descriptor's entry, and returns the one before. None if there is no room for it.
 pub fn set(fd: c_int, link: u32) -> Option<u32> {
     let place = if link == UNKNOWN {
         LINKS.get(fd)

@@ -99,7 +99,7 @@ fn relink(fd: c_int, link: u32) {
     }
 }
 
-/// Tells whoever reads the region where a descriptor leads. Not those of a process that shares it, which are others.
+/// Writes a descriptor's entry into the region, for its reader. Not in a process that shares the region: its descriptors are others.
 fn tell_link(fd: c_int, link: u32) {
     if let Some(header) = process::header()
         && !process::is_sharer()
@@ -163,8 +163,8 @@ fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     );
 }
 
-/// Finds out what a descriptor is. Where that cannot be (there is no `/proc`, a filter forbids it, there is no memory), it
-/// is told with all that have no entry of their own, and nobody asks again.
+/// Finds out what a descriptor is. If that is impossible (there is no `/proc`, a filter forbids it, there is no memory), the
+/// descriptor is counted with all that have no entry of their own, and is not looked up again.
 #[cold]
 #[inline(never)]
 fn find(fd: c_int) {
@@ -321,7 +321,7 @@ pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
     );
 }
 
-/// A descriptor was used as only that of a directory can be: what it leads to is one, which its name did not tell.
+/// A descriptor was used in a way that only a directory's can be: so its file is a directory, which its name did not show.
 fn is_directory(fd: c_int) {
     if let Some(entry) = table::entry(links::get(fd))
         && entry.kind() == Kind::File
@@ -587,8 +587,8 @@ fn standard_fd_changed(fd: c_int, kind: Kind) -> bool {
     (0..=2).contains(&fd) && names::find(fd).is_some_and(|found| found.kind != kind)
 }
 
-/// A forked child inherits descriptors, not the table: tells the table of its new region what is known of them in the
-/// region of the parent, which must still be there; without one they are not known any more.
+/// A forked child inherits descriptors, not the table: copies what is known of them from the parent's region, which must
+/// still be there, to the table of the child's new region; without a parent's region they are not known.
 pub fn inherit(parent: Option<Region<'_>>) {
     for fd in links::known(0, c_uint::MAX) {
         let link = links::get(fd) as usize;

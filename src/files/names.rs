@@ -253,7 +253,7 @@ pub fn find(fd: c_int) -> Option<Found> {
     Some(found)
 }
 
-/// What a path tells of what is there.
+/// What a path shows of its file.
 pub fn kind_of_path(path: &[u8]) -> Kind {
     if path.starts_with(b"/dev/pts/") || path == b"/dev/tty" {
         Kind::Terminal
@@ -287,7 +287,7 @@ fn socket(fd: c_int) -> (Kind, Bytes<193>) {
 
 /// The working directory, as it was when it was last asked for.
 struct WorkingDirectory(UnsafeCell<[u8; PATH_MAX]>, UnsafeCell<usize>);
-// SAFETY: whoever looks at it holds the table of files.
+// SAFETY: only the holder of the lock of the table of files uses it.
 unsafe impl Sync for WorkingDirectory {}
 
 static WORKING_DIRECTORY: WorkingDirectory =

@@ -1,13 +1,13 @@
 //! What is known of a descriptor as far as waiting is concerned, and what the program wants of its calls.
 //!
-//! **What it leads to** is asked of the kernel when a call first has to know, and believed until it is closed. A number
-//! can become another's without our seeing it (`daemon`, system calls that are made inline): so no belief decides what
-//! a call does without the kernel's having a word in it. A try on what is no socket any more fails with ENOTSOCK and
-//! does nothing, and whoever made it asks again ([`class_now`]).
+//! **The kind of its file** is asked of the kernel when a call first needs it, and kept until the descriptor is closed. A number
+//! can get another file without our seeing it (`daemon`, system calls that are made inline). So what is kept never decides
+//! alone what a call does. A try on a file that is no longer a socket fails with ENOTSOCK and
+//! does nothing, and the caller asks the kernel again ([`class_now`]).
 //!
-//! **Whether calls wait, and for how long** belongs to the open file, which any number of descriptors share, and other
-//! processes too, that this one may know nothing of. So it is never remembered, but asked of the kernel each time that a
-//! call is about to wait ([`mode`]), and never where one succeeds at once.
+//! **Whether calls wait, and for how long** belongs to the open file. Many descriptors may share it, also in
+//! processes that this one does not know. So it is never kept, but asked of the kernel each time that a
+//! call is about to wait ([`mode`]), and not if the call succeeds at once.
 
 use std::ffi::c_int;
 use std::num::NonZeroU64;
@@ -42,7 +42,7 @@ impl Direction {
 pub enum Class {
     /// Nothing that can be waited for: a file, a directory, a block device; or nothing at all.
     Unwaitable = 1,
-    /// A socket: each call can be told not to block.
+    /// A socket: each call can have a flag not to block.
     Socket = 2,
     /// A terminal, an eventfd and the like.
     Other = 3,
@@ -107,9 +107,9 @@ static RECORDS: Descriptors<Record> = Descriptors::new(
     }; PAGE],
 );
 
-/// Whether a socket may have been told to wait for more than a byte (SO_RCVLOWAT).
+/// Whether a socket may be set to wait for more than a byte (SO_RCVLOWAT).
 static HAS_LOW_WATER: AtomicBool = AtomicBool::new(false);
-/// A socket was told to wait for more than a byte.
+/// A socket was set to wait for more than a byte.
 pub fn set_low_water() {
     HAS_LOW_WATER.store(true, Ordering::Relaxed);
 }
@@ -129,7 +129,7 @@ pub fn forget_waits() {
     }
 }
 
-/// A descriptor is about to be another's, or just became so.
+/// A descriptor is about to get another file, or just got one.
 #[inline]
 pub fn forget(fd: c_int) {
     if let Some(record) = RECORDS.get(fd)
@@ -159,7 +159,7 @@ pub fn class(fd: c_int) -> Class {
     }
 }
 
-/// What a descriptor leads to, by the kernel's word of now.
+/// The kind of a descriptor's file, as the kernel says now.
 #[cold]
 #[inline(never)]
 pub fn class_now(fd: c_int) -> Class {
@@ -308,7 +308,7 @@ pub fn is_awaited(fd: c_int) -> bool {
         .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & AWAITED != 0)
 }
 
-/// A descriptor is about to be closed, and the runtime to be told. Whether several wait for it.
+/// A descriptor is about to be closed, and the runtime to be informed. Returns whether several coroutines wait for it.
 pub fn closing(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
         return false;
@@ -336,7 +336,7 @@ pub fn stand_ins(fd: c_int) -> impl Iterator<Item = c_int> {
     })
 }
 
-/// A descriptor of the program's for which nobody waits, and of which none of these events is so.
+/// A descriptor of the program's without a waiter, and without any of these events.
 pub fn idle(events: i16) -> Option<c_int> {
     /// How many are asked about: some is found among the first, if there is any to be found.
     const ASKED: usize = 1024;

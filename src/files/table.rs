@@ -1,14 +1,14 @@
 //! The table of files: an entry for every name.
 //!
-//! Entries are looked up and made when a descriptor is, under a lock that nobody waits for without a bound: a
-//! signal handler may come while its thread holds it. Who does not get it has the descriptor told together
-//! with all others that have no entry. A full table gives the entry that no descriptor leads to and
-//! that was used least to the new name, and adds what it counted to the first entry: nothing is lost,
-//! only told less exactly.
+//! Entries are looked up and made when a descriptor is made, under a lock. No thread waits for it without a bound: a
+//! signal handler may interrupt a thread that holds it. Without the lock, the descriptor is counted together
+//! with all others that have no entry. If the table is full, a new name gets the least used entry that no descriptor
+//! refers to, and the counts of that entry are added to the first entry: nothing is lost,
+//! but it is reported less exactly.
 //!
-//! A signal handler may also fork while its thread holds the table, and return in the child, where there is another table. So
-//! what is written is looked up first, and then the question is asked whether the table is still the one that was taken
-//! ([`Table::is_current`]): what was found before that is the region's that was left, and harms nothing. The table gets its
+//! A signal handler can also fork while its thread holds the table, and return in the child, which has another table. So
+//! code first looks up what it writes to, and then asks whether the table is still the one that it took
+//! ([`Table::is_current`]). What it found before is the region's that was left, and harms nothing. The table gets its
 //! memory with signals blocked.
 
 use std::ptr;
@@ -92,7 +92,7 @@ fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     result
 }
 
-/// Makes the table of a new region; without it nothing is told of files.
+/// Makes the table of a new region; without it, the report has no files.
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
     if let Some(made) = mapping::make_files(0) {
         header.use_files(FIRST);
@@ -297,7 +297,7 @@ impl Table {
     }
 }
 
-/// FNV-1a over the kind and the whole name. Not every call tells a directory from a file.
+/// FNV-1a over the kind and the whole name. Not every call distinguishes a directory from a file.
 fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
     let kind = match kind {
         Kind::Directory => Kind::File,

@@ -1,6 +1,6 @@
 //! Objects that call the allocator behind ours directly: a library that was loaded with `RTLD_DEEPBIND` is bound to the C
-//! library's own functions before ours. What it allocates is not counted, and what it frees of ours looks live for ever; so it is
-//! named.
+//! library's own functions before ours. What it allocates is not counted, and what it frees of ours looks live until the end. So the
+//! report names it.
 //!
 //! Looked for when the image ends, among the objects that came after the start: in each, whether a place through which it calls
 //! others (the part of its global offset table that is for that, System V ABI) leads to the allocator behind ours. Every

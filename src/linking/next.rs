@@ -84,7 +84,7 @@ pub fn ensure(function: Function) {
     address(function);
 }
 
-/// Finds every function, and what else is to be found in the same objects: once, when the first image starts.
+/// Finds every function, and all else that is in the same objects: once, when the first image starts.
 pub fn resolve_all() {
     objects::remember();
     let mut is_behind = false;
@@ -198,19 +198,19 @@ fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
     }
     let mut name = [0_u8; 32];
     name[..function.name().len()].copy_from_slice(function.name().as_bytes());
-    // SAFETY: a C string, as the table's names are shorter than 32. The C library tells the object to search after from
+    // SAFETY: a C string, as the table's names are shorter than 32. The C library gets the object to search after from
     // our return address, so this must not be compiled to a jump; it is not, because the result is looked at.
     let chosen =
         thread::ours(|| unsafe { c_library::dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) });
     NonZeroUsize::new(chosen?.addr())
 }
 
-/// What tells the size of a block of the next `malloc`.
+/// The function for the size of a block of the next `malloc`.
 static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
-/// Finds what tells the size of a block. False where nothing does: a library that has a `malloc` and no `malloc_usable_size`
-/// makes blocks which another's does not know; and a sanitizer ends the program where it is asked for the size of what it does
-/// not know, such as a block that it made while it started. Before any thread has its slot.
+/// Finds the function for the size of a block. False if there is none: if a library has a `malloc` and no `malloc_usable_size`,
+/// the function of another library does not know its blocks; and the function of a sanitizer ends the program for a block that it
+/// does not know, such as a block that it made while it started. Before any thread has its slot.
 pub fn find_size_of_block() -> bool {
     let is_of_one_allocator =
         next_place(Function::Malloc) == next_place(Function::MallocUsableSize);
@@ -232,7 +232,7 @@ extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
     0
 }
 
-/// The size of a block as its allocator sees it; 0 for NULL, and where nobody knows it.
+/// The size of a block as its allocator sees it; 0 for NULL, and if it is not known.
 ///
 /// # Safety
 /// The block is live, of the next `malloc` or its kin; and the calling thread has its slot.
@@ -262,8 +262,8 @@ fn resolve(function: Function) -> NonZeroUsize {
     address
 }
 
-/// The function behind ours in the version that a caller, who is to return to this address, was bound to; the usual
-/// one where that is not known.
+/// The function behind ours, in the version that the caller with this return address was bound to; the usual
+/// one if that is not known.
 #[inline(never)]
 fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let usual = address(function);
@@ -283,7 +283,7 @@ fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     address
 }
 
-/// The function behind ours that a caller, who is to return to this address, was bound to, as what it is.
+/// The function behind ours that the caller with this return address was bound to, with its type.
 ///
 /// # Safety
 /// `F` is the type of a pointer to that function.

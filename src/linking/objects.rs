@@ -1,9 +1,9 @@
 //! The objects that are loaded: the program and its libraries, as the dynamic linker lists them for debuggers.
 //!
-//! The list is read, not asked for: `dl_iterate_phdr` waits for the linker's lock, which in a forked child nobody may
-//! ever let go, and a program may have a `dl_iterate_phdr` of its own. The list is complete before the first object
-//! is initialised (`struct r_debug`, link.h). Later another thread may change it: who looks then goes along it by
-//! [`walk`], which asks the kernel for every word, so that one that is gone is the end and not a fault.
+//! We read the list ourselves: `dl_iterate_phdr` waits for the linker's lock, which in a forked child may never
+//! be released, and a program may have a `dl_iterate_phdr` of its own. The list is complete before the first object
+//! is initialised (`struct r_debug`, link.h). Later another thread may change it: then use
+//! [`walk`], which reads every word through the kernel, so that an entry that is gone is the end and not a fault.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::offset_of;

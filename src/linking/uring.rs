@@ -1,5 +1,5 @@
-//! io_uring: what goes through its rings passes the C library by, and so us. That there is one can be known, and is
-//! told.
+//! io_uring: I/O through its rings does not use the C library, so we do not see it. We can detect that there is a ring, and the
+//! report says so.
 //!
 //! A library for it is among the objects that are loaded. A ring is seen where the program asks for it, or uses it, by
 //! `syscall`; where a call is made on its descriptor; and, in a process that has the library, among its memory maps

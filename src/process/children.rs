@@ -1,13 +1,13 @@
-//! Children of fork, who begin in the region of their parent: how many of them may yet count in it.
+//! Children of fork begin in the region of their parent: how many of them may still count in it.
 //!
-//! The parent tells before it forks, and the child once it has a region of its own or ends. So whoever reads the region
-//! knows, also where the parent has ended and the child has not made its first step, that it may go on.
+//! The parent counts a child before it forks; the child is subtracted when it has a region of its own, or ends. So the reader
+//! of the region knows that a child may still count there, even if the parent has ended and the child has not run yet.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_record::region::Header;
 
-/// Whether parents tell.
+/// Whether parents count their children here.
 static ARE_ANNOUNCED: AtomicBool = AtomicBool::new(false);
 
 /// From now on parents do.

@@ -1,8 +1,8 @@
-//! Whether this memory is a copy of another process's, whose child nobody has told so yet.
+//! Whether this memory is a copy of another process's, in a child that has not been noticed yet.
 //!
-//! The kernel empties one page in every child that has memory of its own (`MADV_WIPEONFORK`, Linux 4.14), however that was
-//! made; one that shares our memory, as a child of vfork does, finds it as it was. So no process has to ask who it is, and
-//! a child of a bare system call, of which no hook hears, shows no slot of its parent's.
+//! The kernel empties one page in every child that has its own memory (`MADV_WIPEONFORK`, Linux 4.14), in whatever way it was
+//! made. A child that shares our memory, such as a child of vfork, finds the page unchanged. So a process need not ask for its id,
+//! and a child of a bare system call, which no hook sees, does not use the slot of its parent.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ const WORDS: usize = BYTES / size_of::<usize>();
 pub struct Page([AtomicUsize; WORDS]);
 const _: () = assert!(size_of::<Page>() == BYTES);
 
-/// The page. Its first word has all bits in the process that the memory belongs to, and none in a copy that nobody has told.
+/// The page. Its first word has all bits in the process that the memory belongs to, and none in a copy that has not been noticed.
 pub static PAGE: Page = Page([const { AtomicUsize::new(0) }; WORDS]);
 
 /// Whether the kernel empties it.
@@ -37,7 +37,7 @@ pub fn settle() {
     PAGE.0[0].store(usize::MAX, Ordering::Relaxed);
 }
 
-/// Whether it is a copy; none where that cannot be told.
+/// Whether it is a copy; none if that is not known.
 pub fn is_copy() -> Option<bool> {
     let is_wiped = IS_WIPED.load(Ordering::Relaxed);
     is_wiped.then(|| PAGE.0[0].load(Ordering::Relaxed) == 0)

@@ -2,7 +2,7 @@
 //!
 //! A forked child that can make no region file (it is in another root, or another user, or has sealed itself)
 //! stays in its parent's region, which is shared memory: its threads take slots of their own there, its files
-//! are told together, and the header says how many there are of its kind.
+//! are counted together, and the header has the number of such children.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};

@@ -1,10 +1,10 @@
-//! Children of vfork, who have our memory, but descriptors of their own: what they open and close is not open or closed
-//! here, so they must leave what is known of descriptors as it is.
+//! Children of vfork have our memory, but their own descriptors: what they open and close is not opened or closed
+//! here, so they must not change what is known of descriptors.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Children that have neither ended nor become another program, as far as is known: one that is killed stays among
-/// them, and costs no more than the question of who is calling.
+/// Children that have neither ended nor become another program, as far as is known: a killed one remains
+/// in the count, which costs only a check of the calling process.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 
 /// A child is about to be made; or one that was to become another program has not.

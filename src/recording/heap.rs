@@ -18,7 +18,7 @@ use crate::linking::next;
 use crate::memory::arena;
 use crate::{process, sys, thread};
 
-/// What a call of the heap is counted into: by each operation in the same way, whoever else counts there.
+/// The counters for a call of the heap: each operation uses them in the same way, whether or not they are shared.
 trait Sink: Copy {
     /// How its counters are added to.
     type Adder: Adder;

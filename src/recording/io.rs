@@ -42,8 +42,8 @@ impl Requested for usize {
 }
 
 /// What a vector asks for. Its array is read only where the call succeeded, which shows that it can be: a program
-/// may pass a bad one and be told EFAULT, which must not become a fault of ours. No other error shows that: a filter of
-/// system calls returns what it likes, before the kernel has read anything.
+/// may pass a bad one and get EFAULT, which must not become a fault of ours. No other error shows that: a filter of
+/// system calls returns any error, before the kernel has read anything.
 #[derive(Clone, Copy)]
 pub struct Vector {
     array: *const iovec,
@@ -125,7 +125,7 @@ pub struct Call<S> {
 }
 
 impl<S: Requested> Call<S> {
-    /// Makes the call by `next` and records it; `judge` tells what its result means. `then` keeps track
+    /// Makes the call by `next` and records it; `judge` says what its result means. `then` keeps track
     /// of what the call changed, and leaves errno alone.
     ///
     /// The call may be cancelled, or left by a jump: nothing is held across it, and what is known before it is
@@ -225,7 +225,7 @@ impl<S: Requested> Call<S> {
         result
     }
 
-    /// A descriptor that is closed is another's as soon as it is: what it led to is asked before.
+    /// A closed descriptor may belong to another file at once: so its entry is looked up before.
     #[inline(always)]
     fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {

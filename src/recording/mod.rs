@@ -29,7 +29,7 @@ pub use buffered::buffered;
 pub use heap::{allocate, is_reached, query, release, resize};
 pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
-/// Counts a call of which nothing else is to be known, for the functions of the process's life.
+/// Only counts a call, for the functions of the process's life.
 pub fn count(function: Function) {
     match thread::slot() {
         Some(slot) => slot.counters.count::<Alone>(function, 0),

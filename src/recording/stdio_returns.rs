@@ -1,4 +1,4 @@
-//! What the results of stdio's functions tell.
+//! What the results of stdio's functions mean.
 
 use std::ffi::{CStr, c_char, c_int};
 
@@ -20,8 +20,8 @@ pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> O
     Outcome::Bytes(items.wrapping_mul(size) as u64)
 }
 
-/// A line that is about to be read. It may hold NULs, and then the text in memory does not tell how long it is: the stream
-/// does, by how far it is read before and after.
+/// A line that is about to be read. It may contain NULs, and then its length is not known from the text in memory, but from the
+/// stream's position before and after.
 #[derive(Clone, Copy)]
 pub struct Line {
     stream: *mut FILE,
@@ -114,7 +114,7 @@ impl Line {
     }
 }
 
-/// A line of wide characters, the bytes of which nobody tells.
+/// A line of wide characters; its length in bytes is not known.
 #[inline(always)]
 pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
     if line.is_null() {
@@ -160,7 +160,7 @@ pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(4)
 }
 
-/// A wide character, the bytes of which nobody tells; all ones is failure where the stream has had an error.
+/// A wide character; its length in bytes is not known; all ones is failure if the stream has had an error.
 #[inline(always)]
 pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
     if character == u32::MAX {

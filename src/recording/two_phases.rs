@@ -18,14 +18,15 @@ use crate::life::{start, writer};
 use crate::{files, sys};
 
 impl<S: Requested> Call<S> {
-    /// The call is about to be made; it is counted where it may have to wait, which is told with how it does. None where it
-    /// goes straight through, by [`Call::make`].
+    /// The call is about to be made. If it may have to wait, counts it, and returns how it waits. None if the call needs
+    /// no parts, and is made by [`Call::make`].
     #[inline(always)]
     pub fn begin_two_phases(&self) -> Option<WaitMode> {
         self.subject().begin()
     }
 
-    /// Makes a call that [`Call::begin_two_phases`] has counted as [`Call::make`] does, but by `perform`, which tells how long it waited.
+    /// Makes a call that [`Call::begin_two_phases`] has counted, as [`Call::make`] does, but by `perform`, which returns how long
+    /// it waited.
     #[inline(always)]
     pub fn in_two_phases<R: Copy>(
         self,
@@ -82,7 +83,7 @@ impl Subject {
         Some(way)
     }
 
-    /// Records what came of the call, and keeps what is to be told of it.
+    /// Records the result of the call, and keeps what the report needs of it.
     #[inline(never)]
     fn record(self, parts: &TwoPhaseCall, outcome: Outcome, requested: u64) {
         // A try that failed has left its errno, also where the call then went well.

@@ -2,8 +2,8 @@
 //!
 //! All addresses are reserved at once, without access; the memory of a slot is made when a
 //! thread takes it, and that of entries for files when there are new names, by a system call that says so where there is none left: touching a page of a
-//! full file system would end the program with SIGBUS. A slot that nobody took has no memory,
-//! neither for mlockall(2) to lock.
+//! full file system would end the program with SIGBUS. An unused slot has no memory,
+//! so mlockall(2) locks none for it.
 
 mod handed;
 
@@ -34,7 +34,7 @@ const FEW: Room = Room {
 const FILES_AT_ONCE: usize = 16;
 /// The first of them: most processes need no more.
 const FIRST_FILES: usize = 4;
-/// Slots where the kernel cannot make memory page by page and tell (before Linux 5.14): all of them get
+/// The number of slots if the kernel cannot make memory by pages and report failure (before Linux 5.14): all of them get
 /// their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
 
@@ -108,7 +108,7 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     Some(Mapping::new(header, room, place))
 }
 
-/// Makes the region in a file that `weir` is handed, or that has its name in `file` where nobody takes it.
+/// Makes the region in a file that is sent to `weir`, or, if `weir` does not take it, that has its name in `file`.
 fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header, Room)> {
     let session = &environment::get().session;
     if session.is_empty() {
@@ -135,7 +135,7 @@ fn current() -> (*mut c_void, Room) {
 /// Gives up the region that was mapped last, and takes up the one from before.
 fn return_to((start, room): (*mut c_void, Room)) {
     let (mapped, bytes) = (START.load(Ordering::Relaxed), self::room().bytes());
-    // SAFETY: the mapping was made by `map`, and nobody has it.
+    // SAFETY: the mapping was made by `map`, and nothing refers to it.
     let _ = unsafe { rustix::mm::munmap(mapped, bytes) };
     START.store(start, Ordering::Relaxed);
     set_room(room);
@@ -346,7 +346,7 @@ fn within_limits() -> Room {
     if limited { FEW } else { Room::MOST }
 }
 
-/// Creates the region's file; its path is in `file`. Tells where it is not in the first directory.
+/// Creates the region's file; its path is in `file`. Says if it is not in the first directory.
 fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>)> {
     let environment = environment::get();
     let directories: [&[u8]; 2] = if environment.has_session() {
@@ -399,7 +399,7 @@ fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
 }
 
 /// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image which replaces this one
-/// finds what it has left behind; where somebody else has that name, one that nobody can have foreseen.
+/// finds its region; if another user has made a file of that name, it is a number that no other user can guess.
 fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool {
     file.push(directory)
         && file.push(b"/weir.")
@@ -409,7 +409,7 @@ fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool 
         && file.push(b".region")
 }
 
-/// Removes the region of the image that this one has replaced, whose report is written. Nobody else's.
+/// Removes the region of the image that this one has replaced, whose report is written, and no other.
 fn remove_left_behind(path: &CStr) {
     use rustix::fs::{AtFlags, CWD, FileType, statat};
     let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
@@ -525,7 +525,7 @@ fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     if !open_up(start, room.file_at(FIRST_FILES.min(room.files))) {
-        // SAFETY: the mapping was made above, and nobody has it.
+        // SAFETY: the mapping was made above, and nothing refers to it.
         let _ = unsafe { rustix::mm::munmap(start, bytes) };
         return None;
     }

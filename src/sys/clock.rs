@@ -1,5 +1,5 @@
-//! The kernel's clocks, read by the function that the kernel itself puts into every process: the C library's
-//! `clock_gettime` may be another's (libfaketime), who tells other times.
+//! The kernel's clocks, read by the function that the kernel itself puts into every process: the
+//! `clock_gettime` that we would get may be of another library (libfaketime), with other times.
 
 use std::mem::transmute;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -4,15 +4,15 @@ use std::ffi::c_int;
 
 use super::monotonic_ns;
 
-/// Until when something is waited for, by the monotonic clock. One word: it stands on the stack of whoever waits.
+/// The end of a wait, by the monotonic clock. One word: it is on the stack of the caller that waits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(u64);
 
 impl Deadline {
-    /// None: it is waited for ever.
+    /// None: the wait has no end.
     pub const NEVER: Deadline = Deadline(u64::MAX);
 
-    /// That of a call that begins now and may wait so long; none is for ever.
+    /// Of a call that begins now and may wait so long; none is without end.
     #[inline(never)]
     pub fn after(ns: Option<u64>) -> Deadline {
         match ns {
@@ -21,7 +21,7 @@ impl Deadline {
         }
     }
 
-    /// How much time is left; none is for ever.
+    /// How much time is left; none is without end.
     #[inline(never)]
     pub fn left_ns(self) -> Option<u64> {
         (self != Deadline::NEVER).then(|| self.0.saturating_sub(monotonic_ns()))

@@ -82,7 +82,7 @@ impl Looked {
 impl Drop for Looked {
     fn drop(&mut self) {
         if self.is_ours {
-            // SAFETY: the descriptor is ours, and nobody else knows it.
+            // SAFETY: the descriptor is ours, and nothing else uses it.
             unsafe { call(libc::SYS_close, [self.fd as usize, 0, 0, 0, 0]) };
         }
     }

@@ -1,4 +1,4 @@
-//! Room for what is too long for the stack of whoever makes a call: a signal handler's may be small, and a coroutine's too.
+//! Room for data that is too long for the caller's stack: that of a signal handler or a coroutine may be small.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ struct Room {
 
 const WORDS: usize = 64;
 const ROOMS: usize = 32;
-// SAFETY: the words are used by whoever took the room only.
+// SAFETY: only the taker of the room uses the words.
 unsafe impl Sync for Room {}
 
 static POOL: [Room; ROOMS] = [const {
@@ -30,7 +30,7 @@ pub fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
         return with_room_elsewhere(work);
     };
     let place = room.words.get().cast::<T>();
-    // SAFETY: taken, so that nobody else uses it, and large enough.
+    // SAFETY: taken, so that there is no other user, and large enough.
     unsafe { place.write_bytes(0, 1) };
     let result = work(place);
     room.is_taken.store(false, Ordering::Release);
@@ -56,7 +56,7 @@ pub fn with_room_if_possible<T, R>(work: impl FnOnce(*mut T) -> R) -> Option<R> 
 fn take_anywhere() -> *mut [u64; WORDS] {
     if let Some(room) = take() {
         let words = room.words.get();
-        // SAFETY: taken, so that nobody else uses it.
+        // SAFETY: taken, so that there is no other user.
         unsafe { words.write_bytes(0, 1) };
         return words;
     }
@@ -70,7 +70,7 @@ fn take_anywhere() -> *mut [u64; WORDS] {
 fn give_back(place: *mut [u64; WORDS]) {
     match POOL.iter().find(|room| room.words.get() == place) {
         Some(room) => room.is_taken.store(false, Ordering::Release),
-        // SAFETY: a mapping of [`take_anywhere`], that nobody uses any more.
+        // SAFETY: a mapping of [`take_anywhere`] that is not used any more.
         None => drop(unsafe { super::Memory::of(place.cast(), size_of::<[u64; WORDS]>()) }),
     }
 }

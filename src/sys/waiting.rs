@@ -65,7 +65,7 @@ pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> 
             std::ptr::from_ref(value).addr(),
             size_of_val(value),
         ];
-        // SAFETY: the kernel reads as many bytes as it is told.
+        // SAFETY: the kernel reads as many bytes as the call says.
         unsafe { call(libc::SYS_setsockopt, arguments) };
     };
     let before = timeval_of(fd, which).ok();
@@ -92,7 +92,7 @@ pub fn is_tcp(fd: i32) -> bool {
     socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
-/// Whether a socket is of single messages, so that connecting it waits for nobody.
+/// Whether a socket is of single messages, so that to connect it does not wait.
 pub fn is_datagram(fd: i32) -> bool {
     let kind = socket_option(fd, libc::SO_TYPE);
     matches!(kind, Some(libc::SOCK_DGRAM | libc::SOCK_RAW))

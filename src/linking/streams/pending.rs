@@ -1,9 +1,9 @@
 //! Which streams the C library has yet to ask the kernel for, when the process ends: it empties the buffers of all streams
 //! after every handler of exit, ours too.
 //!
-//! It goes through its list of streams twice: first it writes what is to be written, then it takes each stream's buffer away,
-//! and puts the file's offset back to what was not read (glibc, libio/genops.c: `_IO_flush_all_lockp`, then `_IO_unbuffer_all`).
-//! Other threads may close streams meanwhile, so the list is read through the kernel, which tells where there is nothing.
+//! It goes through its list of streams twice: first it writes what is pending, then it removes each stream's buffer,
+//! and moves the file's offset back to what was not read (glibc, libio/genops.c: `_IO_flush_all_lockp`, then `_IO_unbuffer_all`).
+//! Other threads may close streams meanwhile, so the list is read through the kernel, which fails if there is nothing.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -40,8 +40,8 @@ struct Wide {
     write_at: usize,
 }
 
-/// Of the streams but one, the one that the C library asks the kernel for last when it empties all buffers; none where it
-/// asks for none, or nobody can tell.
+/// Of all streams except one, the one for which the C library makes the last system call when it empties all buffers; none if
+/// it makes none, or if that is not known.
 pub fn last_to_ask(but: *mut FILE) -> Option<*mut FILE> {
     let (mut last_written, mut last_put_back) = (None, None);
     let mut known_table = ptr::null();

@@ -1,9 +1,9 @@
-//! A region's file that has no name: `weir` is handed a descriptor of it, by the socket in its session.
+//! A region's file without a name: we send `weir` a descriptor of it, through the socket in its session.
 //!
-//! A file with a name in the session is the program's to cut off, by accident too, and whoever touches what was cut off of a
-//! mapping dies. One without is out of reach. Where it cannot be handed over (`weir` is gone, or has too much to do; or
-//! the process was started under a filter of system calls, which may end it for one that it does not make itself), the file
-//! gets a name after all.
+//! If the file has a name in the session, the program can truncate it, also by accident, and an access to the truncated part of a
+//! mapping ends the process. A file without a name is safe from that. If we cannot send it (`weir` is gone, or busy; or
+//! the process was started under a filter of system calls, which may end it for a call that it does not make itself), the file
+//! gets a name.
 
 use std::ffi::CStr;
 use std::io::IoSlice;
@@ -30,7 +30,7 @@ pub fn create(session: &CStr) -> Option<Descriptor> {
     file.ok().map(Descriptor::from)
 }
 
-/// Hands the file to `weir`. False where nobody takes it.
+/// Sends the file to `weir`. False if `weir` does not take it.
 pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
     // Sockets have room for a hundred bytes or so.
     let mut path = Bytes::<128>::new();
