@@ -1,8 +1,8 @@
-//! Ticks of the processor's time-stamp counter, and what they are in nanoseconds.
+//! Ticks of the processor's time-stamp counter, and their conversion to nanoseconds.
 //!
 //! Reading the counter takes half the time of `clock_gettime` (measured here: 10–12 ns against 22),
-//! and needs no page of the kernel's that a sandbox may take away. The rate is not asked of the
-//! processor but measured: two moments, each read on both clocks, the first at the start of the image
+//! and needs no page of the kernel's that a sandbox may remove. The rate is not read from the
+//! processor, but measured: two moments, each read on both clocks, the first at the start of the image
 //! and the second whenever a reader needs the rate.
 
 use crate::counter::Counter;

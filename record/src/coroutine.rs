@@ -1,8 +1,8 @@
 //! What is recorded of one coroutine: an entry of the region's table of coroutines.
 //!
 //! The table is a cache of [`WAYS`] entries to a set: a coroutine has its entry in the set that its pointer hashes to.
-//! Where all of them are taken, the one that was used least is folded into the first entry of the table, which is
-//! of all coroutines that have none. A coroutine may move between threads, so every addition is a locked one.
+//! If all of them are taken, the one that was used least is folded into the first entry of the table, which is
+//! for all coroutines without an entry. A coroutine may move between threads, so every addition is a locked one.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

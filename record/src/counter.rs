@@ -1,7 +1,7 @@
 //! A number with one writer.
 //!
-//! A counter belongs to one thread, so that no locked instruction is needed; but a signal handler
-//! of that very thread may count in the middle of it. On x86-64 an addition to memory is one
+//! A counter belongs to one thread, so no locked instruction is needed; but a signal handler
+//! of the same thread may count in the middle of an addition. On x86-64 an addition to memory is one
 //! instruction, and a signal arrives before or after it, never within. A relaxed load, an addition and a
 //! relaxed store are compiled to that instruction (LLVM, X86InstrCompiler.td: the patterns of
 //! RELEASE_ADD64mr). No language promises it, so a test reads the hooks' machine code. Inline

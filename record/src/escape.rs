@@ -1,5 +1,5 @@
-//! Text of other programs, made harmless for a terminal. All text that Weir shows and that is not its own goes
-//! through here, in the command as in the preloaded library.
+//! Makes text of other programs harmless for a terminal. All text that Weir shows and that is not its own is escaped
+//! here, in the command and in the preloaded library.
 
 /// Shows text piece by piece to `put`: as it is, but for what would command a terminal (control characters, of
 /// either set), what reorders or hides what is beside it (Unicode's format characters) and what ends a line, which

@@ -2,7 +2,7 @@
 //!
 //! An entry has two sets of counters. The first thread that moves bytes owns one of them, and adds to it as it
 //! adds to its slot, without a locked instruction; all others share the other set, by locked additions.
-//! Most files have one user, and those that have many pay tens of nanoseconds for a system call each.
+//! Most files are used by one thread. For others, the locked additions cost tens of nanoseconds for each system call.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

@@ -1,6 +1,6 @@
 //! The one table of interposed functions.
 //!
-//! A row is all that the rest of Weir knows of a function: the enum that indexes counters and
+//! A row has all that the rest of Weir needs to know of a function: the enum that indexes counters and
 //! `next` pointers, the names in the report, the table in `docs/functions.md` and the test that
 //! compares what the library exports all come from it. A new function is a row here and a body in
 //! the preloaded library's `hooks`. The rows themselves are in `functions/rows.rs`.

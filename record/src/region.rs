@@ -1,7 +1,7 @@
 //! The mapping: a header, a table of files, a slot for every thread, and a table of coroutines.
 //!
-//! One region per process image. It is a shared file, so that it outlives whatever ends the process;
-//! where no file can be had, it is private memory and only the process itself reads it.
+//! One region per process image. It is a shared file, so that it remains after any end of the process;
+//! if there can be no file, it is private memory, and only the process itself reads it.
 
 mod header;
 mod parts;

@@ -1,20 +1,21 @@
 //! The channel of latency samples: one producer (the thread), one consumer (the writer).
 //!
 //! A bounded ring in shared memory after Lamport ("Specifying Concurrent Program Modules", 1983):
-//! the producer owns `head`, the consumer owns `tail`, both count for ever and are taken modulo the
-//! ring's length where they index. The producer looks at the consumer's cache line only once in a
+//! the producer owns `head`, the consumer owns `tail`, both only increase, and are taken modulo the
+//! ring's length as indexes. The producer looks at the consumer's cache line only once in a
 //! quarter of the ring's length, or when the ring may be full.
 //!
-//! A full ring refuses the sample. Nobody counts refusals: every timed call is counted
-//! (`FunctionCounters::timed`), so what the consumer did not receive was dropped.
+//! A full ring refuses the sample. Refusals need no counter: every timed call is counted
+//! (`FunctionCounters::timed`), so a sample that the consumer did not receive was dropped.
 //!
-//! A new ring has memory for a few entries only: most threads never push more, and memory that is made has to be cleared. The producer asks for the rest before it needs it, and refuses samples where there is none.
+//! A new ring has memory for a few entries only: most threads never push more, and new memory has to be cleared. The producer
+//! asks for the rest before it needs it, and refuses samples if there is no memory.
 //!
 //! The producer may be interrupted between its store of the entry and that of `head` by its own signal
 //! handler, which pushes too. Then one of them overwrites the other, or `head` steps back over
 //! what the consumer has taken: the consumer sees a `head` behind its `tail` and waits until it is
-//! ahead again. Samples are lost, at most those of the handler and one, and show as dropped; counters
-//! do not pass this way. A guard against it would cost every push what this costs once in a while.
+//! ahead again. Samples are lost, at most those of the handler and one more, and are counted as dropped; counters
+//! are not affected. A guard against it would cost time in every push; the loss is rare.
 
 use crate::sample::Sample;
 use crate::sync::{AtomicU64, Ordering};

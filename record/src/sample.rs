@@ -1,7 +1,7 @@
 //! A latency sample: which function, and how long, in eight bytes.
 //!
-//! Small on purpose: eight of them to a cache line, one store to push. What else is known of a call
-//! (its size, its descriptor, when it was) is kept for the slowest ones only, in [`crate::slow`].
+//! It is small: eight samples to a cache line, one store to push. Other facts of a call
+//! (its size, its descriptor, its time) are kept for the slowest calls only, in [`crate::slow`].
 
 use crate::functions::Function;
 

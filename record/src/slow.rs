@@ -1,6 +1,6 @@
-//! The slowest calls of a family of functions in one thread, with what a sample has no room for.
+//! The slowest calls of a family of functions in one thread, with facts for which a sample has no room.
 //!
-//! They are kept where the call is made, not picked from the samples: a full ring loses none of them.
+//! The calling thread keeps them. They are not taken from the samples, so a full ring loses none of them.
 
 use crate::counter::Counter;
 

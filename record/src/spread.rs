@@ -1,4 +1,4 @@
-//! How durations are spread: a histogram that is small enough to stand with every file and socket.
+//! The distribution of durations: a histogram that is small enough for every file and socket.
 
 use crate::counter::Counter;
 

@@ -1,4 +1,4 @@
-//! Programs that are started, so that those that never make a region are known.
+//! The programs that are started, so that those without a region are known.
 //!
 //! A process that starts a program (by exec, also in a child of vfork, or by posix_spawn) notes that in its
 //! region; the reader removes the notes. There is room for the starts between two visits of the

@@ -1,4 +1,4 @@
-//! Moments in the Gregorian calendar, in UTC.
+//! Times in the Gregorian calendar, in UTC.
 
 use std::fmt;
 

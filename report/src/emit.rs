@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! lines        the JSON's form
-//! place        where the file goes, and whether we can trust what is there
+//! place        the path of the file, and whether we can trust what is there
 //! descriptor   what is open
 //! ```
 //!
-//! This also runs inside programs that know nothing of it, so all of it is system calls of our own: the C library's
-//! functions may be others there, and a thread may be cancelled in them.
+//! This also runs inside traced programs, so it makes its system calls itself: there, other functions may take the place of
+//! the C library's, and a thread may be cancelled in them.
 
 mod descriptor;
 mod lines;

@@ -1,5 +1,5 @@
-//! The one function that the histograms would have from libm: with it here, no program gets libm loaded on
-//! our account, nor does the command take longer to start.
+//! The one function of libm that the histograms need: so programs do not load libm because of
+//! Weir, and the command does not take longer to start.
 
 use std::arch::global_asm;
 

@@ -1,5 +1,5 @@
-//! Reads a report back, in bounded memory and without trust: a file may be cut off, of another
-//! format, or made to hurt.
+//! Reads a report back, in bounded memory and without trust: a file may be truncated, in another
+//! format, or hostile.
 
 mod metered;
 

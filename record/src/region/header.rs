@@ -1,4 +1,4 @@
-//! The head of a region: whose it is, what became of it, where its functions lead, and what is counted in common.
+//! The head of a region: its process, how that ended, the objects that its functions lead to, and the common counters.
 
 use std::mem::{offset_of, size_of};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! JSON with line breaks down to the things that one looks for: a function, a thread, a slow call.
+//! JSON with a line for each entry that a reader may look for: a function, a thread, a slow call.
 
 use std::io::{self, Write};
 

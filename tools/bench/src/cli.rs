@@ -1,4 +1,4 @@
-//! The command line, and the order of things.
+//! The command line, and the order of the steps.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The sources of LuaJIT, which a package has that cargo fetches: a C project to build.
+//! The sources of LuaJIT, a C project to build. Cargo fetches a package with them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What one subject found: a table for readers, the values for programs.
+//! The result of one subject: a table for readers, the values for programs.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! What Weir aims at, and whether a measurement reached it. Aims are printed, never asserted: a
-//! figure of a shared machine is something to read, not something to fail a build on.
+//! The targets of Weir, and whether a measurement reached them. They are printed, never asserted: a
+//! figure from a shared machine must not fail a build.
 
 use std::fmt;
 

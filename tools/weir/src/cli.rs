@@ -1,4 +1,4 @@
-//! What may be typed after `weir`.
+//! The command line of `weir`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

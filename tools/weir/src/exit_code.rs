@@ -1,6 +1,6 @@
 //! The exit codes of `weir`, those that `env`, `nice` and `timeout` use too.
 //!
-//! `weir run` exits as the program that it ran does, so these say which codes are Weir's own.
+//! `weir run` exits with the code of its program, so these are the codes of Weir itself.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

@@ -1,5 +1,5 @@
-//! What weir was started with and its program must get, while weir itself wants it otherwise: three open standard streams,
-//! so that no file it opens is taken for one, and a write to a closed pipe that fails and does not end it.
+//! What weir inherits and its program must get unchanged, while weir itself needs something else: three open standard streams,
+//! so that none of its files gets the number of one; and a write to a closed pipe that fails, and does not end it.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! A stack that is large enough whatever `ulimit -s` says, which is meant for the program that weir runs.
+//! A stack that is large enough with any `ulimit -s`: that limit is for the program that weir runs.
 
 use std::any::Any;
 use std::arch::asm;

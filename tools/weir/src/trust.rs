@@ -1,4 +1,4 @@
-//! Whether a directory is out of the reach of other users: what lies there is what we put there.
+//! Whether other users can change a directory: if they cannot, its files are those that we put there.
 
 use std::fs;
 use std::io;

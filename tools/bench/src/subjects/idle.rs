@@ -1,4 +1,4 @@
-//! Processor time while the program sleeps: the writer polls, and polling is not free.
+//! Processor time while the program sleeps: the writer polls, which costs time.
 
 use std::time::Instant;
 

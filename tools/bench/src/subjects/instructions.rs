@@ -1,4 +1,4 @@
-//! Instructions of one call, counted by callgrind: the figure that does not depend on who else uses
+//! Instructions of one call, counted by callgrind: this figure does not depend on the load of
 //! the machine. Not a time: a clock read is one instruction and takes as long as forty.
 
 use std::fs;

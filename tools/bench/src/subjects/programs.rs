@@ -1,5 +1,5 @@
 //! Real programs, with Weir's default settings: how much longer they take, and whether the writer
-//! keeps up with them.
+//! is fast enough.
 
 use std::cell::Cell;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What starting and ending a program takes longer: the smallest program there is, `true`, once and in a loop.
+//! The additional time to start and end a program: the smallest one, `true`, once and in a loop.
 
 use std::ffi::OsStr;
 use std::time::Instant;

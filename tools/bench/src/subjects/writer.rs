@@ -1,7 +1,7 @@
-//! What the writer can take: samples a second of its own processor time, in a flood of them.
+//! How many samples the writer takes in a second of its own processor time.
 //!
-//! A thread that does nothing but malloc and free, every call timed, makes samples about as fast as
-//! they can be made, so the writer never waits: its processor time is the time that it drains.
+//! A thread that only calls malloc and free, with every call timed, makes samples at about the highest
+//! possible rate. So the writer never waits, and spends all its processor time on samples.
 
 use std::cell::Cell;
 

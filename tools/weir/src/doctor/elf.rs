@@ -1,4 +1,4 @@
-//! What an ELF file says of itself. The file may be damaged or hostile: every offset in it is
+//! The headers and tables of an ELF file. The file may be damaged or hostile: every offset in it is
 //! checked, and no part larger than [`MAX_PART`] is read.
 
 use std::collections::HashMap;

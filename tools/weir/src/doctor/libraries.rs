@@ -1,8 +1,8 @@
 //! The libraries that the dynamic linker would load with a program, in the order in which it looks for functions in them:
 //! what is preloaded, and then what the program is linked against, and so on (ld.so(8)).
 //!
-//! Nothing is executed to find them, as `ldd` does it. What cannot be found here is left out: the dynamic linker
-//! may know better.
+//! Nothing is executed to find them, unlike with `ldd`. A library that is not found here is left out: the dynamic linker
+//! may find it elsewhere.
 
 use std::collections::{HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};

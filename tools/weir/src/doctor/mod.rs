@@ -1,16 +1,16 @@
-//! `weir doctor`: whether and how a program can be traced. `weir run` asks the same before it
+//! `weir doctor`: whether and how a program can be traced. `weir run` makes the same checks before it
 //! starts a program, and refuses with the same line.
 //!
 //! ```text
 //! search        from a name to a file, as execvp does it
 //! access        whether the file may be executed at all
-//! script        `#!` lines, and what /usr/bin/env makes of them
-//! elf           what an ELF file says of itself
+//! script        `#!` lines, and how /usr/bin/env reads them
+//! elf           the headers and tables of an ELF file
 //! libraries     what the dynamic linker loads with it
 //!   cache         the system's list of libraries
 //! secure        whether the kernel would have the dynamic linker ignore LD_PRELOAD
-//! verdict       what all that means for tracing
-//! surroundings  what else may be in the way: preloaded libraries, limits, a sandbox, no room
+//! verdict       the consequences for tracing
+//! surroundings  the environment of the program: preloaded libraries, limits, a sandbox, no room
 //!   trial         runs weir itself under Weir
 //! ```
 

@@ -1,4 +1,4 @@
-//! `#!` lines as the kernel reads them, and what `env` makes of its argument.
+//! `#!` lines as the kernel reads them, and arguments as `env` reads them.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;

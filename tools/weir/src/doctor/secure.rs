@@ -1,6 +1,6 @@
 //! Whether the kernel would start a program in secure-execution mode (AT_SECURE), in which the
-//! dynamic linker ignores LD_PRELOAD. It does where the exec gives rights that the user does not
-//! have; a setuid bit alone does not make it so: root running a program of root's gains nothing.
+//! dynamic linker ignores LD_PRELOAD. It does if the exec gives rights that the user does not
+//! have. A setuid bit alone is not enough: root gains no rights from a program that belongs to root.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;

@@ -1,5 +1,5 @@
-//! What is around a program that may be in the way of its being traced: what it would inherit of this process, and where
-//! the library and the regions would be.
+//! What may prevent a program from being traced, apart from the program itself: what it would inherit from this process, and
+//! the places of the library and the regions.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a program is like, as far as tracing it goes.
+//! What a program's properties mean for tracing.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

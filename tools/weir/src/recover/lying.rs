@@ -1,4 +1,4 @@
-//! The regions that lie where the library makes them, and whether anybody still uses one.
+//! The regions in the directories where the library makes them, and whether they are in use.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,5 +1,5 @@
-//! The tables of functions: what was called, how often, and how long it took. What waits, and what goes through
-//! stdio, has tables of its own: the one would hide the rest, the other invites to add up what is the same.
+//! The tables of functions: what was called, how often, and how long it took. Functions that wait, and those of
+//! stdio, have their own tables: waits would hide the rest, and a sum with stdio would count the same bytes twice.
 
 use weir_record::functions::Function as Known;
 use weir_report::model::{Function, Latency};

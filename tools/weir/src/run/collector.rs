@@ -1,6 +1,6 @@
 //! Gathers what the processes of the program's tree record: finds their regions, drains them, and
-//! folds every image into its part of the report as soon as it has ended, so that a storm of
-//! short-lived processes takes no more memory than their numbers do.
+//! folds every image into its part of the report as soon as it has ended, so that very many
+//! short-lived processes take no more memory than their numbers do.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

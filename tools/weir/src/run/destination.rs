@@ -1,4 +1,4 @@
-//! Where the report goes.
+//! The place of the report.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

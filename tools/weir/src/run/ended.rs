@@ -1,5 +1,5 @@
 //! What is kept of the images that have ended: those that started first one by one, the others folded into one entry
-//! for each executable, so that a storm of processes takes no more memory the longer it goes on.
+//! for each executable, so that very many processes take no more memory with time.
 
 use std::collections::{BTreeMap, HashMap};
 

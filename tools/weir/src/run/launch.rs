@@ -1,7 +1,7 @@
-//! Starts the program: a child, and exec with everything as weir was given it.
+//! Starts the program: a child, and an exec with all that weir inherited.
 //!
-//! The child runs in weir's own memory until it executes the program, as vfork(2) has it: nothing has to be copied for a
-//! process that is about to be replaced, and what an exec failed with is simply there.
+//! The child runs in weir's memory until it executes the program, as with vfork(2): nothing has to be copied for a
+//! process that is about to be replaced, and the error of a failed exec is in this memory.
 
 use std::cell::Cell;
 use std::ffi::{CString, OsString, c_char, c_int, c_void};

@@ -5,21 +5,21 @@
 //! launch        fork and exec
 //! supervisor    passes signals on, and reports the end of the program
 //!   signals       those that weir takes, and what it does with them
-//!   stopping      a program that stops, and weir with it
-//!   hanging       what does not end, and has not loaded the library
+//!   stopping      a program that stops, so that weir stops, too
+//!   hanging       a program that does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   inbox         files of regions that have no name
 //!   names         names for those that last
 //!   image         one of them
 //!   mapping       its region's memory
-//!     shrinking     what of it has been cut off meanwhile
+//!     shrinking     regions that are truncated while we read them
 //!   life          whether its process still runs
 //!   ending        how it ended
-//!   ended         what is kept of those that have
+//!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
 //!   told          how processes ended, as their parents noted
-//!   started       what they started, and which of it was never seen
-//! destination   where the report goes
+//!   started       the programs that they started, and which of them were never seen
+//! destination   the place of the report
 //! folder        a report of every process image
 //! moment        this moment
 //! ```

@@ -1,8 +1,8 @@
-//! Regions that their program cuts off while we read them.
+//! Regions that their program truncates while we read them.
 //!
-//! What is mapped of a file and lies behind its end is a SIGBUS for who touches it, and a region's file is the
-//! program's to cut off. So SIGBUS is handled: where the address lies in one of the mappings that are listed here, a page of
-//! zeroes takes its place, which is as valid as anything else in a region. All other faults are left to end us.
+//! An access to mapped memory behind the end of a file is a SIGBUS, and the program can truncate a region's
+//! file. So we handle SIGBUS: if the address is in one of the mappings that are listed here, we map a page of
+//! zeroes there, which is as valid as anything else in a region. All other faults end weir.
 
 use std::ffi::c_int;
 use std::ptr;

@@ -1,7 +1,7 @@
 //! The signals that weir takes while a program runs, and what it does with them.
 //!
-//! A terminal sends its signals to weir and to the program alike; weir stays until the program has
-//! ended. What another process sends to weir is meant for the program, and passed on.
+//! A terminal sends its signals both to weir and to the program; weir runs until the program has
+//! ended. A signal from another process to weir is meant for the program, and passed on.
 
 use std::mem::MaybeUninit;
 use std::ptr;
