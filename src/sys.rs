@@ -435,7 +435,7 @@ pub fn on_own_stack(work: impl FnMut()) -> bool {
     with_signals_blocked(|| undisturbed_on_own_stack(work))
 }
 
-/// The same for who has blocked signals.
+/// The same if signals are blocked already.
 pub fn undisturbed_on_own_stack(mut work: impl FnMut()) -> bool {
     let Some(stack) = Memory::new(OWN_STACK) else {
         return false;

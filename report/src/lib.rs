@@ -18,7 +18,7 @@
 //! model       the report's types: `weir.report/1`
 //! ```
 //!
-//! The writer runs inside programs that know nothing of it, and reads regions that anyone may have
+//! The writer runs inside traced programs, and reads regions that anyone may have
 //! written: nothing here may panic, whatever a region holds, and memory is bounded.
 
 mod activity;

@@ -73,7 +73,7 @@ impl Hindered {
 /// What the starting process knew of the ways of its own that lead to the program; reads on after its name. `mended_by` is what would
 /// have Weir's library follow it.
 pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
-    // Where it was kept from the program for what that is, this says more.
+    // `kind` has the reason if the library was not preloaded because of the program's kind.
     if kind(flags).is_some() {
         return None;
     }

@@ -119,7 +119,7 @@ pub fn has_low_water() -> bool {
     HAS_LOW_WATER.load(Ordering::Relaxed)
 }
 
-/// In a child of fork: what coroutines waited for is the parent's affair. A runtime that took it out of a set of
+/// In a child of fork: the waits of coroutines belong to the parent. A runtime that took it out of a set of
 /// descriptors would take it out of its parent's, which is the same.
 pub fn forget_waits() {
     for fd in RECORDS.within(0, u32::MAX) {

@@ -328,7 +328,7 @@ pub fn is_reached(free: unsafe extern "C-unwind" fn(*mut c_void)) -> bool {
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     let target = if block.is_null() {
         if IS_ASKED.load(Ordering::Relaxed) && thread::is_guarded() {
-            // The next function need not hear of it.
+            // The next function need not be called.
             return IS_ASKED.store(false, Ordering::Relaxed);
         }
         attach::target_for_free_null()

@@ -1,8 +1,8 @@
 //! The region's memory: a file if one can be had, else private memory.
 //!
 //! All addresses are reserved at once, without access; the memory of a slot is made when a
-//! thread takes it, and that of entries for files when there are new names, by a system call that says so where there is none left: touching a page of a
-//! full file system would end the program with SIGBUS. An unused slot has no memory,
+//! thread takes it, and that of entries for files when there are new names, by a system call that fails if
+//! there is none left: an access to a page of a full file system would end the program with SIGBUS. An unused slot has no memory,
 //! so mlockall(2) locks none for it.
 
 mod handed;
@@ -85,7 +85,7 @@ impl Mapping {
     }
 }
 
-/// Makes the region's memory. None where there is none to be had; or, where `must_be_file`, no file for it. Then the
+/// Makes the region's memory. None if there is no memory; or, with `must_be_file`, no file for it. Then the
 /// region that there was before, if any, is still the one. The path of its file is in `file`; nothing where it has none.
 pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     let room = within_limits();

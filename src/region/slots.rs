@@ -26,7 +26,7 @@ static MAKING: AtomicUsize = AtomicUsize::new(0);
 /// How many threads of this process have a slot.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// So many times a thread gives way to one that makes a slot, before it goes on without.
+/// So many times a thread yields to one that makes a slot, before it continues without a slot.
 const PATIENCE: u32 = 10_000;
 /// A process with more threads than this has slots that were left taken over, before fresh ones.
 const FRESH_PREFERRED: usize = 32;

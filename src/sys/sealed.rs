@@ -1,4 +1,4 @@
-//! Whether the process has taken from itself the right to make any system call it likes: a seccomp filter, or strict mode.
+//! Whether the process has given up the right to make every system call: a seccomp filter, or strict mode.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -85,7 +85,7 @@ pub enum Circumstance {
     StdioUnseen = 8,
     /// The sizes of blocks are not known: one object has the next `malloc`, another `malloc_usable_size`.
     NoBlockSizes = 9,
-    /// The process gave up the right to make any system call it likes.
+    /// The process gave up the right to make every system call.
     Sealed = 10,
     /// The process asked for a ring of io_uring; whether it got one is not known.
     UringAskedFor = 11,
@@ -265,7 +265,7 @@ pub struct Header {
     pub command: Text<4096>,
     /// Paths of the loaded objects that the functions lead to.
     pub objects: [Text<248>; MAX_OBJECTS],
-    // From here on there is memory for the sections only that say so.
+    // From here on, only sections that are marked have memory.
     starts: Starts,
     ends: Ends,
     common: Counters,

@@ -20,7 +20,7 @@ const MOST_ADDED_BY_RUN_MS: f64 = 1.5;
 const MOST_ADDED_BY_PRELOAD_MS: f64 = 0.8;
 /// What `weir run` may add to each further process of a tree, in milliseconds.
 const MOST_ADDED_TO_A_PROCESS_MS: f64 = 0.5;
-/// How many times as many rounds as of others are made of what takes a few milliseconds.
+/// Loads of a few milliseconds get so many times the rounds of others.
 const ROUNDS_OF_MILLISECONDS: usize = 20;
 /// How many programs the loop starts.
 const LOOP: f64 = 200.0;

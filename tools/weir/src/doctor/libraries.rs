@@ -132,7 +132,7 @@ impl Search {
     pub fn all(&self, program: Library, preloads: &[Preload]) -> Vec<Library> {
         let mut seen = HashSet::new();
         let mut all = vec![program];
-        // Each with who asked for it, and who asked for that.
+        // Each with the libraries that need it, directly or indirectly.
         let mut parents = vec![None];
         for preload in preloads {
             if let Found::Library(library) = &preload.found {

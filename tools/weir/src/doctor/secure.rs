@@ -46,7 +46,7 @@ impl Credentials {
     }
 }
 
-/// What a file offers to who executes it.
+/// The rights that a file gives when it is executed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Offer {
     owner: u32,

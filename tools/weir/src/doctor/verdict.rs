@@ -80,7 +80,7 @@ pub fn lacking(ours: &Image, loaded: &[Library]) -> Option<(PathBuf, String)> {
 
 /// The sanitizer's library that is loaded first or ends the program, unless its options say that it need not be.
 fn insists_on_being_first(loaded: &[Library], options: Option<OsString>) -> Option<&str> {
-    // By these names it looks for itself.
+    // The sanitizer checks its own position by these names.
     let names = ["libasan.", "libclang_rt.asan"];
     let is_asan = |library: &&str| names.iter().any(|name| library.starts_with(name));
     let [program, others @ ..] = loaded else {

@@ -253,7 +253,7 @@ fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
         },
     };
     if !args.quiet {
-        // Where standard error is gone, so is who would read it.
+        // If standard error is closed, there is no reader.
         let _ = summary(report, &path, args.sort, &mut std::io::stderr().lock());
     }
 }
