@@ -73,7 +73,7 @@ impl Family {
             Family::Stdio => "stdio",
             Family::StdioSystem => "stdio_system",
             Family::Process => "process",
-            Family::CountOnly => "count-only",
+            Family::CountOnly => "count_only",
         }
     }
 

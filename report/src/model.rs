@@ -210,7 +210,7 @@ pub enum EndKind {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Function {
     /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `memory_map`, `metadata`, `stdio` (calls of
-    /// stdio by the program), `stdio_system` (system calls by stdio), `process`, `count-only` (calls are counted, and neither
+    /// stdio by the program), `stdio_system` (system calls by stdio), `process`, `count_only` (calls are counted, and neither
     /// timed nor measured).
     pub family: String,
     /// Calls, exact.
