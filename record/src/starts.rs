@@ -30,6 +30,8 @@ pub const STATIC: u32 = 32;
 pub const LIBRARY_OUT_OF_REACH: u32 = 64;
 /// AddressSanitizer ends the program if another library is loaded before it.
 pub const MUST_BE_FIRST: u32 = 128;
+/// A filter of system calls holds in the program too, and could end it for those of the library's start.
+pub const FILTERED: u32 = 256;
 
 // A state is one of these, and above them a number that is another for every note.
 const FREE: u32 = 0;

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use weir_record::region::Header;
 use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE,
-    OUT_OF_REACH, STATIC, Start,
+    FAILED, FILTERED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC,
+    OTHER_MACHINE, OUT_OF_REACH, STATIC, Start,
 };
 
 use crate::model::{Missed, Untraced};
@@ -86,6 +86,11 @@ pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
             "was started in another root directory or as another user, who cannot read Weir's library; Weir did not preload it".into(),
         );
     }
+    if flags & FILTERED != 0 {
+        return Some(
+            "was started in a sandbox (seccomp), which could end it for system calls of Weir; Weir did not preload its library".into(),
+        );
+    }
     (flags & OUT_OF_REACH != 0).then(|| {
         "was started in another root directory or as another user, who cannot enter the directory of the recording".into()
     })
@@ -126,6 +131,7 @@ mod tests {
     fn what_a_program_is_comes_before_the_way_to_it() {
         assert_eq!(hindrance(0, BY_OPTION), None);
         assert_eq!(hindrance(STATIC | NOT_PRELOADED, BY_OPTION), None);
+        assert!(hindrance(FILTERED, BY_OPTION).is_some_and(|told| told.contains("seccomp")));
         assert!(
             hindrance(NOT_PRELOADED | OUT_OF_REACH, BY_OPTION)
                 .is_some_and(|told| told.contains("LD_PRELOAD (see --follow-cleared)"))

@@ -47,7 +47,11 @@ pub fn with<T>(
         preload: Preload::Given,
     };
     let changed = if sys::is_sealed() {
-        for_a_sandbox(environment)
+        let changed = for_a_sandbox(environment);
+        if changed.is_some() {
+            known.preload = Preload::Filtered;
+        }
+        changed
     } else {
         change(&mut known, environment)
     };

@@ -10,8 +10,8 @@ use std::mem::MaybeUninit;
 
 use weir_record::region::{Header, Section};
 use weir_record::starts::{
-    FAILED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC, OTHER_MACHINE,
-    OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
+    FAILED, FILTERED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC,
+    OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
 };
 
 use crate::life::programs::{Kind, Program};
@@ -45,6 +45,8 @@ pub enum Preload {
     Given,
     /// Its environment lacks it.
     Lacking,
+    /// It does not: a filter could end it for what our start asks of the kernel.
+    Filtered,
     /// The library cannot be read from where the program is started, and is not asked for.
     OutOfReach,
 }
@@ -155,7 +157,10 @@ fn is_worth_noting(flags: &u32) -> bool {
 /// What keeps the program from being traced, as far as is known here.
 fn flags(start: &Start) -> u32 {
     if sys::is_sealed() {
-        return 0;
+        return match start.preload {
+            Preload::Filtered => FILTERED,
+            _ => 0,
+        };
     }
     let kind = match start.kind {
         Kind::OtherMachine => OTHER_MACHINE,
@@ -166,6 +171,7 @@ fn flags(start: &Start) -> u32 {
     };
     let preload = match start.preload {
         Preload::Given => 0,
+        Preload::Filtered => FILTERED,
         Preload::Lacking => NOT_PRELOADED,
         Preload::OutOfReach => LIBRARY_OUT_OF_REACH,
     };

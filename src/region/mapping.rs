@@ -85,7 +85,7 @@ impl Mapping {
     }
 }
 
-/// Makes the region's memory. None if there is no memory; or, with `must_be_file`, no file for it. Then the
+/// Makes the region's memory. None if there is no memory, or nobody would read it; or, with `must_be_file`, no file for it. Then the
 /// region that there was before, if any, is still the one. The path of its file is in `file`; nothing where it has none.
 pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     let room = within_limits();
@@ -100,12 +100,20 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
         remove(file.as_c_str());
     }
     file.clear();
-    if must_be_file {
+    if must_be_file || nobody_would_read_it() {
         return None;
     }
     let header = map(room, None)?;
     let place = Some(Circumstance::PrivateMemory);
     Some(Mapping::new(header, room, place))
+}
+
+/// Whether neither `weir` could find the region nor the process write its report: the process cannot enter the directory of the
+/// recording, as another user or in another root directory.
+fn nobody_would_read_it() -> bool {
+    let environment = environment::get();
+    let session = environment.session.as_c_str();
+    environment.has_session() && sys::access(session.as_ptr(), libc::W_OK | libc::X_OK) != 0
 }
 
 /// Makes the region in a file that is sent to `weir`, or, if `weir` does not take it, that has its name in `file`.

@@ -180,6 +180,23 @@ fn a_root_without_proc() {
     }
 }
 
+/// What a filter holds in is listed with that as the reason.
+#[test]
+fn what_a_sandbox_starts_is_listed() {
+    let program = Program::new(victim("sandboxed_exec")).arg("spawn");
+    let plain = program.plain().expect_status(0);
+    let outcome = program.run(Mode::Run).expect_same(&plain);
+    let untraced: Vec<_> = outcome
+        .reports
+        .iter()
+        .flat_map(|report| &report.missed.untraced)
+        .collect();
+    assert!(!untraced.is_empty());
+    for program in untraced {
+        assert!(program.reason.contains("(seccomp)"), "{program:?}");
+    }
+}
+
 /// A filter holds in what is executed too, and our start is no part of that.
 #[test]
 fn system_calls_of_what_is_executed() {

@@ -61,6 +61,20 @@ fn a_pipe_of_another_s_is_replaced_and_not_waited_for() {
     });
 }
 
+/// Where nobody would read what is counted, nothing is started: no region, and no thread of ours.
+#[test]
+fn a_program_of_another_user_keeps_to_its_threads() {
+    let count = "import os, threading; thread = threading.Thread(target=lambda: print(len(os.listdir('/proc/self/task')))); \
+                 thread.start(); thread.join()";
+    let user = format!("--reuid={OTHER}");
+    let program = Program::new("/usr/bin/setpriv")
+        .args([&user, "--clear-groups", "/usr/bin/python3", "-c", count])
+        .without_reports();
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text(), "2\n");
+    program.run(Mode::Run).expect_same(&plain);
+}
+
 #[test]
 fn a_link_of_another_s_is_replaced_and_not_followed() {
     let folder = shared();
