@@ -35,6 +35,8 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 static USED: AtomicU64 = AtomicU64::new(0);
 /// Entries that have their memory.
 static MADE: AtomicUsize = AtomicUsize::new(0);
+/// Where these end: the same, for who asks often.
+static END: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
 /// The first entry.
 static ENTRIES: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
 /// Where the next search for an entry to give away begins.
@@ -98,8 +100,15 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
         header.use_files(FIRST);
         NUMBER.fetch_add(1, Ordering::Relaxed);
         ENTRIES.store(files.as_ptr().cast_mut(), Ordering::Relaxed);
-        MADE.store(made.min(files.len()), Ordering::Release);
+        set_made(made.min(files.len()));
     }
+}
+
+/// So many entries have their memory.
+fn set_made(count: usize) {
+    MADE.store(count, Ordering::Release);
+    let end = ENTRIES.load(Ordering::Relaxed).wrapping_add(count);
+    END.store(end, Ordering::Release);
 }
 
 /// The entry that a link leads to.
@@ -110,15 +119,15 @@ pub fn entry(link: u32) -> Option<&'static FileEntry> {
     } else {
         link as usize
     };
-    // In this order: where a signal handler forks in between, and returns in the child, the entries are those that were left, and a
+    // In this order: where a signal handler forks in between, and returns in the child, the entry is one that was left, and a
     // stand-in has memory for all of them.
-    let entries = ENTRIES.load(Ordering::Relaxed);
+    let entry = ENTRIES.load(Ordering::Relaxed).wrapping_add(index);
     compiler_fence(Ordering::SeqCst);
-    if index >= MADE.load(Ordering::Acquire) {
+    if entry >= END.load(Ordering::Acquire) {
         return None;
     }
-    // SAFETY: so many entries have their memory, which stays.
-    Some(unsafe { &*entries.add(index) })
+    // SAFETY: the entries up to there have their memory, which stays.
+    Some(unsafe { &*entry })
 }
 
 /// In a child of fork, whose region is another.
@@ -130,6 +139,7 @@ pub fn forget() {
         }
     }
     MADE.store(0, Ordering::Relaxed);
+    END.store(ptr::null_mut(), Ordering::Relaxed);
     HAND.store(FIRST, Ordering::Relaxed);
     HOLDER.store(0, Ordering::Relaxed);
 }
@@ -254,7 +264,7 @@ impl Table {
         let Some(more) = mapping::make_files(made) else {
             return false;
         };
-        MADE.store(made + more, Ordering::Relaxed);
+        set_made(made + more);
         index < made + more
     }
 
