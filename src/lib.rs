@@ -14,6 +14,7 @@
 //! memory        memory of Weir's own
 //! sys           the kernel, asked directly
 //! freestanding  what compiled Rust takes from the C library otherwise
+//! arch          what depends on the processor: all assembly
 //! ```
 //!
 //! A module uses those of its own layer and of the layers below it, never one above; a test holds it. What is recorded lands in
@@ -30,6 +31,7 @@
     )
 )]
 
+mod arch;
 mod coop;
 mod environment;
 mod files;

@@ -1,6 +1,5 @@
 //! The kernel and the thread, asked on a way that no interposed function is on.
 
-use std::arch::asm;
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
@@ -13,6 +12,8 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 pub use weir_report::emit::Descriptor;
+
+use crate::arch;
 
 pub mod arguments;
 pub mod clock;
@@ -35,26 +36,8 @@ pub use sealed::{is_sealed, set_sealed};
 /// # Safety
 /// As the kernel has it.
 unsafe fn call(number: i64, arguments: [usize; 5]) -> isize {
-    let [a, b, c, d, e] = arguments;
-    let result;
-    // SAFETY: the kernel's convention (syscall(2)): these registers, and rcx and r11 are lost. What the call
-    // does is the caller's to answer for.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as isize => result,
-            in("rdi") a,
-            in("rsi") b,
-            in("rdx") c,
-            in("r10") d,
-            in("r8") e,
-            in("r9") 0,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    result
+    // SAFETY: as the caller promises.
+    unsafe { arch::system_call(number, arguments) }
 }
 
 /// An integer option of a socket (`SOL_SOCKET`); none where it is no socket.
@@ -238,21 +221,10 @@ fn set_blocked(signals: Signals) -> Option<Signals> {
     (result == 0).then_some(before)
 }
 
-/// Whether the calling thread has a thread area of the C library's, whose first and third word lead to itself. One that
-/// a program made by clone(2) with an area of its own may have none, and so no errno and nothing of ours.
+/// Whether the calling thread has a thread area of the C library's. One that a program made by clone(2) with an area of
+/// its own may have none, and so no errno and nothing of ours.
 pub fn has_thread_area() -> bool {
-    let (first, third): (usize, usize);
-    // SAFETY: reads two words of the thread area, which every hook has read from.
-    unsafe {
-        asm!(
-            "mov {first}, qword ptr fs:[0]",
-            "mov {third}, qword ptr fs:[16]",
-            first = out(reg) first,
-            third = out(reg) third,
-            options(readonly, nostack, preserves_flags),
-        );
-    }
-    first != 0 && first == third
+    arch::has_thread_area()
 }
 
 /// Does `work` and leaves `errno` as it was.
@@ -508,21 +480,8 @@ pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
         call::<F>
     }
     let thunk = thunk(work);
-    // SAFETY: the stack is there, as the caller promises. `thunk` keeps r12, returns, and does not unwind out of an
-    // `extern "C"` function.
-    unsafe {
-        asm!(
-            "mov r12, rsp",
-            "mov rsp, {top}",
-            "call {thunk}",
-            "mov rsp, r12",
-            out("r12") _,
-            top = in(reg) top,
-            thunk = in(reg) thunk,
-            in("rdi") ptr::from_mut(work).cast::<c_void>(),
-            clobber_abi("C"),
-        );
-    }
+    // SAFETY: the stack is there, as the caller promises, and `thunk` takes the work.
+    unsafe { arch::call_on_stack(top, thunk, ptr::from_mut(work).cast()) };
 }
 
 /// Bytes of the stack that the writer works on. Untouched pages cost nothing.

@@ -11,11 +11,12 @@
 //! block, be cancelled or be left by a jump. Calls are the program's, but want another look, while the thread is attached
 //! (they are those of a signal handler) and while it forks (they are those of handlers of fork, in the parent or in the child).
 
-use std::arch::{asm, global_asm};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_record::slot::Slot;
 
+use crate::arch;
+pub use crate::arch::stack_pointer;
 use crate::process::copied;
 use crate::sys;
 
@@ -75,62 +76,20 @@ pub struct Live {
     pub blocks: u64,
 }
 
-global_asm!(
-    ".pushsection .tbss.weir_thread_state,\"awT\",@nobits",
-    ".balign 64",
-    ".globl weir_thread_state",
-    ".hidden weir_thread_state",
-    ".type weir_thread_state, @object",
-    ".size weir_thread_state, 64",
-    "weir_thread_state:",
-    ".zero 64",
-    ".popsection",
-);
-const _: () = assert!(size_of::<State>() == 64);
+const _: () = assert!(size_of::<State>() == arch::THREAD_STATE_BYTES);
 
 /// The thread's slot, if its calls are to be counted into one. In a child that has not been told that it is one there is none:
 /// the slot is its parent's.
 #[inline(always)]
 pub fn slot() -> Option<&'static Slot> {
-    let slot: *const Slot;
-    // SAFETY: reads the first word of this thread's `State`, and that of the page. The offset is in the global offset table
-    // because the library has static thread-local storage.
-    unsafe {
-        asm!(
-            "mov {slot}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
-            "mov {slot}, qword ptr fs:[{slot}]",
-            "and {slot}, qword ptr [rip + {page}]",
-            slot = out(reg) slot,
-            page = sym copied::PAGE,
-            options(readonly, nostack),
-        );
-    }
+    let slot: *const Slot =
+        std::ptr::with_exposed_provenance(arch::masked_thread_state!(copied::PAGE));
     // SAFETY: NULL, or set by `attach` to a slot of the region, which stays mapped.
     unsafe { slot.as_ref() }
 }
 
 fn state() -> *mut State {
-    let state: *mut State;
-    // SAFETY: computes the address of this thread's `State`: the thread pointer, which stands at
-    // fs:0 (ELF Handling For Thread-Local Storage, section 4.4.6), and the offset.
-    unsafe {
-        asm!(
-            "mov {state}, qword ptr fs:[0]",
-            "add {state}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
-            state = out(reg) state,
-            options(readonly, nostack),
-        );
-    }
-    state
-}
-
-/// Where the calling thread's stack is.
-#[inline(always)]
-pub fn stack_pointer() -> usize {
-    let pointer: usize;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
-    pointer
+    arch::thread_state().cast()
 }
 
 /// The calling thread's guard.

@@ -5,27 +5,8 @@
 //! processor, but measured: two moments, each read on both clocks, the first at the start of the image
 //! and the second whenever a reader needs the rate.
 
+pub use crate::arch::{is_invariant, ticks};
 use crate::counter::Counter;
-
-/// The time-stamp counter.
-#[inline(always)]
-pub fn ticks() -> u64 {
-    #[cfg(not(miri))]
-    // SAFETY: RDTSC is in every x86-64 processor, and reads nothing of memory.
-    unsafe {
-        std::arch::x86_64::_rdtsc()
-    }
-    #[cfg(miri)]
-    0
-}
-
-/// Whether the counter runs at one rate whatever the processor's frequency and sleep state
-/// (CPUID leaf 8000_0007h, EDX bit 8; AMD64 manual volume 3, appendix E.4).
-pub fn is_invariant() -> bool {
-    const ADVANCED_POWER: u32 = 0x8000_0007;
-    use std::arch::x86_64::__cpuid;
-    __cpuid(0x8000_0000).eax >= ADVANCED_POWER && __cpuid(ADVANCED_POWER).edx & (1 << 8) != 0
-}
 
 /// One moment on three clocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

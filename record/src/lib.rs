@@ -1,6 +1,7 @@
 //! What Weir's recording side and its reading side share.
 //!
 //! ```text
+//! arch        what depends on the processor
 //! functions   the one table of interposed functions
 //! settings    the WEIR_* environment variables
 //! clock       ticks, and what they are in nanoseconds
@@ -29,6 +30,7 @@
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
 compile_error!("Weir records on x86-64 Linux with the GNU C library only");
 
+pub mod arch;
 pub mod clock;
 pub mod coroutine;
 pub mod counter;

@@ -6,6 +6,8 @@
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+#[cfg(not(any(miri, loom)))]
+use crate::arch;
 use crate::counter::{Adder, Counter};
 use crate::errnos::Errnos;
 use crate::functions::{Family, Function, SIZED_COUNT, WAITING_COUNT};
@@ -286,18 +288,9 @@ impl Countdown {
     #[inline(always)]
     pub fn due(&self) -> bool {
         #[cfg(not(any(miri, loom)))]
-        // SAFETY: the operand is a live, aligned `u64` that may be written through `&self` (an atomic); a
-        // plain aligned 8-byte access is what a relaxed atomic one compiles to.
+        // SAFETY: the countdown's own number, an atomic.
         unsafe {
-            // One instruction, the outcome of which is in the flags: the compiler would load, store and test.
-            std::arch::asm!(
-                "dec qword ptr [{left}]",
-                "jz {due}",
-                left = in(reg) self.left.as_ptr(),
-                due = label { return true },
-                options(nostack),
-            );
-            false
+            arch::count_down(self.left.as_ptr())
         }
         #[cfg(any(miri, loom))]
         {
@@ -368,9 +361,13 @@ impl Slot {
     pub fn grow(&self, by: u64) -> bool {
         self.counters.live_bytes.add(by);
         #[cfg(not(any(miri, loom)))]
-        // SAFETY: as in `is_above`, of a field of this slot.
+        // SAFETY: two counters of this slot, which are atomics.
         unsafe {
-            self.is_above::<{ offset_of!(Slot, counters.publish_above) }>()
+            arch::is_above::<
+                Slot,
+                { offset_of!(Slot, counters.live_bytes) },
+                { offset_of!(Slot, counters.publish_above) },
+            >(self)
         }
         #[cfg(any(miri, loom))]
         {
@@ -384,39 +381,19 @@ impl Slot {
     pub fn shrink(&self, by: u64) -> bool {
         self.counters.live_bytes.add(by.wrapping_neg());
         #[cfg(not(any(miri, loom)))]
-        // SAFETY: as in `is_above`, of a field of this slot.
+        // SAFETY: two counters of this slot, which are atomics.
         unsafe {
-            !self.is_above::<{ offset_of!(Slot, counters.publish_below) }>()
+            !arch::is_above::<
+                Slot,
+                { offset_of!(Slot, counters.live_bytes) },
+                { offset_of!(Slot, counters.publish_below) },
+            >(self)
         }
         #[cfg(any(miri, loom))]
         {
             let below = self.counters.publish_below.get_signed();
             self.counters.live_bytes.get_signed() <= below
         }
-    }
-
-    /// Whether the live bytes are above what stands there in the slot. The compiler would load both.
-    ///
-    /// # Safety
-    /// There is a [`Counter`] at the offset.
-    #[cfg(not(any(miri, loom)))]
-    #[inline(always)]
-    unsafe fn is_above<const BOUND: usize>(&self) -> bool {
-        // SAFETY: two aligned 8-byte loads within the slot, which are what relaxed atomic ones compile to.
-        unsafe {
-            std::arch::asm!(
-                "mov {live}, qword ptr [{slot} + {live_at}]",
-                "cmp {live}, qword ptr [{slot} + {bound_at}]",
-                "jg {above}",
-                slot = in(reg) self,
-                live = out(reg) _,
-                live_at = const offset_of!(Slot, counters.live_bytes),
-                bound_at = const BOUND,
-                above = label { return true },
-                options(nostack, readonly),
-            );
-        }
-        false
     }
 
     /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.

@@ -22,6 +22,7 @@
 //! written: nothing here may panic, whatever a region holds, and memory is bounded.
 
 mod activity;
+mod arch;
 mod errno;
 mod files;
 mod latency;

@@ -1,29 +1,6 @@
-//! The one function of libm that the histograms need: so programs do not load libm because of
-//! Weir, and the command does not take longer to start.
-
-use std::arch::global_asm;
-
-// `double log2(double)`, by the processor's own instruction (AMD64 manual volume 5, FYL2X: y times the
-// logarithm of x). The histograms ask for the logarithm of small whole numbers, and round it up.
-// Hidden: the program's calls do not come here.
-global_asm!(
-    ".pushsection .text.weir_log2,\"ax\",@progbits",
-    ".globl log2",
-    ".hidden log2",
-    ".type log2, @function",
-    "log2:",
-    ".cfi_startproc",
-    "movsd qword ptr [rsp - 8], xmm0",
-    "fld1",
-    "fld qword ptr [rsp - 8]",
-    "fyl2x",
-    "fstp qword ptr [rsp - 8]",
-    "movsd xmm0, qword ptr [rsp - 8]",
-    "ret",
-    ".cfi_endproc",
-    ".size log2, . - log2",
-    ".popsection",
-);
+//! The one function that the histograms would have from libm: with it here, no program gets libm loaded on
+//! our account, nor does the command take longer to start. It is assembly, and so in `arch/`: stable Rust defines no function
+//! that has a name for the linker and is hidden from other objects.
 
 #[cfg(test)]
 mod tests {

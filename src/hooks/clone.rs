@@ -1,6 +1,5 @@
 //! `clone`, and the system calls that make a process: no handler of fork tells of a child that is made so.
 
-use std::arch::naked_asm;
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
 
@@ -8,6 +7,7 @@ use libc::pid_t;
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
+use crate::arch;
 use crate::life::{end, fork};
 use crate::linking::next;
 use crate::process::{self, vfork};
@@ -170,22 +170,7 @@ macro_rules! telling {
     ($($name:ident = $told:path;)+) => {$(
         #[unsafe(naked)]
         unsafe extern "C" fn $name() {
-            naked_asm!(
-                ".cfi_startproc",
-                "mov rax, rdi",
-                "mov rdi, rsi",
-                "mov rsi, rdx",
-                "mov rdx, rcx",
-                "mov r10, r8",
-                "mov r8, r9",
-                "mov r9, [rsp + 8]",
-                "syscall",
-                "mov rsi, rdi",
-                "mov rdi, rax",
-                "jmp {told}",
-                ".cfi_endproc",
-                told = sym $told,
-            )
+            arch::system_call_then!($told)
         }
     )+};
 }

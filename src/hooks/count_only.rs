@@ -1,11 +1,11 @@
 //! What is counted and not measured: ways around the C library's I/O functions.
 
-use std::arch::naked_asm;
 use std::ffi::{c_int, c_long, c_void};
 
 use weir_record::functions::Function;
 
 use super::{clone, raw, taken};
+use crate::arch;
 use crate::linking::{next, uring};
 use crate::{recording, sys};
 
@@ -41,30 +41,7 @@ counted_hooks! {
 #[unsafe(naked)]
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn syscall() {
-    naked_asm!(
-        ".cfi_startproc",
-        "push rdi",
-        "push rsi",
-        "push rdx",
-        "push rcx",
-        "push r8",
-        "push r9",
-        "sub rsp, 8",
-        ".cfi_adjust_cfa_offset 56",
-        "call {counted}",
-        "mov r11, rax",
-        "add rsp, 8",
-        "pop r9",
-        "pop r8",
-        "pop rcx",
-        "pop rdx",
-        "pop rsi",
-        "pop rdi",
-        ".cfi_adjust_cfa_offset -56",
-        "jmp r11",
-        ".cfi_endproc",
-        counted = sym count_syscall,
-    )
+    arch::jump_to_answer!(count_syscall)
 }
 
 /// Counts a system call, and tells where to go on.

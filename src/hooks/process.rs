@@ -3,13 +3,13 @@
 //! What ends the process calls [`end`] first. Every one of these may be called in a child of vfork, which shares our memory and is
 //! not the process that the memory describes: `end` sees to that.
 
-use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use libc::pid_t;
 use weir_record::functions::Function;
 
+use crate::arch;
 use crate::life::{
     end::{self, Replacing},
     fork, inject_environment,
@@ -198,7 +198,7 @@ unsafe extern "C-unwind" fn fexecve(fd: c_int, arguments: Strings, environment: 
     })
 }
 
-/// The variable arguments of a call: five came in registers, the others on the stack.
+/// The variable arguments of a call: the first came in registers, the others on the stack.
 #[repr(C)]
 struct Variable {
     registers: *const *const c_char,
@@ -206,7 +206,8 @@ struct Variable {
 }
 
 impl Variable {
-    const REGISTERS: usize = 5;
+    /// One register has the argument before them.
+    const REGISTERS: usize = arch::ARGUMENT_REGISTERS - 1;
 
     /// # Safety
     /// There is an argument of this number.
@@ -289,32 +290,14 @@ impl Variable {
     }
 }
 
-/// Defines a hook for a variadic function: stores the registers side by side, and calls the body with the
-/// first argument, where the registers are, and where the arguments on the stack are.
+/// Defines a hook for a variadic function, the body of which is told where the arguments are.
 macro_rules! variadic {
     ($($name:ident, $manual:literal, $body:path;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
-            naked_asm!(
-                ".cfi_startproc",
-                "push r9",
-                "push r8",
-                "push rcx",
-                "push rdx",
-                "push rsi",
-                ".cfi_adjust_cfa_offset 40",
-                "mov rsi, rsp",
-                // The return address is between.
-                "lea rdx, [rsp + 48]",
-                "call {body}",
-                "add rsp, 40",
-                ".cfi_adjust_cfa_offset -40",
-                "ret",
-                ".cfi_endproc",
-                body = sym $body,
-            )
+            arch::with_pointers!($body)
         }
     )+};
 }

@@ -1,48 +1,18 @@
 //! What the program prints and scans by a format.
 //!
 //! Stable Rust cannot define a function with variable arguments. A naked function stores the registers in which they
-//! may have come as a `va_list` has them (System V ABI, AMD64 supplement, 3.5.7) and calls a body, which calls the
+//! may have come as a `va_list` has them and calls a body, which calls the
 //! C library's form of the function that takes a `va_list`.
 
-use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
 
 use libc::{FILE, wchar_t};
 use weir_record::functions::Function;
 
 use super::stdio_hooks;
+use crate::arch::{self, Arguments, Registers};
 use crate::linking::{next, streams};
 use crate::recording::{NO_SIZE, buffered, returns, stdio_returns};
-
-/// The registers in which arguments come, as a `va_list` finds them.
-#[repr(C, align(16))]
-struct Registers {
-    general: [usize; 6],
-    vector: [[u64; 2]; 8],
-}
-
-/// A `va_list`.
-#[repr(C)]
-struct Arguments {
-    general_offset: u32,
-    vector_offset: u32,
-    on_stack: *const c_void,
-    registers: *const Registers,
-}
-
-const _: () = assert!(size_of::<Registers>() == 176 && size_of::<Arguments>() == 24);
-
-impl Arguments {
-    /// What follows so many fixed arguments, all of which came in general registers.
-    fn after(fixed: usize, registers: *const Registers, on_stack: *const c_void) -> Arguments {
-        Arguments {
-            general_offset: (fixed * size_of::<usize>()) as u32,
-            vector_offset: std::mem::offset_of!(Registers, vector) as u32,
-            on_stack,
-            registers,
-        }
-    }
-}
 
 /// A fixed argument, out of its register.
 trait Fixed {
@@ -94,38 +64,7 @@ macro_rules! variadic_hooks {
                     next::next_call!($by($($argument: $type,)* list: *mut Arguments) -> c_int)
                 }, |_| {})
             }
-            naked_asm!(
-                ".cfi_startproc",
-                // The return address is between: the stack is aligned to 16 again.
-                "sub rsp, 184",
-                ".cfi_adjust_cfa_offset 184",
-                "mov [rsp], rdi",
-                "mov [rsp + 8], rsi",
-                "mov [rsp + 16], rdx",
-                "mov [rsp + 24], rcx",
-                "mov [rsp + 32], r8",
-                "mov [rsp + 40], r9",
-                // The most that there are in vector registers.
-                "test al, al",
-                "je 2f",
-                "movaps [rsp + 48], xmm0",
-                "movaps [rsp + 64], xmm1",
-                "movaps [rsp + 80], xmm2",
-                "movaps [rsp + 96], xmm3",
-                "movaps [rsp + 112], xmm4",
-                "movaps [rsp + 128], xmm5",
-                "movaps [rsp + 144], xmm6",
-                "movaps [rsp + 160], xmm7",
-                "2:",
-                "mov rdi, rsp",
-                "lea rsi, [rsp + 192]",
-                "call {body}",
-                "add rsp, 184",
-                ".cfi_adjust_cfa_offset -184",
-                "ret",
-                ".cfi_endproc",
-                body = sym body,
-            )
+            arch::with_registers!(body)
         }
     )+};
 }

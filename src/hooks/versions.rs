@@ -4,40 +4,35 @@
 //! Ours have no versions: every version of a name is bound to the one hook. So the hooks here begin with the address that
 //! they return to, by which the caller is found.
 
-use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
 
 use libc::pid_t;
 use weir_record::functions::Function;
 
 use super::process;
+use crate::arch;
 use crate::life::end;
 use crate::linking::next;
 use crate::recording;
 
-/// Defines hooks that hand their arguments, which are in registers, and the address that they return to on to a body: in the
-/// register of the argument after the last.
+/// Defines hooks that hand their arguments, of which there are so many, and the address that they return to on to a body.
 macro_rules! versioned {
-    ($($name:ident, $register:literal, $body:path, $manual:literal;)+) => {$(
+    ($($name:ident, $arguments:tt, $body:path, $manual:literal;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
-            naked_asm!(
-                ".cfi_startproc",
-                concat!("mov ", $register, ", [rsp]"),
-                "jmp {body}",
-                ".cfi_endproc",
-                body = sym $body,
-            )
+            arch::with_caller!($arguments, $body)
         }
     )+};
 }
 
 versioned! {
-    quick_exit, "rsi", quick_exit_body, "C11 (7.22.4.7)";
-    lio_listio, "r8", lio_listio_body, "lio_listio(3)";
-    lio_listio64, "r8", lio_listio64_body, "lio_listio(3)";
+    quick_exit, 1, quick_exit_body, "C11 (7.22.4.7)";
+    lio_listio, 4, lio_listio_body, "lio_listio(3)";
+    lio_listio64, 4, lio_listio64_body, "lio_listio(3)";
+    posix_spawn, 6, process::posix_spawn_body, "posix_spawn(3)";
+    posix_spawnp, 6, process::posix_spawnp_body, "posix_spawn(3)";
 }
 
 /// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
@@ -95,31 +90,3 @@ type SpawnBody = unsafe extern "C-unwind" fn(
     usize,
 ) -> c_int;
 const _: [SpawnBody; 2] = [process::posix_spawn_body, process::posix_spawnp_body];
-
-/// Defines hooks with six arguments: the seventh of the body is on the stack.
-macro_rules! spawns {
-    ($($name:ident, $body:path;)+) => {$(
-        /// # Safety
-        /// As posix_spawn(3) has it.
-        #[unsafe(naked)]
-        #[cfg_attr(not(test), unsafe(no_mangle))]
-        unsafe extern "C-unwind" fn $name() {
-            naked_asm!(
-                ".cfi_startproc",
-                "push [rsp]",
-                ".cfi_adjust_cfa_offset 8",
-                "call {body}",
-                "add rsp, 8",
-                ".cfi_adjust_cfa_offset -8",
-                "ret",
-                ".cfi_endproc",
-                body = sym $body,
-            )
-        }
-    )+};
-}
-
-spawns! {
-    posix_spawn, process::posix_spawn_body;
-    posix_spawnp, process::posix_spawnp_body;
-}

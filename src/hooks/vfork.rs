@@ -1,10 +1,10 @@
 //! `vfork` returns twice on one stack, so there may be no frame of ours when it does: the hooks count, and jump.
 
-use std::arch::naked_asm;
 use std::num::NonZeroUsize;
 
 use weir_record::functions::Function;
 
+use crate::arch;
 use crate::linking::next;
 use crate::process::vfork;
 use crate::recording;
@@ -21,17 +21,7 @@ macro_rules! hooks {
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
-            naked_asm!(
-                ".cfi_startproc",
-                "sub rsp, 8",
-                ".cfi_adjust_cfa_offset 8",
-                "call {begin}",
-                "add rsp, 8",
-                ".cfi_adjust_cfa_offset -8",
-                "jmp rax",
-                ".cfi_endproc",
-                begin = sym $begin,
-            )
+            arch::jump_without_arguments!($begin)
         }
     )+};
 }

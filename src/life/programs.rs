@@ -11,6 +11,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
+use crate::arch;
 use crate::memory::bytes::Bytes;
 use crate::sys::looking::{self, Looked, Unseen};
 
@@ -205,7 +206,7 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     if !head.starts_with(b"\x7fELF") {
         return Kind::Formless;
     }
-    let is_ours = (head[4], half(head, 18)) == (2, libc::EM_X86_64);
+    let is_ours = (head[4], half(head, 18)) == (2, arch::MACHINE);
     let layout = match (head[4], head[5]) {
         (1, 1) => &OF_32_BITS,
         (2, 1) => &OF_64_BITS,

@@ -5,6 +5,7 @@
 
 use weir_record::region::{Circumstance, Section};
 
+use crate::arch;
 use crate::life::writer;
 use crate::process::{Whose, header, is_sharer, whose};
 use crate::region::{mapping, slots};
@@ -34,8 +35,7 @@ impl Taking {
     pub fn begin(self) -> Taken {
         if self.processor {
             sys::counter::is_steady();
-            // The report is written by code that asks once, and remembers.
-            let _ = std::arch::is_x86_feature_detected!("avx2");
+            arch::remember_processor();
         }
         let clock = self.clock.then(take_clock).flatten();
         let calls = self.calls.filter(|&circumstance| seal(circumstance));

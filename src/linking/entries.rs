@@ -1,10 +1,11 @@
 //! Functions of ours that stand above this layer, and that are handed on from here: who stands there puts them here
 //! when the library is linked. The first call may come before any constructor has run.
 
-use std::arch::global_asm;
 use std::ffi::{c_int, c_void};
 
 use libc::{FILE, off64_t, ssize_t};
+
+use crate::arch;
 
 /// The functions.
 #[repr(C)]
@@ -20,7 +21,7 @@ pub struct Entries {
 }
 
 // Else the linker would export it.
-global_asm!(".hidden __start_weir_entries");
+arch::hidden!("__start_weir_entries");
 
 unsafe extern "C" {
     /// Where the section `weir_entries` begins, by the linker's own name for that (ld(1), "Orphan Sections").

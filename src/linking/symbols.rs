@@ -5,10 +5,10 @@
 //! Standard Base, core, 10.7): a look-up by the C library for what does not exist would allocate an error text, perhaps in the
 //! middle of the allocator that it would allocate from.
 
-use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
 use std::ffi::CStr;
 use std::ptr;
 
+use crate::arch::prefetch;
 use crate::linking::objects::Object;
 
 /// An entry of a table of symbols (elf.h, `Elf64_Sym`).
@@ -444,11 +444,6 @@ impl Gnu {
             }
         }
     }
-}
-
-fn prefetch<T>(place: *const T) {
-    // SAFETY: a hint, which reads nothing, and may be of any address.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
 }
 
 /// # Safety

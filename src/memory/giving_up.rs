@@ -5,10 +5,10 @@
 //! unwound: what they held is leaked, locks too. So whoever attempts something uses nothing of it again that was in the middle of a
 //! change.
 
-use std::arch::naked_asm;
 use std::cell::Cell;
 use std::ffi::c_void;
 
+use crate::arch::{go, go_back};
 use crate::sys;
 
 /// Why work was given up.
@@ -73,59 +73,6 @@ pub fn give_up(reason: Reason) {
             unsafe { go_back(way_out, reason as usize) }
         }
     }
-}
-
-/// Calls `call(work)`; before it, stores where the stack is. 0, or what [`go_back`] was given.
-///
-/// # Safety
-/// `call` takes `work`, and unwinds into nothing; `way_out` can be written to.
-#[unsafe(naked)]
-unsafe extern "C" fn go(
-    work: *mut c_void,
-    call: extern "C" fn(*mut c_void),
-    way_out: *mut usize,
-) -> usize {
-    naked_asm!(
-        // What a function must keep (System V ABI for x86-64), and the stack at a multiple of 16.
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [rdx], rsp",
-        "call rsi",
-        "xor eax, eax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
-        "ret",
-    )
-}
-
-/// Returns from [`go`], with this result.
-///
-/// # Safety
-/// `way_out` is what a call of `go` has stored, which is in progress on this thread.
-#[unsafe(naked)]
-unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
-    naked_asm!(
-        "mov rsp, rdi",
-        "mov rax, rsi",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
-        "ret",
-    )
 }
 
 #[cfg(test)]

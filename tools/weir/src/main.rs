@@ -25,6 +25,7 @@
 
 #![cfg_attr(not(test), no_main)]
 
+mod arch;
 mod cli;
 mod doctor;
 mod exit_code;

@@ -1,12 +1,14 @@
 //! A stack that is large enough with any `ulimit -s`: that limit is for the program that weir runs.
 
 use std::any::Any;
-use std::arch::asm;
+use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::process::{Resource, getrlimit};
+
+use crate::arch;
 
 /// As much as there mostly is. What is not touched takes no memory.
 const BYTES: usize = 8 * 1024 * 1024;
@@ -46,20 +48,13 @@ fn on_another<T, F: FnOnce() -> T>(work: F) -> T {
         work: Some(work),
         result: None,
     };
-    let thunk: extern "C" fn(*mut Call<F, T>) = carry_out;
-    // SAFETY: the top is a multiple of 16. `thunk` keeps r12, returns, and does not unwind; the mapping
-    // and the call outlive it.
+    // SAFETY: the top is a multiple of 16. `carry_out` takes the call, returns, and does not unwind; the mapping and the call
+    // outlive it.
     unsafe {
-        asm!(
-            "mov r12, rsp",
-            "mov rsp, {top}",
-            "call {thunk}",
-            "mov rsp, r12",
-            out("r12") _,
-            top = in(reg) stack.byte_add(BYTES - ABOVE),
-            thunk = in(reg) thunk,
-            in("rdi") &raw mut call,
-            clobber_abi("C"),
+        arch::call_on_stack(
+            stack.byte_add(BYTES - ABOVE),
+            carry_out::<T, F>,
+            (&raw mut call).cast(),
         );
         // Nothing on it is in use any more.
         let _ = munmap(stack, BYTES);
@@ -71,9 +66,9 @@ fn on_another<T, F: FnOnce() -> T>(work: F) -> T {
     }
 }
 
-extern "C" fn carry_out<T, F: FnOnce() -> T>(call: *mut Call<F, T>) {
+extern "C" fn carry_out<T, F: FnOnce() -> T>(call: *mut c_void) {
     // SAFETY: the `call` of above, which nobody else uses meanwhile.
-    let call = unsafe { &mut *call };
+    let call = unsafe { &mut *call.cast::<Call<F, T>>() };
     if let Some(work) = call.work.take() {
         call.result = Some(catch_unwind(AssertUnwindSafe(work)));
     }

@@ -1,0 +1,24 @@
+//! What depends on the processor: all assembly of the library, and what it is told of the machine.
+//!
+//! There is a file, and a folder beside it, for each architecture, with items of the same names. A caller sees one of
+//! them, and does not know which.
+//!
+//! ```text
+//! (the file)    system calls, the thread's pointer and state, other stacks, the machine's numbers
+//! freestanding  what compiled Rust takes from the C library otherwise
+//! hooks         bodies of naked functions: variable arguments, calls passed on by a jump, children
+//! ```
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::*;
+
+/// Keeps the linker from exporting a symbol of its own making.
+macro_rules! hidden {
+    ($name:literal) => {
+        ::std::arch::global_asm!(concat!(".hidden ", $name));
+    };
+}
+pub(crate) use hidden;

@@ -1,0 +1,217 @@
+//! x86-64 (System V ABI, AMD64 supplement).
+
+use std::arch::{asm, global_asm, naked_asm};
+use std::ffi::c_void;
+
+#[cfg(not(test))]
+mod freestanding;
+mod hooks;
+
+#[cfg(not(test))]
+pub(crate) use freestanding::*;
+pub(crate) use hooks::*;
+
+/// The machine, as the head of an executable file tells it (elf.h).
+pub const MACHINE: u16 = libc::EM_X86_64;
+
+/// A system call. Less than 0 is the number of an error, negated.
+///
+/// # Safety
+/// As the kernel has it.
+#[inline(always)]
+pub unsafe fn system_call(number: i64, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the kernel's convention (syscall(2)): these registers, and rcx and r11 are lost. What the call
+    // does is the caller's to answer for.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as isize => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") 0,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// Whether the calling thread has a thread area of the C library's, whose first and third word lead to itself.
+#[inline(always)]
+pub fn has_thread_area() -> bool {
+    let (first, third): (usize, usize);
+    // SAFETY: reads two words of the thread area, which every hook has read from.
+    unsafe {
+        asm!(
+            "mov {first}, qword ptr fs:[0]",
+            "mov {third}, qword ptr fs:[16]",
+            first = out(reg) first,
+            third = out(reg) third,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    first != 0 && first == third
+}
+
+/// Calls `call(argument)` on the stack that ends at `top`.
+///
+/// # Safety
+/// `top` is the end of a stack that nobody else is on, and a multiple of 16. `call` takes the argument, and unwinds into
+/// nothing.
+#[inline(always)]
+pub unsafe fn call_on_stack(
+    top: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+) {
+    // SAFETY: the stack is there, as the caller promises. `call` keeps r12, returns, and does not unwind out of an
+    // `extern "C"` function.
+    unsafe {
+        asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {call}",
+            "mov rsp, r12",
+            out("r12") _,
+            top = in(reg) top,
+            call = in(reg) call,
+            in("rdi") argument,
+            clobber_abi("C"),
+        );
+    }
+}
+
+// The state of a thread, which `thread.rs` describes.
+global_asm!(
+    ".pushsection .tbss.weir_thread_state,\"awT\",@nobits",
+    ".balign 64",
+    ".globl weir_thread_state",
+    ".hidden weir_thread_state",
+    ".type weir_thread_state, @object",
+    ".size weir_thread_state, 64",
+    "weir_thread_state:",
+    ".zero 64",
+    ".popsection",
+);
+/// Bytes of a thread's state.
+pub const THREAD_STATE_BYTES: usize = 64;
+
+/// The first word of the calling thread's state, with those bits that the static `page` has set in its own first word.
+macro_rules! masked_thread_state {
+    ($page:path) => {{
+        let word: usize;
+        // SAFETY: reads the first word of this thread's state, and that of the page. The offset is in the global offset
+        // table because the library has static thread-local storage.
+        unsafe {
+            ::std::arch::asm!(
+                "mov {word}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
+                "mov {word}, qword ptr fs:[{word}]",
+                "and {word}, qword ptr [rip + {page}]",
+                word = out(reg) word,
+                page = sym $page,
+                options(readonly, nostack),
+            );
+        }
+        word
+    }};
+}
+pub(crate) use masked_thread_state;
+
+/// The calling thread's state.
+#[inline(always)]
+pub fn thread_state() -> *mut c_void {
+    let state: *mut c_void;
+    // SAFETY: computes an address: the thread pointer, which stands at fs:0 (ELF Handling For Thread-Local Storage,
+    // section 4.4.6), and the offset.
+    unsafe {
+        asm!(
+            "mov {state}, qword ptr fs:[0]",
+            "add {state}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
+            state = out(reg) state,
+            options(readonly, nostack),
+        );
+    }
+    state
+}
+
+/// Where the calling thread's stack is.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, rsp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer
+}
+
+/// Has the processor fetch what stands there.
+#[inline(always)]
+pub fn prefetch<T>(place: *const T) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a hint, which reads nothing, and may be of any address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
+}
+
+/// Has the standard library ask the processor what it is, which it does once, and remembers: the code that writes a report
+/// may want to know when nobody may ask any more.
+pub fn remember_processor() {
+    let _ = std::arch::is_x86_feature_detected!("avx2");
+}
+
+/// Calls `call(work)`; before it, stores where the stack is. 0, or what [`go_back`] was given.
+///
+/// # Safety
+/// `call` takes `work`, and unwinds into nothing; `way_out` can be written to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go(
+    work: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    way_out: *mut usize,
+) -> usize {
+    naked_asm!(
+        // What a function must keep (System V ABI for x86-64), and the stack at a multiple of 16.
+        "push rbx",
+        "push rbp",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [rdx], rsp",
+        "call rsi",
+        "xor eax, eax",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+    )
+}
+
+/// Returns from [`go`], with this result.
+///
+/// # Safety
+/// `way_out` is what a call of `go` has stored, which is in progress on this thread.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "mov rax, rsi",
+        "add rsp, 8",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbp",
+        "pop rbx",
+        "ret",
+    )
+}
