@@ -3,6 +3,7 @@
 //! Read once, at the first call of the process, when nothing may be allocated and constructors may not
 //! have run; kept in static memory, because a program may overwrite its environment.
 
+mod auxiliary;
 mod secure;
 
 use std::cell::UnsafeCell;
@@ -11,6 +12,7 @@ use std::ffi::{CStr, c_char};
 use weir_record::escape::escape;
 use weir_record::settings::{self, Setting, Timing};
 
+use crate::arch;
 use crate::memory::bytes::Bytes;
 use crate::sys;
 
@@ -126,7 +128,15 @@ impl Environment {
     }
 
     fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
-        self.is_secure = secure::is_secure();
+        let [is_secure, page, features] =
+            auxiliary::told([libc::AT_SECURE, libc::AT_PAGESZ, libc::AT_HWCAP]);
+        self.is_secure = secure::is_secure(is_secure);
+        if let Some(page) = page {
+            sys::pages::set_page_bytes(page);
+        }
+        if let Some(features) = features {
+            arch::use_features(features);
+        }
         if self.is_secure {
             return;
         }

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod counter;
 mod deadline;
 pub mod looking;
+pub mod pages;
 pub mod process;
 pub mod rooms;
 mod sealed;
@@ -28,6 +29,7 @@ pub mod waiting;
 pub use clock::time_ns;
 pub use counter::{now, ticks};
 pub use deadline::Deadline;
+pub use pages::page_bytes;
 pub use sealed::{is_sealed, set_sealed};
 
 /// A system call, not by the C library's `syscall`, which is interposed. Less than 0 is the number of an

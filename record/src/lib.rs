@@ -27,8 +27,12 @@
 //! is valid, so that a reader may be handed a hostile region and still not be misled into more
 //! than wrong numbers.
 
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")))]
-compile_error!("Weir records on x86-64 Linux with the GNU C library only");
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    target_env = "gnu"
+)))]
+compile_error!("Weir records on x86-64 and AArch64 Linux with the GNU C library only");
 
 pub mod arch;
 pub mod clock;

@@ -9,9 +9,13 @@
 //! hooks         bodies of naked functions: variable arguments, calls passed on by a jump, children
 //! ```
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::*;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::*;
 

@@ -6,6 +6,7 @@ use std::ffi::c_void;
 #[cfg(not(test))]
 mod freestanding;
 mod hooks;
+pub mod numbers;
 
 #[cfg(not(test))]
 pub(crate) use freestanding::*;
@@ -13,6 +14,13 @@ pub(crate) use hooks::*;
 
 /// The machine, as the head of an executable file tells it (elf.h).
 pub const MACHINE: u16 = libc::EM_X86_64;
+
+/// The largest page that the kernel may have.
+pub const LARGEST_PAGE: usize = 4096;
+
+/// Begins where a page does, however large that is.
+#[repr(C, align(4096))]
+pub struct PageAligned<T>(pub T);
 
 /// A system call. Less than 0 is the number of an error, negated.
 ///
@@ -40,6 +48,15 @@ pub unsafe fn system_call(number: i64, arguments: [usize; 5]) -> isize {
         );
     }
     result
+}
+
+/// What of the events of one entry is so at this moment (poll(2)).
+///
+/// # Safety
+/// The entry may be written.
+pub unsafe fn poll_now(entry: *mut libc::pollfd) {
+    // SAFETY: one entry, which the kernel may write.
+    unsafe { system_call(libc::SYS_poll, [entry.addr(), 1, 0, 0, 0]) };
 }
 
 /// Whether the calling thread has a thread area of the C library's, whose first and third word lead to itself.
@@ -156,6 +173,9 @@ pub fn prefetch<T>(place: *const T) {
     // SAFETY: a hint, which reads nothing, and may be of any address.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
 }
+
+/// What the kernel says that the processor has (`AT_HWCAP`) makes no difference here.
+pub fn use_features(_: u64) {}
 
 /// Has the standard library ask the processor what it is, which it does once, and remembers: the code that writes a report
 /// may want to know when nobody may ask any more.

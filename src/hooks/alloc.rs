@@ -14,8 +14,6 @@ use crate::sys;
 
 /// What blocks are aligned to that nothing else is asked of.
 const ALIGN: usize = 16;
-/// Bytes of a page on x86-64.
-const PAGE: usize = 4096;
 
 /// # Safety
 /// As malloc(3) has it.
@@ -165,9 +163,12 @@ unsafe extern "C-unwind" fn memalign(align: size_t, size: size_t) -> *mut c_void
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Valloc, Some(size), PAGE, move || unsafe {
-        next::valloc(size)
-    })
+    allocate(
+        Function::Valloc,
+        Some(size),
+        sys::page_bytes(),
+        move || unsafe { next::valloc(size) },
+    )
 }
 
 /// # Safety
@@ -175,9 +176,12 @@ unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn pvalloc(size: size_t) -> *mut c_void {
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(Function::Pvalloc, Some(size), PAGE, move || unsafe {
-        next::pvalloc(size)
-    })
+    allocate(
+        Function::Pvalloc,
+        Some(size),
+        sys::page_bytes(),
+        move || unsafe { next::pvalloc(size) },
+    )
 }
 
 /// # Safety

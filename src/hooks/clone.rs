@@ -124,7 +124,7 @@ fn make(
 /// Where a system call goes on that may make a process; none for all others. What follows the number is as of syscall(2).
 pub fn going_on(number: c_long, first: usize) -> Option<usize> {
     match number {
-        libc::SYS_fork => {}
+        arch::numbers::FORK => {}
         libc::SYS_clone if has_own_memory(first as u64) => {}
         libc::SYS_clone => {
             note_shared_area(first as u64);

@@ -12,6 +12,7 @@ use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 
 use super::{children, descriptor};
+use crate::arch::numbers;
 use crate::coop;
 use crate::files;
 use crate::linking::next;
@@ -31,7 +32,7 @@ pub fn followed(number: c_long, first: usize, second: usize, third: usize) -> Op
             descriptor::closing_range(first, last, flags);
             descriptor::closed_range(first, last, flags, 0);
         }
-        libc::SYS_dup2 => coop::closing_for(fd, second as c_int),
+        numbers::DUP2 => coop::closing_for(fd, second as c_int),
         libc::SYS_dup3 if third as c_int & !libc::O_CLOEXEC == 0 => {
             coop::closing_for(fd, second as c_int);
         }
@@ -46,7 +47,7 @@ const fn is_followed(number: c_long) -> bool {
         || matches!(
             number,
             libc::SYS_dup
-                | libc::SYS_dup2
+                | numbers::DUP2
                 | libc::SYS_dup3
                 | libc::SYS_fcntl
                 | libc::SYS_bind
@@ -63,11 +64,11 @@ const fn is_followed(number: c_long) -> bool {
 const fn makes(number: c_long) -> bool {
     matches!(
         number,
-        libc::SYS_open
+        numbers::OPEN
             | libc::SYS_openat
             | libc::SYS_openat2
-            | libc::SYS_creat
-            | libc::SYS_pipe
+            | numbers::CREAT
+            | numbers::PIPE
             | libc::SYS_pipe2
             | libc::SYS_socket
             | libc::SYS_socketpair
@@ -80,15 +81,15 @@ const fn makes(number: c_long) -> bool {
 /// The kind of what a system call makes that has no other name; [`Kind::Other`] where it has to be asked about.
 const fn kind_made(number: c_long) -> Option<Kind> {
     Some(match number {
-        libc::SYS_eventfd | libc::SYS_eventfd2 => Kind::Event,
-        libc::SYS_epoll_create | libc::SYS_epoll_create1 => Kind::Epoll,
+        numbers::EVENTFD | libc::SYS_eventfd2 => Kind::Event,
+        numbers::EPOLL_CREATE | libc::SYS_epoll_create1 => Kind::Epoll,
         libc::SYS_timerfd_create => Kind::Timer,
-        libc::SYS_signalfd | libc::SYS_signalfd4 => Kind::Signal,
+        numbers::SIGNALFD | libc::SYS_signalfd4 => Kind::Signal,
         libc::SYS_memfd_secret
         | libc::SYS_open_by_handle_at
         | libc::SYS_open_tree
         | libc::SYS_mq_open
-        | libc::SYS_inotify_init
+        | numbers::INOTIFY_INIT
         | libc::SYS_inotify_init1
         | libc::SYS_fanotify_init
         | libc::SYS_fsopen
@@ -123,8 +124,8 @@ unsafe extern "C-unwind" fn follow(
     match number {
         libc::SYS_connect => files::connected(fd, address(second), third as socklen_t, made),
         _ if result == -1 => {}
-        libc::SYS_open => files::opened_with(second as c_int, made, libc::AT_FDCWD, text(first)),
-        libc::SYS_creat => files::opened(made, libc::AT_FDCWD, text(first)),
+        numbers::OPEN => files::opened_with(second as c_int, made, libc::AT_FDCWD, text(first)),
+        numbers::CREAT => files::opened(made, libc::AT_FDCWD, text(first)),
         libc::SYS_openat => files::opened_with(third as c_int, made, fd, text(second)),
         libc::SYS_openat2 => {
             // SAFETY: the kernel has just read what begins with the flags.
@@ -132,9 +133,9 @@ unsafe extern "C-unwind" fn follow(
             files::opened_with(flags as c_int, made, fd, text(second));
         }
         libc::SYS_dup => files::duplicated(fd, made),
-        libc::SYS_dup2 | libc::SYS_dup3 => descriptor::duplicated(fd, made),
+        numbers::DUP2 | libc::SYS_dup3 => descriptor::duplicated(fd, made),
         libc::SYS_fcntl => files::controlled(fd, second as c_int, made),
-        libc::SYS_pipe | libc::SYS_pipe2 => files::made_pair(Kind::Pipe, ends(first), made),
+        numbers::PIPE | libc::SYS_pipe2 => files::made_pair(Kind::Pipe, ends(first), made),
         libc::SYS_socketpair => files::made_pair(Kind::SocketPair, ends(fourth), made),
         libc::SYS_socket => files::made_socket(fd, second as c_int, made),
         libc::SYS_accept | libc::SYS_accept4 => files::accepted(fd, made),
@@ -148,7 +149,7 @@ unsafe extern "C-unwind" fn follow(
             children::ended(made, status);
         }
         // signalfd may have changed one that there was.
-        libc::SYS_signalfd | libc::SYS_signalfd4 if fd >= 0 => {}
+        numbers::SIGNALFD | libc::SYS_signalfd4 if fd >= 0 => {}
         _ => match kind_made(number) {
             Some(Kind::Other) => {
                 files::unlink(made);

@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_long};
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
+use crate::arch::numbers;
 use crate::life::fork;
 use crate::life::seal::Taking;
 use crate::linking::next;
@@ -115,7 +116,7 @@ fn taking(number: c_long, a: usize, b: usize, c: usize) -> Taking {
         // Its operations count from 0, the modes of prctl from 1.
         libc::SYS_seccomp => by_seccomp((a as u32 as usize).wrapping_add(1), c),
         libc::SYS_prctl => by_prctl(a as c_int, b, c),
-        libc::SYS_arch_prctl => Taking {
+        numbers::ARCH_PRCTL => Taking {
             processor: a == ARCH_SET_CPUID && b == 0,
             ..Taking::default()
         },
@@ -164,7 +165,7 @@ unsafe extern "C-unwind" fn make_by_system_call(
 /// child that begins on a stack of its own has nobody to tell it that it is one.
 pub fn going_on(number: c_long, flags: usize, stack: usize) -> Option<usize> {
     let forks = match number {
-        libc::SYS_fork => true,
+        numbers::FORK => true,
         libc::SYS_clone => flags & libc::CLONE_VM as usize == 0 && stack == 0,
         _ => false,
     };

@@ -21,7 +21,7 @@ use crate::linking::{
     c_library, entries, next,
     objects::{self, Object},
 };
-use crate::sys;
+use crate::sys::{self, pages::pages_around};
 
 pub use pending::last_to_ask;
 
@@ -244,11 +244,10 @@ impl Protection {
             is_writable |= segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
             is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
         }
-        const PAGE: usize = 4096;
-        let from = address & !(PAGE - 1);
-        is_writable.then(|| Protection {
+        let (from, bytes) = pages_around(address, bytes);
+        is_writable.then_some(Protection {
             from,
-            bytes: (end - from).next_multiple_of(PAGE),
+            bytes,
             is_read_only,
         })
     }

@@ -19,6 +19,7 @@ use rustix::mm::{MapFlags, MremapFlags, ProtFlags};
 
 use crate::memory::giving_up::{self, Reason};
 use crate::memory::reserve;
+use crate::sys;
 
 struct OwnHeap {
     is_locked: AtomicBool,
@@ -110,8 +111,6 @@ unsafe impl GlobalAlloc for OwnHeap {
 /// Memory of the kernel's.
 struct Kernel;
 
-const PAGE: usize = 4096;
-
 // SAFETY: every answer is the kernel's, of whole pages that are mapped readable and writable.
 unsafe impl Allocator for Kernel {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
@@ -159,6 +158,6 @@ unsafe impl Allocator for Kernel {
     }
 
     fn page_size(&self) -> usize {
-        PAGE
+        sys::page_bytes()
     }
 }

@@ -9,16 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::mm::Advice;
 
-const BYTES: usize = 4096;
+use crate::arch::{LARGEST_PAGE, PageAligned};
+
+const BYTES: usize = LARGEST_PAGE;
 const WORDS: usize = BYTES / size_of::<usize>();
 
-/// A page of our own.
-#[repr(C, align(4096))]
-pub struct Page([AtomicUsize; WORDS]);
+/// A page of our own, or as many as there are in the largest.
+type Page = PageAligned<[AtomicUsize; WORDS]>;
 const _: () = assert!(size_of::<Page>() == BYTES);
 
 /// The page. Its first word has all bits in the process that the memory belongs to, and none in a copy that has not been noticed.
-pub static PAGE: Page = Page([const { AtomicUsize::new(0) }; WORDS]);
+pub static PAGE: Page = PageAligned([const { AtomicUsize::new(0) }; WORDS]);
 
 /// Whether the kernel empties it.
 static IS_WIPED: AtomicBool = AtomicBool::new(false);

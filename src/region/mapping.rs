@@ -22,7 +22,7 @@ use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
 
 use crate::environment::{self, Path};
-use crate::sys::{self, Descriptor, process};
+use crate::sys::{self, Descriptor, pages::pages_around, process};
 
 /// Where address space is limited.
 const FEW: Room = Room {
@@ -163,7 +163,7 @@ fn make_slot_at(at: usize) -> bool {
 
 /// Makes the rest of a slot's ring. False where there is no memory left.
 pub fn make_ring(slot: &Slot) -> bool {
-    let from = Slot::FIRST_BYTES / PAGE * PAGE;
+    let from = Slot::FIRST_BYTES;
     let start = START.load(Ordering::Relaxed);
     let at = ptr::from_ref(slot).addr().wrapping_sub(start.addr());
     if start.is_null() || at >= room().bytes() {
@@ -195,8 +195,7 @@ pub fn make_section(header: &Header, section: Section) -> bool {
         return false;
     }
     let bytes = section.bytes();
-    let from = bytes.start / PAGE * PAGE;
-    let made = populate_at(from, bytes.end.next_multiple_of(PAGE) - from);
+    let made = populate_at(bytes.start, bytes.len());
     if made {
         header.open_section(section);
     }
@@ -305,7 +304,7 @@ pub fn drop_set_aside(header: &'static Header) {
     }
 }
 
-/// Makes the memory of a part of the region that is opened up, and begins with a page.
+/// Makes the memory of a part of the region that is opened up.
 fn populate_at(at: usize, bytes: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
@@ -316,7 +315,7 @@ fn populate_at(at: usize, bytes: usize) -> bool {
     populate(place, bytes) != Err(Errno::NOMEM)
 }
 
-/// Opens up a part of the region, which begins and ends with a page, and makes memory for the first bytes of it.
+/// Opens up a part of the region, and makes memory for the first bytes of it.
 fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
@@ -390,8 +389,6 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
             })
         })
 }
-
-const PAGE: usize = 4096;
 
 /// How often a name is tried.
 const ATTEMPTS: u32 = 4;
@@ -545,14 +542,17 @@ fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     Some(unsafe { &*start.cast::<Header>() })
 }
 
+/// Opens up the pages around a part of the region.
 fn open_up(start: *mut c_void, bytes: usize) -> bool {
+    let (start, bytes) = whole_pages(start, bytes);
     // SAFETY: whole pages of the region's own mapping.
     unsafe { rustix::mm::mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE) }
         .is_ok()
 }
 
-/// Makes the pages' memory: NOMEM where there is none, INVAL where the kernel does not know how.
+/// Makes the memory of the pages around a part of the region: NOMEM where there is none, INVAL where the kernel does not know how.
 fn populate(start: *mut c_void, bytes: usize) -> Result<(), Errno> {
+    let (start, bytes) = whole_pages(start, bytes);
     // SAFETY: whole pages of the region's own mapping, opened up.
     match unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxPopulateWrite) } {
         Ok(()) => Ok(()),
@@ -560,4 +560,10 @@ fn populate(start: *mut c_void, bytes: usize) -> Result<(), Errno> {
         // Also FAULT and HWPOISON: what touching the page would have ended in.
         Err(_) => Err(Errno::NOMEM),
     }
+}
+
+/// The pages around a part of the region: its parts begin and end where pages of 4 KiB do, and there are larger ones.
+fn whole_pages(start: *mut c_void, bytes: usize) -> (*mut c_void, usize) {
+    let (from, bytes) = pages_around(start.addr(), bytes);
+    (start.with_addr(from), bytes)
 }

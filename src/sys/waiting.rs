@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 
 use super::rooms::with_room_for;
 use super::{call, socket_option};
+use crate::arch;
 
 /// Which of a socket's timeouts.
 #[derive(Clone, Copy)]
@@ -159,7 +160,7 @@ pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
     let asks_for_none = !is_canonical && termios.characters[VMIN] == 0;
     let is_another_s = ask(libc::TIOCGPGRP, (&raw mut group).addr()) == 0
         // SAFETY: asks for a number.
-        && unsafe { call(libc::SYS_getpgrp, [0; 5]) } != group as isize;
+        && unsafe { call(libc::SYS_getpgid, [0; 5]) } != group as isize;
     Some(asks_for_none || is_another_s)
 }
 
@@ -171,9 +172,8 @@ pub fn poll_now(fd: i32, events: i16) -> i16 {
         events,
         revents: 0,
     };
-    let arguments = [(&raw mut entry).addr(), 1, 0, 0, 0];
-    // SAFETY: one entry, which the kernel may write.
-    unsafe { call(libc::SYS_poll, arguments) };
+    // SAFETY: the entry may be written.
+    unsafe { arch::poll_now(&raw mut entry) };
     entry.revents
 }
 

@@ -124,7 +124,7 @@ static void writes_packets(void) {
 static void writes_to_another(void) {
     assert(pipe(ends) == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, others) == 0);
     row("write", write(ends[1], bytes, 10));
-    syscall(SYS_dup2, others[1], ends[1]);
+    syscall(SYS_dup3, others[1], ends[1], 0);
     row("write to a socket", write(ends[1], bytes, 10000));
     row("recv", recv(others[0], bytes, sizeof bytes, 0));
     struct iovec vectors[2] = {{bytes, 5000}, {bytes, 5000}};
@@ -140,12 +140,12 @@ static void reads_another(void) {
     assert(write(ends[1], "abcdef", 6) == 6);
     row("read", read(ends[0], bytes, 4));
     row("read", read(ends[0], bytes, 4)); // It has been taken to the last: the next one is taken to wait.
-    syscall(SYS_dup2, file, ends[0]);
+    syscall(SYS_dup3, file, ends[0], 0);
     row("read of a file", read(ends[0], bytes, 4));
     row("recv of a file", recv(ends[0], bytes, 4, 0));
     row("readv of a file", readv(ends[0], &vector, 1));
     row("write", write(ends[1], bytes, 4) < 0 ? 0 : 1);
-    syscall(SYS_dup2, writable, ends[1]);
+    syscall(SYS_dup3, writable, ends[1], 0);
     row("write to a file", write(ends[1], bytes, 4));
     row("writev to a file", writev(ends[1], &vector, 1));
     row("send to a file", send(ends[1], bytes, 4, 0));
@@ -153,7 +153,7 @@ static void reads_another(void) {
     assert(socketpair(AF_UNIX, SOCK_STREAM, 0, more) == 0);
     assert(write(more[1], "x", 1) == 1);
     row("read", read(more[0], bytes, 4));
-    syscall(SYS_dup2, others[0], more[0]);
+    syscall(SYS_dup3, others[0], more[0], 0);
     elsewhere(50, others[1]);
     row("read of a pipe", read(more[0], bytes, 4));
 }
@@ -180,7 +180,8 @@ static void *always(void) { return ends; }
 
 static int waits_by_thread(int fd, short events, int timeout_ms) {
     struct pollfd one = {fd, events, 0};
-    int ready = syscall(SYS_poll, &one, 1, timeout_ms);
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    int ready = syscall(SYS_ppoll, &one, 1, timeout_ms < 0 ? NULL : &timeout, NULL, 0);
     return ready < 0 ? -errno : ready == 0 ? 0 : one.revents;
 }
 

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include "system_call.h"
 #include "weir.h"
 
 enum { MOST = 1024, STACK = 128 * 1024 };
@@ -219,13 +220,9 @@ static void run(void) {
 }
 
 static int plain_poll(struct pollfd *array, int length, int timeout_ms) {
-    long result;
-    register long r10 __asm__("r10") = 0;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(7L), "D"(array), "S"((long)length), "d"((long)timeout_ms), "r"(r10)
-                     : "rcx", "r11", "memory");
-    return (int)result;
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    long patience = timeout_ms < 0 ? 0 : (long)&timeout;
+    return (int)system_call(SYS_ppoll, (long)array, length, patience, 0, 0, 0);
 }
 
 #endif

@@ -27,6 +27,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system_call.h"
+
 #define KINDS(F)                                                                                                        \
     F(fork) F(_Fork) F(vfork) F(vfork_exec) F(posix_spawn) F(clone) F(clone_settls) F(clone_vfork) F(clone_vfork_settls) \
     F(clone3) F(syscall_fork) F(inline_fork)
@@ -204,9 +206,7 @@ static void *thread_area(char *room, size_t size) {
 }
 
 static long inline_fork(void) {
-    long result;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_fork) : "rcx", "r11", "memory");
-    return result;
+    return system_call(FORKING, 0, 0, 0, 0, 0);
 }
 
 /* Makes one, by a thread with so much room for its children, who waits for it. */
@@ -250,7 +250,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
             pid = _Fork();
         } else {
             COUNT(syscall);
-            pid = (int)(kind == KIND_clone3 ? syscall(SYS_clone3, &arguments, sizeof arguments) : syscall(SYS_fork));
+            pid = (int)(kind == KIND_clone3 ? syscall(SYS_clone3, &arguments, sizeof arguments) : syscall(FORKING, 0, 0, 0));
         }
         if (pid == 0) {
             begin_image();

@@ -145,7 +145,7 @@ static void in_handler(void) {
 }
 
 /* A handler, in the middle of reallocarray: with signalling_library.c beside it. It makes processes in three ways. */
-static int raw_fork(void) { return (int)bare(SYS_fork, 0, NULL, 0); }
+static int raw_fork(void) { return (int)bare(FORKING, NULL, 0); }
 static void makes_children(int number) {
     (void)number;
     for (int way = 0; way < 3; way++) {
@@ -202,7 +202,7 @@ static void busy(void) {
         switch (i % 4) {
         case 0: child = fork(); break;
         case 1: child = _Fork(); break;
-        case 2: child = (pid_t)syscall(SYS_fork); break;
+        case 2: child = (pid_t)syscall(FORKING, 0, 0, 0); break;
         default: child = clone(child_of_clone, stack + sizeof stack, SIGCHLD, NULL);
         }
         if (!child) {

@@ -12,6 +12,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Not every architecture has the older ones. */
+#ifdef SYS_open
+#define OPEN(...) syscall(SYS_open, __VA_ARGS__)
+#define CREAT(...) syscall(SYS_creat, __VA_ARGS__)
+#define DUP2(...) syscall(SYS_dup2, __VA_ARGS__)
+#else
+#define OPEN(...) syscall(SYS_openat, AT_FDCWD, __VA_ARGS__)
+#define CREAT(path, mode) syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode)
+#define DUP2(from, to) syscall(SYS_dup3, from, to, 0)
+#endif
+
 #define MUST(what)                                                             \
     do {                                                                       \
         if (!(what)) {                                                         \
@@ -33,17 +44,17 @@ int main(void) {
     MUST(two == one);
     put(two, 2);
     MUST(syscall(SYS_close_range, two, two, 0) == 0);
-    MUST(syscall(SYS_open, "three", O_RDWR | O_CREAT, 0600) == one);
+    MUST(OPEN("three", O_RDWR | O_CREAT, 0600) == one);
     put(one, 4);
     MUST(syscall(SYS_close, one) == 0);
-    MUST(syscall(SYS_creat, "four", 0600) == one);
+    MUST(CREAT("four", 0600) == one);
     put(one, 8);
     /* One that stays open becomes another's. */
     struct open_how how = {.flags = O_RDWR | O_CREAT, .mode = 0600};
     int five = syscall(SYS_openat2, AT_FDCWD, "five", &how, sizeof how);
     MUST(five > one);
     put(five, 16);
-    MUST(syscall(SYS_dup2, five, one) == one);
+    MUST(DUP2(five, one) == one);
     put(one, 32);
     int six = open("six", O_RDWR | O_CREAT, 0600);
     MUST(syscall(SYS_dup3, six, one, O_CLOEXEC) == one);
@@ -51,7 +62,7 @@ int main(void) {
     put(syscall(SYS_dup, six), 128);
     put(syscall(SYS_fcntl, six, F_DUPFD_CLOEXEC, 50), 256);
     /* What failed has changed nothing. */
-    MUST(syscall(SYS_dup2, 900, one) == -1 && syscall(SYS_dup3, six, six, 0) == -1);
+    MUST(DUP2(900, one) == -1 && syscall(SYS_dup3, six, six, 0) == -1);
     put(one, 512);
     /* Where relative names start from. */
     MUST(mkdir("sub", 0700) == 0);

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "system_call.h"
+
 static void *work(void *argument) {
     free(malloc(10));
     return argument;
@@ -17,8 +19,7 @@ int main(void) {
         return 2;
     for (int i = 0; i < 10; i++)
         free(malloc(100));
-    long result;
     /* Not by the C library, which might be told. */
-    __asm__ volatile("syscall" : "=a"(result) : "a"(SYS_exit), "D"(14) : "rcx", "r11", "memory");
+    system_call(SYS_exit, 14, 0, 0, 0, 0, 0);
     return 3;
 }

@@ -8,7 +8,12 @@
 #include <sys/un.h>
 
 NAMED(int, connect_alias, __connect, int, const struct sockaddr *, socklen_t);
+#ifdef __x86_64__
 NAMED(ssize_t, send_alias, __send, int, const void *, size_t, int);
+#define SEND_ALIAS(size, ...) MOVE(__send, size, send_alias(__VA_ARGS__))
+#else /* There is no such name. */
+#define SEND_ALIAS(size, ...) MOVE(send, size, send(__VA_ARGS__))
+#endif
 NAMED(ssize_t, recv_chk, __recv_chk, int, void *, size_t, size_t, int);
 NAMED(ssize_t, recvfrom_chk, __recvfrom_chk, int, void *, size_t, size_t, int, struct sockaddr *,
       socklen_t *);
@@ -34,7 +39,7 @@ static void talk(int one, int other) {
         size_t size = (size_t)i * 100;
         MUST(MOVE(send, size, send(one, buffer, size, 0)) == (long)size);
         MUST(MOVE(recv, sizeof buffer, recv(other, buffer, sizeof buffer, 0)) == (long)size);
-        MUST(MOVE(__send, size, send_alias(one, buffer, size, MSG_NOSIGNAL)) == (long)size);
+        MUST(SEND_ALIAS(size, one, buffer, size, MSG_NOSIGNAL) == (long)size);
         MUST(MOVE(__recv_chk, 60000, recv_chk(other, buffer, 60000, sizeof buffer, 0)) == (long)size);
         MUST(MOVE(sendto, 7, sendto(one, buffer, 7, 0, NULL, 0)) == 7);
         MUST(MOVE(recvfrom, 100, recvfrom(other, buffer, 100, 0, NULL, NULL)) == 7);

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "system_call.h"
+
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
@@ -137,7 +139,7 @@ static void dispatch(void) {
     fgetc(stream);
     fclose(stream);
     others();
-    pid_t pid = (pid_t)syscall(SYS_fork);
+    pid_t pid = (pid_t)syscall(FORKING, 0, 0, 0);
     if (pid == 0)
         _exit(6);
     int status;

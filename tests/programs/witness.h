@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "functions.h"
+#include "system_call.h"
 
 #define AS_ENUM(name) DOES_##name,
 enum { EACH_FUNCTION(AS_ENUM) FUNCTIONS };
@@ -214,12 +215,7 @@ static int told_to = 1;
 
 /* A system call that no library sees. */
 static __attribute__((unused)) long bare(long number, long one, const void *two, size_t three) {
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(one), "S"(two), "d"(three)
-                     : "rcx", "r11", "memory");
-    return result;
+    return system_call(number, one, (long)two, (long)three, 0, 0, 0);
 }
 
 /* Not inlined: its frame is large, and some victims have small stacks. */

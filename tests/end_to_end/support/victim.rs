@@ -38,6 +38,11 @@ pub fn victim(name: &str) -> PathBuf {
     compiled.get_or_init(|| compile(name)).clone()
 }
 
+/// The C compiler for the architecture that is tested.
+fn compiler() -> String {
+    std::env::var("WEIR_TEST_CC").unwrap_or_else(|_| "gcc".to_owned())
+}
+
 fn compile(name: &str) -> PathBuf {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
     let source = programs.join(name).with_extension("c");
@@ -49,7 +54,7 @@ fn compile(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name}.c does not begin with // flags:"));
     let suffix = if flags.contains("-shared") { ".so" } else { "" };
     let target = folder().join(format!("{name}{suffix}"));
-    let mut gcc = Command::new("gcc");
+    let mut gcc = Command::new(compiler());
     gcc.args(["-std=gnu11", "-g", "-o"])
         .arg(&target)
         .arg(&source);
@@ -59,7 +64,7 @@ fn compile(name: &str) -> PathBuf {
             None => gcc.arg(flag),
         };
     }
-    let compiled = gcc.output().expect("gcc runs");
+    let compiled = gcc.output().expect("the compiler runs");
     assert!(
         compiled.status.success(),
         "{name}.c does not compile:\n{}",

@@ -20,6 +20,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../system_call.h"
+
 #define EACH(F)                                                                                        \
     F(malloc) F(calloc) F(realloc) F(reallocarray) F(free) F(posix_memalign) F(aligned_alloc)            \
     F(memalign) F(malloc_usable_size) F(open) F(openat) F(close) F(read) F(write) F(pread) F(pwrite)     \
@@ -63,13 +65,7 @@ static struct account *account;
 
 /* A system call that no library sees. */
 static inline long bare(long number, long a, long b, long c, long d, long e, long f) {
-    long result;
-    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
+    return system_call(number, a, b, c, d, e, f);
 }
 #define BARE1(name, a) bare(SYS_##name, (long)(a), 0, 0, 0, 0, 0)
 #define BARE2(name, a, b) bare(SYS_##name, (long)(a), (long)(b), 0, 0, 0, 0)
@@ -195,7 +191,7 @@ static void check_end(int pid, int status) {
 
 /* Attaches to the file, and where it has just been made gives it its length. */
 static int attach(const char *path) {
-    long fd = BARE3(open, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    long fd = BARE4(openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || BARE2(ftruncate, fd, sizeof *account))
         return -1;
     long at = bare(SYS_mmap, 0, sizeof *account, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

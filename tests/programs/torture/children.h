@@ -172,7 +172,7 @@ static int make_child(int may_fork, void *stack) {
         break;
     case 1:
         begin(function);
-        pid = (int)syscall(SYS_fork);
+        pid = (int)syscall(FORKING, 0, 0, 0);
         break;
     case 2:
         begin(function);
@@ -189,7 +189,7 @@ static int make_child(int may_fork, void *stack) {
     case 5:
         /* No library is told. */
         function = -1;
-        pid = (int)BARE1(fork, 0);
+        pid = (int)bare(FORKING, 0, 0, 0, 0, 0);
         break;
     default:
         function = DOES_fork, begin(function);

@@ -3,6 +3,30 @@
 use std::arch::asm;
 use std::ffi::c_void;
 
+use object::elf;
+
+/// The machine, as the head of an executable file tells it.
+pub const MACHINE: elf::Machine = elf::EM_X86_64;
+/// The GNU C library's dynamic linker, as programs name it.
+pub const DYNAMIC_LINKER: &str = "/lib64/ld-linux-x86-64.so.2";
+/// The same as a library.
+pub const DYNAMIC_LINKER_NAME: &str = "ld-linux-x86-64.so.2";
+/// What the dynamic linker puts in the place of `$PLATFORM`.
+pub const PLATFORM: &str = "x86_64";
+/// What it may put in the place of `$LIB`.
+pub const LIB: [&str; 3] = ["lib/x86_64-linux-gnu", "lib64", "lib"];
+/// Where libraries are when nobody says where.
+pub const DEFAULT_PLACES: [&str; 6] = [
+    "/lib/x86_64-linux-gnu",
+    "/usr/lib/x86_64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+];
+/// How the list of the system's libraries marks one for the GNU C library on this machine (FLAG_ELF_LIBC6, FLAG_X8664_LIB64).
+pub const CACHE_FLAGS: u32 = 0x0303;
+
 /// Calls `call(argument)` on the stack that ends at `top`.
 ///
 /// # Safety

@@ -7,12 +7,12 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use crate::arch::CACHE_FLAGS;
+
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
 /// The bytes of the head, and of an entry.
 const HEAD: usize = 48;
 const ENTRY: usize = 24;
-/// A 64-bit x86-64 library for the GNU C library (FLAG_ELF_LIBC6, FLAG_X8664_LIB64).
-const IS_OURS: u32 = 0x0303;
 /// More than the list of any system takes.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -53,7 +53,7 @@ fn parse(bytes: &[u8]) -> HashMap<Vec<u8>, PathBuf> {
         let (Some(flags), Some(key), Some(value)) = (word(at), word(at + 4), word(at + 8)) else {
             break;
         };
-        if flags != IS_OURS {
+        if flags != CACHE_FLAGS {
             continue;
         }
         if let (Some(name), Some(path)) = (text(key), text(value)) {

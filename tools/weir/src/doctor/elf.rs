@@ -17,6 +17,8 @@ use object::read::elf::{
 use object::read::{ReadCache, ReadRef};
 use weir_record::functions::Function;
 
+use crate::arch::MACHINE;
+
 type FileHeader = elf::FileHeader64<LittleEndian>;
 type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
 type Symbol = elf::Sym64<LittleEndian>;
@@ -42,7 +44,7 @@ pub enum Depth {
     Symbols,
 }
 
-/// A 64-bit x86-64 executable, or a library for one.
+/// An executable for this machine, or a library for one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
     /// What PT_INTERP names.
@@ -98,7 +100,8 @@ impl fmt::Display for Unsuitable {
                 "is neither an ELF program nor a script with a #! line; to trace a shell script without that line, give: sh FILE",
             ),
             Unsuitable::Foreign(kind) => {
-                write!(f, "is a {kind} program; Weir traces 64-bit x86-64 programs")
+                let own = machine_name(MACHINE, 64);
+                write!(f, "is a {kind} program; Weir traces 64-bit {own} programs")
             }
             Unsuitable::NotAProgram => f.write_str("is an ELF file, but an object file or a core dump, not a program"),
             Unsuitable::Damaged(part) => write!(f, "is damaged: its {part} cannot be read"),
@@ -155,7 +158,7 @@ pub fn read(file: File, depth: Depth) -> Result<Image, Unsuitable> {
     Ok(image)
 }
 
-/// Refuses what is no 64-bit x86-64 program. The first twenty bytes are alike in all ELF files.
+/// Refuses what is no program for this machine. The first twenty bytes are alike in all ELF files.
 fn check_identity(data: Bounded<'_>) -> Result<(), Unsuitable> {
     let identity = data.read_bytes_at(0, 20).map_err(|()| Unsuitable::NotElf)?;
     if identity[..4] != elf::ELFMAG {
@@ -180,7 +183,7 @@ fn check_identity(data: Bounded<'_>) -> Result<(), Unsuitable> {
         }
     };
     let (kind, machine) = (half(16), elf::Machine(half(18)));
-    if (bits, is_little, machine) != (64, true, elf::EM_X86_64) {
+    if (bits, is_little, machine) != (64, true, MACHINE) {
         return Err(Unsuitable::Foreign(format!(
             "{bits}-bit {}",
             machine_name(machine, bits)

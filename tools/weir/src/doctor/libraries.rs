@@ -12,19 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
+use crate::arch::{DEFAULT_PLACES, LIB, PLATFORM};
+
 use super::elf::{self, Depth, Image, Unsuitable};
 
-/// Where libraries are when nobody says where.
-const DEFAULT_PLACES: [&str; 6] = [
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
-    "/lib64",
-    "/usr/lib64",
-    "/lib",
-    "/usr/lib",
-];
-/// What `$LIB` may stand for, by distribution.
-const LIB: [&str; 3] = ["lib/x86_64-linux-gnu", "lib64", "lib"];
 /// More libraries than any program has.
 const MOST: usize = 1024;
 
@@ -242,7 +233,7 @@ fn expanded(path: &[u8], origin: Option<&Path>) -> Vec<PathBuf> {
             .replace(&format!("${name}"), value)
     };
     let text = replaced("ORIGIN", &origin, &text);
-    let text = replaced("PLATFORM", "x86_64", &text);
+    let text = replaced("PLATFORM", PLATFORM, &text);
     LIB.iter()
         .map(|lib| PathBuf::from(replaced("LIB", lib, &text)))
         .collect()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::elf::Image;
 use super::libraries::Library;
+use crate::arch::{DYNAMIC_LINKER, DYNAMIC_LINKER_NAME};
 use crate::text;
 
 /// So many functions are named at most.
@@ -40,17 +41,16 @@ pub fn of(path: &Path, image: &Image) -> Result<PathBuf, String> {
 /// Whether a program is loaded with nothing but the C library that weir itself was loaded with: then there is no more to find
 /// out about its libraries.
 pub fn is_as_simple_as_weir(dynamic_linker: &Path, image: &Image) -> bool {
-    const OF_THIS_MACHINE: &str = "/lib64/ld-linux-x86-64.so.2";
     const C_LIBRARY: [&str; 6] = [
         "libc.so.6",
         "libm.so.6",
         "libpthread.so.0",
         "libdl.so.2",
         "librt.so.1",
-        "ld-linux-x86-64.so.2",
+        DYNAMIC_LINKER_NAME,
     ];
     let mut needed = image.needed.iter();
-    dynamic_linker == Path::new(OF_THIS_MACHINE)
+    dynamic_linker == Path::new(DYNAMIC_LINKER)
         && image.rpath.is_none()
         && image.runpath.is_none()
         && needed.all(|name| C_LIBRARY.contains(&name.as_str()))

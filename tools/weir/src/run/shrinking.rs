@@ -9,7 +9,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
-const PAGE: usize = 4096;
+/// Bytes of a page.
+static PAGE: AtomicUsize = AtomicUsize::new(0);
 
 /// A mapping. Entries are used again and never freed, so that the handler can walk their list at any time.
 struct Entry {
@@ -66,6 +67,9 @@ pub fn forget(start: *const u8) {
 }
 
 fn handle() {
+    // SAFETY: asks for a number.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    PAGE.store(page as usize, Ordering::Relaxed);
     // SAFETY: all zeroes are an action with no flags and an empty mask; the handler makes one system call, reads
     // atomics, and touches nothing else.
     unsafe {
@@ -85,7 +89,7 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, _: *mut std::ffi::c
     };
     // Otherwise a process sent it, or it is not about a region.
     let is_ours = code > 0 && entries().any(is_in);
-    if is_ours && is_filled(address / PAGE * PAGE) {
+    if is_ours && is_filled(address) {
         return;
     }
     // SAFETY: back to what ends the process, when the instruction is tried again or the signal comes again.
@@ -95,13 +99,14 @@ extern "C" fn on_fault(_: c_int, info: *mut libc::siginfo_t, _: *mut std::ffi::c
     }
 }
 
-/// Puts a page of zeroes there.
-fn is_filled(page: usize) -> bool {
+/// Puts a page of zeroes where that address lies.
+fn is_filled(address: usize) -> bool {
     use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
-    let place = ptr::with_exposed_provenance_mut(page);
+    let bytes = PAGE.load(Ordering::Relaxed);
+    let place = ptr::with_exposed_provenance_mut(address & !(bytes - 1));
     let access = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a page of a mapping of ours that cannot be touched as it is.
-    unsafe { mmap_anonymous(place, PAGE, access, MapFlags::PRIVATE | MapFlags::FIXED) }.is_ok()
+    unsafe { mmap_anonymous(place, bytes, access, MapFlags::PRIVATE | MapFlags::FIXED) }.is_ok()
 }
 
 #[cfg(test)]

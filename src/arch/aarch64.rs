@@ -1,0 +1,252 @@
+//! AArch64 (Procedure Call Standard for the Arm 64-bit Architecture, "AAPCS64").
+
+use std::arch::{asm, global_asm, naked_asm};
+use std::ffi::c_void;
+
+#[cfg(not(test))]
+mod freestanding;
+mod hooks;
+pub mod numbers;
+
+#[cfg(not(test))]
+pub(crate) use freestanding::*;
+pub(crate) use hooks::*;
+
+/// The machine, as the head of an executable file tells it (elf.h).
+pub const MACHINE: u16 = libc::EM_AARCH64;
+
+/// The largest page that the kernel may have (arch/arm64/Kconfig): 4, 16 or 64 KiB.
+pub const LARGEST_PAGE: usize = 64 * 1024;
+
+/// Begins where a page does, however large that is.
+#[repr(C, align(65536))]
+pub struct PageAligned<T>(pub T);
+
+/// A system call. Less than 0 is the number of an error, negated.
+///
+/// # Safety
+/// As the kernel has it.
+#[inline(always)]
+pub unsafe fn system_call(number: i64, arguments: [usize; 5]) -> isize {
+    let [a, b, c, d, e] = arguments;
+    let result;
+    // SAFETY: the kernel's convention (syscall(2)): these registers, of which only the first changes. What the call
+    // does is the caller's to answer for.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") number,
+            inlateout("x0") a as isize => result,
+            in("x1") b,
+            in("x2") c,
+            in("x3") d,
+            in("x4") e,
+            in("x5") 0,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// What of the events of one entry is so at this moment (ppoll(2): there is no other).
+///
+/// # Safety
+/// The entry may be written.
+pub unsafe fn poll_now(entry: *mut libc::pollfd) {
+    let no_time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let arguments = [entry.addr(), 1, (&raw const no_time).addr(), 0, 0];
+    // SAFETY: one entry, which the kernel may write.
+    unsafe { system_call(libc::SYS_ppoll, arguments) };
+}
+
+/// Whether the calling thread has a thread area of the C library's, the first word of which leads to the thread's
+/// storage for each object (ELF for the Arm 64-bit Architecture, "Thread Local Storage"). That one has it for another
+/// purpose cannot be seen.
+#[inline(always)]
+pub fn has_thread_area() -> bool {
+    let pointer: *const usize;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags));
+    }
+    // SAFETY: every hook has read from the area.
+    !pointer.is_null() && unsafe { pointer.read_volatile() } != 0
+}
+
+/// Calls `call(argument)` on the stack that ends at `top`.
+///
+/// # Safety
+/// `top` is the end of a stack that nobody else is on, and a multiple of 16. `call` takes the argument, and unwinds into
+/// nothing.
+#[inline(always)]
+pub unsafe fn call_on_stack(
+    top: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+) {
+    // SAFETY: the stack is there, as the caller promises. `call` keeps x20, returns, and does not unwind out of an
+    // `extern "C"` function.
+    unsafe {
+        asm!(
+            "mov x20, sp",
+            "mov sp, {top}",
+            "blr {call}",
+            "mov sp, x20",
+            out("x20") _,
+            top = in(reg) top,
+            call = in(reg) call,
+            in("x0") argument,
+            clobber_abi("C"),
+        );
+    }
+}
+
+// The state of a thread, which `thread.rs` describes.
+global_asm!(
+    ".pushsection .tbss.weir_thread_state,\"awT\",@nobits",
+    ".balign 64",
+    ".globl weir_thread_state",
+    ".hidden weir_thread_state",
+    ".type weir_thread_state, @object",
+    ".size weir_thread_state, 64",
+    "weir_thread_state:",
+    ".zero 64",
+    ".popsection",
+);
+/// Bytes of a thread's state.
+pub const THREAD_STATE_BYTES: usize = 64;
+
+/// The first word of the calling thread's state, with those bits that the static `page` has set in its own first word.
+macro_rules! masked_thread_state {
+    ($page:path) => {{
+        let word: usize;
+        // SAFETY: reads the first word of this thread's state, and that of the page. The offset is in the global offset
+        // table because the library has static thread-local storage.
+        unsafe {
+            ::std::arch::asm!(
+                "adrp {word}, :gottprel:weir_thread_state",
+                "ldr {word}, [{word}, :gottprel_lo12:weir_thread_state]",
+                "mrs {other}, tpidr_el0",
+                "ldr {word}, [{other}, {word}]",
+                "adrp {other}, {page}",
+                "ldr {other}, [{other}, :lo12:{page}]",
+                "and {word}, {word}, {other}",
+                word = out(reg) word,
+                other = out(reg) _,
+                page = sym $page,
+                options(readonly, nostack, preserves_flags),
+            );
+        }
+        word
+    }};
+}
+pub(crate) use masked_thread_state;
+
+/// The calling thread's state.
+#[inline(always)]
+pub fn thread_state() -> *mut c_void {
+    let state: *mut c_void;
+    // SAFETY: computes an address: the thread pointer, and the offset.
+    unsafe {
+        asm!(
+            "adrp {state}, :gottprel:weir_thread_state",
+            "ldr {state}, [{state}, :gottprel_lo12:weir_thread_state]",
+            "mrs {pointer}, tpidr_el0",
+            "add {state}, {state}, {pointer}",
+            state = out(reg) state,
+            pointer = out(reg) _,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    state
+}
+
+/// Where the calling thread's stack is.
+#[inline(always)]
+pub fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, sp", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
+    pointer
+}
+
+/// Has the processor fetch what stands there.
+#[inline(always)]
+pub fn prefetch<T>(place: *const T) {
+    // SAFETY: a hint, which reads nothing, and may be of any address.
+    unsafe {
+        asm!(
+            "prfm pldl1keep, [{}]",
+            in(reg) place,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+}
+
+/// Makes use of what the kernel says that the processor has (`AT_HWCAP`).
+pub fn use_features(features: u64) {
+    if features & libc::HWCAP_ATOMICS != 0 {
+        weir_record::arch::use_single_additions();
+    }
+}
+
+/// Nobody can take from a process the right to know its processor here: the kernel told it what it is when it began.
+pub fn remember_processor() {}
+
+/// Calls `call(work)`; before it, stores where the stack is. 0, or what [`go_back`] was given.
+///
+/// # Safety
+/// `call` takes `work`, and unwinds into nothing; `way_out` can be written to.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go(
+    work: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    way_out: *mut usize,
+) -> usize {
+    naked_asm!(
+        // What a function must keep (AAPCS64, 6.1), and the stack at a multiple of 16.
+        "stp x29, x30, [sp, #-160]!",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "mov x9, sp",
+        "str x9, [x2]",
+        "blr x1",
+        "mov x1, #0",
+        "mov x0, sp",
+        "b {go_back}",
+        go_back = sym go_back,
+    )
+}
+
+/// Returns from [`go`], with this result.
+///
+/// # Safety
+/// `way_out` is what a call of `go` has stored, which is in progress on this thread.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
+    naked_asm!(
+        "mov sp, x0",
+        "mov x0, x1",
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "ldp x29, x30, [sp], #160",
+        "ret",
+    )
+}

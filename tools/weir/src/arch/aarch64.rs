@@ -1,0 +1,56 @@
+//! AArch64 (Procedure Call Standard for the Arm 64-bit Architecture, "AAPCS64").
+
+use std::arch::asm;
+use std::ffi::c_void;
+
+use object::elf;
+
+/// The machine, as the head of an executable file tells it.
+pub const MACHINE: elf::Machine = elf::EM_AARCH64;
+/// The GNU C library's dynamic linker, as programs name it.
+pub const DYNAMIC_LINKER: &str = "/lib/ld-linux-aarch64.so.1";
+/// The same as a library.
+pub const DYNAMIC_LINKER_NAME: &str = "ld-linux-aarch64.so.1";
+/// What the dynamic linker puts in the place of `$PLATFORM`.
+pub const PLATFORM: &str = "aarch64";
+/// What it may put in the place of `$LIB`.
+pub const LIB: [&str; 3] = ["lib/aarch64-linux-gnu", "lib64", "lib"];
+/// Where libraries are when nobody says where.
+pub const DEFAULT_PLACES: [&str; 6] = [
+    "/lib/aarch64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+];
+/// How the list of the system's libraries marks one for the GNU C library on this machine (FLAG_ELF_LIBC6, FLAG_AARCH64_LIB64).
+pub const CACHE_FLAGS: u32 = 0x0a03;
+
+/// Calls `call(argument)` on the stack that ends at `top`.
+///
+/// # Safety
+/// `top` is the end of a stack that nobody else is on, and a multiple of 16. `call` takes the argument, and unwinds into
+/// nothing.
+#[inline(always)]
+pub unsafe fn call_on_stack(
+    top: *mut c_void,
+    call: extern "C" fn(*mut c_void),
+    argument: *mut c_void,
+) {
+    // SAFETY: the stack is there, as the caller promises. `call` keeps x20, returns, and does not unwind out of an
+    // `extern "C"` function.
+    unsafe {
+        asm!(
+            "mov x20, sp",
+            "mov sp, {top}",
+            "blr {call}",
+            "mov sp, x20",
+            out("x20") _,
+            top = in(reg) top,
+            call = in(reg) call,
+            in("x0") argument,
+            clobber_abi("C"),
+        );
+    }
+}
