@@ -11,7 +11,7 @@ use crate::support::weir;
 
 /// The names that `nm` lists, without versions.
 fn symbols(options: &[&str]) -> BTreeSet<String> {
-    let output = Command::new("nm")
+    let output = weir::binutils("nm")
         .args(options)
         .arg(weir::library())
         .output()
@@ -52,9 +52,9 @@ fn exports_are_the_table() {
 
 /// The public names of the C library, of all its versions.
 fn names_of_the_c_library() -> BTreeSet<String> {
-    let output = Command::new("nm")
+    let output = weir::binutils("nm")
         .args(["--dynamic", "--defined-only", "--with-symbol-versions"])
-        .arg("/lib/x86_64-linux-gnu/libc.so.6")
+        .arg(weir::c_library())
         .output()
         .expect("nm runs");
     assert!(output.status.success());

@@ -5,6 +5,8 @@
 
 use std::arch::global_asm;
 
+use super::system_call;
+
 global_asm!(
     ".pushsection .text.weir_memory,\"ax\",@progbits",
     ".macro weir_hidden name",
@@ -167,6 +169,34 @@ global_asm!(
     ".popsection",
 );
 
+/// getauxval(3), by which compiled Rust finds out whether the processor has atomic additions: the kernel is asked, and not the C
+/// library, for the program may own the name. 0 where that is not known: then they are made by exclusive stores.
+extern "C" fn auxiliary_value(wanted: u64) -> u64 {
+    // Linux 6.4; linux/prctl.h.
+    const PR_GET_AUXV: usize = 0x4155_5856;
+    let mut vector = [[0_u64; 2]; 64];
+    let (start, bytes) = (vector.as_mut_ptr().addr(), size_of_val(&vector));
+    // SAFETY: the kernel writes no more than the vector holds.
+    let asked = unsafe { system_call(libc::SYS_prctl, [PR_GET_AUXV, start, bytes, 0, 0]) };
+    if asked < 0 {
+        let path = c"/proc/self/auxv".as_ptr().addr();
+        let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
+        // SAFETY: a descriptor of our own, and as above.
+        unsafe {
+            let file = system_call(
+                libc::SYS_openat,
+                [libc::AT_FDCWD as usize, path, flags, 0, 0],
+            );
+            if let Ok(file) = usize::try_from(file) {
+                system_call(libc::SYS_read, [file, start, bytes, 0, 0]);
+                system_call(libc::SYS_close, [file, 0, 0, 0, 0]);
+            }
+        }
+    }
+    let found = vector.iter().find(|[kind, _]| *kind == wanted);
+    found.map_or(0, |[_, value]| *value)
+}
+
 global_asm!(
     ".pushsection .text.weir_calls,\"ax\",@progbits",
     // ssize_t getrandom(x0, x1, w2), the system call (278).
@@ -195,7 +225,17 @@ global_asm!(
     ".cfi_endproc",
     ".size abort, . - abort",
     ".size _Unwind_Resume, . - _Unwind_Resume",
+    // unsigned long getauxval(x0)
+    ".globl getauxval",
+    ".hidden getauxval",
+    ".type getauxval, @function",
+    "getauxval:",
+    ".cfi_startproc",
+    "b {auxiliary_value}",
+    ".cfi_endproc",
+    ".size getauxval, . - getauxval",
     ".popsection",
+    auxiliary_value = sym auxiliary_value,
 );
 
 /// Defines hidden functions that answer with a number.

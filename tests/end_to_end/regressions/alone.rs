@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::support::{Mode, Program, victim, weir};
 
 /// All that the dynamic linker has to find for the library, and why. A program may own any other name.
-const IMPORTS: [(&str, &str); 9] = [
+const IMPORTS: [(&str, &str); 10] = [
     (
         "__errno_location",
         "errno, which every failed call has to set",
@@ -15,6 +15,10 @@ const IMPORTS: [(&str, &str); 9] = [
     (
         "environ",
         "the environment that execv passes on; a variable",
+    ),
+    (
+        "__environ",
+        "the same by its other name, as the GNU linker has it; on AArch64",
     ),
     ("stdin", "the stream of getchar and its kin; a variable"),
     ("stdout", "the stream of putchar and its kin; a variable"),
@@ -38,7 +42,7 @@ const IMPORTS: [(&str, &str); 9] = [
 
 #[test]
 fn the_library_asks_the_dynamic_linker_for_next_to_nothing() {
-    let output = Command::new("nm")
+    let output = weir::binutils("nm")
         .args(["--dynamic", "--undefined-only"])
         .arg(weir::library())
         .output()
