@@ -1,4 +1,4 @@
-//! Ticks of the processor's time-stamp counter, and their conversion to nanoseconds.
+//! Ticks of the processor's own counter (`arch/`: on x86-64 the time-stamp counter), and what they are in nanoseconds.
 //!
 //! Reading the counter takes half the time of `clock_gettime` (measured here: 10–12 ns against 22),
 //! and needs no page of the kernel's that a sandbox may remove. The rate is not read from the

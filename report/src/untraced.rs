@@ -99,10 +99,7 @@ pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
 /// What the starting process saw of the program, which may be gone by now; reads on after its name.
 pub fn kind(flags: u32) -> Option<&'static str> {
     let kinds = [
-        (
-            OTHER_MACHINE,
-            "is for another machine or word size; Weir traces 64-bit x86-64 programs",
-        ),
+        (OTHER_MACHINE, crate::arch::OF_ANOTHER_MACHINE),
         (
             OTHER_LIBC,
             "is started by the dynamic linker of another C library; Weir's library needs the GNU C library",

@@ -103,7 +103,7 @@ pub fn is_datagram(fd: i32) -> bool {
 #[inline(never)]
 pub fn file_type(fd: i32) -> Option<u32> {
     with_room_for(|stat: *mut libc::stat| {
-        // SAFETY: the kernel writes a `stat`, which is its own on x86-64.
+        // SAFETY: the kernel writes a `stat`, which is the kernel's own.
         let result = unsafe { call(libc::SYS_fstat, [fd as usize, stat.addr(), 0, 0, 0]) };
         // SAFETY: it has been written.
         (result == 0).then(|| unsafe { (*stat).st_mode } & libc::S_IFMT)

@@ -2,6 +2,10 @@
 
 use std::arch::global_asm;
 
+/// What a program is that Weir cannot trace because of its machine; reads on after its name.
+pub const OF_ANOTHER_MACHINE: &str =
+    "is for another machine or word size; Weir traces 64-bit x86-64 programs";
+
 // `double log2(double)`, by the processor's own instruction (AMD64 manual volume 5, FYL2X: y times the
 // logarithm of x). The histograms ask for the logarithm of small whole numbers, and round it up.
 // Hidden: the program's calls do not come here.
