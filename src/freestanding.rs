@@ -29,6 +29,7 @@ answers! {
     "_Unwind_GetDataRelBase" => 0;
     "_Unwind_GetIP" => 0;
     "_Unwind_GetIPInfo" => 0;
+    "_Unwind_FindEnclosingFunction" => 0;
     "_Unwind_SetGR" => 0;
     "_Unwind_SetIP" => 0;
     "_Unwind_DeleteException" => 0;

@@ -210,15 +210,18 @@ pub fn peek(address: usize, into: &mut [u8]) -> usize {
     // The end of a page may be the end of what is there; no more than two are touched.
     const PAGE: usize = 4096;
     let first = into.len().min(PAGE - address % PAGE);
-    let part = |from: usize, length: usize| libc::iovec {
-        iov_base: ptr::with_exposed_provenance_mut(from),
-        iov_len: length,
-    };
     let parts = [
-        part(address, first),
-        part(address + first, into.len() - first),
+        iovec(address, first),
+        iovec(address + first, into.len() - first),
     ];
     sys::peek(&parts, into).unwrap_or(0)
+}
+
+fn iovec(from: usize, length: usize) -> libc::iovec {
+    libc::iovec {
+        iov_base: ptr::with_exposed_provenance_mut(from),
+        iov_len: length,
+    }
 }
 
 impl Object {
@@ -243,12 +246,26 @@ impl Object {
 
     /// Its segments; none where its file's head is not mapped where its addresses begin.
     pub fn segments(&self) -> Option<&'static [libc::Elf64_Phdr]> {
-        let mut head = [0; size_of::<libc::Elf64_Ehdr>()];
+        const HEAD: usize = size_of::<libc::Elf64_Ehdr>();
         // A program with fixed addresses has them from 0 on, where nothing is.
-        if self.base == 0
-            || peek(self.base, &mut head) < head.len()
-            || !head.starts_with(b"\x7fELF")
-        {
+        if self.base == 0 {
+            return None;
+        }
+        let mut head = [0; HEAD];
+        match sys::peek(&[iovec(self.base, HEAD)], &mut head) {
+            Some(HEAD) => {}
+            Some(_) => return None,
+            // Sandboxes and emulators may not let a process copy its own memory so.
+            None => {
+                let place = ptr::with_exposed_provenance::<[u8; HEAD]>(self.base);
+                if !sys::is_readable(place.cast(), HEAD) {
+                    return None;
+                }
+                // SAFETY: it can be read, and stays while the object is loaded.
+                head = unsafe { place.read() };
+            }
+        }
+        if !head.starts_with(b"\x7fELF") {
             return None;
         }
         // SAFETY: as many bytes, and any are a head.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::mm::Advice;
 
-use crate::arch::{LARGEST_PAGE, PageAligned};
+use crate::arch::{self, LARGEST_PAGE, PageAligned};
 
 const BYTES: usize = LARGEST_PAGE;
 const WORDS: usize = BYTES / size_of::<usize>();
@@ -26,10 +26,15 @@ static IS_WIPED: AtomicBool = AtomicBool::new(false);
 
 /// Asks for that. Once, when the first image starts.
 pub fn begin() {
+    // What no kernel knows. An emulator (qemu-user) says yes to all advice, and follows little of it.
+    const NO_ADVICE: usize = 0x7fff_ffff;
     let page = ptr::from_ref(&PAGE).cast_mut().cast();
+    let nonsense = [ptr::from_ref(&PAGE).addr(), BYTES, NO_ADVICE, 0, 0];
+    // SAFETY: there is no such advice.
+    let is_believable = unsafe { arch::system_call(libc::SYS_madvise, nonsense) } != 0;
     // SAFETY: the page is the library's own, in memory that has no file behind it; here, nothing of it changes.
     let asked = unsafe { rustix::mm::madvise(page, BYTES, Advice::LinuxWipeOnFork) };
-    IS_WIPED.store(asked.is_ok(), Ordering::Relaxed);
+    IS_WIPED.store(asked.is_ok() && is_believable, Ordering::Relaxed);
     settle();
 }
 
