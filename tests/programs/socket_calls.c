@@ -132,8 +132,9 @@ int main(void) {
     MUST(TRY(connect, connect(bad, address, sizeof at)) < 0 && errno == EBADF);
     MUST(TRY(accept4, accept4(bad, NULL, NULL, 0)) < 0 && errno == EBADF);
     MUST(TRY(shutdown, shutdown(0, SHUT_RD)) < 0 && errno == ENOTSOCK);
-    MUST(TRY(setsockopt, setsockopt(bad, 1, 1, NULL, 0)) < 0 && errno == EBADF);
-    MUST(TRY(getsockname, getsockname(bad, NULL, NULL)) < 0 && errno == EBADF);
+    MUST(TRY(setsockopt, setsockopt(bad, SOL_SOCKET, SO_REUSEADDR, &bad, sizeof bad)) < 0 && errno == EBADF);
+    socklen_t room = sizeof none;
+    MUST(TRY(getsockname, getsockname(bad, (struct sockaddr *)&none, &room)) < 0 && errno == EBADF);
     MUST(MOVE(send, 5, send(bad, buffer, 5, 0)) < 0 && errno == EBADF);
     MUST(MOVE(sendto, 5, sendto(bad, buffer, 5, 0, NULL, 0)) < 0 && errno == EBADF);
     MUST(MOVE(recvfrom, 5, recvfrom(bad, buffer, 5, 0, NULL, NULL)) < 0 && errno == EBADF);

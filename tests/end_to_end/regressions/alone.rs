@@ -1,7 +1,6 @@
 //! Programs that own what a library takes for granted: the allocator, its lock, and the C library's names.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use crate::support::{Mode, Program, victim, weir};
 

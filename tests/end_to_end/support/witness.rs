@@ -305,7 +305,7 @@ fn classes(counts: Vec<(u32, u64)>) -> Vec<(u64, u64, u64)> {
 }
 
 fn errno_name(errno: u32) -> &'static str {
-    const NAMES: [(i32, &str); 25] = [
+    const NAMES: [(i32, &str); 26] = [
         (libc::ENOENT, "ENOENT"),
         (libc::EINTR, "EINTR"),
         (libc::E2BIG, "E2BIG"),
@@ -325,6 +325,7 @@ fn errno_name(errno: u32) -> &'static str {
         (libc::ECHILD, "ECHILD"),
         (libc::EPIPE, "EPIPE"),
         (libc::ENOTTY, "ENOTTY"),
+        (libc::ENOSYS, "ENOSYS"),
         (libc::ENOSPC, "ENOSPC"),
         (libc::ENOTSOCK, "ENOTSOCK"),
         (libc::ENOTCONN, "ENOTCONN"),
