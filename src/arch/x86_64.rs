@@ -204,15 +204,10 @@ pub unsafe extern "C" fn go(
         "sub rsp, 8",
         "mov [rdx], rsp",
         "call rsi",
-        "xor eax, eax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
-        "ret",
+        "xor esi, esi",
+        "mov rdi, rsp",
+        "jmp {go_back}",
+        go_back = sym go_back,
     )
 }
 

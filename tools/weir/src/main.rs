@@ -20,6 +20,7 @@
 //! | [`units`] | numbers for people |
 //! | [`inherited`] | what weir was started with and a program must get |
 //! | [`mod@stack`] | enough of it, whatever the limit |
+//! | [`arch`] | what depends on the processor |
 //!
 //! A module uses those below it in this table (tested: `tests/layers.rs`).
 

@@ -1,0 +1,100 @@
+//! Stacks of our own: the thread's may be as small as a signal handler's.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Memory, call, with_signals_blocked};
+use crate::arch;
+
+/// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
+/// done, where there is no memory for one.
+///
+/// Signals are blocked meanwhile. The kernel checks by the stack pointer whether a thread is on its stack for signals. If the
+/// thread is on it, but works here, the kernel would start the next handler at its top, over the frames of the current handler.
+#[inline(never)]
+pub fn on_own_stack(work: impl FnMut()) -> bool {
+    with_signals_blocked(|| undisturbed_on_own_stack(work))
+}
+
+/// The same if signals are blocked already.
+pub fn undisturbed_on_own_stack(mut work: impl FnMut()) -> bool {
+    let Some(stack) = Memory::new(OWN_STACK) else {
+        return false;
+    };
+    // SAFETY: the end of the mapping, which is ours alone and outlives the work.
+    unsafe { on_stack(stack.start().byte_add(OWN_STACK), &mut work) };
+    true
+}
+
+/// The same for what must be done in any case: where there is no memory for a stack, on that of the thread.
+pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
+    #[cold]
+    #[inline(never)]
+    fn here(work: &mut impl FnMut()) {
+        work();
+    }
+    if !on_own_stack(&mut work) {
+        here(&mut work);
+    }
+}
+
+/// The same on a stack that is always there, for the start of an image; on one of [`on_own_stack`] where somebody is on it
+/// already, whom a signal handler has interrupted.
+pub fn on_first_stack(mut work: impl FnMut()) -> bool {
+    const BYTES: usize = 64 * 1024;
+    #[repr(align(4096))]
+    struct Stack(UnsafeCell<[u8; BYTES]>);
+    // SAFETY: whoever is on it has set `IS_TAKEN`.
+    unsafe impl Sync for Stack {}
+    static STACK: Stack = Stack(UnsafeCell::new([0; BYTES]));
+    static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+    if IS_TAKEN.swap(true, Ordering::Acquire) {
+        return on_own_stack(work);
+    }
+    // SAFETY: the end of the stack, which is ours alone until the work is done.
+    let mut work = || unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), &mut work) };
+    if is_on_signal_stack() {
+        with_signals_blocked(work);
+    } else {
+        work();
+    }
+    IS_TAKEN.store(false, Ordering::Release);
+    true
+}
+
+/// Whether the thread is on its stack for signals: in a handler.
+fn is_on_signal_stack() -> bool {
+    let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+    // SAFETY: the kernel writes what the stack is; none is set.
+    let result = unsafe {
+        call(
+            libc::SYS_sigaltstack,
+            [0, stack.as_mut_ptr().addr(), 0, 0, 0],
+        )
+    };
+    // SAFETY: it has been written where the call succeeded.
+    result == 0 && unsafe { stack.assume_init() }.ss_flags & libc::SS_ONSTACK != 0
+}
+
+/// Does `work` on the stack that ends there.
+///
+/// # Safety
+/// `top` is the end of a stack that nobody else is on, and a multiple of 16.
+pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
+    extern "C" fn call<F: FnMut()>(work: *mut c_void) {
+        // SAFETY: it is the `work` of below.
+        unsafe { (*work.cast::<F>())() }
+    }
+    fn thunk<F: FnMut()>(_: &F) -> extern "C" fn(*mut c_void) {
+        call::<F>
+    }
+    let thunk = thunk(work);
+    // SAFETY: the stack is there, as the caller promises, and `thunk` takes the work.
+    unsafe { arch::call_on_stack(top, thunk, ptr::from_mut(work).cast()) };
+}
+
+/// Bytes of the stack that the writer works on. Untouched pages cost nothing.
+pub const OWN_STACK: usize = 1024 * 1024;
