@@ -30,6 +30,7 @@ answers! {
     "_Unwind_GetIP" => 0;
     "_Unwind_GetIPInfo" => 0;
     "_Unwind_FindEnclosingFunction" => 0;
+    "_Unwind_GetCFA" => 0;
     "_Unwind_SetGR" => 0;
     "_Unwind_SetIP" => 0;
     "_Unwind_DeleteException" => 0;

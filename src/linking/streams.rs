@@ -238,13 +238,23 @@ impl Protection {
             let from = object.base().wrapping_add(segment.p_vaddr as usize);
             address >= from && end <= from.wrapping_add(segment.p_memsz as usize)
         };
+        let (from, bytes) = pages_around(address, bytes);
         let mut is_writable = false;
         let mut is_read_only = false;
         for segment in object.segments()?.iter().filter(is_around) {
             is_writable |= segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
-            is_read_only |= segment.p_type == libc::PT_GNU_RELRO;
+            if segment.p_type == libc::PT_GNU_RELRO {
+                // The linker protects whole pages: where they are large, the last may be shared with what stays writable.
+                let start = object.base().wrapping_add(segment.p_vaddr as usize);
+                let end = start.wrapping_add(segment.p_memsz as usize);
+                let [start, end] = [start, end].map(|place| pages_around(place, 0).0);
+                let is_whole = start <= from && from + bytes <= end;
+                if !is_whole && from < end {
+                    return None;
+                }
+                is_read_only |= is_whole;
+            }
         }
-        let (from, bytes) = pages_around(address, bytes);
         is_writable.then_some(Protection {
             from,
             bytes,
