@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::model::{Report, SCHEMA};
 use metered::{Meter, Metered};
@@ -191,15 +192,22 @@ fn check_schema(text: &[u8]) -> Result<(), ReadError> {
     struct Probe {
         schema: String,
     }
+    let not_json = |error: serde_json::Error| match error.is_eof() {
+        true => ReadError::Truncated {
+            bytes: text.len() as u64,
+        },
+        false => ReadError::NotJson(error),
+    };
     match serde_json::from_slice::<Probe>(text) {
         Ok(probe) if probe.schema == SCHEMA => Ok(()),
         Ok(probe) if is_report_schema(&probe.schema) => Err(ReadError::OtherVersion(probe.schema)),
         Ok(_) => Err(ReadError::NotAReport),
-        Err(error) if error.is_data() => Err(ReadError::NotAReport),
-        Err(error) if error.is_eof() => Err(ReadError::Truncated {
-            bytes: text.len() as u64,
-        }),
-        Err(error) => Err(ReadError::NotJson(error)),
+        // What does not fit ended the reading, perhaps before the first character that is no JSON.
+        Err(error) if error.is_data() => match serde_json::from_slice::<IgnoredAny>(text) {
+            Ok(_) => Err(ReadError::NotAReport),
+            Err(error) => Err(not_json(error)),
+        },
+        Err(error) => Err(not_json(error)),
     }
 }
 

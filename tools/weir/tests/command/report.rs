@@ -107,7 +107,7 @@ fn an_output_that_cannot_be_written_is_a_failure() {
 #[test]
 fn what_cannot_be_read_is_refused_in_one_line() {
     let json = sample_json();
-    let cases: [(&[u8], &str); 4] = [
+    let cases: [(&[u8], &str); 7] = [
         (
             b"",
             "cannot read standard input: it is empty; was the program still running?",
@@ -123,6 +123,19 @@ fn what_cannot_be_read_is_refused_in_one_line() {
         (
             b"{}",
             "cannot read standard input: it is JSON, but not a report of Weir (no \"schema\": \"weir.report/1\")",
+        ),
+        (
+            b"17",
+            "cannot read standard input: it is JSON, but not a report of Weir (no \"schema\": \"weir.report/1\")",
+        ),
+        // It begins with a number, as /proc/self/maps does.
+        (
+            b"55d0-55d1 r--p 00000000\n",
+            "cannot read standard input: it is not a report of Weir: not JSON: trailing characters at line 1 column 3",
+        ),
+        (
+            b"{\"schema\": 1, ",
+            "cannot read standard input: it is cut off: the JSON is not complete after 14 bytes",
         ),
     ];
     for (input, line) in cases {
