@@ -17,9 +17,10 @@ use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fd::{AsFd, AsRawFd};
 use rustix::fs::{
-    Access, AtFlags, FileType, Gid, Mode, OFlags, PROC_SUPER_MAGIC, Stat, accessat, fchmod, fchown,
-    fstat, fstatfs, linkat, openat, renameat, unlinkat,
+    Access, AtFlags, CWD, FileType, Gid, Mode, OFlags, PROC_SUPER_MAGIC, Stat, accessat, fchmod,
+    fchown, fstat, fstatfs, linkat, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
@@ -144,6 +145,9 @@ const MAKE: OFlags = OFlags::WRONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
 
+/// The files that this thread has open, as links of the kernel's (proc(5)).
+const OPEN_FILES: &CStr = c"/proc/thread-self/fd";
+
 /// A complete file that does not have its final name yet. It is removed when this is dropped.
 struct Temporary<'d> {
     /// It gets its final name in the same directory: so both are in one file system, even if the directory is renamed.
@@ -159,24 +163,64 @@ impl Temporary<'_> {
         before: Option<&Stat>,
         json: &[u8],
     ) -> Result<Temporary<'d>, Errno> {
+        Temporary::write_unnamed(directory, before, json)
+            .or_else(|_| Temporary::write_named(directory, before, json))
+    }
+
+    /// Gives it a name when all is written: nothing is left of it if the process is killed before that.
+    ///
+    /// # Errors
+    /// Also where the file system has no files without a name, or /proc is missing.
+    fn write_unnamed<'d>(
+        directory: &'d Descriptor,
+        before: Option<&Stat>,
+        json: &[u8],
+    ) -> Result<Temporary<'d>, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open_files: Descriptor = openat(CWD, OPEN_FILES, flags, Mode::empty())?.into();
+        if fstatfs(&open_files)?.f_type != PROC_SUPER_MAGIC {
+            return Err(Errno::NOENT);
+        }
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let file: Descriptor = openat(directory, c".", flags, mode(before))?.into();
+        complete(&file, before, json)?;
+        let number = CString::new(file.as_fd().as_raw_fd().to_string());
+        let number = number.map_err(|_| Errno::INVAL)?;
+        Temporary::of_free_name(directory, |name| {
+            let followed = AtFlags::SYMLINK_FOLLOW;
+            linkat(&open_files, &number, directory, name, followed)
+        })
+        .map(|(temporary, ())| temporary)
+    }
+
+    fn write_named<'d>(
+        directory: &'d Descriptor,
+        before: Option<&Stat>,
+        json: &[u8],
+    ) -> Result<Temporary<'d>, Errno> {
+        let (temporary, file) = Temporary::of_free_name(directory, |name| {
+            openat(directory, name, MAKE, mode(before)).map(Descriptor::from)
+        })?;
+        complete(&file, before, json)?;
+        Ok(temporary)
+    }
+
+    /// Has `make` make it under a name that nothing has, which no other user can guess.
+    fn of_free_name<T>(
+        directory: &Descriptor,
+        make: impl Fn(&CStr) -> Result<T, Errno>,
+    ) -> Result<(Temporary<'_>, T), Errno> {
         const ATTEMPTS: u32 = 100;
-        let mode = Mode::from_bits_truncate(if before.is_some() { 0o600 } else { 0o666 });
         for _ in 0..ATTEMPTS {
             let name = unguessable_name()?;
-            let file: Descriptor = match openat(directory, name.as_c_str(), MAKE, mode) {
-                Ok(file) => file.into(),
-                Err(Errno::EXIST | Errno::INTR) => continue,
+            match make(&name) {
+                Ok(made) => {
+                    let name = Some(name);
+                    return Ok((Temporary { directory, name }, made));
+                }
+                Err(Errno::EXIST | Errno::INTR) => {}
                 Err(error) => return Err(error),
-            };
-            let temporary = Temporary {
-                directory,
-                name: Some(name),
-            };
-            file.write_all(json)?;
-            if let Some(before) = before {
-                make_as(&file, before)?;
             }
-            return Ok(temporary);
         }
         Err(Errno::EXIST)
     }
@@ -222,6 +266,16 @@ impl Drop for Temporary<'_> {
     }
 }
 
+/// The mode of a new file that is to replace this one, until it is complete.
+fn mode(before: Option<&Stat>) -> Mode {
+    Mode::from_bits_truncate(if before.is_some() { 0o600 } else { 0o666 })
+}
+
+fn complete(file: &Descriptor, before: Option<&Stat>, json: &[u8]) -> Result<(), Errno> {
+    file.write_all(json)?;
+    before.map_or(Ok(()), |before| make_as(file, before))
+}
+
 /// Gives a new file the mode of the old one, so that the same users can read it, and no others.
 fn make_as(file: &Descriptor, before: &Stat) -> Result<(), Errno> {
     let mut mode = Mode::from_raw_mode(before.st_mode & 0o777);
@@ -234,6 +288,22 @@ fn make_as(file: &Descriptor, before: &Stat) -> Result<(), Errno> {
     fchmod(file, mode)
 }
 
+const NAME_BEGINS: &str = ".weir.";
+const NAME_ENDS: &str = ".tmp";
+
+/// Whether a file has the name that one has for a moment which is about to become a report. A process that is killed then leaves it.
+pub fn is_temporary(name: &[u8]) -> bool {
+    let number = name
+        .strip_prefix(NAME_BEGINS.as_bytes())
+        .and_then(|rest| rest.strip_suffix(NAME_ENDS.as_bytes()));
+    number.is_some_and(|number| {
+        number.len() == 16
+            && number
+                .iter()
+                .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 /// A name that no other user can guess.
 fn unguessable_name() -> Result<CString, Errno> {
     let mut random = [0_u8; 8];
@@ -242,7 +312,7 @@ fn unguessable_name() -> Result<CString, Errno> {
     getrandom(&mut random[..], flags)
         .or_else(|_| getrandom(&mut random[..], GetRandomFlags::NONBLOCK))?;
     let number = u64::from_ne_bytes(random);
-    CString::new(format!(".weir.{number:016x}.tmp")).map_err(|_| Errno::INVAL)
+    CString::new(format!("{NAME_BEGINS}{number:016x}{NAME_ENDS}")).map_err(|_| Errno::INVAL)
 }
 
 #[cfg(test)]
@@ -250,6 +320,26 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn with_a_name_or_without_a_temporary_file_is_complete_and_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let place = Place::of(path.as_os_str().as_bytes()).unwrap();
+        let unnamed = Temporary::write_unnamed(&place.directory, None, b"json").unwrap();
+        let named = Temporary::write_named(&place.directory, None, b"json").unwrap();
+        for temporary in [&unnamed, &named] {
+            let name = temporary.name.clone().unwrap();
+            assert!(is_temporary(name.to_bytes()));
+            let written = folder.path().join(name.to_str().unwrap());
+            assert_eq!(fs::read(written).unwrap(), b"json");
+        }
+        drop((unnamed, named));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        for other in [".weir.0123456789abcdeg.tmp", ".weir.0123.tmp", ".weir..tmp"] {
+            assert!(!is_temporary(other.as_bytes()), "{other}");
+        }
+    }
 
     #[test]
     fn where_there_are_no_links_a_name_is_claimed() {

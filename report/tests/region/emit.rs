@@ -5,10 +5,13 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use weir_record::functions::Function;
 use weir_report::emit::{create_new, may_replace, replace, to_json};
 
@@ -228,4 +231,29 @@ fn two_at_once_never_take_the_same_name() {
         let distinct: BTreeSet<_> = made.iter().map(|(path, _)| path).collect();
         assert_eq!((distinct.len(), names(folder.path()).len()), (200, 200));
     });
+}
+
+/// In a process of its own, which the kernel ends in the middle: by SIGXFSZ, where the file would become too large.
+#[test]
+fn a_process_that_is_killed_while_it_writes_leaves_nothing() {
+    const VARIABLE: &str = "WEIR_TEST_KILLED_IN";
+    if let Some(folder) = std::env::var_os(VARIABLE) {
+        let json = vec![b' '; 100_000];
+        let path = Path::new(&folder).join("report.json");
+        let _ = replace(&path, &json);
+        unreachable!("the signal ends the process");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let name = "emit::a_process_that_is_killed_while_it_writes_leaves_nothing";
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([name, "--exact"]).env(VARIABLE, folder.path());
+    let most = Rlimit {
+        current: Some(5000),
+        maximum: Some(5000),
+    };
+    // SAFETY: a limit of the child, between fork and exec.
+    unsafe { command.pre_exec(move || Ok(setrlimit(Resource::Fsize, most)?)) };
+    let output = command.output().unwrap();
+    assert_eq!(output.status.signal(), Some(libc::SIGXFSZ), "{output:?}");
+    assert_eq!(names(folder.path()), [""; 0]);
 }
