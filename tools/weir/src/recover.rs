@@ -45,6 +45,11 @@ pub fn execute(args: &RecoverArgs) -> Result<(), Failure> {
 }
 
 fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
+    if args.clean && is_unbegun(path) {
+        let line = of_unbegun(&[path.to_owned()], args);
+        let _ = writeln!(io::stderr(), "weir: {line}");
+        return Ok(());
+    }
     let recovered = recover(path, &mut told(&lying::beside(path)))?;
     let written = write(&recovered.report, path, args)?;
     let mut err = io::stderr().lock();
@@ -73,6 +78,8 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         .flat_map(|of| lying::regions(of))
         .collect();
     let mut told = told(&regions);
+    let (unbegun, regions): (Vec<PathBuf>, Vec<PathBuf>) =
+        regions.into_iter().partition(|path| is_unbegun(path));
     for path in &regions {
         let line = match of_many(path, args, &mut told) {
             Ok(line) => line,
@@ -84,6 +91,10 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         lines += &text::printable(&line);
         lines.push('\n');
     }
+    if !unbegun.is_empty() {
+        lines += &of_unbegun(&unbegun, args);
+        lines.push('\n');
+    }
     if args.clean {
         let sessions = directories
             .iter()
@@ -92,6 +103,13 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
             let line = format!("{}: a session without regions, removed", session.display());
             lines += &text::printable(&line);
             lines.push('\n');
+        }
+        match lying::remove_temporaries(Path::new(".")) {
+            0 => {}
+            number => {
+                let reports = text::counted(number, "report that has", "reports that have");
+                lines += &format!("{reports} no name in this directory, removed\n");
+            }
         }
     }
     if lines.is_empty() {
@@ -106,6 +124,27 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+fn is_unbegun(path: &Path) -> bool {
+    open(path).is_ok_and(|file| lying::is_unbegun(&file, path))
+}
+
+/// What is said of regions that their processes only began to make.
+fn of_unbegun(regions: &[PathBuf], args: &RecoverArgs) -> String {
+    let words = |number: usize| {
+        let number = number as u64;
+        text::counted(number, "region of a process", "regions of processes")
+    };
+    let ended = "that ended before anything was counted";
+    if !args.clean {
+        return format!(
+            "{} {ended}; --clean removes such files",
+            words(regions.len())
+        );
+    }
+    let removed = regions.iter().filter(|path| lying::remove(path).is_ok());
+    format!("{} {ended}, removed", words(removed.count()))
 }
 
 /// What is said of one of many.

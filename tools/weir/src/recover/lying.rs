@@ -4,12 +4,16 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::Pid;
+use weir_record::region::MAGIC;
 use weir_record::settings::{self, INBOX};
+use weir_report::emit;
 
 use crate::trust;
 
@@ -17,6 +21,8 @@ use crate::trust;
 const LIBRARY: &str = "libweir.so";
 /// A socket of this age that has no listener will have none.
 const SETTLING: Duration = Duration::from_secs(1);
+/// A report has no name of its own for moments; on the slowest file system, not for so long.
+const TEMPORARY: Duration = Duration::from_secs(600);
 
 /// The directories: those that a library without `weir run`, and a `weir run` that was killed, make regions in.
 pub fn directories() -> Vec<PathBuf> {
@@ -64,6 +70,34 @@ pub fn beside(region: &Path) -> Vec<PathBuf> {
     regions.map(|(path, _)| path).collect()
 }
 
+/// Whether a file of this name is a region that this user's process began to make, and was ended before it counted anything.
+/// The number that a region begins with is stored when all else of it is there.
+pub fn is_unbegun(file: &File, path: &Path) -> bool {
+    let mut magic = [0; size_of_val(&MAGIC)];
+    let is_blank = match file.read_at(&mut magic, 0) {
+        Ok(length) => magic[..length].iter().all(|&byte| byte == 0),
+        Err(_) => false,
+    };
+    let own = rustix::process::geteuid().as_raw();
+    let is_own = file.metadata().is_ok_and(|there| there.uid() == own);
+    let pid = maker(name(path)).filter(|_| is_blank && is_own);
+    pid.is_some_and(|pid| {
+        let has_ended = rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
+        has_ended && !is_used(file, path, pid.as_raw_pid().cast_unsigned())
+    })
+}
+
+/// The process that has made the region of this name: `weir.<pid>.<number>.region`, in a session `<pid>-<number>.region`.
+fn maker(name: &[u8]) -> Option<Pid> {
+    let name = std::str::from_utf8(name).ok()?.strip_suffix(".region")?;
+    let (pid, number) = match name.strip_prefix("weir.") {
+        Some(rest) => rest.split_once('.')?,
+        None => name.split_once('-')?,
+    };
+    number.parse::<u64>().ok()?;
+    Pid::from_raw(pid.parse().ok().filter(|&pid: &i32| pid > 0)?)
+}
+
 /// Removes a region that is not in use, and its session if that has no other.
 pub fn remove(region: &Path) -> io::Result<()> {
     fs::remove_file(region)?;
@@ -89,6 +123,22 @@ pub fn remove_abandoned(directory: &Path) -> Vec<PathBuf> {
         .collect();
     removed.sort();
     removed
+}
+
+/// Removes the files in a directory, this user's own, that a process left which was killed in the moment between a
+/// report and its name; how many.
+pub fn remove_temporaries(directory: &Path) -> u64 {
+    let own = rustix::process::geteuid().as_raw();
+    let is_left = |path: &PathBuf| {
+        fs::symlink_metadata(path).is_ok_and(|there| {
+            let age = there.modified().ok().and_then(|time| time.elapsed().ok());
+            there.is_file() && there.uid() == own && age.is_some_and(|age| age > TEMPORARY)
+        })
+    };
+    let all = own_entries(directory).map(|(path, _)| path);
+    all.filter(|path| emit::is_temporary(name(path)) && is_left(path))
+        .map(|path| u64::from(fs::remove_file(path).is_ok()))
+        .sum()
 }
 
 /// Removes a session that has no regions any more and that no weir listens in; whether it is gone.
@@ -168,4 +218,27 @@ fn is_mapped_by(pid: u32, file: &File, path: &Path) -> bool {
             .and_then(|inode| std::str::from_utf8(inode).ok());
         inode.and_then(|inode| inode.parse().ok()) == Some(there.ino()) && line.ends_with(name)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_s_name_tells_who_made_it() {
+        let pid = |name: &str| maker(name.as_bytes()).map(Pid::as_raw_pid);
+        assert_eq!(pid("weir.4711.99.region"), Some(4711));
+        assert_eq!(pid("weir.1.18446744073709551615.region"), Some(1));
+        assert_eq!(pid("4711-5.region"), Some(4711));
+        for other in [
+            "weir.4711.region",
+            "weir.4711.x.region",
+            "weir.-1.5.region",
+            "weir.0.5.region",
+            "weir.4711.99",
+            "notes.region",
+        ] {
+            assert_eq!(pid(other), None, "{other}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use weir_record::region::Room;
 use weir_report::model::EndKind;
@@ -162,6 +163,87 @@ fn what_is_no_region_is_refused_in_one_line() {
         let output = place.settle(weir(["recover", path])).output();
         assert_eq!(refusal(&output.expect("ended")), (125, line.to_owned()));
     }
+}
+
+/// What a process leaves that is killed while it makes its region.
+#[test]
+fn what_a_process_only_began_to_make_is_removed() {
+    let place = Place::new();
+    let directory = left(&place).parent().expect("a directory").to_owned();
+    fs::remove_file(&place.regions()[0]).expect("removed");
+    let ended = {
+        let mut child = Command::new("true").spawn().expect("started");
+        child.wait().expect("ended");
+        child.id()
+    };
+    let file = |name: String, content: &[u8]| {
+        let path = directory.join(name);
+        fs::write(&path, content).expect("written");
+        path
+    };
+    let unbegun = [
+        file(format!("weir.{ended}.1.region"), b""),
+        file(format!("weir.{ended}.2.region"), &[0; 70_000]),
+    ];
+    let kept = [
+        file(format!("weir.{}.3.region", std::process::id()), b""),
+        file("weir.mine.region".to_owned(), b""),
+    ];
+    let used = file(format!("weir.{ended}.4.region"), &[0; 70_000]);
+    let open = fs::File::options().write(true).open(&used).expect("opened");
+    let recover = |options: &[&str]| {
+        let line = [&["recover"], options].concat();
+        let output = place.settle(weir(line)).output().expect("ended");
+        text(&output.stdout)
+    };
+
+    let listed = recover(&[]);
+    let says = |listed: &str, line: &str| listed.lines().any(|one| one == line);
+    assert!(
+        says(
+            &listed,
+            "2 regions of processes that ended before anything was counted; --clean removes such files"
+        ),
+        "{listed}"
+    );
+    assert!(listed.contains("a program has just started to use it"));
+    let cleaned = recover(&["--clean"]);
+    assert!(
+        says(
+            &cleaned,
+            "2 regions of processes that ended before anything was counted, removed"
+        ),
+        "{cleaned}"
+    );
+    assert!(unbegun.iter().all(|path| !path.exists()));
+    assert!(kept.iter().chain([&used]).all(|path| path.exists()));
+    drop(open);
+    assert!(recover(&["--clean"]).contains("1 region of a process that ended"));
+    assert!(!used.exists());
+}
+
+/// What a process leaves that is killed when its report is about to get its name.
+#[test]
+fn what_was_about_to_become_a_report_is_removed() {
+    let place = Place::new();
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    let file = |name: &str, time: SystemTime| {
+        let file = fs::File::create(place.file(name)).expect("made");
+        file.set_modified(time).expect("set");
+        place.file(name)
+    };
+    let left = file(".weir.0123456789abcdef.tmp", old);
+    let kept = [
+        file(".weir.fedcba9876543210.tmp", SystemTime::now()),
+        file(".weir.0123456789abcdef0.tmp", old),
+        file("weir.0123456789abcdef.tmp", old),
+    ];
+    let output = place.settle(weir(["recover", "--clean"])).output();
+    let output = output.expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("1 report that has no name in this directory, removed"));
+    assert!(!left.exists());
+    assert!(kept.iter().all(|path| path.exists()));
 }
 
 /// If a used slot is missing, the file is cut off; unused slots may be missing.
