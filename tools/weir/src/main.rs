@@ -15,6 +15,7 @@
 //! | [`output`] | standard output: its width, its colours, its failures |
 //! | [`cli`] | the command line |
 //! | [`failure`] | what went wrong, why, and what to do |
+//! | [`memory`] | what weir does without memory |
 //! | [`exit_code`] | the exit codes |
 //! | [`text`] | words for people |
 //! | [`units`] | numbers for people |
@@ -35,6 +36,7 @@ mod generated;
 mod inherited;
 mod kept;
 mod library;
+mod memory;
 mod output;
 mod recover;
 mod report;

@@ -12,7 +12,7 @@ use std::ptr;
 use libc::pid_t;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
-use super::signals::Before;
+use super::{limits, signals};
 
 /// What the child needs of stack: paths on the way of a search, and the arguments once more for a script without
 /// interpreter.
@@ -22,7 +22,8 @@ const STACK: usize = 64 * 1024;
 struct Exec<'a> {
     argv: &'a [*const c_char],
     envp: &'a [*const c_char],
-    signals: &'a Before,
+    signals: &'a signals::Before,
+    limits: &'a limits::Before,
     /// What the exec failed with, if it did.
     error: Cell<c_int>,
 }
@@ -32,7 +33,12 @@ struct Exec<'a> {
 ///
 /// # Errors
 /// If no process can be made, or the program cannot be executed.
-pub fn start(program: &[OsString], environment: &[CString], signals: &Before) -> io::Result<pid_t> {
+pub fn start(
+    program: &[OsString],
+    environment: &[CString],
+    signals: &signals::Before,
+    limits: &limits::Before,
+) -> io::Result<pid_t> {
     let arguments = program
         .iter()
         .map(|argument| CString::new(argument.clone().into_vec()))
@@ -41,6 +47,7 @@ pub fn start(program: &[OsString], environment: &[CString], signals: &Before) ->
         argv: &pointers(&arguments),
         envp: &pointers(environment),
         signals,
+        limits,
         error: Cell::new(0),
     };
     let size = (STACK + size_of_val(exec.argv)).next_multiple_of(4096);
@@ -85,6 +92,8 @@ extern "C" fn become_program(exec: *mut c_void) -> c_int {
     let exec = unsafe { &*exec.cast_const().cast::<Exec<'_>>() };
     // Weir's handlers are of faults alone, so that none runs here once signals are no longer held back.
     exec.signals.restore();
+    // They are of a process, not of its memory: weir keeps its own.
+    exec.limits.restore();
     // SAFETY: both lists are strings, with a null at the end; `argv` has one at least, if only that.
     unsafe { libc::execvpe(*exec.argv.as_ptr(), exec.argv.as_ptr(), exec.envp.as_ptr()) };
     exec.error.set(

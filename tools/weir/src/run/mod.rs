@@ -3,9 +3,11 @@
 //! ```text
 //! environment   the program's environment
 //! launch        fork and exec
+//! limits        those on memory: weir's own, and the program's
 //! supervisor    passes signals on, and reports the end of the program
 //!   signals       those that weir takes, and what it does with them
 //!   stopping      a program that stops, so that weir stops, too
+//!   no_memory     what remains to be done where weir has no memory
 //!   hanging       a program that does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   inbox         files of regions that have no name
@@ -35,9 +37,11 @@ mod image;
 mod inbox;
 mod launch;
 mod life;
+mod limits;
 pub mod mapping;
 pub mod moment;
 mod names;
+mod no_memory;
 mod pace;
 mod shrinking;
 mod signals;
@@ -90,6 +94,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let folder = directory.map(Folder::make).transpose()?;
     let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
+    let limits = limits::raise();
     let session = Session::new()?;
     let inbox = Inbox::new(session.path());
     let library = Library::locate(session.path())?;
@@ -103,8 +108,9 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         .map_err(|error| Failure::of_weir("the library cannot be preloaded").because(error))?;
 
     let launched = moment::now();
-    let pid = launch::start(&args.program, &environment, &signals)
+    let pid = launch::start(&args.program, &environment, &signals, &limits)
         .map_err(|error| cannot_execute(name, error))?;
+    no_memory::stay_with(pid, session.path());
     let asked = hanging::Asked::default();
     let hanging = hanging::Watch::new(pid, asked.clone());
     let mut supervisor = Supervisor::new(pid, asked);

@@ -85,7 +85,20 @@ pub struct Came {
 
 /// Waits so long for one of the signals that were held back.
 pub fn wait(time: Duration) -> Option<Came> {
-    let taken = taken();
+    wait_for(&taken(), time)
+}
+
+/// Waits so long for a signal that is to be passed on; takes no news of the program's end.
+pub fn wait_for_sent(time: Duration) -> Option<c_int> {
+    let mut set = taken();
+    // SAFETY: a whole set, and the number of a signal.
+    unsafe { libc::sigdelset(&mut set, libc::SIGCHLD) };
+    wait_for(&set, time)
+        .filter(|came| came.sent)
+        .map(|came| came.signal)
+}
+
+fn wait_for(signals: &sigset_t, time: Duration) -> Option<Came> {
     let time = libc::timespec {
         tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: time.subsec_nanos().into(),
@@ -93,7 +106,7 @@ pub fn wait(time: Duration) -> Option<Came> {
     // SAFETY: a `siginfo_t` is made of numbers.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: a set and a time that may be read, and information that may be written.
-    let signal = unsafe { libc::sigtimedwait(&taken, &mut info, &time) };
+    let signal = unsafe { libc::sigtimedwait(signals, &mut info, &time) };
     (signal > 0).then_some(Came {
         signal,
         // What the kernel sends has codes above SI_USER, which is 0.

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use libc::{c_int, pid_t};
 
 use super::hanging::Asked;
-use super::{signals, stopping};
+use super::{no_memory, signals, stopping};
 
 /// How long a thread sleeps that has nothing else to do.
 const LONG: Duration = Duration::from_secs(3600);
@@ -62,7 +62,7 @@ impl Supervisor {
         loop {
             match self.news_within(end.saturating_duration_since(Instant::now()))? {
                 News::Ended(status) => return Some(status),
-                News::Held => self.child.let_go(),
+                News::Held => let_go(self.child.pid),
             }
         }
     }
@@ -123,29 +123,29 @@ impl Child {
             }
         }
     }
+}
 
-    /// Lets a child that is held go on untraced, with the signal that it was held at. Only the thread that started it
-    /// traces it.
-    fn let_go(&self) {
-        // SAFETY: a `siginfo_t` is made of numbers.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: information that may be written; the child is ours, and has not been waited for to its end.
-        let known = unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, self.pid, 0, &mut info) };
-        let signal = match (known, info.si_signo) {
-            // It has stopped already, or is being killed.
-            (-1, _) => 0,
-            // The kernel sends it for an exec, and only to a traced process.
-            (_, libc::SIGTRAP) if self.is_from_itself(&info) => 0,
-            (_, signal) => signal,
-        };
-        // SAFETY: no memory is involved.
-        unsafe { libc::ptrace(libc::PTRACE_DETACH, self.pid, 0, libc::c_long::from(signal)) };
-    }
+/// Lets a child that is held go on untraced, with the signal that it was held at. Only the thread that started it
+/// traces it.
+pub fn let_go(pid: pid_t) {
+    // SAFETY: a `siginfo_t` is made of numbers.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: information that may be written; the child is ours, and has not been waited for to its end.
+    let known = unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, pid, 0, &mut info) };
+    let signal = match (known, info.si_signo) {
+        // It has stopped already, or is being killed.
+        (-1, _) => 0,
+        // The kernel sends it for an exec, and only to a traced process.
+        (_, libc::SIGTRAP) if is_from(pid, &info) => 0,
+        (_, signal) => signal,
+    };
+    // SAFETY: no memory is involved.
+    unsafe { libc::ptrace(libc::PTRACE_DETACH, pid, 0, libc::c_long::from(signal)) };
+}
 
-    fn is_from_itself(&self, info: &libc::siginfo_t) -> bool {
-        // SAFETY: what kill(2) sends has a sender's pid, and so has what the kernel sends in its form.
-        info.si_code == libc::SI_USER && unsafe { info.si_pid() } == self.pid
-    }
+fn is_from(pid: pid_t, info: &libc::siginfo_t) -> bool {
+    // SAFETY: what kill(2) sends has a sender's pid, and so has what the kernel sends in its form.
+    info.si_code == libc::SI_USER && unsafe { info.si_pid() } == pid
 }
 
 /// How the child has changed, if it has.
@@ -156,7 +156,10 @@ fn change(pid: pid_t) -> Option<Change> {
     (changed == pid).then(|| match libc::WIFSTOPPED(status) {
         true if is_traced(pid) => Change::News(News::Held),
         true => Change::Stopped(libc::WSTOPSIG(status)),
-        false => Change::News(News::Ended(ExitStatus::from_raw(status))),
+        false => {
+            no_memory::note_end(status);
+            Change::News(News::Ended(ExitStatus::from_raw(status)))
+        }
     })
 }
 

@@ -5,6 +5,7 @@ mod files;
 mod folder;
 mod follow;
 mod inheritance;
+mod memory;
 mod signals;
 mod tree;
 

@@ -129,3 +129,23 @@ fn the_environment_is_the_program_s_and_the_library() {
         .collect();
     assert_eq!(names, ["LD_PRELOAD", "WEIR_SESSION"]);
 }
+
+#[test]
+fn limits_on_memory_are_those_of_the_program_without_weir() {
+    let (plain, traced) = told(|command| {
+        let limit = libc::rlimit {
+            rlim_cur: 1 << 30,
+            rlim_max: 1 << 40,
+        };
+        // SAFETY: limits of the child, between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                libc::setrlimit(libc::RLIMIT_DATA, &limit);
+                libc::setrlimit(libc::RLIMIT_AS, &limit);
+                Ok(())
+            });
+        }
+    });
+    assert!(plain.contains("1048576"), "{plain}");
+    assert_eq!(traced, plain);
+}

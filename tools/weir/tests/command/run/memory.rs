@@ -1,0 +1,92 @@
+//! Weir under a limit on memory: whatever becomes of the report, it waits for the program and ends as it does.
+
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Output};
+
+use super::{Place, silent, text};
+
+/// As `ulimit -d` does, in KiB; the hard limit alike, or none.
+fn limit_data(command: &mut Command, kib: u64, is_hard: bool) {
+    let bytes = kib * 1024;
+    let limit = libc::rlimit {
+        rlim_cur: bytes,
+        rlim_max: if is_hard { bytes } else { libc::RLIM_INFINITY },
+    };
+    // SAFETY: a limit of the child, between fork and exec.
+    unsafe {
+        command.pre_exec(move || {
+            libc::setrlimit(libc::RLIMIT_DATA, &limit);
+            Ok(())
+        });
+    }
+}
+
+/// Starts processes, asks weir to end, and ends so where that is passed on.
+fn run(kib: u64, is_hard: bool, end: &str) -> (Place, Output) {
+    let place = Place::new();
+    let script = format!(
+        "trap '{end}' TERM
+         for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep .01; done
+         kill -TERM $PPID
+         for i in 1 2 3 4 5 6 7 8 9 10; do sleep .1; done"
+    );
+    let mut command = place.run(&["--interval", "0.02"], &["sh", "-c", &script]);
+    limit_data(&mut command, kib, is_hard);
+    let output = command.output().expect("ended");
+    (place, output)
+}
+
+#[test]
+fn where_weir_has_no_memory_it_waits_for_the_program_and_ends_as_it_does() {
+    let mut without_memory = 0;
+    // Less than the first, and the shell does not start.
+    for kib in (1600..4000).step_by(150) {
+        for (end, status, signal) in [
+            ("exit 3", Some(3), None),
+            ("kill -KILL $$", None, Some(libc::SIGKILL)),
+        ] {
+            let (place, output) = run(kib, true, end);
+            let said = text(&output.stderr);
+            let ended = (output.status.code(), output.status.signal());
+            assert_eq!(ended, (status, signal), "at {kib} KiB: {said}");
+            match said.as_str() {
+                "" => _ = place.report(),
+                said => {
+                    let words = "weir: not enough memory for the report: ";
+                    // The C library may have a line of its own.
+                    let of_weir = said.lines().filter(|line| line.starts_with(words));
+                    assert_eq!(of_weir.count(), 1, "{said}");
+                    without_memory += 1;
+                    let left = place.settle(super::weir(["recover"])).output();
+                    let listed = text(&left.expect("ended").stdout);
+                    assert!(
+                        listed.contains("(sh), report in "),
+                        "at {kib} KiB: {listed}"
+                    );
+                }
+            }
+        }
+    }
+    assert!(without_memory > 0, "no limit was too small for weir");
+}
+
+#[test]
+fn other_commands_say_in_one_line_that_there_is_no_memory() {
+    let mut command = super::weir(["schema"]);
+    limit_data(&mut command, 300, true);
+    let output = command.output().expect("ended");
+    let (code, line) = super::refusal(&output);
+    assert_eq!(code, 125);
+    assert!(line.starts_with("not enough memory: "), "{line}");
+}
+
+/// It is for the program.
+#[test]
+fn a_soft_limit_does_not_hold_for_weir() {
+    for kib in (1600..4000).step_by(400) {
+        let (place, output) = run(kib, false, "exit 3");
+        assert_eq!(silent(&output), "", "at {kib} KiB");
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(place.report().end.status, Some(3));
+    }
+}
