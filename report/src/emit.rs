@@ -188,7 +188,7 @@ impl Temporary<'_> {
         let number = number.map_err(|_| Errno::INVAL)?;
         Temporary::of_free_name(directory, |name| {
             let followed = AtFlags::SYMLINK_FOLLOW;
-            linkat(&open_files, &number, directory, name, followed)
+            linkat(&open_files, number.as_c_str(), directory, name, followed)
         })
         .map(|(temporary, ())| temporary)
     }
