@@ -81,7 +81,8 @@ fn a_program_that_still_runs_is_said_to_and_is_not_disturbed() {
     let place = Place::new();
     let mut shell = shell(
         &place,
-        "echo one; echo > ready; read line; echo two; exit 3",
+        // That there is a file, is so before anything is written to it: so it is another.
+        "echo one; echo > begun; : > ready; read line; echo two; exit 3",
     )
     .stdin(Stdio::piped())
     .spawn()
