@@ -162,26 +162,22 @@ unsafe extern "C-unwind" fn memalign(align: size_t, size: size_t) -> *mut c_void
 /// As valloc(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
+    let page = sys::page_bytes();
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(
-        Function::Valloc,
-        Some(size),
-        sys::page_bytes(),
-        move || unsafe { next::valloc(size) },
-    )
+    allocate(Function::Valloc, Some(size), page, move || unsafe {
+        next::valloc(size)
+    })
 }
 
 /// # Safety
 /// As pvalloc(3) has it.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn pvalloc(size: size_t) -> *mut c_void {
+    let page = sys::page_bytes();
     // SAFETY: what the caller promises is what the next one asks.
-    allocate(
-        Function::Pvalloc,
-        Some(size),
-        sys::page_bytes(),
-        move || unsafe { next::pvalloc(size) },
-    )
+    allocate(Function::Pvalloc, Some(size), page, move || unsafe {
+        next::pvalloc(size)
+    })
 }
 
 /// # Safety
