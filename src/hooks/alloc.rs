@@ -12,42 +12,42 @@ use crate::memory::arena;
 use crate::recording::{self, allocate, query, release, resize};
 use crate::sys;
 
-/// What blocks are aligned to that nothing else is asked of.
+/// The alignment of blocks, in bytes, if the caller asks for none.
 const ALIGN: usize = 16;
 
 /// # Safety
-/// As malloc(3) has it.
+/// The same contract as malloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn malloc(size: size_t) -> *mut c_void {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::Malloc, Some(size), ALIGN, move || unsafe {
         next::malloc(size)
     })
 }
 
 /// # Safety
-/// As calloc(3) has it.
+/// The same contract as calloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn calloc(count: size_t, size: size_t) -> *mut c_void {
     let product = count.checked_mul(size);
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::Calloc, product, ALIGN, move || unsafe {
         next::calloc(count, size)
     })
 }
 
 /// # Safety
-/// As realloc(3) has it.
+/// The same contract as realloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn realloc(block: *mut c_void, size: size_t) -> *mut c_void {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     resize(Function::Realloc, block, Some(size), move || unsafe {
         next::realloc(block, size)
     })
 }
 
 /// # Safety
-/// As reallocarray(3) has it.
+/// The same contract as reallocarray(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn reallocarray(
     block: *mut c_void,
@@ -58,9 +58,9 @@ unsafe extern "C-unwind" fn reallocarray(
         Function::Reallocarray,
         block,
         count.checked_mul(size),
-        // The C library's own calls realloc, where anyone may interpose: that would be seen as a second call.
+        // The C library's reallocarray calls realloc, which is interposed: that call would be counted, too.
         || match count.checked_mul(size) {
-            // SAFETY: what the caller promises is what the next one asks.
+            // SAFETY: the next function has the same contract, and our caller keeps it.
             Some(bytes) => unsafe { next::realloc(block, bytes) },
             None => {
                 sys::set_errno(libc::ENOMEM);
@@ -71,47 +71,47 @@ unsafe extern "C-unwind" fn reallocarray(
 }
 
 /// # Safety
-/// As free(3) has it.
+/// The same contract as free(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free(block: *mut c_void) {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     release(Function::Free, block, 0, move || unsafe {
         next::free(block)
     });
 }
 
 /// # Safety
-/// As free(3) has it.
+/// The same contract as free(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn cfree(block: *mut c_void) {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     release(Function::Cfree, block, 0, move || unsafe {
         next::cfree(block)
     });
 }
 
 /// # Safety
-/// As C23 has it (7.24.3.4).
+/// The same contract as in C23 (7.24.3.4).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_sized(block: *mut c_void, size: size_t) {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     release(Function::FreeSized, block, size, move || unsafe {
         next::free_sized(block, size)
     });
 }
 
 /// # Safety
-/// As C23 has it (7.24.3.5).
+/// The same contract as in C23 (7.24.3.5).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_aligned_sized(block: *mut c_void, align: size_t, size: size_t) {
     release(Function::FreeAlignedSized, block, size, move || {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::free_aligned_sized(block, align, size) }
     });
 }
 
 /// # Safety
-/// As posix_memalign(3) has it.
+/// The same contract as posix_memalign(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn posix_memalign(
     place: *mut *mut c_void,
@@ -120,7 +120,8 @@ unsafe extern "C-unwind" fn posix_memalign(
 ) -> c_int {
     let status = Cell::new(libc::ENOMEM);
     let block = allocate(Function::PosixMemalign, Some(size), align, || {
-        // SAFETY: what the caller promises is what the next one asks; where it succeeds, it has written the block.
+        // SAFETY: the next function has the same contract, and our caller keeps it. If it succeeds, it has written the
+        // block's address.
         unsafe {
             status.set(next::posix_memalign(place, align, size));
             if status.get() == 0 {
@@ -131,7 +132,7 @@ unsafe extern "C-unwind" fn posix_memalign(
         }
     });
     if arena::holds(block) {
-        // SAFETY: `place` may be written, as the caller promises.
+        // SAFETY: the caller guarantees that `place` may be written.
         unsafe { place.write(block) };
         status.set(0);
     }
@@ -139,62 +140,62 @@ unsafe extern "C-unwind" fn posix_memalign(
 }
 
 /// # Safety
-/// As aligned_alloc(3) has it.
+/// The same contract as aligned_alloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn aligned_alloc(align: size_t, size: size_t) -> *mut c_void {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::AlignedAlloc, Some(size), align, move || unsafe {
         next::aligned_alloc(align, size)
     })
 }
 
 /// # Safety
-/// As memalign(3) has it.
+/// The same contract as memalign(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn memalign(align: size_t, size: size_t) -> *mut c_void {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::Memalign, Some(size), align, move || unsafe {
         next::memalign(align, size)
     })
 }
 
 /// # Safety
-/// As valloc(3) has it.
+/// The same contract as valloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn valloc(size: size_t) -> *mut c_void {
     let page = sys::page_bytes();
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::Valloc, Some(size), page, move || unsafe {
         next::valloc(size)
     })
 }
 
 /// # Safety
-/// As pvalloc(3) has it.
+/// The same contract as pvalloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn pvalloc(size: size_t) -> *mut c_void {
     let page = sys::page_bytes();
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     allocate(Function::Pvalloc, Some(size), page, move || unsafe {
         next::pvalloc(size)
     })
 }
 
 /// # Safety
-/// As malloc_usable_size(3) has it.
+/// The same contract as malloc_usable_size(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn malloc_usable_size(block: *mut c_void) -> size_t {
     if arena::holds(block) {
-        // SAFETY: the caller has it from us, as the start of a block.
+        // SAFETY: our hooks returned this block, and the caller passes the start of a block.
         return unsafe { arena::size(block) };
     }
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     query(Function::MallocUsableSize, move || unsafe {
         next::malloc_usable_size(block)
     })
 }
 
-/// Whether what calls `free` by its address comes here.
+/// Whether a call of `free` through its address reaches our hook.
 pub extern "C" fn is_free_reached() -> bool {
     recording::is_reached(free)
 }

@@ -1,4 +1,5 @@
-//! Waiting for children. How one ended is noted: of a child that is killed only the one who waits for it is told.
+//! Waiting for children. These hooks note how each child ended: only the process that waits for a child learns that it
+//! was killed.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_uint, c_void};
@@ -26,21 +27,22 @@ const fn call(function: Function) -> Call<usize> {
     }
 }
 
-/// Defines hooks: the row of the table, the name, the arguments, which of them is where the call writes what it tells, room for
-/// that, the options, and what is done with the result. A program that does not ask for what is told asks for it all the same.
+/// Defines hooks. A line has the row of the table, the name, the arguments, the argument that points to the call's
+/// output, room for that output, the options, and what is done with the result. If the program passes NULL for the
+/// output, the hook passes its own room instead.
 macro_rules! hooks {
     ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $told:ident in $room:expr, $options:expr,
         then |$outcome:ident| $then:expr;)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
             if coop::is_on() {
-                // In the place of this function, not on top of it: the stack may be small.
-                // SAFETY: the same call.
+                // A tail call: this function's frame does not stay, because the stack may be small.
+                // SAFETY: the same call with the same arguments; our caller keeps its contract.
                 return unsafe { parted($($argument),*) };
             }
-            // SAFETY: the same call.
+            // SAFETY: the same call with the same arguments; our caller keeps its contract.
             return unsafe { whole($($argument),*) };
 
             #[inline(always)]
@@ -54,7 +56,7 @@ macro_rules! hooks {
             #[cold]
             #[inline(never)]
             unsafe extern "C-unwind" fn straight($($argument: $type),*) -> $result {
-                // SAFETY: the same call.
+                // SAFETY: the same call with the same arguments; our caller keeps its contract.
                 unsafe { whole($($argument),*) }
             }
 
@@ -63,7 +65,7 @@ macro_rules! hooks {
             unsafe extern "C-unwind" fn parted($($argument: $type),*) -> $result {
                 let call = call(Function::$function);
                 let Some(way) = call.begin_two_phases() else {
-                    // SAFETY: the same call.
+                    // SAFETY: the same call with the same arguments; our caller keeps its contract.
                     return unsafe { straight($($argument),*) };
                 };
                 let own = Cell::new($room);
@@ -97,18 +99,19 @@ hooks! {
         then |status| told(status, info);
 }
 
-/// A child was waited for, if it was.
+/// Called after a call that waits; notes the end of the child `pid`, if the call succeeded.
 fn waited(pid: pid_t, status: *mut c_int) {
     if pid > 0 {
-        // SAFETY: the kernel has just written it.
+        // SAFETY: the call succeeded, so the kernel has written the status.
         ended(pid, unsafe { status.read_unaligned() });
     }
 }
 
-/// The same by waitid, which tells more.
+/// The same for waitid, whose output has more fields.
 fn told(status: c_int, info: *mut siginfo_t) {
     if status == 0 {
-        // SAFETY: the kernel has just written it, as that of a child; or zeroes, where there is none.
+        // SAFETY: the call succeeded, so the kernel has written the fields of a child; or zeroes, if no child has
+        // changed.
         let (pid, code, status) = unsafe {
             let info = ptr::read_unaligned(info);
             (info.si_pid(), info.si_code, info.si_status())
@@ -121,7 +124,8 @@ fn told(status: c_int, info: *mut siginfo_t) {
     }
 }
 
-/// A child has changed, so that wait(2) has this to tell; it may have been stopped, and go on.
+/// Notes the end of a child, given its status as of wait(2). A status that says that the child was stopped or continued
+/// is ignored.
 pub fn ended(pid: pid_t, status: c_int) {
     if !libc::WIFEXITED(status) && !libc::WIFSIGNALED(status) {
         return;

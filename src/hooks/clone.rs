@@ -1,4 +1,4 @@
-//! `clone`, and the system calls that make a process: no handler of fork tells of a child that is made so.
+//! `clone`, and the system calls that make a process. The C library runs no handler of fork for them.
 
 use std::ffi::{c_int, c_long, c_void};
 use std::ptr;
@@ -15,7 +15,7 @@ use crate::{recording, sys, thread};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
-/// What a child begins with. It stands on its parent's stack, of which the child has a copy.
+/// What a child begins with. It is on its parent's stack, of which the child has a copy.
 struct Start {
     body: Body,
     argument: *mut c_void,
@@ -23,29 +23,29 @@ struct Start {
 
 /// The first function of a child that has memory of its own.
 unsafe extern "C-unwind" fn begin(start: *mut c_void) -> c_int {
-    // SAFETY: what `make` below has passed.
+    // SAFETY: `make` below passes a pointer to a `Start`, and the child has a copy of it.
     let Start { body, argument } = unsafe { start.cast::<Start>().read() };
     fork::forked();
-    // SAFETY: as the program calls clone.
+    // SAFETY: the program passed this function and this argument to clone.
     let status = unsafe { body(argument) };
-    // The C library ends the child with that, by a system call.
+    // The C library then ends the child with this status, by a system call.
     end::end(status);
     status
 }
 
-/// Whether a child has memory of its own, and so is an image of its own. It may have another thread area, in which nothing of
-/// ours is: then its calls pass by.
+/// Whether the flags give a child memory of its own, which makes it an image of its own. The child may also have
+/// another thread area, which has no state of ours: then its calls are not counted.
 fn has_own_memory(flags: u64) -> bool {
     flags & libc::CLONE_VM as u64 == 0
 }
 
-/// Whether a child has its parent's memory, and descriptors of its own.
+/// Whether the flags give a child its parent's memory, but descriptors of its own.
 fn borrows_memory(flags: u64) -> bool {
     flags & libc::CLONE_VM as u64 != 0 && flags & libc::CLONE_FILES as u64 == 0
 }
 
-/// A child that goes on beside its parent with the same thread-local storage counts into its parent's slot, and each loses what
-/// the other adds at the same time.
+/// Notes that a child runs at the same time as its parent, with the same thread-local storage. Both count into the
+/// parent's slot without locked instructions, so each may lose what the other adds.
 fn note_shared_area(flags: u64) {
     let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
     if has(libc::CLONE_VM)
@@ -57,11 +57,11 @@ fn note_shared_area(flags: u64) {
     }
 }
 
-/// Defines a hook: its row and its name.
+/// Defines a hook, given its row and its name.
 macro_rules! hooks {
     ($($function:ident = $name:ident;)+) => {$(
         /// # Safety
-        /// As clone(2) has it.
+        /// The same contract as clone(2).
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name(
             body: Option<Body>,
@@ -73,7 +73,7 @@ macro_rules! hooks {
             childs_id: *mut pid_t,
         ) -> c_int {
             make(Function::$function, flags, body, argument, |body, argument| {
-                // Those after the fourth are pointers, used or not.
+                // All arguments after the fourth are pointers, used or not.
                 next::next_call!($function(
                     body: Option<Body>, stack: *mut c_void, flags: c_int, argument: *mut c_void, parents_id: *mut pid_t,
                     tls: *mut c_void, childs_id: *mut pid_t
@@ -121,7 +121,8 @@ fn make(
     pid
 }
 
-/// Where a system call goes on that may make a process; none for all others. What follows the number is as of syscall(2).
+/// Returns the address of the function that makes a system call which makes a process; `None` for all other calls.
+/// `first` is the argument after the number, as in syscall(2).
 pub fn going_on(number: c_long, first: usize) -> Option<usize> {
     match number {
         arch::numbers::FORK => {}
@@ -131,7 +132,7 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
             return None;
         }
         libc::SYS_clone3 => {
-            // The kernel may refuse to read it, and then so do we.
+            // If the kernel cannot read the structure, neither can we.
             match flags_of(first) {
                 Some(flags) if has_own_memory(flags) => begin_fork(),
                 Some(flags) => note_shared_area(flags),
@@ -149,7 +150,8 @@ fn begin_fork() {
     fork::begin_fork();
 }
 
-/// The first word of what clone3 is given, its flags (sched.h, `struct clone_args`).
+/// The flags of clone3, which are the first word of its argument (sched.h, `struct clone_args`). `None` if they cannot
+/// be read.
 fn flags_of(arguments: usize) -> Option<u64> {
     if sys::is_sealed() {
         return None;
@@ -163,9 +165,9 @@ fn flags_of(arguments: usize) -> Option<u64> {
     (read == flags.len()).then(|| u64::from_ne_bytes(flags))
 }
 
-/// Defines syscall(2) once more, with the child told that it is one: `told` is called with the result and the first argument. The
-/// child has a copy of the stack, and so of our frame; or it begins on one of its own, and returns to what stands there, as
-/// from the C library's function.
+/// Defines a replacement of syscall(2) that calls `told` with the result and the first argument, in the parent and in
+/// the child. The child has a copy of the stack, and so of our frame; or it begins on a stack of its own, and returns
+/// to the address on top of it, as it would from the C library's function.
 macro_rules! telling {
     ($($name:ident = $told:path;)+) => {$(
         #[unsafe(naked)]
@@ -180,7 +182,7 @@ telling! {
     clone3 = cloned;
 }
 
-/// What the program is told of a call that makes a process with memory of its own.
+/// Handles the result of a call that makes a process with memory of its own, and returns what the program gets.
 extern "C" fn forked(result: c_long, _: usize) -> c_long {
     if result == 0 {
         fork::forked();
@@ -189,10 +191,12 @@ extern "C" fn forked(result: c_long, _: usize) -> c_long {
     told(result)
 }
 
-/// What the program is told of clone3. A child that shares the caller's memory is left as it is.
+/// Handles the result of clone3, and returns what the program gets. A child that shares its parent's memory is left
+/// unchanged.
 extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
     if result == 0 {
-        // SAFETY: the kernel has just read the flags there, and the child has the same memory or a copy.
+        // SAFETY: the call succeeded, so the kernel has read the flags there; the child has the same memory or a copy
+        // of it.
         let flags = unsafe { ptr::with_exposed_provenance::<u64>(arguments).read_unaligned() };
         if has_own_memory(flags) {
             fork::forked();

@@ -1,4 +1,4 @@
-//! Where this library begins: its constructor, and what it hands to the layers below.
+//! The library's constructor, and the functions that it passes to lower layers.
 
 use crate::hooks::{alloc, stdio_system};
 use crate::life::{attach, end, fork};
@@ -20,7 +20,7 @@ static ENTRIES: Entries = Entries {
 #[unsafe(link_section = ".init_array")]
 static CONSTRUCTOR: extern "C" fn() = constructor;
 
-/// Called by the dynamic linker before the program begins.
+/// The dynamic linker calls this before the program begins.
 extern "C" fn constructor() {
     attach::attach_early();
     thread::ours(|| {

@@ -1,4 +1,4 @@
-//! What is counted and not measured: ways around the C library's I/O functions.
+//! Calls that are counted but not timed: ways around the C library's I/O functions.
 
 use std::ffi::{c_int, c_long, c_void};
 
@@ -9,11 +9,11 @@ use crate::arch;
 use crate::linking::{next, uring};
 use crate::{recording, sys};
 
-/// Defines hooks that count.
+/// Defines hooks that only count.
 macro_rules! counted_hooks {
     ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*);)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) -> c_int {
             recording::count(Function::$function);
@@ -33,18 +33,18 @@ counted_hooks! {
     AioWrite64 = fn aio_write64(request: *mut c_void);
 }
 
-/// Any system call. Its arguments stay where they are, in the registers and on the stack, and its result is seen by
-/// nobody but the program: the call is a jump, as if we were not there.
+/// Any system call. The hook counts it, and then jumps to the next function. So the arguments stay in their registers
+/// and on the stack, and only the program sees the result.
 ///
 /// # Safety
-/// As syscall(2) has it.
+/// The same contract as syscall(2).
 #[unsafe(naked)]
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn syscall() {
     arch::jump_to_answer!(count_syscall)
 }
 
-/// Counts a system call, and tells where to go on.
+/// Counts a system call, and returns the address to which the hook jumps.
 extern "C" fn count_syscall(number: c_long, a: usize, b: usize, c: usize) -> usize {
     recording::count(Function::Syscall);
     uring::called(number);

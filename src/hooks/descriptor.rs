@@ -1,5 +1,6 @@
-//! Descriptors as such, and what else has one. The third argument of `fcntl` and `ioctl` is an integer or a
-//! pointer, whatever the command; it arrives in a register and is passed on in it, used or not.
+//! Descriptors in general, and descriptors of what is neither a file nor a socket. The third argument of `fcntl` and
+//! `ioctl` is an integer or a pointer, depending on the command. It arrives in a register, and the hook passes it on in
+//! a register, used or not.
 
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
@@ -11,26 +12,26 @@ use crate::files;
 use crate::files::records::Direction;
 use crate::recording::returns;
 
-/// A descriptor was duplicated, if it was; to one that may have been open.
+/// Called after `from` was duplicated to `to`; a negative `to` is a failure. `to` may have been open before.
 pub(super) fn duplicated(from: c_int, to: c_int) {
     if to >= 0 && from != to {
         files::duplicated(from, to);
     }
 }
 
-/// Whether close_range closes, and does not only mark, or fail.
+/// Whether close_range closes descriptors: it may also fail, or only set flags.
 fn closes(first: c_uint, last: c_uint, flags: c_int) -> bool {
     first <= last && flags.cast_unsigned() & !libc::CLOSE_RANGE_UNSHARE == 0
 }
 
-/// Descriptors are about to be closed.
+/// Called before descriptors are closed.
 pub(super) fn closing_range(first: c_uint, last: c_uint, flags: c_int) {
     if closes(first, last, flags) {
         coop::closing_range(first, last);
     }
 }
 
-/// Descriptors were closed, if they were.
+/// Called after a call that closes descriptors; `status` is 0 if it succeeded.
 pub(super) fn closed_range(first: c_uint, last: c_uint, flags: c_int, status: c_int) {
     if status == 0 && closes(first, last, flags) {
         files::closed_range(first, last);

@@ -1,7 +1,8 @@
-//! What files hold: descriptors made, closed, read, written, moved in and synced.
+//! Descriptors of files: opened, closed, read, written, copied, positioned and synchronized.
 //!
-//! The integer after `open`'s flags is a variable argument; in the calling conventions of x86-64 and of AArch64 it
-//! arrives where a fixed one would (System V ABI, AMD64 supplement, 3.2.3; AAPCS64, 6.8), so it is taken and passed as one.
+//! The mode after `open`'s flags is a variable argument. On x86-64 and on AArch64 it arrives where a fixed argument
+//! would (System V ABI, AMD64 supplement, 3.2.3; AAPCS64, 6.8). So the hook defines it as a fixed argument, and passes
+//! it as one.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 

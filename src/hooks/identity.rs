@@ -1,5 +1,6 @@
-//! Becoming another user for good, as daemons do: counted, and the region's file goes along, so that it can be removed at
-//! the end. Where only the effective user changes (seteuid), the process comes back, and the file stays its own.
+//! A process that becomes another user permanently, as daemons do. The call is counted, and the region's file gets the
+//! new owner, so that the process can remove it at its end. If only the effective user changes (seteuid), the process
+//! can change back, and the file keeps its owner.
 
 use std::ffi::c_int;
 
@@ -9,14 +10,14 @@ use crate::life::user;
 use crate::linking::next;
 use crate::recording;
 
-/// What stays as it is.
+/// The user id by which a caller asks for no change.
 const SAME: u32 = u32::MAX;
 
-/// Defines hooks that change the user to `new`, where that is one.
+/// Defines hooks that change the user to `new`, if that is not `None`.
 macro_rules! identity_hooks {
     ($($function:ident = fn $name:ident($($user:ident),+): $new:expr;)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($user: u32),+) -> c_int {
             recording::count(Function::$function);
@@ -34,7 +35,7 @@ macro_rules! identity_hooks {
     )+};
 }
 
-/// The user that a process is from now on, who cannot become the one before again.
+/// The new effective user of a process that cannot become its old user again; `None` if it can.
 fn for_good(users: &[u32], effective: u32) -> Option<u32> {
     let is_for_good = users.iter().all(|&user| user != 0 && user != SAME);
     is_for_good.then_some(effective)

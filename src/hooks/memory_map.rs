@@ -1,4 +1,4 @@
-//! Memory maps.
+//! Memory mappings.
 
 use std::ffi::{c_int, c_void};
 

@@ -1,4 +1,4 @@
-//! What a file system knows of files; directories.
+//! Metadata of files, and directories.
 
 use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 

@@ -1,15 +1,15 @@
 //! The interposed functions.
 //!
-//! Each is a row of [`weir_record::functions`] and a line here: it hands the call to
-//! [`recording`](crate::recording), with the next function to call in its place. They depend on nothing
-//! that must have run before: the first call of the process may reach any of them.
+//! Each has a row in [`weir_record::functions`] and a line here. A hook passes the call to
+//! [`recording`](crate::recording), together with the next function, which does the work. A hook depends on no
+//! initialization: the first call of the process may reach any of them.
 //!
-//! Most are lines of a macro, written as C declares them behind the name of their row: `Read = fn read(fd: c_int, …)`. To find one,
-//! search for `fn read(`; to add one, add its row and its line in the file of its kind, then see which test asks for more
-//! (`docs/functions.md` is made from the rows).
+//! Most hooks are lines of a macro. A line has the name of the row, and then the C declaration:
+//! `Read = fn read(fd: c_int, …)`. To find a hook, search for `fn read(`. To add one, add its row, and its line in the
+//! file of its kind. Then run the tests: they say what else is missing. `docs/functions.md` is generated from the rows.
 //!
-//! `extern "C-unwind"`, because pthread_cancel unwinds through those that are cancellation points.
-//! In unit tests they are not exported, or the test runner would allocate by them.
+//! The hooks are `extern "C-unwind"`, because pthread_cancel unwinds through the hooks of cancellation points. Unit
+//! tests do not export them: otherwise the test runner would allocate through them.
 
 #![allow(
     non_snake_case,
@@ -46,11 +46,17 @@ mod weir_h;
 #[expect(non_camel_case_types, reason = "the C library's name")]
 type wint_t = u32;
 
-/// Defines hooks for I/O: the row of the table, the name, the arguments and the result, what the result means; and,
-/// where there are any, the descriptor of the file that the call is about (`fd`), that of a directory that it
-/// starts from (`dir`), the one that bytes go to (`to`), the offset (`at`), the size, how to make the call in two
-/// parts (`parts`, given what keeps the time of the waits, and the next function), what to do first (`before`), and what
-/// to keep track of.
+/// Defines hooks for I/O. A line has the row of the table, the name, the arguments, the result, and what the result
+/// means. It may also have:
+///
+/// - `fd`: the descriptor of the file that the call is about;
+/// - `dir`: the descriptor of the directory that the path starts from;
+/// - `to`: the descriptor that receives the bytes;
+/// - `at`: the offset in the file, in bytes;
+/// - `size`: the size that the call asks for, in bytes;
+/// - `parts`: how to make the call in two parts, given the timer of the waits and the next function;
+/// - `before`: what to do before the call;
+/// - `then`: what to update after the call, given its result.
 macro_rules! io_hooks {
     ($($function:ident = fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
@@ -65,13 +71,13 @@ macro_rules! io_hooks {
     )+};
 }
 
-/// One of them.
+/// Defines one of these hooks.
 macro_rules! io_hook {
     ($function:ident = fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?: $judge:expr
         $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
@@ -85,16 +91,16 @@ macro_rules! io_hook {
         , parts |$parts:ident, $real:ident| $perform:expr
         $(, before $before:expr)? $(, then |$outcome:pat_param| $then:expr)?) => {
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
             if crate::coop::is_on() {
-                // In the place of this function, not on top of it: the stack may be small.
-                // SAFETY: the same call.
+                // A tail call: this function's frame does not stay, because the stack may be small.
+                // SAFETY: the same call with the same arguments; our caller keeps its contract.
                 return unsafe { parted($($argument),*) };
             }
-            // SAFETY: the same call.
+            // SAFETY: the same call with the same arguments; our caller keeps its contract.
             return unsafe { whole($($argument),*) };
 
             #[inline(always)]
@@ -107,7 +113,7 @@ macro_rules! io_hook {
             #[cold]
             #[inline(never)]
             unsafe extern "C-unwind" fn straight($($argument: $type),*) $(-> $result)? {
-                // SAFETY: the same call.
+                // SAFETY: the same call with the same arguments; our caller keeps its contract.
                 unsafe { whole($($argument),*) }
             }
 
@@ -116,7 +122,7 @@ macro_rules! io_hook {
             unsafe extern "C-unwind" fn parted($($argument: $type),*) $(-> $result)? {
                 let call = super::io_call!($function $(, fd $fd)? $(, dir $dir)? $(, to $to)? $(, at $at)? $(, size $size)?);
                 let Some(way) = call.begin_two_phases() else {
-                    // SAFETY: the same call.
+                    // SAFETY: the same call with the same arguments; our caller keeps its contract.
                     return unsafe { straight($($argument),*) };
                 };
                 call.in_two_phases(way, $judge, super::or!(|_| {} $(, |$outcome| $then)?), move |$parts: &crate::coop::TwoPhaseCall| {
@@ -129,7 +135,7 @@ macro_rules! io_hook {
     };
 }
 
-/// What a hook for I/O is about.
+/// Makes the [`Call`](crate::recording::Call) of a hook for I/O.
 macro_rules! io_call {
     ($function:ident $(, fd $fd:expr)? $(, dir $dir:expr)? $(, to $to:expr)? $(, at $at:expr)? $(, size $size:expr)?) => {{
         let file = super::or!(crate::recording::NO_FD $(, $fd)?);
@@ -144,9 +150,9 @@ macro_rules! io_call {
     }};
 }
 
-/// The body of a hook for I/O that is not exported: its row, its arguments and result, what the result means, the
-/// descriptor, the size, what is done with the result when all has been recorded (`settled`, given the result), and how to make
-/// the call in two parts (`parts`, given the descriptor too).
+/// The body of a hook for I/O that is not exported. It takes the row, the arguments, the result, what the result means,
+/// the descriptor and the size in bytes. `settled` gets the result after the call is recorded. `parts` makes the call
+/// in two parts; it gets the descriptor, too.
 macro_rules! io_body {
     ($function:ident($($argument:ident: $type:ty),*) -> $result:ty, $judge:expr, $fd:expr, $size:expr,
         settled |$came:ident| $settle:expr) => {{
@@ -170,7 +176,7 @@ macro_rules! io_body {
             let $at = $fd;
             let call = super::io_call!($function, fd $at, size $size);
             let Some(way) = call.begin_two_phases() else {
-                // SAFETY: the same call.
+                // SAFETY: the same call with the same arguments; our caller keeps its contract.
                 return unsafe { straight($($argument),*) };
             };
             let $came = call.in_two_phases(way, $judge, |_| {}, move |$parts: &crate::coop::TwoPhaseCall| {
@@ -182,21 +188,22 @@ macro_rules! io_body {
         }
 
         if crate::coop::is_on() {
-            // In the place of this function, not on top of it: the stack may be small.
-            // SAFETY: the same call.
+            // A tail call: this function's frame does not stay, because the stack may be small.
+            // SAFETY: the same call with the same arguments; our caller keeps its contract.
             return unsafe { parted($($argument),*) };
         }
         super::io_body!($function($($argument: $type),*) -> $result, $judge, $fd, $size, settled |$came| $settle)
     }};
 }
 
-/// Defines hooks for stdio: the row of the table, the name, the arguments and the result, what the result means; and,
-/// where there are any, the size, what to do first, and what to keep track of.
+/// Defines hooks for stdio. A line has the row of the table, the name, the arguments, the result, and what the result
+/// means. It may also have the size in bytes (`size`), what to do before the call (`before`), and what to update after
+/// it (`then`).
 macro_rules! stdio_hooks {
     ($($function:ident = fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?: $judge:expr
         $(, size $size:expr)? $(, before $before:expr)? $(, then |$outcome:ident| $then:expr)?;)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) $(-> $result)? {
             $($before;)?
@@ -211,7 +218,7 @@ macro_rules! stdio_hooks {
     )+};
 }
 
-/// What is given, or else a default.
+/// Expands to the given expression, or else to the default.
 macro_rules! or {
     ($default:expr) => {
         $default

@@ -1,7 +1,7 @@
-//! The life of the process: its ends, its replacement by another image, and the bare fork.
+//! The end of the process, its replacement by another program, fork, and posix_spawn.
 //!
-//! What ends the process calls [`end`] first. Every one of these may be called in a child of vfork, which shares our memory and is
-//! not the process that the memory describes: `end` sees to that.
+//! Each function that ends the process calls [`end`] first. Any of them may be called in a child of vfork, which shares
+//! our memory but is not the process that the memory describes. `end` handles that case.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -26,27 +26,27 @@ unsafe extern "C" {
 }
 
 /// # Safety
-/// As _exit(2) has it.
+/// The same contract as _exit(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExit);
     end::end(status);
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     unsafe { next::underscore_exit(status) }
 }
 
 /// # Safety
-/// As _exit(2) has it.
+/// The same contract as _exit(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
     recording::count(Function::UnderscoreExitC99);
     end::end(status);
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     unsafe { next::underscore_exit_c99(status) }
 }
 
-/// Tells that a program is about to be executed with an environment, and, if that fails, that it was not. `exec` is
-/// given the environment, with what is added to it or taken from it.
+/// Announces that a program is about to be executed; if the exec fails, withdraws the announcement. `exec` gets the
+/// environment, with our entries added or removed.
 fn replace(
     function: Function,
     program: Program,
@@ -54,7 +54,8 @@ fn replace(
     exec: impl FnOnce(Strings) -> c_int,
 ) -> c_int {
     recording::count(function);
-    // What does the work of those with variable arguments, and of those that take the process's own environment.
+    // The functions that do the work of those with variable arguments, and of those that use the process's own
+    // environment.
     for function in [Function::Execve, Function::Execvp, Function::Execvpe] {
         next::ensure(function);
     }
@@ -66,19 +67,19 @@ fn replace(
     })
 }
 
-/// A program is about to be executed.
+/// Called before a program is executed.
 #[inline(never)]
 fn begin_replacing(start: &Start) -> Option<Replacing> {
     if sys::is_sealed() {
         return end::begin_replacing(start);
     }
     let mut replacing = None;
-    // The thread's stack may be small, and the program's path is written down, perhaps a report too.
+    // The thread's stack may be small; this builds the program's path, and may write a report.
     sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
     replacing
 }
 
-/// An exec has failed.
+/// Called after an exec has failed. Keeps `errno`.
 #[cold]
 #[inline(never)]
 fn failed(function: Function, replacing: &Option<Replacing>) {
@@ -91,18 +92,18 @@ fn failed(function: Function, replacing: &Option<Replacing>) {
     });
 }
 
-/// The process's own environment.
+/// Returns the process's own environment.
 fn own() -> Strings {
-    // SAFETY: a variable of the C library.
+    // SAFETY: this reads a variable of the C library.
     unsafe { environ }
 }
 
-/// Executes what is found in PATH, by the function that does no more than is needed.
+/// Executes a program that is looked for in PATH. `execvp` is enough if the environment is the process's own.
 ///
 /// # Safety
-/// As execvpe(3) has it.
+/// The same contract as execvpe(3).
 unsafe fn search(file: *const c_char, arguments: Strings, environment: Strings) -> c_int {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe {
         if environment == own() {
             next::execvp(file, arguments)
@@ -113,12 +114,12 @@ unsafe fn search(file: *const c_char, arguments: Strings, environment: Strings) 
 }
 
 /// # Safety
-/// As execve(2) has it.
+/// The same contract as execve(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execv(path: *const c_char, arguments: Strings) -> c_int {
     let program = Program::Path(path);
     replace(Function::Execv, program, own(), |environment| {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe {
             if environment == own() {
                 next::execv(path, arguments)
@@ -130,7 +131,7 @@ unsafe extern "C-unwind" fn execv(path: *const c_char, arguments: Strings) -> c_
 }
 
 /// # Safety
-/// As execve(2) has it.
+/// The same contract as execve(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execve(
     path: *const c_char,
@@ -139,24 +140,24 @@ unsafe extern "C-unwind" fn execve(
 ) -> c_int {
     let program = Program::Path(path);
     replace(Function::Execve, program, environment, |environment| {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::execve(path, arguments, environment) }
     })
 }
 
 /// # Safety
-/// As execvp(3) has it.
+/// The same contract as execvp(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execvp(file: *const c_char, arguments: Strings) -> c_int {
     let program = Program::Searched(file);
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     replace(Function::Execvp, program, own(), |environment| unsafe {
         search(file, arguments, environment)
     })
 }
 
 /// # Safety
-/// As execvpe(3) has it.
+/// The same contract as execvpe(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execvpe(
     file: *const c_char,
@@ -165,13 +166,13 @@ unsafe extern "C-unwind" fn execvpe(
 ) -> c_int {
     let program = Program::Searched(file);
     replace(Function::Execvpe, program, environment, |environment| {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::execvpe(file, arguments, environment) }
     })
 }
 
 /// # Safety
-/// As execveat(2) has it.
+/// The same contract as execveat(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn execveat(
     dir: c_int,
@@ -182,23 +183,23 @@ unsafe extern "C-unwind" fn execveat(
 ) -> c_int {
     let program = Program::At(dir, path);
     replace(Function::Execveat, program, environment, |environment| {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::execveat(dir, path, arguments, environment, flags) }
     })
 }
 
 /// # Safety
-/// As fexecve(3) has it.
+/// The same contract as fexecve(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn fexecve(fd: c_int, arguments: Strings, environment: Strings) -> c_int {
     let program = Program::Open(fd);
     replace(Function::Fexecve, program, environment, |environment| {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::fexecve(fd, arguments, environment) }
     })
 }
 
-/// The variable arguments of a call: the first came in registers, the others on the stack.
+/// The variable arguments of a call: the first ones came in registers, the others on the stack.
 #[repr(C)]
 struct Variable {
     registers: *const *const c_char,
@@ -206,13 +207,14 @@ struct Variable {
 }
 
 impl Variable {
-    /// One register has the argument before them.
+    /// One register holds the fixed argument.
     const REGISTERS: usize = arch::ARGUMENT_REGISTERS - 1;
 
     /// # Safety
     /// There is an argument of this number.
     unsafe fn get(&self, number: usize) -> *const c_char {
-        // SAFETY: as the caller promises, and by how the arguments are numbered.
+        // SAFETY: the caller guarantees that the argument exists; the first `REGISTERS` arguments were stored from
+        // registers.
         unsafe {
             match number.checked_sub(Self::REGISTERS) {
                 None => self.registers.add(number).read(),
@@ -221,26 +223,27 @@ impl Variable {
         }
     }
 
-    /// How many arguments come before NULL.
+    /// The number of arguments before NULL.
     ///
     /// # Safety
     /// One of the arguments is NULL.
     unsafe fn count(&self) -> usize {
-        // SAFETY: no argument after the NULL is asked for.
+        // SAFETY: `take_while` stops at the NULL, so no argument after it is read.
         (0..)
             .take_while(|&number| !unsafe { self.get(number) }.is_null())
             .count()
     }
 
-    /// Calls `exec` with the arguments up to NULL in one array.
+    /// Calls `exec` with the arguments up to NULL in one array. Fails with ENOMEM if there is no memory for it.
     ///
-    /// Nothing may be allocated here. Few arguments are gathered on the stack, of which they take little more than they need;
-    /// many in a mapping of their own, which a child of vfork that succeeds leaves behind in its parent.
+    /// Nothing may be allocated from the program's heap here. A small number of arguments is copied to an array on the
+    /// stack, of 16 or 128 words. A larger number goes into a new mapping. If a child of vfork makes the mapping and
+    /// its exec succeeds, the mapping stays in the parent.
     ///
     /// # Safety
     /// One of the arguments is NULL.
     unsafe fn gathered(&self, exec: impl FnOnce(Strings) -> c_int) -> c_int {
-        // SAFETY: as the caller promises; there is room for all of them and the NULL.
+        // SAFETY: the caller guarantees the NULL; each array has room for all arguments and the NULL.
         unsafe {
             match self.count() + 1 {
                 words @ ..=16 => self.gathered_in::<16>(words, exec),
@@ -251,7 +254,7 @@ impl Variable {
     }
 
     /// # Safety
-    /// There are `words` arguments with the NULL, no more than `WORDS`.
+    /// There are `words` arguments, including the NULL, and `words` is at most `WORDS`.
     #[inline(never)]
     unsafe fn gathered_in<const WORDS: usize>(
         &self,
@@ -260,14 +263,14 @@ impl Variable {
     ) -> c_int {
         let mut array = [ptr::null::<c_char>(); WORDS];
         for (number, place) in array.iter_mut().enumerate().take(words) {
-            // SAFETY: no argument after the NULL is asked for.
+            // SAFETY: no argument after the NULL is read.
             *place = unsafe { self.get(number) };
         }
         exec(array.as_ptr())
     }
 
     /// # Safety
-    /// There are `words` arguments with the NULL.
+    /// There are `words` arguments, including the NULL.
     #[inline(never)]
     unsafe fn gathered_in_memory(
         &self,
@@ -281,7 +284,7 @@ impl Variable {
         };
         let array: *mut *const c_char = memory.start().cast();
         for number in 0..words {
-            // SAFETY: no argument after the NULL is asked for, and there is room for them.
+            // SAFETY: no argument after the NULL is read, and the mapping has room for `words` pointers.
             unsafe { array.add(number).write(self.get(number)) };
         }
         let result = exec(array);
@@ -290,7 +293,7 @@ impl Variable {
     }
 }
 
-/// Defines a hook for a variadic function, the body of which is told where the arguments are.
+/// Defines a hook for a variadic function. Its body gets pointers to the arguments.
 macro_rules! variadic {
     ($($name:ident, $manual:literal, $body:path;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
@@ -312,7 +315,7 @@ unsafe extern "C" fn execl_body(path: *const c_char, registers: Strings, stack: 
     let arguments = Variable { registers, stack };
     let program = Program::Path(path);
     replace(Function::Execl, program, own(), |environment| {
-        // SAFETY: what execl's caller promises is what is asked here.
+        // SAFETY: the caller of execl keeps its contract, so one argument is NULL.
         unsafe { arguments.gathered(|arguments| next::execve(path, arguments, environment)) }
     })
 }
@@ -321,7 +324,7 @@ unsafe extern "C" fn execlp_body(file: *const c_char, registers: Strings, stack:
     let arguments = Variable { registers, stack };
     let program = Program::Searched(file);
     replace(Function::Execlp, program, own(), |environment| {
-        // SAFETY: what execlp's caller promises is what is asked here.
+        // SAFETY: the caller of execlp keeps its contract, so one argument is NULL.
         unsafe { arguments.gathered(|arguments| search(file, arguments, environment)) }
     })
 }
@@ -329,15 +332,16 @@ unsafe extern "C" fn execlp_body(file: *const c_char, registers: Strings, stack:
 unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack: Strings) -> c_int {
     let arguments = Variable { registers, stack };
     let program = Program::Path(path);
-    // SAFETY: the environment follows the NULL, as execle's caller promises.
+    // SAFETY: the caller of execle keeps its contract, so the environment follows the NULL.
     let environment: Strings = unsafe { arguments.get(arguments.count() + 1) }.cast();
     replace(Function::Execle, program, environment, |environment| {
-        // SAFETY: what execle's caller promises is what is asked here.
+        // SAFETY: the caller of execle keeps its contract, so one argument is NULL.
         unsafe { arguments.gathered(|arguments| next::execve(path, arguments, environment)) }
     })
 }
 
-/// Forks. What handlers of fork do on the way, some of them in the child, is looked at call by call.
+/// Calls `fork`. Handlers of fork run inside it, some of them in the child. So each call that a handler makes is
+/// checked for the process that it is in.
 fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     recording::count(function);
     let generation = fork::generation();
@@ -359,28 +363,28 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
 }
 
 /// # Safety
-/// As fork(2) has it.
+/// The same contract as fork(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn fork() -> pid_t {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     forking(Function::Fork, || unsafe { next::fork() })
 }
 
 /// # Safety
-/// As fork(2) has it.
+/// The same contract as fork(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn __fork() -> pid_t {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     forking(Function::ForkAlias, || unsafe { next::fork_alias() })
 }
 
-/// The fork that runs no handlers.
+/// The fork that runs no handlers of fork.
 ///
 /// # Safety
-/// As _Fork(3) has it.
+/// The same contract as _Fork(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn _Fork() -> pid_t {
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the next function has the same contract, and our caller keeps it.
     forking(Function::UnderscoreFork, || unsafe {
         next::underscore_fork()
     })
@@ -395,13 +399,13 @@ type Spawn = unsafe extern "C-unwind" fn(
     Strings,
 ) -> c_int;
 
-/// Defines the hooks of the two ways to start a program without a fork.
+/// Defines the bodies of `posix_spawn` and `posix_spawnp`.
 macro_rules! spawns {
     ($($function:ident = $name:ident, $program:expr;)+) => {$(
-        /// With the address that the hook returns to.
+        /// `caller` is the return address of the hook.
         ///
         /// # Safety
-        /// As posix_spawn(3) has it.
+        /// The same contract as posix_spawn(3).
         pub unsafe extern "C-unwind" fn $name(
             pid: *mut pid_t,
             path: *const c_char,
@@ -412,10 +416,10 @@ macro_rules! spawns {
             caller: usize,
         ) -> c_int {
             recording::count(Function::$function);
-            // SAFETY: what the function is.
+            // SAFETY: `Spawn` is the type of both functions.
             let spawn = unsafe { next::of_caller::<Spawn>(Function::$function, caller) };
-            // In the place of this function, not on top of it: the stack may be small.
-            // SAFETY: the same call.
+            // A tail call: this function's frame does not stay, because the stack may be small.
+            // SAFETY: the same call with the same arguments; our caller keeps its contract.
             return unsafe { spawned(pid, path, actions, attributes, arguments, environment, spawn) };
 
             #[inline(never)]
@@ -432,14 +436,14 @@ macro_rules! spawns {
                 let pid = if pid.is_null() { &raw mut own } else { pid };
                 let result = inject_environment::with($program(path), environment, |start, environment| {
                     let ticks = sys::ticks();
-                    // SAFETY: what the caller promises is what the next one asks.
+                    // SAFETY: the next function has the same contract, and our caller keeps it.
                     let result = unsafe {
                         spawn(pid, path, actions, attributes, arguments, environment)
                     };
                     if result == 0 {
-                        // SAFETY: the program was started, and its process's id written.
+                        // SAFETY: the call succeeded, so the process id was written.
                         let pid = unsafe { *pid }.cast_unsigned();
-                        // SAFETY: as above.
+                        // SAFETY: the call succeeded, so the kernel has read the path.
                         let note = || unsafe { starts::note_spawned(pid, ticks, start) };
                         sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
                     }

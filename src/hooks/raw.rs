@@ -1,9 +1,9 @@
-//! System calls that the program makes by number, and that change what descriptors lead to: sandboxes, language
-//! runtimes and the closefrom of old libraries make and close descriptors so. And the one that waits for children.
+//! System calls that the program makes by number, and that change what descriptors refer to. Sandboxes, language
+//! runtimes and the closefrom of old libraries make and close descriptors this way. wait4 is here, too.
 //!
-//! `syscall` itself is passed on by a jump, so that its result is seen by nobody. Those that only close are told of
-//! before; those that make a descriptor, or give one another meaning, are made by a function of ours instead, which has the
-//! arguments where they were, and sees what comes of it. None of them takes more than five.
+//! The hook of `syscall` is a jump, so it does not see the result. A call that only closes is recorded before it is
+//! made. A call that makes a descriptor, or makes one refer to another file, is made by [`follow`] instead. That
+//! function gets the same arguments, and sees the result. None of these calls takes more than five arguments.
 
 use std::ffi::{c_char, c_int, c_long, c_uint};
 use std::ptr;
@@ -17,8 +17,9 @@ use crate::coop;
 use crate::files;
 use crate::linking::next;
 
-/// Where a system call goes on that has to be followed. What is closed is forgotten now: where the call then fails, the
-/// descriptor is asked about when it is next used.
+/// Returns the address of the function that makes a system call whose result matters; `None` if the result does not
+/// matter. A descriptor that the call closes is forgotten now. If the call then fails, the descriptor is looked up when
+/// it is next used.
 pub fn followed(number: c_long, first: usize, second: usize, third: usize) -> Option<usize> {
     let fd = first as c_int;
     match number {
@@ -41,7 +42,7 @@ pub fn followed(number: c_long, first: usize, second: usize, third: usize) -> Op
     is_followed(number).then(|| (follow as *const ()).addr())
 }
 
-/// Whether what comes of a system call has to be seen.
+/// Whether the result of a system call matters here.
 const fn is_followed(number: c_long) -> bool {
     makes(number)
         || matches!(
@@ -60,7 +61,7 @@ const fn is_followed(number: c_long) -> bool {
         )
 }
 
-/// Whether a system call makes a descriptor, or two.
+/// Whether a system call makes one descriptor or two.
 const fn makes(number: c_long) -> bool {
     matches!(
         number,
@@ -78,7 +79,8 @@ const fn makes(number: c_long) -> bool {
     ) || kind_made(number).is_some()
 }
 
-/// The kind of what a system call makes that has no other name; [`Kind::Other`] where it has to be asked about.
+/// The kind of descriptor that a system call makes, if the kind is all that is recorded. [`Kind::Other`] means that the
+/// kernel is asked at the first use.
 const fn kind_made(number: c_long) -> Option<Kind> {
     Some(match number {
         numbers::EVENTFD | libc::SYS_eventfd2 => Kind::Event,
@@ -106,10 +108,10 @@ const fn kind_made(number: c_long) -> Option<Kind> {
     })
 }
 
-/// Makes a system call that has to be followed.
+/// Makes a system call, and records what its result changes.
 ///
 /// # Safety
-/// As syscall(2) has it.
+/// The same contract as syscall(2).
 unsafe extern "C-unwind" fn follow(
     number: c_long,
     first: usize,
@@ -118,7 +120,7 @@ unsafe extern "C-unwind" fn follow(
     fourth: usize,
     fifth: usize,
 ) -> c_long {
-    // SAFETY: what the program passes to `syscall` goes on to the next one as it is.
+    // SAFETY: the program's arguments of `syscall`, unchanged; the next function has the same contract.
     let result = unsafe { next::syscall(number, first, second, third, fourth, fifth) };
     let (fd, made) = (first as c_int, result as c_int);
     match number {
@@ -128,7 +130,7 @@ unsafe extern "C-unwind" fn follow(
         numbers::CREAT => files::opened(made, libc::AT_FDCWD, text(first)),
         libc::SYS_openat => files::opened_with(third as c_int, made, fd, text(second)),
         libc::SYS_openat2 => {
-            // SAFETY: the kernel has just read what begins with the flags.
+            // SAFETY: the call succeeded, so the kernel has read the structure, which begins with the flags.
             let flags = unsafe { ptr::with_exposed_provenance::<u64>(third).read_unaligned() };
             files::opened_with(flags as c_int, made, fd, text(second));
         }
@@ -144,11 +146,11 @@ unsafe extern "C-unwind" fn follow(
         libc::SYS_fchdir => files::changed_directory_to(fd, made),
         libc::SYS_chdir | libc::SYS_chroot | libc::SYS_pivot_root => files::changed_directory(made),
         libc::SYS_wait4 if second != 0 && made > 0 => {
-            // SAFETY: the kernel has just written it.
+            // SAFETY: the call succeeded, so the kernel has written the status there.
             let status = unsafe { ptr::with_exposed_provenance::<c_int>(second).read_unaligned() };
             children::ended(made, status);
         }
-        // signalfd may have changed one that there was.
+        // signalfd may have changed an existing descriptor instead of making one.
         numbers::SIGNALFD | libc::SYS_signalfd4 if fd >= 0 => {}
         _ => match kind_made(number) {
             Some(Kind::Other) => {
@@ -179,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_closes_is_passed_on_and_what_makes_is_followed() {
-        // A descriptor of which nothing is known, so that nothing is forgotten.
+        // Nothing is known of this descriptor, so the calls forget nothing.
         let nothing = c_int::MAX as usize;
         assert_eq!(followed(libc::SYS_close, nothing, 0, 0), None);
         assert_eq!(followed(libc::SYS_getpid, 0, 0, 0), None);

@@ -1,7 +1,8 @@
-//! A call that is being made in parts, made once more: in another form, for less, or without waiting.
+//! Makes a call of the program again, for a call that is made in two parts: in another form, for fewer bytes, or
+//! without waiting.
 //!
-//! Buffers, messages and arrays are the program's, as the hook was given them. What is called are the next
-//! functions, which are cancellation points as the program's own call is.
+//! The buffers, messages and arrays are the program's, as the hook got them. These functions call the next functions,
+//! which are cancellation points, as is the program's own call.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
@@ -14,7 +15,7 @@ use crate::coop::{self, TwoPhaseCall, Vector};
 use crate::linking::next;
 use crate::sys;
 
-/// `recv`, from a place of the buffer on; in place of `read` too.
+/// `recv` into the buffer from byte `from` on. Also used instead of `read`.
 pub fn recv_from(
     fd: c_int,
     buffer: *mut c_void,
@@ -22,11 +23,11 @@ pub fn recv_from(
     from: size_t,
     flags: c_int,
 ) -> ssize_t {
-    // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
+    // SAFETY: the program's buffer has `size` bytes, and `from` is at most that. The image has started.
     unsafe { next::recv(fd, buffer.byte_add(from), size - from, flags) }
 }
 
-/// `recvfrom`, from a place of the buffer on.
+/// `recvfrom` into the buffer from byte `from` on.
 pub fn recvfrom(
     fd: c_int,
     buffer: *mut c_void,
@@ -36,7 +37,8 @@ pub fn recvfrom(
     address: *mut sockaddr,
     length: *mut socklen_t,
 ) -> ssize_t {
-    // SAFETY: as above; the address and its length are the program's.
+    // SAFETY: the program's buffer has `size` bytes, and `from` is at most that; the address and its length are the
+    // program's. The image has started.
     unsafe {
         next::recvfrom(
             fd,
@@ -50,11 +52,11 @@ pub fn recvfrom(
 }
 
 fn recvmsg_once(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
-    // SAFETY: the program's message, or what it wants to read to; the image has started.
+    // SAFETY: the program's message, or one of ours over the program's vector. The image has started.
     unsafe { next::recvmsg(fd, message, flags) }
 }
 
-/// `recvmsg`, in parts.
+/// `recvmsg` in two parts.
 #[inline(always)]
 pub fn recvmsg(
     parts: &TwoPhaseCall,
@@ -65,19 +67,19 @@ pub fn recvmsg(
 ) -> ssize_t {
     let now = |more| recvmsg_once(fd, message, flags | more);
     let rest = |to: *mut c_void, size, more| recv_from(fd, to, size, 0, more);
-    // SAFETY: as the program calls it; the kernel has read the message when its vector is asked for.
+    // SAFETY: the program's own message. `vector` is called only after the kernel has read the message.
     unsafe {
         let vector = || vector_of(message);
         coop::receive_message(parts, fd, flags, vector, now, rest, next)
     }
 }
 
-/// What a message leads to.
+/// The vector of a message.
 ///
 /// # Safety
-/// It can be read.
+/// The message can be read.
 unsafe fn vector_of(message: *const msghdr) -> Vector {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     let message = unsafe { message.read_unaligned() };
     Vector {
         array: message.msg_iov,
@@ -85,28 +87,28 @@ unsafe fn vector_of(message: *const msghdr) -> Vector {
     }
 }
 
-/// A message that is no more than this vector.
+/// Returns a message that has this vector and nothing else.
 fn plain(array: *const iovec, count: usize) -> msghdr {
-    // SAFETY: zeroes are a message without anything.
+    // SAFETY: all zeroes are a valid message, without a vector.
     let mut message: msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = array.cast_mut();
     message.msg_iovlen = count;
     message
 }
 
-/// `recvmsg` of no more than a vector. Not inlined: the message is gone when the call has to wait.
+/// `recvmsg` with a vector only. Not inlined: the message must not stay on the stack while the call waits.
 #[inline(never)]
 fn recvmsg_plain(fd: c_int, array: *const iovec, count: usize, flags: c_int) -> ssize_t {
     recvmsg_once(fd, &mut plain(array, count), flags)
 }
 
-/// `sendmsg` of no more than a vector, as above.
+/// `sendmsg` with a vector only. Not inlined, as above.
 #[inline(never)]
 fn sendmsg_plain(fd: c_int, array: *const iovec, count: usize, flags: c_int) -> ssize_t {
     sendmsg_once(fd, &plain(array, count), flags)
 }
 
-/// `readv`, in parts: `recvmsg` in its place.
+/// `readv` in two parts, by `recvmsg`.
 #[inline(always)]
 pub fn readv(
     parts: &TwoPhaseCall,
@@ -122,7 +124,7 @@ pub fn readv(
     coop::read_parts(parts, fd, Vector { array, count }, now, next)
 }
 
-/// `recvmmsg`, in parts.
+/// `recvmmsg` in two parts.
 #[inline(always)]
 pub fn recvmmsg(
     parts: &TwoPhaseCall,
@@ -134,7 +136,7 @@ pub fn recvmmsg(
     next: impl Fn() -> c_int,
 ) -> c_int {
     let now = |done: c_uint, more| {
-        // SAFETY: the program's array, of which `done` are filled in.
+        // SAFETY: the program's array, of which the first `done` messages are complete; `done` is at most `count`.
         unsafe {
             next::recvmmsg(
                 fd,
@@ -145,17 +147,17 @@ pub fn recvmmsg(
             )
         }
     };
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { coop::receive_many(parts, fd, count, flags, timeout, now, next) }
 }
 
-/// `send` from a place of the buffer on; in place of `write` too.
+/// `send` from byte `from` of the buffer on. Also used instead of `write`.
 pub fn send(fd: c_int, buffer: *const c_void, size: size_t, from: size_t, flags: c_int) -> ssize_t {
-    // SAFETY: the program's buffer has `size` bytes, of which `from` are done; the image has started.
+    // SAFETY: the program's buffer has `size` bytes, and `from` is at most that. The image has started.
     unsafe { next::send(fd, buffer.byte_add(from), size - from, flags) }
 }
 
-/// `sendto`, from a place of the buffer on.
+/// `sendto` from byte `from` of the buffer on.
 pub fn sendto(
     fd: c_int,
     buffer: *const c_void,
@@ -165,7 +167,8 @@ pub fn sendto(
     address: *const sockaddr,
     length: socklen_t,
 ) -> ssize_t {
-    // SAFETY: as above; the address is the program's.
+    // SAFETY: the program's buffer has `size` bytes, and `from` is at most that; the address is the program's. The
+    // image has started.
     unsafe {
         next::sendto(
             fd,
@@ -178,13 +181,13 @@ pub fn sendto(
     }
 }
 
-/// `write`, a piece of the buffer.
+/// `write` of `count` bytes of the buffer from byte `from` on.
 pub fn write(fd: c_int, buffer: *const c_void, from: size_t, count: size_t) -> ssize_t {
-    // SAFETY: a piece of the program's buffer; the image has started.
+    // SAFETY: the bytes are a part of the program's buffer. The image has started.
     unsafe { next::write(fd, buffer.byte_add(from), count) }
 }
 
-/// `writev`, in parts.
+/// `writev` in two parts.
 #[inline(always)]
 pub fn writev(
     parts: &TwoPhaseCall,
@@ -199,19 +202,19 @@ pub fn writev(
     let now = |more| sendmsg_plain(fd, array, count, more);
     let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, more);
     let some = |vector: Vector| {
-        // SAFETY: parts of what the program wants to write; the image has started.
+        // SAFETY: the vector's parts are parts of the program's buffers. The image has started.
         unsafe { next::writev(fd, vector.array, vector.count as c_int) }
     };
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { coop::write_parts(parts, fd, Vector { array, count }, now, rest, some, next) }
 }
 
 fn sendmsg_once(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
-    // SAFETY: the program's message, or what it wants to write; the image has started.
+    // SAFETY: the program's message, or one of ours over the program's vector. The image has started.
     unsafe { next::sendmsg(fd, message, flags) }
 }
 
-/// `sendmsg`, in parts.
+/// `sendmsg` in two parts.
 #[inline(always)]
 pub fn sendmsg(
     parts: &TwoPhaseCall,
@@ -220,15 +223,15 @@ pub fn sendmsg(
     flags: c_int,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    // SAFETY: the program's message, which the kernel has read when this is asked for.
+    // SAFETY: the program's message. The closure is called only after the kernel has read the message.
     let vector = || unsafe { vector_of(message) };
     let now = |more| sendmsg_once(fd, message, flags | more);
     let rest = |from: *mut c_void, size, more| send(fd, from, size, 0, flags | more);
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { coop::send_parts(parts, fd, flags, vector, now, rest, next) }
 }
 
-/// `sendmmsg`, in parts.
+/// `sendmmsg` in two parts.
 #[inline(always)]
 pub fn sendmmsg(
     parts: &TwoPhaseCall,
@@ -242,23 +245,23 @@ pub fn sendmmsg(
         let whole = || sendmsg_once(fd, message, flags);
         sendmsg(parts, fd, message, flags, whole)
     };
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { coop::send_many(parts, fd, messages, count, flags, one, next) }
 }
 
-/// `sendfile`, for less.
+/// `sendfile` of `size` bytes, which may be fewer than the program asked for.
 pub fn sendfile(to: c_int, from: c_int, at: *mut off_t, size: size_t) -> ssize_t {
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { next::sendfile(to, from, at, size) }
 }
 
-/// `sendfile64`, for less.
+/// `sendfile64` of `size` bytes, which may be fewer than the program asked for.
 pub fn sendfile64(to: c_int, from: c_int, at: *mut off64_t, size: size_t) -> ssize_t {
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { next::sendfile64(to, from, at, size) }
 }
 
-/// `splice`, for less.
+/// `splice` of `size` bytes, which may be fewer than the program asked for.
 pub fn splice(
     from: c_int,
     from_at: *mut off64_t,
@@ -267,11 +270,11 @@ pub fn splice(
     size: size_t,
     flags: c_uint,
 ) -> ssize_t {
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { next::splice(from, from_at, to, to_at, size, flags) }
 }
 
-/// `select`, in parts: it writes down how much time was left.
+/// `select` in two parts. In a coroutine it writes the time that is left into `timeout`, as Linux does.
 #[inline(always)]
 pub fn select(
     parts: &TwoPhaseCall,
@@ -280,14 +283,14 @@ pub fn select(
     timeout: *mut timeval,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    // SAFETY: the program's time, or NULL.
+    // SAFETY: the program's timeout, or NULL.
     let ns = unsafe { coop::ns_of_timeval(timeout) };
     let began_ns = sys::monotonic_ns();
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     let result = unsafe { coop::select(parts, count, sets, ns, ptr::null(), next) };
     if let (coop::WaitMode::Coroutine(_), Some(ns)) = (parts.way(), ns) {
         let left = ns.saturating_sub(sys::monotonic_ns() - began_ns);
-        // SAFETY: the program's time, which the kernel would write too.
+        // SAFETY: the program's timeout, which is not NULL, and which the kernel would write, too.
         unsafe {
             timeout.write_unaligned(timeval {
                 tv_sec: (left / 1_000_000_000) as i64,
@@ -298,19 +301,19 @@ pub fn select(
     result
 }
 
-/// A timeout in milliseconds, in nanoseconds; none is for ever.
+/// Converts a timeout from milliseconds to nanoseconds. `None` is no limit.
 pub fn ns_of_ms(timeout_ms: c_int) -> Option<u64> {
     u64::try_from(timeout_ms).ok().map(|ms| ms * 1_000_000)
 }
 
-/// A timeout in nanoseconds; none is for ever.
+/// Converts a timeout to nanoseconds. `None` is no limit.
 pub fn ns_of(timeout: *const timespec) -> Option<u64> {
-    // SAFETY: the program's time, or NULL.
+    // SAFETY: the program's timeout, or NULL.
     unsafe { coop::ns_of_timespec(timeout) }
 }
 
-/// `epoll_pwait` without waiting.
+/// `epoll_pwait` with a timeout of 0.
 pub fn epoll_pwait(epoll: c_int, events: *mut c_void, count: c_int, mask: *const c_void) -> c_int {
-    // SAFETY: as the program calls it.
+    // SAFETY: the program's own arguments; the program keeps the contract of the call.
     unsafe { next::epoll_pwait(epoll, events, count, 0, mask) }
 }

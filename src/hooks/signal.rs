@@ -1,4 +1,5 @@
-//! How the program handles signals: counted, and looked at afterwards, because it says whether calls that wait go on.
+//! How the program handles signals. The calls are counted. If calls are made in two parts, the signal's new handling is
+//! then read, because it decides whether an interrupted wait goes on.
 
 use std::ffi::{c_int, c_void};
 
@@ -8,11 +9,12 @@ use crate::coop::signals;
 use crate::linking::next;
 use crate::recording;
 
-/// Defines hooks that change how one signal is handled; the result of failure is all ones.
+/// Defines hooks that change how one signal is handled. All of them return -1, or a pointer with all bits set, on
+/// failure.
 macro_rules! signal_hooks {
     ($($function:ident = fn $name:ident($signal:ident: c_int $(, $argument:ident: $type:ty)*) -> $result:ty;)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($signal: c_int $(, $argument: $type)*) -> $result {
             recording::count(Function::$function);

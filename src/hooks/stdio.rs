@@ -1,4 +1,4 @@
-//! What the program asks of stdio.
+//! The program's calls of stdio.
 
 use std::ffi::{c_char, c_int, c_long, c_void};
 
@@ -9,7 +9,7 @@ use crate::linking::streams;
 use crate::recording::{returns, stdio_returns};
 use crate::{coop, files};
 
-/// The descriptor of a stream is about to be closed by the C library, which calls no function of ours to do so.
+/// Called before the C library closes the descriptor of a stream: it calls no hook to do so.
 fn closing(stream: *mut FILE) {
     if !stream.is_null() {
         coop::closing(streams::fd(stream));

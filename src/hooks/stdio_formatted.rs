@@ -1,8 +1,8 @@
-//! What the program prints and scans by a format.
+//! Formatted output and input.
 //!
-//! Stable Rust cannot define a function with variable arguments. A naked function stores the registers in which they
-//! may have come as a `va_list` has them and calls a body, which calls the
-//! C library's form of the function that takes a `va_list`.
+//! Stable Rust cannot define a variadic function. So the hook is a naked function: it stores the registers that may
+//! hold arguments in the layout of a `va_list`, and calls a body. The body calls the C library's form of the function
+//! that takes a `va_list`.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -14,7 +14,7 @@ use crate::arch::{self, Arguments, Registers};
 use crate::linking::{next, streams};
 use crate::recording::{NO_SIZE, buffered, returns, stdio_returns};
 
-/// A fixed argument, out of its register.
+/// A fixed argument, converted from its register.
 trait Fixed {
     fn from_register(register: usize) -> Self;
 }
@@ -37,12 +37,12 @@ impl<T> Fixed for *const T {
     }
 }
 
-/// Defines hooks for functions with variable arguments: the row of the table, the name, the fixed arguments, the
-/// function that does the work, and what the result means.
+/// Defines hooks for variadic functions. A line has the row of the table, the name, the fixed arguments, the function
+/// that does the work, and what the result means.
 macro_rules! variadic_hooks {
     ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) by $by:ident: $judge:expr;)+) => {$(
         /// # Safety
-        /// As the C library has it.
+        /// The same contract as the C library's function of this name.
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
@@ -50,7 +50,7 @@ macro_rules! variadic_hooks {
                 registers: *const Registers,
                 on_stack: *const c_void,
             ) -> c_int {
-                // SAFETY: the naked function has just stored them.
+                // SAFETY: the naked function has just stored the registers there.
                 let general = unsafe { (*registers).general };
                 let mut count = 0;
                 $(

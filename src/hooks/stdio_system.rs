@@ -1,5 +1,5 @@
-//! What stdio asks of the kernel: the functions that [`streams`] puts in the tables of streams. They are not
-//! exported, and are called by the C library alone.
+//! The functions by which stdio calls the kernel: [`streams`] puts them into the tables of streams. They are not
+//! exported; only the C library calls them.
 
 use std::ffi::{c_int, c_void};
 
@@ -12,8 +12,8 @@ use crate::life::end;
 use crate::linking::streams;
 use crate::recording::{NO_SIZE, returns};
 
-/// The call has been recorded. The C library empties the buffers of all streams when every handler of exit has run,
-/// the one that writes the report too.
+/// Called after the call is recorded. At exit, the C library flushes all streams after the last handler of exit. So it
+/// still calls these functions after the handler that writes the report.
 #[inline(always)]
 fn settled<T>(stream: *mut FILE, result: T) -> T {
     end::asked_by_stdio(stream);
@@ -21,7 +21,7 @@ fn settled<T>(stream: *mut FILE, result: T) -> T {
 }
 
 /// # Safety
-/// As stdio calls it: a stream, and a buffer of that size.
+/// As stdio calls it: with a stream, and a buffer of `size` bytes.
 pub unsafe extern "C-unwind" fn read(
     stream: *mut FILE,
     buffer: *mut c_void,
@@ -33,7 +33,7 @@ pub unsafe extern "C-unwind" fn read(
 }
 
 /// # Safety
-/// As above. It returns less than `size` only where it failed.
+/// As stdio calls it: with a stream, and a buffer of `size` bytes. Returns less than `size` only on failure.
 pub unsafe extern "C-unwind" fn write(
     stream: *mut FILE,
     buffer: *const c_void,
@@ -45,21 +45,21 @@ pub unsafe extern "C-unwind" fn write(
 }
 
 /// # Safety
-/// As stdio calls it, with a stream.
+/// As stdio calls it: with a stream.
 pub unsafe extern "C-unwind" fn seek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t {
     io_body!(StdioSeek(stream: *mut FILE, offset: off64_t, whence: c_int) -> off64_t,
         returns::offset, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))
 }
 
 /// # Safety
-/// As stdio calls it, with a stream.
+/// As stdio calls it: with a stream.
 pub unsafe extern "C-unwind" fn close(stream: *mut FILE) -> c_int {
     io_body!(StdioClose(stream: *mut FILE) -> c_int,
         returns::status, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))
 }
 
 /// # Safety
-/// As stdio calls it: a stream, and room for what is known of its file.
+/// As stdio calls it: with a stream, and room for a `struct stat`.
 pub unsafe extern "C-unwind" fn stat(stream: *mut FILE, to: *mut c_void) -> c_int {
     io_body!(StdioStat(stream: *mut FILE, to: *mut c_void) -> c_int,
         returns::status, streams::fd(stream), NO_SIZE, settled |result| settled(stream, result))

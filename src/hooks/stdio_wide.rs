@@ -1,4 +1,4 @@
-//! What the program asks of stdio, in wide characters.
+//! The program's calls of stdio with wide characters.
 
 use std::ffi::c_int;
 

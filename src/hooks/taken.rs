@@ -1,5 +1,5 @@
-//! Calls by which a program takes something from itself, or for which it must be alone: by their functions, and by
-//! `syscall`.
+//! Calls by which a program gives up a right, or which only a process with one thread may make. They come through
+//! functions of their own, or through `syscall`.
 
 use std::ffi::{c_int, c_long};
 
@@ -12,26 +12,26 @@ use crate::life::seal::Taking;
 use crate::linking::next;
 use crate::{recording, sys, thread};
 
-/// Since Linux 5.11; the kernel's headers of Debian 11 do not have it.
+/// Exists since Linux 5.11; the kernel headers of Debian 11 do not define it.
 const PR_SET_SYSCALL_USER_DISPATCH: c_int = 59;
 const PR_SYS_DISPATCH_OFF: usize = 0;
 const ARCH_SET_CPUID: usize = 0x1012;
 
-/// The arguments after the first are integers or pointers, whatever the option; they arrive in registers and are
-/// passed on in them, used or not.
+/// The arguments after the first are integers or pointers, depending on the option. They arrive in registers, and the
+/// hook passes all of them on in registers, used or not.
 ///
 /// # Safety
-/// As prctl(2) has it.
+/// The same contract as prctl(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn prctl(option: c_int, a: usize, b: usize, c: usize, d: usize) -> c_int {
     make(Function::Prctl, by_prctl(option, a, b), || {
-        // SAFETY: what the caller promises is what the next one asks.
+        // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::prctl(option, a, b, c, d) }
     })
 }
 
 /// # Safety
-/// As unshare(2) has it.
+/// The same contract as unshare(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn unshare(flags: c_int) -> c_int {
     make(
@@ -42,7 +42,7 @@ unsafe extern "C-unwind" fn unshare(flags: c_int) -> c_int {
 }
 
 /// # Safety
-/// As setns(2) has it.
+/// The same contract as setns(2).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn setns(fd: c_int, kind: c_int) -> c_int {
     make(
@@ -52,7 +52,7 @@ unsafe extern "C-unwind" fn setns(fd: c_int, kind: c_int) -> c_int {
     )
 }
 
-/// Makes a call that takes something, and counts it.
+/// Makes and counts such a call. `taking` is what it takes from the process.
 fn make(function: Function, taking: Taking, next: impl FnOnce() -> c_int) -> c_int {
     recording::count(function);
     let taken = taking.begin();
@@ -64,8 +64,8 @@ fn make(function: Function, taking: Taking, next: impl FnOnce() -> c_int) -> c_i
     result
 }
 
-/// What seccomp takes, by its mode and its filter, where it does not only ask whether it could: for that programs pass no
-/// filter.
+/// What seccomp takes, given its mode and its filter. Programs that only test for seccomp pass no filter: then it takes
+/// nothing.
 fn by_seccomp(mode: usize, filter: usize) -> Taking {
     let (takes, is_strict) = match u32::try_from(mode) {
         Ok(libc::SECCOMP_MODE_STRICT) => (true, true),
@@ -103,7 +103,7 @@ fn by_unshare(flags: c_int) -> Taking {
     }
 }
 
-/// Which namespaces are joined only the kernel knows; for some of them a process must be alone.
+/// Only the kernel knows which namespaces the descriptor refers to. For some of them the process must have one thread.
 fn by_setns() -> Taking {
     Taking {
         needs_one_thread: true,
@@ -113,7 +113,7 @@ fn by_setns() -> Taking {
 
 fn taking(number: c_long, a: usize, b: usize, c: usize) -> Taking {
     match number {
-        // Its operations count from 0, the modes of prctl from 1.
+        // The operations of seccomp(2) count from 0, the modes of prctl from 1.
         libc::SYS_seccomp => by_seccomp((a as u32 as usize).wrapping_add(1), c),
         libc::SYS_prctl => by_prctl(a as c_int, b, c),
         numbers::ARCH_PRCTL => Taking {
@@ -126,13 +126,13 @@ fn taking(number: c_long, a: usize, b: usize, c: usize) -> Taking {
     }
 }
 
-/// Whether a system call takes something.
+/// Whether a system call gives up a right, or needs a process with one thread.
 pub fn takes(number: c_long, a: usize, b: usize, c: usize) -> bool {
     taking(number, a, b, c).is_any()
 }
 
-/// Whether one has succeeded. A filter that could not be given to all threads is no failure by its result: that is the
-/// thread's id.
+/// Whether such a call has succeeded. If seccomp cannot apply a filter to all threads, it returns a thread's id, and
+/// does not set errno: that is a failure, too.
 fn has_succeeded(number: c_long, flags: usize, result: c_long) -> bool {
     let is_for_all = number == libc::SYS_seccomp
         && flags & libc::SECCOMP_FILTER_FLAG_TSYNC as usize != 0
@@ -140,7 +140,7 @@ fn has_succeeded(number: c_long, flags: usize, result: c_long) -> bool {
     if is_for_all { result == 0 } else { result >= 0 }
 }
 
-/// Where a system call that [`takes`] something goes on.
+/// The address of the function that makes a system call for which [`takes`] is true.
 pub fn by_system_call() -> usize {
     (make_by_system_call as *const ()).addr()
 }
@@ -155,14 +155,15 @@ unsafe extern "C-unwind" fn make_by_system_call(
 ) -> c_long {
     let taken = taking(number, a, b, c).begin();
     next::ensure(Function::Syscall);
-    // SAFETY: as the program calls syscall, which has been found; none of these system calls has more arguments.
+    // SAFETY: `ensure` has found the next `syscall`. The program's own arguments; none of these system calls has more.
     let result = unsafe { next::syscall(number, a, b, c, d, e) };
     taken.end(has_succeeded(number, b, result));
     result
 }
 
-/// Where a system call of a sealed process goes on that makes a process; none for all others: the C library's place may be the only one that may make any. A
-/// child that begins on a stack of its own has nobody to tell it that it is one.
+/// For a sealed process: the address of the function that makes a system call which forks; `None` for all other calls.
+/// A filter may allow only the C library's code to make system calls, so the call goes through the C library. A child
+/// with a stack of its own does not return into our frame, so the hook cannot mark it as a child.
 pub fn going_on(number: c_long, flags: usize, stack: usize) -> Option<usize> {
     let forks = match number {
         numbers::FORK => true,
@@ -175,7 +176,7 @@ pub fn going_on(number: c_long, flags: usize, stack: usize) -> Option<usize> {
     })
 }
 
-/// The child has memory of its own, and so a copy of our frame.
+/// The child has memory of its own, and so it has a copy of our frame.
 unsafe extern "C-unwind" fn fork_by_the_c_library(
     number: c_long,
     a: usize,
@@ -185,7 +186,7 @@ unsafe extern "C-unwind" fn fork_by_the_c_library(
     e: usize,
 ) -> c_long {
     next::ensure(Function::Syscall);
-    // SAFETY: as above.
+    // SAFETY: `ensure` has found the next `syscall`. The program's own arguments; these system calls have at most five.
     let result = unsafe { next::syscall(number, a, b, c, d, e) };
     if result == 0 {
         fork::forked();

@@ -1,5 +1,5 @@
-//! Threads that the program starts: counted; and where it starts one, so do we, if the writer lives in the program.
-//! Nowhere else may we: a thread's start allocates, and waits for locks.
+//! Threads that the program starts. The calls are counted. If the writer lives in the program, the hook then starts the
+//! writer's thread, too. It may start there only: the start of a thread allocates, and waits for locks.
 
 use std::ffi::{c_int, c_void};
 
@@ -10,7 +10,7 @@ use crate::linking::next;
 use crate::recording;
 
 /// # Safety
-/// As pthread_create(3) has it.
+/// The same contract as pthread_create(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn pthread_create(
     thread: *mut libc::pthread_t,
@@ -20,7 +20,7 @@ unsafe extern "C-unwind" fn pthread_create(
 ) -> c_int {
     recording::count(Function::PthreadCreate);
     next::ensure(Function::PthreadCreate);
-    // SAFETY: what the caller promises is what the next one asks, which has been found.
+    // SAFETY: the next function has the same contract, and our caller keeps it; `ensure` has found it.
     let result = unsafe { next::pthread_create(thread, attributes, run, argument) };
     if result == 0 {
         writer::start();

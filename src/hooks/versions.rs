@@ -1,8 +1,8 @@
-//! Functions of which the C library has more than one, by symbol version, that differ: the call goes on to the one that
-//! its caller was bound to, which the caller's own table of symbols tells.
+//! Functions that the C library has in several symbol versions with different behaviour. The call goes to the version
+//! that its caller is bound to; the caller's own symbol table says which.
 //!
-//! Ours have no versions: every version of a name is bound to the one hook. So the hooks here begin with the address that
-//! they return to, by which the caller is found.
+//! Our symbols have no versions: the dynamic linker binds all versions of a name to one hook. So these hooks read their
+//! return address first, and find the caller by it.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -15,7 +15,8 @@ use crate::life::end;
 use crate::linking::next;
 use crate::recording;
 
-/// Defines hooks that hand their arguments, of which there are so many, and the address that they return to on to a body.
+/// Defines hooks that pass their arguments, and their return address after them, to a body. The number is how many
+/// arguments.
 macro_rules! versioned {
     ($($name:ident, $arguments:tt, $body:path, $manual:literal;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
@@ -35,11 +36,11 @@ versioned! {
     posix_spawnp, 6, process::posix_spawnp_body, "posix_spawn(3)";
 }
 
-/// The program's handlers are yet to run: a handler of our own, registered before them, is called last.
+/// The program's own handlers run after this. A handler of ours was registered before them, so it is called last.
 unsafe extern "C-unwind" fn quick_exit_body(status: c_int, caller: usize) -> ! {
     recording::count(Function::QuickExit);
     end::begin_quick_exit(status);
-    // SAFETY: what the caller promises is what the next one asks.
+    // SAFETY: the type is that of quick_exit; the next function has the same contract, and our caller keeps it.
     unsafe {
         let next: unsafe extern "C-unwind" fn(c_int) -> ! =
             next::of_caller(Function::QuickExit, caller);
@@ -47,7 +48,7 @@ unsafe extern "C-unwind" fn quick_exit_body(status: c_int, caller: usize) -> ! {
     }
 }
 
-/// Defines the bodies of hooks that count.
+/// Defines the bodies of the hooks of `lio_listio`, which only count.
 macro_rules! listings {
     ($($function:ident = $name:ident;)+) => {$(
         unsafe extern "C-unwind" fn $name(
@@ -60,7 +61,7 @@ macro_rules! listings {
             recording::count(Function::$function);
             type List =
                 unsafe extern "C-unwind" fn(c_int, *const *mut c_void, c_int, *mut c_void) -> c_int;
-            // SAFETY: what the caller promises is what the next one asks.
+            // SAFETY: the type is that of lio_listio; the next function has the same contract, and our caller keeps it.
             let result = unsafe {
                 next::of_caller::<List>(Function::$function, caller)(mode, list, count, event)
             };
@@ -79,7 +80,7 @@ listings! {
 
 type Strings = *const *const c_char;
 
-/// The body of a hook of `posix_spawn` or its kin: its arguments, and the address that it returns to.
+/// The body of a hook of `posix_spawn` or `posix_spawnp`: their arguments, and then the return address of the hook.
 type SpawnBody = unsafe extern "C-unwind" fn(
     *mut pid_t,
     *const c_char,

@@ -1,4 +1,4 @@
-//! `vfork` returns twice on one stack, so there may be no frame of ours when it does: the hooks count, and jump.
+//! `vfork` returns twice on one stack, so no frame of ours may be there when it does: the hooks count, and jump.
 
 use std::num::NonZeroUsize;
 
@@ -9,7 +9,7 @@ use crate::linking::next;
 use crate::process::vfork;
 use crate::recording;
 
-/// Defines a hook: the name, and what counts the call and says where to go on.
+/// Defines a hook: its name, its row, and the function that counts the call and returns the address to jump to.
 macro_rules! hooks {
     ($($name:ident = $function:ident, $begin:ident;)+) => {$(
         extern "C" fn $begin() -> NonZeroUsize {
@@ -17,7 +17,7 @@ macro_rules! hooks {
         }
 
         /// # Safety
-        /// As vfork(2) has it.
+        /// The same contract as vfork(2).
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
@@ -31,7 +31,7 @@ hooks! {
     __vfork = VforkAlias, begin_vfork_alias;
 }
 
-/// Counts the call; that it fails is not seen. Where the next one is.
+/// Counts the call, and returns the address of the next function. The hook does not see whether that fails.
 fn begin(function: Function) -> NonZeroUsize {
     recording::count(function);
     vfork::begin();

@@ -1,4 +1,4 @@
-//! Waiting: for descriptors, and for time to pass.
+//! Waiting: for descriptors, for time to pass, and for host names.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -12,31 +12,31 @@ use crate::recording::returns;
 io_hooks! {
     Poll = fn poll(array: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int: returns::status,
         parts |parts, next| {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::poll(parts, array, count, timeout, next) }
         };
     PollAlias = fn __poll(array: *mut pollfd, count: nfds_t, timeout: c_int) -> c_int: returns::status,
         parts |parts, next| {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::poll(parts, array, count, timeout, next) }
         };
     PollChk = fn __poll_chk(array: *mut pollfd, count: nfds_t, timeout: c_int, room: size_t) -> c_int: returns::status,
         parts |parts, next| if count > (room / size_of::<pollfd>()) as nfds_t {
             next()
         } else {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::poll(parts, array, count, timeout, next) }
         };
     Ppoll = fn ppoll(array: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const c_void) -> c_int: returns::status,
         parts |parts, next| {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::poll_until(parts, array, count, coop::ns_of_timespec(timeout), mask, next) }
         };
     PpollChk = fn __ppoll_chk(array: *mut pollfd, count: nfds_t, timeout: *const timespec, mask: *const c_void, room: size_t) -> c_int: returns::status,
         parts |parts, next| if count > (room / size_of::<pollfd>()) as nfds_t {
             next()
         } else {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::poll_until(parts, array, count, coop::ns_of_timespec(timeout), mask, next) }
         };
     Select = fn select(count: c_int, read: *mut c_void, write: *mut c_void, except: *mut c_void, timeout: *mut timeval) -> c_int: returns::status,
@@ -45,7 +45,7 @@ io_hooks! {
         parts |parts, next| reissue::select(parts, count, [read, write, except], timeout, next);
     Pselect = fn pselect(count: c_int, read: *mut c_void, write: *mut c_void, except: *mut c_void, timeout: *const timespec, mask: *const c_void) -> c_int: returns::status,
         parts |parts, next| {
-            // SAFETY: as the program calls it.
+            // SAFETY: the program's own arguments; the program keeps the contract of the call.
             unsafe { coop::select(parts, count, [read, write, except], coop::ns_of_timespec(timeout), mask, next) }
         };
     EpollWait = fn epoll_wait(epoll: c_int, events: *mut c_void, count: c_int, timeout: c_int) -> c_int: returns::status,

@@ -1,4 +1,4 @@
-//! The functions that `include/weir.h` names, for runtimes of coroutines.
+//! The functions that `include/weir.h` declares, for coroutine runtimes.
 
 use std::ffi::{c_int, c_void};
 
@@ -6,12 +6,12 @@ use crate::coop::{self, Table};
 use crate::life::attach;
 
 /// # Safety
-/// As `weir.h` has it: NULL, or a table that is as long as it says, the functions of which may be called from
-/// now on.
+/// As `weir.h` says: `table` is NULL, or a table whose size field is right and whose functions may be called from now
+/// on.
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C" fn weir_coop_register(table: *const Table) -> c_int {
     attach::attach_early();
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees what `weir.h` asks for.
     unsafe { coop::register(table) }
 }
 
