@@ -1,4 +1,4 @@
-//! Calls that make a connection, in parts.
+//! Calls that make a connection, in two parts.
 
 use std::ffi::c_int;
 
@@ -11,8 +11,7 @@ use crate::files::records::{self, Class};
 use crate::sys;
 use crate::sys::waiting::{self, Timeout};
 
-/// Accepts a connection. What accept does is wait; but where coroutines run it must not be called before there is
-/// a connection.
+/// Accepts a connection. All that accept does is wait. In a coroutine it is called only once there is a connection.
 pub fn accept(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if records::class(fd) != Class::Socket {
         return next();
@@ -30,13 +29,14 @@ pub fn accept(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_in
     }
 }
 
-/// How long a coroutine lets others run before it tries again to connect to a listener whose queue is full.
+/// How many nanoseconds a coroutine waits before it tries again to connect to a listener whose queue is full.
 const RETRY_NS: u64 = 1_000_000;
 
 /// Makes a connection.
 ///
-/// A blocking socket can be told to connect without O_NONBLOCK, which others would see, by its own timeout: the
-/// call then waits for one tick of the kernel's at most, and the connection goes on being made.
+/// The call must not block the thread. O_NONBLOCK would do that, but other users of the open file would see it. So the
+/// socket's own timeout is set to the shortest: the call then waits for at most one tick of the kernel, and the kernel
+/// continues to connect.
 pub fn connect(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_int {
     if records::class(fd) != Class::Socket {
         return next();
@@ -55,7 +55,7 @@ pub fn connect(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> c_int) -> c_i
         }
         let waited = match sys::errno() {
             libc::EINPROGRESS => parts.wait_to_transfer(fd, libc::POLLOUT, deadline),
-            // A Unix domain socket, which has no connection under way.
+            // A Unix domain socket, which does not connect in the background.
             libc::EAGAIN if deadline.has_passed() => return -1,
             libc::EAGAIN => match parts.sleep(RETRY_NS) {
                 Ok(()) => continue,

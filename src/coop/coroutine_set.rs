@@ -1,26 +1,26 @@
-//! A set of coroutines, by their pointers, that any thread may look at and change.
+//! A set of coroutine pointers that any thread may read and change.
 //!
-//! A pointer has its place in the one bucket that it hashes to, two cache lines long, so that taking one out leaves no
-//! gap that a search would stop at.
+//! A pointer hashes to one bucket of two cache lines, and is only stored there. So a removal leaves no gap that would
+//! end a search too early.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Pointers of a bucket.
+/// How many pointers a bucket has room for.
 const BUCKET: usize = 16;
 
 #[repr(align(64))]
 struct Bucket([AtomicU64; BUCKET]);
 
-/// Some coroutines.
+/// A set of coroutines.
 pub struct CoroutineSet<const BUCKETS: usize> {
     buckets: [Bucket; BUCKETS],
     count: AtomicUsize,
 }
 
 impl<const BUCKETS: usize> CoroutineSet<BUCKETS> {
-    /// None.
+    /// Returns an empty set.
     pub const fn new() -> Self {
         CoroutineSet {
             buckets: [const { Bucket([const { AtomicU64::new(0) }; BUCKET]) }; BUCKETS],
@@ -33,7 +33,7 @@ impl<const BUCKETS: usize> CoroutineSet<BUCKETS> {
         &self.buckets[hash as usize % BUCKETS].0
     }
 
-    /// Puts a coroutine in. False where there is no room for it.
+    /// Adds a coroutine. Returns false if its bucket is full.
     #[inline(never)]
     pub fn insert(&self, coroutine: NonNull<c_void>) -> bool {
         let id = coroutine.addr().get() as u64;
@@ -45,7 +45,7 @@ impl<const BUCKETS: usize> CoroutineSet<BUCKETS> {
         is_in
     }
 
-    /// Takes a coroutine out. Whether it was in.
+    /// Removes a coroutine. Returns whether it was in the set.
     #[inline(never)]
     pub fn remove(&self, coroutine: NonNull<c_void>) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {
@@ -63,7 +63,7 @@ impl<const BUCKETS: usize> CoroutineSet<BUCKETS> {
         place.is_some()
     }
 
-    /// Whether a coroutine is in.
+    /// Whether a coroutine is in the set.
     #[inline(never)]
     pub fn contains(&self, coroutine: NonNull<c_void>) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {

@@ -1,4 +1,4 @@
-//! What each coroutine did: entries of the region's table of coroutines.
+//! What each coroutine did: the entries of the region's table of coroutines.
 
 use std::ffi::c_void;
 use std::ptr::NonNull;
@@ -8,30 +8,30 @@ use weir_record::coroutine::{Coroutine, ENDED, NAME_BYTES, RUNTIME, WAYS, set_of
 use super::runtime;
 use crate::{process, thread};
 
-/// What a call did to the heap: bytes and blocks more, wrapping.
+/// How a call changed the heap. A negative difference wraps around.
 #[derive(Clone, Copy, Debug)]
 pub struct Heap {
-    /// Bytes more.
+    /// The difference in bytes.
     pub bytes: u64,
-    /// Blocks more.
+    /// The difference in blocks.
     pub blocks: u64,
-    /// Blocks that it made.
+    /// How many blocks the call made.
     pub made: u64,
 }
 
-/// The table; empty where there is none. Not inlined: what is known of a region takes room on the stack.
+/// The table; empty if there is none. Not inlined, because a `Region` takes room on the stack.
 #[inline(never)]
 fn entries() -> &'static [Coroutine] {
     process::mapped_region().map_or(&[], |region| region.coroutines())
 }
 
-/// Those that a coroutine may have, of all but the first.
+/// The entries that a coroutine may use, out of `rest`, which is all entries but the first.
 fn set(rest: &'static [Coroutine], id: u64) -> Option<&'static [Coroutine]> {
     let from = set_of(id, rest.len());
     rest.get(from..from + WAYS)
 }
 
-/// The entry of a coroutine. None where there is no table.
+/// The entry of a coroutine. `None` if there is no table.
 fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
     let (others, rest) = entries().split_first()?;
     let id = coroutine.addr().get() as u64;
@@ -42,7 +42,8 @@ fn entry(coroutine: NonNull<c_void>) -> Option<&'static Coroutine> {
     }
 }
 
-/// Gives a coroutine one of these entries.
+/// Gives one of the entries in `set` to a coroutine. Returns `others` if another thread takes the entry at the same
+/// time.
 #[cold]
 #[inline(never)]
 fn new_entry(
@@ -57,7 +58,7 @@ fn new_entry(
     let entry = match fresh {
         Some(entry) => entry,
         None => {
-            // The one that was used least makes way, unless others do so at the same time.
+            // The least used entry is reused, unless another thread takes it at the same time.
             let least = set.iter().min_by_key(|entry| entry.calls.get())?;
             let before = least.id();
             if !least.take(before, id) {
@@ -74,7 +75,7 @@ fn new_entry(
     Some(entry)
 }
 
-/// Asks for the name of a coroutine. Not inlined, for it takes room on the stack.
+/// Asks the runtime for the name of a coroutine. Not inlined, because the name takes room on the stack.
 #[inline(never)]
 fn set_name(entry: &Coroutine, coroutine: NonNull<c_void>) {
     let mut name = [0; NAME_BYTES];
@@ -82,7 +83,8 @@ fn set_name(entry: &Coroutine, coroutine: NonNull<c_void>) {
     entry.name.set(&name[..length]);
 }
 
-/// The entry of the coroutine that runs; while it waits, what it calls is the runtime's own.
+/// The entry of the coroutine that runs. While it waits, its calls are the runtime's: they are counted in the last
+/// entry.
 fn running() -> Option<&'static Coroutine> {
     if thread::is_guarded() {
         return None;
@@ -95,7 +97,7 @@ fn running() -> Option<&'static Coroutine> {
     entry(coroutine)
 }
 
-/// Counts a call of the coroutine that runs, if one does.
+/// Counts a call for the coroutine that runs, if any.
 #[cold]
 #[inline(never)]
 pub fn count_call(moved_bytes: u64, has_waited: bool, wait_ticks: u64) {
@@ -109,7 +111,7 @@ pub fn count_call(moved_bytes: u64, has_waited: bool, wait_ticks: u64) {
     }
 }
 
-/// Counts an allocation call of the coroutine that runs, if one does.
+/// Counts a call of the heap for the coroutine that runs, if any.
 #[cold]
 #[inline(never)]
 pub fn count_heap(heap: Heap) {
@@ -121,7 +123,8 @@ pub fn count_heap(heap: Heap) {
     }
 }
 
-/// A coroutine is no more: another may get its pointer, which gets another entry, if there is one.
+/// Called when a coroutine has ended. A new coroutine may get the same pointer; it then gets another entry, if one is
+/// free.
 pub fn ended(coroutine: NonNull<c_void>) {
     let Some((_, rest)) = entries().split_first() else {
         return;

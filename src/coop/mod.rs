@@ -2,22 +2,23 @@
 //!
 //! ```text
 //! receiving, sending, relaying, connecting: how a call is made in two phases
-//!   ├ observing        those of threads that wait by themselves
-//!   ├ transfer         what those of coroutines have in common
+//!   ├ observing        calls of threads that wait themselves
+//!   ├ transfer         what calls of coroutines have in common
 //!   └ vector           the arrays of writev and sendmsg
 //! poll_and_sleep       waiting for several descriptors
 //! sleeping             waiting for time to pass
 //!   └ waiting          one wait: by the runtime, or by poll
-//!     └ temporary_fd   a descriptor that stands in for several, or for time
+//!     └ temporary_fd   a descriptor that stands for several others, or for a time
 //! coroutines           what each coroutine did
 //! runtime              the runtime that registered itself
-//! signals              whether a handler lets a call go on
+//! signals              whether calls go on after a signal handler
 //! coroutine_set        a set of coroutines
 //! ```
 //!
-//! The origin is the hooked `read` of libco: poll first, let other coroutines run meanwhile, then read. A call
-//! that need not wait is found out by trying it without blocking, where that can be had; only one that must wait
-//! pays for more. Without a coroutine, a call that must wait is the program's own, and only its time is told apart. The open file's own O_NONBLOCK is never touched, because others share it.
+//! The model is the hooked `read` of libco: it polls first, lets other coroutines run meanwhile, and then reads. Here a
+//! call is first tried without blocking, if that is possible. So only a call that must wait costs more. Outside
+//! coroutines, a call that must wait is made unchanged, and only its time is divided. O_NONBLOCK of the open file is
+//! never changed, because other processes may share the file.
 
 mod connecting;
 mod coroutine_set;
@@ -57,7 +58,7 @@ pub use sleeping::{clock_nanosleep, nanosleep, sleep_seconds, usleep};
 pub use vector::Vector;
 pub use waiting::TwoPhaseCall;
 
-/// Calls are made in two parts outside coroutines too.
+/// Calls are made in two parts outside coroutines, too.
 const PARTED: u32 = 1;
 /// A runtime has registered itself.
 const RUNTIME: u32 = 2;
@@ -82,7 +83,7 @@ pub fn begin_parted() {
     MODE.fetch_or(PARTED, Ordering::Relaxed);
 }
 
-/// A new region: tells it of the runtime, if there is one.
+/// Called when there is a new region: writes the runtime's name there, if there is a runtime.
 pub fn begin() {
     if let Some(header) = process::header()
         && has_runtime()
@@ -91,7 +92,7 @@ pub fn begin() {
     }
 }
 
-/// In a child of fork.
+/// Called in a child of fork.
 pub fn forked() {
     if has_runtime() {
         records::forget_waits();
@@ -107,7 +108,7 @@ pub enum WaitMode {
     Coroutine(NonNull<c_void>),
 }
 
-/// How a call that the calling thread is about to make waits; none where it goes straight through.
+/// How the next call of the calling thread waits; `None` if it is made in one part.
 #[cold]
 #[inline(never)]
 pub fn wait_mode() -> Option<WaitMode> {
@@ -123,20 +124,20 @@ pub fn wait_mode() -> Option<WaitMode> {
     (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(WaitMode::Thread)
 }
 
-/// A call blocks the thread of a coroutine.
+/// Counts that a call blocks the thread of a coroutine.
 fn note_blocked() {
     if let Some(header) = process::header() {
         header.blocked_coroutines.add_shared(1);
     }
 }
 
-/// Whether a descriptor may have to be waited for.
+/// Whether calls on a descriptor may have to wait.
 pub fn is_waitable(fd: c_int) -> bool {
     records::class(fd) != records::Class::Unwaitable
 }
 
-/// A descriptor is about to be closed: who waits for it is woken, and the runtime forgets it. Not where a child of vfork
-/// closes it: it stays open here.
+/// Called before a descriptor is closed: wakes the coroutines that wait for it, and makes the runtime forget it. Does
+/// nothing in a child of vfork: the descriptor stays open in the parent.
 pub fn closing(fd: c_int) {
     if has_runtime()
         && records::is_awaited(fd)
@@ -150,28 +151,29 @@ pub fn closing(fd: c_int) {
     }
 }
 
-/// Those who wait for a descriptor by another have to be woken too.
+/// Wakes the coroutines that wait for a descriptor through another one.
 #[cold]
 #[inline(never)]
 fn closing_stand_ins(fd: c_int) {
     records::stand_ins(fd).for_each(runtime::fd_closing);
 }
 
-/// A descriptor is about to become a copy of another; what it led to is closed, if there is another.
+/// Called before `fd` becomes a copy of `from`: this closes what `fd` refers to, unless `from` is the same descriptor,
+/// or is not open.
 pub fn closing_for(from: c_int, fd: c_int) {
     if has_runtime() && fd != from && records::is_awaited(fd) && file_type(from).is_some() {
         closing(fd);
     }
 }
 
-/// Descriptors are about to be closed.
+/// Called before the descriptors from `first` to `last` are closed.
 pub fn closing_range(first: c_uint, last: c_uint) {
     if has_runtime() {
         records::awaited(first, last).for_each(closing);
     }
 }
 
-/// What setsockopt was told.
+/// Called after a setsockopt of this option, whether it succeeded or not.
 pub fn set_option(level: c_int, option: c_int) {
     if level == libc::SOL_SOCKET && option == libc::SO_RCVLOWAT {
         records::set_low_water();

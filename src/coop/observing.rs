@@ -1,10 +1,9 @@
-//! Calls of a thread that waits by itself. They are made as the program made them: all that is found out is whether they
-//! had to wait.
+//! Calls of a thread that waits itself. They are made unchanged; this only finds out whether they had to wait.
 //!
-//! A call that is under way keeps its file even if another thread closes the descriptor, and ends as signals, timeouts and
-//! terminals have it. Nothing that is put together of poll and a second call does that, but in one case: a
-//! plain call on a socket that has just been tried, in a program of one thread. Only there the wait is a call of its own;
-//! elsewhere a call that had to wait is told as waiting whole, with what it moved at its end.
+//! A call in progress keeps its file even if another thread closes the descriptor. Signals, timeouts and terminals can
+//! end it. A poll and a second call cannot do the same, except in one case: a plain call on a socket that was just
+//! tried, in a program with one thread. Only there the wait is a call of its own. In all other cases a call that had to
+//! wait counts as a wait as a whole, and its transfer takes no time.
 
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -21,14 +20,14 @@ use crate::files::records::{self, Class};
 use crate::linking::c_library;
 use crate::sys::waiting::{poll_now, sleeps};
 
-/// Makes a call: if the thread slept in it, its time was a wait.
+/// Makes a call. If the thread slept in it, all its time is a wait.
 #[inline(never)]
 pub fn observe<T>(parts: &TwoPhaseCall, next: impl Fn() -> T) -> T {
     let before = sleeps();
     parts.waiting_if(next, || sleeps() != before)
 }
 
-/// The same for a call that does not sleep where poll says that it need not.
+/// The same for a call that does not sleep if poll says that the descriptor is ready.
 pub fn observe_unless_ready<T>(
     parts: &TwoPhaseCall,
     fd: c_int,
@@ -41,7 +40,8 @@ pub fn observe_unless_ready<T>(
     observe(parts, next)
 }
 
-/// A call that stdio makes, of so many bytes to write, with the lock of a stream held: no coroutine may give way in it.
+/// Makes a call for stdio, which holds the lock of a stream: so no coroutine may switch in it. `size` is how many bytes
+/// it writes, or 0.
 pub fn buffered(
     parts: &TwoPhaseCall,
     fd: c_int,
@@ -56,7 +56,7 @@ pub fn buffered(
     }
 }
 
-/// Receives from a socket, which has just been tried without blocking, and would have blocked.
+/// Receives from a socket. A try without blocking has just failed because the call would block.
 #[inline(never)]
 pub fn receive_after_try(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> ssize_t) -> ssize_t {
     let mode = match records::mode(fd, Class::Socket, Direction::In) {
@@ -75,18 +75,20 @@ pub fn receive_after_try(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> ssi
     }
 }
 
-/// The C library's word on whether there has only been one thread (sys/single_threaded.h); NULL where it has none.
+/// The C library's variable that is not 0 as long as there has been only one thread (sys/single_threaded.h). NULL if
+/// the C library has none.
 static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
 
-/// Looks for that.
+/// Looks up that variable.
 pub fn look_for_threads() {
     let found = c_library::variable(c"__libc_single_threaded");
     SINGLE_THREADED.store(ptr::with_exposed_provenance_mut(found), Ordering::Relaxed);
 }
 
-/// Whether no other thread can close what this one waits for: the writer's counts as one, where it is in the program.
+/// Whether the program has one thread, so that no other can close the descriptor that this one waits for. The writer's
+/// thread counts, too, if it is in the program.
 fn is_single_threaded() -> bool {
     let word = SINGLE_THREADED.load(Ordering::Relaxed);
-    // SAFETY: NULL, or a variable of the C library.
+    // SAFETY: NULL was checked; else it is a variable of the C library, which is always mapped.
     !word.is_null() && unsafe { word.read_volatile() } != 0
 }

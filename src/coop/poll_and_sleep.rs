@@ -1,9 +1,9 @@
 //! Waiting for several descriptors at once, and for time to pass.
 //!
-//! In a coroutine the real call is made with no time to wait, again and again; between two of them the coroutine waits
-//! for what the call is about. So results are always the kernel's: bad descriptors, files that are always ready. A
-//! signal mask that holds for the time of the call is in force in the real calls only, which therefore follow
-//! each other closely.
+//! In a coroutine the real call is repeated with a timeout of 0. Between two of these calls the coroutine waits for the
+//! descriptors. So all results come from the kernel, for bad descriptors and for files that are always ready, too. A
+//! signal mask that is an argument of the call is in force only during the real calls. So these then follow each other
+//! closely.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_short, c_void};
@@ -19,10 +19,11 @@ use crate::sys;
 use crate::sys::Deadline;
 use crate::sys::Memory;
 
-/// The longest that a coroutine waits where signals are to be let through meanwhile.
+/// The longest wait of a coroutine in nanoseconds, if the call has a signal mask: the signals that the mask allows
+/// arrive only during the real calls.
 const SLICE_NS: u64 = 20_000_000;
 
-/// A duration in nanoseconds; 0 where it is none, so that the kernel is asked, and says so.
+/// Converts a time to nanoseconds. An invalid time is 0, so that the real call is made, and fails.
 pub fn ns_of(time: timespec) -> u64 {
     match (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec)) {
         (Ok(seconds), Ok(ns @ ..1_000_000_000)) => {
@@ -32,7 +33,7 @@ pub fn ns_of(time: timespec) -> u64 {
     }
 }
 
-/// Until when a coroutine waits at most before it makes the call again.
+/// The latest end of the coroutine's wait before it makes the call again.
 #[inline(never)]
 fn slice(deadline: Deadline, is_masked: bool) -> Deadline {
     if is_masked {
@@ -42,11 +43,11 @@ fn slice(deadline: Deadline, is_masked: bool) -> Deadline {
     }
 }
 
-/// Whether a call is made again after a wait; errno is set where it is not.
+/// Whether the call is made again after a wait. If not, sets errno.
 #[inline(never)]
 fn goes_on(waited: Result<(), c_int>) -> bool {
     match waited {
-        // EBADF: the kernel knows best what it says of a descriptor that was closed.
+        // EBADF: the descriptor was closed; the real call gives the result for that.
         Ok(()) | Err(libc::EAGAIN | libc::EBADF) => true,
         Err(errno) => {
             sys::set_errno(errno);
@@ -55,8 +56,8 @@ fn goes_on(waited: Result<(), c_int>) -> bool {
     }
 }
 
-/// Makes a call by `$now` until it tells of something or the time has passed, with a wait in between. In place, and not by
-/// closures: each frame that is above a wait is as much less for the program.
+/// Repeats the call `$now`, with a wait after each, until it returns something else than 0 or the time has passed. A
+/// macro and not a function with closures: the stack may be small, and each frame above a wait takes part of it.
 macro_rules! repeat {
     ($deadline:expr, $is_masked:expr, $now:expr, |$until:ident| $wait:expr) => {{
         let deadline = $deadline;
@@ -73,10 +74,10 @@ macro_rules! repeat {
     }};
 }
 
-/// In place of a descriptor, where there is none.
+/// Stands for a descriptor if there is none.
 const NOTHING: c_int = -1;
 
-/// The only one of these, which may be nothing. None where there are more.
+/// Returns the only descriptor with its events; [`NOTHING`] if there is none. `None` if there is more than one.
 #[inline(never)]
 fn only(mut wanted: impl Iterator<Item = (c_int, c_short)>) -> Option<(c_int, c_short)> {
     let first = wanted.next().unwrap_or((NOTHING, 0));
@@ -108,7 +109,7 @@ fn wait_for_any(
     }
 }
 
-/// Waits where no descriptor is left for a set, or no memory: looks again soon.
+/// Waits if no descriptor or no memory is left for a set: at most [`SOON_NS`], and then the call is made again.
 #[cold]
 #[inline(never)]
 fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
@@ -117,7 +118,7 @@ fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
     deadline: Deadline,
 ) -> Result<(), c_int> {
     match parts.sleep(deadline.left_ns().map_or(SOON_NS, |ns| ns.min(SOON_NS))) {
-        // That cannot be had either. Waits for the first of them at least, as long.
+        // The runtime cannot sleep without a descriptor either. So this waits for the first of them, equally long.
         Err(libc::EMFILE) => {
             let soon = deadline.min(Deadline::after(Some(SOON_NS)));
             match wanted().find(|&(_, events)| events != 0) {
@@ -129,17 +130,17 @@ fn wait_without_set<I: Iterator<Item = (c_int, c_short)>>(
     }
 }
 
-/// A set of these descriptors. None where it cannot be had whole.
+/// Makes a set of these descriptors. `None` if that fails for any of them.
 #[inline(never)]
 fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Option<Passing> {
     let set = Passing::set()?;
     for (fd, _) in wanted() {
-        // One that stands there twice is in the set once, for all that is wanted of it.
+        // A descriptor that occurs twice is in the set once, with the events of both entries.
         let events = wanted()
             .filter(|&(other, _)| other == fd)
             .fold(0, |events, (_, more)| events | more);
         let added = set.add(fd, events);
-        // Files, which are always ready, and what was closed: the real call has told of those.
+        // The real call has reported files, which are always ready, and closed descriptors.
         let is_told = [libc::EEXIST, libc::EPERM, libc::EBADF].map(|errno| -(errno as isize));
         if added != 0 && !is_told.contains(&added) {
             return None;
@@ -148,10 +149,10 @@ fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Optio
     Some(set)
 }
 
-/// `poll`, with a timeout in milliseconds.
+/// `poll`, with a timeout in milliseconds; a negative timeout is no limit.
 ///
 /// # Safety
-/// As of poll(2).
+/// The same contract as poll(2).
 #[inline(always)]
 pub unsafe fn poll(
     parts: &TwoPhaseCall,
@@ -161,14 +162,14 @@ pub unsafe fn poll(
     next: impl Fn() -> c_int,
 ) -> c_int {
     let ns = u64::try_from(timeout_ms).ok().map(|ms| ms * 1_000_000);
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it, and ppoll asks no more without a mask.
     unsafe { poll_until(parts, array, count, ns, ptr::null(), next) }
 }
 
-/// `ppoll`, with the time in nanoseconds.
+/// `ppoll`, with a timeout in nanoseconds; `None` is no limit.
 ///
 /// # Safety
-/// As of ppoll(2).
+/// The same contract as ppoll(2).
 #[inline(always)]
 pub unsafe fn poll_until(
     parts: &TwoPhaseCall,
@@ -188,7 +189,7 @@ pub unsafe fn poll_until(
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the kernel has just read as many entries.
+    // SAFETY: the real call has just succeeded, so the array has `count` entries that can be read.
     let entry = |index| unsafe { array.add(index).read_unaligned() };
     let entry = |index| {
         let entry = entry(index);
@@ -197,10 +198,10 @@ pub unsafe fn poll_until(
     repeat!(
         Deadline::after(ns),
         !mask.is_null(),
-        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        // SAFETY: the next function has the same contract, and our caller keeps it. The image has started.
         unsafe { next::ppoll(array, count, &raw const zero, mask) },
         |until| {
-            // SAFETY: the kernel has just read the array, and it stays where it is.
+            // SAFETY: the kernel has just read the array, and the caller guarantees that it stays there.
             match unsafe { poll_by_runtime(parts, coroutine, array, count, until) } {
                 Some(waited) => waited,
                 None => wait_for_any(parts, count as usize, entry, until),
@@ -209,11 +210,11 @@ pub unsafe fn poll_until(
     )
 }
 
-/// Waits for several descriptors by the runtime's own poll. None where it has none, or the array is on a stack that moves
-/// away.
+/// Waits for several descriptors by the runtime's own poll. `None` if the runtime has none, or if the array is on a
+/// stack that is moved away while the coroutine waits.
 ///
 /// # Safety
-/// As of poll(2).
+/// The same contract as poll(2).
 #[inline(never)]
 unsafe fn poll_by_runtime(
     parts: &TwoPhaseCall,
@@ -226,7 +227,7 @@ unsafe fn poll_by_runtime(
         return None;
     }
     let timeout_ms = until.left_ms();
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     let result = parts.waiting(|| unsafe { runtime::poll(coroutine, array, count, timeout_ms) })?;
     Some(if result < 0 {
         Err(result.saturating_neg())
@@ -235,7 +236,7 @@ unsafe fn poll_by_runtime(
     })
 }
 
-/// `epoll_wait` and its kin, with the time in nanoseconds; `now` does not wait.
+/// `epoll_wait` and the like, with a timeout in nanoseconds; `None` is no limit. `now` makes the call without waiting.
 #[inline(always)]
 pub fn epoll(
     parts: &TwoPhaseCall,
@@ -258,11 +259,11 @@ pub fn epoll(
     ))
 }
 
-/// Words of a set of 1024 descriptors, which is what the C library's own holds.
+/// How many 64-bit words a set of 1024 descriptors has. The C library's `fd_set` is that large.
 const SET_WORDS: usize = 16;
 
-/// What a coroutine asks select(2) for, and the three sets as they were before that wrote into them. Those of more than a
-/// few descriptors stand in memory of their own, for the stack may be small.
+/// The arguments of select(2) in a coroutine, and copies of the three sets from before the first call, which overwrites
+/// them. Copies of sets with more than 64 descriptors are in memory of their own, because the stack may be small.
 struct Selection {
     count: c_int,
     sets: [*mut c_void; 3],
@@ -273,7 +274,7 @@ struct Selection {
 
 impl Selection {
     /// # Safety
-    /// As of select(2): sets are NULL or have `count` bits.
+    /// The same contract as select(2): each set is NULL, or has `count` bits.
     #[inline(never)]
     unsafe fn new(count: c_int, sets: [*mut c_void; 3], mask: *const c_void) -> Selection {
         let words = words_of(count);
@@ -291,7 +292,7 @@ impl Selection {
         if selection.is_whole() {
             for (which, set) in sets.iter().enumerate() {
                 if !set.is_null() {
-                    // SAFETY: as the caller promises; the C library's sets are whole words.
+                    // SAFETY: the caller guarantees the set; an `fd_set` has whole words, and the copy has as many.
                     unsafe { ptr::copy_nonoverlapping(set.cast(), selection.before(which), words) };
                 }
             }
@@ -299,29 +300,29 @@ impl Selection {
         selection
     }
 
-    /// Whether there was memory for it.
+    /// Whether there was memory for the copies.
     fn is_whole(&self) -> bool {
         self.many.is_some() || words_of(self.count) <= 1
     }
 
-    /// How many descriptors may be in it.
+    /// How many descriptors may be in a set.
     fn bits(&self) -> usize {
         usize::try_from(self.count).unwrap_or(0)
     }
 
-    /// One of the sets, as it was.
+    /// The copy of one of the sets.
     fn before(&self, which: usize) -> *mut u64 {
         match &self.many {
-            // SAFETY: it is as long as three sets.
+            // SAFETY: the memory is as long as three sets, and `which` is less than 3.
             Some(many) => unsafe { many.start().cast::<u64>().add(which * words_of(self.count)) },
             None => self.few[which].as_ptr(),
         }
     }
 
-    /// Makes the call without waiting.
+    /// Makes the call with a timeout of 0.
     ///
     /// # Safety
-    /// As of select(2), for what it was made of.
+    /// The same contract as select(2), for the arguments of `new`.
     #[inline(never)]
     unsafe fn now(&self) -> c_int {
         let zero = timespec {
@@ -330,7 +331,7 @@ impl Selection {
         };
         for (which, set) in self.sets.iter().enumerate() {
             if !set.is_null() {
-                // SAFETY: as the caller promises; select writes them too.
+                // SAFETY: the caller guarantees the sets; select writes to them, too.
                 unsafe {
                     let words = words_of(self.count);
                     ptr::copy_nonoverlapping(self.before(which), set.cast(), words);
@@ -338,11 +339,11 @@ impl Selection {
             }
         }
         let [read, write, except] = self.sets;
-        // SAFETY: what the caller promises is what the next one asks; the image has started.
+        // SAFETY: the next function has the same contract, and our caller keeps it. The image has started.
         unsafe { next::pselect(self.count, read, write, except, &raw const zero, self.mask) }
     }
 
-    /// What is wanted of a descriptor, which is less than 0 where that is nothing.
+    /// A descriptor and the events that the program waits for. The descriptor is -1 if there are none.
     #[inline(never)]
     fn entry(&self, fd: usize) -> (c_int, c_short) {
         let mut events = 0;
@@ -350,7 +351,8 @@ impl Selection {
             .into_iter()
             .enumerate()
         {
-            // SAFETY: a set has a bit for each, and is zeroes where the program has none.
+            // SAFETY: the caller's `fd` is less than `bits()`. The copy has a bit for it; it is all zeroes if the
+            // program passed no set.
             let word = unsafe { self.before(which).add(fd / 64).read() };
             events |= if word >> (fd % 64) & 1 != 0 { event } else { 0 };
         }
@@ -358,15 +360,15 @@ impl Selection {
     }
 }
 
-/// How many words a set of so many descriptors has.
+/// How many 64-bit words a set of `count` descriptors has.
 fn words_of(count: c_int) -> usize {
     usize::try_from(count).unwrap_or(0).div_ceil(64)
 }
 
-/// `select` and `pselect`. The time in nanoseconds; none is for ever.
+/// `select` and `pselect`, with a timeout in nanoseconds; `None` is no limit.
 ///
 /// # Safety
-/// As of select(2): sets are NULL or have `count` bits.
+/// The same contract as select(2): each set is NULL, or has `count` bits.
 #[inline(always)]
 pub unsafe fn select(
     parts: &TwoPhaseCall,
@@ -382,7 +384,7 @@ pub unsafe fn select(
     if parts.way() == WaitMode::Thread {
         return parts.waiting(next);
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     let selection = unsafe { Selection::new(count, sets, mask) };
     if !selection.is_whole() {
         super::note_blocked();
@@ -391,20 +393,20 @@ pub unsafe fn select(
     repeat!(
         Deadline::after(ns),
         !mask.is_null(),
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees the arguments of `new`.
         unsafe { selection.now() },
         |until| wait_for_any(parts, selection.bits(), |fd| selection.entry(fd), until)
     )
 }
 
-/// The time that a `timeval` tells in nanoseconds; none for NULL.
+/// Converts a `timeval` to nanoseconds; `None` for NULL.
 ///
 /// # Safety
-/// NULL or a time.
+/// `time` is NULL, or points to a `timeval`.
 pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     let time = unsafe { time.as_ref() }?;
-    // The kernel takes more than a second of microseconds.
+    // The kernel accepts a million microseconds and more.
     let microseconds = time.tv_usec;
     Some(ns_of(timespec {
         tv_sec: time.tv_sec.saturating_add(microseconds / 1_000_000),
@@ -412,16 +414,17 @@ pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
     }))
 }
 
-/// The time that a `timespec` tells in nanoseconds; none for NULL.
+/// Converts a `timespec` to nanoseconds; `None` for NULL.
 ///
 /// # Safety
-/// NULL or a time.
+/// `time` is NULL, or points to a `timespec`.
 pub unsafe fn ns_of_timespec(time: *const timespec) -> Option<u64> {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe { time.as_ref() }.map(|time| ns_of(*time))
 }
 
-/// `getaddrinfo`, which waits inside the C library: by the runtime where blocking calls may be made, if it has that.
+/// `getaddrinfo`, which waits inside the C library. In a coroutine, the runtime makes the call where it may block, if
+/// it can.
 pub fn resolve(parts: &TwoPhaseCall, next: impl Fn() -> c_int) -> c_int {
     let WaitMode::Coroutine(coroutine) = parts.way() else {
         return parts.waiting(next);
@@ -441,7 +444,7 @@ pub fn resolve(parts: &TwoPhaseCall, next: impl Fn() -> c_int) -> c_int {
     }
 }
 
-/// Waiting for a child, for which a coroutine holds its whole thread: no descriptor tells of the end of any.
+/// Waits for a child. A coroutine blocks its thread for that, because no descriptor becomes ready when any child ends.
 pub fn wait_for_child<T>(parts: &TwoPhaseCall, next: impl FnOnce() -> T) -> T {
     if let WaitMode::Coroutine(_) = parts.way() {
         super::note_blocked();

@@ -1,4 +1,4 @@
-//! Calls that receive, in parts.
+//! Calls that receive, in two parts.
 
 use std::ffi::{c_int, c_uint};
 
@@ -14,13 +14,14 @@ use crate::files::records::{self, Class};
 use crate::sys::Deadline;
 use crate::sys::waiting;
 
-/// With these a call never waits.
+/// With one of these flags a call never waits.
 const NEVER_WAITS: c_int = libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE | libc::MSG_OOB;
 
-/// Receives up to `size` bytes: `now` with flags more, or `next` as the program asked for it. `flags` are the program's.
+/// Receives up to `size` bytes. `now` makes the call with additional flags; `next` makes it as the program did. `flags`
+/// are the program's.
 ///
-/// This and what it calls is inlined into what performs a call, which calls it in one place: each frame that is above a wait
-/// is as much less for the program.
+/// This function, and those that it calls, are inlined into the one place that makes the call: the coroutine's stack
+/// may be small, and each frame above a wait takes part of it.
 #[inline(always)]
 pub fn receive(
     parts: &TwoPhaseCall,
@@ -56,7 +57,7 @@ fn receive_with(
     }
 }
 
-/// Receives from what is of this class.
+/// Receives from a descriptor of this class.
 #[expect(
     clippy::too_many_arguments,
     reason = "what is called in place of a call"
@@ -75,7 +76,7 @@ fn receive_from(
     match (class, parts.way()) {
         (Class::Unwaitable, _) => next(),
         (Class::Socket, WaitMode::Thread) => {
-            // A try finds less than these ask for.
+            // With MSG_WAITALL or a low-water mark, a try may return less than the call would.
             if flags & libc::MSG_WAITALL != 0 || records::has_low_water() {
                 return observe(parts, next);
             }
@@ -107,8 +108,8 @@ fn receive_by_tries(
     now: impl Fn(c_int) -> ssize_t,
     next: impl Fn() -> ssize_t,
 ) -> ssize_t {
-    // Where each call has to wait for an answer, the try is a call too many; where it may ask for more than a byte, it is
-    // not asked for that.
+    // No try if each call is expected to wait for an answer: the try would be a call too many. No try either if a
+    // low-water mark may be set: the try would not wait for it.
     let mut is_tried = !records::expects_wait(fd) && !records::has_low_water();
     loop {
         if is_tried {
@@ -122,7 +123,7 @@ fn receive_by_tries(
         }
         match patience.wait(parts) {
             Verdict::Again => is_tried = true,
-            // What it fails with is for the call to say.
+            // The call itself returns the error.
             Verdict::Nonblocking if !is_tried => is_tried = true,
             Verdict::Nonblocking => return fail(libc::EAGAIN),
             Verdict::AsItIs => return next(),
@@ -131,7 +132,7 @@ fn receive_by_tries(
     }
 }
 
-/// Reads up to `size` bytes. Where none are asked for, sockets too have nothing to wait for.
+/// Reads up to `size` bytes. If `size` is 0, a read of a socket does not wait either.
 #[inline(always)]
 pub fn read(
     parts: &TwoPhaseCall,
@@ -146,7 +147,7 @@ pub fn read(
     receive(parts, fd, 0, size, now, next)
 }
 
-/// Reads what a vector has room for; `now` receives it from a socket.
+/// Reads into a vector. `now` receives into it from a socket, with additional flags.
 #[inline(always)]
 pub fn read_parts(
     parts: &TwoPhaseCall,
@@ -161,7 +162,8 @@ pub fn read_parts(
     if parts.way() == WaitMode::Thread {
         return observe_unless_ready(parts, fd, Direction::In, next);
     }
-    // What is wrong with it, and that it is empty, is for the call to say: receiving has other rules.
+    // The real call returns the error of a bad vector, and the result of an empty one: receiving has other rules for
+    // both.
     match vector.checked_size() {
         Some(size) if size > 0 && vector.count <= Vector::MOST => {
             receive(parts, fd, 0, size, now, next)
@@ -170,8 +172,8 @@ pub fn read_parts(
     }
 }
 
-/// Receives all of `size` bytes, if MSG_WAITALL is among `flags` and no end or error comes before; `now` is told from
-/// where on, and flags more.
+/// Receives up to `size` bytes; with MSG_WAITALL in `flags`, all of them, unless the stream ends or fails first. `now`
+/// makes the call for the bytes after the given number, with additional flags.
 #[inline(always)]
 pub fn receive_parts(
     parts: &TwoPhaseCall,
@@ -188,9 +190,12 @@ pub fn receive_parts(
     receive_all(parts, fd, flags, size, |_| size, is_done, now, next)
 }
 
-/// Receives from a socket until all has come that is asked for, where that is so. `now` receives from a place on, with flags
-/// more; `size` is how much is asked for, after a call with this result; `is_done`, whether so much is all of it. `to_wait_for`
-/// is how much a wait is for, where not all is asked for.
+/// Receives from a socket; with MSG_WAITALL in `flags`, until everything has arrived. Sizes are in bytes:
+///
+/// - `to_wait_for` is how much one wait is for, if the call does not ask for everything;
+/// - `size` returns how much the call asks for, given its result;
+/// - `is_done` returns whether so many bytes are everything;
+/// - `now` makes the call for the bytes after the given number, with additional flags.
 #[expect(
     clippy::too_many_arguments,
     reason = "what is called in place of a call"
@@ -233,13 +238,13 @@ fn receive_all(
     }
 }
 
-/// Whether a call is to return in a coroutine with all that it asks for.
+/// Whether a call in a coroutine must receive everything before it returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum All {
     NotAsked,
-    /// Once all has been received.
+    /// It returns when everything has been received.
     Received,
-    /// Once all is there to be looked at. Nothing tells when that is so but looking again.
+    /// It returns when everything has arrived and can be peeked at. Only repeated calls show that.
     Shown,
 }
 
@@ -252,13 +257,13 @@ fn all_of(parts: &TwoPhaseCall, fd: c_int, flags: c_int) -> All {
     match flags & libc::MSG_PEEK != 0 {
         _ if !is_asked => All::NotAsked,
         false => All::Received,
-        // What is looked at only has to be there in TCP alone; others show what there is.
+        // For MSG_PEEK only TCP waits for everything; other protocols return what there is.
         true if waiting::is_tcp(fd) => All::Shown,
         true => All::NotAsked,
     }
 }
 
-/// Whether what has been shown is all of `size` bytes, or there will be no more.
+/// Whether a call with MSG_PEEK has returned all `size` bytes, or no more will arrive.
 #[inline(never)]
 fn is_shown(patience: &mut Patience, fd: c_int, result: ssize_t, size: size_t) -> bool {
     result <= 0
@@ -267,17 +272,17 @@ fn is_shown(patience: &mut Patience, fd: c_int, result: ssize_t, size: size_t) -
         || patience.has_ended()
 }
 
-/// Lets some time pass before what is there is looked at again. False where that cannot be.
+/// Waits for [`SOON_NS`] before the next call with MSG_PEEK. Returns false if that fails.
 #[inline(always)]
 fn looks_again(parts: &TwoPhaseCall) -> bool {
     parts.sleep(SOON_NS).is_ok()
 }
 
-/// Receives a message: `now` with flags more. With MSG_WAITALL from a stream until its vector is full; `rest` receives
-/// some more bytes.
+/// Receives a message: `now` makes the call with additional flags. With MSG_WAITALL, a stream is received until the
+/// vector is full; `rest` receives so many bytes more.
 ///
 /// # Safety
-/// As of recvmsg(2): `vector` is called once the kernel has read it.
+/// The same contract as recvmsg(2). `vector` may be called only after the kernel has read the message.
 #[inline(always)]
 pub unsafe fn receive_message(
     parts: &TwoPhaseCall,
@@ -291,9 +296,9 @@ pub unsafe fn receive_message(
     if records::class(fd) != Class::Socket {
         return next();
     }
-    // SAFETY: as the caller promises: the call has just read it, unless it failed.
+    // SAFETY: `vector` is called only if the call succeeded, so the kernel has read the message and its vector.
     let size = |result| unsafe { if result > 0 { vector().size() } else { 0 } };
-    // SAFETY: as the caller promises, it has received something.
+    // SAFETY: this is called only after something was received, so the kernel has read the message and its vector.
     let rest_after = |done| unsafe { vector().rest_after(done) };
     let is_done = |done| rest_after(done).is_none();
     let now = |from, more| match from {
@@ -303,10 +308,10 @@ pub unsafe fn receive_message(
     receive_all(parts, fd, flags, 0, size, is_done, now, next)
 }
 
-/// Receives messages one after the other; `one` receives the next, with flags more, or all that are there.
+/// Receives up to `count` messages. `now` receives messages from the given index on, with additional flags.
 ///
 /// # Safety
-/// As of recvmmsg(2).
+/// The same contract as recvmmsg(2).
 pub unsafe fn receive_many(
     parts: &TwoPhaseCall,
     fd: c_int,
@@ -322,14 +327,14 @@ pub unsafe fn receive_many(
     if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
-    // SAFETY: as the caller promises, NULL or a time.
+    // SAFETY: the caller guarantees that it is NULL or a time.
     let bound = unsafe { timeout.as_mut() };
     let is_time =
         |time: &libc::timespec| time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec);
     if bound.as_deref().is_some_and(|time| !is_time(time)) {
         return next();
     }
-    // The time is looked at after each message only (recvmmsg(2), BUGS).
+    // As in the kernel, the timeout is checked only after each message (recvmmsg(2), BUGS).
     let deadline = Deadline::after(
         bound
             .as_deref()
@@ -360,7 +365,7 @@ pub unsafe fn receive_many(
     result
 }
 
-/// Takes from an eventfd, by `next`, or adds to it.
+/// Reads an eventfd, or adds to it, by `next`.
 #[inline(always)]
 pub fn event(
     parts: &TwoPhaseCall,

@@ -1,4 +1,4 @@
-//! Calls that move bytes from one descriptor to another, in parts.
+//! Calls that move bytes from one descriptor to another, in two parts.
 
 use std::ffi::{c_int, c_uint};
 
@@ -14,7 +14,7 @@ use crate::files::records::{self, Class};
 use crate::sys;
 use crate::sys::waiting::poll_now;
 
-/// `sendfile`: `piece` sends so many bytes.
+/// `sendfile`. `piece` sends up to the given number of bytes.
 pub fn sendfile(
     parts: &TwoPhaseCall,
     from: c_int,
@@ -26,7 +26,7 @@ pub fn sendfile(
     if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
-    // What is sent is a file, of which nothing is waited for.
+    // The source is a file, for which no call waits.
     if size == 0 || records::class(from) != Class::Unwaitable {
         return next();
     }
@@ -37,7 +37,7 @@ pub fn sendfile(
         if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
-        // A pipe is filled, once.
+        // sendfile fills a pipe once, and returns.
         if records::class(to) == Class::Pipe {
             break;
         }
@@ -45,22 +45,22 @@ pub fn sendfile(
     done as ssize_t
 }
 
-/// Where a `splice` goes from and to.
+/// The arguments of `splice`.
 #[derive(Clone, Copy)]
 pub struct Splice {
-    /// From where.
+    /// The source descriptor.
     pub from: c_int,
-    /// To where.
+    /// The target descriptor.
     pub to: c_int,
-    /// Whether it is told a place in what it comes from, and in what it goes to.
+    /// Whether the program passed an offset for the source, and for the target.
     pub has_places: [bool; 2],
-    /// How many bytes.
+    /// How many bytes to move.
     pub size: size_t,
-    /// Its flags.
+    /// The flags.
     pub flags: c_uint,
 }
 
-/// `splice`: `piece` moves so many bytes, with flags more.
+/// `splice`. `piece` moves up to the given number of bytes, with additional flags.
 pub fn splice(
     parts: &TwoPhaseCall,
     call: Splice,
@@ -77,7 +77,7 @@ pub fn splice(
     let (Ok(source), Ok(sink)) = (mode(from, Direction::In), mode(to, Direction::Out)) else {
         return next();
     };
-    // These fail at once.
+    // The call fails at once for these.
     let is_wrong = are_pipes == [false; 2]
         || (0..2).any(|end| are_pipes[end] && call.has_places[end])
         || source.is_wrong_end
@@ -90,7 +90,7 @@ pub fn splice(
     let wanted = [(from, Direction::In), (to, Direction::Out)];
     let mut done = 0;
     loop {
-        // With pipes it can be told not to wait, of a socket poll tells how much it takes.
+        // SPLICE_F_NONBLOCK keeps a pipe from blocking. For a socket, poll says that at least `room` bytes fit.
         let most = (size - done).min(if are_pipes[1] { size } else { room(to) });
         let result = once_ready(parts, &wanted, || piece(most, libc::SPLICE_F_NONBLOCK));
         if would_block(result) {
@@ -99,7 +99,8 @@ pub fn splice(
         if let Some(result) = add(parts, &mut done, result) {
             return result;
         }
-        // It takes what there is, and as much as there is room for; a pipe it empties.
+        // splice moves what there is, as far as there is room for it. From a pipe to something else it goes on until
+        // the pipe is empty.
         let has_more =
             are_pipes[0] && !are_pipes[1] && poll_now(from, libc::POLLIN) & libc::POLLIN != 0;
         if done >= size || !has_more {
@@ -108,7 +109,7 @@ pub fn splice(
     }
 }
 
-/// Makes a call in a coroutine once all that it needs is there.
+/// Makes a call in a coroutine once all its descriptors are ready.
 fn once_ready(
     parts: &TwoPhaseCall,
     wanted: &[(c_int, Direction)],
@@ -130,8 +131,8 @@ fn once_ready(
     call()
 }
 
-/// How much a descriptor that poll says may be written to takes without blocking: a socket has a third of its
-/// buffer free then, and the buffer's size counts the kernel's own books.
+/// How many bytes may be written to a descriptor without blocking, if poll says that it is ready. A third of a socket's
+/// buffer is free then. The buffer's size includes the kernel's own data, so this returns an eighth of it.
 fn room(fd: c_int) -> usize {
     let buffer = sys::socket_option(fd, libc::SO_SNDBUF).unwrap_or(0);
     usize::try_from(buffer / 8).unwrap_or(0).max(PIPE_BUF)

@@ -14,10 +14,10 @@ use super::{MODE, RUNTIME, WaitMode, coroutines};
 use crate::region::mapping;
 use crate::{process, sys, thread};
 
-/// The version of the table that is understood.
+/// The version of the table that this library understands.
 const ABI: u32 = 1;
 
-// Flags. The first, that coroutines may wake on another thread, is always provided for: nothing of a thread is held
+// Flags. The first says that coroutines may wake on another thread. It needs no check: no state of a thread is kept
 // across a wait.
 const SHARED_STACKS: u64 = 1 << 1;
 const MANY_WAITERS: u64 = 1 << 2;
@@ -44,7 +44,7 @@ pub struct Table {
     coroutine_name: Option<unsafe extern "C" fn(*mut c_void, *mut c_char, size_t) -> size_t>,
 }
 
-/// What every table must have.
+/// The size in bytes that every table has at least.
 const LEAST: usize = offset_of!(Table, poll);
 
 const NONE: Table = Table {
@@ -63,34 +63,34 @@ const NONE: Table = Table {
 };
 
 struct Registered(UnsafeCell<Table>);
-// SAFETY: written once, by the thread that set IS_TAKEN, before MODE says that it may be read.
+// SAFETY: the thread that set IS_TAKEN writes it once, before it sets MODE; others read it only after that.
 unsafe impl Sync for Registered {}
 static REGISTERED: Registered = Registered(UnsafeCell::new(NONE));
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Coroutines that wait by the runtime: what is called in one of them, the runtime calls.
+/// Coroutines that wait by the runtime: calls in them are the runtime's own.
 static WAITING: CoroutineSet<2048> = CoroutineSet::new();
-/// Coroutines in which calls are to go straight through.
+/// Coroutines whose calls are made in one part.
 static DISABLED: CoroutineSet<64> = CoroutineSet::new();
 
 fn table() -> Option<&'static Table> {
-    // Acquire: the table was written before.
+    // Acquire pairs with the Release in `register`: the table was written before.
     let has_runtime = MODE.load(Ordering::Acquire) & RUNTIME != 0;
-    // SAFETY: no longer written.
+    // SAFETY: the table is not written any more.
     has_runtime.then(|| unsafe { &*REGISTERED.0.get() })
 }
 
-/// `weir_coop_register`, for a thread that has been attached.
+/// `weir_coop_register`, for a thread that is attached. Returns 0, or a negative errno.
 ///
 /// # Safety
-/// As `weir.h` has it: NULL, or a table that is as long as it says, the functions of which may be called from
-/// now on.
+/// As `weir.h` says: `given` is NULL, or a table whose size field is right and whose functions may be called from now
+/// on.
 pub unsafe fn register(given: *const Table) -> c_int {
     if given.is_null() {
         return -libc::EINVAL;
     }
     let mut table = NONE;
-    // SAFETY: as the caller promises; no more is read than there is.
+    // SAFETY: the caller guarantees the table; this reads no more than its size.
     unsafe {
         let size = (&raw const (*given).size).read_unaligned() as usize;
         let abi = (&raw const (*given).abi).read_unaligned();
@@ -106,7 +106,7 @@ pub unsafe fn register(given: *const Table) -> c_int {
     if IS_TAKEN.swap(true, Ordering::Acquire) {
         return -libc::EALREADY;
     }
-    // SAFETY: the only thread that got past IS_TAKEN, and nobody reads it before MODE is set.
+    // SAFETY: only one thread passes IS_TAKEN, and no thread reads the table before MODE is set.
     unsafe { *REGISTERED.0.get() = table };
     MODE.fetch_or(RUNTIME, Ordering::Release);
     thread::hide_slot();
@@ -116,7 +116,7 @@ pub unsafe fn register(given: *const Table) -> c_int {
     0
 }
 
-/// `weir_coop_enable`.
+/// `weir_coop_enable`. Returns the previous state, or a negative errno.
 pub fn enable(scope: c_int, enable: c_int) -> c_int {
     match scope {
         0 => c_int::from(thread::set_yielding(enable != 0)),
@@ -149,11 +149,11 @@ pub fn ended(coroutine: *mut c_void) {
     }
 }
 
-/// Tells a region that there is a runtime, and makes the memory for what its coroutines do.
+/// Writes the runtime's name into a region, and makes the memory for the table of coroutines.
 pub fn tell(header: &'static Header) {
     let Some(table) = table() else { return };
     if !table.name.is_null() {
-        // SAFETY: the runtime's name, a C string.
+        // SAFETY: `weir.h` asks for a C string that stays there.
         let name = unsafe { CStr::from_ptr(table.name) };
         header.runtime.set(name.to_bytes());
     }
@@ -165,7 +165,7 @@ pub fn tell(header: &'static Header) {
 
 /// The coroutine that runs on the calling thread.
 pub fn current() -> Option<NonNull<c_void>> {
-    // SAFETY: the runtime's own function, which may be called at any time.
+    // SAFETY: `weir.h` asks for a function that may be called at any time.
     NonNull::new(unsafe { table()?.current?() })
 }
 
@@ -177,15 +177,15 @@ pub fn yields(coroutine: NonNull<c_void>) -> bool {
         && !DISABLED.contains(coroutine)
 }
 
-/// Whether a coroutine waits by the runtime: what is called in it, the runtime calls.
+/// Whether a coroutine waits by the runtime: calls in it are then the runtime's own.
 pub fn is_waiting(coroutine: NonNull<c_void>) -> bool {
     WAITING.contains(coroutine)
 }
 
-/// Calls a function of the runtime that may let other coroutines run. None where it has none.
+/// Calls a function of the runtime that may let other coroutines run. `None` if the runtime has no such function.
 ///
-/// The coroutine may go on on another thread: nothing of the thread is held meanwhile. What the runtime calls itself
-/// goes straight through. Inlined: this is where a wait is deepest in the stack.
+/// The coroutine may continue on another thread, so no state of the thread is kept across the call. The runtime's own
+/// calls are made in one part meanwhile. Inlined: a wait is deepest in the stack here.
 #[inline(always)]
 fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>) -> Option<T> {
     let table = table()?;
@@ -197,14 +197,14 @@ fn waiting<T>(coroutine: NonNull<c_void>, call: impl FnOnce(&Table) -> Option<T>
     result
 }
 
-/// Waits for a descriptor: what happened, 0 where the time passed, or the number of an error, negated.
+/// Waits for a descriptor. Returns the events that happened, 0 if the time has passed, or a negative errno.
 #[inline(always)]
 pub fn wait_fd(way: WaitMode, fd: c_int, events: c_short, timeout_ms: c_int) -> c_int {
     let WaitMode::Coroutine(coroutine) = way else {
         return -libc::ENOSYS;
     };
     let wait = |table: &Table| {
-        // SAFETY: in a coroutine, as the runtime asks.
+        // SAFETY: a coroutine calls it, as `weir.h` asks.
         table
             .wait_fd
             .map(|wait_fd| unsafe { wait_fd(fd, events, timeout_ms) })
@@ -220,7 +220,7 @@ pub fn allows_many_waiters() -> bool {
 /// Waits by the runtime's own poll, if it has one.
 ///
 /// # Safety
-/// As of poll(2).
+/// The same contract as poll(2).
 pub unsafe fn poll(
     coroutine: NonNull<c_void>,
     array: *mut pollfd,
@@ -229,12 +229,12 @@ pub unsafe fn poll(
 ) -> Option<c_int> {
     waiting(coroutine, |table| {
         let poll = table.poll?;
-        // SAFETY: as the caller promises, in a coroutine.
+        // SAFETY: the caller guarantees the array, and a coroutine calls it.
         Some(unsafe { poll(array, count, timeout_ms) })
     })
 }
 
-/// Whether an address is on a stack that moves away while this coroutine waits.
+/// Whether an address is on a stack that is moved away while this coroutine waits.
 pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
     let Some(table) = table().filter(|table| table.flags & SHARED_STACKS != 0) else {
         return false;
@@ -243,12 +243,12 @@ pub fn moves(coroutine: NonNull<c_void>, address: *const c_void) -> bool {
         return true;
     };
     let (mut low, mut high) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: both may be written.
+    // SAFETY: both addresses may be written.
     let status = unsafe { stack_bounds(coroutine.as_ptr(), &raw mut low, &raw mut high) };
     status != 0 || (low.addr()..high.addr()).contains(&address.addr())
 }
 
-/// Lets so much time pass, if the runtime can.
+/// Sleeps for `ns` nanoseconds, if the runtime can. Returns 0 or a negative errno.
 #[inline(always)]
 pub fn sleep(way: WaitMode, ns: u64) -> Option<c_int> {
     let WaitMode::Coroutine(coroutine) = way else {
@@ -256,36 +256,36 @@ pub fn sleep(way: WaitMode, ns: u64) -> Option<c_int> {
     };
     waiting(coroutine, |table| {
         let sleep_ns = table.sleep_ns?;
-        // SAFETY: in a coroutine, as the runtime asks.
+        // SAFETY: a coroutine calls it, as `weir.h` asks.
         Some(unsafe { sleep_ns(ns) })
     })
 }
 
-/// Calls `work` where it may block, if the runtime can. Whether it has been called.
+/// Has the runtime call `work` on a thread that may block, if it can. Returns whether `work` was called.
 pub fn run_blocking(coroutine: NonNull<c_void>, work: &mut dyn FnMut()) -> bool {
     unsafe extern "C" fn run(work: *mut c_void) {
-        // SAFETY: what `run_blocking` below is given, which lives until it has returned.
+        // SAFETY: the argument of `run_blocking` below, which lives until that returns.
         unsafe { (*work.cast::<&mut dyn FnMut()>())() }
     }
     let mut work = work;
     let argument = (&raw mut work).cast();
     waiting(coroutine, |table| {
-        // SAFETY: in a coroutine; `run` may be called with `argument` until it returns.
+        // SAFETY: a coroutine calls it; `argument` is valid for `run` until the runtime's function returns.
         table
             .run_blocking
             .map(|run_blocking| unsafe { run_blocking(run, argument) })
     }) == Some(0)
 }
 
-/// A descriptor that coroutines wait for is about to be closed. The runtime may run those who wait at once, and go on on
-/// another thread.
+/// Called before a descriptor that coroutines wait for is closed. The runtime may run those coroutines at once, and
+/// continue this one on another thread.
 #[inline(never)]
 pub fn fd_closing(fd: c_int) {
     let Some(fd_closing) = table().and_then(|table| table.fd_closing) else {
         return;
     };
     let errno = sys::errno();
-    // SAFETY: the runtime's own function.
+    // SAFETY: `weir.h` asks for a function that may be called with any descriptor.
     let tell = || unsafe { fd_closing(fd) };
     match current().filter(|&coroutine| !is_waiting(coroutine)) {
         Some(coroutine) => {
@@ -299,7 +299,7 @@ pub fn fd_closing(fd: c_int) {
     sys::set_errno(errno);
 }
 
-/// The name of a coroutine: how many bytes of it were written.
+/// Writes the name of a coroutine. Returns how many bytes were written.
 pub fn coroutine_name(coroutine: NonNull<c_void>, name: &mut [u8]) -> usize {
     let Some(named) = table().and_then(|table| table.coroutine_name) else {
         return 0;

@@ -1,4 +1,4 @@
-//! Calls that send, in parts: until all is sent, as a call that blocks does.
+//! Calls that send, in two parts: until everything is sent, as blocking calls do.
 
 use std::ffi::{c_int, c_uint, c_void};
 
@@ -12,14 +12,14 @@ use super::waiting::TwoPhaseCall;
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
 
-/// So much may always be written to a pipe without blocking where poll says that anything may (pipe(7), PIPE_BUF).
+/// How many bytes a pipe takes without blocking if poll says that it is ready (pipe(7), PIPE_BUF).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
-/// With these a call never waits, or not as one without.
+/// With one of these flags a call never waits, or waits in another way.
 const APART: c_int = libc::MSG_DONTWAIT | libc::MSG_FASTOPEN;
 
-/// Sends all of `size` bytes by a socket: `now` is told from where on, and flags more; `next` is the call as the program
-/// made it.
+/// Sends all `size` bytes to a socket. `now` sends the bytes after the given number, with additional flags; `next`
+/// makes the call as the program did.
 #[inline(always)]
 pub fn send(
     parts: &TwoPhaseCall,
@@ -35,7 +35,8 @@ pub fn send(
     send_to_socket(parts, fd, flags, |done| size - done, now, next)
 }
 
-/// The same for what may be no socket: `piece` writes from where on, and how many.
+/// The same for any descriptor. `piece` writes: the first argument is how many bytes to skip, the second is how many to
+/// write.
 #[inline(always)]
 pub fn write(
     parts: &TwoPhaseCall,
@@ -59,8 +60,8 @@ pub fn write(
     }
 }
 
-/// What a descriptor leads to that is to be written so much to. Before it is done in pieces the kernel is asked: of
-/// what is no pipe any more, they would be something else.
+/// The class of a descriptor to which `size` bytes are to be written. Before a write to a pipe is divided, the kernel
+/// is asked: if the descriptor is not a pipe any more, the pieces would have another effect than one write.
 #[inline(never)]
 fn class_to_write(parts: &TwoPhaseCall, fd: c_int, size: size_t) -> Class {
     match records::class(fd) {
@@ -69,8 +70,9 @@ fn class_to_write(parts: &TwoPhaseCall, fd: c_int, size: size_t) -> Class {
     }
 }
 
-/// Sends to a socket until all has been sent: `left` is told how much has been, and says how much the next call of `now`
-/// is to send. Inlined into what performs a call: each frame that is above a wait is as much less for the program.
+/// Sends to a socket until everything is sent. `left` returns how many bytes the next call of `now` is to send, given
+/// how many were sent; 0 if that is all. Inlined, because each frame above a wait takes part of a stack that may be
+/// small.
 #[inline(always)]
 fn send_to_socket(
     parts: &TwoPhaseCall,
@@ -115,13 +117,13 @@ fn send_to_socket(
     }
 }
 
-/// A call that has sent something raises no SIGPIPE when it cannot go on.
+/// The flag with which a call that has sent something raises no SIGPIPE if it then fails.
 fn quiet(done: size_t) -> c_int {
     if done > 0 { libc::MSG_NOSIGNAL } else { 0 }
 }
 
-/// Writes to what cannot be tried: to a pipe in a coroutine in pieces that do not block where poll says that anything may
-/// be written.
+/// Writes to what cannot be tried without blocking. In a coroutine, a write to a pipe is made in pieces that do not
+/// block if poll says that the pipe is ready.
 #[inline(never)]
 fn write_to_other(
     parts: &TwoPhaseCall,
@@ -162,17 +164,17 @@ fn write_to_other(
     }
 }
 
-/// Whether a write to a descriptor fails where it would have to wait.
+/// Whether a write to a descriptor fails if it would have to wait.
 #[inline(never)]
 fn is_nonblocking(fd: c_int, class: Class) -> bool {
     records::mode(fd, class, Direction::Out).is_ok_and(|mode| mode.is_nonblocking)
 }
 
-/// Writes all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes;
-/// `some`, for what is no socket, writes another vector.
+/// Writes all bytes of a vector. `now` sends to a socket from its beginning, with additional flags; `rest` sends the
+/// given bytes; `some` writes another vector to what is not a socket.
 ///
 /// # Safety
-/// As of writev(2). The vector may not be readable.
+/// The same contract as writev(2). The vector may be unreadable.
 #[inline(always)]
 pub unsafe fn write_parts(
     parts: &TwoPhaseCall,
@@ -189,7 +191,8 @@ pub unsafe fn write_parts(
     if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
-    // What is wrong with it, and that it is empty, is for the call to say: sending has other rules.
+    // The real call returns the error of a bad vector, and the result of an empty one: sending has other rules for
+    // both.
     let size = match vector.checked_size() {
         Some(size) if size > 0 && vector.count <= Vector::MOST => size,
         _ => return next(),
@@ -198,14 +201,14 @@ pub unsafe fn write_parts(
         match class_to_write(parts, fd, size) {
             Class::Unwaitable => return next(),
             Class::Socket => {
-                // SAFETY: as the caller promises.
+                // SAFETY: the caller keeps the contract of writev, and `checked_size` has just read the vector.
                 let result = unsafe { send_parts(parts, fd, 0, || vector, &now, &rest, &next) };
                 if !records::is_no_socket(fd, result < 0) {
                     return result;
                 }
             }
             class => {
-                // SAFETY: it has just been read.
+                // SAFETY: `checked_size` has just read the vector.
                 let piece =
                     |done, most| unsafe { vector.write_some(done, most, &some) }.unwrap_or(0);
                 return write_to_other(parts, fd, class, size, piece, next);
@@ -214,10 +217,11 @@ pub unsafe fn write_parts(
     }
 }
 
-/// Sends all that a vector leads to. `now` sends it from its beginning, with flags more; `rest` sends some bytes.
+/// Sends all bytes of a vector to a socket. `now` sends from its beginning, with additional flags; `rest` sends the
+/// given bytes.
 ///
 /// # Safety
-/// As of sendmsg(2). What holds the vector, and that, may not be readable.
+/// The same contract as sendmsg(2). The message and the vector may be unreadable.
 #[inline(always)]
 pub unsafe fn send_parts(
     parts: &TwoPhaseCall,
@@ -233,7 +237,7 @@ pub unsafe fn send_parts(
     }
     let now = |done, more| {
         if done > 0 {
-            // SAFETY: the kernel has read it.
+            // SAFETY: some of it was sent, so the kernel has read the vector.
             return match unsafe { vector().rest_after(done) } {
                 Some((from, size)) => rest(from, size, more),
                 None => 0,
@@ -241,15 +245,15 @@ pub unsafe fn send_parts(
         }
         now(more)
     };
-    // SAFETY: as above: it is asked for where some of it was sent.
+    // SAFETY: this is called only after some of it was sent, so the kernel has read the vector.
     let left = |done| unsafe { vector().rest_after(done) }.map_or(0, |(_, size)| size);
     send_to_socket(parts, fd, flags, left, now, next)
 }
 
-/// Sends messages one after the other, each by `one`, which writes down how much it has sent.
+/// Sends messages one after the other by `one`, and writes into each how many bytes were sent.
 ///
 /// # Safety
-/// As of sendmmsg(2).
+/// The same contract as sendmmsg(2).
 pub unsafe fn send_many(
     parts: &TwoPhaseCall,
     fd: c_int,
@@ -265,15 +269,15 @@ pub unsafe fn send_many(
     if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
-    // UIO_MAXIOV of the kernel: more are cut.
+    // The kernel sends no more than this (UIO_MAXIOV).
     let count = count.min(1024);
     for index in 0..count {
-        // SAFETY: as the caller promises: the array has as many.
+        // SAFETY: the caller guarantees that the array has `count` elements.
         let message = unsafe { messages.add(index as usize) };
-        // SAFETY: computes an address.
+        // SAFETY: this only computes an address within the element.
         let sent = one(parts, unsafe { &raw const (*message).msg_hdr });
         match c_uint::try_from(sent) {
-            // SAFETY: the kernel would write it.
+            // SAFETY: the caller guarantees the array, and the kernel would write this field, too.
             Ok(bytes) => unsafe { (&raw mut (*message).msg_len).write_unaligned(bytes) },
             Err(_) if index > 0 => return index as c_int,
             Err(_) => return -1,

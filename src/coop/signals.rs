@@ -1,23 +1,23 @@
-//! Whether a call goes on once a signal's handler has run.
+//! Whether a call goes on after a signal handler has run.
 //!
-//! The C library's `read` is restarted by the kernel after a handler with SA_RESTART, and fails with EINTR after one
-//! without. poll, by which we wait in its place, is never restarted, and does not tell which handler ran. Where
-//! all handlers are of one kind that does not matter; where they are of both, waits are left to the real call.
+//! The kernel restarts `read` after a handler with SA_RESTART; after one without, `read` fails with EINTR. poll, which
+//! is used to wait before it, is never restarted, and does not say which handler ran. If all handlers are of one kind,
+//! that does not matter. If there are both kinds, the real call waits instead.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::sys::{self, waiting};
 
-/// Signals with a handler that lets calls go on, by number less one.
+/// Signals whose handlers have SA_RESTART: bit n is signal n + 1.
 static RESTARTING: AtomicU64 = AtomicU64::new(0);
-/// Signals with one that does not.
+/// Signals whose handlers do not have SA_RESTART.
 static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
-/// What the GNU C library keeps for itself (pthread_cancel, setxid): programs handle neither.
+/// The signals that the GNU C library uses itself (pthread_cancel, setxid): no program handles them.
 const OF_THE_C_LIBRARY: [c_int; 2] = [32, 33];
 static IS_KNOWN: AtomicBool = AtomicBool::new(false);
 
-/// The program has changed how it handles a signal.
+/// Called after the program has changed how it handles a signal.
 pub fn changed(signal: c_int) {
     if super::is_on() && !sys::is_sealed() {
         look(signal);
@@ -56,17 +56,17 @@ fn kinds() -> (bool, bool) {
     )
 }
 
-/// Whether the handlers are of both kinds.
+/// Whether there are handlers of both kinds.
 pub fn are_mixed() -> bool {
     kinds() == (true, true)
 }
 
-/// Whether every handler lets calls go on.
+/// Whether there are handlers, and all of them have SA_RESTART.
 pub fn handlers_restart() -> bool {
     kinds() == (true, false)
 }
 
-/// The same, by the kernel's word of now: a program may set handlers by system calls of its own.
+/// The same, but asks the kernel first: a program may also set handlers by system calls of its own.
 pub fn handlers_restart_now() -> bool {
     (1..=64).for_each(look);
     handlers_restart()

@@ -1,7 +1,7 @@
-//! Calls that let time pass.
+//! Calls that sleep.
 //!
-//! They are the runtime's to make, and end as the kernel's do: after all of the time, or with EINTR and what was left. The
-//! thread is held only where the runtime can let no time pass at all, which is told.
+//! The runtime makes them. They end as the kernel's do: after all of the time, or with EINTR and the time that was
+//! left. If the runtime cannot sleep, the call blocks the thread, and that is counted.
 
 use std::ffi::{c_int, c_uint};
 
@@ -13,7 +13,8 @@ use super::waiting::TwoPhaseCall;
 use crate::sys;
 use crate::sys::waiting::{get, put};
 
-/// Sleeps in a coroutine: what was left where a signal ended it; none where the runtime can't.
+/// Sleeps for `ns` nanoseconds in a coroutine. The error is how many nanoseconds were left when a signal ended the
+/// sleep. `None` if the runtime cannot sleep.
 fn sleep(parts: &TwoPhaseCall, ns: u64) -> Option<Result<(), u64>> {
     let until = sys::monotonic_ns().saturating_add(ns);
     match parts.sleep(ns) {
@@ -73,7 +74,7 @@ pub fn nanosleep(
     }
 }
 
-/// `clock_nanosleep`, which returns the number of an error.
+/// `clock_nanosleep`, which returns 0 or an errno.
 pub fn clock_nanosleep(
     parts: &TwoPhaseCall,
     clock: c_int,
@@ -89,7 +90,7 @@ pub fn clock_nanosleep(
         clock,
         libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME
     );
-    // What cannot be read, or is no time, is for the call to say.
+    // If the time is unreadable or invalid, the real call returns the error.
     let Some(given) = get(time)
         .filter(|time| is_known && time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec))
     else {

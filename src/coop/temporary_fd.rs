@@ -1,4 +1,4 @@
-//! Descriptors of our own that stand in for what a coroutine waits for: a set of others, or a time.
+//! Descriptors of our own that a coroutine waits for instead of several others, or of a time.
 
 use std::ffi::{c_int, c_short};
 
@@ -6,33 +6,33 @@ use super::runtime;
 use crate::files::records;
 use crate::sys::waiting;
 
-/// One that the runtime forgets, and that is closed, when it is dropped.
+/// Such a descriptor. When it is dropped, the runtime forgets it, and it is closed.
 pub struct Passing(waiting::Passing);
 
 impl Passing {
-    /// One that can be read once so many nanoseconds have passed.
+    /// Makes a timer that becomes readable after `ns` nanoseconds. `None` if that fails.
     pub fn timer(ns: u64) -> Option<Passing> {
         waiting::Passing::timer(ns).map(Passing)
     }
 
-    /// A set of descriptors to wait for.
+    /// Makes an empty set of descriptors to wait for. `None` if that fails.
     pub fn set() -> Option<Passing> {
         waiting::Passing::set().map(Passing)
     }
 
-    /// A set with this descriptor alone, to be waited for in its place; none where that cannot be had.
+    /// Makes a set with this one descriptor, to wait for instead of it. `None` if that fails.
     pub fn set_for(fd: c_int, events: c_short) -> Option<Passing> {
         let set = Passing::set().filter(|set| set.add(fd, events) == 0)?;
         records::stands_for(set.fd(), Some(fd));
         Some(set)
     }
 
-    /// Adds a descriptor to a set. Less than 0 is the number of an error, negated.
+    /// Adds a descriptor to a set. Returns 0 or a negative errno.
     pub fn add(&self, fd: c_int, events: c_short) -> isize {
         self.0.add(fd, events)
     }
 
-    /// The descriptor.
+    /// Returns the descriptor.
     pub fn fd(&self) -> c_int {
         self.0.fd()
     }

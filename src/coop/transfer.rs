@@ -1,8 +1,7 @@
-//! What calls that move bytes, or make a connection, have in common when they are made in parts.
+//! What calls that move bytes or make a connection have in common when they are made in two parts.
 //!
-//! On a socket a call is first tried without blocking (MSG_DONTWAIT), and only where that fails does it wait. What
-//! cannot be tried is asked about with poll first. In both cases the kernel's own rules are kept: what O_NONBLOCK,
-//! timeouts and partial transfers mean.
+//! On a socket a call is first tried without blocking (MSG_DONTWAIT), and waits only if the try fails. If a call cannot
+//! be tried, poll is asked first. Both ways keep the kernel's rules for O_NONBLOCK, timeouts and partial transfers.
 
 use std::ffi::c_int;
 
@@ -14,7 +13,7 @@ use crate::files::records::{self, Class};
 use crate::sys::Deadline;
 use crate::sys::{self, waiting};
 
-/// A call has failed, with this errno.
+/// Sets errno, and returns the result of a failed call.
 pub fn fail(errno: c_int) -> ssize_t {
     sys::set_errno(errno);
     -1
@@ -25,19 +24,18 @@ pub fn would_block(result: ssize_t) -> bool {
     result < 0 && matches!(sys::errno(), libc::EAGAIN)
 }
 
-/// A call of a coroutine without blocking, in a loop of waits: what is known once it has had to wait. There is one
-/// deadline for all of it.
+/// The state of a loop of tries and waits, for a call of a coroutine. One deadline holds for all of them.
 pub struct Patience {
     deadline: Deadline,
     fd: c_int,
     direction: Direction,
-    /// Whether the deadline has been asked for.
+    /// Whether the deadline is known.
     is_asked: bool,
-    /// How often it was said to be ready since it last moved anything.
+    /// How many waits have ended with the descriptor ready since the call last moved anything.
     disappointments: u8,
 }
 
-/// What a call does before it is tried again.
+/// What a call does before the next try.
 enum Next {
     Wait,
     LetTimePass,
@@ -46,21 +44,22 @@ enum Next {
 
 /// Whether a call may wait.
 pub enum Verdict {
-    /// It has waited; it may be tried again.
+    /// It has waited, and may be tried again.
     Again,
-    /// It fails where it would have to wait.
+    /// It fails because it would have to wait.
     Nonblocking,
-    /// It has nothing to wait for, and only the call as the program made it tells what comes of it.
+    /// It has nothing to wait for; only the program's own call shows its result.
     AsItIs,
-    /// It failed, with this errno.
+    /// It failed with this errno.
     Failed(c_int),
 }
 
 impl Patience {
-    /// So often a call may be said to be ready and not be it, because another was faster.
+    /// How many tries in a row may fail although the descriptor was said to be ready: another thread may have been
+    /// faster.
     const DISAPPOINTMENTS: u8 = 3;
 
-    /// None has been needed yet.
+    /// Nothing is known yet: the deadline is read at the first wait.
     pub fn new(fd: c_int, direction: Direction) -> Patience {
         Patience {
             deadline: Deadline::NEVER,
@@ -71,18 +70,18 @@ impl Patience {
         }
     }
 
-    /// The call has moved something.
+    /// Called after the call has moved something.
     pub fn moved(&mut self) {
         self.disappointments = 0;
     }
 
-    /// Whether a call that has begun has no time left.
+    /// Whether no time is left for the call, or it must not wait.
     #[inline(never)]
     pub fn has_ended(&mut self) -> bool {
         self.ask().is_err() || self.deadline.has_passed()
     }
 
-    /// Asks for the deadline, where that has not been done. Whether there is one to wait for.
+    /// Reads the deadline, if it is not known yet. Fails if the call must not wait.
     #[inline(always)]
     fn ask(&mut self) -> Result<(), Verdict> {
         if self.is_asked {
@@ -99,20 +98,21 @@ impl Patience {
         }
     }
 
-    /// What the call, which would block, does next. Not inlined: it is done before the wait, not under it.
+    /// What the call, which would block, does next. Not inlined, so that its frame is gone before the wait.
     #[inline(never)]
     fn next(&mut self) -> Next {
         if let Err(verdict) = self.ask() {
             return Next::Not(verdict);
         }
-        // What has been shut down for receiving is at its end, but a datagram socket says so to a call that may wait only.
+        // A socket that was shut down for receiving is at its end. But a datagram socket says so only to a call that
+        // may wait.
         let has_ended = self.disappointments > 0
             && self.direction == Direction::In
             && waiting::poll_now(self.fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0;
         if has_ended {
             return Next::Not(Verdict::AsItIs);
         }
-        // poll and the call may be of different minds for ever: of a datagram socket poll does not know for whom it is.
+        // poll and the call may disagree forever: poll of a datagram socket does not know who may receive the datagram.
         if self.disappointments < Self::DISAPPOINTMENTS {
             return Next::Wait;
         }
@@ -122,7 +122,8 @@ impl Patience {
         Next::LetTimePass
     }
 
-    /// The call would block. Inlined, for each frame that is above a wait is as much less for the program.
+    /// Waits, because the call would block. Inlined, because each frame above a wait takes part of a stack that may be
+    /// small.
     #[inline(always)]
     pub fn wait(&mut self, parts: &TwoPhaseCall) -> Verdict {
         match self.next() {
@@ -146,7 +147,8 @@ impl Patience {
     }
 }
 
-/// Makes a call of a coroutine on what cannot be tried, for `size` bytes, by `next`, once it is ready.
+/// Makes a call of a coroutine by `next` once the descriptor is ready; it cannot be tried without blocking. The call
+/// moves up to `size` bytes.
 #[inline(always)]
 pub fn once_ready(
     parts: &TwoPhaseCall,
@@ -165,10 +167,10 @@ pub fn once_ready(
     }
 }
 
-/// Whether a call returns at once although poll does not say so.
+/// Whether a call returns at once, although poll does not say that the descriptor is ready.
 #[inline(never)]
 fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> bool {
-    /// What an eventfd, a timerfd and their kind are read and written by at least.
+    /// The least size in bytes that eventfd, timerfd and the like accept.
     const LEAST: size_t = 8;
     match records::mode(fd, class, direction) {
         Ok(mode) if !mode.is_nonblocking && !mode.is_wrong_end && size > 0 => {}
@@ -181,8 +183,8 @@ fn never_waits(fd: c_int, class: Class, direction: Direction, size: size_t) -> b
         }
 }
 
-/// Adds what a piece of a call moved to what is done. Where the call ends with that, its result: a failure is one only
-/// where nothing had been done before.
+/// Adds to `done` the bytes that one piece of a call moved. If the call ends with this piece, returns the call's
+/// result. That is the error only if nothing was moved before.
 pub fn add(parts: &TwoPhaseCall, done: &mut usize, result: ssize_t) -> Option<ssize_t> {
     match usize::try_from(result) {
         Ok(0) => Some(*done as ssize_t),

@@ -1,4 +1,4 @@
-//! The arrays that writev and sendmsg are given.
+//! The arrays that the program passes to writev and sendmsg.
 
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -8,10 +8,10 @@ use libc::{iovec, size_t};
 use crate::sys::rooms::with_room_for;
 use crate::sys::{self, Memory};
 
-/// An array of the program's, which may be a bad one.
+/// An array of the program, which may be invalid.
 #[derive(Clone, Copy)]
 pub struct Vector {
-    /// Where it is.
+    /// Its address.
     pub array: *const iovec,
     /// How many elements it has.
     pub count: usize,
@@ -21,7 +21,8 @@ impl Vector {
     /// The most elements that it may have (UIO_MAXIOV).
     pub const MOST: usize = 1024;
 
-    /// What is left of the element in which the byte after `done` is; none where all is done.
+    /// Finds the byte after the first `done` bytes. Returns its address, and how many bytes of its element follow from
+    /// there. `None` if there is no such byte.
     ///
     /// # Safety
     /// The kernel has read the array.
@@ -29,11 +30,11 @@ impl Vector {
     pub unsafe fn rest_after(self, done: size_t) -> Option<(*mut c_void, size_t)> {
         let mut before = 0;
         for index in 0..self.count {
-            // SAFETY: as the caller promises, whatever the alignment.
+            // SAFETY: the caller guarantees the array; the read needs no alignment.
             let element = unsafe { self.array.add(index).read_unaligned() };
             if done - before < element.iov_len {
                 let at = done - before;
-                // SAFETY: within the element.
+                // SAFETY: `at` is less than the element's length.
                 let from = unsafe { element.iov_base.byte_add(at) };
                 return Some((from, element.iov_len - at));
             }
@@ -42,21 +43,22 @@ impl Vector {
         None
     }
 
-    /// How much it leads to.
+    /// The sum of the elements' lengths, in bytes.
     ///
     /// # Safety
     /// The kernel has read the array.
     #[inline(never)]
     pub unsafe fn size(self) -> size_t {
         (0..self.count).fold(0, |sum: size_t, index| {
-            // SAFETY: as the caller promises, whatever the alignment.
+            // SAFETY: the caller guarantees the array; the read needs no alignment.
             let element = unsafe { self.array.add(index).read_unaligned() };
             sum.saturating_add(element.iov_len)
         })
     }
 
-    /// Has `write` write `size` bytes from the one after `done` on, by one call: whoever reads may be shown its borders. As
-    /// many as there are parts of them it needs memory for; less is written where that cannot be had.
+    /// Calls `write` once, for `size` bytes after the first `done` bytes. One call, because the reader may see the
+    /// borders of writes. If the bytes are in several elements, this needs memory for a new array. Without that memory
+    /// it writes fewer bytes.
     ///
     /// # Safety
     /// The array can be read.
@@ -67,7 +69,7 @@ impl Vector {
         size: size_t,
         write: impl FnOnce(Vector) -> T,
     ) -> Option<T> {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees it.
         let (from, left) = unsafe { self.rest_after(done) }?;
         let first = iovec {
             iov_base: from,
@@ -86,7 +88,7 @@ impl Vector {
         let parts = memory.start().cast::<iovec>();
         let (mut count, mut taken) = (0, 0);
         while taken < size {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller guarantees it.
             let Some((from, left)) = (unsafe { self.rest_after(done + taken) }) else {
                 break;
             };
@@ -94,7 +96,7 @@ impl Vector {
                 iov_base: from,
                 iov_len: left.min(size - taken),
             };
-            // SAFETY: no more than there are elements in the array, for which there is memory.
+            // SAFETY: `count` is less than the number of the array's elements, for which there is memory.
             unsafe { parts.add(count).write(part) };
             count += 1;
             taken += part.iov_len;
@@ -105,13 +107,14 @@ impl Vector {
         }))
     }
 
-    /// How much it leads to, where the array can be read: the kernel has not seen it yet.
+    /// The sum of the elements' lengths in bytes; `None` if the array cannot be read. The kernel has not read the array
+    /// yet, so this reads it through the kernel.
     #[inline(never)]
     pub fn checked_size(self) -> Option<size_t> {
         const ELEMENT: usize = size_of::<iovec>();
         const AT_ONCE: usize = 32;
         with_room_for(|copies: *mut [u8; AT_ONCE * ELEMENT]| {
-            // SAFETY: zeroes are bytes.
+            // SAFETY: any bytes are valid, also zeroes.
             let copies = unsafe { &mut *copies };
             let mut sum: size_t = 0;
             let mut index = 0;

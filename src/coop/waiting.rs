@@ -13,25 +13,25 @@ use crate::sys;
 use crate::sys::Deadline;
 use crate::sys::waiting;
 
-/// How long a coroutine waits before it looks again, where it cannot be told when something happens.
+/// How many nanoseconds a coroutine waits before the next look, if no event can wake it.
 pub const SOON_NS: u64 = 1_000_000;
 
-/// A call that is made in two parts: when it began, and how long it has waited. It stands on the stack of the coroutine, and
-/// nothing of a thread is in it.
+/// A call that is made in two parts: when it began, and how long it has waited. It is on the stack of the coroutine,
+/// and holds no state of a thread. All times are in ticks of [`weir_record::clock`].
 pub struct TwoPhaseCall {
     way: WaitMode,
     began_ticks: u64,
     took_ticks: Cell<u64>,
-    /// While it waits, less what the clock showed when the wait began.
+    /// During a wait: the sum so far minus the clock at the wait's beginning.
     wait_ticks: Cell<u64>,
-    /// The errno that the program is to find.
+    /// The errno that the program gets.
     errno: Cell<c_int>,
     has_waited: Cell<bool>,
     has_moved: Cell<bool>,
 }
 
 impl TwoPhaseCall {
-    /// A call that begins now.
+    /// Begins a call now.
     #[inline(never)]
     pub fn new(way: WaitMode) -> TwoPhaseCall {
         TwoPhaseCall {
@@ -45,44 +45,44 @@ impl TwoPhaseCall {
         }
     }
 
-    /// It ends now.
+    /// Ends the call now.
     #[inline(never)]
     pub fn end(&self) {
         let took_ticks = sys::ticks().wrapping_sub(self.began_ticks);
         self.took_ticks.set(took_ticks);
     }
 
-    /// How it waits.
+    /// How the call waits.
     pub fn way(&self) -> WaitMode {
         self.way
     }
 
-    /// When it began.
+    /// When the call began, in ticks.
     pub fn began_ticks(&self) -> u64 {
         self.began_ticks
     }
 
-    /// How long it took, once it has ended.
+    /// How long the call took, in ticks; 0 before its end.
     pub fn took_ticks(&self) -> u64 {
         self.took_ticks.get()
     }
 
-    /// Whether it had to wait.
+    /// Whether the call had to wait.
     pub fn has_waited(&self) -> bool {
         self.has_waited.get()
     }
 
-    /// How much of the time it waited.
+    /// How long the call waited, in ticks; 0 before its end.
     pub fn wait_ticks(&self) -> u64 {
         self.wait_ticks.get().min(self.took_ticks.get())
     }
 
-    /// The errno that the program is to find: as it was before the call, unless that failed.
+    /// The errno that the program gets: that from before the call, unless the call failed.
     pub fn errno(&self) -> c_int {
         self.errno.get()
     }
 
-    /// The call has failed: the program finds the errno of now.
+    /// Called if the call has failed: the program gets the current errno.
     pub fn keep_errno(&self) {
         self.errno.set(sys::errno());
     }
@@ -100,7 +100,7 @@ impl TwoPhaseCall {
         self.has_waited.set(true);
     }
 
-    /// Does what is a wait as a whole.
+    /// Does `wait`, all of which is a wait.
     #[inline(always)]
     pub fn waiting<T>(&self, wait: impl FnOnce() -> T) -> T {
         self.begin_wait();
@@ -109,7 +109,7 @@ impl TwoPhaseCall {
         result
     }
 
-    /// Does what is a wait as a whole, if it turns out to have been one.
+    /// Does `work`. All of it is a wait if `has_waited` then returns true; else none of it.
     #[inline(always)]
     pub fn waiting_if<T>(&self, work: impl FnOnce() -> T, has_waited: impl FnOnce() -> bool) -> T {
         let before = self.wait_ticks.get();
@@ -123,14 +123,14 @@ impl TwoPhaseCall {
         result
     }
 
-    /// It has moved something: it is not made again from the beginning.
+    /// Called when the call has moved something: it must not be made again from the beginning.
     pub fn has_moved(&self) {
         self.has_moved.set(true);
     }
 
     /// In a coroutine: whether a call that moves bytes or makes a connection goes on after a wait that failed with this
-    /// errno, as the kernel's does after a handler with SA_RESTART: where it has no bound, and has done nothing yet
-    /// (signal(7)).
+    /// errno. As in the kernel, it goes on after a handler with SA_RESTART, if the call has no timeout and has done
+    /// nothing yet (signal(7)).
     #[inline(never)]
     pub fn goes_on_after(&self, errno: c_int, deadline: Deadline) -> bool {
         errno == libc::EINTR
@@ -142,8 +142,7 @@ impl TwoPhaseCall {
     /// In a coroutine: waits until one of `events` happens on `fd`.
     ///
     /// # Errors
-    /// The number of an error: EAGAIN where the time has passed, EBADF where the descriptor was closed, or what
-    /// the runtime says.
+    /// An errno: EAGAIN if the time has passed, EBADF if the descriptor was closed, or the runtime's own.
     #[inline(never)]
     pub fn wait(&self, fd: c_int, events: c_short, deadline: Deadline) -> Result<(), c_int> {
         let waiter = Waiter::new(fd);
@@ -154,8 +153,8 @@ impl TwoPhaseCall {
         waiter.end(result)
     }
 
-    /// Waits for what others wait for, by a runtime that does not allow that: by another descriptor for the same, a set
-    /// with it alone.
+    /// Waits for a descriptor that others wait for, too, if the runtime does not allow that. It waits for another
+    /// descriptor instead: a set that holds only the first.
     #[cold]
     #[inline(never)]
     fn wait_beside_others(
@@ -171,7 +170,7 @@ impl TwoPhaseCall {
         waiter.end(result)
     }
 
-    /// No descriptor is left for a set: looks again and again.
+    /// Called if no descriptor is left for a set: polls again and again.
     #[cold]
     #[inline(never)]
     fn look_again_soon(
@@ -191,8 +190,8 @@ impl TwoPhaseCall {
         }
     }
 
-    /// One wait for this descriptor, for the sake of `waiter`'s. Inlined, for each frame that is above a wait is as much less
-    /// for the program.
+    /// One wait for `fd`, on behalf of `waiter`. Inlined, because each frame above a wait takes part of a stack that
+    /// may be small.
     #[inline(always)]
     fn wait_for(
         &self,
@@ -204,7 +203,7 @@ impl TwoPhaseCall {
         loop {
             let timeout_ms = deadline.left_ms();
             let result = self.waiting(|| runtime::wait_fd(self.way, fd, events, timeout_ms));
-            // The number may be another's by now.
+            // If it was closed, the number may already be another file's.
             if result > 0 || waiter.was_closed() {
                 return Ok(());
             }
@@ -218,10 +217,10 @@ impl TwoPhaseCall {
         }
     }
 
-    /// The same as [`TwoPhaseCall::wait`] for a call that goes on after some handlers of signals.
+    /// The same as [`TwoPhaseCall::wait`], for a call that goes on after some signal handlers.
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     #[inline(always)]
     pub fn wait_to_transfer(
         &self,
@@ -237,10 +236,10 @@ impl TwoPhaseCall {
         }
     }
 
-    /// In a coroutine: waits until a descriptor that cannot be tried is ready.
+    /// In a coroutine: waits until a descriptor is ready whose calls cannot be tried without blocking.
     ///
     /// # Errors
-    /// As of [`TwoPhaseCall::wait`].
+    /// The same as of [`TwoPhaseCall::wait`].
     #[inline(always)]
     pub fn wait_until_ready(
         &self,
@@ -254,14 +253,14 @@ impl TwoPhaseCall {
         Ok(())
     }
 
-    /// Lets time pass, all of it: by the runtime's own function, where that does it; else by waiting for a timer.
+    /// Sleeps for all of `ns` nanoseconds: by the runtime's own function if it works, else by a wait for a timer.
     ///
     /// # Errors
-    /// The number of an error: EINTR, or what the runtime says.
+    /// An errno: EINTR, or the runtime's own.
     #[inline(never)]
     pub fn sleep(&self, ns: u64) -> Result<(), c_int> {
         let deadline = Deadline::after(Some(ns));
-        // At least once: others are to run, however short it is.
+        // At least once, however short the time is: other coroutines must get to run.
         loop {
             let left_ns = deadline.left_ns().unwrap_or(0);
             match self.waiting(|| runtime::sleep(self.way, left_ns)) {
@@ -269,13 +268,13 @@ impl TwoPhaseCall {
                 // It woke too early.
                 Some(0) => {}
                 Some(error) if error == -libc::EINTR => return Err(libc::EINTR),
-                // It has none, or it cannot do it.
+                // The runtime has no such function, or it failed.
                 _ => return self.sleep_by_timer(deadline),
             }
         }
     }
 
-    /// Lets time pass by waiting for a timer.
+    /// Sleeps by a wait for a timer.
     #[inline(never)]
     fn sleep_by_timer(&self, deadline: Deadline) -> Result<(), c_int> {
         match Passing::timer(deadline.left_ns().unwrap_or(0).max(1)) {
@@ -284,14 +283,15 @@ impl TwoPhaseCall {
         }
     }
 
-    /// Lets time pass where no descriptor is left for a timer: waits for what does not happen to one of the program's.
+    /// Sleeps if no descriptor is left for a timer: waits for an event on one of the program's descriptors that is not
+    /// expected to happen.
     #[cold]
     #[inline(never)]
     fn sleep_without_timer(&self, deadline: Deadline) -> Result<(), c_int> {
         while !deadline.has_passed() {
             let fd = records::idle(libc::POLLPRI).ok_or(libc::EMFILE)?;
             match self.wait(fd, libc::POLLPRI, deadline) {
-                // It happened, or it was closed: another one.
+                // The event happened, or the descriptor was closed: tries another.
                 Ok(()) | Err(libc::EAGAIN | libc::EBADF) => {}
                 failed => return failed,
             }
@@ -300,10 +300,10 @@ impl TwoPhaseCall {
     }
 }
 
-/// Waits for a descriptor by poll(2), by the C library's: it is a cancellation point, as the call is that it waits for.
+/// Waits for a descriptor by the C library's poll(2), which is a cancellation point, as is the call that follows.
 ///
 /// # Errors
-/// The number of an error, EINTR only where a handler ended the wait as it would have ended the call.
+/// An errno. EINTR only if a handler ended the wait, and would have ended the call, too.
 pub fn wait_in_thread(fd: c_int, events: c_short) -> Result<(), c_int> {
     let mut entry = pollfd {
         fd,
@@ -311,7 +311,7 @@ pub fn wait_in_thread(fd: c_int, events: c_short) -> Result<(), c_int> {
         revents: 0,
     };
     loop {
-        // SAFETY: one entry; the calling thread has its slot, so that the next functions have been found.
+        // SAFETY: the array has one entry. The calling thread has its slot, so the next functions have been found.
         let result = unsafe { next::poll(&raw mut entry, 1, -1) };
         match result {
             0.. => return Ok(()),
