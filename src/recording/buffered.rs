@@ -1,5 +1,5 @@
-//! Calls of stdio, most of which do no more than move bytes in memory: timed one in so many, as allocations
-//! are. What stdio asks of the kernel is recorded by itself.
+//! Calls of stdio. Most of them only copy bytes in memory, so a sample of them is timed, as of allocations. When stdio
+//! calls the kernel, that is recorded as a call of its own.
 
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
@@ -7,7 +7,7 @@ use weir_record::functions::Function;
 use super::{Outcome, pass, settle, slot_or_target, timed};
 use crate::life::attach::Target;
 
-/// Makes a call by `next` and records it, as [`Call::make`](super::Call::make) does.
+/// Makes a call by `next`, and records it as [`Call::make`](super::Call::make) does. `size` is in bytes.
 #[inline(always)]
 pub fn buffered<R: Copy>(
     function: Function,

@@ -1,4 +1,4 @@
-//! Calls that make, resize, give back or ask about heap blocks.
+//! Calls that make, resize, free or query heap blocks.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -18,27 +18,27 @@ use crate::linking::next;
 use crate::memory::arena;
 use crate::{process, sys, thread};
 
-/// The counters for a call of the heap: each operation uses them in the same way, whether or not they are shared.
+/// The counters for a call of the heap. Every operation uses them in the same way, whether they are shared or not.
 trait Sink: Copy {
-    /// How its counters are added to.
+    /// How the counters are added to.
     type Adder: Adder;
 
     fn counters(&self) -> &Counters;
 
-    /// Makes the call, and times it where its turn has come.
+    /// Makes the call. Times it if the countdown says so. `size` is in bytes.
     fn call<T>(self, function: Function, size: u64, next: impl Fn() -> T) -> T;
 
-    /// The live bytes are more by this.
+    /// Adds `bytes` to the live bytes.
     fn grow(self, bytes: u64);
 
-    /// The live bytes are less by this.
+    /// Subtracts `bytes` from the live bytes.
     fn shrink(self, bytes: u64);
 
-    /// The live bytes are more by this, which may be less than nothing, wrapping.
+    /// Adds `bytes` to the live bytes. A negative number wraps around.
     fn shift(self, bytes: u64);
 }
 
-/// The slot of the thread that calls: it alone counts there.
+/// The slot of the calling thread, which alone counts there.
 #[derive(Clone, Copy)]
 struct Own<'a>(&'a Slot);
 
@@ -81,7 +81,7 @@ impl Sink for Own<'_> {
     }
 }
 
-/// The common counters, which any thread without a slot counts into. Nothing is timed.
+/// The common counters, for all threads without a slot. Their calls are not timed.
 #[derive(Clone, Copy)]
 struct Common(&'static Counters);
 
@@ -113,7 +113,8 @@ impl Sink for Common {
     }
 }
 
-/// Records a call that makes a heap block.
+/// Records a call that makes a heap block. `size` and `align` are in bytes. `size` is `None` if the program asked for
+/// more than a `usize` can express.
 #[inline(always)]
 pub fn allocate(
     function: Function,
@@ -134,7 +135,7 @@ fn allocate_into<S: Sink>(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    // A product that no size can hold is asked for in vain; it counts as a call and an error.
+    // A request of `None` must fail: it counts as a call of 0 bytes and an error.
     let requested = size.unwrap_or(0) as u64;
     sink.counters().count::<S::Adder>(function, requested);
     let block = sink.call(function, requested, next);
@@ -176,7 +177,8 @@ fn allocate_unseen(
     }
 }
 
-/// Records a call that changes a heap block's size. None is a size that cannot be.
+/// Records a call that changes a heap block's size. `size` is in bytes, and `None` if it cannot be expressed in a
+/// `usize`.
 #[inline(always)]
 pub fn resize(
     function: Function,
@@ -193,7 +195,7 @@ pub fn resize(
     }
 }
 
-/// The block, and what became of the heap.
+/// Returns the block, and how the heap has changed.
 #[inline(always)]
 fn resize_into<S: Sink>(
     sink: S,
@@ -244,12 +246,12 @@ fn resize_unseen(
     }
 }
 
-/// What a resize did to the heap.
+/// How a resize changed the heap.
 struct Resized {
     failed: bool,
-    /// Bytes more, wrapping.
+    /// The difference in bytes; a negative one wraps around.
     bytes: u64,
-    /// Blocks more.
+    /// The difference in blocks.
     blocks: i64,
 }
 
@@ -264,7 +266,7 @@ impl Resized {
                 blocks: i64::from(block.is_null()),
             }
         } else if size == Some(0) && !block.is_null() {
-            // The GNU C library frees.
+            // The GNU C library frees the block then.
             Resized {
                 failed: false,
                 bytes: before.wrapping_neg(),
@@ -280,7 +282,7 @@ impl Resized {
     }
 }
 
-/// Records a call that gives a heap block back.
+/// Records a call that frees a heap block. `size` is the size that the program passed, in bytes, or 0.
 #[inline(always)]
 pub fn release(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     if arena::holds(block) {
@@ -309,16 +311,16 @@ fn release_into<S: Sink>(
     sink.call(function, size as u64, next);
 }
 
-/// Whether a free of nothing by ourselves is to come by.
+/// Whether [`is_reached`] has called `free(NULL)`, and no hook has seen it yet.
 static IS_ASKED: AtomicBool = AtomicBool::new(false);
 
-/// Whether `free`, which must be ours, is what is called by its address: where the program's machine code is translated
-/// as it runs, another may have taken its place. Nothing is freed.
+/// Whether a call through the address of `free`, which must be our hook, reaches the hook. If the program's machine
+/// code is translated at run time, another function may have replaced it. Nothing is freed.
 pub fn is_reached(free: unsafe extern "C-unwind" fn(*mut c_void)) -> bool {
     IS_ASKED.store(true, Ordering::Relaxed);
-    // The compiler must not see whose address it is.
+    // Keeps the compiler from seeing which function this is.
     let free = std::hint::black_box(free);
-    // SAFETY: NULL may be freed.
+    // SAFETY: `free` accepts NULL.
     thread::ours(|| unsafe { free(ptr::null_mut()) });
     !IS_ASKED.swap(false, Ordering::Relaxed)
 }
@@ -328,7 +330,7 @@ pub fn is_reached(free: unsafe extern "C-unwind" fn(*mut c_void)) -> bool {
 fn release_unseen(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     let target = if block.is_null() {
         if IS_ASKED.load(Ordering::Relaxed) && thread::is_guarded() {
-            // The next function need not be called.
+            // The test needs no call of the next function.
             return IS_ASKED.store(false, Ordering::Relaxed);
         }
         attach::target_for_free_null()
@@ -370,10 +372,10 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
     next()
 }
 
-/// The size of a block as its allocator sees it; 0 for NULL.
+/// The block's size in bytes as its allocator sees it; 0 for NULL.
 #[inline(always)]
 fn usable(block: *mut c_void) -> u64 {
-    // SAFETY: a block of the allocator behind us, which is live, or NULL.
+    // SAFETY: NULL, or a live block of the next allocator.
     unsafe { next::size_of_block(block) as u64 }
 }
 
@@ -385,7 +387,8 @@ fn publish(slot: &Slot) {
     }
 }
 
-/// Memory for the C library while it works for us.
+/// Allocates memory for the C library while it works for Weir. Sizes are in bytes. Returns NULL, with ENOMEM, if that
+/// fails.
 fn from_arena(size: Option<usize>, align: usize) -> *mut c_void {
     let block = size.map_or(ptr::null_mut(), |size| arena::allocate(size, align));
     if block.is_null() {
@@ -394,7 +397,7 @@ fn from_arena(size: Option<usize>, align: usize) -> *mut c_void {
     block
 }
 
-/// Resizes a block of the arena: by making one where it is due.
+/// Resizes a block of the arena: makes a new block, by the program's allocator unless the call is Weir's own.
 #[cold]
 #[inline(never)]
 fn out_of_arena(block: *mut c_void, size: Option<usize>) -> *mut c_void {
@@ -405,13 +408,13 @@ fn out_of_arena(block: *mut c_void, size: Option<usize>) -> *mut c_void {
     if size == 0 {
         return ptr::null_mut();
     }
-    // SAFETY: `malloc` takes any size.
+    // SAFETY: `malloc` accepts any size.
     let fresh = allocate(Function::Malloc, Some(size), 1, || unsafe {
         next::malloc(size)
     });
     if !fresh.is_null() {
-        // SAFETY: the caller of realloc owns the block, which is a start of one, as it must be; the
-        // new one has `size` bytes and is another.
+        // SAFETY: the caller of realloc owns the block, and passes its start. The new block has `size` bytes, and is
+        // another block.
         unsafe {
             let kept = arena::size(block).min(size);
             ptr::copy_nonoverlapping(block.cast::<u8>(), fresh.cast(), kept);

@@ -1,4 +1,4 @@
-//! Calls that do I/O, or wait for it, or ask about it: everything that ends in a system call.
+//! Calls that do I/O, wait for it, or ask about it: all that end in a system call.
 
 use std::ffi::c_int;
 
@@ -15,20 +15,20 @@ use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 
-/// No descriptor.
+/// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
-/// No size.
+/// The size of a call that has none.
 pub const NO_SIZE: usize = 0;
 
-/// The size that an I/O call asks for.
+/// The size in bytes that an I/O call asks for.
 pub trait Requested: Copy {
-    /// The size where it is known before the call.
+    /// The size, if it is known before the call.
     fn before(self) -> Option<u64>;
-    /// The size where only the call shows that the memory which holds it may be read.
+    /// The size, if it is in memory that only a successful call shows to be readable.
     fn after(self, result: Outcome) -> Option<u64>;
 }
 
-/// Nothing is asked for, or so many bytes.
+/// A number of bytes; 0 if the call has no size.
 impl Requested for usize {
     #[inline(always)]
     fn before(self) -> Option<u64> {
@@ -41,9 +41,9 @@ impl Requested for usize {
     }
 }
 
-/// What a vector asks for. Its array is read only where the call succeeded, which shows that it can be: a program
-/// may pass a bad one and get EFAULT, which must not become a fault of ours. No other error shows that: a filter of
-/// system calls returns any error, before the kernel has read anything.
+/// The size of a vector. Its array is read only if the call succeeded, because success shows that it is readable. A
+/// program may pass a bad array, and gets EFAULT; Weir must not fault then. Another error shows nothing: a filter of
+/// system calls may return any error before the kernel has read the array.
 #[derive(Clone, Copy)]
 pub struct Vector {
     array: *const iovec,
@@ -51,13 +51,15 @@ pub struct Vector {
 }
 
 impl Vector {
-    /// The most parts that a vector may have (limits.h).
+    /// The most elements that a vector may have (limits.h).
     const MOST: usize = 1024;
 
     pub fn new(array: *const iovec, count: usize) -> Vector {
         Vector { array, count }
     }
 
+    /// The sum of the elements' lengths, in bytes.
+    ///
     /// # Safety
     /// The kernel has just read the array.
     pub(super) unsafe fn sum(self) -> u64 {
@@ -65,7 +67,7 @@ impl Vector {
             return 0;
         }
         (0..self.count).fold(0, |sum: u64, part| {
-            // SAFETY: as the caller promises, whatever the alignment.
+            // SAFETY: the caller guarantees the array; the read needs no alignment.
             let part = unsafe { self.array.add(part).read_unaligned() };
             sum.wrapping_add(part.iov_len as u64)
         })
@@ -81,12 +83,12 @@ impl Requested for Vector {
         if let Outcome::Failed(_) = outcome {
             return Some(0);
         }
-        // SAFETY: the kernel has just read the array.
+        // SAFETY: the call succeeded, so the kernel has just read the array.
         Some(unsafe { self.sum() })
     }
 }
 
-/// What the vector of a message asks for; read where the call succeeded only, too.
+/// The size of a message's vector, which is also read only if the call succeeded.
 #[derive(Clone, Copy)]
 pub struct Message(pub *const msghdr);
 
@@ -99,7 +101,7 @@ impl Requested for Message {
         if let Outcome::Failed(_) = outcome {
             return Some(0);
         }
-        // SAFETY: the kernel has just read the message and its vector.
+        // SAFETY: the call succeeded, so the kernel has just read the message and its vector.
         unsafe {
             let message = self.0.read_unaligned();
             Some(Vector::new(message.msg_iov, message.msg_iovlen).sum())
@@ -107,28 +109,28 @@ impl Requested for Message {
     }
 }
 
-/// An I/O call about to be made.
+/// An I/O call that is about to be made.
 #[derive(Clone, Copy)]
 pub struct Call<S> {
     /// The function.
     pub function: Function,
     /// The descriptor among the arguments.
     pub fd: c_int,
-    /// The descriptor of the file that it is about.
+    /// The descriptor of the file that the call is about.
     pub file: c_int,
-    /// The descriptor that bytes go to, where they come from `file` and not from the program.
+    /// The descriptor that receives the bytes, if they come from `file` and not from the program.
     pub to: c_int,
-    /// Where in the file, where that is among the arguments.
+    /// The offset in the file in bytes, if it is an argument.
     pub at: Option<u64>,
-    /// What it asks for.
+    /// The size that the call asks for, in bytes.
     pub size: S,
 }
 
 impl<S: Requested> Call<S> {
-    /// Makes the call by `next` and records it; `judge` says what its result means. `then` keeps track
-    /// of what the call changed, and leaves errno alone.
+    /// Makes the call by `next`, and records it. `judge` returns the meaning of its result. `then` updates what the
+    /// call has changed; it must keep errno.
     ///
-    /// The call may be cancelled, or left by a jump: nothing is held across it, and what is known before it is
+    /// The call may be cancelled, or left by a jump. So nothing is held across it, and what is known before it is
     /// counted before it.
     #[inline(always)]
     pub fn make<R: Copy>(
@@ -137,7 +139,7 @@ impl<S: Requested> Call<S> {
         next: impl Fn() -> R,
         then: impl Fn(R),
     ) -> R {
-        // First of all: a runtime may let other coroutines run meanwhile, and go on on another thread.
+        // Before anything else: a runtime may let other coroutines run in here, and continue on another thread.
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
             coop::closing(self.file);
         }
@@ -163,7 +165,7 @@ impl<S: Requested> Call<S> {
             0
         };
         if !is_hot(function) {
-            // First, while little of ours stands on the stack: names may have to be found out.
+            // First, while few of our frames are on the stack: this may look up names.
             then(result);
         }
         let outcome = judge(result);
@@ -197,7 +199,7 @@ impl<S: Requested> Call<S> {
         result
     }
 
-    /// The same for a thread without a slot of its own, or whose calls are not the program's.
+    /// The same, for a thread without a slot of its own, or whose calls are not the program's.
     #[cold]
     #[inline(never)]
     fn make_unseen<R: Copy>(
@@ -225,7 +227,8 @@ impl<S: Requested> Call<S> {
         result
     }
 
-    /// A closed descriptor may belong to another file at once: so its entry is looked up before.
+    /// If the call closes a descriptor, unlinks the descriptor from its file's entry, and returns the link: once it is
+    /// closed, the number may belong to another file. Returns [`files::UNKNOWN`] for any other call.
     #[inline(always)]
     fn link_before(&self) -> u32 {
         if matches!(self.function.constant_row().role, Role::Close) && self.file >= 0 {
@@ -245,7 +248,7 @@ impl<S: Requested> Call<S> {
         }
     }
 
-    /// Counts the call for the file that it is about, in place: it only reads, or only writes.
+    /// Counts the call for its file, inlined. Only for calls that only read or only write.
     #[inline(always)]
     fn count_hot(&self, end: &End<'_>) {
         if self.file < 0 {
@@ -264,25 +267,26 @@ impl<S: Requested> Call<S> {
     }
 }
 
-/// The address of a slot, by which it is known.
+/// The address of a slot, which identifies it.
 fn address(slot: &Slot) -> u64 {
     std::ptr::from_ref(slot).addr() as u64
 }
 
-/// What a call is and what it is about: small enough for two registers.
+/// A call's function and descriptors. It is small enough for two registers.
 #[derive(Clone, Copy)]
 pub(super) struct Subject {
     /// The function.
     pub function: Function,
-    /// The descriptor of the file that it is about.
+    /// The descriptor of the file that the call is about.
     pub file: c_int,
-    /// The descriptor that bytes go to, where they come from `file` and not from the program.
+    /// The descriptor that receives the bytes, if they come from `file` and not from the program.
     pub to: c_int,
 }
 
 impl Subject {
-    /// Records a call that has been made, and counts it for its file, out of the caller's way; `time` is when it began and how long
-    /// it took. Argument by argument: a structure would stand on the caller's part of the stack.
+    /// Records a call that was made, and counts it for its file. `time` is when it began and how long it took, in
+    /// ticks. Not inlined, to keep the hook small. The arguments are separate, because a structure would be on the
+    /// caller's part of the stack.
     #[allow(clippy::too_many_arguments)]
     #[inline(never)]
     fn end(
@@ -309,7 +313,7 @@ impl Subject {
         self.count(at, link, address(slot), &outcome, times);
     }
 
-    /// As below, out of the caller's way.
+    /// The same as [`Subject::count`], but not inlined, to keep the hook small.
     #[inline(never)]
     fn count_elsewhere(
         self,
@@ -322,8 +326,8 @@ impl Subject {
         self.count(at, link, slot, outcome, times);
     }
 
-    /// Counts the call for the file that it is about. `slot` is the address of the thread's, 0 where it has none; `times` when it
-    /// began and how long it took, or zeroes.
+    /// Counts the call for the file that it is about. `slot` is the address of the thread's slot, 0 if it has none.
+    /// `times` is when the call began and how long it took, in ticks; zeroes if it was not timed.
     #[inline(always)]
     pub(super) fn count(
         self,
@@ -360,7 +364,7 @@ impl Subject {
     }
 }
 
-/// Whether what follows a call is worth its place in the hook.
+/// Whether the recording of a function is inlined into its hook.
 const fn is_hot(function: Function) -> bool {
     let row = function.constant_row();
     matches!(row.role, Role::Read | Role::Write)
@@ -370,7 +374,7 @@ const fn is_hot(function: Function) -> bool {
         )
 }
 
-/// A call that has been made.
+/// A call that was made. Times are in ticks, `requested` is in bytes.
 struct End<'s> {
     slot: &'s Slot,
     requested: u64,

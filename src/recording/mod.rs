@@ -1,10 +1,9 @@
-//! How a call is recorded: counted, timed where that is due, and passed on.
+//! How a call is recorded: counted, timed if that is due, and passed to the next function.
 //!
-//! Each of [`allocate`], [`resize`], [`release`], [`Call::make`] and [`buffered()`] has a hot path for a thread that
-//! has its slot, which is inlined into the hook, and a cold one for all others. The real function is
-//! called with nothing held: no guard (but see [`thread`]), no lock, no destructor, so
-//! that it may block, be cancelled or be left by a jump. What is known before the call is counted
-//! before it.
+//! Each of [`allocate`], [`resize`], [`release`], [`Call::make`] and [`buffered()`] has two paths. The hot path is for
+//! a thread that has its slot, and is inlined into the hook; the cold path is for all others. Nothing is held across
+//! the real call: no guard (with an exception that [`thread`] explains), no lock, no destructor. So the call may block,
+//! be cancelled, or be left by a jump. What is known before the call is counted before it.
 
 mod buffered;
 mod heap;
@@ -29,7 +28,7 @@ pub use buffered::buffered;
 pub use heap::{allocate, is_reached, query, release, resize};
 pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
-/// Only counts a call, for the functions of the process's life.
+/// Counts a call, and neither makes nor times it.
 pub fn count(function: Function) {
     match thread::slot() {
         Some(slot) => slot.counters.count::<Alone>(function, 0),
@@ -47,12 +46,12 @@ fn count_unseen(function: Function) {
     }
 }
 
-/// Counts the failure of a call that [`count`] has counted, by `errno`.
+/// Counts the failure of a call that [`count`] has counted, by the current `errno`.
 pub fn count_failure(function: Function) {
     count_failure_of(function, sys::errno());
 }
 
-/// Counts the failure of a call that [`count`] has counted, by this errno.
+/// Counts the failure of a call that [`count`] has counted, by the given errno.
 pub fn count_failure_of(function: Function, errno: i32) {
     let failed = Outcome::Failed(errno);
     match thread::slot() {
@@ -65,13 +64,13 @@ pub fn count_failure_of(function: Function, errno: i32) {
     }
 }
 
-/// The bytes that calls of a function by this thread have moved so far; none where they are not counted by themselves.
+/// How many bytes the calling thread's calls of a function have moved so far. `None` if the thread has no visible slot.
 #[inline(always)]
 fn moved_by_this_thread(function: Function) -> Option<u64> {
     thread::slot().map(|slot| slot.counters.of(function).moved_bytes.get())
 }
 
-/// The slot that a call counts into; else what there is in its place.
+/// The slot that a call counts into, or what is used instead.
 #[inline(always)]
 fn slot_or_target() -> Result<&'static Slot, Target> {
     match thread::slot() {
@@ -86,18 +85,18 @@ fn slot_or_target() -> Result<&'static Slot, Target> {
 /// How an I/O call ended.
 #[derive(Clone, Copy)]
 pub enum Outcome {
-    /// It moved so many bytes.
+    /// It moved this many bytes.
     Bytes(u64),
-    /// It moved so many bytes, and failed with this errno to move more.
+    /// It moved this many bytes, and then failed with this errno.
     Short(u64, i32),
-    /// It moved an offset to there.
+    /// It set a file's offset to this number of bytes.
     At(u64),
-    /// It failed, with this errno.
+    /// It failed with this errno.
     Failed(i32),
 }
 
 impl Outcome {
-    /// The bytes that were moved.
+    /// How many bytes were moved.
     #[inline(always)]
     fn moved(self) -> u64 {
         match self {
@@ -107,8 +106,8 @@ impl Outcome {
     }
 }
 
-/// Times a call whose turn it is. Not inlined: the untimed path needs its registers, and so `next` stands first, whose
-/// argument is the program's first.
+/// Makes a call, and times it. Not inlined, because the untimed path needs its registers. `next` is the first
+/// parameter, because it holds the program's first argument.
 #[inline(never)]
 fn timed<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
     slot.countdown.restart();
@@ -140,8 +139,8 @@ fn settle_failure<A: Adder>(counters: &Counters, function: Function, errno: i32)
     counters.errnos.count::<A>(function, errno);
 }
 
-/// Notes a call that is not the program's own, or that nothing can be counted into, and sees to it that it can be
-/// passed on.
+/// Counts a call that is not the program's, or for which there are no counters. Makes sure that the next function is
+/// found, so that the call can be passed on.
 fn pass(target: Target, function: Function) {
     next::ensure(function);
     match target {

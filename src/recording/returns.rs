@@ -1,4 +1,5 @@
-//! What the results of functions mean.
+//! What the results of functions mean. The error of a failure is `errno`, except in [`error_number`] and
+//! [`resolution`].
 
 use std::ffi::{c_int, c_long};
 
@@ -7,7 +8,7 @@ use libc::{mmsghdr, msghdr};
 use super::{Outcome, Vector};
 use crate::sys;
 
-/// A count of bytes that were moved; -1 is failure.
+/// The number of bytes that were moved; -1 is a failure.
 #[inline(always)]
 pub fn bytes(result: isize) -> Outcome {
     match u64::try_from(result) {
@@ -16,8 +17,8 @@ pub fn bytes(result: isize) -> Outcome {
     }
 }
 
-/// A count of bytes that were received. Asked for by MSG_TRUNC, it is that of the whole message, of which no more was moved
-/// than there was room for.
+/// The number of bytes that were received; -1 is a failure. With MSG_TRUNC, the result is the length of the whole
+/// message, but no more than `room` bytes were moved.
 #[inline(always)]
 pub fn received(result: isize, room: usize, flags: c_int) -> Outcome {
     match bytes(result) {
@@ -28,31 +29,31 @@ pub fn received(result: isize, room: usize, flags: c_int) -> Outcome {
     }
 }
 
-/// As [`received`], into a message's vector.
+/// The same as [`received`], into a message's vector.
 #[inline(always)]
 pub fn received_message(result: isize, message: *const msghdr, flags: c_int) -> Outcome {
     match bytes(result) {
         Outcome::Bytes(bytes) if flags & libc::MSG_TRUNC != 0 => {
-            // SAFETY: the kernel has just read the message and its vector.
+            // SAFETY: the call succeeded, so the kernel has just read the message and its vector.
             Outcome::Bytes(bytes.min(unsafe { room_of(message) }))
         }
         outcome => outcome,
     }
 }
 
-/// How much a message's vector has room for.
+/// How many bytes a message's vector has room for.
 ///
 /// # Safety
-/// The kernel has just read both.
+/// The kernel has just read the message and its vector.
 unsafe fn room_of(message: *const msghdr) -> u64 {
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees it.
     unsafe {
         let message = message.read_unaligned();
         Vector::new(message.msg_iov, message.msg_iovlen).sum()
     }
 }
 
-/// A count of bytes that were moved; fewer than were asked for is failure.
+/// The number of bytes that were moved; less than `asked` is a failure.
 #[inline(always)]
 pub fn all_bytes(result: isize, asked: isize) -> Outcome {
     match u64::try_from(result) {
@@ -62,19 +63,19 @@ pub fn all_bytes(result: isize, asked: isize) -> Outcome {
     }
 }
 
-/// A length that is not of bytes moved; -1 is failure.
+/// A length, of which no bytes count as moved; -1 is a failure.
 #[inline(always)]
 pub fn length(result: isize) -> Outcome {
     moved_none(result >= 0)
 }
 
-/// 0 or more, which is no count of bytes; -1 is failure.
+/// 0 or more, but not a number of bytes; -1 is a failure.
 #[inline(always)]
 pub fn status(result: c_int) -> Outcome {
     moved_none(result >= 0)
 }
 
-/// An offset; -1 is failure.
+/// An offset in bytes; -1 is a failure.
 #[inline(always)]
 pub fn offset(result: i64) -> Outcome {
     match u64::try_from(result) {
@@ -83,31 +84,31 @@ pub fn offset(result: i64) -> Outcome {
     }
 }
 
-/// A stream's offset, which is not of the file's; -1 is failure.
+/// The offset of a stream in bytes, which is not that of its file; -1 is a failure.
 #[inline(always)]
 pub fn place(result: c_long) -> Outcome {
     moved_none(result >= 0)
 }
 
-/// A pointer; NULL is failure.
+/// A pointer; NULL is a failure.
 #[inline(always)]
 pub fn handle<T>(result: *mut T) -> Outcome {
     moved_none(!result.is_null())
 }
 
-/// A pointer; NULL is the end.
+/// A pointer; NULL is the end, and not a failure.
 #[inline(always)]
 pub fn entry<T>(_: *mut T) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// An address; all ones is failure.
+/// An address; all bits set is a failure.
 #[inline(always)]
 pub fn address<T>(result: *mut T) -> Outcome {
     moved_none(result.addr() != usize::MAX)
 }
 
-/// 0, or the number of an error.
+/// 0, or an errno.
 #[inline(always)]
 pub fn error_number(result: c_int) -> Outcome {
     match result {
@@ -116,7 +117,7 @@ pub fn error_number(result: c_int) -> Outcome {
     }
 }
 
-/// 0, or why a name could not be resolved, as the errno that is most like it.
+/// 0, or why a name could not be resolved. That is counted as the most similar errno.
 #[inline(always)]
 pub fn resolution(result: c_int) -> Outcome {
     Outcome::Failed(match result {
@@ -129,19 +130,19 @@ pub fn resolution(result: c_int) -> Outcome {
     })
 }
 
-/// What cannot fail.
+/// The result of a function that cannot fail.
 #[inline(always)]
 pub fn size(_: u32) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// What tells nothing.
+/// The result of a function that returns nothing.
 #[inline(always)]
 pub fn nothing((): ()) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// 0 where an eventfd's eight bytes were moved.
+/// 0 if the eight bytes of an eventfd were moved, else a failure.
 #[inline(always)]
 pub fn event(result: c_int) -> Outcome {
     match result {
@@ -150,21 +151,21 @@ pub fn event(result: c_int) -> Outcome {
     }
 }
 
-/// How many messages of an array were moved; -1 is failure. With MSG_TRUNC in `flags` no more of each was moved than it has
-/// room for.
+/// How many messages of an array were moved; -1 is a failure. With MSG_TRUNC in `flags`, no more bytes of each message
+/// were moved than it has room for.
 #[inline(always)]
 pub fn messages(result: c_int, array: *const mmsghdr, flags: c_int) -> Outcome {
     let Ok(count) = usize::try_from(result) else {
         return Outcome::Failed(sys::errno());
     };
     let sum = (0..count).fold(0, |sum: u64, index| {
-        // SAFETY: the kernel has just written the lengths of as many.
+        // SAFETY: the call succeeded, so the kernel has just written the lengths of `count` messages.
         let message = unsafe { array.add(index).read_unaligned() };
         let length = u64::from(message.msg_len);
         if flags & libc::MSG_TRUNC == 0 {
             return sum.wrapping_add(length);
         }
-        // SAFETY: the kernel has read the message, and its vector, before it wrote them.
+        // SAFETY: the kernel has read the message and its vector before it wrote the length.
         let room =
             unsafe { Vector::new(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen).sum() };
         sum.wrapping_add(length.min(room))

@@ -11,7 +11,7 @@ use crate::sys;
 
 const NEWLINE: c_char = b'\n' as c_char;
 
-/// So many items of a size; fewer than asked for is failure where the stream has had an error.
+/// The number of items of `size` bytes that were moved. Fewer than `asked` is a failure if the stream has had an error.
 #[inline(always)]
 pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> Outcome {
     if items < asked && streams::has_failed(stream) {
@@ -20,23 +20,23 @@ pub fn items(items: size_t, size: size_t, asked: size_t, stream: *mut FILE) -> O
     Outcome::Bytes(items.wrapping_mul(size) as u64)
 }
 
-/// A line that is about to be read. It may contain NULs, and then its length is not known from the text in memory, but from the
-/// stream's position before and after.
+/// A line that is about to be read. It may contain NULs. Then its text in memory does not show its length, but the
+/// stream's positions before and after the call do.
 #[derive(Clone, Copy)]
 pub struct Line {
     stream: *mut FILE,
-    /// The most bytes that there is room for, with the NUL behind them.
+    /// The size of the buffer in bytes, including the NUL at the end.
     room: size_t,
-    /// Whether the newline at its end stays in it.
+    /// Whether the line keeps the newline at its end.
     keeps_newline: bool,
-    /// Bytes that the stream holds, and has not given yet.
+    /// How many bytes the stream's buffer holds that were not read yet.
     ahead: usize,
-    /// What this thread's streams have read from the kernel so far; none where that is not counted by itself.
+    /// How many bytes this thread's streams have read from the kernel so far. `None` if the thread has no visible slot.
     refilled: Option<u64>,
 }
 
 impl Line {
-    /// One of `fgets` and its like.
+    /// A line of `fgets` and the like. `room` is the size of the buffer in bytes.
     #[inline(always)]
     pub fn with_newline(room: c_int, stream: *mut FILE) -> impl Fn(*mut c_char) -> Outcome {
         let room = usize::try_from(room).unwrap_or(0);
@@ -44,7 +44,7 @@ impl Line {
         move |text| line.end(text)
     }
 
-    /// One of `gets`.
+    /// A line of `gets`.
     pub fn without_newline() -> impl Fn(*mut c_char) -> Outcome {
         let line = Line::begin(streams::standard_input(), usize::MAX, false);
         move |text| line.end(text)
@@ -61,15 +61,15 @@ impl Line {
         }
     }
 
-    /// What was read; NULL is failure where the stream has had an error.
+    /// What was read; NULL is a failure if the stream has had an error.
     #[inline(always)]
     fn end(self, text: *mut c_char) -> Outcome {
         if text.is_null() {
             return end_or_failure(self.stream);
         }
-        // SAFETY: the C library has just ended it by NUL.
+        // SAFETY: the C library has just written a NUL at its end.
         let length = unsafe { CStr::from_ptr(text) }.count_bytes();
-        // SAFETY: as above; the byte before the NUL.
+        // SAFETY: the byte before that NUL, which exists because the length is not 0.
         let ends = length > 0 && unsafe { *text.add(length - 1) } == NEWLINE;
         if ends || length + 1 >= self.room {
             return Outcome::Bytes(length as u64);
@@ -77,14 +77,14 @@ impl Line {
         Outcome::Bytes(self.length_with_nuls(text, length) as u64)
     }
 
-    /// How long a line is that has a NUL before its end, unless it is the last and has none.
+    /// The length in bytes of a line that has a NUL before its end, or is the last one and has no newline.
     #[cold]
     #[inline(never)]
     fn length_with_nuls(self, text: *const c_char, at_least: usize) -> usize {
-        // SAFETY: the program has passed it as a stream.
+        // SAFETY: the program has passed it to stdio as a stream.
         let latest = unsafe { streams::latest(self.stream) };
         let ended = latest == Some(NEWLINE);
-        // SAFETY: the program has given so much room.
+        // SAFETY: the program's buffer has `room` bytes. The buffer of `gets` has room for all that the stream gives.
         let at = |place: usize| unsafe { *text.add(place) };
         let refilled = moved_by_this_thread(Function::StdioRead);
         if let (Some(before), Some(after)) = (self.refilled, refilled) {
@@ -95,7 +95,7 @@ impl Line {
                 .wrapping_add(refilled)
                 .wrapping_sub(streams::ahead(self.stream))
                 .wrapping_sub(dropped);
-            // Another thread may have read from the stream too.
+            // Another thread may have read from the same stream.
             if (at_least..self.room).contains(&taken) && at(taken) == 0 {
                 return taken;
             }
@@ -104,17 +104,18 @@ impl Line {
             return at_least;
         }
         if ended {
-            // What is read ends with the first.
+            // The first newline ends the line.
             let ends = (at_least..self.room - 1).find(|&place| at(place) == NEWLINE);
             return ends.map_or(at_least, |place| place + 1);
         }
-        // SAFETY: as above.
+        // SAFETY: the program has passed it to stdio as a stream.
         let is_over = unsafe { streams::has_ended(self.stream) };
         if is_over { at_least } else { self.room - 1 }
     }
 }
 
-/// A line of wide characters; its length in bytes is not known.
+/// A line of wide characters, of which no bytes are counted: its length in bytes is not known. NULL is a failure if the
+/// stream has had an error.
 #[inline(always)]
 pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
     if line.is_null() {
@@ -123,17 +124,17 @@ pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// A text that was written, and so many bytes behind it; less than 0 is failure.
+/// A text that was written, and `more` bytes after it; less than 0 is a failure.
 #[inline(always)]
 pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
     if status < 0 {
         return failed();
     }
-    // SAFETY: the C library has just written it up to its NUL.
+    // SAFETY: the C library has just read it up to its NUL.
     Outcome::Bytes(unsafe { CStr::from_ptr(text) }.count_bytes() as u64 + more)
 }
 
-/// A character; EOF is failure where the stream has had an error.
+/// A character, which is one byte; EOF is a failure if the stream has had an error.
 #[inline(always)]
 pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
     if character < 0 {
@@ -142,7 +143,7 @@ pub fn character(character: c_int, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(1)
 }
 
-/// The character that comes next, and is still to be read; EOF is failure where the stream has had an error.
+/// The next character, which is not read yet; EOF is a failure if the stream has had an error.
 #[inline(always)]
 pub fn coming(character: c_int, stream: *mut FILE) -> Outcome {
     if character < 0 {
@@ -151,7 +152,7 @@ pub fn coming(character: c_int, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// A word, which may be any number.
+/// A word of four bytes, which may also have the value of EOF. EOF is a failure if the stream has had an error.
 #[inline(always)]
 pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
     if word == libc::EOF {
@@ -160,7 +161,8 @@ pub fn word(word: c_int, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(4)
 }
 
-/// A wide character; its length in bytes is not known; all ones is failure if the stream has had an error.
+/// A wide character, of which no bytes are counted: its length in bytes is not known. All bits set is a failure if the
+/// stream has had an error.
 #[inline(always)]
 pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
     if character == u32::MAX {
@@ -169,7 +171,7 @@ pub fn wide(character: u32, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// So many bytes; less than 0 is failure where the stream has had an error.
+/// The number of bytes that were read; less than 0 is a failure if the stream has had an error.
 #[inline(always)]
 pub fn length(length: isize, stream: *mut FILE) -> Outcome {
     match u64::try_from(length) {
@@ -178,7 +180,7 @@ pub fn length(length: isize, stream: *mut FILE) -> Outcome {
     }
 }
 
-/// So many bytes were written; less than 0 is failure.
+/// The number of bytes that were written; less than 0 is a failure.
 #[inline(always)]
 pub fn printed(length: c_int) -> Outcome {
     match u64::try_from(length) {
@@ -187,7 +189,7 @@ pub fn printed(length: c_int) -> Outcome {
     }
 }
 
-/// So many values were read; less than 0 is failure where the stream has had an error.
+/// The number of values that were read, not of bytes; less than 0 is a failure if the stream has had an error.
 #[inline(always)]
 pub fn scanned(values: c_int, stream: *mut FILE) -> Outcome {
     if values < 0 {

@@ -1,11 +1,12 @@
 //! Calls that are made in two parts: the wait and the transfer.
 //!
-//! Between the two a coroutine may move to another thread. So each side finds the thread's slot by itself, in a
-//! function that is not inlined, where no address of the thread's can have been kept; and what is known of the
-//! call stands on its stack, which goes with it.
+//! Between the two parts a coroutine may move to another thread. So each side looks up the thread's slot again, in a
+//! function that is not inlined: no address of the old thread can be kept in a register there. What is known of the
+//! call is on the coroutine's stack, which moves with it.
 //!
-//! That stack may be small, and a wait is as deep in it as can be. So what is above a wait keeps no more than it has to:
-//! the arguments, and [`TwoPhaseCall`]. All else is done before or after it, in functions whose frames are gone meanwhile.
+//! That stack may be small, and a wait needs the most of it. So the frames above a wait keep only what they need: the
+//! arguments, and [`TwoPhaseCall`]. Everything else is done before or after the wait, in functions whose frames are
+//! gone by then.
 
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
@@ -18,15 +19,15 @@ use crate::life::{start, writer};
 use crate::{files, sys};
 
 impl<S: Requested> Call<S> {
-    /// The call is about to be made. If it may have to wait, counts it, and returns how it waits. None if the call needs
-    /// no parts, and is made by [`Call::make`].
+    /// Called before the call is made. If the call may have to wait, counts it, and returns how it waits. `None` if it
+    /// has only one part: then [`Call::make`] makes it.
     #[inline(always)]
     pub fn begin_two_phases(&self) -> Option<WaitMode> {
         self.subject().begin()
     }
 
-    /// Makes a call that [`Call::begin_two_phases`] has counted, as [`Call::make`] does, but by `perform`, which returns how long
-    /// it waited.
+    /// Makes and records a call that [`Call::begin_two_phases`] has counted. It does what [`Call::make`] does, but
+    /// `perform` makes the call in two parts.
     #[inline(always)]
     pub fn in_two_phases<R: Copy>(
         self,
@@ -51,14 +52,14 @@ impl<S: Requested> Call<S> {
 }
 
 impl Subject {
-    /// Whether there may be anything to wait for: not where all that the call is about is files.
+    /// Whether the call may have to wait: not if all its descriptors are those of files.
     fn can_wait(self) -> bool {
         let ends = [self.file, self.to];
         let mut open = ends.into_iter().filter(|&fd| fd >= 0).peekable();
         open.peek().is_none() || open.any(coop::is_waitable)
     }
 
-    /// Counts the call, where it is to be made in parts.
+    /// Counts the call, if it is to be made in two parts.
     #[inline(never)]
     fn begin(self) -> Option<WaitMode> {
         let way = coop::wait_mode()?;
@@ -68,7 +69,8 @@ impl Subject {
         match slot_or_target() {
             Ok(slot) => {
                 slot.counters.of(self.function).calls.add(1);
-                // While a coroutine waits, its thread is in other calls.
+                // A coroutine's thread makes other calls during its wait, so only a waiting thread shows its call in
+                // flight.
                 if let WaitMode::Thread = way {
                     let is_timed = !slot.countdown.is_off();
                     let began_ticks = if is_timed { sys::ticks() } else { 0 };
@@ -76,17 +78,17 @@ impl Subject {
                 }
             }
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
-            // The call waits as it would where it could be counted.
+            // The call has two parts, although nothing can count it.
             Err(Target::Nothing) => start::count_uncounted(),
             Err(Target::Own(_) | Target::Ours(_)) => return None,
         }
         Some(way)
     }
 
-    /// Records the result of the call, and keeps what the report needs of it.
+    /// Records the result of the call. Keeps `errno` for the program if the call failed.
     #[inline(never)]
     fn record(self, parts: &TwoPhaseCall, outcome: Outcome, requested: u64) {
-        // A try that failed has left its errno, also where the call then went well.
+        // Only then: a failed try has changed `errno`, even if the call then succeeded.
         if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
             parts.keep_errno();
         }
@@ -104,7 +106,8 @@ impl Subject {
         }
     }
 
-    /// Hands over how long the call took, and each part of it, where it is timed. By itself: the ring may have to be drained.
+    /// Pushes the durations of the call and of each part into the ring, if calls are timed. A function of its own,
+    /// because it may drain the ring.
     #[inline(never)]
     fn push(self, parts: &TwoPhaseCall, requested: u64) {
         let Some(slot) = slot_or_target()
@@ -127,7 +130,7 @@ impl Subject {
         }
     }
 
-    /// Counts the call for what it is about.
+    /// Counts the call for its files.
     #[inline(never)]
     fn count_for_files(self, parts: &TwoPhaseCall, outcome: &Outcome) {
         let slot = match slot_or_target() {
@@ -138,12 +141,12 @@ impl Subject {
         self.count(None, files::UNKNOWN, slot, outcome, times);
     }
 
-    /// Counts its parts for what it is about, and all of it for the coroutine that made it. The program finds the errno of
-    /// the call.
+    /// Counts the call's parts for its file, and all of the call for its coroutine. Sets the `errno` that the program
+    /// gets.
     #[inline(never)]
     fn count_parts(self, parts: &TwoPhaseCall, outcome: &Outcome) {
         let (wait_ticks, took_ticks) = (parts.wait_ticks(), parts.took_ticks());
-        // What is sent from a file waits for what it goes to.
+        // If the source is a file, the call waits for its target.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
         let waited_for = if is_for_other { self.to } else { self.file };
         files::count_parts(waited_for, wait_ticks, took_ticks - wait_ticks);
@@ -154,8 +157,8 @@ impl Subject {
     }
 }
 
-/// What a call in parts does. Not inlined: what it needs of the stack is free again when the call is recorded, and a signal
-/// handler's stack may be small.
+/// Makes a call in two parts. Not inlined: its part of the stack must be free when the call is recorded, because a
+/// signal handler's stack may be small.
 #[inline(never)]
 fn performed<R>(parts: &TwoPhaseCall, perform: impl Fn(&TwoPhaseCall) -> R) -> R {
     let result = perform(parts);
