@@ -1,4 +1,4 @@
-//! What a call is counted into that comes by without a visible slot: a thread is attached at its first call, and leaves its
+//! Finds what a call counts into if its thread shows no slot. A thread is attached at its first call, and leaves its
 //! slot when it ends.
 
 use std::ffi::c_void;
@@ -13,25 +13,25 @@ use crate::region::{self, slots};
 use crate::sys;
 use crate::thread::{self, Attachment, Guard};
 
-/// What a call is counted into when the thread shows no slot.
+/// What a call counts into if the thread shows no slot.
 #[derive(Clone, Copy)]
 pub enum Target {
-    /// The thread's own slot: it has just been attached.
+    /// The thread's own slot. The thread was just attached, or its slot is hidden.
     Own(&'static Slot),
     /// The common counters.
     Common(&'static Counters),
-    /// None: Weir itself has made the call. With the thread's slot, if it has one.
+    /// Nothing: Weir itself makes the call. With the thread's slot, if it has one.
     Ours(Option<&'static Slot>),
-    /// None: Weir could not start.
+    /// Nothing: Weir could not start.
     Nothing,
 }
 
-/// The common counters, where there are any.
+/// The common counters, if there is a region.
 fn common() -> Target {
     region::common().map_or(Target::Nothing, Target::Common)
 }
 
-/// Finds out what a thread without a visible slot counts into; attaches it where it is new.
+/// Returns what the calling thread, which shows no slot, counts into. Attaches the thread if it is new.
 #[cold]
 #[inline(never)]
 pub fn target() -> Target {
@@ -40,7 +40,7 @@ pub fn target() -> Target {
     }
     let is_copy = copied::is_copy() == Some(true);
     match thread::guard() {
-        // A bare system call has made this process: its parent could prepare nothing.
+        // A bare system call has made this process, so its parent could prepare nothing.
         Guard::Open if is_copy => {
             fork::begin_fork();
             fork::forked();
@@ -58,7 +58,7 @@ pub fn target() -> Target {
     }
 }
 
-/// What a thread that has been attached counts into.
+/// Returns what a thread that was attached counts into.
 fn target_at_home() -> Target {
     match thread::attachment() {
         Attachment::Slot => thread::home().map_or(Target::Nothing, Target::Own),
@@ -67,8 +67,8 @@ fn target_at_home() -> Target {
     }
 }
 
-/// The same for a call that does nothing, a free of NULL. The C library makes such ones at the very end of a thread, when
-/// nothing of ours will be called again that could leave a slot: a thread that has made no other call gets none for it.
+/// The same for `free(NULL)`, which does nothing. The C library calls it at the very end of a thread, after the last
+/// call of ours that could release a slot. So a new thread gets no slot for it.
 pub fn target_for_free_null() -> Target {
     let is_new = process::header().is_some()
         && sys::has_thread_area()
@@ -78,7 +78,7 @@ pub fn target_for_free_null() -> Target {
     if is_new { common() } else { target() }
 }
 
-/// Attaches the calling thread, if that has not been done.
+/// Attaches the calling thread, if that was not done.
 pub fn attach_early() {
     if thread::slot().is_none() {
         target();
@@ -91,7 +91,7 @@ fn attach() -> Target {
     let generation = fork::generation();
     let target = match start::start() {
         None => Target::Nothing,
-        // A signal handler may fork and return in the child, whose slots are others.
+        // Signals are blocked: a signal handler may fork and return in the child, which has other slots.
         Some(header) => match sys::with_signals_blocked(slots::claim) {
             Some(slot) => {
                 watch_exit_of_this_thread();
@@ -118,13 +118,13 @@ fn attach() -> Target {
 static EXIT_KEY: AtomicU32 = AtomicU32::new(NO_KEY);
 const NO_KEY: u32 = u32::MAX;
 
-/// Sees to it that a thread leaves its slot when it ends. False where that cannot be had.
+/// Makes threads release their slots when they end. Returns false if that is not possible.
 pub fn watch_exits() -> bool {
     if EXIT_KEY.load(Ordering::Relaxed) != NO_KEY {
         return true;
     }
     let mut key = 0;
-    // SAFETY: `key` may be written; `on_exit` is what the key's destructor must be.
+    // SAFETY: `key` may be written; `on_exit` has the type of a destructor, and is never unloaded.
     if unsafe { c_library::pthread_key_create(&raw mut key, Some(on_exit)) } != Some(0) {
         return false;
     }
@@ -132,7 +132,7 @@ pub fn watch_exits() -> bool {
     true
 }
 
-/// Sees to it that [`on_exit`] is called for this thread.
+/// Makes the C library call [`on_exit`] at the end of the calling thread.
 fn watch_exit_of_this_thread() {
     set_exit_round(1);
 }
@@ -140,7 +140,7 @@ fn watch_exit_of_this_thread() {
 fn set_exit_round(round: usize) {
     let key = EXIT_KEY.load(Ordering::Relaxed);
     if key != NO_KEY {
-        // SAFETY: the key was created, and is never deleted. The value is a number, not a pointer.
+        // SAFETY: the key was created, and is never deleted. The value is a number, and is never dereferenced.
         let set =
             || unsafe { c_library::pthread_setspecific(key, std::ptr::without_provenance(round)) };
         if key < KEYS_AT_ONCE {
@@ -151,14 +151,15 @@ fn set_exit_round(round: usize) {
     }
 }
 
-/// The C library has memory for the values of so many keys in every thread (PTHREAD_KEY_2NDLEVEL_SIZE); for others it allocates.
+/// The number of keys for whose values every thread has memory (PTHREAD_KEY_2NDLEVEL_SIZE). The C library allocates for
+/// other keys.
 const KEYS_AT_ONCE: u32 = 32;
 
 /// PTHREAD_DESTRUCTOR_ITERATIONS of the GNU C library (bits/local_lim.h).
 const DESTRUCTOR_ROUNDS: usize = 4;
 
-/// Called as a destructor of thread-specific data when a thread ends. Other destructors may yet
-/// allocate: it asks to be called again until the last round.
+/// A destructor of thread-specific data: the C library calls it when a thread ends. Other destructors may still
+/// allocate after it. So it asks to be called again until the last round.
 unsafe extern "C" fn on_exit(round: *mut c_void) {
     if thread::home().is_none() {
         return;
@@ -170,7 +171,7 @@ unsafe extern "C" fn on_exit(round: *mut c_void) {
     leave();
 }
 
-/// The calling thread leaves its slot, if it has one: what follows in it goes to the common counters.
+/// Releases the calling thread's slot, if it has one. Its later calls count into the common counters.
 pub fn leave() {
     let Some(slot) = thread::leave_home() else {
         return;

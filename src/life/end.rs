@@ -1,4 +1,4 @@
-//! The end of the image: exit in all its forms, and its replacement by another.
+//! The end of the image: all ways to exit, and its replacement by another program.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -14,18 +14,18 @@ use crate::process::{Whose, children, header, vfork, whose};
 use crate::region::mapping;
 use crate::{sys, thread};
 
-/// The status that quick_exit was called with.
+/// The exit status that quick_exit was called with.
 static QUICK_EXIT_STATUS: AtomicI32 = AtomicI32::new(0);
 
-/// The process is about to end by quick_exit, once the program's handlers have run.
+/// Called before the process ends by quick_exit. The program's handlers run first.
 pub fn begin_quick_exit(status: i32) {
     QUICK_EXIT_STATUS.store(status, Ordering::Relaxed);
 }
 
-/// Asks to be told of exit, and sees to it that the report of the end can be written.
+/// Registers handlers of exit, and reserves what the last report needs.
 ///
-/// What is registered first is called last at exit, and this is before the dynamic
-/// linker registers that it runs the destructors of libraries: those are all done when we are called.
+/// At exit, handlers run in reverse order of their registration. This function runs before the dynamic linker registers
+/// the destructors of libraries. So all of those have run when our handler is called.
 pub fn watch() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         expect_streams(ptr::null_mut());
@@ -39,29 +39,29 @@ pub fn watch() {
         reserve::make();
         giving_up::watch_panics();
     }
-    // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
+    // SAFETY: the handlers stay mapped, because the library is never unloaded (`-z nodelete`).
     unsafe {
         c_library::on_exit(at_exit, ptr::null_mut());
         c_library::__cxa_at_quick_exit(at_quick_exit, ptr::null_mut());
     }
 }
 
-/// In a child of fork: its end is another.
+/// Called in a child of fork, which has not begun to exit.
 pub fn forked() {
     EXITING.store(0, Ordering::Relaxed);
     LAST.store(ptr::null_mut(), Ordering::Relaxed);
     AGAIN.store(0, Ordering::Relaxed);
 }
 
-/// The process ends with this status. What it does from here on is still counted.
+/// Called before the process ends with this exit status. Its later calls are still counted.
 pub fn end(status: i32) {
-    // No stream is asked for any more, also where another thread is in exit.
+    // No stream is expected any more, even if another thread is in exit.
     LAST.store(ptr::null_mut(), Ordering::Relaxed);
     tell_end(status);
 }
 
 fn tell_end(status: i32) {
-    // Where a jump has left a call, the thread is in none any more.
+    // A jump may have left a call; the thread is not in that call any more.
     if let Some(slot) = thread::home() {
         slot.in_flight.end();
     }
@@ -72,7 +72,7 @@ fn tell_end(status: i32) {
         Whose::Vfork => vfork::end(),
         Whose::Sharer => {
             children::leave(header);
-            // Another process may have the slot; what is still to come goes to the common counters.
+            // Another process may take the slot now. So later calls count into the common counters.
             attach::leave();
         }
         Whose::Region => {
@@ -82,17 +82,18 @@ fn tell_end(status: i32) {
     });
 }
 
-/// The thread that is in exit, whose handlers have all run; 0 where there is none.
+/// The thread that is in exit and whose handlers have all run; 0 if there is none.
 static EXITING: AtomicUsize = AtomicUsize::new(0);
 
-/// The stream that the C library will ask the kernel for last, once all handlers of exit have run; NULL where that is none.
+/// The last stream for which the C library will call the kernel after all handlers of exit. NULL if there is none.
 static LAST: AtomicPtr<FILE> = AtomicPtr::new(ptr::null_mut());
-/// How many times the end has been told again.
+/// How many times the last report was written again.
 static AGAIN: AtomicU32 = AtomicU32::new(0);
-/// So many times it is at most, where other streams than expected are asked for: each time the whole report is written.
+/// The most times that the last report is written again, if other streams than expected call the kernel. Each time the
+/// whole report is written.
 const MOST_AGAIN: u32 = 16;
 
-/// Finds out which stream will be the last, after the one at work.
+/// Finds the last stream that will call the kernel after the stream `at_work`.
 fn expect_streams(at_work: *mut FILE) {
     let last = match writer::is_here() && !sys::is_sealed() {
         true => sys::with_errno_kept(|| streams::last_to_ask(at_work)),
@@ -101,8 +102,8 @@ fn expect_streams(at_work: *mut FILE) {
     LAST.store(last.unwrap_or(ptr::null_mut()), Ordering::Relaxed);
 }
 
-/// stdio has asked the kernel for something, for a stream. Where that is the last thing that the process does, its end is
-/// told again.
+/// Called after stdio has called the kernel for a stream. If that is the last act of the process, the report is written
+/// again.
 #[inline(always)]
 pub fn asked_by_stdio(stream: *mut FILE) {
     if EXITING.load(Ordering::Relaxed) != 0 {
@@ -129,13 +130,13 @@ fn end_again(stream: *mut FILE) {
     }
 }
 
-/// Whether more is to come, of which the report that is written now knows nothing: then the region stays, until that has
-/// come, or for `weir recover`.
+/// Whether later calls are expected that the report does not have yet. If so, the region stays for the next report, or
+/// for `weir recover`.
 fn is_more_expected() -> bool {
     !LAST.load(Ordering::Relaxed).is_null() || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN
 }
 
-/// The image is about to end, or to be replaced.
+/// Called before the image ends or is replaced.
 fn write_final_report(header: &Header, phase: Phase) {
     if sys::is_sealed() {
         return header.set_phase(phase);
@@ -147,8 +148,8 @@ fn write_final_report(header: &Header, phase: Phase) {
     writer::finish(keeps_region);
 }
 
-/// Looks for what passes us by, where it may have come or has been asked for; on a stack of our own, for the thread's may be a
-/// signal handler's.
+/// Looks for calls that bypass the hooks, if the process may have made any. Works on a stack of our own, because the
+/// thread's stack may be a signal handler's.
 #[inline(never)]
 fn look_around(header: &Header) {
     if objects::are_in_other_namespaces() {
@@ -165,7 +166,7 @@ fn look_around(header: &Header) {
     }
 }
 
-/// An exec under way.
+/// An exec in progress.
 pub struct Replacing {
     header: &'static Header,
     whose: Whose,
@@ -176,12 +177,12 @@ pub struct Replacing {
     is_removed: bool,
 }
 
-/// A program is about to be executed in the calling process: it replaces the image, or a child of vfork, or a
-/// process that shares the region.
+/// Called before a program is executed. It replaces this image, or a child of vfork, or a process that shares the
+/// region.
 ///
-/// Where the writer is the program's, its report is written now, because nothing of ours comes after an exec that succeeds. Not
-/// so where it will fail, as far as can be told before: that changes nothing. The region stays, in case it fails all the same:
-/// the image that comes removes it.
+/// If the writer lives in the program, the report is written now, because no code of ours runs after a successful exec.
+/// But an exec that is known to fail changes nothing. The region stays, because the exec may still fail. The new image
+/// removes it. If the program will not load Weir, the region is removed now.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     if sys::is_sealed() {
@@ -200,7 +201,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             Whose::Region => {
                 write_final_report(header, Phase::Replacing);
                 is_told = true;
-                // What will not load us leaves the region where it is: nobody would come to remove it.
+                // A program that does not load Weir would not remove the region.
                 is_removed = !start.loads_us();
                 if is_removed {
                     mapping::remove(file());
@@ -217,7 +218,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     }))
 }
 
-/// The same where no call may be made, on the thread's stack.
+/// The same for a sealed process: makes no system call, and works on the thread's stack.
 fn begin_in_a_sandbox(header: &'static Header) -> Replacing {
     let whose = whose(header);
     match whose {
@@ -235,7 +236,7 @@ fn begin_in_a_sandbox(header: &'static Header) -> Replacing {
 }
 
 impl Replacing {
-    /// The exec failed: the image goes on.
+    /// Called after the exec has failed: the image goes on.
     pub fn failed(&self) {
         match self.whose {
             Whose::Vfork => vfork::begin(),
@@ -243,7 +244,7 @@ impl Replacing {
             Whose::Region => self.header.set_phase(Phase::Running),
         }
         if self.is_told && writer::take_back() && self.is_removed {
-            // Its file is gone, and no other can be made of memory that threads count into.
+            // The region's file is gone, and a new file cannot replace memory that threads count into.
             self.header.note(Circumstance::PrivateMemory);
         }
         if let Some(note) = &self.note {

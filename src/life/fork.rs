@@ -15,7 +15,8 @@ use crate::region::{mapping, slots};
 use crate::thread::Live;
 use crate::{coop, files, sys, thread};
 
-/// The calling thread is about to make a child with memory of its own. True where [`end_fork`] or [`forked`] must follow.
+/// Called before the calling thread makes a child with memory of its own. If it returns true, [`end_fork`] or
+/// [`forked`] must follow.
 pub fn begin_fork() -> bool {
     let live = mapped_region().map_or_else(inheritance::live, |region| live(&region));
     let is_first = thread::begin_fork(live);
@@ -25,7 +26,7 @@ pub fn begin_fork() -> bool {
     is_first
 }
 
-/// It has made one, or failed to.
+/// Called in the parent after the fork.
 pub fn end_fork(has_failed: bool) {
     thread::end_fork();
     if has_failed && let Some(header) = header() {
@@ -33,14 +34,14 @@ pub fn end_fork(has_failed: bool) {
     }
 }
 
-/// How many images this process and those that it was forked from have had.
+/// The number of forks from the first image to this process.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// What is another number in a forked child from when it has been told that it is one.
+/// A number that changes in a forked child when [`forked`] is called there.
 pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Whether the calling process, a child of a fork that began in this generation, has been told.
+/// Whether [`forked`] was already called in this process, a child of a fork that began in generation `generation`.
 pub fn is_told(generation: u32) -> bool {
     match copied::is_copy() {
         Some(is_copy) => !is_copy,
@@ -48,15 +49,15 @@ pub fn is_told(generation: u32) -> bool {
     }
 }
 
-/// The calling thread, which forks, has changed what is live: the child inherits that too.
+/// Called after the calling thread has changed what is live, during a fork: the child inherits the new numbers.
 pub fn inherit_anew() {
     if thread::is_forking() {
         thread::inherit(mapped_region().map_or_else(inheritance::live, |region| live(&region)));
     }
 }
 
-/// In a child of fork: the region is the parent's. The child begins one of its own at its next call; a child
-/// that makes none costs little more. A sealed one stays in the parent's.
+/// Called in a child of fork, whose region is still the parent's. The child makes a region of its own at its next call:
+/// a child that makes no call costs little. A sealed child stays in the parent's region.
 pub fn forked() {
     sys::with_signals_blocked(|| {
         inheritance::begin(thread::inherited());
@@ -79,7 +80,7 @@ pub fn forked() {
     });
 }
 
-/// What is live now, in the whole region.
+/// How many bytes and blocks are live now in the whole region.
 fn live(region: &Region<'static>) -> Live {
     let mut live = Live {
         bytes: region.header.inherited_bytes.get(),
@@ -94,7 +95,7 @@ fn live(region: &Region<'static>) -> Live {
 }
 
 fn live_blocks(counters: &Counters) -> u64 {
-    // By reference: a copy of the table would take a kilobyte of a stack that may be small.
+    // By reference: a copy of the table would take a kilobyte of the stack, which may be small.
     let alloc = Function::ALL
         .iter()
         .filter(|function| function.row().family == Family::Alloc);
@@ -110,12 +111,12 @@ fn live_blocks(counters: &Counters) -> u64 {
     })
 }
 
-/// Asks to be told of forks that do not come by our hooks.
+/// Registers handlers for forks that reach no hook of ours.
 ///
-/// From our constructor, not from the first call: that may come from within one of these very functions, with the
-/// lock held that they take.
+/// Our constructor does this, not the first hooked call: that may come from within one of these C library functions,
+/// while the lock that they need is held.
 pub fn watch() {
-    // Those of a library that has looked up the C library's own function begin here.
+    // A library that has looked up the C library's own function calls it, and not our hook.
     extern "C" fn before_fork() {
         if begin_fork() {
             thread::set_fork_by_handler(true);
@@ -131,7 +132,7 @@ pub fn watch() {
             forked();
         }
     }
-    // SAFETY: the handlers stay where they are: the library is never unloaded (`-z nodelete`).
+    // SAFETY: the handlers stay mapped, because the library is never unloaded (`-z nodelete`).
     unsafe {
         c_library::__register_atfork(
             Some(before_fork),

@@ -1,9 +1,10 @@
-//! Into the environments that programs are given, and out of them: our library is taken out for programs that cannot
-//! load it ([`programs`]), and put in, with the settings, where it is lacking and that is wanted
+//! Changes the environments of programs that are started. Weir's library is removed from LD_PRELOAD for programs that
+//! cannot load it ([`programs`]). It is added, with the settings, if it is missing and the user wants that
 //! ([`weir_record::settings::FOLLOW`]).
 //!
-//! An environment that is not the process's own may be anything: it is read through the kernel, which tells where
-//! there is nothing. Nothing may be allocated here, and a child of vfork is on its parent's stack.
+//! An environment that is not the process's own may be invalid. So it is read through the kernel, which reports
+//! unreadable memory. Nothing may be allocated from the program's heap here, and a child of vfork runs on its parent's
+//! stack.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -33,8 +34,8 @@ const POINTER: usize = size_of::<*const c_char>();
 const PRELOAD: &[u8] = b"LD_PRELOAD=";
 const ASAN_OPTIONS: &[u8] = b"ASAN_OPTIONS=";
 
-/// Calls `start` with what is known of a program, and with this environment, changed as is right for it; in most cases
-/// it is as it was.
+/// Calls `start` with what is known of a program, and with this environment, changed if the program needs that. In most
+/// cases it is unchanged.
 #[inline(always)]
 pub fn with<T>(
     program: Program,
@@ -63,16 +64,17 @@ pub fn with<T>(
     result
 }
 
-/// Looks at a program and at its environment. Tells what is known of the one, and returns the other, where it has to be changed.
+/// Examines a program and its environment. Writes what is known of the program into `known`. Returns the new
+/// environment, if it must change.
 #[inline(never)]
 fn change(known: &mut Start, environment: Strings) -> Option<Room> {
     let mut room = None;
-    // The thread's stack may be small, and a program is looked at by its path.
+    // The thread's stack may be small, and this builds paths.
     let look = || {
         if let Some(change) = change_for(known, environment) {
             room = Room::new(change.bytes());
             if let Some(room) = &room {
-                // SAFETY: there is room for what is made; the entries have just been read.
+                // SAFETY: the room has the size that the change needs; the entries have just been read.
                 unsafe { change.make(room.start()) };
             }
         }
@@ -81,24 +83,24 @@ fn change(known: &mut Start, environment: Strings) -> Option<Room> {
     room
 }
 
-/// What is done to an environment.
+/// A change of an environment.
 struct Change {
     environment: Strings,
-    /// How many entries it has.
+    /// How many entries the environment has.
     entries: usize,
     what: What,
 }
 
 enum What {
-    /// These entries are added.
+    /// Adds entries: the first ones of the array, and how many they are.
     Add([*const c_char; Additions::MOST], usize),
-    /// Our library is taken out of these entries.
+    /// Removes our library from these entries.
     Withhold(Found),
 }
 
-/// A filter of system calls holds in what is executed too, and may end it for what our start asks of the kernel: our library is
-/// taken out. No call is made here either, so only the process's own environment is looked at, and all of this is on the thread's
-/// stack, which may be small.
+/// A seccomp filter also applies to the new program. It may end the program for the system calls of Weir's start, so
+/// the library is removed. This makes no system call either. So it reads the process's own environment only, and works
+/// on the thread's stack, which may be small.
 #[cold]
 #[inline(never)]
 fn for_a_sandbox(environment: Strings) -> Option<Room> {
@@ -106,7 +108,7 @@ fn for_a_sandbox(environment: Strings) -> Option<Room> {
     if !is_filtered || !entries::is_own(environment) {
         return None;
     }
-    // SAFETY: the C library's own list of strings, ended by NULL; there is room for them.
+    // SAFETY: the C library's own list of strings, which NULL ends. The room has `size` bytes.
     unsafe {
         let size = without_us::size(environment)?;
         let room = Room::for_a_sandbox(size.bytes())?;
@@ -156,7 +158,7 @@ fn change_for(start: &mut Start, environment: Strings) -> Option<Change> {
     })
 }
 
-/// Whether AddressSanitizer's options say that it need not be the first: the last word about it is the one that counts.
+/// Whether AddressSanitizer's options say that its library need not be the first. The last such option decides.
 fn need_not_be_first(found: &Found) -> bool {
     let Some(options) = found.value(ASAN_OPTIONS) else {
         return false;
@@ -169,7 +171,7 @@ fn need_not_be_first(found: &Found) -> bool {
     told.next_back().is_some_and(|last| no.contains(&last))
 }
 
-/// What an environment lacks.
+/// Returns what an environment lacks.
 fn missing(found: &Found, additions: &Additions, start: &mut Start) -> Option<What> {
     let mut lacking = [ptr::null(); Additions::MOST];
     let mut count = 0;
@@ -191,7 +193,7 @@ fn missing(found: &Found, additions: &Additions, start: &mut Start) -> Option<Wh
 }
 
 impl Change {
-    /// How much room is enough.
+    /// How many bytes the new environment needs.
     fn bytes(&self) -> usize {
         match &self.what {
             What::Add(_, count) => (self.entries + count + 1) * POINTER,
@@ -200,9 +202,9 @@ impl Change {
     }
 
     /// # Safety
-    /// There are as many bytes as are enough; the entries can be read.
+    /// `array` has room for [`Change::bytes`] bytes; the entries can be read.
     unsafe fn make(&self, array: *mut *const c_char) {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees the room and the entries.
         unsafe {
             match &self.what {
                 What::Add(additions, count) => {

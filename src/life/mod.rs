@@ -1,4 +1,4 @@
-//! The life of a process image: how it starts, forks, executes programs, seals itself and ends; and of its threads.
+//! The life of a process image and its threads: how it starts, forks, executes programs, seals itself and ends.
 
 pub mod attach;
 pub mod end;

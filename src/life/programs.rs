@@ -1,13 +1,13 @@
-//! Programs that are about to be started: whether they can load us.
+//! Whether programs that are about to be started can load Weir's library.
 //!
-//! The dynamic linker of another C library, or of another word size, takes LD_PRELOAD for its own: it complains of our
-//! library, or gives up. So a program is looked at as the kernel will look at it: its ELF header and its dynamic
-//! linker's name, through interpreters of scripts. Nothing may be allocated here, and a child of vfork is on its
-//! parent's stack, which may be small. Where anything is not as expected, the kernel will say so itself: what is not
-//! known is left as it is.
+//! The dynamic linker of another C library, or of another word size, also obeys LD_PRELOAD: it prints an error for our
+//! library, or gives up. So this examines a program as the kernel will: its ELF header and its dynamic linker's name,
+//! through the interpreters of scripts. Nothing may be allocated from the program's heap here. A child of vfork runs on
+//! its parent's stack, which may be small. If anything is not as expected, the result is [`Kind::Unknown`], and nothing
+//! is changed: the kernel will report errors itself.
 //!
-//! AddressSanitizer's library ends a program in which it is not the first to be loaded. It is seen in a program that is
-//! linked against it; one that a library brings along is not looked for.
+//! AddressSanitizer's library ends a program if it is not the first library to be loaded. This finds it in programs
+//! that are linked against it, but not if another library loads it.
 
 use std::ffi::{CStr, c_char, c_int};
 
@@ -21,41 +21,42 @@ mod search;
 /// The program that is started.
 #[derive(Clone, Copy, Debug)]
 pub enum Program {
-    /// At a path.
+    /// The path of the program.
     Path(*const c_char),
-    /// At a path, or under a name that is looked for in PATH.
+    /// The path of the program, or its name, which is looked for in PATH.
     Searched(*const c_char),
-    /// At a path that starts from a directory; at none, what the descriptor is of.
+    /// A directory, and a path that starts there. If the path is empty, the descriptor is the program's.
     At(c_int, *const c_char),
-    /// What a descriptor is of.
+    /// A descriptor of the program.
     Open(c_int),
 }
 
-/// What a program is like.
+/// What kind of program it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The path that leads to it cannot be read.
+    /// The path is in memory that cannot be read.
     Unreadable,
-    /// There is none.
+    /// The file does not exist.
     Missing,
-    /// It is not known.
+    /// The kind is not known.
     Unknown,
-    /// It is no program that the kernel knows, as a script without a `#!` line is.
+    /// The kernel knows no such format; a script without a `#!` line is an example.
     Formless,
     /// The GNU C library's dynamic linker starts it.
     Dynamic,
-    /// No dynamic linker starts it: LD_PRELOAD is nothing to it.
+    /// No dynamic linker starts it, so LD_PRELOAD has no effect.
     Static,
     /// It is for another machine or word size.
     OtherMachine,
     /// The dynamic linker of another C library starts it.
     OtherLibc,
-    /// It is as a dynamic one, and a sanitizer ends it that must be loaded before all else, unless it is told otherwise.
+    /// It is dynamic, but a sanitizer's library must be loaded first, and ends the program otherwise, unless its
+    /// options say something else.
     MustBeFirst,
 }
 
 impl Kind {
-    /// Whether our library would harm it.
+    /// Whether our library would harm the program.
     pub fn cannot_load_us(self) -> bool {
         matches!(
             self,
@@ -74,12 +75,12 @@ impl From<Unseen> for Kind {
     }
 }
 
-/// As many bytes as the kernel looks at for a `#!` line; an ELF header, and some program headers, fit in.
+/// How many bytes the kernel reads for a `#!` line. An ELF header and some program headers fit in.
 const HEAD: usize = 256;
-/// How many interpreters the kernel goes through.
+/// How many nested interpreters the kernel accepts.
 const DEPTH: usize = 5;
 
-/// Looks at a program.
+/// Examines a program.
 pub fn look(program: Program) -> Kind {
     match program {
         Program::Path(path) => at(libc::AT_FDCWD, path),
@@ -89,9 +90,9 @@ pub fn look(program: Program) -> Kind {
     }
 }
 
-/// What is at a path.
+/// Examines the file at a path.
 fn at(dir: c_int, path: *const c_char) -> Kind {
-    // What is no regular file is not executed, and to open it may have effects.
+    // Only a regular file can be executed. To open another kind of file may have effects.
     match looking::mode(dir, path) {
         Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => {}
         Ok(_) => return Kind::Unknown,
@@ -99,17 +100,17 @@ fn at(dir: c_int, path: *const c_char) -> Kind {
     }
     match Looked::open(dir, path) {
         Some(file) => match through_scripts(file) {
-            // A dynamic linker is told what to start, and obeys LD_PRELOAD.
+            // A dynamic linker gets the program as an argument, and obeys LD_PRELOAD.
             Kind::Static => of_name(path),
             kind => kind,
         },
-        // The path may be empty: then the descriptor is of the program.
+        // If the path is empty, the descriptor is the program's.
         None if dir != libc::AT_FDCWD => open(dir),
         None => Kind::Unknown,
     }
 }
 
-/// What a descriptor is of.
+/// Examines the file of a descriptor.
 fn open(fd: c_int) -> Kind {
     match looking::mode(fd, c"".as_ptr()) {
         Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => {}
@@ -119,7 +120,7 @@ fn open(fd: c_int) -> Kind {
     if borrowed.read_at(0, &mut []).is_some() {
         return through_scripts(borrowed);
     }
-    // It is open as a path only.
+    // The descriptor was opened with O_PATH, so the file is opened again.
     let mut path = Bytes::<32>::new();
     let number = u64::from(fd.unsigned_abs());
     let fits = path.push(b"/proc/self/fd/") && path.push_number(number);
@@ -148,7 +149,7 @@ fn through_scripts(first: Looked) -> Kind {
     Kind::Unknown
 }
 
-/// The interpreter that a `#!` line names, as the kernel reads it.
+/// The interpreter that a `#!` line names, read as the kernel reads it.
 fn interpreter(head: &mut [u8; HEAD]) -> Option<&CStr> {
     let line = head.strip_prefix(b"#!")?;
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
@@ -160,19 +161,19 @@ fn interpreter(head: &mut [u8; HEAD]) -> Option<&CStr> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Where an ELF file says what it has, in either word size (elf(5)); all numbers are little-endian.
+/// Where the fields of an ELF file are, in bytes, for one word size (elf(5)). All numbers are little-endian.
 struct Layout {
-    /// Bytes of the file's own header.
+    /// The size of the file header in bytes.
     head: usize,
-    /// A word: where the program headers are.
+    /// Offset of the word that has the offset of the program headers.
     headers: usize,
-    /// Two bytes each: a header's size, and how many there are.
+    /// Offsets of two 16-bit numbers: the size of a program header in bytes, and the number of program headers.
     size: usize,
     count: usize,
-    /// The bytes of a word, and of a program header.
+    /// The sizes of a word and of a program header in bytes.
     word: usize,
     header: usize,
-    /// Words of a program header: where its part of the file is, and how much.
+    /// Offsets within a program header of two words: the offset of its part of the file, and that part's size in bytes.
     offset: usize,
     bytes: usize,
 }
@@ -198,10 +199,10 @@ const OF_64_BITS: Layout = Layout {
     bytes: 32,
 };
 
-/// More program headers than this nobody has.
+/// No program has more program headers than this.
 const MOST_HEADERS: u64 = 512;
 
-/// What an ELF file is like, of which the head has been read.
+/// Examines an ELF file, of whose head `read` bytes were read.
 fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     if !head.starts_with(b"\x7fELF") {
         return Kind::Formless;
@@ -221,7 +222,7 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     if usize::from(half(head, layout.size)) != layout.header || count > MOST_HEADERS {
         return Kind::Unknown;
     }
-    // Those that have been read already are what is needed in most files.
+    // In most files the program headers are in the bytes that were already read.
     let (mut from, mut has) = (0, read as u64);
     let header = layout.header as u64;
     for index in 0..count {
@@ -253,7 +254,7 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     Kind::Static
 }
 
-/// What a program is like whose dynamic linker has its name at this place of the file.
+/// The kind of a program whose dynamic linker's name is at `offset` in the file, and has `bytes` bytes.
 fn of_dynamic_linker(file: &Looked, offset: u64, bytes: u64, buffer: &mut [u8; HEAD]) -> Kind {
     let place = usize::try_from(bytes).ok();
     let Some(place) = place.and_then(|bytes| buffer.get_mut(..bytes)) else {
@@ -269,16 +270,16 @@ fn of_dynamic_linker(file: &Looked, offset: u64, bytes: u64, buffer: &mut [u8; H
     }
 }
 
-/// Whether a dynamic linker is the GNU C library's, by its path. Before 2.34 its file had the version in its name, and
-/// the Linux Standard Base has a name of its own for it.
+/// Whether a dynamic linker is the GNU C library's, by its path. Before version 2.34 its file name had the version. The
+/// Linux Standard Base has another name for it.
 fn is_glibc(path: &[u8]) -> bool {
     let names: [&[u8]; 3] = [b"ld-linux", b"ld-2.", b"ld-lsb"];
     names.iter().any(|start| last_part(path).starts_with(start))
 }
 
-/// What it is that no dynamic linker starts, by its path.
+/// The kind of a file that no dynamic linker starts, by its path: it may be a dynamic linker itself.
 fn of_name(path: *const c_char) -> Kind {
-    // SAFETY: the kernel has just read it.
+    // SAFETY: the kernel has just read the path.
     let path = unsafe { CStr::from_ptr(path) }.to_bytes();
     if is_glibc(path) {
         Kind::Dynamic

@@ -1,7 +1,7 @@
-//! What a process takes from itself: the right to make any system call it likes, the time-stamp counter, its threads.
+//! What a process gives up: the right to make any system call, the time-stamp counter, its additional threads.
 //!
-//! All of it is prepared before the call that does so, since nothing can be done after it; and undone where that call
-//! fails: programs ask for such things to find out whether they could have them.
+//! All of it is prepared before the call, because nothing can be done after it. If the call fails, it is undone:
+//! programs also make such calls to find out whether they are possible.
 
 use weir_record::region::{Circumstance, Section};
 
@@ -12,26 +12,26 @@ use crate::region::{mapping, slots};
 use crate::sys::{self, is_sealed, set_sealed};
 use crate::thread;
 
-/// What a call takes from the process, if it succeeds.
+/// What a call takes from the process if it succeeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taking {
-    /// The right to make any system call, in a way of which this tells.
+    /// The right to make any system call. The circumstance is how it is taken.
     pub calls: Option<Circumstance>,
-    /// From the calling thread, the time-stamp counter.
+    /// The time-stamp counter, from the calling thread.
     pub clock: bool,
-    /// From the calling thread, the right to ask the processor what it is.
+    /// The right to identify the processor (CPUID), from the calling thread.
     pub processor: bool,
-    /// Nothing, but it fails where the process has a second thread.
+    /// Nothing, but the call fails if the process has a second thread.
     pub needs_one_thread: bool,
 }
 
 impl Taking {
-    /// Whether it takes anything.
+    /// Whether the call takes anything.
     pub fn is_any(self) -> bool {
         self != Taking::default()
     }
 
-    /// Prepares for it.
+    /// Prepares for the call.
     pub fn begin(self) -> Taken {
         if self.processor {
             sys::counter::is_steady();
@@ -48,16 +48,16 @@ impl Taking {
     }
 }
 
-/// What was prepared for.
+/// What [`Taking::begin`] has prepared.
 pub struct Taken {
     calls: Option<Circumstance>,
-    /// How often the calling thread's calls were timed.
+    /// The calling thread's calls were timed one in this number before.
     clock: Option<u32>,
     is_stopped: bool,
 }
 
 impl Taken {
-    /// The call has been made.
+    /// Called after the call. If it failed, undoes the preparations.
     pub fn end(self, succeeded: bool) {
         if self.is_stopped {
             sys::with_errno_kept(writer::start_again);
@@ -74,8 +74,8 @@ impl Taken {
     }
 }
 
-/// The process is about to take that right from itself. False where it had done so before, or it is a child of
-/// vfork, which seals nothing but itself.
+/// Called before the process gives up that right. Returns false if it had given it up before. Also returns false for a
+/// child of vfork, which seals only itself.
 fn seal(circumstance: Circumstance) -> bool {
     let Some(header) = header() else { return false };
     if is_sealed() || whose(header) == Whose::Vfork {
@@ -96,7 +96,7 @@ fn seal(circumstance: Circumstance) -> bool {
     true
 }
 
-/// It was not to be.
+/// Undoes [`seal`] after the call has failed.
 fn unseal(circumstance: Circumstance) {
     set_sealed(false);
     let Some(header) = header() else { return };
@@ -106,7 +106,7 @@ fn unseal(circumstance: Circumstance) {
     });
 }
 
-/// The calling thread is about to lose the time-stamp counter. How often its calls were timed.
+/// Called before the calling thread loses the time-stamp counter. Returns what [`give_back_clock`] takes.
 fn take_clock() -> Option<u32> {
     let header = header()?;
     sys::counter::take(header.started.get());
@@ -114,7 +114,7 @@ fn take_clock() -> Option<u32> {
     Some(thread::home().map_or(0, |slot| slot.countdown.turn_off()))
 }
 
-/// It was not to be.
+/// Undoes [`take_clock`] after the call has failed. Of the thread's calls, one in `one_in` is timed again.
 fn give_back_clock(one_in: u32) {
     sys::counter::give_back();
     if sys::counter::is_taken() {

@@ -1,7 +1,7 @@
-//! The start of a process image, at the first call that is interposed.
+//! The start of a process image, at the first hooked call.
 //!
-//! Nothing here waits for another thread without a bound: the first call may come while the
-//! dynamic linker's lock is held, and another thread may hold up the start by waiting for that lock.
+//! Nothing here waits for another thread without a limit. The first call may come while the dynamic linker's lock is
+//! held, and another thread may delay the start because it waits for that lock.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -23,26 +23,26 @@ use crate::{coop, files, sys, thread};
 enum State {
     /// No call has been seen yet.
     Unborn = 0,
-    /// A thread is at work on it.
+    /// A thread starts the image.
     Starting = 1,
     /// There is a region.
     Ready = 2,
-    /// There is none, and will be none.
+    /// There is no region, and there will be none.
     Off = 3,
 }
 
 static STATE: AtomicU32 = AtomicU32::new(State::Unborn as u32);
-/// The thread that is at work on the start.
+/// The thread that starts the image.
 static STARTER: AtomicUsize = AtomicUsize::new(0);
-/// Calls that nothing could be counted into, while there is no header.
+/// How many calls could not be counted while there was no header.
 static UNCOUNTED: AtomicU64 = AtomicU64::new(0);
 
 struct File(UnsafeCell<Path>);
-// SAFETY: written in `begin` alone, which one thread runs; read once the state is Ready.
+// SAFETY: only `begin` writes it, in one thread. Others read it only after the state is Ready.
 unsafe impl Sync for File {}
 static FILE: File = File(UnsafeCell::new(Path::new()));
 
-/// So many times a thread gives way to one that starts the image, before it goes on without.
+/// How many times a thread yields to the one that starts the image, before it goes on without the image.
 const PATIENCE: u32 = 10_000;
 
 fn state() -> State {
@@ -54,15 +54,16 @@ fn state() -> State {
     }
 }
 
-/// Starts the image if that has not been done. For a thread that is being attached, perhaps in the middle of an allocator or
-/// of the dynamic linker: by system calls only, with no lock that another may hold, in bounded time.
+/// Starts the image, if that was not done. A thread calls it while it is attached, perhaps in the middle of an
+/// allocator or of the dynamic linker. So it only makes system calls, takes no lock that another thread may hold, and
+/// takes a limited time.
 pub fn start() -> Option<&'static Header> {
     for _ in 0..PATIENCE {
         match state() {
             State::Ready => return header(),
             State::Off => return None,
             _ if sys::is_sealed() => return None,
-            // A signal handler has jumped out of the start, or is in the middle of it.
+            // A signal handler has interrupted the start, or has jumped out of it.
             State::Starting if STARTER.load(Ordering::Relaxed) == thread::identity() => {
                 return None;
             }
@@ -90,14 +91,14 @@ pub fn start() -> Option<&'static Header> {
     None
 }
 
-/// Starts an image, and sets the state where that succeeds: of the process of this generation of forks alone.
+/// Starts an image, and sets the state if that succeeds. Does so only for the process of this generation of forks.
 fn begin(generation: u32) -> Option<()> {
     let is_forked = inheritance::is_forked();
     if !is_forked {
         next::resolve_all();
         sys::arguments::find(c_library::variable(c"__libc_stack_end"));
         copied::begin();
-        // SAFETY: once, by the thread that starts the first image.
+        // SAFETY: called once, by the thread that starts the first image.
         unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
     }
     let environment = environment::get();
@@ -107,10 +108,11 @@ fn begin(generation: u32) -> Option<()> {
     let pid = sys::pid();
     let parents = inheritance::take_parents();
     let may_share = environment.has_session() && is_shareable(parents);
-    // SAFETY: nobody reads it before the state is Ready.
+    // SAFETY: no other thread reads it before the state is Ready.
     let file = unsafe { &mut *FILE.0.get() };
     let Some(mapping) = mapping::make(pid, may_share, file) else {
-        // Only `weir` looks into all slots of a region: a process has opened up its own.
+        // Only `weir` looks at all slots of a region. A process looks only at those whose memory it has made
+        // accessible.
         if may_share {
             return undisturbed(generation, || {
                 share(parents, pid)?;
@@ -159,7 +161,7 @@ fn begin(generation: u32) -> Option<()> {
         header.heap.live_bytes.set(live.bytes);
         header.heap.peak_bytes.set(live.bytes);
     }
-    // To ask the processor takes long in a virtual machine. `weir` asks for all that it collects.
+    // In a virtual machine this takes long. `weir` does it for the processes that it collects from.
     let asks = !environment.has_session() || header.has(Circumstance::PrivateMemory);
     if asks && !sys::counter::is_steady() {
         header.note(Circumstance::UnsteadyClock);
@@ -185,7 +187,7 @@ fn begin(generation: u32) -> Option<()> {
     if is_forked {
         files::inherit(process::region_at(parents));
     }
-    // SAFETY: NULL, or the region of the parent, which is mapped.
+    // SAFETY: NULL, or the header of the parent's region, which is mapped.
     if let Some(parents) = unsafe { parents.as_ref() } {
         mapping::drop_set_aside(parents);
     }
@@ -199,8 +201,8 @@ fn begin(generation: u32) -> Option<()> {
     })
 }
 
-/// Changes what all threads see. A signal handler that forks, and returns in the child, would have it changed there, where another
-/// image starts: so none comes meanwhile, and nothing is done where one has.
+/// Changes what all threads see. A signal handler may fork, and return in the child; the change would then be made
+/// there, where another image starts. So signals are blocked meanwhile, and nothing is changed if a fork has happened.
 fn undisturbed<T>(generation: u32, change: impl FnOnce() -> Option<T>) -> Option<T> {
     sys::with_signals_blocked(|| {
         let is_same = fork::generation() == generation;
@@ -208,7 +210,7 @@ fn undisturbed<T>(generation: u32, change: impl FnOnce() -> Option<T>) -> Option
     })
 }
 
-#[inline(never)] // So that nobody else has the frame.
+#[inline(never)] // A frame of its own, because the array takes 4 KiB.
 fn note_command(header: &Header) {
     let mut command = [0; 4096];
     header
@@ -216,13 +218,14 @@ fn note_command(header: &Header) {
         .set(sys::arguments::command_line(&mut command));
 }
 
-/// Whether another process sees what is counted in a region.
+/// Whether other processes see what is counted in a region.
 fn is_shareable(parents: *const Header) -> bool {
     // SAFETY: NULL, or the header of a region that stays mapped.
     unsafe { parents.as_ref() }.is_some_and(|header| !header.has(Circumstance::PrivateMemory))
 }
 
-/// Goes on in the parent's region, where that is there.
+/// Continues in the parent's region, if there is one that other processes see. `sharer` is the calling process's id, or
+/// [`NAMELESS`].
 fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
     if !is_shareable(parents) {
         return None;
@@ -234,13 +237,13 @@ fn share(parents: *mut Header, sharer: u32) -> Option<&'static Header> {
         .uncounted_calls
         .add_shared(UNCOUNTED.swap(0, Ordering::Relaxed));
     process::set_header(parents, Some(sharer));
-    // The table of files is the parent's: what this process has open is told together.
+    // The table of files is the parent's: the files of this process are counted together.
     files::inherit(None);
     files::begin(header, region.all_files());
     Some(header)
 }
 
-/// Counts a call that nothing can be counted into.
+/// Counts a call for which there are no counters.
 pub fn count_uncounted() {
     match header() {
         Some(header) => _ = header.uncounted_calls.add_shared(1),
@@ -248,17 +251,17 @@ pub fn count_uncounted() {
     }
 }
 
-/// Path of the region's file; empty where it has none.
+/// The path of the region's file; empty if it has none.
 pub fn file() -> &'static CStr {
     if state() == State::Ready {
-        // SAFETY: no longer written.
+        // SAFETY: it is not written any more.
         unsafe { &*FILE.0.get() }.as_c_str()
     } else {
         c""
     }
 }
 
-/// In a child of fork: the image is to start anew, at the next call; a sealed one goes on in its parent's region.
+/// Called in a child of fork: a new image starts at the next call. A sealed child goes on in its parent's region.
 pub fn forked() {
     UNCOUNTED.store(0, Ordering::Relaxed);
     if sys::is_sealed() {

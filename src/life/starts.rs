@@ -1,8 +1,9 @@
-//! The programs that this process starts, noted in the region: for `weir run`, which lists those that it never
-//! hears of; else for the process's own report, which lists those that are known not to load us, and only these are noted.
+//! Notes of the programs that this process starts, in its region. `weir run` lists those from which it never gets a
+//! region. Without `weir run`, the process's own report lists the programs that are known not to load Weir; then only
+//! these are noted.
 //!
-//! A note is made before an exec, since nothing of ours comes after it, and after a posix_spawn. What the program
-//! passes may not be there to be read: the kernel is asked first.
+//! A note is made before an exec, because no code of ours runs after it, and after a posix_spawn. The program's
+//! arguments may be unreadable, so they are read through the kernel first.
 
 use std::ffi::{CStr, c_int};
 use std::fmt::Write;
@@ -20,12 +21,12 @@ use crate::region::mapping;
 use crate::sys::rooms;
 use crate::{environment, process, sys};
 
-/// What is about to be started, and what is known of it.
+/// A program that is about to be started, and what is known of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Start {
     /// The program.
     pub program: Program,
-    /// What it is like.
+    /// Its kind.
     pub kind: Kind,
     /// Whether it gets our library.
     pub preload: Preload,
@@ -43,11 +44,11 @@ impl Start {
 pub enum Preload {
     /// It does, or that is not known.
     Given,
-    /// Its environment lacks it.
+    /// No: its environment does not name the library.
     Lacking,
-    /// It does not: a filter could end it for what our start asks of the kernel.
+    /// No: a seccomp filter could end it for the system calls of Weir's start.
     Filtered,
-    /// The library cannot be read from where the program is started, and is not asked for.
+    /// No: the program could not read the library, so LD_PRELOAD does not name it.
     OutOfReach,
 }
 
@@ -60,18 +61,18 @@ pub struct Note {
 }
 
 impl Note {
-    /// It could not be.
+    /// Withdraws the note after the exec has failed.
     pub fn withdraw(&self) {
         let (starts, _) = self.header.starts();
         if !starts.withdraw(self.ticket) {
-            // SAFETY: no program is named.
+            // SAFETY: there is no program, and so no path.
             unsafe { note(self.header, self.pid, FAILED, self.ticks, None) };
         }
     }
 }
 
-/// Notes that the calling process, which is not sealed, is about to execute a program: a sealed one cannot ask whether there is
-/// anything to be read.
+/// Notes that the calling process is about to execute a program. The process is not sealed: a sealed one cannot ask the
+/// kernel whether the path is readable.
 pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     // Shells try one directory after the other.
     let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
@@ -80,7 +81,7 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     }
     let flags = Some(flags(start)).filter(is_worth_noting)?;
     let (pid, ticks) = (sys::pid(), sys::ticks());
-    // SAFETY: the kernel has just read the path, where the program was looked at.
+    // SAFETY: the kernel has just read the path, when the program was examined.
     let ticket = unsafe { note(header, pid, flags, ticks, Some(start.program)) }?;
     Some(Note {
         header,
@@ -90,7 +91,8 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     })
 }
 
-/// Notes that a program was started in a process of its own, `ticks` being before that.
+/// Notes that a program was started in a process of its own. `ticks` is the time before that, in ticks of
+/// [`weir_record::clock`].
 ///
 /// # Safety
 /// The program was started by this path.
@@ -103,7 +105,7 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     unsafe { note(header, pid, flags, ticks, Some(start.program)) };
 }
 
-/// Notes a program, in memory that is made for it where there is none; what there is no room for is counted.
+/// Notes a program; makes memory for the note if there is none. A program without a note is counted.
 ///
 /// # Safety
 /// The program's path can be read.
@@ -114,12 +116,12 @@ unsafe fn note(
     ticks: u64,
     program: Option<Program>,
 ) -> Option<Ticket> {
-    // In a sandbox this is on the thread's stack, which may be small.
+    // In a sandbox this works on the thread's stack, which may be small.
     let ticket = rooms::with_room_if_possible(|text: *mut Text| {
-        // SAFETY: the room is ours, and zeroed: an empty text.
+        // SAFETY: the room is ours, and all zeroes, which are an empty text.
         let text = unsafe { &mut *text };
         if let Some(program) = program {
-            // SAFETY: as the caller promises.
+            // SAFETY: the caller guarantees the path.
             unsafe { describe(program, text) };
         }
         [Section::FirstStarts, Section::Starts]
@@ -137,24 +139,24 @@ unsafe fn note(
     ticket
 }
 
-/// Whether the kernel will not execute a program, as far as can be told before: there is none, or it may not be. Shells try
-/// one directory after the other, and so do others.
+/// Whether the exec is known to fail: the file does not exist, or may not be executed. Shells and other programs try
+/// one directory after the other.
 pub fn is_hopeless(start: &Start) -> bool {
     match (start.kind, start.program) {
         (Kind::Unreadable | Kind::Missing, _) => true,
-        // What looks for a program has a shell run what has no form.
+        // The functions that search PATH run such a file in a shell.
         (Kind::Formless, Program::Path(_)) => true,
         (_, Program::Path(path)) => sys::access(path, libc::X_OK) != 0,
         _ => false,
     }
 }
 
-/// Whether anybody wants to know of a start of which this is known.
+/// Whether a start with these flags is to be noted.
 fn is_worth_noting(flags: &u32) -> bool {
     environment::get().has_session() || *flags != 0
 }
 
-/// What keeps the program from being traced, as far as is known here.
+/// Why the program will not be traced, as far as is known here.
 fn flags(start: &Start) -> u32 {
     if sys::is_sealed() {
         return match start.preload {
@@ -190,7 +192,7 @@ fn flags(start: &Start) -> u32 {
 /// Room for a program's path.
 type Text = Bytes<{ PROGRAM_BYTES + 1 }>;
 
-/// The program's path, from the root where that can be told.
+/// Writes the program's path, from the root directory if that is known.
 ///
 /// # Safety
 /// The path can be read.
@@ -201,7 +203,7 @@ unsafe fn describe(program: Program, text: &mut Text) {
         Program::Open(_) if sys::is_sealed() => return,
         Program::Open(fd) => return push_open(fd, text),
     };
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees the path.
     let path = unsafe { CStr::from_ptr(path) }.to_bytes();
     let is_name = matches!(program, Program::Searched(_)) && !path.contains(&b'/');
     let path = path.strip_prefix(b"./").unwrap_or(path);
@@ -216,7 +218,7 @@ unsafe fn describe(program: Program, text: &mut Text) {
     text.push_what_fits(path);
 }
 
-/// The path of a directory that paths start from.
+/// Writes the path of the directory from which relative paths start.
 #[inline(never)]
 fn push_directory(base: c_int, text: &mut Text) {
     if base != libc::AT_FDCWD {
@@ -226,7 +228,7 @@ fn push_directory(base: c_int, text: &mut Text) {
     text.push_what_fits(sys::working_directory(&mut buffer));
 }
 
-/// The path of what a descriptor is of.
+/// Writes the path of a descriptor's file.
 #[inline(never)]
 fn push_open(fd: c_int, text: &mut Text) {
     let mut link = Text::new();

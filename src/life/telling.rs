@@ -1,9 +1,9 @@
-//! Tells the regions of children that were killed how they ended.
+//! Writes into the regions of children that were killed how they ended.
 //!
-//! Of a child that was killed only the one who waited for it knows how. That is noted in the parent's region, which is removed
-//! when the parent has written its report; the child's stays, for `weir recover`. So before the parent's goes, what it notes of
-//! those that were ended by signals is written into theirs. System calls only, and nothing is mapped: nobody can cut a file off
-//! under us. It is called on a stack of our own.
+//! Only the process that waits for a child learns which signal killed it. That is noted in the parent's region, which
+//! is removed after the parent has written its report. The child's region stays, for `weir recover`. So before the
+//! parent's region is removed, the ends of killed children are written into their own regions. This makes only system
+//! calls and maps nothing, so nobody can truncate a file while it is mapped. It runs on a stack of our own.
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
@@ -21,11 +21,11 @@ const NOBODY: ChildEnd = ChildEnd {
     status: 0,
     ticks: 0,
 };
-/// Room for what the kernel tells of a directory at a time; a name has 255 bytes at most.
+/// Room in bytes for directory entries, as many as the kernel returns at a time. A name has at most 255 bytes.
 const ENTRIES: usize = 4096;
 
-/// Tells those of a process's killed children whose regions lie where its own does. Where that cannot be, how they ended is
-/// not known.
+/// Writes the ends of a process's killed children into their regions, if those are in the same directory as its own. If
+/// that fails, their ends stay unknown.
 pub fn tell_the_killed(header: &Header, region: &CStr) {
     let mut room = [NOBODY; CAPACITY];
     let killed = killed(header, &mut room);
@@ -42,13 +42,13 @@ pub fn tell_the_killed(header: &Header, region: &CStr) {
         let name = entry.file_name();
         let pid = pid_of(name.to_bytes());
         if killed.iter().any(|end| Some(end.pid) == pid) {
-            // Of what cannot be told the end is not known; there is nothing else to be done about it.
+            // If that fails, the end stays unknown; nothing else can be done.
             let _ = tell(&directory, name, killed, parent);
         }
     }
 }
 
-/// The children that were ended by signals.
+/// The children that signals have ended.
 fn killed<'r>(header: &Header, room: &'r mut [ChildEnd]) -> &'r [ChildEnd] {
     let mut count = 0;
     if let Some(ends) = header.ends() {
@@ -68,7 +68,7 @@ fn open_directory_of(file: &CStr) -> Option<Descriptor> {
     let bytes = file.to_bytes();
     let length = bytes.iter().rposition(|&byte| byte == b'/')?;
     let mut directory = Path::new();
-    // The root's own name is the slash.
+    // The name of the root directory is the slash.
     if !directory.push(&bytes[..length.max(1)]) {
         return None;
     }
@@ -77,21 +77,21 @@ fn open_directory_of(file: &CStr) -> Option<Descriptor> {
     opened.ok().map(Descriptor::from)
 }
 
-/// The process whose region has this name: `weir.<pid>.<number>.region`.
+/// The process id in the name of a region: `weir.<pid>.<number>.region`.
 fn pid_of(name: &[u8]) -> Option<u32> {
     let rest = name.strip_prefix(b"weir.")?.strip_suffix(b".region")?;
     let pid = rest.split(|&byte| byte == b'.').next()?;
     std::str::from_utf8(pid).ok()?.parse().ok()
 }
 
-/// Tells one region, if it is that of one of the killed.
+/// Writes into one region how its process ended, if it is that of a killed child.
 fn tell(
     directory: &Descriptor,
     name: &CStr,
     killed: &[ChildEnd],
     parent: u32,
 ) -> rustix::io::Result<()> {
-    // Neither a link nor a pipe without a reader is anything to us.
+    // Follows no link, and does not block on a pipe without a reader.
     let flags =
         OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = Descriptor::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
@@ -112,7 +112,7 @@ fn tell(
     Ok(())
 }
 
-/// The end of a region's maker: of all that had its id, the first that ended after it began.
+/// The end of the process that made a region: of all ends with its process id, the first one after it began.
 fn end_of(maker: &Maker, killed: &[ChildEnd]) -> Option<ChildEnd> {
     let candidates = killed.iter().copied();
     candidates

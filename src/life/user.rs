@@ -1,12 +1,12 @@
-//! The process becomes another user.
+//! A process that becomes another user.
 
 use crate::life::start::file;
 use crate::process::{Whose, header, whose};
 use crate::region::mapping;
 use crate::sys;
 
-/// The process is about to become another user for good, who could not remove its region's file from a folder
-/// where all may make files: gives it to them. True where that was done.
+/// Called before the process permanently becomes another user. That user could not remove the region's file from a
+/// directory where all users may create files. So this gives the file to the user. Returns whether it did.
 #[inline(never)]
 pub fn give_region(user: u32) -> bool {
     let is_own = header().is_some_and(|header| whose(header) == Whose::Region);
@@ -17,7 +17,7 @@ pub fn give_region(user: u32) -> bool {
     gives
 }
 
-/// It has not become another.
+/// Takes the file back, because the process has not become another user.
 #[inline(never)]
 pub fn keep_region() {
     sys::on_own_stack(|| mapping::give(file(), 0));

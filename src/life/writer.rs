@@ -1,11 +1,10 @@
-//! The writer where it lives in the program: without `weir run`, or where no region file could be made.
+//! The writer, if it lives in the program: without `weir run`, or if no region file could be made.
 //!
-//! A program that has threads gets one more, which drains the rings in the background. A program that has
-//! one thread keeps to one: a second would change what it can do (a process with two may not join
-//! a user namespace, and is warned of fork), and what it pays (the C library's `read` and `write`
-//! do more where they could be cancelled: 25 ns a call, measured). Its thread drains its own ring,
-//! whenever a quarter of it is full. The report is written by the thread that ends the process. All of
-//! that happens on a stack of our own.
+//! A program with several threads gets one more, which drains the rings in the background. A program with one thread
+//! gets none, for two reasons. A process with two threads cannot join a user namespace, and gets warnings of fork. And
+//! the C library's `read` and `write` take longer if another thread may cancel them: 25 ns a call, measured. The
+//! program's only thread drains its own ring whenever a quarter of it is full. The thread that ends the process writes
+//! the report. All of that happens on a stack of our own.
 
 use std::cell::UnsafeCell;
 use std::ffi::{OsStr, OsString, c_void};
@@ -36,67 +35,67 @@ use crate::region::{mapping, slots};
 use crate::thread;
 use crate::{process, sys};
 
-/// Whether the writer's thread has been started, or cannot be.
+/// Whether the writer's thread was started, or must not be.
 static STARTED: AtomicBool = AtomicBool::new(false);
-/// Whether someone is at [`WORK`].
+/// Whether a thread uses [`WORK`].
 static BUSY: AtomicBool = AtomicBool::new(false);
 static WORK: Shared = Shared(UnsafeCell::new(None));
-/// The writer's thread; 0 where it has not begun, [`NOBODY`] where it could not be started.
+/// The id of the writer's thread; 0 if it has not begun, [`NOBODY`] if it could not be started.
 static THREAD: AtomicU32 = AtomicU32::new(0);
 const NOBODY: u32 = u32::MAX;
-/// Whether the writer's thread is to end.
+/// Whether the writer's thread must end.
 static MUST_STOP: AtomicBool = AtomicBool::new(false);
-/// Whether someone is ending the writer's thread.
+/// Whether a thread is ending the writer's thread.
 static ENDING: AtomicBool = AtomicBool::new(false);
-/// Whether the work was given up: nobody looks at it any more.
+/// Whether the work was given up: then no thread uses it again.
 static HAS_GIVEN_UP: AtomicBool = AtomicBool::new(false);
-/// Processor time of the writer's thread so far.
+/// The processor time of the writer's thread so far, in nanoseconds.
 static CPU_NS: AtomicU64 = AtomicU64::new(0);
 
 struct Shared(UnsafeCell<Option<Work>>);
 
-// SAFETY: whoever looks inside holds `BUSY`.
+// SAFETY: only the thread that holds `BUSY` uses the content.
 unsafe impl Sync for Shared {}
 
-/// How long the end of the process waits for the writer's thread to pause.
+/// How long a thread waits for the writer's work, or for the writer's thread to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Memory that the names of files may take while they are opened.
+/// How many bytes the names of files may take while they are opened.
 const NAMES_BYTES: usize = 48 * 1024;
 
-/// What the writer has in hand.
+/// What the writer works with.
 struct Work {
     writer: Writer<'static>,
-    /// The programs that were started and that are known not to load us.
+    /// The programs that were started and are known not to load Weir.
     hindered: Hindered,
-    /// Where the report went the first time.
+    /// The path of the first report.
     path: Option<PathBuf>,
-    /// When the last report of an interval was written, or the work was begun.
+    /// When the last periodic report was written, or the work began, in nanoseconds of the monotonic clock.
     written_ns: u64,
-    /// How many reports have gone there, each in the place of the one before.
+    /// How many reports were written to that path, each in place of the one before.
     reports: u64,
 }
 
-/// What a round of work came to.
+/// The result of one round of work.
 struct Round {
     poll: Poll,
-    /// How long it is until the next report is due, where there are any at intervals.
+    /// How long it is until the next periodic report; `None` if there are none.
     until_report: Option<Duration>,
 }
 
-/// The header, where the report is this process's to write.
+/// The header, if this process must write the report itself.
 fn ours() -> Option<&'static Header> {
     let header = process::header().filter(|_| !process::is_sharer())?;
     let alone = !environment::get().has_session() || header.has(Circumstance::PrivateMemory);
     alone.then_some(header)
 }
 
-/// Whether the report is the program's to write.
+/// Whether the program must write the report itself.
 pub fn is_here() -> bool {
     ours().is_some()
 }
 
-/// A quarter of the calling thread's ring is full, or it needs the rest of its memory: sees to that, and drains it
-/// unless the writer's thread does.
+/// Called when a quarter of the calling thread's ring is full, or the ring needs the rest of its memory. Makes that
+/// memory. Drains the ring unless the writer's thread does.
 #[cold]
 pub fn crowded() {
     sys::with_errno_kept(slots::complete_ring);
@@ -106,7 +105,7 @@ pub fn crowded() {
     drain();
 }
 
-/// By itself, and little of it on the thread's stack, which may be small.
+/// Drains the rings. Not inlined, so that the caller takes little of the thread's stack, which may be small.
 #[inline(never)]
 fn drain() {
     sys::with_signals_blocked(|| {
@@ -123,7 +122,7 @@ fn drain() {
 /// Starts the writer's thread, if there is none.
 #[cold]
 pub fn start() {
-    // In one order with `last_left`, as what the two ask of each other demands.
+    // Sequentially consistent, as in `last_left`: each of the two checks what the other has stored.
     if STARTED.load(Ordering::SeqCst) {
         return;
     }
@@ -138,9 +137,9 @@ pub fn start() {
     }
 }
 
-/// Ends the writer's thread, if there is one, and sees to it that none is started before [`start_again`]: the process is
-/// about to seal itself, and it may make no call from then on; or to ask for what only a process of one thread
-/// gets. What is in the rings stays there. False where the writer is not the program's.
+/// Ends the writer's thread, if there is one, and allows none before [`start_again`]. Called before the process seals
+/// itself, and may make no system call any more, or makes a call that only a process with one thread may make. The
+/// samples stay in the rings. Returns false if the writer does not live in the program.
 pub fn pause() -> bool {
     if ours().is_none() {
         return false;
@@ -155,9 +154,9 @@ pub fn pause() -> bool {
     true
 }
 
-/// The last thread that had a slot has left it. If it is the program's last, the C library ends the process when it
-/// ends, as exit does, but only where no thread of ours goes on: so the writer's ends first. It is started again
-/// where a slot `is_taken` meanwhile.
+/// Called when the last thread that had a slot has left it. If that is the program's last thread, the C library then
+/// ends the process, as exit does, but only if no thread of ours is left. So the writer's thread ends first. It starts
+/// again if a slot `is_taken` meanwhile.
 #[cold]
 pub fn last_left(is_taken: impl Fn() -> bool) {
     if !STARTED.load(Ordering::SeqCst) || ours().is_none() || !begin_ending() {
@@ -175,12 +174,12 @@ pub fn last_left(is_taken: impl Fn() -> bool) {
     ENDING.store(false, Ordering::Release);
 }
 
-/// Waits until nobody else ends the writer's thread. False where that takes too long.
+/// Waits until no other thread is ending the writer's thread. Returns false if that takes longer than [`PATIENCE`].
 fn begin_ending() -> bool {
     sys::await_until(PATIENCE, || !ENDING.swap(true, Ordering::Acquire))
 }
 
-/// Ends the writer's thread, which has been started.
+/// Ends the writer's thread, which was started. Waits at most [`PATIENCE`] for that.
 fn end_thread() {
     MUST_STOP.store(true, Ordering::Relaxed);
     let is_there = || match THREAD.load(Ordering::Relaxed) {
@@ -191,7 +190,7 @@ fn end_thread() {
     sys::await_until(PATIENCE, || !is_there());
 }
 
-/// The writer's thread may be there again, if it was.
+/// Allows the writer's thread again, and starts it if there was one.
 pub fn start_again() {
     MUST_STOP.store(false, Ordering::Relaxed);
     STARTED.store(false, Ordering::Relaxed);
@@ -204,7 +203,8 @@ pub fn start_again() {
 extern "C" fn run(_: *mut c_void) -> *mut c_void {
     const IDLE_MS: u64 = 8;
     const ACTIVE_MS: u64 = 1;
-    /// After how many idle rounds, a quarter of a second, it is looked whether the program's threads are still there.
+    /// After this many idle rounds, which take a quarter of a second, it checks whether the program's threads still
+    /// exist.
     const LOOK_AFTER: u32 = 32;
     thread::become_ours();
     THREAD.store(sys::tid(), Ordering::Relaxed);
@@ -215,8 +215,8 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
         if idle_rounds >= LOOK_AFTER {
             idle_rounds = 0;
             if let Some(status) = sys::process::status_of_the_others() {
-                // They ended by system calls of their own. With us the process ends, and newer kernels tell the status of
-                // who was the last.
+                // They have ended by bare system calls. The process ends with this thread. Newer kernels report the
+                // exit status of the last thread.
                 write_last();
                 sys::end_thread(status);
             }
@@ -247,8 +247,8 @@ fn write_last() {
     }
 }
 
-/// Does something with the work in hand, if nobody else does so for longer than `patience`. Where that fails, the work is
-/// given up for good.
+/// Calls `act` with the work, unless another thread uses it for longer than `patience`. If `act` fails, the work is
+/// given up permanently.
 fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<T> {
     let region = process::region()?;
     if HAS_GIVEN_UP.load(Ordering::Relaxed) || !acquire(patience) {
@@ -272,7 +272,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
         result = Some(act(work));
     });
     if let Err(reason) = attempted {
-        // Nobody looks at what was in the middle of a change.
+        // The work may be in an inconsistent state, so no thread uses it again.
         HAS_GIVEN_UP.store(true, Ordering::Relaxed);
         region.header.note(match reason {
             Reason::Memory => Circumstance::NoWriterMemory,
@@ -283,17 +283,17 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
     result
 }
 
-/// Takes hold of the work in hand. False where somebody else has it for longer than `patience`.
+/// Takes exclusive use of the work. Returns false if another thread has it for longer than `patience`.
 fn acquire(patience: Duration) -> bool {
     sys::await_until(patience, || !BUSY.swap(true, Ordering::Acquire))
 }
 
-/// Lets others at it.
+/// Ends the exclusive use.
 fn let_go() {
     BUSY.store(false, Ordering::Release);
 }
 
-/// Does `work` on a stack of our own. Where there is no memory for one, the header says so.
+/// Does `work` on a stack of our own. If there is no memory for one, notes that in the header.
 fn on_own_stack(mut work: impl FnMut()) {
     #[cold]
     #[inline(never)]
@@ -305,7 +305,7 @@ fn on_own_stack(mut work: impl FnMut()) {
     let mut work = || {
         if let Some(header) = process::header() {
             if !HAS_GIVEN_UP.load(Ordering::Relaxed) {
-                // There may have been none the last time.
+                // The last attempt may have had no memory.
                 header.forget(Circumstance::NoWriterMemory);
             }
             work();
@@ -316,9 +316,9 @@ fn on_own_stack(mut work: impl FnMut()) {
     }
 }
 
-/// Writes the report: the process ends, or is replaced.
+/// Writes the report before the process ends or is replaced.
 ///
-/// Where that cannot be done, or `keeps_region` says so, the region's file stays, for `weir recover`. Nothing is said:
+/// If that fails, or if `keeps_region`, the region's file stays, for `weir recover`. No message is printed, because
 /// standard error is the program's.
 pub fn finish(keeps_region: bool) {
     if ours().is_none() {
@@ -334,7 +334,8 @@ pub fn finish(keeps_region: bool) {
     });
 }
 
-/// The report is written: nobody needs the region for it. Also where it is kept: the image that comes removes it.
+/// Called after the report is written. Removes the region, which the report does not need any more, unless `is_kept`:
+/// then the next image removes it.
 fn leave_region(is_kept: bool) {
     let file = start::file();
     if let Some(header) = process::header() {
@@ -345,8 +346,8 @@ fn leave_region(is_kept: bool) {
     }
 }
 
-/// The process is not replaced: what [`finish`] has just written is taken back; or, where there had been reports before, one
-/// follows that says so. False where it had written nothing.
+/// Called if the process is not replaced. Removes the report that [`finish`] has just written. If there were reports
+/// before, it writes another one instead, which says that the process goes on. Returns false if there was no report.
 pub fn take_back() -> bool {
     let mut is_back = false;
     thread::ours(|| {
@@ -371,7 +372,7 @@ pub fn take_back() -> bool {
     is_back
 }
 
-/// In a child of fork: the thread, and the work, are the parent's.
+/// Called in a child of fork: the thread and the work are the parent's.
 pub fn forked() {
     STARTED.store(false, Ordering::Relaxed);
     THREAD.store(0, Ordering::Relaxed);
@@ -380,13 +381,13 @@ pub fn forked() {
     BUSY.store(false, Ordering::Relaxed);
     HAS_GIVEN_UP.store(false, Ordering::Relaxed);
     CPU_NS.store(0, Ordering::Relaxed);
-    // SAFETY: a child has one thread. The parent's writer may have been in the middle of it, so it is
-    // forgotten, not dropped.
+    // SAFETY: a forked child has one thread. The parent's writer may have been changing the work, so it is overwritten
+    // without being dropped.
     unsafe { WORK.0.get().write(None) };
 }
 
 impl Work {
-    /// Drains the rings, and writes the report if one is due.
+    /// Drains the rings, and writes the report if it is due.
     fn round(&mut self, now: Moment) -> Round {
         let poll = self.writer.poll(now);
         if let Some(header) = process::header() {
@@ -394,7 +395,7 @@ impl Work {
         }
         let since = |work: &Work| now.monotonic_ns.wrapping_sub(work.written_ns);
         let until_report = environment::get().interval_ns.map(|interval| {
-            // A process that ends writes its own, and does not wait for one of ours to be done.
+            // A process that ends writes its own report, and does not wait for this one.
             let goes_on = process::header().is_some_and(|header| header.phase() == Phase::Running);
             if since(self) >= interval && goes_on {
                 self.written_ns = now.monotonic_ns;
@@ -405,7 +406,7 @@ impl Work {
         Round { poll, until_report }
     }
 
-    /// Writes the report as of now. False where it cannot be written.
+    /// Writes the report as of now. Returns false if that fails.
     fn write(&mut self, now: Moment) -> bool {
         let Some(header) = process::header() else {
             return false;
@@ -418,7 +419,8 @@ impl Work {
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
         let duration_ns = process.duration_ns;
         let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
-        // Once something is open, nothing may be given up: it is allocated from what is freed here.
+        // Once a file is open, the work must not be given up. The names of files then use the memory that is allocated
+        // and freed here.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(NAMES_BYTES)));
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
         let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
@@ -456,7 +458,7 @@ fn end(header: &Header) -> End {
         Phase::Replacing => EndKind::Exec,
     };
     let status = header.exit_status().filter(|_| how == EndKind::Exited);
-    // What the parent gets to see of it.
+    // The parent gets only these bits of the exit status.
     End {
         how,
         status: status.map(|status| status & 0xff),
@@ -464,7 +466,7 @@ fn end(header: &Header) -> End {
     }
 }
 
-/// Where the report goes, and whether it may replace what is there.
+/// The path of the report, and whether it may replace a file there.
 fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
     let pid = header.pid.load(Ordering::Relaxed);
     if environment.has_session() {
@@ -493,7 +495,7 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
         template.next();
     }
     if !has_pid && header.has(Circumstance::Forked) {
-        // Before the extension, so that all are found by it.
+        // Before the extension, so that a search by extension finds all of them.
         let name = path
             .iter()
             .rposition(|&byte| byte == b'/')

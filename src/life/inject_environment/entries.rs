@@ -1,4 +1,4 @@
-//! What an environment has.
+//! What an environment contains.
 
 use std::ffi::{CStr, c_void};
 use std::ptr;
@@ -13,24 +13,24 @@ unsafe extern "C" {
     static environ: Strings;
 }
 
-/// How many entries are looked at in one go.
+/// How many entries are read at a time.
 const STEP: usize = 32;
 const _: () = assert!((STEP as u32) < u64::BITS);
-/// As many bytes of an entry as the longest name has, with its equals sign.
+/// How many bytes of an entry are enough for the longest name and its equals sign.
 const HEAD: usize = 16;
-/// So many bytes are read at a time, from a multiple of them on: they are of one page.
+/// How many bytes are read at a time, from an address that is a multiple of this: so they are in one page.
 const AROUND: usize = 1024;
-/// So many entries for LD_PRELOAD are known apart: which of several counts, C libraries disagree about.
+/// How many entries for LD_PRELOAD are remembered. If there are several, C libraries disagree about which one counts.
 const PRELOADS: usize = 4;
 
-/// What was found.
+/// What was found in an environment.
 pub struct Found {
-    /// The names that it has, as bits.
+    /// Which of the names it has: one bit for each.
     names: u32,
     /// How many entries it has.
     pub entries: usize,
     environment: Strings,
-    /// Which of them are for LD_PRELOAD.
+    /// The places of the entries for LD_PRELOAD.
     preloads: [usize; PRELOADS],
     preloaded: usize,
 }
@@ -51,13 +51,14 @@ impl Found {
         self.names & 1 << name != 0
     }
 
-    /// What the first entry of a name, with its equals sign, has after that; none where it cannot be read.
+    /// The value of the first entry that begins with `name`, which includes the equals sign. `None` if there is no such
+    /// entry, or if an entry cannot be read.
     pub fn value(&self, name: &[u8]) -> Option<&[u8]> {
         for place in 0..self.entries {
             let mut entry = [0; POINTER];
             let pointer = self.environment.wrapping_add(place);
             sys::peek(&[part(pointer.cast(), POINTER)], &mut entry)?;
-            // SAFETY: what is there is the program's to leave as it is.
+            // SAFETY: the program passes these strings to an exec, and must not change them during it.
             let text = unsafe {
                 let entry = usize::from_ne_bytes(entry);
                 looking::text(ptr::without_provenance(entry))
@@ -72,16 +73,16 @@ impl Found {
     /// Its entries for LD_PRELOAD.
     fn preloads(&self) -> impl Iterator<Item = &[u8]> {
         let places = self.preloads[..self.preloaded].iter();
-        // SAFETY: they have been read to their ends.
+        // SAFETY: each of these strings was read up to its NUL.
         places.map(|&place| unsafe { CStr::from_ptr(*self.environment.add(place)).to_bytes() })
     }
 
-    /// Whether the entry of this place is one of them.
+    /// Whether the entry at this place is for LD_PRELOAD.
     pub fn is_preload(&self, place: usize) -> bool {
         self.preloads[..self.preloaded].contains(&place)
     }
 
-    /// How large a copy without our library may get.
+    /// The most that a copy without our library needs.
     pub fn size_without_us(&self) -> Size {
         let lengths = self.preloads().map(|text| text.len() + 1);
         Size {
@@ -90,7 +91,7 @@ impl Found {
         }
     }
 
-    /// Our library, as it is named.
+    /// The name of our library, as LD_PRELOAD has it.
     pub fn library(&self) -> Option<&[u8]> {
         self.preloads().find_map(preload::ours)
     }
@@ -106,7 +107,7 @@ impl Found {
         }
     }
 
-    /// Keeps the first places, in their order.
+    /// Keeps the lowest places, in ascending order.
     fn see_preload(&mut self, mut place: usize) {
         for known in &mut self.preloads[..self.preloaded] {
             if place < *known {
@@ -119,29 +120,29 @@ impl Found {
         }
     }
 
-    /// Reads the entries for LD_PRELOAD to their ends.
+    /// Reads the entries for LD_PRELOAD up to their NULs. `None` if one cannot be read.
     fn read_preloads(self) -> Option<Found> {
         for &place in &self.preloads[..self.preloaded] {
-            // SAFETY: an entry that has just been read; what is there is the program's to leave as it is.
+            // SAFETY: the list was just read; the program must not change the strings during the exec.
             unsafe { looking::text(*self.environment.add(place)) }?;
         }
         Some(self)
     }
 }
 
-/// Whether an environment is the process's own, which can be read without asking the kernel.
+/// Whether an environment is the process's own, which is readable without asking the kernel.
 pub fn is_own(environment: Strings) -> bool {
-    // SAFETY: a variable of the C library.
+    // SAFETY: this reads a variable of the C library.
     !environment.is_null() && environment == unsafe { environ }
 }
 
-/// Looks for names in the process's own environment, without a system call; none where this is another.
+/// Looks for names in the process's own environment, without a system call. `None` if this is another one.
 fn look_at_own(environment: Strings, names: &[&[u8]]) -> Option<Found> {
     if !is_own(environment) {
         return None;
     }
     let mut found = Found::nothing(environment);
-    // SAFETY: the C library's own list of strings, ended by NULL.
+    // SAFETY: the C library's own list of strings, which NULL ends.
     unsafe {
         while !(*environment.add(found.entries)).is_null() {
             let entry = CStr::from_ptr(*environment.add(found.entries));
@@ -152,7 +153,7 @@ fn look_at_own(environment: Strings, names: &[&[u8]]) -> Option<Found> {
     Some(found)
 }
 
-/// Looks for names in an environment; none where it cannot be read.
+/// Looks for names in an environment. `None` if it cannot be read.
 pub fn look(environment: Strings, names: &[&[u8]]) -> Option<Found> {
     let mut found = Found::nothing(environment);
     if environment.is_null() {
@@ -177,7 +178,7 @@ pub fn look(environment: Strings, names: &[&[u8]]) -> Option<Found> {
             count += 1;
         }
         if count < STEP {
-            // It has no end that could be read: the kernel will not take it either.
+            // The list has no readable end: the kernel will not accept it either.
             return None;
         }
         see_all(&entries, names, &mut found)?;
@@ -191,12 +192,12 @@ fn part(start: *const c_void, bytes: usize) -> iovec {
     }
 }
 
-/// Looks at the heads of some entries, at most [`STEP`]. Mostly they lie close together, and the kernel takes
-/// as long for a few bytes as for many: so what is around them is read, in any order.
+/// Looks at the beginnings of some entries, at most [`STEP`]. Most entries are close together, and the kernel reads
+/// many bytes as fast as few. So this reads the bytes around an entry, and looks at all entries in them, in any order.
 fn see_all(entries: &[usize], names: &[&[u8]], found: &mut Found) -> Option<()> {
     let first = found.entries;
     found.entries += entries.len();
-    // A bit for each that has not been seen.
+    // One bit for each entry that was not looked at.
     let mut left = (1_u64 << entries.len()) - 1;
     while left != 0 {
         let start = entries[left.trailing_zeros() as usize] / AROUND * AROUND;
@@ -213,7 +214,7 @@ fn see_all(entries: &[usize], names: &[&[u8]], found: &mut Found) -> Option<()> 
             if head.len() >= HEAD || head.contains(&0) {
                 found.see(first + index, head, names);
             } else {
-                // It goes on behind that, or memory ends.
+                // The beginning crosses the end of these bytes, or readable memory ends.
                 let mut head = [0; HEAD];
                 let read = objects::peek(entry, &mut head);
                 found.see(first + index, &head[..read], names);
@@ -231,7 +232,7 @@ mod tests {
     fn an_environment_is_read_to_its_end_wherever_that_is() {
         let page = 4096;
         let memory = sys::Memory::new(2 * page).expect("memory");
-        // SAFETY: the second page of our own mapping, which nothing is in.
+        // SAFETY: the second page of our own mapping, which nothing uses.
         let closed =
             unsafe { libc::mprotect(memory.start().byte_add(page), page, libc::PROT_NONE) };
         assert_eq!(closed, 0);
@@ -252,7 +253,8 @@ mod tests {
         assert_eq!(found.preloads().collect::<Vec<_>>(), [PRELOAD]);
         assert!(found.is_preload(70) && !found.is_preload(69));
         let names = |environment| look(environment).map(|found| found.names);
-        // Those that are found, in their order, though they lie in another; and no more than there is room for.
+        // The places are in the order of the list, though the texts are in another; and no more places than there is
+        // room for.
         let texts: Vec<_> = (0..40)
             .map(|index| format!("LD_PRELOAD={index}\0"))
             .collect();
@@ -266,8 +268,8 @@ mod tests {
         assert_eq!(names(entries[71..].as_ptr()), Some(0));
         assert_eq!(names(ptr::null()), Some(0));
         assert_eq!(names(end as Strings), None);
-        // A list that ends where memory ends, without NULL.
-        // SAFETY: as above.
+        // A list that ends where readable memory ends, without NULL.
+        // SAFETY: the last bytes of the first page, which is mapped.
         unsafe { ((end - POINTER) as *mut usize).write(1) };
         assert_eq!(names((end - POINTER) as Strings), None);
     }

@@ -1,25 +1,25 @@
-//! What LD_PRELOAD asks for: libraries, with colons or spaces between them.
+//! The value of LD_PRELOAD: libraries, separated by colons or spaces.
 
 use crate::life::programs::last_part;
 use crate::sys;
 
-/// Room for the path of our library; one that is longer is not asked about.
+/// Room for the path of our library in bytes. A longer path is not checked.
 const LONGEST: usize = 256;
 
-/// Our library among those of an entry.
+/// Returns our library among those of an entry.
 pub fn ours(text: &[u8]) -> Option<&[u8]> {
     libraries(text).find(|library| is_ours(library))
 }
 
-/// Writes an entry without our library, and NUL; how many bytes that takes, which is no more than it took with it. None
-/// where nothing else is asked for.
+/// Writes an entry without our library, and a NUL. Returns how many bytes that takes, which is at most the entry's
+/// length and 1. `None` if the entry names no other library.
 ///
 /// # Safety
-/// There is room for it.
+/// `room` has one byte more than the entry.
 pub unsafe fn without_ours(text: &[u8], room: *mut u8) -> Option<usize> {
     let mut length = 0;
     let mut push = |part: &[u8]| {
-        // SAFETY: as the caller promises.
+        // SAFETY: the caller guarantees the room.
         unsafe {
             room.add(length)
                 .copy_from_nonoverlapping(part.as_ptr(), part.len());
@@ -37,8 +37,8 @@ pub unsafe fn without_ours(text: &[u8], room: *mut u8) -> Option<usize> {
     Some(length)
 }
 
-/// Whether our library, by its path, is where the calling process may not read it: in another root directory, or
-/// another user's. The dynamic linker would complain of it in the program's name.
+/// Whether the calling process may not read our library at this path. It may be outside the root directory, or belong
+/// to another user. The dynamic linker would then print an error in the program's name.
 pub fn is_out_of_reach(library: &[u8]) -> bool {
     let mut path = [0; LONGEST];
     let is_searched = !library.contains(&b'/') || library.contains(&b'$');
@@ -56,7 +56,8 @@ fn libraries(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     libraries.filter(|library| !library.is_empty())
 }
 
-/// Whether this is our library, of this or another build of Weir: as it is installed, or as `weir` unpacks it.
+/// Whether this is Weir's library, of this or another build: the name is that of an installation, or that of a file
+/// which `weir` unpacks.
 fn is_ours(library: &[u8]) -> bool {
     let name = last_part(library);
     let version = name
@@ -71,7 +72,7 @@ mod tests {
 
     fn without(text: &str) -> Option<String> {
         let mut room = vec![0; text.len() + 1];
-        // SAFETY: there is as much room as the entry took.
+        // SAFETY: `room` has as many bytes as the entry, and 1.
         let length = unsafe { without_ours(text.as_bytes(), room.as_mut_ptr()) }?;
         assert_eq!(room[length - 1], 0);
         Some(String::from_utf8(room[..length - 1].to_vec()).expect("UTF-8"))

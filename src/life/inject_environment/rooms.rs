@@ -1,4 +1,4 @@
-//! Room for environments that are changed. A stack may be too small for one: a few are always there.
+//! Memory for changed environments. A stack may be too small for one, so a static pool has some rooms.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_char;
@@ -8,44 +8,44 @@ use crate::process::vfork;
 use crate::{sys, thread};
 
 const ROOMS: usize = 32;
-/// Enough for a thousand variables. Pages that nobody has touched cost nothing.
+/// The size of a room in bytes: enough for a thousand variables. Pages that nobody has touched take no memory.
 const BYTES: usize = 8192;
 
 #[repr(align(4096))]
 struct Words(UnsafeCell<[u8; BYTES]>);
 
-// SAFETY: written by whoever took the room; of what a sandbox adds to that, `for_a_sandbox` tells.
+// SAFETY: only the owner of a room writes to it. [`Room::for_a_sandbox`] explains its exception.
 unsafe impl Sync for Words {}
 
 static POOL: [Words; ROOMS] = [const { Words(UnsafeCell::new([0; BYTES])) }; ROOMS];
 
-/// Who has each: the thread's identity, with `BY_VFORK` where it is a child of vfork; 0 where nobody has.
+/// The owner of each room: the thread's identity, with `BY_VFORK` added for a child of vfork. 0 if the room is free.
 static OWNERS: [AtomicUsize; ROOMS] = [const { AtomicUsize::new(0) }; ROOMS];
 
-/// A child of vfork took it. Where the exec succeeds, nobody gives it back.
+/// A child of vfork owns the room. If its exec succeeds, nobody frees the room.
 const BY_VFORK: usize = 1;
 
-/// How many were used in a sandbox.
+/// How many rooms were used in a sandbox.
 static USED_IN_A_SANDBOX: AtomicUsize = AtomicUsize::new(0);
 
-/// Room for an environment and its texts.
+/// Memory for an environment and its texts.
 pub struct Room {
     start: *mut *const c_char,
     is: Is,
 }
 
 enum Is {
-    /// This one of the pool, that somebody took.
+    /// This room of the pool, which has an owner.
     Taken(usize),
-    /// One of the pool, that nobody took.
+    /// A room of the pool without an owner.
     Borrowed,
     /// A mapping of its own.
     Mapped(sys::Memory),
 }
 
 impl Room {
-    /// Room for so many bytes: of the pool, or else a mapping, which a child of vfork that succeeds leaves behind in its
-    /// parent. None where there is no memory.
+    /// Returns memory of at least this many bytes: a room of the pool, or else a new mapping. If a child of vfork makes
+    /// the mapping and its exec succeeds, the mapping stays in the parent. `None` if there is no memory.
     pub fn new(bytes: usize) -> Option<Room> {
         if bytes <= BYTES
             && let Some(number) = take()
@@ -62,19 +62,20 @@ impl Room {
         })
     }
 
-    /// Room for so many bytes of the process's own environment, for an exec in a sandbox. None for more than there is
-    /// room for.
+    /// Returns memory of at least this many bytes for a copy of the process's own environment, for an exec in a
+    /// sandbox. `None` if there is no room of that size.
     ///
-    /// No call may be made there: nobody can tell a child of vfork from its parent, and so whether a room is still in use.
-    /// Nobody takes them, but each exec uses the next. So one that is slower than `ROOMS` others has its environment
-    /// written once more while it uses it: by the same, since all of them are made of the process's own.
+    /// No system call may be made there. So Weir cannot distinguish a child of vfork from its parent, and does not know
+    /// whether a room is still in use. The rooms get no owner, and each exec uses the next one. If an exec is slower
+    /// than `ROOMS` others, one of these overwrites its environment. It writes the same bytes, because all of them copy
+    /// the process's own environment.
     pub fn for_a_sandbox(bytes: usize) -> Option<Room> {
         if bytes > BYTES {
             return None;
         }
         let first = USED_IN_A_SANDBOX.fetch_add(1, Ordering::Relaxed);
         let mut numbers = (0..ROOMS).map(|more| first.wrapping_add(more) % ROOMS);
-        // Some were taken before the process sealed itself.
+        // Some rooms were taken before the process sealed itself.
         let number = numbers.find(|&number| OWNERS[number].load(Ordering::Relaxed) == 0)?;
         Some(Room {
             start: POOL[number].0.get().cast(),
@@ -82,12 +83,12 @@ impl Room {
         })
     }
 
-    /// Where it begins, aligned for pointers.
+    /// The address of the memory, aligned for pointers.
     pub fn start(&self) -> *mut *const c_char {
         self.start
     }
 
-    /// Nobody uses it any more.
+    /// Frees the memory.
     pub fn give_back(self) {
         match self.is {
             Is::Taken(number) => OWNERS[number].store(0, Ordering::Release),
@@ -97,12 +98,13 @@ impl Room {
     }
 }
 
-/// One of the pool, where one is free.
+/// Takes a free room of the pool, and returns its number. `None` if there is none.
 fn take() -> Option<usize> {
     let mut owner = thread::identity();
     if vfork::is_child() {
         owner |= BY_VFORK;
-        // An earlier child of this thread has left it: that one is another program by now, or the thread would not be here.
+        // An earlier child of this thread has left the room. That child has executed its program or ended, because only
+        // then does this thread go on.
         let left = OWNERS
             .iter()
             .position(|of| of.load(Ordering::Relaxed) == owner);
@@ -116,7 +118,7 @@ fn take() -> Option<usize> {
     })
 }
 
-/// In a child of fork: the other threads that have taken some are not here.
+/// Called in a child of fork: frees the rooms of other threads, which do not exist here.
 pub fn forked() {
     let own = thread::identity();
     for owner in &OWNERS {

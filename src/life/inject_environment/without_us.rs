@@ -5,48 +5,48 @@ use std::ptr;
 
 use super::{POINTER, PRELOAD, Strings, preload};
 
-/// How large a copy without our library may get.
+/// The most that a copy without our library needs.
 #[derive(Clone, Copy)]
 pub struct Size {
     /// How many entries the environment has.
     pub entries: usize,
-    /// Bytes of those for LD_PRELOAD, with their NULs.
+    /// How many bytes its entries for LD_PRELOAD have, with their NULs.
     pub texts: usize,
 }
 
 impl Size {
-    /// In bytes.
+    /// How many bytes a copy needs.
     pub fn bytes(self) -> usize {
         (self.entries + 1) * POINTER + self.texts
     }
 }
 
-/// An entry for LD_PRELOAD; none for another.
+/// The text of an entry, if it is for LD_PRELOAD.
 ///
 /// # Safety
 /// The entry is a C string.
 pub unsafe fn preload<'e>(entry: *const c_char) -> Option<&'e [u8]> {
     for (place, &byte) in PRELOAD.iter().enumerate() {
-        // SAFETY: no further than to the first byte that differs, as NUL does.
+        // SAFETY: the loop stops at the first byte that differs, at the latest at the NUL.
         if unsafe { entry.add(place).cast::<u8>().read() } != byte {
             return None;
         }
     }
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees a C string.
     Some(unsafe { CStr::from_ptr(entry) }.to_bytes())
 }
 
-/// The size for an environment; none where it does not ask for our library.
+/// The size for an environment; `None` if it does not name our library.
 ///
 /// # Safety
-/// It is a list of C strings, ended by NULL.
+/// It is a list of C strings, which NULL ends.
 pub unsafe fn size(environment: Strings) -> Option<Size> {
     let mut asks_for_us = false;
     let mut size = Size {
         entries: 0,
         texts: 0,
     };
-    // SAFETY: as the caller promises.
+    // SAFETY: the caller guarantees the list.
     unsafe {
         while !(*environment.add(size.entries)).is_null() {
             if let Some(text) = preload(*environment.add(size.entries)) {
@@ -59,10 +59,11 @@ pub unsafe fn size(environment: Strings) -> Option<Size> {
     asks_for_us.then_some(size)
 }
 
-/// Writes an environment without our library. `preload` tells of a place whether what is there is for LD_PRELOAD.
+/// Writes an environment without our library. `is_preload` returns whether the entry at a place is for LD_PRELOAD.
 ///
 /// # Safety
-/// There is room for this size, which is the environment's; its pointers can be read, and its entries for LD_PRELOAD.
+/// `array` has room for `size`, which is the environment's. The environment's pointers can be read, and its entries for
+/// LD_PRELOAD.
 #[inline(never)]
 pub unsafe fn write(
     environment: Strings,
@@ -70,7 +71,8 @@ pub unsafe fn write(
     is_preload: impl Fn(usize) -> bool,
     array: *mut *const c_char,
 ) {
-    // SAFETY: as the caller promises; texts come after the array, which gets no longer.
+    // SAFETY: the caller guarantees the room and the entries. The texts are after the array, which has at most `entries
+    // + 1` elements.
     unsafe {
         let mut room = array.add(size.entries + 1).cast::<u8>();
         let mut kept = 0;
@@ -99,7 +101,7 @@ mod tests {
         let mut strings: Vec<_> = entries.iter().map(|entry| entry.as_ptr()).collect();
         strings.push(ptr::null());
         let mut room = [const { ptr::null() }; 64];
-        // SAFETY: C strings, ended by NULL; there is room for them.
+        // SAFETY: these are C strings, which NULL ends; `room` has at least `size` bytes.
         unsafe {
             let size = size(strings.as_ptr())?;
             assert!(size.bytes() <= size_of_val(&room));

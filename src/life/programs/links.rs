@@ -1,26 +1,26 @@
-//! The libraries that a 64-bit program is linked against: whether one of them must be the first to be loaded.
+//! The libraries that a 64-bit program is linked against: whether one of them must be loaded first.
 //!
-//! What makes no sense is passed over: then there is none.
+//! Fields that make no sense count as if they were missing.
 
 use super::{HEAD, OF_64_BITS, word};
 use crate::sys::looking::Looked;
 
-/// Bytes of an entry of the dynamic section: a tag and a value.
+/// The size in bytes of an entry of the dynamic section: a tag and a value.
 const ENTRY: usize = 16;
-/// More than any program has, in bytes.
+/// The most bytes that are read of a dynamic section; no program has more.
 const MOST_BYTES: u64 = 8192;
 /// Tags of entries (elf(5)).
 const END: u64 = 0;
 const NEEDED: u64 = 1;
 const STRINGS: u64 = 5;
 
-/// AddressSanitizer, as gcc and clang call its library.
+/// The names that gcc and clang give to AddressSanitizer's library.
 const FIRST: [&[u8]; 2] = [b"libasan.", b"libclang_rt.asan"];
-/// As many bytes as the longest of these names.
+/// The length of the longest of these names in bytes.
 const NAME: usize = 16;
 
-/// Whether it is linked against a library that must be the first; its program headers are at a place of the file. The
-/// buffer is overwritten.
+/// Whether a program is linked against a library that must be loaded first. `headers` is the offset of its program
+/// headers in the file, `count` is their number. The buffer is overwritten.
 #[inline(never)]
 pub fn must_be_first(file: &Looked, headers: u64, count: u64, buffer: &mut [u8; HEAD]) -> bool {
     links(file, headers, count, buffer).unwrap_or(false)
@@ -56,7 +56,7 @@ fn links(file: &Looked, headers: u64, count: u64, buffer: &mut [u8; HEAD]) -> Op
     let address = strings?;
     let mut strings = None;
     each_header(buffer, &mut |part| {
-        // Where it is in memory comes after where it is in the file.
+        // The address in memory is the word after the offset in the file.
         let within = address.checked_sub(header(part, OF_64_BITS.offset + 8));
         let within = within.filter(|&within| within < header(part, OF_64_BITS.bytes));
         if is(part, libc::PT_LOAD) {
@@ -81,7 +81,8 @@ fn links(file: &Looked, headers: u64, count: u64, buffer: &mut [u8; HEAD]) -> Op
     Some(found)
 }
 
-/// Shows the parts of a table, of one size each, until `look` has seen enough. None where they cannot be read.
+/// Calls `look` with each element of a table, until `look` returns true. `place` is the table's offset in the file;
+/// `bytes` is its size, and `size` is that of an element, in bytes. `None` if the table cannot be read.
 fn each(
     file: &Looked,
     place: u64,

@@ -1,4 +1,4 @@
-//! From a name to a file, as execvp(3) does it.
+//! Finds the file of a name, as execvp(3) does.
 
 use std::ffi::{CStr, c_char};
 
@@ -12,15 +12,15 @@ unsafe extern "C" {
 
 /// Where the C library looks if PATH is not set.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
-/// Room for a file's path; one that is longer is not looked at.
+/// Room for a file's path in bytes. A longer path is not examined.
 const LONGEST: usize = 512;
 
-/// What is found under a name, or at a path, if it has a slash.
+/// Examines the program of this name, or at this path if it has a slash.
 pub fn look(name: *const c_char) -> Kind {
     if looking::mode(libc::AT_FDCWD, name) == Err(Unseen::Unreadable) {
         return Kind::Unreadable;
     }
-    // SAFETY: the kernel has just read it.
+    // SAFETY: the kernel has just read the name.
     let text = unsafe { CStr::from_ptr(name) }.to_bytes();
     if text.contains(&b'/') {
         return or_shell(at(libc::AT_FDCWD, name));
@@ -28,9 +28,9 @@ pub fn look(name: *const c_char) -> Kind {
     in_directories(path().unwrap_or(DEFAULT_PATH), text)
 }
 
-/// The process's own PATH: it is that which is searched, whatever the program is given.
+/// The process's own PATH: execvp searches this one, whatever environment the program gets.
 fn path<'e>() -> Option<&'e [u8]> {
-    // SAFETY: the C library's own list of strings, ended by NULL, which it is about to read as well.
+    // SAFETY: the C library's own list of strings, which NULL ends; execvp is about to read it, too.
     unsafe {
         let mut entry = environ;
         while !entry.is_null() && !(*entry).is_null() {
@@ -55,7 +55,7 @@ pub(super) fn in_directories(path: &[u8], name: &[u8]) -> Kind {
         };
         if sys::access(file.as_ptr(), libc::X_OK) == 0 {
             match at(libc::AT_FDCWD, file.as_ptr()) {
-                // A directory, as a rule: the search goes on.
+                // The search goes on after a directory.
                 Kind::Unknown if is_directory(file) => {}
                 kind => return or_shell(kind),
             }
@@ -69,7 +69,7 @@ fn is_directory(file: &CStr) -> bool {
         .is_ok_and(|mode| mode & libc::S_IFMT == libc::S_IFDIR)
 }
 
-/// What cannot be executed is given to the shell.
+/// A file without a known format is executed by the shell.
 fn or_shell(kind: Kind) -> Kind {
     match kind {
         Kind::Formless => at(libc::AT_FDCWD, c"/bin/sh".as_ptr()),

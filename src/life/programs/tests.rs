@@ -15,7 +15,7 @@ fn look_at(path: &Path) -> Kind {
     look(Program::Path(c_path(path).as_ptr()))
 }
 
-/// A folder of this test, removed when dropped.
+/// A directory of this test, removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -40,7 +40,7 @@ impl Drop for Folder {
     }
 }
 
-/// An ELF file with some program headers that say nothing, and then one for a dynamic linker's name.
+/// An ELF file with `before` program headers of zeroes, and then one for the dynamic linker's name.
 fn elf(bits: u8, machine: u16, before: usize, dynamic_linker: Option<&str>) -> Vec<u8> {
     let layout = if bits == 32 { OF_32_BITS } else { OF_64_BITS };
     let start = if bits == 32 { 52 } else { 64 };
@@ -83,7 +83,7 @@ fn a_program_is_what_its_header_says() {
         assert_eq!(kind(elf(32, libc::EM_386, before, old)), Kind::OtherMachine);
         assert_eq!(kind(elf(32, libc::EM_386, before, None)), Kind::Static);
     }
-    // x32 has words of 32 bits; another machine may have ours.
+    // x32 has 32-bit words; another machine may have 64-bit words, like ours.
     assert_eq!(kind(elf(32, OURS, 1, GLIBC)), Kind::OtherMachine);
     let other = elf(64, libc::EM_S390, 1, GLIBC);
     assert_eq!(kind(other), Kind::OtherMachine);
@@ -147,7 +147,7 @@ fn scripts_lead_to_their_interpreters_as_far_as_the_kernel_goes() {
 fn what_is_no_file_is_not_opened() {
     let folder = Folder::new("pipes");
     let pipe = folder.0.join("pipe");
-    // SAFETY: a path that ends in NUL.
+    // SAFETY: the path ends in NUL.
     assert_eq!(unsafe { libc::mkfifo(c_path(&pipe).as_ptr(), 0o755) }, 0);
     assert_eq!(look_at(&pipe), Kind::Unknown);
     assert_eq!(look_at(&folder.0), Kind::Unknown);
