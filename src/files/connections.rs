@@ -1,4 +1,4 @@
-//! Sockets: which entry they lead to once they are bound, connected or accepted.
+//! Sockets: which entry a socket leads to after it is bound, connected or accepted.
 
 use std::ffi::c_int;
 
@@ -10,31 +10,31 @@ use super::{find, lead_to, made_for, names, push_name, table};
 use crate::memory::bytes::Bytes;
 use crate::sys::{self, End, rooms::with_room_if_possible};
 
-/// A socket was made, if it was.
+/// Records the new socket `fd`. Does nothing if the call failed (`fd` < 0).
 pub fn made_socket(domain: c_int, kind: c_int, fd: c_int) {
     if fd >= 0 {
         made_for(fd, names::socket_kind(domain, kind), &[]);
     }
 }
 
-/// The kind of what a descriptor leads to.
+/// The kind of the file that a descriptor leads to; [`Kind::Socket`] if that is not known.
 fn kind_of(fd: c_int) -> Kind {
     table::entry(links::get(fd)).map_or(Kind::Socket, |entry| entry.kind())
 }
 
-/// A socket was given an address, if it was.
+/// Records the address that a socket was bound to. Does nothing if the call failed (`status` is not 0).
 #[inline(never)]
 pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     if status != 0 {
         return;
     }
     with_room_if_possible(|room: *mut names::EndRoom| {
-        // SAFETY: zeroes are an empty one.
+        // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
         let room = unsafe { &mut *room };
-        // SAFETY: the kernel has just read it.
+        // SAFETY: bind succeeded, so the kernel has just read `length` bytes at `address`.
         unsafe { names::write_address(&mut room.address, address, length, true) };
         if room.address.as_bytes().ends_with(b":0") && !sys::is_sealed() {
-            // The kernel has chosen a port.
+            // The program asked for any port, and the kernel has chosen one.
             room.ask(fd, End::Own, true);
         }
         if !room.address.is_empty() {
@@ -43,7 +43,7 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
     });
 }
 
-/// A socket was connected, or is being connected.
+/// Records the peer of a socket that is connected or is being connected.
 #[inline(never)]
 pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
     let errno = if status == 0 { 0 } else { sys::errno() };
@@ -52,7 +52,8 @@ pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status:
     }
 }
 
-/// Whether a connection that ended so came as far as the address.
+/// Whether the kernel got as far as the address in a connect that ended with this `errno`, so that the address can be
+/// read.
 #[inline(never)]
 fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) -> bool {
     match errno {
@@ -63,13 +64,14 @@ fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) ->
         | libc::ENOTSOCK
         | libc::EISCONN
         | libc::EALREADY => false,
-        // A filter of system calls may have said what the error is.
+        // A seccomp filter may have chosen the error.
         _ if sys::is_sealed() => errno == libc::EINPROGRESS,
         _ => sys::is_readable(address.cast(), length as usize),
     }
 }
 
-/// Counts a connection, where it is there or on its way; one that was on its way before, and now is there, has been counted.
+/// Counts a connection that is established or in progress. If it was in progress at an earlier call and is
+/// established now, it is counted already.
 #[inline(never)]
 fn count_connection(fd: c_int, link_before: u32, errno: c_int) {
     let link = links::get(fd);
@@ -82,7 +84,7 @@ fn count_connection(fd: c_int, link_before: u32, errno: c_int) {
     }
 }
 
-/// What is known of a connection that is made: not on the stack, for the name is looked up below it.
+/// The data of a new connection. It is not on the stack, because the look-up of the name needs the stack below it.
 struct Connecting {
     text: names::Address,
     fd: c_int,
@@ -90,17 +92,18 @@ struct Connecting {
     errno: c_int,
 }
 
-/// A socket leads to this address from now on, which can be read: the kernel has just done so, or has said that it could.
+/// Makes a socket lead to this address. The address is readable: the kernel has just read it, or has reported that it
+/// can be read.
 #[inline(never)]
 fn lead_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t, errno: c_int) {
     with_room_if_possible(|room: *mut Connecting| {
-        // SAFETY: zeroes are an empty line, and numbers.
+        // SAFETY: the room is zeroed; zeroes are an empty line and valid numbers.
         let room = unsafe { &mut *room };
         room.fd = fd;
         room.link_before = links::get(fd);
         room.errno = errno;
         room.text.push_what_fits(b"to ");
-        // SAFETY: as above.
+        // SAFETY: the caller has checked that `length` bytes at `address` can be read.
         unsafe { names::write_address(&mut room.text, address, length, true) };
         connect_by_name(room);
     });
@@ -115,8 +118,8 @@ fn connect_by_name(room: &Connecting) {
     }
 }
 
-/// A connection was accepted, if one was: named by who it is from and which socket took it, not by the
-/// other end's port, which is another every time.
+/// Records an accepted connection. Does nothing if the call failed (`fd` < 0). The name has the peer's address and
+/// the listening socket, but not the peer's port, which differs for each connection.
 #[inline(never)]
 pub fn accepted(listener: c_int, fd: c_int) {
     if fd < 0 {
@@ -127,7 +130,7 @@ pub fn accepted(listener: c_int, fd: c_int) {
     }
     let kind = kind_of(listener);
     with_room_if_possible(|room: *mut (names::EndRoom, Bytes<248>)| {
-        // SAFETY: zeroes are empty ones.
+        // SAFETY: the room is zeroed; zeroes are an empty `EndRoom` and an empty line.
         let (end, name) = unsafe { &mut *room };
         name_accepted(end, name, listener, fd);
         made_for(fd, kind, &[name.as_bytes()]);

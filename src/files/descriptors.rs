@@ -1,7 +1,7 @@
-//! A table with a place for every descriptor.
+//! A table with a place for each descriptor.
 //!
-//! An array in two levels: a hook finds a place in two loads. It is private memory, so that a forked child
-//! inherits it with the descriptors.
+//! The table is an array in two levels, so a hook finds a place in two loads. It is private memory: a forked child
+//! inherits it together with the descriptors.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -9,29 +9,29 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use crate::sys::Memory;
 
-/// Descriptors of a page.
+/// Descriptors on a page.
 pub const PAGE: usize = 1024;
-/// Pages: as many as for the highest limit on descriptors that a kernel has by itself (fs.nr_open).
+/// Pages: enough for the kernel's default limit on the number of descriptors (fs.nr_open).
 const PAGES: usize = 1024;
 
-/// What may stand in a table.
+/// A value that can be in a table.
 ///
 /// # Safety
-/// All zeroes are a valid value of it.
+/// All zeroes are a valid value of the type.
 pub unsafe trait Place: Sync + 'static {}
 
 // SAFETY: zeroes are the number 0.
 unsafe impl Place for AtomicU32 {}
 
-/// A table with a place for every descriptor.
+/// A table with a place for each descriptor.
 pub struct Descriptors<P: Place> {
-    /// Most programs have no descriptor beyond.
+    /// Most programs use no descriptor beyond these.
     first: [P; PAGE],
     others: [AtomicPtr<[P; PAGE]>; PAGES],
 }
 
 impl<P: Place> Descriptors<P> {
-    /// A table, with its first page.
+    /// A table with its first page.
     pub const fn new(first: [P; PAGE]) -> Descriptors<P> {
         Descriptors {
             first,
@@ -39,7 +39,7 @@ impl<P: Place> Descriptors<P> {
         }
     }
 
-    /// The place of a descriptor; none where nothing has been put there.
+    /// The place of a descriptor. `None` if the page with it does not exist.
     #[inline(always)]
     pub fn get(&self, fd: c_int) -> Option<&P> {
         let fd = usize::try_from(fd).ok()?;
@@ -53,11 +53,11 @@ impl<P: Place> Descriptors<P> {
     #[inline(never)]
     fn get_beyond(&self, fd: usize) -> Option<&P> {
         let page = self.others.get(fd / PAGE)?.load(Ordering::Acquire);
-        // SAFETY: NULL, or a page that `make` put there and that stays.
+        // SAFETY: the pointer is NULL, or a page that `make` stored there. No page is ever unmapped.
         unsafe { page.as_ref() }.map(|page| &page[fd % PAGE])
     }
 
-    /// The same, with memory made for it where there is none. None where that cannot be had.
+    /// The place of a descriptor. Makes the page if it does not exist. `None` if there is no memory for it.
     pub fn get_or_make(&self, fd: c_int) -> Option<&P> {
         if self.get(fd).is_none() {
             self.make(fd);
@@ -77,12 +77,12 @@ impl<P: Place> Descriptors<P> {
         let free = ptr::null_mut();
         let set = place.compare_exchange(free, page, Ordering::Release, Ordering::Relaxed);
         if set.is_ok() {
-            // It stays for as long as the process.
+            // The page stays until the process ends.
             std::mem::forget(memory);
         }
     }
 
-    /// Every descriptor from `first` to `last` that has a place.
+    /// All descriptors from `first` to `last` that have a place.
     pub fn within(&self, first: u32, last: u32) -> impl Iterator<Item = c_int> {
         let (first, last) = (first as usize, (last as usize).min(PAGE * PAGES - 1));
         (first / PAGE..=last / PAGE)

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::files::descriptors::{Descriptors, PAGE};
 
-/// Nothing is known of the descriptor.
+/// The descriptor is not known.
 pub const UNKNOWN: u32 = 0;
-/// The descriptor is counted with all others that have no entry of their own.
+/// The descriptor has no entry of its own: it is counted together with all others that have none.
 pub const OVERFLOW_ENTRY: u32 = u32::MAX;
 
 static LINKS: Descriptors<AtomicU32> = Descriptors::new([const { AtomicU32::new(UNKNOWN) }; PAGE]);
 
-/// What a descriptor leads to.
+/// The entry that a descriptor leads to.
 #[inline(always)]
 pub fn get(fd: c_int) -> u32 {
     LINKS
@@ -20,7 +20,7 @@ pub fn get(fd: c_int) -> u32 {
         .map_or(UNKNOWN, |place| place.load(Ordering::Relaxed))
 }
 
-/// Sets a descriptor's entry, and returns the one before. None if there is no room for it.
+/// Sets a descriptor's entry and returns the previous one. `None` if there is no memory for it.
 pub fn set(fd: c_int, link: u32) -> Option<u32> {
     let place = if link == UNKNOWN {
         LINKS.get(fd)
@@ -30,7 +30,7 @@ pub fn set(fd: c_int, link: u32) -> Option<u32> {
     place.map(|place| place.swap(link, Ordering::Relaxed))
 }
 
-/// Every descriptor from `first` to `last` of which anything is known.
+/// All known descriptors from `first` to `last`.
 pub fn known(first: u32, last: u32) -> impl Iterator<Item = c_int> {
     LINKS.within(first, last).filter(|&fd| get(fd) != UNKNOWN)
 }

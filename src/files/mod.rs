@@ -3,14 +3,15 @@
 //! ```text
 //! links        which entry a descriptor leads to
 //! table        the entries, by name
-//! names        what files and sockets are called
+//! names        the names of files and sockets
 //! connections  which entry a socket leads to, once it has an address or a peer
+//! records      what is known of a descriptor for calls that may wait
 //! ```
 //!
-//! A descriptor is known from the call that made it, and its link goes where the descriptor goes: dup, fork. One that
-//! was not seen to be made (inherited, or made inside the C library) is asked about at `/proc/self/fd`
-//! when it is first used. That costs a system call, as naming the other end of a connection does;
-//! calls on descriptors that are known cost none.
+//! A hook sees the call that makes a descriptor, and stores which entry the descriptor leads to. dup and fork copy
+//! this link. Some descriptors are made unseen: they are inherited, or made inside the C library. The first call on
+//! such a descriptor reads `/proc/self/fd`, which costs a system call. The name of a connection's other end costs
+//! one, too. Calls on known descriptors cost none.
 
 mod connections;
 pub mod descriptors;
@@ -36,7 +37,7 @@ type Name = Bytes<{ NAME_BYTES + 1 }>;
 pub use connections::{accepted, bound, connected, made_socket};
 pub use links::UNKNOWN;
 
-/// Counts a call on a descriptor. Of one that is not known the kernel is asked, unless the call failed.
+/// Counts a call on a descriptor. If the descriptor is not known, asks the kernel first, unless the call failed.
 #[inline(always)]
 pub fn count_here(fd: c_int, slot: u64, access: Access) {
     let link = links::get(fd);
@@ -48,7 +49,7 @@ pub fn count_here(fd: c_int, slot: u64, access: Access) {
     }
 }
 
-/// The same, out of the caller's way.
+/// The same as [`count_here`], not inlined into the caller.
 #[inline(never)]
 pub fn count(fd: c_int, slot: u64, access: &Access) {
     if links::get(fd) == UNKNOWN && !access.failed {
@@ -63,7 +64,7 @@ fn count_unknown(fd: c_int, slot: u64, access: impl Fn() -> Access) {
     count(fd, slot, &access());
 }
 
-/// Counts a call on what a link leads to.
+/// Counts a call on the entry that a link leads to.
 #[inline(never)]
 pub fn count_by(link: u32, slot: u64, access: &Access) {
     if let Some(entry) = table::entry(link) {
@@ -71,7 +72,7 @@ pub fn count_by(link: u32, slot: u64, access: &Access) {
     }
 }
 
-/// Counts the two parts of a call on a descriptor.
+/// Counts the two parts of a call on a descriptor, in ticks.
 pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
     if fd >= 0
         && let Some(entry) = table::entry(links::get(fd))
@@ -81,7 +82,7 @@ pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
     }
 }
 
-/// Sets where a descriptor leads, whatever it led to before.
+/// Makes a descriptor lead to an entry. Any earlier link is replaced.
 #[inline(never)]
 fn relink(fd: c_int, link: u32) {
     if vfork::is_child() {
@@ -102,7 +103,8 @@ fn relink(fd: c_int, link: u32) {
     }
 }
 
-/// Writes a descriptor's entry into the region, for its reader. Not in a process that shares the region: its descriptors are others.
+/// Writes a descriptor's entry into the region, for the region's reader. A process that shares its parent's region
+/// writes nothing: its descriptors differ from the parent's.
 fn tell_link(fd: c_int, link: u32) {
     if let Some(header) = process::header()
         && !process::is_sharer()
@@ -122,7 +124,7 @@ fn let_go(link: u32) {
     }
 }
 
-/// A descriptor is about to be closed; what it led to.
+/// Removes the link of a descriptor that is about to be closed, and returns that link.
 #[inline]
 pub fn unlink(fd: c_int) -> u32 {
     let link = links::get(fd);
@@ -138,14 +140,14 @@ pub fn unlink(fd: c_int) -> u32 {
     link
 }
 
-/// A descriptor was made for what has this name.
+/// Records a new descriptor for the file of this name.
 #[inline(never)]
 fn made_for(fd: c_int, kind: Kind, name: &[&[u8]]) {
     let link = table::with(|table| table.link(kind, name));
     opened_at(fd, link.unwrap_or(OVERFLOW_ENTRY));
 }
 
-/// A descriptor was made, which leads there.
+/// Records a new descriptor that leads to this entry, and counts the opening.
 #[inline(never)]
 fn opened_at(fd: c_int, link: u32) {
     relink(fd, link);
@@ -157,7 +159,7 @@ fn opened_at(fd: c_int, link: u32) {
     }
 }
 
-/// A descriptor leads to what has this name from now on.
+/// Makes a descriptor lead to the file of this name.
 #[inline(never)]
 fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     relink(
@@ -166,8 +168,8 @@ fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
     );
 }
 
-/// Finds out what a descriptor is. If that is impossible (there is no `/proc`, a filter forbids it, there is no memory), the
-/// descriptor is counted with all that have no entry of their own, and is not looked up again.
+/// Asks the kernel what a descriptor is. If that is impossible (there is no `/proc`, a filter forbids it, there is no
+/// memory), the descriptor is counted with all that have no entry of their own, and is not looked up again.
 #[cold]
 #[inline(never)]
 fn find(fd: c_int) {
@@ -189,13 +191,13 @@ fn find(fd: c_int) {
     }
 }
 
-/// A path was opened, if it was.
+/// Records the opening of a path. Does nothing if the call failed (`fd` < 0).
 pub fn opened(fd: c_int, dir: c_int, path: *const c_char) {
     opened_as(None, fd, dir, path);
 }
 
-/// The same, with the flags that were given: some open nothing but directories. (`O_TMPFILE` has the bit of
-/// `O_DIRECTORY`, and is for a file without a name.)
+/// The same as [`opened`], with the flags of the call: `O_DIRECTORY` opens directories only. `O_TMPFILE` contains the
+/// bit of `O_DIRECTORY`, but opens a file without a name.
 pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
     match flags & libc::O_TMPFILE {
         libc::O_TMPFILE => made(Kind::File, fd),
@@ -209,7 +211,7 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     if fd < 0 || path.is_null() {
         return;
     }
-    // SAFETY: the kernel has just read it.
+    // SAFETY: the open succeeded, so the kernel has just read the path.
     let path = unsafe { CStr::from_ptr(path) }.to_bytes();
     let kind = kind.unwrap_or_else(|| names::kind_of_path(path));
     if path.starts_with(b"/") {
@@ -223,7 +225,7 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     opened_at(fd, link);
 }
 
-/// Where a path leads that is relative to the working directory.
+/// The link for a path that is relative to the working directory.
 #[inline(never)]
 fn link_from_here(kind: Kind, path: &[u8]) -> u32 {
     let link = table::with(|table| {
@@ -237,7 +239,7 @@ fn link_from_here(kind: Kind, path: &[u8]) -> u32 {
     link.unwrap_or(OVERFLOW_ENTRY)
 }
 
-/// Where a path leads that is relative to an open directory.
+/// The link for a path that is relative to an open directory.
 #[inline(never)]
 fn link_from(dir: c_int, kind: Kind, path: &[u8]) -> u32 {
     if links::get(dir) == UNKNOWN {
@@ -254,16 +256,16 @@ fn link_from(dir: c_int, kind: Kind, path: &[u8]) -> u32 {
 #[inline(never)]
 fn link_from_entry(entry: &FileEntry, kind: Kind, path: &[u8]) -> u32 {
     with_room_if_possible(|name: *mut Name| {
-        // SAFETY: zeroes are an empty line.
+        // SAFETY: the room is zeroed, and zeroes are an empty line.
         let name = unsafe { &mut *name };
-        // The entry is given to no other name while a descriptor leads to it.
+        // The entry gets no other name while a descriptor leads to it.
         push_name(name, entry);
         link_below(name, kind, path)
     })
     .unwrap_or(OVERFLOW_ENTRY)
 }
 
-/// Where a path leads that is relative to a directory of this name.
+/// The link for a path that is relative to the directory of this name.
 #[inline(never)]
 fn link_below(directory: &Name, kind: Kind, path: &[u8]) -> u32 {
     let name = [directory.as_bytes(), b"/", path];
@@ -279,7 +281,7 @@ fn push_name<const N: usize>(to: &mut Bytes<N>, entry: &FileEntry) {
         .for_each(|byte| to.push_what_fits(&[byte]));
 }
 
-/// A relative path without `./` at its head.
+/// A relative path without leading `./`.
 fn plain(path: &[u8]) -> &[u8] {
     let mut path = path;
     while let Some(rest) = path.strip_prefix(b"./") {
@@ -291,7 +293,7 @@ fn plain(path: &[u8]) -> &[u8] {
     path
 }
 
-/// A stream was opened for a path, if it was.
+/// Records a stream that was opened for a path. Does nothing if the call failed (NULL).
 pub fn opened_stream(stream: *mut FILE, path: *const c_char) {
     if !stream.is_null() {
         streams::see(stream);
@@ -299,7 +301,7 @@ pub fn opened_stream(stream: *mut FILE, path: *const c_char) {
     }
 }
 
-/// A stream was opened for a command, if it was.
+/// Records a stream that was opened for a command. Does nothing if the call failed (NULL).
 pub fn opened_pipe(stream: *mut FILE) {
     if !stream.is_null() {
         streams::see(stream);
@@ -307,14 +309,14 @@ pub fn opened_pipe(stream: *mut FILE) {
     }
 }
 
-/// The descriptor of a stream is about to be closed.
+/// Removes the link of a stream's descriptor, which is about to be closed.
 pub fn closing_stream(stream: *mut FILE) {
     if !stream.is_null() {
         unlink(streams::fd(stream));
     }
 }
 
-/// A directory was opened, if it was.
+/// Records a directory stream that was opened for a path. Does nothing if the call failed (NULL).
 pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
     opened_as(
         Some(Kind::Directory),
@@ -324,7 +326,8 @@ pub fn opened_directory(directory: *mut c_void, path: *const c_char) {
     );
 }
 
-/// A descriptor was used in a way that only a directory's can be: so its file is a directory, which its name did not show.
+/// Marks a descriptor's file as a directory, after a call that accepts only directories. The name alone did not show
+/// that.
 fn is_directory(fd: c_int) {
     if let Some(entry) = table::entry(links::get(fd))
         && entry.kind() == Kind::File
@@ -333,14 +336,14 @@ fn is_directory(fd: c_int) {
     }
 }
 
-/// A descriptor was made a directory stream, if it was.
+/// Records that a descriptor became a directory stream. Does nothing if the call failed (NULL).
 pub fn made_directory_stream(fd: c_int, directory: *mut c_void) {
     if !directory.is_null() {
         is_directory(fd);
     }
 }
 
-/// The descriptor of a directory stream; -1 where there is none.
+/// The descriptor of a directory stream; -1 if there is none.
 pub fn directory_fd(directory: *mut c_void) -> c_int {
     if directory.is_null() {
         return -1;
@@ -349,33 +352,34 @@ pub fn directory_fd(directory: *mut c_void) -> c_int {
     unsafe { c_library::dirfd(directory) }.unwrap_or(-1)
 }
 
-/// A descriptor was made, if it was, for something that has no name but its kind.
+/// Records a new descriptor for something that has a kind but no name. Does nothing if the call failed (`fd` < 0).
 pub fn made(kind: Kind, fd: c_int) {
     if fd >= 0 {
         made_for(fd, kind, &[]);
     }
 }
 
-/// Memory was made a file of this name, if it was.
+/// Records a new file in memory (memfd_create) with its name. Does nothing if the call failed (`fd` < 0).
 pub fn made_memory(fd: c_int, name: *const c_char) {
     if fd >= 0 && !name.is_null() {
-        // SAFETY: the kernel has just read it.
+        // SAFETY: the call succeeded, so the kernel has just read the name.
         let name = unsafe { CStr::from_ptr(name) };
         made_for(fd, Kind::Memory, &[name.to_bytes()]);
     }
 }
 
-/// Two descriptors were made, if they were.
+/// Records two new descriptors. Does nothing if the call failed (`status` is not 0).
 pub fn made_pair(kind: Kind, ends: *const c_int, status: c_int) {
     if status == 0 {
-        // SAFETY: the kernel has just written both.
+        // SAFETY: the call succeeded, so the kernel has just written both.
         let [one, other] = unsafe { ends.cast::<[c_int; 2]>().read_unaligned() };
         made(kind, one);
         made(kind, other);
     }
 }
 
-/// So many bytes of what a descriptor leads to were mapped into memory, if they were.
+/// Counts bytes of a descriptor's file that were mapped into memory. Does nothing if the call failed or the mapping
+/// has no file.
 pub fn mapped(fd: c_int, bytes: usize, flags: c_int, place: *mut c_void) {
     if fd < 0 || flags & libc::MAP_ANONYMOUS != 0 || place == libc::MAP_FAILED {
         return;
@@ -388,7 +392,7 @@ pub fn mapped(fd: c_int, bytes: usize, flags: c_int, place: *mut c_void) {
     }
 }
 
-/// A descriptor was duplicated, if it was.
+/// Records a duplicate of a descriptor. Does nothing if the call failed (`to` < 0).
 pub fn duplicated(from: c_int, to: c_int) {
     if to < 0 || from == to || vfork::is_child() {
         return;
@@ -400,14 +404,14 @@ pub fn duplicated(from: c_int, to: c_int) {
     records::forget(to);
 }
 
-/// What fcntl did.
+/// Records a duplicate that fcntl made.
 pub fn controlled(fd: c_int, command: c_int, result: c_int) {
     if matches!(command, libc::F_DUPFD | libc::F_DUPFD_CLOEXEC) {
         duplicated(fd, result);
     }
 }
 
-/// Descriptors were closed.
+/// Removes the links of all descriptors from `first` to `last`, which were closed.
 pub fn closed_range(first: c_uint, last: c_uint) {
     if vfork::is_child() {
         return;
@@ -418,15 +422,15 @@ pub fn closed_range(first: c_uint, last: c_uint) {
     }
 }
 
-/// The working directory was changed, if it was.
+/// Records a change of the working directory. Does nothing if the call failed (`status` is not 0).
 pub fn changed_directory(status: c_int) {
-    // A child of vfork has one of its own.
+    // A child of vfork has a working directory of its own.
     if status == 0 && !vfork::is_child() {
         names::forget_working_directory();
     }
 }
 
-/// The same, by a descriptor.
+/// The same as [`changed_directory`], for a call that takes the directory's descriptor.
 pub fn changed_directory_to(fd: c_int, status: c_int) {
     if status == 0 {
         is_directory(fd);
@@ -434,24 +438,25 @@ pub fn changed_directory_to(fd: c_int, status: c_int) {
     changed_directory(status);
 }
 
-/// The root directory was changed, if it was.
+/// Records a change of the root directory. Does nothing if the call failed (`status` is not 0).
 pub fn changed_root(status: c_int) {
     changed_directory(status);
 }
 
-/// A new region: its table is empty.
+/// Begins the table of a new region, which is empty.
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
     table::begin(header, files);
 }
 
-/// Whether a forked child's standard descriptor is not what it was in its parent: forkpty and daemon change it inside the C
-/// library.
+/// Whether a standard descriptor of a forked child has another file than in its parent: forkpty and daemon change it
+/// inside the C library.
 fn standard_fd_changed(fd: c_int, kind: Kind) -> bool {
     (0..=2).contains(&fd) && names::find(fd).is_some_and(|found| found.kind != kind)
 }
 
-/// A forked child inherits descriptors, not the table: copies what is known of them from the parent's region, which must
-/// still be there, to the table of the child's new region; without a parent's region they are not known.
+/// Copies what is known of the inherited descriptors from the parent's region to the new region of a forked child.
+/// The child inherits the descriptors, but not the table. The parent's region must still be mapped; without one, the
+/// descriptors become unknown.
 pub fn inherit(parent: Option<Region<'_>>) {
     for fd in links::known(0, c_uint::MAX) {
         let link = links::get(fd) as usize;
@@ -463,7 +468,7 @@ pub fn inherit(parent: Option<Region<'_>>) {
     }
 }
 
-/// Not inlined: it takes room for names on the stack, which is that of the start where it is called.
+/// Not inlined: the room for names would otherwise be on the stack of the start, which calls this.
 #[inline(never)]
 fn inherit_one(fd: c_int, entry: &FileEntry) {
     if !standard_fd_changed(fd, entry.kind()) {
@@ -476,7 +481,7 @@ fn inherit_one(fd: c_int, entry: &FileEntry) {
     }
 }
 
-/// In a child of fork: the table was that of the parent's region.
+/// Forgets the table in a child of fork: it was that of the parent's region.
 pub fn forked() {
     table::forget();
 }

@@ -1,4 +1,4 @@
-//! What files and sockets are called.
+//! The names of files and sockets.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
@@ -16,24 +16,24 @@ use crate::process::vfork;
 use crate::sys::rooms::with_room_for;
 use crate::sys::{self, End};
 
-/// A socket's address in words: `127.0.0.1:80`, `[::1]:80`, `/run/socket`. The longest is a path of 108 bytes.
+/// A socket's address as text: `127.0.0.1:80`, `[::1]:80`, `/run/socket`. The longest is a path of 108 bytes.
 pub type Address = Bytes<113>;
 
-/// Room for the address of a socket's end: zeroes are an empty one. More than there should be on a stack.
+/// Room for the address of a socket's end. Zeroes are an empty one. It is too large for a small stack.
 #[repr(C)]
 pub struct EndRoom {
     raw: libc::sockaddr_storage,
-    /// In words.
+    /// The address as text.
     pub address: Address,
 }
 
 impl EndRoom {
-    /// Asks for the address of a socket's end; nothing where it has none.
+    /// Asks the kernel for the address of a socket's end. Leaves `address` empty if the end has none.
     #[inline(never)]
     pub fn ask(&mut self, fd: c_int, end: End, with_port: bool) {
         self.address.clear();
         if let Some(length) = sys::socket_address(fd, end, &mut self.raw) {
-            // SAFETY: as the kernel wrote it.
+            // SAFETY: the kernel has just written `length` bytes.
             unsafe {
                 write_address(
                     &mut self.address,
@@ -46,7 +46,7 @@ impl EndRoom {
     }
 }
 
-/// Writes an address down in words.
+/// Writes an address as text. Writes nothing for other families than IPv4, IPv6 and Unix.
 ///
 /// # Safety
 /// `address` has `length` bytes, or is NULL.
@@ -61,8 +61,9 @@ pub unsafe fn write_address(
     if address.is_null() || length < size_of::<libc::sa_family_t>() {
         return;
     }
-    // Each family by itself, so that its frame takes the place of this one.
-    // SAFETY: long enough for the family, and for what is looked at besides; of any alignment.
+    // Each family has a function of its own, so that only one of their frames is on the stack.
+    // SAFETY: the address has `length` bytes, as the caller promises. That is enough for the family, and each arm
+    // checks or limits what it reads besides. All reads are unaligned.
     unsafe {
         match c_int::from((&raw const (*address).sa_family).read_unaligned()) {
             libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
@@ -82,7 +83,7 @@ pub unsafe fn write_address(
 }
 
 /// # Safety
-/// There is such an address, of any alignment.
+/// `address` points to a whole `sockaddr_in`, of any alignment.
 #[inline(never)]
 unsafe fn write_ipv4(text: &mut Address, address: *const libc::sockaddr_in, with_port: bool) {
     // SAFETY: as the caller promises.
@@ -94,7 +95,7 @@ unsafe fn write_ipv4(text: &mut Address, address: *const libc::sockaddr_in, with
 }
 
 /// # Safety
-/// There is such an address, of any alignment.
+/// `address` points to a whole `sockaddr_in6`, of any alignment.
 #[inline(never)]
 unsafe fn write_ipv6(text: &mut Address, address: *const libc::sockaddr_in6, with_port: bool) {
     text.push_what_fits(b"[");
@@ -114,7 +115,7 @@ unsafe fn write_ipv6(text: &mut Address, address: *const libc::sockaddr_in6, wit
 #[inline(never)]
 fn write_unix(text: &mut Address, path: &[u8]) {
     match path {
-        // A name in the abstract namespace, as ss(8) and others write it.
+        // A name in the abstract namespace, written as ss(8) and others write it.
         [0, name @ ..] => {
             text.push_what_fits(b"@");
             text.push_what_fits(name);
@@ -123,7 +124,7 @@ fn write_unix(text: &mut Address, path: &[u8]) {
     }
 }
 
-// Formatting by `core::fmt` takes hundreds of bytes of the stack.
+// These do not use `core::fmt`, which takes hundreds of bytes of the stack.
 
 fn push_port(text: &mut Address, port: u16) {
     text.push_what_fits(b":");
@@ -138,7 +139,8 @@ fn push_ipv4(text: &mut Address, [first, rest @ ..]: [u8; 4]) {
     }
 }
 
-/// As RFC 5952 has it: the first of the longest runs of zeroes left out, if there are two of them.
+/// Writes an address as RFC 5952 says: `::` replaces the longest run of two or more zero groups, the first of equally
+/// long ones.
 #[inline(never)]
 fn push_ipv6(text: &mut Address, bytes: [u8; 16]) {
     let group = |index: usize| u16::from_be_bytes([bytes[2 * index], bytes[2 * index + 1]]);
@@ -192,13 +194,14 @@ pub fn socket_kind(domain: c_int, kind: c_int) -> Kind {
     }
 }
 
-/// What an open descriptor is: an inherited one, or one that the program has by a way that is not seen.
+/// What an open descriptor is, if no hook saw the call that made it.
 pub struct Found {
     pub kind: Kind,
     pub name: Bytes<{ PATH_MAX + 1 }>,
 }
 
-/// Asks the kernel what a descriptor is. Not in the table of files: the kernel may take its time.
+/// Asks the kernel what a descriptor is. `None` if `/proc` does not say. The caller must not hold the table of files,
+/// because the kernel may take long.
 #[cold]
 pub fn find(fd: c_int) -> Option<Found> {
     let mut path = Bytes::<33>::new();
@@ -253,7 +256,7 @@ pub fn find(fd: c_int) -> Option<Found> {
     Some(found)
 }
 
-/// What a path shows of its file.
+/// The kind of a file, as far as its path shows it.
 pub fn kind_of_path(path: &[u8]) -> Kind {
     if path.starts_with(b"/dev/pts/") || path == b"/dev/tty" {
         Kind::Terminal
@@ -264,12 +267,12 @@ pub fn kind_of_path(path: &[u8]) -> Kind {
     }
 }
 
-/// A socket that was not seen to be made.
+/// The kind and the name of a socket, if no hook saw the call that made it.
 fn socket(fd: c_int) -> (Kind, Bytes<193>) {
     let option = |option| sys::socket_option(fd, option).unwrap_or(-1);
     let kind = socket_kind(option(libc::SO_DOMAIN), option(libc::SO_TYPE));
     let name = with_room_for(|room: *mut EndRoom| {
-        // SAFETY: zeroes are an empty one.
+        // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
         let room = unsafe { &mut *room };
         for (which, end) in [("to ", End::Peer), ("at ", End::Own)] {
             room.ask(fd, end, true);
@@ -285,32 +288,33 @@ fn socket(fd: c_int) -> (Kind, Bytes<193>) {
     (kind, name)
 }
 
-/// The working directory, as it was when it was last asked for.
+/// The working directory, as the kernel last returned it.
 struct WorkingDirectory(UnsafeCell<[u8; PATH_MAX]>, UnsafeCell<usize>);
-// SAFETY: only the holder of the lock of the table of files uses it.
+// SAFETY: only the thread that holds the lock of the table of files uses it.
 unsafe impl Sync for WorkingDirectory {}
 
 static WORKING_DIRECTORY: WorkingDirectory =
     WorkingDirectory(UnsafeCell::new([0; PATH_MAX]), UnsafeCell::new(0));
 static IS_KNOWN: AtomicBool = AtomicBool::new(false);
 
-/// The working directory is another.
+/// Records that the working directory has changed.
 pub fn forget_working_directory() {
     IS_KNOWN.store(false, Ordering::Relaxed);
 }
 
-/// The working directory, which ends without a slash; nothing where it is not known.
+/// The working directory without a final slash; empty if it is not known.
 ///
 /// # Safety
-/// The caller holds the table of files, and keeps the result no longer.
+/// The caller holds the table of files, and does not keep the result after that.
 pub unsafe fn working_directory<'a>() -> &'a [u8] {
-    // SAFETY: one thread at a time, as the caller promises.
+    // SAFETY: only one thread at a time is here, as the caller promises.
     unsafe {
         let (bytes, length) = (
             &mut *WORKING_DIRECTORY.0.get(),
             &mut *WORKING_DIRECTORY.1.get(),
         );
-        // A child of vfork has one of its own, and leaves its parent's to be asked for.
+        // A child of vfork has a working directory of its own. It marks the stored one as unknown, so that the parent
+        // asks again.
         let is_lent = vfork::is_child();
         if !IS_KNOWN.swap(!is_lent, Ordering::Relaxed) || is_lent {
             let found = sys::working_directory(bytes);

@@ -1,13 +1,13 @@
-//! What is known of a descriptor as far as waiting is concerned, and what the program wants of its calls.
+//! What is known of a descriptor with regard to waiting, and what the program wants of its calls.
 //!
-//! **The kind of its file** is asked of the kernel when a call first needs it, and kept until the descriptor is closed. A number
-//! can get another file without our seeing it (`daemon`, system calls that are made inline). So what is kept never decides
-//! alone what a call does. A try on a file that is no longer a socket fails with ENOTSOCK and
-//! does nothing, and the caller asks the kernel again ([`class_now`]).
+//! **The kind of the file** is asked of the kernel when a call first needs it, and kept until the descriptor is
+//! closed. A number can get another file while no hook sees it (`daemon`, inline system calls). So the kept kind
+//! alone never decides what a call does. A try on a file that is no longer a socket fails with ENOTSOCK and has no
+//! effect. The caller then asks the kernel again ([`class_now`]).
 //!
-//! **Whether calls wait, and for how long** belongs to the open file. Many descriptors may share it, also in
-//! processes that this one does not know. So it is never kept, but asked of the kernel each time that a
-//! call is about to wait ([`mode`]), and not if the call succeeds at once.
+//! **Whether calls wait, and for how long**, belongs to the open file. Many descriptors may share it, also in
+//! processes that this one does not know. So it is never kept. The kernel is asked each time that a call is about to
+//! wait ([`mode`]), and not if the call succeeds at once.
 
 use std::ffi::c_int;
 use std::num::NonZeroU64;
@@ -18,7 +18,7 @@ use crate::process::vfork;
 use crate::sys::Deadline;
 use crate::sys::waiting::{self, Timeout};
 
-/// Which way bytes go.
+/// The direction in which bytes go.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// To the program.
@@ -28,7 +28,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// What is waited for.
+    /// The events of poll(2) to wait for.
     pub fn events(self) -> i16 {
         match self {
             Direction::In => libc::POLLIN,
@@ -37,63 +37,65 @@ impl Direction {
     }
 }
 
-/// What a descriptor leads to.
+/// The kind of file that a descriptor leads to, with regard to waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// Nothing that can be waited for: a file, a directory, a block device; or nothing at all.
+    /// Nobody can wait for it: a file, a directory, a block device, or no file at all.
     Unwaitable = 1,
-    /// A socket: each call can have a flag not to block.
+    /// A socket: each call can have a flag that makes it return at once.
     Socket = 2,
-    /// A terminal, an eventfd and the like.
+    /// A terminal, an eventfd or the like.
     Other = 3,
     /// A pipe, with a name or without.
     Pipe = 4,
 }
 
-/// What the program wants of the calls that move bytes one way, on a descriptor. With an error in its place it is returned in
+/// What the program wants of the calls that move bytes in one direction on a descriptor. A `Result` of it fits into
 /// two registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Mode {
-    /// They fail where they would have to wait (O_NONBLOCK).
+    /// The calls fail instead of waiting (O_NONBLOCK).
     pub is_nonblocking: bool,
-    /// How long they wait (SO_RCVTIMEO, SO_SNDTIMEO), where that has a bound, in nanoseconds.
+    /// The longest time that the calls wait, in nanoseconds (SO_RCVTIMEO, SO_SNDTIMEO); `None` without a limit.
     pub bound_ns: Option<NonZeroU64>,
-    /// It was opened for the other way only: they fail at once.
+    /// The file is open for the other direction only: the calls fail at once.
     pub is_wrong_end: bool,
 }
 
 impl Mode {
-    /// Until when a call that begins now may wait.
+    /// The time until which a call that begins now may wait.
     pub fn deadline(self) -> Deadline {
         Deadline::after(self.bound_ns.map(NonZeroU64::get))
     }
 }
 
-/// A descriptor's record. Its word: the class in the lowest byte, and what is guessed of its next call; 0 is nothing
-/// known.
+/// A descriptor's record. Its word has the class in the lowest byte, and above it what is guessed of the next call.
+/// 0: nothing is known.
 pub struct Record {
     word: AtomicU32,
-    /// Coroutines that wait for it, and [`AWAITED`].
+    /// The number of coroutines that wait for it, and [`AWAITED`].
     waiters: AtomicU32,
     /// How often it was closed while coroutines waited for it.
     closes: AtomicU32,
-    /// Where it is one of ours that a coroutine waits for in the place of another ([`stands_for`]): which, plus one.
+    /// For a descriptor of Weir's own that a coroutine waits for in place of the program's ([`stands_for`]): the
+    /// program's descriptor, plus one. Else 0.
     stands_for: AtomicU32,
 }
 
 const _: () = assert!(size_of::<Result<Mode, c_int>>() == 16);
 
-// SAFETY: made of atomics, for which zeroes are valid.
+// SAFETY: the record consists of atomics, for which zeroes are valid.
 unsafe impl Place for Record {}
 
 const CLASS: u32 = 0xff;
 /// The latest call that received had to wait.
 const WAITS: u32 = 1 << 12;
-/// Four bits: how often that has been taken to be so of the next one, too.
+/// Four bits: how many calls in a row were expected to wait because of [`WAITS`].
 const GUESSES: u32 = 0xf << 13;
 const GUESS: u32 = 1 << 13;
 
-/// Among the waiters of a record: coroutines have waited for it, and the runtime has not been told that it was closed.
+/// A bit among the waiters of a record: coroutines have waited for the descriptor, and the runtime has not been
+/// informed that it was closed.
 const AWAITED: u32 = 1 << 31;
 
 static RECORDS: Descriptors<Record> = Descriptors::new(
@@ -107,20 +109,20 @@ static RECORDS: Descriptors<Record> = Descriptors::new(
     }; PAGE],
 );
 
-/// Whether a socket may be set to wait for more than a byte (SO_RCVLOWAT).
+/// Whether a socket may have been set to wait for more than one byte (SO_RCVLOWAT).
 static HAS_LOW_WATER: AtomicBool = AtomicBool::new(false);
-/// A socket was set to wait for more than a byte.
+/// Records that a socket was set to wait for more than one byte.
 pub fn set_low_water() {
     HAS_LOW_WATER.store(true, Ordering::Relaxed);
 }
 
-/// Whether a try without blocking may find less than a call that blocks.
+/// Whether a try that does not block may find less than a call that blocks.
 pub fn has_low_water() -> bool {
     HAS_LOW_WATER.load(Ordering::Relaxed)
 }
 
-/// In a child of fork: the waits of coroutines belong to the parent. A runtime that took it out of a set of
-/// descriptors would take it out of its parent's, which is the same.
+/// Forgets, in a child of fork, that coroutines wait: they are the parent's. If the child's runtime removed a
+/// descriptor from its epoll set, it would remove it from the parent's, which is the same set.
 pub fn forget_waits() {
     for fd in RECORDS.within(0, u32::MAX) {
         if let Some(record) = RECORDS.get(fd) {
@@ -129,7 +131,7 @@ pub fn forget_waits() {
     }
 }
 
-/// A descriptor is about to get another file, or just got one.
+/// Forgets what is known of a descriptor that is about to get another file, or has just got one.
 #[inline]
 pub fn forget(fd: c_int) {
     if let Some(record) = RECORDS.get(fd)
@@ -139,12 +141,12 @@ pub fn forget(fd: c_int) {
     }
 }
 
-/// Every descriptor from `first` to `last` is closed.
+/// The same for all descriptors from `first` to `last`, which are closed.
 pub fn forget_range(first: u32, last: u32) {
     RECORDS.within(first, last).for_each(forget);
 }
 
-/// What a descriptor leads to, as far as is known.
+/// The class of a descriptor's file; the kernel is asked only if it is not known.
 #[inline(never)]
 pub fn class(fd: c_int) -> Class {
     let word = RECORDS
@@ -159,7 +161,7 @@ pub fn class(fd: c_int) -> Class {
     }
 }
 
-/// The kind of a descriptor's file, as the kernel says now.
+/// The class of a descriptor's file, as the kernel says now.
 #[cold]
 #[inline(never)]
 pub fn class_now(fd: c_int) -> Class {
@@ -181,10 +183,10 @@ pub fn class_now(fd: c_int) -> Class {
     class
 }
 
-/// What the program wants of the calls on a descriptor of this class that move bytes this way.
+/// What the program wants of the calls on a descriptor of this class that move bytes in this direction.
 ///
 /// # Errors
-/// ENOTSOCK where it was taken for a socket, and is none.
+/// ENOTSOCK if the class is [`Class::Socket`], but the file is not a socket.
 #[inline(never)]
 pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int> {
     let bound_ns = if class == Class::Socket {
@@ -208,14 +210,14 @@ pub fn mode(fd: c_int, class: Class, direction: Direction) -> Result<Mode, c_int
     })
 }
 
-/// Whether a call failed because what was taken for a socket is none any more: it has done nothing.
+/// Whether a call failed because the file is no longer a socket. Such a call had no effect.
 #[inline(never)]
 pub fn is_no_socket(fd: c_int, failed: bool) -> bool {
     failed && crate::sys::errno() == libc::ENOTSOCK && class_now(fd) != Class::Socket
 }
 
-/// Whether a call that receives will find nothing, as those before it did. It is tried all the same once in a while, so
-/// as to find out when that has changed.
+/// Whether to expect that a call that receives finds nothing, as the previous one did. Every sixteenth time in a row
+/// the answer is no, so that a try finds out whether that has changed.
 #[inline(never)]
 pub fn expects_wait(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
@@ -232,7 +234,7 @@ pub fn expects_wait(fd: c_int) -> bool {
     guesses & GUESSES != 0
 }
 
-/// Says whether a call that received had to wait, or will have to since it has taken all that there was.
+/// Stores whether the next call that receives is expected to wait: this one had to, or has taken all that there was.
 #[inline(never)]
 pub fn expect_wait(fd: c_int, waits: bool) {
     if let Some(record) = RECORDS.get(fd)
@@ -250,12 +252,12 @@ pub fn expect_wait(fd: c_int, waits: bool) {
 pub struct Waiter {
     fd: c_int,
     closes: u32,
-    /// Whether others wait for the same.
+    /// Whether other coroutines wait for the same descriptor.
     pub is_one_of_several: bool,
 }
 
 impl Waiter {
-    /// One more waits.
+    /// Registers one more waiting coroutine.
     #[inline(never)]
     pub fn new(fd: c_int) -> Waiter {
         let (before, closes) = match RECORDS.get_or_make(fd) {
@@ -275,7 +277,7 @@ impl Waiter {
         }
     }
 
-    /// What it waits for.
+    /// The descriptor that it waits for.
     pub fn fd(&self) -> c_int {
         self.fd
     }
@@ -288,7 +290,7 @@ impl Waiter {
             .is_some_and(|record| record.closes.load(Ordering::Relaxed) != self.closes)
     }
 
-    /// It waits no longer, with this result; which is EBADF where the descriptor has been closed meanwhile.
+    /// Ends the wait and returns its result; EBADF instead if the descriptor has been closed meanwhile.
     #[inline(never)]
     pub fn end(self, result: Result<(), c_int>) -> Result<(), c_int> {
         if let Some(record) = RECORDS.get(self.fd) {
@@ -308,7 +310,8 @@ pub fn is_awaited(fd: c_int) -> bool {
         .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & AWAITED != 0)
 }
 
-/// A descriptor is about to be closed, and the runtime to be informed. Returns whether several coroutines wait for it.
+/// Prepares for the close of a descriptor, of which the caller informs the runtime. Returns whether several
+/// coroutines wait for it.
 pub fn closing(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
         return false;
@@ -320,7 +323,7 @@ pub fn closing(fd: c_int) -> bool {
     waiters > 1
 }
 
-/// One of our own is waited for in the place of another, or is no longer.
+/// Stores that a coroutine waits for `ours`, a descriptor of Weir's own, in place of `other`; `None`: no longer.
 pub fn stands_for(ours: c_int, other: Option<c_int>) {
     if let Some(record) = RECORDS.get_or_make(ours) {
         let other = other.map_or(0, |fd| fd.cast_unsigned() + 1);
@@ -328,7 +331,7 @@ pub fn stands_for(ours: c_int, other: Option<c_int>) {
     }
 }
 
-/// What is waited for in the place of a descriptor.
+/// The descriptors of Weir's own that coroutines wait for in place of `fd`.
 pub fn stand_ins(fd: c_int) -> impl Iterator<Item = c_int> {
     RECORDS.within(0, u32::MAX).filter(move |&ours| {
         let stands_for = RECORDS.get(ours).map(|record| &record.stands_for);
@@ -336,9 +339,10 @@ pub fn stand_ins(fd: c_int) -> impl Iterator<Item = c_int> {
     })
 }
 
-/// A descriptor of the program's without a waiter, and without any of these events.
+/// A descriptor of the program's that no coroutine waits for and that has none of these events now. `None` if none is
+/// found.
 pub fn idle(events: i16) -> Option<c_int> {
-    /// How many are asked about: some is found among the first, if there is any to be found.
+    /// How many descriptors are looked at. If there is a suitable one, it is among the first.
     const ASKED: usize = 1024;
     RECORDS.within(0, u32::MAX).take(ASKED).find(|&fd| {
         let is_awaited = RECORDS
@@ -350,7 +354,7 @@ pub fn idle(events: i16) -> Option<c_int> {
     })
 }
 
-/// Every descriptor from `first` to `last` that the runtime may know.
+/// All descriptors from `first` to `last` that the runtime may know.
 pub fn awaited(first: u32, last: u32) -> impl Iterator<Item = c_int> {
     RECORDS.within(first, last).filter(|&fd| is_awaited(fd))
 }

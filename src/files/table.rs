@@ -1,15 +1,15 @@
-//! The table of files: an entry for every name.
+//! The table of files: an entry for each name.
 //!
-//! Entries are looked up and made when a descriptor is made, under a lock. No thread waits for it without a bound: a
-//! signal handler may interrupt a thread that holds it. Without the lock, the descriptor is counted together
-//! with all others that have no entry. If the table is full, a new name gets the least used entry that no descriptor
-//! refers to, and the counts of that entry are added to the first entry: nothing is lost,
-//! but it is reported less exactly.
+//! A call that makes a descriptor looks its entry up, or makes it, under a lock. No thread waits for the lock without
+//! a limit: a signal handler may have interrupted the thread that holds it. A thread without the lock counts the
+//! descriptor together with all others that have no entry. If the table is full, a new name gets the least used of
+//! some entries that no descriptor refers to. The counts of that entry are added to the first entry, so nothing is
+//! lost, but the report is less exact.
 //!
-//! A signal handler can also fork while its thread holds the table, and return in the child, which has another table. So
-//! code first looks up what it writes to, and then asks whether the table is still the one that it took
-//! ([`Table::is_current`]). What it found before is the region's that was left, and harms nothing. The table gets its
-//! memory with signals blocked.
+//! A signal handler can also fork while its thread holds the table, and return in the child, which has another table.
+//! So code first looks up what it writes to, and then checks that the table is still the one that it took
+//! ([`Table::is_current`]). What it found before that belongs to the region that was left; a write there does no
+//! harm. The table gets its memory with signals blocked.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
@@ -21,39 +21,39 @@ use super::links::OVERFLOW_ENTRY;
 use crate::region::mapping;
 use crate::{process, sys, thread};
 
-/// The first entry is of what has no entry of its own.
+/// The first entry with a name. Entry 0 stands for all files that have no entry of their own.
 const FIRST: usize = 1;
-/// So many entries are looked at for one to give away.
+/// How many entries are compared in the search for one to give to a new name.
 const CANDIDATES: usize = 64;
 
 const BUCKETS: usize = MAX_FILES;
-/// The first entry of each bucket; 0 is none.
+/// The first entry of each bucket; 0: none.
 static HEADS: [AtomicU32; BUCKETS] = [const { AtomicU32::new(0) }; BUCKETS];
-/// Which table this is: a child of fork begins another.
+/// The number of this table. A child of fork begins another.
 static NUMBER: AtomicU32 = AtomicU32::new(0);
-/// Entries in use, from the first, with the table's number in the upper half.
+/// How many entries are in use, from the first on. The upper half holds the table's number.
 static USED: AtomicU64 = AtomicU64::new(0);
-/// Entries that have their memory.
+/// How many entries have memory.
 static MADE: AtomicUsize = AtomicUsize::new(0);
-/// Where these end: the same, for who asks often.
+/// The end of these entries: the same fact, for code that needs it often.
 static END: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
 /// The first entry.
 static ENTRIES: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
-/// Where the next search for an entry to give away begins.
+/// The index, from [`FIRST`], at which the next search for an entry to give away begins.
 static HAND: AtomicUsize = AtomicUsize::new(FIRST);
-/// The thread that is at the table; 0 where none is.
+/// The thread that holds the table; 0 if none does.
 static HOLDER: AtomicUsize = AtomicUsize::new(0);
-/// Where its frame is, to know one that a jump left behind.
+/// The stack pointer of the holder, to recognise a frame that a jump has left.
 static FRAME: AtomicUsize = AtomicUsize::new(0);
 
-/// So many times a thread looks whether another is done with the table.
+/// How many times a thread checks whether another has released the table.
 const PATIENCE: u32 = 20_000;
 
-/// The table of this number, held. What is in it is asked for where it is needed: what is known of a region takes room on the
-/// stack.
+/// The held table, with its number. The entries are looked up only where they are needed, because the description of
+/// a region takes room on the stack.
 pub struct Table(u32);
 
-/// Whether there is one.
+/// Whether there is a table.
 #[inline(never)]
 fn is_there() -> bool {
     process::region().is_some()
@@ -65,7 +65,7 @@ fn room() -> usize {
     process::region().map_or(0, |region| region.all_files().len())
 }
 
-/// Does something with the table, if it can be had.
+/// Holds the table and does something with it. `None` if there is no table or it cannot be held.
 pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
     if !is_there() {
         return None;
@@ -74,7 +74,7 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
     for _ in 0..PATIENCE {
         match HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => return Some(held(work)),
-            // We are in a signal handler, or it jumped away.
+            // This is a signal handler that interrupted the holder, or a jump has left the holder's frame.
             Err(holder) if holder == this => {
                 let is_left = thread::stack_pointer() >= FRAME.load(Ordering::Relaxed);
                 return is_left.then(|| held(work));
@@ -88,13 +88,13 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
 fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
     let result = work(&Table(NUMBER.load(Ordering::Relaxed)));
-    // In a child of fork it may be held by another thread already.
+    // In a child of fork, another thread may hold it already.
     let this = thread::identity();
     let _ = HOLDER.compare_exchange(this, 0, Ordering::Release, Ordering::Relaxed);
     result
 }
 
-/// Makes the table of a new region; without it, the report has no files.
+/// Makes the table of a new region. If that fails, the report has no files.
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
     if let Some(made) = mapping::make_files(0) {
         header.use_files(FIRST);
@@ -104,14 +104,14 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
     }
 }
 
-/// So many entries have their memory.
+/// Stores how many entries have memory.
 fn set_made(count: usize) {
     MADE.store(count, Ordering::Release);
     let end = ENTRIES.load(Ordering::Relaxed).wrapping_add(count);
     END.store(end, Ordering::Release);
 }
 
-/// The entry that a link leads to.
+/// The entry that a link leads to. `None` if it has no memory.
 #[inline(always)]
 pub fn entry(link: u32) -> Option<&'static FileEntry> {
     let index = if link == OVERFLOW_ENTRY {
@@ -119,18 +119,18 @@ pub fn entry(link: u32) -> Option<&'static FileEntry> {
     } else {
         link as usize
     };
-    // In this order: where a signal handler forks in between, and returns in the child, the entry is one that was left, and a
-    // stand-in has memory for all of them.
+    // The order matters. A signal handler may fork between the two loads and return in the child. Then the entry
+    // belongs to the region that was left, and a stand-in has memory for all its entries.
     let entry = ENTRIES.load(Ordering::Relaxed).wrapping_add(index);
     compiler_fence(Ordering::SeqCst);
     if entry >= END.load(Ordering::Acquire) {
         return None;
     }
-    // SAFETY: the entries up to there have their memory, which stays.
+    // SAFETY: the entries below `END` have memory, which stays mapped.
     Some(unsafe { &*entry })
 }
 
-/// In a child of fork, whose region is another.
+/// Forgets the table in a child of fork, which gets another region.
 pub fn forget() {
     NUMBER.fetch_add(1, Ordering::Relaxed);
     if USED.swap(0, Ordering::Relaxed) as u32 != 0 {
@@ -145,20 +145,21 @@ pub fn forget() {
 }
 
 impl Table {
-    /// Whether the table is still the one that was taken, for what was looked up before.
+    /// Whether the table is still the one that was taken, so that earlier look-ups are valid.
     #[inline(always)]
     fn is_current(&self) -> bool {
-        // A signal handler is on this thread: no other order than the compiler's has to be kept.
+        // A signal handler runs on this thread, so only the compiler's order matters.
         compiler_fence(Ordering::SeqCst);
         NUMBER.load(Ordering::Relaxed) == self.0
     }
 
-    /// The entry of this number, whose memory is there.
+    /// The entry with this index. `None` if it has no memory, or the table is another now.
     #[inline(never)]
     fn entry(&self, index: usize) -> Option<&'static FileEntry> {
         let entries = ENTRIES.load(Ordering::Relaxed);
         let is_made = index < MADE.load(Ordering::Acquire);
-        // SAFETY: so many entries have their memory there. Once it is another's, a stand-in is in its place.
+        // SAFETY: the table has memory for `MADE` entries. If the region was left after a fork, a stand-in is mapped
+        // in its place.
         (is_made && self.is_current()).then(|| unsafe { &*entries.add(index) })
     }
 
@@ -172,7 +173,7 @@ impl Table {
         }
     }
 
-    /// One more entry is in use. False where that is another table's.
+    /// Counts the entry at `index` as used. False if the table is another now.
     fn use_one(&self, index: usize) -> bool {
         let before = USED.load(Ordering::Relaxed);
         let after = u64::from(self.0) << 32 | (index as u64 + 1);
@@ -182,17 +183,18 @@ impl Table {
                 .is_ok()
     }
 
-    /// The link to the entry of a name, which is the parts one after the other; it is made where there is none.
+    /// The link to the entry of a name. The name is the concatenation of the parts. Makes the entry if there is none.
     #[inline(never)]
     pub fn link(&self, kind: Kind, name: &[&[u8]]) -> u32 {
         self.found_or_made(kind, hash(kind, name), name)
     }
 
-    /// The same with its hash, in the place of [`Table::link`] on the stack; and what makes an entry takes the place of this.
+    /// The same for a known hash. It takes the place of [`Table::link`] on the stack, and [`Table::made`] takes the
+    /// place of this.
     #[inline(never)]
     fn found_or_made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let mut index = HEADS[hash as usize % BUCKETS].load(Ordering::Relaxed);
-        // Bounded: a jump out of a signal handler may have left a chain that leads nowhere.
+        // The loop is bounded: a jump out of a signal handler may have left a chain that leads nowhere.
         for _ in 0..MAX_FILES {
             if index == 0 {
                 break;
@@ -209,7 +211,7 @@ impl Table {
         self.made(kind, hash, name)
     }
 
-    /// The link to the entry that a name is given.
+    /// The link to a new entry for a name.
     #[inline(never)]
     fn made(&self, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         match self.fresh().or_else(|| self.given_away()) {
@@ -218,7 +220,8 @@ impl Table {
         }
     }
 
-    /// The link to an entry, which gets this name. By itself: what it takes of the stack is not there while an entry is looked for.
+    /// Gives this name to an entry, and returns the link. A function of its own, so that its frame is not on the
+    /// stack during the search for an entry.
     #[inline(never)]
     fn filled(&self, index: usize, kind: Kind, hash: u64, name: &[&[u8]]) -> u32 {
         let Some(entry) = self.entry(index) else {
@@ -241,7 +244,7 @@ impl Table {
         index as u32
     }
 
-    /// An entry that nothing has had.
+    /// An entry that was never used.
     #[inline(never)]
     fn fresh(&self) -> Option<usize> {
         let index = self.used().max(FIRST);
@@ -255,7 +258,7 @@ impl Table {
         self.use_one(index).then_some(index)
     }
 
-    /// Makes memory for more entries, this one among them. False where there is none left. Signals are blocked.
+    /// Makes memory for more entries, including this one. False if there is none left. Signals are blocked.
     fn grow(&self, index: usize) -> bool {
         if !self.is_current() {
             return false;
@@ -268,7 +271,7 @@ impl Table {
         index < made + more
     }
 
-    /// An entry that no descriptor leads to, taken from its name.
+    /// An entry that no descriptor leads to, taken from its previous name.
     #[inline(never)]
     fn given_away(&self) -> Option<usize> {
         let used = self.used();
@@ -289,7 +292,7 @@ impl Table {
         Some(index)
     }
 
-    /// Takes an entry out of its bucket.
+    /// Removes an entry from its bucket.
     fn take_out(&self, index: usize, entry: &FileEntry) {
         let hash = entry.hash.load(Ordering::Relaxed);
         let mut place = &HEADS[hash as usize % BUCKETS];
@@ -307,7 +310,7 @@ impl Table {
     }
 }
 
-/// FNV-1a over the kind and the whole name. Not every call distinguishes a directory from a file.
+/// FNV-1a over the kind and the whole name. A directory has the hash of a file: not every call distinguishes them.
 fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
     let kind = match kind {
         Kind::Directory => Kind::File,
@@ -324,7 +327,7 @@ fn hash(kind: Kind, name: &[&[u8]]) -> u64 {
 
 const CUT: &[u8] = "…".as_bytes();
 
-/// How many bytes of a name there is no room for, from its beginning; of a long one the end is kept, after [`CUT`].
+/// How many bytes at the beginning of a name do not fit. An entry keeps the end of a long name, after [`CUT`].
 fn left_out(name: &[&[u8]]) -> usize {
     let length = name.iter().map(|part| part.len()).sum::<usize>();
     if length <= NAME_BYTES {
@@ -334,7 +337,7 @@ fn left_out(name: &[&[u8]]) -> usize {
     }
 }
 
-/// The parts of a name without so many bytes from its beginning.
+/// The parts of a name without the first `left_out` bytes.
 fn rest<'n>(name: &'n [&'n [u8]], mut left_out: usize) -> impl Iterator<Item = &'n [u8]> {
     name.iter().map(move |part| {
         let here = left_out.min(part.len());
@@ -343,7 +346,7 @@ fn rest<'n>(name: &'n [&'n [u8]], mut left_out: usize) -> impl Iterator<Item = &
     })
 }
 
-/// Sets the name; of a long one, the end.
+/// Sets the name. Of a long name, sets the end.
 #[inline(never)]
 fn set_name(entry: &FileEntry, name: &[&[u8]]) {
     match left_out(name) {
@@ -360,7 +363,7 @@ fn set_end(entry: &FileEntry, name: &[&[u8]], left_out: usize) {
         .set_parts([CUT].into_iter().chain(rest(name, left_out)));
 }
 
-/// Whether the entry has this name; of a long one, whether the ends are the same.
+/// Whether the entry has this name. Of long names, the ends are compared.
 #[inline(never)]
 fn has_name(entry: &FileEntry, name: &[&[u8]]) -> bool {
     let left_out = left_out(name);
