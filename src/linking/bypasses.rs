@@ -1,10 +1,12 @@
-//! Objects that call the allocator behind ours directly: a library that was loaded with `RTLD_DEEPBIND` is bound to the C
-//! library's own functions before ours. What it allocates is not counted, and what it frees of ours looks live until the end. So the
-//! report names it.
+//! Objects that call the allocator behind ours directly.
 //!
-//! Looked for when the image ends, among the objects that came after the start: in each, whether a place through which it calls
-//! others (the part of its global offset table that is for that, System V ABI) leads to the allocator behind ours. Every
-//! word is asked of the kernel, because another thread may unload the object. A place that is not bound yet leads into the object itself.
+//! A library that was loaded with `RTLD_DEEPBIND` is bound to the C library's functions, not to ours. What it
+//! allocates is not counted. What it frees of ours looks live until the end. So the report names the library.
+//!
+//! The search runs when the image ends, over the objects that were loaded after the start. An object calls other
+//! objects through its procedure linkage part of the global offset table (System V ABI). The search looks for the
+//! address of the allocator behind ours there. It reads every word through the kernel, because another thread may
+//! unload the object. A word that is not bound yet points into the object itself.
 
 use std::mem::size_of;
 use std::sync::atomic::Ordering;
@@ -15,7 +17,7 @@ use weir_record::region::Header;
 use crate::linking::{next, objects};
 use crate::sys;
 
-/// The functions by which blocks are made and given up.
+/// The functions that allocate and free blocks.
 const ALLOCATOR: [Function; 4] = [
     Function::Malloc,
     Function::Calloc,
@@ -26,15 +28,15 @@ const ALLOCATOR: [Function; 4] = [
 // Tags of dynamic entries (elf.h).
 const DT_PLTRELSZ: usize = 2;
 const DT_PLTGOT: usize = 3;
-/// Of an entry of relocations (`Elf64_Rela`).
+/// The size of a relocation entry (`Elf64_Rela`), in bytes.
 const RELOCATION_BYTES: usize = 24;
-/// Words of the table before the first place.
+/// Reserved words of the table before the first function's word.
 const RESERVED: usize = 3;
-/// The most places of one object that are looked at.
+/// The limit on the words that are read of one object.
 const MOST_PLACES: usize = 65_536;
 const WORD: usize = size_of::<usize>();
 
-/// The image is about to end, or to be replaced.
+/// Looks for such an object, and stores its name in the header. For an image that is about to end or to be replaced.
 pub fn look_at_end(header: &Header) {
     let is_ours = &header.provenance[Function::Free.index()].interposed;
     let is_counted = is_ours.load(Ordering::Relaxed) != 0;
@@ -51,7 +53,7 @@ pub fn look_at_end(header: &Header) {
     });
 }
 
-/// Whether a place through which the object calls others leads to one of these functions.
+/// Whether the object calls one of these functions directly.
 fn calls_one_of(object: objects::Object, functions: &[usize]) -> bool {
     let (mut table, mut bytes) = (0, 0);
     objects::late_dynamic(object, |[tag, value]| match tag {

@@ -1,8 +1,8 @@
-//! The C library's functions that we call for ourselves.
+//! The C library's functions that Weir itself calls.
 //!
-//! They are looked up in the C library's own table of symbols, not bound by the dynamic linker: a program, a sanitizer or
-//! another preloaded library may have functions of these names, which are not for us. None of them is called where an
-//! allocator may be at work, but for what says so.
+//! They are looked up in the C library's own symbol table. The dynamic linker does not bind them: a program, a
+//! sanitizer or another preloaded library may define functions of these names, which are not for us. While an
+//! allocator may be at work, only the functions whose documentation allows it are called.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -16,7 +16,7 @@ use crate::linking::{
 };
 use crate::sys;
 
-/// Where the functions are that we need: before 2.34 there were three libraries.
+/// The objects that have these functions. Before glibc 2.34 there were three.
 const LIBRARIES: [&[u8]; 3] = [b"libc.so.6", b"libpthread.so.0", b"libdl.so.2"];
 
 macro_rules! functions {
@@ -29,16 +29,16 @@ macro_rules! functions {
         $(
             $(#[$doc])*
             ///
-            /// None where the C library has no function of that name.
+            /// Returns `None` if the C library has no function of this name.
             ///
             /// # Safety
-            /// As the C library has it.
+            /// The same as for the C library's function.
             pub unsafe fn $name($($argument: $type),*) -> Option<$result> {
                 let address = FOUND[Place::$place as usize].load(Ordering::Relaxed);
                 if address == 0 {
                     return None;
                 }
-                // SAFETY: the C library's function of this name, which has this type.
+                // SAFETY: the address is that of the C library's function of this name, which has this type.
                 let function = unsafe {
                     transmute::<usize, unsafe extern "C" fn($($type),*) -> $result>(address)
                 };
@@ -54,20 +54,21 @@ type ThreadBody = extern "C" fn(*mut c_void) -> *mut c_void;
 functions! {
     /// dlsym(3). It takes the dynamic linker's lock.
     Dlsym: fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
-    /// on_exit(3). It allocates where many handlers have been registered.
+    /// on_exit(3). It allocates if many handlers have been registered.
     OnExit: fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
-    /// What at_quick_exit, which lives in each program, calls.
+    /// The function that at_quick_exit calls. (Each program contains its own copy of at_quick_exit.)
     AtQuickExit: fn __cxa_at_quick_exit(handler: extern "C" fn(*mut c_void), object: *mut c_void) -> c_int;
-    /// What pthread_atfork, which lives in each program, calls.
+    /// The function that pthread_atfork calls. (Each program contains its own copy of pthread_atfork.)
     RegisterAtfork: fn __register_atfork(
         prepare: Option<extern "C" fn()>,
         parent: Option<extern "C" fn()>,
         child: Option<extern "C" fn()>,
         object: *mut c_void,
     ) -> c_int;
-    /// pthread_key_create(3). It takes no lock and allocates nothing: an allocator may be at work.
+    /// pthread_key_create(3). It takes no lock and allocates nothing, so it is allowed while an allocator is at work.
     KeyCreate: fn pthread_key_create(key: *mut u32, destructor: Option<unsafe extern "C" fn(*mut c_void)>) -> c_int;
-    /// pthread_setspecific(3). It allocates nothing for a key below 32: an allocator may be at work.
+    /// pthread_setspecific(3). It allocates nothing for a key below 32, so it is allowed while an allocator is at
+    /// work.
     SetSpecific: fn pthread_setspecific(key: u32, value: *const c_void) -> c_int;
     /// pthread_attr_init(3).
     AttrInit: fn pthread_attr_init(attributes: *mut libc::pthread_attr_t) -> c_int;
@@ -90,12 +91,12 @@ functions! {
 
 static FOUND: [AtomicUsize; COUNT] = [const { AtomicUsize::new(0) }; COUNT];
 
-/// Whether an object is one of the C library's.
+/// Whether an object is part of the C library.
 pub fn is(tables: &Tables) -> bool {
     LIBRARIES.contains(&tables.soname())
 }
 
-/// Finds the functions that one of the C library's objects has. Before any of them is called.
+/// Finds the functions that an object of the C library defines. It must run before any of them is called.
 pub fn look_in(tables: &Tables) {
     for (name, found) in NAMES.into_iter().zip(&FOUND) {
         let is_found = found.load(Ordering::Relaxed) != 0;
@@ -105,8 +106,8 @@ pub fn look_in(tables: &Tables) {
     }
 }
 
-/// The address of a variable of this name, as the program has it: it may have the C library's own in its own memory. 0 where
-/// there is none. For the start of the process.
+/// The address of a variable of this name as the program uses it: a program may have the C library's variable in its
+/// own memory. 0 if there is none. For the start of the process only.
 pub fn variable(name: &CStr) -> usize {
     objects::all()
         .filter_map(|object| Tables::of(&object))
@@ -114,11 +115,12 @@ pub fn variable(name: &CStr) -> usize {
         .map_or(0, |found| found.address)
 }
 
-/// Starts a detached thread with a small stack. False where that cannot be.
+/// Starts a detached thread with a small stack. False if that fails.
 pub fn start_thread(run: extern "C" fn(*mut c_void) -> *mut c_void) -> bool {
     let mut attributes = MaybeUninit::uninit();
     let mut thread = MaybeUninit::uninit();
-    // SAFETY: the attributes are used between their making and their end.
+    // SAFETY: the attributes are initialised before they are used, and destroyed after that. `run` has the type that
+    // pthread_create calls.
     unsafe {
         if pthread_attr_init(attributes.as_mut_ptr()) != Some(0) {
             return false;

@@ -1,4 +1,4 @@
-//! The objects that are loaded, what they define, and what of it stands behind our functions.
+//! The loaded objects, what they define, and which of their functions are behind ours.
 
 pub mod bypasses;
 pub mod c_library;

@@ -1,13 +1,14 @@
 //! The functions behind ours: what `dlsym(RTLD_NEXT)` finds.
 //!
-//! That is the first definition of a name in the objects that the dynamic linker searches after ours. It is read from their
-//! tables of symbols ([`symbols`](crate::linking::symbols)): a look-up that fails would allocate its error text, perhaps from an allocator
-//! that is at work and holds its lock; and the program may have a `dlsym` of its own. Only what the dynamic linker
-//! would have to choose first (an indirect function) is asked of the C library's `dlsym`, once it is known to exist.
+//! The function behind ours is the first definition of the name in the objects that the dynamic linker searches after
+//! this library. It is read from their symbol tables ([`symbols`](crate::linking::symbols)). A failed look-up of the
+//! C library would allocate its error text, perhaps from an allocator that is at work and holds its lock. The program
+//! may also have a `dlsym` of its own. The C library's `dlsym` is called only for an indirect function, which the
+//! dynamic linker has to choose, and only after the name is known to exist.
 //!
-//! Every pointer is found when the first image starts, and kept in a [`OnceNonZeroUsize`], which never blocks: the hot paths
-//! need not ask whether they have been found, and no call looks later, perhaps in a signal handler or in a child
-//! of fork.
+//! All pointers are found when the first image starts. They are kept in a [`OnceNonZeroUsize`], which never blocks.
+//! So the hot paths do not check whether a pointer has been found. No call searches later, perhaps in a signal
+//! handler or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::mem::{transmute, transmute_copy};
@@ -32,7 +33,7 @@ use crate::{sys, thread};
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
 
-/// The hashes of their names. Not the names: pointers would have to be relocated at each start.
+/// The hashes of the functions' names. The names themselves would be pointers, which are relocated at each start.
 static HASHES: [Hash; Function::COUNT] = {
     let mut hashes = [Hash::of(b""); Function::COUNT];
     let mut index = 0;
@@ -47,11 +48,11 @@ fn name(function: Function) -> Name<'static> {
     Name::with_hash(function.name().as_bytes(), HASHES[function.index()])
 }
 
-/// Which objects the functions lead to: places in [`OBJECTS`] plus one; 0 is nowhere.
+/// The objects that define a function: indexes into [`OBJECTS`] plus one; 0 is none.
 struct Place {
-    /// Where the function behind ours is.
+    /// The object of the function behind ours.
     next: AtomicU8,
-    /// What is before ours, where calls of the program end that never reach us.
+    /// The object before ours that defines the function: the program's calls go there and never reach us.
     before: AtomicU8,
 }
 
@@ -62,11 +63,12 @@ static PLACES: [Place; Function::COUNT] = [const {
     }
 }; Function::COUNT];
 
-/// The names of the objects that functions lead to, from the first; the program's own is empty.
+/// The names of the objects that define functions, in the order of the search. The name of the program itself is
+/// empty.
 static OBJECTS: [AtomicPtr<c_char>; MAX_OBJECTS] =
     [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_OBJECTS];
 static OBJECT_COUNT: AtomicUsize = AtomicUsize::new(0);
-/// The place of our own.
+/// The place of this library.
 static OWN_PLACE: AtomicU8 = AtomicU8::new(0);
 
 /// The address of the function behind ours.
@@ -78,13 +80,13 @@ pub fn address(function: Function) -> NonZeroUsize {
     }
 }
 
-/// Sees to it that a function has been found.
+/// Finds the function behind ours, if it has not been found.
 #[cold]
 pub fn ensure(function: Function) {
     address(function);
 }
 
-/// Finds every function, and all else that is in the same objects: once, when the first image starts.
+/// Finds all functions, and all else that is needed from the same objects. Called once, when the first image starts.
 pub fn resolve_all() {
     objects::remember();
     let mut is_behind = false;
@@ -110,21 +112,21 @@ pub fn resolve_all() {
     }
     for function in Function::ALL {
         let next = &NEXT[function.index()];
-        // No object has it, as has been seen.
+        // No object defines it: the search above has seen them all.
         let _ = next.get_or_init(|| stand_in(function).unwrap_or_else(absent));
     }
 }
 
-/// Whether an object is the kernel's own, which nothing of the program is bound to (vdso(7)).
+/// Whether an object is the kernel's own, to which nothing of the program is bound (vdso(7)).
 fn is_kernels(tables: &Tables) -> bool {
     let is_named = |name: &[u8]| tables.soname().starts_with(name);
     is_named(b"linux-vdso") || is_named(b"linux-gate")
 }
 
-/// How many functions ahead of the one that is looked for the tables are fetched.
+/// How many functions ahead of the current one the tables are prefetched.
 const AHEAD: usize = 8;
 
-/// Finds what an object has of the functions that have not been found in those before it.
+/// Finds those functions in an object that no earlier object defines.
 fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let mut place = 0;
     for function in Function::ALL {
@@ -156,7 +158,8 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     }
 }
 
-/// Notes an object that functions lead to. Its place plus one; the last place where there are too many.
+/// Stores an object that defines functions. Returns its place plus one; if there are too many objects, the last place
+/// plus one.
 fn note(object: &Object) -> u8 {
     let count = OBJECT_COUNT.load(Ordering::Relaxed);
     let place = count.min(MAX_OBJECTS - 1);
@@ -167,26 +170,27 @@ fn note(object: &Object) -> u8 {
     place as u8 + 1
 }
 
-/// The objects that functions lead to: the names, in the order of the places that [`next_place`] and [`before_place`] tell.
+/// The names of the objects that define functions, in the order of the places that [`next_place`] and
+/// [`before_place`] return.
 pub fn objects() -> impl Iterator<Item = &'static CStr> {
     let count = OBJECT_COUNT.load(Ordering::Relaxed).min(MAX_OBJECTS);
     OBJECTS[..count].iter().map(|name| {
-        // SAFETY: a name of the dynamic linker's, of an object that the program was started with: it stays.
+        // SAFETY: the dynamic linker's name of an object that the program was started with. Such objects stay loaded.
         unsafe { CStr::from_ptr(name.load(Ordering::Relaxed)) }
     })
 }
 
-/// The place of our own object.
+/// The place of this library.
 pub fn own_place() -> u8 {
     OWN_PLACE.load(Ordering::Relaxed)
 }
 
-/// In which object the function behind ours is; 0 where there is none.
+/// The place of the object that defines the function behind ours; 0 if there is none.
 pub fn next_place(function: Function) -> u8 {
     PLACES[function.index()].next.load(Ordering::Relaxed)
 }
 
-/// In which object, searched before us, the program's calls end; 0 where they reach us.
+/// The place of the object, searched before ours, that gets the program's calls; 0 if they reach us.
 pub fn before_place(function: Function) -> u8 {
     PLACES[function.index()].before.load(Ordering::Relaxed)
 }
@@ -198,19 +202,21 @@ fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
     }
     let mut name = [0_u8; 32];
     name[..function.name().len()].copy_from_slice(function.name().as_bytes());
-    // SAFETY: a C string, as the table's names are shorter than 32. The C library gets the object to search after from
-    // our return address, so this must not be compiled to a jump; it is not, because the result is looked at.
+    // SAFETY: the name is a C string, because the table's names are shorter than 32 bytes. The C library finds the
+    // object to search after by our return address. So this call must not be compiled to a jump; it is not, because
+    // the result is used after it.
     let chosen =
         thread::ours(|| unsafe { c_library::dlsym(libc::RTLD_NEXT, name.as_ptr().cast()) });
     NonZeroUsize::new(chosen?.addr())
 }
 
-/// The function for the size of a block of the next `malloc`.
+/// The next `malloc`'s function that returns the size of a block.
 static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
 
-/// Finds the function for the size of a block. False if there is none: if a library has a `malloc` and no `malloc_usable_size`,
-/// the function of another library does not know its blocks; and the function of a sanitizer ends the program for a block that it
-/// does not know, such as a block that it made while it started. Before any thread has its slot.
+/// Finds the function that returns the size of a block. False if there is none that can be called. If a library has a
+/// `malloc` and no `malloc_usable_size`, another library's function does not know its blocks. A sanitizer's function
+/// ends the program for a block that it does not know, such as one that the sanitizer made while it started. Called
+/// before any thread has a slot.
 pub fn find_size_of_block() -> bool {
     let is_of_one_allocator =
         next_place(Function::Malloc) == next_place(Function::MallocUsableSize);
@@ -225,20 +231,21 @@ pub fn find_size_of_block() -> bool {
 
 /// Whether the next `malloc` is a sanitizer's.
 static IS_SANITIZERS: AtomicBool = AtomicBool::new(false);
-/// What every sanitizer with an allocator has (sanitizer/allocator_interface.h).
+/// A function that every sanitizer with an allocator defines (sanitizer/allocator_interface.h).
 const OF_SANITIZERS: Name<'static> = Name::new(b"__sanitizer_get_ownership");
 
 extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
     0
 }
 
-/// The size of a block as its allocator sees it; 0 for NULL, and if it is not known.
+/// The size of a block in bytes, as its allocator returns it; 0 for NULL, and if the size is not known.
 ///
 /// # Safety
-/// The block is live, of the next `malloc` or its kin; and the calling thread has its slot.
+/// The block is live, and comes from the next `malloc` or its kin. The calling thread has a slot.
 #[inline(always)]
 pub unsafe fn size_of_block(block: *mut c_void) -> size_t {
-    // SAFETY: the image has started, as the caller promises, and has set it to a function of this type.
+    // SAFETY: the thread has a slot, as the caller promises. So the image has started, and has stored a function of
+    // this type.
     unsafe {
         let size = transmute::<usize, unsafe extern "C-unwind" fn(*mut c_void) -> size_t>(
             SIZE_OF_BLOCK.get_unchecked().get(),
@@ -247,7 +254,7 @@ pub unsafe fn size_of_block(block: *mut c_void) -> size_t {
     }
 }
 
-/// Finds a function that no object behind ours has; or, before the image has started, any.
+/// Finds a function that no object behind ours defines; before the image has started, any function.
 #[cold]
 #[inline(never)]
 fn resolve(function: Function) -> NonZeroUsize {
@@ -257,13 +264,13 @@ fn resolve(function: Function) -> NonZeroUsize {
     let found = behind.find_map(|object| Tables::of(&object)?.find(name(function)));
     let found = found.and_then(|found| bind(function, found));
     let address = found.or_else(|| stand_in(function)).unwrap_or_else(absent);
-    // Another thread may have been faster; it found the same.
+    // If another thread was faster, it found the same.
     let _ = NEXT[function.index()].set(address);
     address
 }
 
-/// The function behind ours, in the version that the caller with this return address was bound to; the usual
-/// one if that is not known.
+/// The address of the function behind ours in the version that the caller with this return address was bound to. The
+/// usual version if that is not known.
 #[inline(never)]
 fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let usual = address(function);
@@ -290,12 +297,13 @@ fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
 pub unsafe fn of_caller<F: Copy>(function: Function, return_address: usize) -> F {
     const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
     let address = address_for(function, return_address);
-    // SAFETY: `F` is a pointer to it, as the caller promises.
+    // SAFETY: `F` is a pointer to that function, as the caller promises.
     unsafe { transmute_copy::<NonZeroUsize, F>(&address) }
 }
 
-/// What does the work of a function that this C library lacks, which a program finds all the same, because it finds
-/// ours: the ways to free are all `free`, and C23 scans what C99 does, and binary numbers besides.
+/// The function that replaces one that this C library lacks. A program finds such a function all the same, because it
+/// finds ours. All functions that free are `free`. The functions of C23 scan what those of C99 scan, and binary
+/// numbers besides.
 fn stand_in(function: Function) -> Option<NonZeroUsize> {
     use Function as F;
     let other = match function {
@@ -322,34 +330,34 @@ fn function_address(function: *const ()) -> NonZeroUsize {
     NonZeroUsize::new(function.addr()).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Stands for a function that this C library lacks, as the kernel does for a system call.
+/// Replaces a function that this C library lacks. Fails with ENOSYS, as the kernel does for a missing system call.
 extern "C-unwind" fn unavailable() -> isize {
     // SAFETY: every thread has its errno.
     unsafe { *libc::__errno_location() = libc::ENOSYS };
     -1
 }
 
-/// The function behind ours, as what it is.
+/// The function behind ours, with its type.
 ///
 /// # Safety
-/// `F` is the type of a pointer to that function; and the function has been found: the calling thread has its
-/// slot, so the image has started, or [`ensure`] has seen to it.
+/// `F` is the type of a pointer to that function. The function has been found: either the calling thread has a slot,
+/// so the image has started, or the caller has called [`ensure`].
 #[inline(always)]
 pub unsafe fn of<F: Copy>(function: Function) -> F {
     const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
-    // SAFETY: it has been found, as the caller promises, and `F` is a pointer to it.
+    // SAFETY: the function has been found, as the caller promises, and `F` is a pointer to it.
     unsafe {
         let address = NEXT[function.index()].get_unchecked();
         transmute_copy::<NonZeroUsize, F>(&address)
     }
 }
 
-/// The function of a row of the table behind ours, called with these arguments: the one way to call it, for hooks that a macro
-/// defines. What is called by its name has its type below.
+/// Calls the function behind ours that a row of the table names. Hooks that a macro defines call it only by this. The
+/// `next!` list below has typed functions for all other callers.
 macro_rules! next_call {
     ($function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?) => {
-        // SAFETY: what our caller promises is what the next one asks, which has been found: whoever records a call has seen to
-        // that. The row's function has this type.
+        // SAFETY: the hook's caller promises what the next function requires. The function has been found, because
+        // the code that records a call has a slot or has called `ensure`. The row's function has this type.
         unsafe {
             $crate::linking::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
                 ::weir_record::functions::Function::$function,
@@ -361,11 +369,11 @@ pub(crate) use next_call;
 
 macro_rules! next {
     ($(fn $name:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)+) => {$(
-        /// The function of that name behind ours.
+        /// The function of this name behind ours.
         ///
         /// # Safety
-        /// As the C library has it; and the function has been found: the calling thread has its slot, so
-        /// the image has started, or [`ensure`] has seen to it.
+        /// The same as for the C library's function. Also, the function has been found: either the calling thread has
+        /// a slot, so the image has started, or the caller has called [`ensure`].
         #[inline(always)]
         pub unsafe fn $name($($argument: $type),*) $(-> $result)? {
             next_call!($function($($argument: $type),*) $(-> $result)?)

@@ -1,9 +1,9 @@
-//! The objects that are loaded: the program and its libraries, as the dynamic linker lists them for debuggers.
+//! The loaded objects: the program and its libraries, as the dynamic linker lists them for debuggers.
 //!
-//! We read the list ourselves: `dl_iterate_phdr` waits for the linker's lock, which in a forked child may never
-//! be released, and a program may have a `dl_iterate_phdr` of its own. The list is complete before the first object
-//! is initialised (`struct r_debug`, link.h). Later another thread may change it: then use
-//! [`walk`], which reads every word through the kernel, so that an entry that is gone is the end and not a fault.
+//! This module reads the list itself. `dl_iterate_phdr` waits for the linker's lock, which may never be released in a
+//! forked child, and a program may have a `dl_iterate_phdr` of its own. The list is complete before the first object
+//! is initialised (`struct r_debug`, link.h). Later, another thread may change it. Then use [`walk`], which reads
+//! every word through the kernel: at an entry that is gone, it ends the walk instead of causing a fault.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::offset_of;
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::sys;
 
-/// What link.h shows of an object.
+/// The part of an object's entry that link.h declares.
 #[repr(C)]
 struct LinkMap {
     base: usize,
@@ -21,7 +21,7 @@ struct LinkMap {
     next: *const LinkMap,
 }
 
-/// An entry of an object's dynamic section: its tag and its value.
+/// An entry of an object's dynamic section: tag and value.
 pub type DynamicEntry = [usize; 2];
 
 #[repr(C)]
@@ -33,19 +33,19 @@ struct Debug {
     base: usize,
 }
 
-/// From this version on the lists of other namespaces follow: a pointer to the next stands behind this one (link.h,
+/// From this version of the structure on, a pointer to the next namespace's list follows it (link.h,
 /// `r_debug_extended`).
 const WITH_NAMESPACES: c_int = 2;
 
 unsafe extern "C" {
     #[link_name = "_r_debug"]
     static DEBUG: Debug;
-    /// Our own dynamic section, which the linker names and does not export.
+    /// The dynamic section of this library. The linker defines this symbol and does not export it.
     #[link_name = "_DYNAMIC"]
     static OWN_DYNAMIC: DynamicEntry;
 }
 
-/// The longest list that is believed.
+/// The longest list that is read, in objects. A longer one is taken for damaged.
 const MOST: usize = 65_536;
 
 /// A loaded object.
@@ -56,8 +56,8 @@ pub struct Object {
     dynamic: *const DynamicEntry,
 }
 
-/// Every object, in the order in which the dynamic linker searches those that the program was started with: the first is the
-/// program itself. For the start of the process, while no other thread loads or unloads any.
+/// All objects, in the order in which the dynamic linker searches those that the program was started with. The first
+/// is the program itself. For the start of the process, while no other thread loads or unloads an object.
 pub fn all() -> impl Iterator<Item = Object> {
     // SAFETY: the dynamic linker's own list, whose entries stay while their objects are loaded.
     let first = unsafe { DEBUG.first.as_ref() };
@@ -70,7 +70,7 @@ pub fn all() -> impl Iterator<Item = Object> {
     })
 }
 
-/// The last object that [`remember`] saw; 0 where it saw none.
+/// The last entry of the list that [`remember`] saw; 0 if it saw none.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 
 /// Remembers which objects there are. For the start of the process.
@@ -86,16 +86,18 @@ pub fn remember() {
     );
 }
 
-/// Whether there are objects now that [`remember`] did not see: those that it saw stay.
+/// Whether there are objects that [`remember`] did not see. Those that it saw stay loaded.
 pub fn have_come() -> bool {
     let next = LAST.load(Ordering::Relaxed) + offset_of!(LinkMap, next);
     let mut bytes = [0; size_of::<usize>()];
     peek(next, &mut bytes) < bytes.len() || usize::from_ne_bytes(bytes) != 0
 }
 
-/// Whether there are, or were, objects in another namespace (dlmopen(3)): what they call is looked for there, and never reaches us.
+/// Whether there are, or were, objects in another namespace (dlmopen(3)). Their calls are bound in that namespace and
+/// never reach us.
 pub fn are_in_other_namespaces() -> bool {
-    // SAFETY: the dynamic linker's variable, which it may be writing: a word that is there.
+    // SAFETY: the dynamic linker's variable, which is always mapped. The linker may be writing it, so this is a
+    // volatile read of one word.
     let version = unsafe { (&raw const DEBUG.version).read_volatile() };
     if version < WITH_NAMESPACES {
         return false;
@@ -110,7 +112,8 @@ pub fn ours() -> Option<Object> {
     all().find(Object::is_ours)
 }
 
-/// The object that holds what is at an address, by where the objects begin: none lies within another. At any time.
+/// The object that contains an address. Found by the objects' base addresses: no object lies within another. Callable
+/// at any time.
 pub fn around(address: usize) -> Option<Object> {
     let mut best = None;
     walk(|object| {
@@ -120,18 +123,18 @@ pub fn around(address: usize) -> Option<Object> {
     best
 }
 
-/// The same for the start of the process, without system calls.
+/// The same as [`around`], for the start of the process, without system calls.
 pub fn around_at_start(address: usize) -> Option<Object> {
     all().fold(None, |best, object| nearer(best, object, address))
 }
 
-/// The one of two objects that begins last before an address.
+/// The object that begins closest below an address.
 fn nearer(best: Option<Object>, other: Object, address: usize) -> Option<Object> {
     let is_nearer = other.base <= address && best.is_none_or(|best| best.base <= other.base);
     if is_nearer { Some(other) } else { best }
 }
 
-/// Shows every object's name until `show` is content. At any time, in any thread.
+/// Calls `show` with every object's name, until it returns false. Callable at any time, in any thread.
 pub fn names_now(mut show: impl FnMut(&[u8]) -> bool) {
     walk(|object| {
         let mut goes_on = false;
@@ -140,8 +143,9 @@ pub fn names_now(mut show: impl FnMut(&[u8]) -> bool) {
     });
 }
 
-/// Shows the objects that [`remember`] did not see until `show` has seen enough. At any time, in any thread: an object may be gone
-/// once it is shown, so only what asks the kernel may be asked of it ([`late_dynamic`], [`show_name`]).
+/// Calls `show` with each object that [`remember`] did not see, until it returns false. Callable at any time, in any
+/// thread. The object may be unloaded meanwhile, so `show` may pass it only to functions that read through the kernel
+/// ([`late_dynamic`], [`show_name`]).
 pub fn late_ones(mut show: impl FnMut(Object) -> bool) {
     let next = LAST.load(Ordering::Relaxed) + offset_of!(LinkMap, next);
     let mut first = [0; size_of::<usize>()];
@@ -150,7 +154,7 @@ pub fn late_ones(mut show: impl FnMut(Object) -> bool) {
     }
 }
 
-/// Shows the entries of the dynamic section of an object that may be gone.
+/// Shows the entries of the dynamic section of an object that may have been unloaded.
 pub fn late_dynamic(object: Object, mut show: impl FnMut(DynamicEntry)) {
     const MOST_ENTRIES: usize = 128;
     const WORD: usize = size_of::<usize>();
@@ -166,7 +170,7 @@ pub fn late_dynamic(object: Object, mut show: impl FnMut(DynamicEntry)) {
     }
 }
 
-/// Shows the name of an object that may be gone.
+/// Shows the name of an object that may have been unloaded; empty if it cannot be read.
 pub fn show_name(object: Object, show: impl FnOnce(&[u8])) {
     let mut name = [0; 256];
     let length = peek(object.name.addr(), &mut name);
@@ -174,13 +178,13 @@ pub fn show_name(object: Object, show: impl FnOnce(&[u8])) {
     show(name.unwrap_or_default());
 }
 
-/// Goes along the list until `visit` says that it has seen enough.
+/// Visits the entries of the list, until `visit` returns false.
 fn walk(mut visit: impl FnMut(Object) -> bool) {
-    // SAFETY: the dynamic linker's variable.
+    // SAFETY: the dynamic linker's variable, which is always mapped.
     walk_from(unsafe { DEBUG.first }.addr(), &mut visit);
 }
 
-/// The same from one of its entries on.
+/// The same as [`walk`], from one of the list's entries on.
 fn walk_from(first: usize, visit: &mut impl FnMut(Object) -> bool) {
     const WORD: usize = size_of::<usize>();
     let mut at = first;
@@ -205,9 +209,9 @@ fn walk_from(first: usize, visit: &mut impl FnMut(Object) -> bool) {
     }
 }
 
-/// Copies memory that may not be there; how much of it is.
+/// Copies memory that may not be mapped. Returns how many bytes were copied.
 pub fn peek(address: usize, into: &mut [u8]) -> usize {
-    // The end of a page may be the end of what is there; no more than two are touched.
+    // The mapping may end at the end of a page. The copy touches two pages at most.
     const PAGE: usize = 4096;
     let first = into.len().min(PAGE - address % PAGE);
     let parts = [
@@ -230,24 +234,24 @@ impl Object {
         ptr::eq(self.dynamic, &raw const OWN_DYNAMIC)
     }
 
-    /// The distance between its addresses and those in its file.
+    /// The difference between its addresses and those in its file, in bytes.
     pub fn base(&self) -> usize {
         self.base
     }
 
-    /// The dynamic linker's name of it; empty for the program itself.
+    /// The dynamic linker's name for it; empty for the program itself.
     pub fn name(&self) -> &'static CStr {
         if self.name.is_null() {
             return c"";
         }
-        // SAFETY: a C string, for as long as the object is loaded.
+        // SAFETY: a C string, which stays while the object is loaded.
         unsafe { CStr::from_ptr(self.name) }
     }
 
-    /// Its segments; none where its file's head is not mapped where its addresses begin.
+    /// Its segments. `None` if the head of its file is not mapped at its base address.
     pub fn segments(&self) -> Option<&'static [libc::Elf64_Phdr]> {
         const HEAD: usize = size_of::<libc::Elf64_Ehdr>();
-        // A program with fixed addresses has them from 0 on, where nothing is.
+        // A program with fixed addresses has the base address 0, where nothing is mapped.
         if self.base == 0 {
             return None;
         }
@@ -255,24 +259,25 @@ impl Object {
         match sys::peek(&[iovec(self.base, HEAD)], &mut head) {
             Some(HEAD) => {}
             Some(_) => return None,
-            // Sandboxes and emulators may not let a process copy its own memory so.
+            // Sandboxes and emulators may forbid a process to copy its own memory by this system call.
             None => {
                 let place = ptr::with_exposed_provenance::<[u8; HEAD]>(self.base);
                 if !sys::is_readable(place.cast(), HEAD) {
                     return None;
                 }
-                // SAFETY: it can be read, and stays while the object is loaded.
+                // SAFETY: the kernel says that it can be read, and it stays while the object is loaded.
                 head = unsafe { place.read() };
             }
         }
         if !head.starts_with(b"\x7fELF") {
             return None;
         }
-        // SAFETY: as many bytes, and any are a head.
+        // SAFETY: `head` has the size of the structure, for which any bytes are valid.
         let head: libc::Elf64_Ehdr =
             unsafe { head.as_ptr().cast::<libc::Elf64_Ehdr>().read_unaligned() };
         let at = self.base + head.e_phoff as usize;
-        // SAFETY: the linker puts the table behind the head, in the same segment, which stays while the object is loaded.
+        // SAFETY: the linker puts the table behind the head, in the same segment, which stays while the object is
+        // loaded.
         Some(unsafe {
             std::slice::from_raw_parts(ptr::with_exposed_provenance(at), head.e_phnum.into())
         })
@@ -286,9 +291,10 @@ impl Object {
             if at.is_null() {
                 return None;
             }
-            // SAFETY: the dynamic section of a loaded object, whose last entry has the tag 0.
+            // SAFETY: the dynamic section of a loaded object ends with an entry whose tag is 0, and no entry after
+            // that is read.
             let entry = unsafe { at.read() };
-            // SAFETY: this was not the last one, where the next is looked at.
+            // SAFETY: if this entry was the last, the new pointer is not read: the iterator is fused.
             at = unsafe { at.add(1) };
             (entry[0] != NULL).then_some(entry)
         })

@@ -7,7 +7,7 @@ use weir_record::region::Header;
 
 use crate::linking::{next, streams};
 
-/// Fills in the header's objects and provenance, by what was found when the first image started.
+/// Fills in the header's objects and provenance, from what was found when the first image started.
 pub fn record(header: &Header, executable: &[u8]) {
     for (object, text) in next::objects().zip(&header.objects) {
         let name = object.to_bytes();
@@ -21,7 +21,7 @@ pub fn record(header: &Header, executable: &[u8]) {
         let is_ours = if function.row().is_symbol() {
             next::before_place(function) == 0
         } else {
-            // By a table of functions.
+            // This function is reached by a table of stdio, not by a symbol.
             streams::are_seen()
         };
         let elsewhere = match next::before_place(function) {
@@ -40,7 +40,7 @@ pub fn record(header: &Header, executable: &[u8]) {
     }
 }
 
-/// Whether what is bound to a function by its name is ours.
+/// Whether the program's calls to a function by its name reach ours.
 pub fn is_interposed(header: &Header, function: Function) -> bool {
     header.provenance[function.index()]
         .interposed

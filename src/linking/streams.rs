@@ -1,11 +1,11 @@
 //! stdio's streams, from inside.
 //!
-//! What the C library reads and writes under a `FILE` cannot be interposed by symbol: it calls its own functions.
-//! But it calls them through a table, one for each kind of stream, which names the functions that ask the
-//! kernel: places 14 to 18 are read, write, seek, close and stat (libio/libioP.h, `struct _IO_jump_t`). Ours are put
-//! there, once and for the life of the process, if what is there are the very functions that the C
-//! library exports under their names; else stdio is left alone and the report says so. So every
-//! refill and every flush passes by here, and nothing is paid for a character.
+//! The C library's reads and writes for a `FILE` cannot be interposed by symbol, because it calls its own functions.
+//! But it calls those that ask the kernel through a table, one for each kind of stream. Places 14 to 18 are read,
+//! write, seek, close and stat (libio/libioP.h, `struct _IO_jump_t`). Our functions replace them once, for the life
+//! of the process. The condition is that the tables have the very functions that the C library exports under these
+//! names. Otherwise stdio is left alone, and the report says so. So we see every refill and every flush, and single
+//! characters cost nothing.
 
 mod pending;
 
@@ -25,12 +25,12 @@ use crate::sys::{self, pages::pages_around};
 
 pub use pending::last_to_ask;
 
-/// What of a `FILE` is fixed by the C library's binary interface: macros of old programs look at it.
+/// The part of a `FILE` that the C library's binary interface fixes: macros in old programs read it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Inside {
     flags: c_int,
-    /// To what is read next, to the end of what the stream holds, and to its start; and others.
+    /// Pointers to the next byte to read, to the end of the bytes in the buffer, to their start, and others.
     pointers: [*mut c_void; 12],
     chain: *mut c_void,
     descriptor: c_int,
@@ -73,9 +73,9 @@ const SYSTEM: [Function; 5] = [
     Function::StdioStat,
 ];
 
-/// Whether the tables of files have ours.
+/// Whether the tables of files contain our functions.
 static ARE_SEEN: AtomicBool = AtomicBool::new(false);
-/// The table that a stream was last seen to have besides, which has been dealt with.
+/// The other table that was last seen in a stream. It needs no second look.
 static KNOWN: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 
 unsafe extern "C" {
@@ -99,33 +99,34 @@ pub fn standard_output() -> *mut FILE {
     unsafe { STDOUT }
 }
 
-/// The descriptor of a stream; -1 where there is none.
+/// The descriptor of a stream; -1 if there is none.
 #[inline(always)]
 pub fn fd(stream: *mut FILE) -> c_int {
     if stream.is_null() {
         return -1;
     }
-    // SAFETY: the program passes it as a stream, and nothing writes the descriptor of an open one.
+    // SAFETY: the program passes it as a stream. Nothing writes the descriptor of an open stream.
     unsafe { (*stream.cast::<Inside>()).descriptor }
 }
 
 /// Whether a stream has had an error.
 pub fn has_failed(stream: *mut FILE) -> bool {
-    // SAFETY: the program passes it as a stream, which it may have locked or not: the flag is as good as any
-    // moment's.
+    // SAFETY: the program passes it as a stream, which it may or may not have locked. The flag is one word; the value
+    // of any moment will do.
     !stream.is_null() && unsafe { (*stream.cast::<Inside>()).flags } & HAS_FAILED != 0
 }
 
-/// Whether a stream has come to its end.
+/// Whether a stream has reached its end.
 ///
 /// # Safety
-/// It is a stream.
+/// `stream` points to a stream.
 pub unsafe fn has_ended(stream: *mut FILE) -> bool {
     // SAFETY: as the caller promises.
     unsafe { (*stream.cast::<Inside>()).flags & HAS_ENDED != 0 }
 }
 
-/// Puts our functions in the tables of files and of wide files, if that has not been done. False where the C library is not as it should be.
+/// Puts our functions into the tables of files and of wide files, unless that is done already. False if the C
+/// library's tables are not as expected.
 pub fn interpose() -> bool {
     if !ARE_SEEN.load(Ordering::Relaxed) {
         let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(|name| exported(name).cast());
@@ -138,19 +139,20 @@ pub fn interpose() -> bool {
     are_seen()
 }
 
-/// Whether what stdio asks of the kernel is seen.
+/// Whether we see what stdio asks of the kernel.
 pub fn are_seen() -> bool {
     ARE_SEEN.load(Ordering::Relaxed)
 }
 
-/// Looks at a stream that was made, if it was: that of a command has a table of its own.
+/// Puts our functions into the table of a new stream: the stream of a command has a table of its own. Does nothing
+/// for NULL.
 pub fn see(stream: *mut FILE) {
     if stream.is_null() || !are_seen() {
         return;
     }
     // SAFETY: a stream of the C library has a table.
     let table = unsafe { (*stream.cast::<Inside>()).table };
-    // To look at one takes system calls.
+    // Examining a table takes system calls.
     if table == KNOWN.load(Ordering::Relaxed) || sys::is_sealed() {
         return;
     }
@@ -161,23 +163,24 @@ pub fn see(stream: *mut FILE) {
 }
 
 fn exported(name: &CStr) -> *mut c_void {
-    // What is found is looked at with care.
+    // The address is checked before it is used.
     ptr::with_exposed_provenance_mut(c_library::variable(name))
 }
 
-/// Puts our functions in tables, if they are the C library's and have what they should have. False where one is not.
+/// Puts our functions into tables, if they are the C library's and contain the expected functions. False if one is
+/// not.
 fn interpose_in<const N: usize>(
     tables: [*mut Table; N],
     around: fn(usize) -> Option<Object>,
 ) -> bool {
     let theirs = SYSTEM.map(|function| next::address(function).get());
-    // Tables that are close together are opened up once.
+    // Tables on the same pages are made writable once.
     let mut open: Option<Protection> = None;
     let done = tables.into_iter().all(|table| {
         let Some(protection) = Protection::of(table.addr(), size_of::<Table>(), around) else {
             return false;
         };
-        // SAFETY: the whole table is within a segment that is mapped for as long as the process lives.
+        // SAFETY: the whole table is within a segment that stays mapped while the process lives.
         let system = unsafe { &(*table).system };
         let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
         if found == entries::stdio() {
@@ -205,7 +208,7 @@ fn interpose_in<const N: usize>(
 }
 
 fn is_as_it_should_be(found: [usize; 5], theirs: [usize; 5]) -> bool {
-    // A stream to a command closes in a way of its own, which is left alone.
+    // The stream of a command has a close function of its own, which stays.
     const MUST_BE: [bool; 5] = [true, true, true, false, true];
     let mut all = found.into_iter().zip(theirs).zip(MUST_BE);
     all.all(|((found, theirs), must_be)| found == theirs || !must_be)
@@ -222,12 +225,12 @@ fn close(open: Option<Protection>) {
 struct Protection {
     from: usize,
     bytes: usize,
-    /// Whether it is read only since the dynamic linker has relocated it.
+    /// Whether the dynamic linker made it read-only after relocation.
     is_read_only: bool,
 }
 
 impl Protection {
-    /// None where the addresses are not within one writable segment of a loaded object.
+    /// The protection of these addresses. `None` if they are not within one writable segment of a loaded object.
     fn of(address: usize, bytes: usize, around: fn(usize) -> Option<Object>) -> Option<Protection> {
         if address == 0 || !address.is_multiple_of(align_of::<Table>()) {
             return None;
@@ -244,7 +247,8 @@ impl Protection {
         for segment in object.segments()?.iter().filter(is_around) {
             is_writable |= segment.p_type == libc::PT_LOAD && segment.p_flags & libc::PF_W != 0;
             if segment.p_type == libc::PT_GNU_RELRO {
-                // The linker protects whole pages: where they are large, the last may be shared with what stays writable.
+                // The linker protects whole pages. If pages are large, the last one may also contain data that stays
+                // writable.
                 let start = object.base().wrapping_add(segment.p_vaddr as usize);
                 let end = start.wrapping_add(segment.p_memsz as usize);
                 let [start, end] = [start, end].map(|place| pages_around(place, 0).0);
@@ -274,31 +278,31 @@ impl Protection {
 
     fn set(&self, protection: MprotectFlags) -> bool {
         let from = ptr::without_provenance_mut(self.from);
-        // SAFETY: whole pages of a loaded object, which stay readable and never become executable. What is
-        // around the table in them is as constant as it is.
+        // SAFETY: whole pages of a loaded object, which stay readable and never become executable. What else is on
+        // these pages is as constant as the table.
         unsafe { rustix::mm::mprotect(from, self.bytes, protection) }.is_ok()
     }
 }
 
-/// How many bytes a stream holds that it has not given yet.
+/// How many bytes a stream has in its buffer that were not read yet.
 #[inline(always)]
 pub fn ahead(stream: *mut FILE) -> usize {
     if stream.is_null() {
         return 0;
     }
-    // SAFETY: the program passes it as a stream. Where another thread uses it, the difference is as good as any.
+    // SAFETY: the program passes it as a stream. If another thread uses it, any difference will do.
     let [next, end, ..] = unsafe { (*stream.cast::<Inside>()).pointers };
     end.addr().wrapping_sub(next.addr())
 }
 
-/// The byte that a stream gave last, where it still holds it.
+/// The byte that was last read from a stream, if it is still in the buffer.
 ///
 /// # Safety
-/// It is a stream.
+/// `stream` points to a stream.
 pub unsafe fn latest(stream: *mut FILE) -> Option<c_char> {
     // SAFETY: as the caller promises.
     let [next, _, first, ..] = unsafe { (*stream.cast::<Inside>()).pointers };
     let has_any = !first.is_null() && next.addr() > first.addr();
-    // SAFETY: what is between the two is in the stream's buffer.
+    // SAFETY: the bytes between the two pointers are in the stream's buffer.
     has_any.then(|| unsafe { *next.cast::<c_char>().sub(1) })
 }

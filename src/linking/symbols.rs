@@ -1,9 +1,9 @@
-//! What a loaded object's table of symbols says: which names it defines, where, in which versions; and which
-//! version of a name it asks others for.
+//! An object's symbol table: which names it defines, where, in which versions, and which version of a name it needs
+//! from other objects.
 //!
-//! Read as the dynamic linker reads it (System V ABI, chapter 5; the GNU hash table and symbol versions as in the Linux
-//! Standard Base, core, 10.7): a look-up by the C library for what does not exist would allocate an error text, perhaps in the
-//! middle of the allocator that it would allocate from.
+//! The table is read as the dynamic linker reads it (System V ABI, chapter 5; GNU hash table and symbol versions:
+//! Linux Standard Base, core, 10.7). The C library's look-up of a missing name would allocate an error text, perhaps
+//! while the allocator is in the middle of its work.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -11,7 +11,7 @@ use std::ptr;
 use crate::arch::prefetch;
 use crate::linking::objects::Object;
 
-/// An entry of a table of symbols (elf.h, `Elf64_Sym`).
+/// An entry of a symbol table (elf.h, `Elf64_Sym`).
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Entry {
@@ -23,26 +23,26 @@ struct Entry {
     size: u64,
 }
 
-/// A name that is looked for.
+/// A name to look up.
 #[derive(Clone, Copy)]
 pub struct Name<'n> {
     text: &'n [u8],
     hash: u32,
 }
 
-/// The hash of a name, as `DT_GNU_HASH` has it.
+/// The hash of a name, as `DT_GNU_HASH` defines it.
 #[derive(Clone, Copy)]
 pub struct Hash(u32);
 
 impl Hash {
-    /// That of a name.
+    /// The hash of a name.
     pub const fn of(name: &[u8]) -> Hash {
         Hash(gnu_hash(name))
     }
 }
 
 impl<'n> Name<'n> {
-    /// A name.
+    /// A name, with its hash computed.
     pub const fn new(text: &'n [u8]) -> Name<'n> {
         Name::with_hash(text, Hash::of(text))
     }
@@ -56,7 +56,7 @@ impl<'n> Name<'n> {
 /// A definition that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// The address; of a function that chooses the function, where `is_indirect`.
+    /// The address. If `is_indirect`, the address of the function that chooses the function.
     pub address: usize,
     /// Whether the function is chosen when it is bound.
     pub is_indirect: bool,
@@ -68,9 +68,9 @@ pub struct Tables {
     symbols: *const Entry,
     strings: *const u8,
     hashes: Hashes,
-    /// A number for each symbol; NULL where the object has no versions.
+    /// A version number for each symbol; NULL if the object has no versions.
     versions: *const u16,
-    /// The versions that it defines, and those that it asks for: the first record of each list, 0 for none.
+    /// The versions that it defines and those that it needs: the first record of each list, 0 for none.
     defined: usize,
     needed: usize,
     /// Its own name for others, as an offset in `strings`.
@@ -79,12 +79,12 @@ pub struct Tables {
 
 enum Hashes {
     Gnu(Gnu),
-    /// The older form: where the table is.
+    /// The older form: the address of the table.
     SystemV(usize),
 }
 
 struct Gnu {
-    /// The Bloom filter in front of the table, by which the dynamic linker passes over most objects.
+    /// The Bloom filter before the table. It lets the dynamic linker skip most objects.
     filter: *const u64,
     filter_mask: usize,
     filter_shift: u32,
@@ -92,7 +92,7 @@ struct Gnu {
     bucket_count: u32,
     /// The hash of each symbol from `first` on.
     chain: *const u32,
-    /// The first symbol that is in the table: those before it are not defined here.
+    /// The first symbol in the table: those before it are not defined here.
     first: u32,
 }
 
@@ -108,18 +108,18 @@ const DT_VERNEED: usize = 0x6fff_fffe;
 
 const UNDEFINED: u16 = 0;
 const ABSOLUTE: u16 = 0xfff1;
-/// Types of symbols: what is not a name for something in memory, or is the thread's.
+/// Types of symbols. The first three do not name anything in shared memory.
 const SECTION: u8 = 3;
 const FILE: u8 = 4;
 const THREAD: u8 = 6;
 const INDIRECT: u8 = 10;
 const LOCAL_BINDING: u8 = 0;
 
-/// In a symbol's number of version: it is not the one that is meant by the name alone.
+/// A bit in a symbol's version number: the name without a version does not mean this one.
 const HIDDEN: u16 = 0x8000;
 
 impl Tables {
-    /// An object's tables; none where it has none.
+    /// An object's tables. `None` if it has none.
     pub fn of(object: &Object) -> Option<Tables> {
         let mut places = [0; 7];
         let mut soname = None;
@@ -138,8 +138,8 @@ impl Tables {
                 }
                 _ => continue,
             };
-            // The dynamic linker has made addresses of some of them, but not of all, and of none in what is not its own
-            // (the vDSO).
+            // The dynamic linker has made some of the values addresses, but not all. In an object that it does not
+            // load (the vDSO), it changes none.
             places[place] = if value < object.base() {
                 value.wrapping_add(object.base())
             } else {
@@ -170,12 +170,12 @@ impl Tables {
         })
     }
 
-    /// The object's own name for others; empty where it has none.
+    /// The object's own name for others; empty if it has none.
     pub fn soname(&self) -> &'static [u8] {
         self.soname.map_or(b"", |offset| self.string(offset))
     }
 
-    /// What a name means here: its default version, or else its latest.
+    /// The definition of a name without a version: the default version, or else the latest.
     pub fn find(&self, name: Name<'_>) -> Option<Definition> {
         let mut found: Option<(u16, Entry)> = None;
         self.each(name, |index, entry| {
@@ -189,8 +189,8 @@ impl Tables {
         found.map(|(_, entry)| self.definition(entry))
     }
 
-    /// Has the processor fetch what [`Tables::find`] will look at first: the table is large, and what it says of one name lies far
-    /// from what it says of the next.
+    /// Prefetches the memory that [`Tables::find`] will read first: the table is large, and the entries of two names
+    /// are far apart.
     pub fn expect(&self, hash: Hash) {
         if let Hashes::Gnu(gnu) = &self.hashes {
             gnu.expect(hash.0, |index| {
@@ -199,7 +199,7 @@ impl Tables {
         }
     }
 
-    /// What a name means here in the version of this name.
+    /// The definition of a name in this version.
     pub fn find_version(&self, name: Name<'_>, version: &[u8]) -> Option<Definition> {
         let mut found = None;
         self.each(name, |index, entry| {
@@ -212,12 +212,13 @@ impl Tables {
         found
     }
 
-    /// The version of a name that this object asks others for; none where it does not ask for the name, or in no version.
+    /// The version of a name that this object needs from others. `None` if it does not need the name, or needs it in
+    /// no version.
     pub fn needed_version(&self, name: &[u8]) -> Option<&'static [u8]> {
         let Hashes::Gnu(Gnu { first, .. }) = self.hashes else {
             return None;
         };
-        // What is not defined here is not in the table, but before what is.
+        // The hash table does not have undefined symbols: they come before those that it has.
         let index = (1..first).find(|&index| {
             let entry = self.entry(index);
             entry.section == UNDEFINED && self.string(entry.name as usize) == name
@@ -225,7 +226,7 @@ impl Tables {
         self.name_of_needed(self.version(index) & !HIDDEN)
     }
 
-    /// Shows the symbols that define a name until `show` says no.
+    /// Calls `show` with each symbol that defines a name, until it returns false.
     fn each(&self, name: Name<'_>, mut show: impl FnMut(u32, Entry) -> bool) {
         let mut show_if_it = |index| {
             let entry = self.entry(index);
@@ -240,7 +241,7 @@ impl Tables {
             // SAFETY: the table of an object that is loaded.
             Hashes::Gnu(gnu) => unsafe { gnu.each(name.hash, show_if_it) },
             Hashes::SystemV(table) => {
-                // SAFETY: as above: two counts, the buckets, the chains.
+                // SAFETY: as above. The table has two counts, the buckets and the chains.
                 unsafe {
                     let table: *const u32 = ptr::with_exposed_provenance(*table);
                     let (buckets, symbols) = (table.read(), table.add(1).read());
@@ -261,7 +262,7 @@ impl Tables {
     }
 
     fn entry(&self, index: u32) -> Entry {
-        // SAFETY: the index is of the object's own table of hashes, or before one that is.
+        // SAFETY: the index comes from the object's own hash table, or is below one that does.
         unsafe { self.symbols.add(index as usize).read_unaligned() }
     }
 
@@ -282,9 +283,9 @@ impl Tables {
         unsafe { CStr::from_ptr(self.strings.add(offset).cast()) }.to_bytes()
     }
 
-    /// Whether the string there is this one, which has no NUL.
+    /// Whether the string at this offset is `text`, which contains no NUL.
     fn is_string(&self, offset: usize, text: &[u8]) -> bool {
-        // SAFETY: as above; no byte behind the first that differs is looked at, and so none behind the NUL.
+        // SAFETY: as above. The comparison stops at the first difference, so it reads nothing behind the NUL.
         let byte = |index: usize| unsafe { self.strings.add(offset + index).read() };
         text.iter()
             .chain([&0])
@@ -292,16 +293,16 @@ impl Tables {
             .all(|(index, &expected)| byte(index) == expected)
     }
 
-    /// The number of a symbol's version, with [`HIDDEN`].
+    /// The version number of a symbol, with [`HIDDEN`].
     fn version(&self, index: u32) -> u16 {
         if self.versions.is_null() {
             return 0;
         }
-        // SAFETY: as many numbers as symbols.
+        // SAFETY: there is a number for each symbol.
         unsafe { self.versions.add(index as usize).read_unaligned() }
     }
 
-    /// The name of a version that is defined here.
+    /// The name of a version that this object defines.
     fn name_of_defined(&self, number: u16) -> Option<&'static [u8]> {
         /// elf.h, `Elf64_Verdef`.
         #[derive(Clone, Copy)]
@@ -330,7 +331,7 @@ impl Tables {
         None
     }
 
-    /// The name of a version that is asked for.
+    /// The name of a version that this object needs.
     fn name_of_needed(&self, number: u16) -> Option<&'static [u8]> {
         /// elf.h, `Elf64_Verneed`.
         #[derive(Clone, Copy)]
@@ -372,7 +373,7 @@ impl Tables {
     }
 }
 
-/// Where the next record of a list is; 0 where this was the last.
+/// The address of the next record of a list; 0 after the last.
 fn following(at: usize, distance: u32) -> usize {
     if distance == 0 {
         0
@@ -383,7 +384,7 @@ fn following(at: usize, distance: u32) -> usize {
 
 impl Gnu {
     /// # Safety
-    /// There is a table at the address, for as long as this is used.
+    /// There is a table at the address, which stays while the result is used.
     unsafe fn at(table: usize) -> Gnu {
         // SAFETY: as the caller promises: four words, the filter, the buckets, the chain.
         let [bucket_count, first, filter_words, filter_shift] = unsafe { read::<[u32; 4]>(table) };
@@ -401,7 +402,7 @@ impl Gnu {
         }
     }
 
-    /// Fetches the first link of a hash's chain, and has `expect` fetch its symbol.
+    /// Prefetches the first link of a hash's chain, and calls `expect` with the index of its symbol.
     fn expect(&self, hash: u32, expect: impl FnOnce(u32)) {
         if self.bucket_count == 0 {
             return;
@@ -414,12 +415,12 @@ impl Gnu {
         }
     }
 
-    /// Shows the symbols that have a hash until `show` says no.
+    /// Calls `show` with the index of each symbol that has this hash, until it returns false.
     ///
     /// # Safety
-    /// As of [`Gnu::at`].
+    /// The same as for [`Gnu::at`].
     unsafe fn each(&self, hash: u32, mut show: impl FnMut(u32) -> bool) {
-        // SAFETY: as the caller promises; every index is kept within its table by the table's own numbers.
+        // SAFETY: as the caller promises. The table's own numbers keep every index within the table.
         unsafe {
             let place = (hash / u64::BITS) as usize & self.filter_mask;
             let word = self.filter.add(place).read_unaligned();
@@ -436,7 +437,7 @@ impl Gnu {
                 if found | 1 == hash | 1 && !show(index) {
                     return;
                 }
-                // The last of its bucket.
+                // This is the last symbol of its bucket.
                 if found & 1 != 0 {
                     return;
                 }
@@ -453,7 +454,7 @@ unsafe fn read<T: Copy>(address: usize) -> T {
     unsafe { ptr::with_exposed_provenance::<T>(address).read_unaligned() }
 }
 
-/// The hash of a name, as `DT_GNU_HASH` has it.
+/// The hash of a name, as `DT_GNU_HASH` defines it.
 const fn gnu_hash(name: &[u8]) -> u32 {
     let mut hash = 5381_u32;
     let mut index = 0;
@@ -464,7 +465,7 @@ const fn gnu_hash(name: &[u8]) -> u32 {
     hash
 }
 
-/// The hash of a name, as `DT_HASH` has it.
+/// The hash of a name, as `DT_HASH` defines it.
 fn system_v_hash(name: &[u8]) -> u32 {
     name.iter().fold(0_u32, |hash, &byte| {
         let hash = (hash << 4).wrapping_add(byte.into());
@@ -505,7 +506,7 @@ mod tests {
         }
         assert!(found > 350, "{found}");
         assert!(tables.find(Name::new(b"no such function")).is_none());
-        // One that is chosen when it is bound.
+        // An indirect function, which is chosen when it is bound.
         assert!(
             tables
                 .find(Name::new(b"memcpy"))

@@ -1,9 +1,9 @@
-//! io_uring: I/O through its rings does not use the C library, so we do not see it. We can detect that there is a ring, and the
-//! report says so.
+//! io_uring: I/O through its rings does not use the C library, so we do not see it. We can detect that there is a
+//! ring, and the report says so.
 //!
-//! A library for it is among the objects that are loaded. A ring is seen where the program asks for it, or uses it, by
-//! `syscall`; where a call is made on its descriptor; and, in a process that has the library, among its memory maps
-//! when it ends.
+//! A ring is detected in these ways: the program asks for it or uses it by `syscall`; a call is made on its
+//! descriptor; or it is among the process's memory maps when the process ends. The maps are read only if the process
+//! has loaded liburing, or has asked for a ring.
 
 use std::ffi::c_long;
 
@@ -16,15 +16,15 @@ use crate::sys::Descriptor;
 
 /// The beginning of the library's file name.
 const LIBRARY: &[u8] = b"liburing.so";
-/// What the kernel calls a ring, as a descriptor and as a map.
+/// The kernel's name for a ring, as a descriptor and as a mapping.
 pub const RING: &[u8] = b"anon_inode:[io_uring]";
 
-/// Looks for the library among all objects that are loaded when the first image of the process starts.
+/// Looks for liburing among the objects that are loaded when the first image of the process starts.
 pub fn look_at_start(header: &Header) {
     objects::all().any(|object| see(header, object.name().to_bytes()));
 }
 
-/// Notes the library, if an object of this name is it.
+/// Stores the library's name if this object is liburing. Returns whether it is.
 fn see(header: &Header, name: &[u8]) -> bool {
     let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
     let is_it = file.starts_with(LIBRARY);
@@ -34,7 +34,7 @@ fn see(header: &Header, name: &[u8]) -> bool {
     is_it
 }
 
-/// The image is about to end, or to be replaced: looks for rings, where there may be any.
+/// Looks for rings, if there may be any. For an image that is about to end or to be replaced.
 pub fn look_at_end(header: &Header) {
     if header.uring_library.is_empty() && objects::have_come() {
         objects::names_now(|name| !see(header, name));
@@ -44,13 +44,13 @@ pub fn look_at_end(header: &Header) {
     }
 }
 
-/// Whether there may be rings that have not been seen.
+/// Whether there may be rings that have not been detected.
 pub fn may_be_there(header: &Header) -> bool {
     let is_likely = !header.uring_library.is_empty() || header.has(Circumstance::UringAskedFor);
     is_likely && !header.has(Circumstance::UringUsed)
 }
 
-/// The program makes a system call by `syscall`.
+/// Takes note of a system call that the program makes by `syscall`.
 pub fn called(number: c_long) {
     match number {
         libc::SYS_io_uring_setup => note(Circumstance::UringAskedFor),
@@ -59,7 +59,7 @@ pub fn called(number: c_long) {
     }
 }
 
-/// A descriptor turned out to be a ring.
+/// Records that a descriptor is a ring.
 pub fn found() {
     note(Circumstance::UringUsed);
 }
@@ -79,7 +79,7 @@ fn is_mapped() -> bool {
     };
     let maps = Descriptor::from(maps);
     let mut bytes = [0; 4096];
-    // What is kept of one read for the next: a name may lie across.
+    // The end of each read is kept for the next: a name may lie across the two.
     let mut kept = 0;
     while let Ok(read @ 1..) = rustix::io::read(&maps, &mut bytes[kept..]) {
         let length = kept + read;

@@ -1,9 +1,10 @@
-//! Which streams the C library has yet to ask the kernel for, when the process ends: it empties the buffers of all streams
-//! after every handler of exit, ours too.
+//! The streams for which the C library will still ask the kernel when the process ends: it empties the buffers of all
+//! streams after every handler of exit, including ours.
 //!
-//! It goes through its list of streams twice: first it writes what is pending, then it removes each stream's buffer,
-//! and moves the file's offset back to what was not read (glibc, libio/genops.c: `_IO_flush_all_lockp`, then `_IO_unbuffer_all`).
-//! Other threads may close streams meanwhile, so the list is read through the kernel, which fails if there is nothing.
+//! It goes through its list of streams twice. First it writes what is pending. Then it removes each stream's buffer,
+//! and moves the file's offset back to what was not read (glibc, libio/genops.c: `_IO_flush_all_lockp`, then
+//! `_IO_unbuffer_all`). Other threads may close streams meanwhile. So this module reads the list through the kernel,
+//! which fails for memory that is not mapped.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
@@ -16,20 +17,20 @@ use super::{Inside, Table};
 use crate::linking::entries;
 use crate::sys;
 
-/// Where the C library has the head of its list of streams.
+/// The address of the head of the C library's list of streams.
 static LIST: AtomicPtr<*mut FILE> = AtomicPtr::new(ptr::null_mut());
 
-/// More streams than that are not gone through: the list may have been made a ring by a program at fault.
+/// The limit on the streams that are visited: a faulty program may have made the list a ring.
 const MOST: usize = 65_536;
 
 const UNBUFFERED: i32 = 0x2;
 
-/// Says where the list is.
+/// Stores the address of the list.
 pub(super) fn set_list(list: *mut c_void) {
     LIST.store(list.cast(), Ordering::Relaxed);
 }
 
-/// The beginning of what the C library keeps for the wide characters of a stream (libio/libio.h, `struct _IO_wide_data`).
+/// The first fields of the C library's data for a stream's wide characters (libio/libio.h, `struct _IO_wide_data`).
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Wide {
@@ -40,12 +41,12 @@ struct Wide {
     write_at: usize,
 }
 
-/// Of all streams except one, the one for which the C library makes the last system call when it empties all buffers; none if
-/// it makes none, or if that is not known.
+/// Of all streams except `but`: the one for which the C library makes the last system call when it empties all
+/// buffers. `None` if it makes none, or if that is not known.
 pub fn last_to_ask(but: *mut FILE) -> Option<*mut FILE> {
     let (mut last_written, mut last_put_back) = (None, None);
     let mut known_table = ptr::null();
-    // SAFETY: a list's head, of which any bytes are one.
+    // SAFETY: the head of a list, for which any bytes are valid.
     let mut next: *mut FILE = unsafe { copy(LIST.load(Ordering::Relaxed)) }?;
     for _ in 0..MOST {
         if next.is_null() {
@@ -71,11 +72,12 @@ pub fn last_to_ask(but: *mut FILE) -> Option<*mut FILE> {
     last_put_back.or(last_written)
 }
 
-/// Whether something of a stream is to be written, and whether something was read that is to be put back.
+/// Whether a stream has bytes to write, and whether it has bytes that were not read and make the C library move the
+/// offset back. `None` if that cannot be read.
 fn asks(inside: &Inside) -> Option<(bool, bool)> {
     let mode = inside.mode;
     let (written, unread) = if mode > 0 {
-        // SAFETY: numbers.
+        // SAFETY: the fields are numbers, for which any bytes are valid.
         let wide: Wide = unsafe { copy(inside.wide.cast()) }?;
         (
             wide.write_at > wide.write_base,
@@ -85,17 +87,17 @@ fn asks(inside: &Inside) -> Option<(bool, bool)> {
         let [read_at, read_end, _, write_base, write_at, ..] = inside.pointers;
         (write_at > write_base, read_at != read_end)
     };
-    // One that was not used has no buffer to be taken away.
+    // A stream that was never used has no buffer to remove.
     let is_taken_away = mode != 0 && inside.flags & UNBUFFERED == 0;
     Some((written, unread && is_taken_away))
 }
 
-/// Whether a table has our functions. The one that was last seen to is remembered.
+/// Whether a table contains our functions. `known` caches the last table that does.
 fn is_seen(table: *const Table, known: &mut *const Table) -> bool {
     if table.is_null() || table == *known {
         return !table.is_null();
     }
-    // SAFETY: numbers.
+    // SAFETY: the words are numbers, for which any bytes are valid.
     let places: Option<[usize; 19]> = unsafe { copy(table.cast()) };
     let is_seen = places.is_some_and(|places| {
         let [_, write, seek, ..] = entries::stdio();
@@ -107,10 +109,10 @@ fn is_seen(table: *const Table, known: &mut *const Table) -> bool {
     is_seen
 }
 
-/// A copy of what is there; none where it cannot be read.
+/// A copy of the value at this address. `None` if it cannot be read.
 ///
 /// # Safety
-/// Any bytes are a `T`.
+/// Any bytes are a valid `T`.
 unsafe fn copy<T: Copy>(from: *const T) -> Option<T> {
     if from.is_null() {
         return None;
@@ -124,6 +126,6 @@ unsafe fn copy<T: Copy>(from: *const T) -> Option<T> {
     let into =
         unsafe { std::slice::from_raw_parts_mut(copy.as_mut_ptr().cast::<u8>(), size_of::<T>()) };
     let is_whole = sys::peek(&[part], into)? == size_of::<T>();
-    // SAFETY: all bytes have been written, and make a `T`, as the caller promises.
+    // SAFETY: all bytes have been written, and any bytes are a `T`, as the caller promises.
     is_whole.then(|| unsafe { copy.assume_init() })
 }
