@@ -1,15 +1,16 @@
-//! The state of one thread: which slot is its own, and the guard.
+//! The state of one thread: its slot, and the guard.
 //!
-//! The state is initial-exec thread-local storage: at a fixed distance from the thread pointer,
-//! known once the library is loaded, so that a hook reaches it in two loads (`thread_local!` in a
-//! shared library calls `__tls_get_addr`, 2.4 ns measured here, and that may allocate). Stable Rust has
-//! no way to ask for that model, hence the assembly. The state needs no destructor and begins
-//! as zeroes, so that it is there before any constructor runs and after the last destructor.
+//! The state is initial-exec thread-local storage, at a fixed distance from the thread pointer. That distance is
+//! known once the library is loaded, so a hook reaches the state in two loads. (`thread_local!` in a shared library
+//! calls `__tls_get_addr`, which takes 2.4 ns as measured here, and may allocate.) Stable Rust cannot ask for that
+//! model, so this is assembly. The state needs no destructor and starts as zeroes. So it can be used before any
+//! constructor runs and after the last destructor.
 //!
-//! The guard marks the time in which a thread shows no slot, so that the hot path asks one question only: is there
-//! one? Calls are not the program's own while we call into the C library ourselves; that is never held across a call that may
-//! block, be cancelled or be left by a jump. Calls are the program's, but want another look, while the thread is attached
-//! (they are those of a signal handler) and while it forks (they are those of handlers of fork, in the parent or in the child).
+//! The guard marks the time in which a thread shows no slot, so that the hot path asks one question only: is there a
+//! slot? While we call the C library ourselves, calls are not the program's own. The guard for that is never held
+//! across a call that may block, be cancelled or be left by a jump. While the thread is attached or forks, calls are
+//! the program's, but need a closer look. During an attach a signal handler makes them; during a fork, a handler of
+//! fork or of a signal, in the parent or in the child.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,45 +25,45 @@ use crate::sys;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Guard {
-    /// They are.
+    /// They are counted.
     Open = 0,
     /// Weir itself is at work, or the C library on its behalf.
     Ours = 1,
-    /// The thread is being attached, by system calls only: who calls is a signal handler of the program.
+    /// The thread is being attached, by system calls only: the caller is a signal handler of the program.
     Attaching = 2,
-    /// The thread is in fork: who calls is a handler of fork or of a signal, in the parent or in the child.
+    /// The thread is in fork: the caller is a handler of fork or of a signal, in the parent or in the child.
     Forking = 3,
 }
 
-/// What a thread counts into.
+/// Where a thread's calls are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Attachment {
     /// Not known yet in this image.
     Unknown = 0,
-    /// Its slot ([`home`]).
+    /// In its slot ([`home`]).
     Slot = 1,
-    /// The common counters.
+    /// In the common counters.
     Common = 2,
-    /// Nothing: Weir could not start.
+    /// Nowhere: Weir could not start.
     Nothing = 3,
 }
 
 #[repr(C, align(64))]
 struct State {
-    /// The slot, where the thread has one and the guard is open; the only field of the hot path.
+    /// The slot, if the thread has one and the guard is open. The hot path reads only this field.
     slot: *const Slot,
     /// The slot, also while the guard is taken.
     home: *const Slot,
     guard: Guard,
     attachment: Attachment,
-    /// Where the frame is that took the guard, to know a guard that a jump left behind.
+    /// The stack pointer when the guard was taken, to recognise a guard that a jump left behind.
     guard_frame: usize,
     /// Whether calls are made as if there were no coroutines.
     is_unyielding: bool,
-    /// Whether the fork that the thread is in was seen by the C library's handlers only.
+    /// Whether only the C library's handlers of fork have seen the current fork.
     is_fork_by_handler: bool,
-    /// What was live when the fork began that the thread is in.
+    /// What was live when the current fork began.
     inherited: Live,
 }
 
@@ -70,21 +71,21 @@ struct State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Live {
-    /// Bytes.
+    /// In bytes.
     pub bytes: u64,
-    /// Blocks.
+    /// In blocks.
     pub blocks: u64,
 }
 
 const _: () = assert!(size_of::<State>() == arch::THREAD_STATE_BYTES);
 
-/// The thread's slot, if its calls are to be counted into one. In a child that has not been told that it is one there is none:
-/// the slot is its parent's.
+/// The thread's slot, if its calls are to be counted in one. `None` in a child that no hook has seen yet: the slot is
+/// its parent's.
 #[inline(always)]
 pub fn slot() -> Option<&'static Slot> {
     let slot: *const Slot =
         std::ptr::with_exposed_provenance(arch::masked_thread_state!(copied::PAGE));
-    // SAFETY: NULL, or set by `attach` to a slot of the region, which stays mapped.
+    // SAFETY: NULL, or a slot of the region that `attached` stored, which stays mapped.
     unsafe { slot.as_ref() }
 }
 
@@ -98,8 +99,8 @@ pub fn guard() -> Guard {
     unsafe { (*state()).guard }
 }
 
-/// Whether the frame is gone that took the guard: a signal handler that interrupted it has jumped away, and left the guard
-/// behind. Then we are no deeper than it on the same stack.
+/// Whether the frame that took the guard is gone: a signal handler that interrupted it has jumped away, and left the
+/// guard behind. Then the stack pointer is at that frame's place or above it.
 pub fn is_guard_left() -> bool {
     // SAFETY: this thread's state.
     stack_pointer() >= unsafe { (*state()).guard_frame }
@@ -112,13 +113,13 @@ pub fn open_guard() {
     unsafe { open(state) };
 }
 
-/// What the calling thread counts into in this image.
+/// Where the calling thread's calls are counted in this image.
 pub fn attachment() -> Attachment {
     // SAFETY: this thread's state.
     unsafe { (*state()).attachment }
 }
 
-/// The calling thread, whose guard is open, is being attached, until [`attached`].
+/// Begins to attach the calling thread, whose guard is open. [`attached`] ends that.
 pub fn begin_attaching() {
     let state = state();
     // SAFETY: this thread's state, no reference to which outlives a statement.
@@ -128,7 +129,7 @@ pub fn begin_attaching() {
     }
 }
 
-/// The calling thread counts into this from now on: into `home`, where it is that.
+/// Sets where the calling thread's calls are counted from now on; `home` is the slot for [`Attachment::Slot`].
 pub fn attached(attachment: Attachment, home: Option<&'static Slot>) {
     let state = state();
     // SAFETY: this thread's state, no reference to which outlives a statement.
@@ -139,7 +140,8 @@ pub fn attached(attachment: Attachment, home: Option<&'static Slot>) {
     }
 }
 
-/// The calling thread's slot is its own no longer: it counts into the common counters. What the slot was.
+/// Takes the calling thread's slot from it, and returns that slot. The thread counts in the common counters from now
+/// on.
 pub fn leave_home() -> Option<&'static Slot> {
     let left = home()?;
     let state = state();
@@ -152,7 +154,7 @@ pub fn leave_home() -> Option<&'static Slot> {
     Some(left)
 }
 
-/// What tells the calling thread from all others that there are now; never 0.
+/// A number that differs from that of every other thread that exists now. Never 0.
 pub fn identity() -> usize {
     state().addr()
 }
@@ -169,24 +171,24 @@ unsafe fn open(state: *mut State) {
     }
 }
 
-/// Whether the calling thread's calls are not the program's own, or want another look.
+/// Whether the calling thread's calls are not the program's own, or need a closer look.
 pub fn is_guarded() -> bool {
     // SAFETY: this thread's state.
     !sys::has_thread_area() || unsafe { (*state()).guard != Guard::Open }
 }
 
-/// Whether threads show no slot, so that every call comes past `life::attach::target`.
+/// Whether threads show no slot, so that every call passes through `life::attach::target`.
 static ARE_SLOTS_HIDDEN: AtomicBool = AtomicBool::new(false);
 
-/// From now on every call takes the longer way, on which its coroutine is looked for: those of the calling thread and of
-/// threads to come at once, those of others when they next come by here.
+/// Makes every call take the longer way, on which its coroutine is looked up. This hides the slots of the calling
+/// thread and of new threads at once. Other threads hide theirs at their next call that may wait.
 pub fn hide_slot() {
     ARE_SLOTS_HIDDEN.store(true, Ordering::Relaxed);
     // SAFETY: this thread's state.
     unsafe { (*state()).slot = std::ptr::null() };
 }
 
-/// Sets whether the calls of coroutines on the calling thread let others run. What it was.
+/// Sets whether the calls of coroutines on the calling thread let others run. Returns the previous value.
 pub fn set_yielding(is_yielding: bool) -> bool {
     // SAFETY: this thread's state.
     let is_unyielding = unsafe { &mut (*state()).is_unyielding };
@@ -199,20 +201,20 @@ pub fn is_yielding() -> bool {
     unsafe { !(*state()).is_unyielding }
 }
 
-/// Does `work`, the calls of which are our own. Where the guard is taken already, it stays as it is.
+/// Does `work`, whose calls are our own. If the guard is taken already, it stays as it is.
 ///
-/// Signals are blocked meanwhile: the calls of a handler are the program's own. `work` must not block for
-/// long, be cancelled, or unwind.
+/// Signals are blocked meanwhile: the calls of a handler are the program's own. `work` must not block for long, be
+/// cancelled, or unwind.
 pub fn ours<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: this thread's state.
     if sys::has_thread_area() && unsafe { (*state()).guard } == Guard::Ours {
-        // Then they are blocked already.
+        // Signals are blocked already.
         return work();
     }
     sys::with_signals_blocked(|| ours_undisturbed(work))
 }
 
-/// The same for who has blocked signals.
+/// The same for a caller that has blocked signals.
 pub fn ours_undisturbed<T>(work: impl FnOnce() -> T) -> T {
     if !sys::has_thread_area() {
         return work();
@@ -233,8 +235,9 @@ pub fn ours_undisturbed<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// The calling thread begins to fork: until it has, its calls are looked at, because they may be made in the child. With what is
-/// live now. False where it forks already, or its calls are not looked at.
+/// Begins a fork of the calling thread, with what is live now. Until [`end_fork`], its calls get a closer look,
+/// because they may be made in the child. False if the thread is guarded: it forks already, or its calls are not the
+/// program's.
 pub fn begin_fork(live: Live) -> bool {
     if is_guarded() {
         return false;
@@ -250,14 +253,15 @@ pub fn begin_fork(live: Live) -> bool {
     true
 }
 
-/// Sets whether the fork that the calling thread is in was seen by the C library's handlers only. What was set.
+/// Sets whether only the C library's handlers have seen the fork that the calling thread is in. Returns the previous
+/// value.
 pub fn set_fork_by_handler(is_so: bool) -> bool {
     // SAFETY: this thread's state.
     sys::has_thread_area()
         && std::mem::replace(unsafe { &mut (*state()).is_fork_by_handler }, is_so)
 }
 
-/// Notes anew what is live, while the calling thread forks: a handler of fork has allocated.
+/// Updates what is live while the calling thread forks: a handler of fork has allocated.
 pub fn inherit(live: Live) {
     if is_forking() {
         let state = state();
@@ -266,7 +270,7 @@ pub fn inherit(live: Live) {
     }
 }
 
-/// It has forked, in the parent.
+/// Ends the fork, in the parent.
 pub fn end_fork() {
     if is_forking() {
         let state = state();
@@ -290,7 +294,7 @@ pub fn inherited() -> Live {
     unsafe { (*state()).inherited }
 }
 
-/// Takes the guard for ever: this thread is Weir's.
+/// Takes the guard for the rest of the thread's life: this thread is Weir's.
 pub fn become_ours() {
     let state = state();
     // SAFETY: this thread's state.
@@ -300,7 +304,7 @@ pub fn become_ours() {
     }
 }
 
-/// Forgets the slot: after fork, when the image is another.
+/// Forgets the slot: after fork, the image is a new one.
 pub fn forget() {
     if !sys::has_thread_area() {
         return;
@@ -316,7 +320,7 @@ pub fn forget() {
     }
 }
 
-/// The calling thread's slot, if it has one, also while its guard is taken.
+/// The calling thread's slot, also while its guard is taken. `None` if it has none.
 pub fn home() -> Option<&'static Slot> {
     if !sys::has_thread_area() {
         return None;

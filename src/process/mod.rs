@@ -1,4 +1,5 @@
-//! Which process this is: the one that the region describes, a forked child, or a child of vfork in its parent's memory.
+//! Which process this is: the one that the region describes, a forked child, or a child of vfork in its parent's
+//! memory.
 
 pub mod children;
 pub mod copied;

@@ -1,9 +1,9 @@
-//! The region's memory: a file if one can be had, else private memory.
+//! The region's memory: a file if possible, else private memory.
 //!
-//! All addresses are reserved at once, without access; the memory of a slot is made when a
-//! thread takes it, and that of entries for files when there are new names, by a system call that fails if
-//! there is none left: an access to a page of a full file system would end the program with SIGBUS. An unused slot has no memory,
-//! so mlockall(2) locks none for it.
+//! All addresses are reserved at once, without access. A slot gets its memory when a thread takes it, and entries for
+//! files when there are new names. A system call makes that memory, and fails if there is none left. An access to a
+//! page of a full file system would instead end the program with SIGBUS. An unused slot has no memory, so mlockall(2)
+//! locks none for it.
 
 mod handed;
 
@@ -24,25 +24,25 @@ use weir_record::slot::Slot;
 use crate::environment::{self, Path};
 use crate::sys::{self, Descriptor, pages::pages_around, process};
 
-/// Where address space is limited.
+/// The room of a region if address space or data is limited.
 const FEW: Room = Room {
     files: 64,
     slots: 4,
     coroutines: 64,
 };
-/// Entries for files that get their memory at once: a few pages.
+/// How many entries for files get their memory at once.
 const FILES_AT_ONCE: usize = 16;
-/// The first of them: most processes need no more.
+/// How many of them get it first: most processes need no more.
 const FIRST_FILES: usize = 4;
-/// The number of slots if the kernel cannot make memory by pages and report failure (before Linux 5.14): all of them get
-/// their memory at the start.
+/// The number of slots if the kernel cannot make memory page by page and report failure (before Linux 5.14). All of
+/// them get their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
 
-/// Where the region is.
+/// The start of the region; NULL if there is none.
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// Where the region of the parent is, in a forked child that has set it aside and not given it up.
+/// The start of the parent's region, in a forked child that has set it aside and not given it up.
 static SET_ASIDE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// Entries for files, from the first, that have their memory here.
+/// How many entries for files, from the first, have their memory in this process.
 static MADE_FILES: AtomicUsize = AtomicUsize::new(0);
 /// Whether the first slot got its memory together with the header.
 static MADE_FIRST_SLOT: AtomicBool = AtomicBool::new(false);
@@ -66,11 +66,11 @@ fn set_room(room: Room) {
 
 /// A new region's memory.
 pub struct Mapping {
-    /// The first byte; the header's memory is there and zeroed.
+    /// The header, at the first byte. Its memory is there and zeroed.
     pub header: &'static Header,
     /// How much there is room for.
     pub room: Room,
-    /// What went otherwise than it should.
+    /// What is not as usual.
     pub circumstances: [Option<Circumstance>; 2],
 }
 
@@ -85,8 +85,9 @@ impl Mapping {
     }
 }
 
-/// Makes the region's memory. None if there is no memory, or nobody would read it; or, with `must_be_file`, no file for it. Then the
-/// region that there was before, if any, is still the one. The path of its file is in `file`; nothing where it has none.
+/// Makes the region's memory, and stores its file's path in `file`; empty if it has none. Returns `None` if there is
+/// no memory, if nobody would read it, or if `must_be_file` is set and no file is possible. A previous region then
+/// remains in use.
 pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     let room = within_limits();
     file.clear();
@@ -108,15 +109,16 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     Some(Mapping::new(header, room, place))
 }
 
-/// Whether neither `weir` could find the region nor the process write its report: the process cannot enter the directory of the
-/// recording, as another user or in another root directory.
+/// Whether neither `weir` could find the region nor the process write its report. That is so if the process cannot
+/// enter the recording's directory, as another user or in another root directory.
 fn nobody_would_read_it() -> bool {
     let environment = environment::get();
     let session = environment.session.as_c_str();
     environment.has_session() && sys::access(session.as_ptr(), libc::W_OK | libc::X_OK) != 0
 }
 
-/// Makes the region in a file that is sent to `weir`, or, if `weir` does not take it, that has its name in `file`.
+/// Makes the region in a file without a name, and sends it to `weir`. If `weir` does not take it, gives it a name and
+/// stores that in `file`.
 fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header, Room)> {
     let session = &environment::get().session;
     if session.is_empty() {
@@ -135,12 +137,12 @@ fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header
     Some(made)
 }
 
-/// Where the region is now, and how much there is room for.
+/// The start of the current region, and its room.
 fn current() -> (*mut c_void, Room) {
     (START.load(Ordering::Relaxed), room())
 }
 
-/// Gives up the region that was mapped last, and takes up the one from before.
+/// Unmaps the region that was mapped last, and returns to the previous one.
 fn return_to((start, room): (*mut c_void, Room)) {
     let (mapped, bytes) = (START.load(Ordering::Relaxed), self::room().bytes());
     // SAFETY: the mapping was made by `map`, and nothing refers to it.
@@ -149,7 +151,7 @@ fn return_to((start, room): (*mut c_void, Room)) {
     set_room(room);
 }
 
-/// Makes the memory of a slot, but for most of its ring. False where there is none left.
+/// Makes the memory of a slot, except for most of its ring. False if there is no memory left.
 pub fn make_slot(index: usize) -> bool {
     if index == 0 && MADE_FIRST_SLOT.load(Ordering::Relaxed) {
         return true;
@@ -161,7 +163,7 @@ fn make_slot_at(at: usize) -> bool {
     make_memory(at, size_of::<Slot>(), Slot::FIRST_BYTES)
 }
 
-/// Makes the rest of a slot's ring. False where there is no memory left.
+/// Makes the memory for the rest of a slot's ring. False if there is no memory left.
 pub fn make_ring(slot: &Slot) -> bool {
     let from = Slot::FIRST_BYTES;
     let start = START.load(Ordering::Relaxed);
@@ -174,7 +176,7 @@ pub fn make_ring(slot: &Slot) -> bool {
     populate(place, size_of::<Slot>() - from) != Err(Errno::NOMEM)
 }
 
-/// Opens up slots that have their memory already: another process that shares the region has made it.
+/// Makes slots accessible whose memory another process, which shares the region, has made. False if that fails.
 pub fn open_slots(from: usize, to: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() || from >= to || to > room().slots {
@@ -185,7 +187,7 @@ pub fn open_slots(from: usize, to: usize) -> bool {
     open_up(place, (to - from) * size_of::<Slot>())
 }
 
-/// Makes the memory of a section of a header, where it is not there. False where there is none left.
+/// Makes the memory of a header's section, unless it is there. False if there is no memory left.
 pub fn make_section(header: &Header, section: Section) -> bool {
     if header.has_section(section) {
         return true;
@@ -202,7 +204,7 @@ pub fn make_section(header: &Header, section: Section) -> bool {
     made
 }
 
-/// Makes the memory of some entries for files, from this one on. How many; none where there is none left.
+/// Makes the memory of some entries for files, from `index` on. Returns how many; `None` if there is no memory left.
 pub fn make_files(index: usize) -> Option<usize> {
     let at_once = if index == 0 {
         FIRST_FILES
@@ -211,7 +213,7 @@ pub fn make_files(index: usize) -> Option<usize> {
     };
     let count = room().files.checked_sub(index)?.min(at_once);
     if count > 0 && index + count <= MADE_FILES.load(Ordering::Relaxed) {
-        // In a forked child that counts in its parent's region.
+        // This is a forked child that counts in its parent's region.
         return Some(count);
     }
     if count == 0 || sys::is_sealed() {
@@ -220,7 +222,7 @@ pub fn make_files(index: usize) -> Option<usize> {
     let bytes = count * size_of::<FileEntry>();
     let at = room().file_at(index);
     let made = if index == 0 {
-        // They were opened up with the header.
+        // `map` has made these pages accessible, together with the header.
         populate_at(at, bytes)
     } else {
         make_memory(at, bytes, bytes)
@@ -231,7 +233,7 @@ pub fn make_files(index: usize) -> Option<usize> {
     })
 }
 
-/// Makes the memory of all entries for coroutines. How many; none where there is none left.
+/// Makes the memory of all entries for coroutines. Returns how many; `None` if there is no memory left.
 pub fn make_coroutines() -> Option<usize> {
     let room = room();
     if sys::is_sealed() {
@@ -241,14 +243,16 @@ pub fn make_coroutines() -> Option<usize> {
     make_memory(room.coroutine_at(0), bytes, bytes).then_some(room.coroutines)
 }
 
-/// In a forked child: moves its parent's region out of the way, and puts memory of the child's own in its place. Frames of
-/// the thread that forked may lead there (a signal handler has forked, and returns into a hook): they go on, and count
-/// nothing of the child's for the parent. Where the region is now. Signals are blocked.
+/// In a forked child: moves its parent's region to other addresses, and puts memory of the child's own in its place.
+/// Returns the region's new place. Signals are blocked.
+///
+/// Frames of the thread that forked may still refer to the old addresses: a signal handler may have forked, and
+/// return into a hook. Such a frame continues, and nothing that it counts in the child reaches the parent.
 pub fn set_aside(header: *mut Header) -> *mut Header {
     let start: *mut c_void = header.cast();
-    // SAFETY: a region that is mapped.
+    // SAFETY: the header of a region that is mapped.
     let is_own = unsafe { (*header).has(Circumstance::PrivateMemory) };
-    // Sealed, the child stays there.
+    // A sealed child stays in its parent's region.
     if start != START.load(Ordering::Relaxed) || is_own || sys::is_sealed() {
         return header;
     }
@@ -256,10 +260,11 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
     let moved = || {
         let reserved = MapFlags::PRIVATE | MapFlags::NORESERVE;
         let opened = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: new mappings, wherever the kernel has room; and the region's own, in a process with one thread, which is whole
-        // in one place or the other: what may be refused for want of memory comes before it is moved.
+        // SAFETY: new mappings, wherever the kernel has room, and the region's own mapping, in a process with one
+        // thread. The region is always whole, either at the old place or at the new one: all steps that may fail for
+        // want of memory come before the region is moved.
         unsafe {
-            // What was opened up in parts can be moved once it is one.
+            // The mapping has parts with different protection. mremap can move it only as one part.
             rustix::mm::mprotect(start, bytes, opened).ok()?;
             let all = ProtFlags::READ | ProtFlags::WRITE;
             let stand_in =
@@ -275,7 +280,7 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
             };
             let put = rustix::mm::mremap_fixed(stand_in, bytes, bytes, MremapFlags::MAYMOVE, start);
             if put.is_err() {
-                // There was room for it a moment ago.
+                // The region was there a moment ago, so there is room for it.
                 let _ = rustix::mm::mremap_fixed(moved, bytes, bytes, MremapFlags::MAYMOVE, start);
                 return None;
             }
@@ -292,7 +297,8 @@ pub fn set_aside(header: *mut Header) -> *mut Header {
     }
 }
 
-/// Gives up a region that was set aside, which nothing leads to any more. One that could not be set aside stays.
+/// Unmaps a region that was set aside and that nothing refers to any more. A region that could not be set aside
+/// stays.
 pub fn drop_set_aside(header: &'static Header) {
     let start = ptr::from_ref(header).cast_mut().cast();
     let none = ptr::null_mut();
@@ -304,29 +310,30 @@ pub fn drop_set_aside(header: &'static Header) {
     }
 }
 
-/// Makes the memory of a part of the region that is opened up.
+/// Makes the memory of a part of the region that is accessible already. False if there is no memory left.
 fn populate_at(at: usize, bytes: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
         return false;
     }
-    // SAFETY: within the region, as the callers see to.
+    // SAFETY: within the region, as the callers ensure.
     let place = unsafe { start.byte_add(at) };
     populate(place, bytes) != Err(Errno::NOMEM)
 }
 
-/// Opens up a part of the region, and makes memory for the first bytes of it.
+/// Makes a part of the region accessible, and makes the memory of its first `made` bytes. False if there is no memory
+/// left.
 fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
         return false;
     }
-    // SAFETY: within the reserved addresses, as the callers see to.
+    // SAFETY: within the reserved addresses, as the callers ensure.
     let place = unsafe { start.byte_add(at) };
     open_up(place, bytes) && populate_at(at, made)
 }
 
-/// Gives a region's file to a user, as far as that may be done.
+/// Makes a user the owner of a region's file, if the process may do that.
 pub fn give(file: &CStr, user: u32) {
     let user = Some(rustix::fs::Uid::from_raw(user));
     let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
@@ -338,7 +345,7 @@ pub fn remove(file: &CStr) {
     let _ = rustix::fs::unlinkat(rustix::fs::CWD, file, rustix::fs::AtFlags::empty());
 }
 
-/// Removes a file, if it is one: not what stands for a terminal, a pipe or another file. False where it is still there.
+/// Removes a regular file; leaves a terminal, a pipe or a link alone. False if the path still exists.
 pub fn remove_plain(path: &std::path::Path) -> bool {
     use rustix::fs::{AtFlags, CWD, FileType, statat, unlinkat};
     let is_plain = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
@@ -353,7 +360,8 @@ fn within_limits() -> Room {
     if limited { FEW } else { Room::MOST }
 }
 
-/// Creates the region's file; its path is in `file`. Says if it is not in the first directory.
+/// Creates the region's file, and stores its path in `file`. Also returns a circumstance if the file is not in the
+/// first directory.
 fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>)> {
     let environment = environment::get();
     let directories: [&[u8]; 2] = if environment.has_session() {
@@ -390,10 +398,10 @@ fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>
         })
 }
 
-/// How often a name is tried.
+/// How many names are tried.
 const ATTEMPTS: u32 = 4;
 
-/// `<directory>/<pid>-<ticks>.region`: several images may have one process id.
+/// `<directory>/<pid>-<ticks>.region`: several images may have the same process id.
 fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
     file.push(directory)
         && file.push(b"/")
@@ -403,8 +411,9 @@ fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
         && file.push(b".region")
 }
 
-/// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image which replaces this one
-/// finds its region; if another user has made a file of that name, it is a number that no other user can guess.
+/// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image that replaces
+/// this one finds its region. If another user has made a file of that name, the number is one that no other user can
+/// guess.
 fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool {
     file.push(directory)
         && file.push(b"/weir.")
@@ -414,7 +423,7 @@ fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool 
         && file.push(b".region")
 }
 
-/// Removes the region of the image that this one has replaced, whose report is written, and no other.
+/// Removes the region of the image that this one has replaced: its report is written. Removes no other file.
 fn remove_left_behind(path: &CStr) {
     use rustix::fs::{AtFlags, CWD, FileType, statat};
     let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
@@ -431,7 +440,7 @@ fn unforeseen() -> u64 {
     let flags = GetRandomFlags::INSECURE | GetRandomFlags::NONBLOCK;
     match getrandom(&mut number[..], flags) {
         Ok(8) => u64::from_ne_bytes(number),
-        // Before Linux 5.6, or where a filter forbids it: one that is not used twice all the same.
+        // Before Linux 5.6, or if a filter forbids it: a number that is at least never used twice.
         _ => sys::ticks(),
     }
 }
@@ -446,7 +455,7 @@ fn create_file(path: &CStr) -> Option<Descriptor> {
     result.ok()
 }
 
-/// Maps the file, with room for as much as can be had, up to `room`.
+/// Maps the file, with as much room as possible, up to `room`.
 fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let limit = sys::limit(Resource::Fsize).map_or(usize::MAX, |limit| limit as usize);
@@ -475,12 +484,12 @@ fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
     made
 }
 
-/// Makes the memory of what is used at once.
+/// Makes the memory that is used at once.
 fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'static Header, Room)> {
     let start = ptr::from_ref(header).cast_mut().cast();
     match populate(start, Header::FIRST_BYTES) {
         Ok(()) => {
-            // Whether there is memory for a thread is better known now than when the first one comes.
+            // If there is no memory for a thread, it is better to find that out now than when the first thread comes.
             let made = make_slot_at(room.slot_at(0));
             MADE_FIRST_SLOT.store(made, Ordering::Relaxed);
             return made.then_some((header, room));
@@ -505,12 +514,12 @@ fn allocate(file: &Descriptor, at: usize, bytes: usize) -> Option<()> {
     rustix::fs::fallocate(file, FallocateFlags::empty(), at as u64, bytes as u64).ok()
 }
 
-/// Reserves the addresses, and opens up those of the header and of the first entries for files behind it.
+/// Reserves the addresses, and makes the header and the first entries for files behind it accessible.
 fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     let bytes = room.bytes();
     let none = ProtFlags::empty();
     let flags = MapFlags::NORESERVE;
-    // SAFETY: wherever the kernel has room.
+    // SAFETY: a new mapping, wherever the kernel has room.
     let mapped = unsafe {
         match file {
             Some(file) => rustix::mm::mmap(
@@ -527,7 +536,7 @@ fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
         }
     };
     let start = mapped.ok()?;
-    // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
+    // SAFETY: the mapping is whole; the advice keeps it out of core dumps and changes nothing else.
     let _ = unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxDontDump) };
     if !open_up(start, room.file_at(FIRST_FILES.min(room.files))) {
         // SAFETY: the mapping was made above, and nothing refers to it.
@@ -538,11 +547,11 @@ fn map(room: Room, file: Option<&Descriptor>) -> Option<&'static Header> {
     MADE_FILES.store(0, Ordering::Relaxed);
     MADE_FIRST_SLOT.store(false, Ordering::Relaxed);
     set_room(room);
-    // SAFETY: a header's size of zeroes at a page's start, which stays mapped.
+    // SAFETY: zeroed memory of a header's size at the start of a page, which stays mapped.
     Some(unsafe { &*start.cast::<Header>() })
 }
 
-/// Opens up the pages around a part of the region.
+/// Makes the pages around a part of the region accessible. False if that fails.
 fn open_up(start: *mut c_void, bytes: usize) -> bool {
     let (start, bytes) = whole_pages(start, bytes);
     // SAFETY: whole pages of the region's own mapping.
@@ -550,19 +559,20 @@ fn open_up(start: *mut c_void, bytes: usize) -> bool {
         .is_ok()
 }
 
-/// Makes the memory of the pages around a part of the region: NOMEM where there is none, INVAL where the kernel does not know how.
+/// Makes the memory of the pages around a part of the region. NOMEM if there is no memory, INVAL if the kernel does
+/// not know the request.
 fn populate(start: *mut c_void, bytes: usize) -> Result<(), Errno> {
     let (start, bytes) = whole_pages(start, bytes);
-    // SAFETY: whole pages of the region's own mapping, opened up.
+    // SAFETY: whole pages of the region's own mapping, which are accessible.
     match unsafe { rustix::mm::madvise(start, bytes, Advice::LinuxPopulateWrite) } {
         Ok(()) => Ok(()),
         Err(Errno::INVAL) => Err(Errno::INVAL),
-        // Also FAULT and HWPOISON: what touching the page would have ended in.
+        // This includes FAULT and HWPOISON: an access to the page would have ended the process.
         Err(_) => Err(Errno::NOMEM),
     }
 }
 
-/// The pages around a part of the region: its parts begin and end where pages of 4 KiB do, and there are larger ones.
+/// The pages around a part of the region. The parts begin and end at multiples of 4 KiB, and pages may be larger.
 fn whole_pages(start: *mut c_void, bytes: usize) -> (*mut c_void, usize) {
     let (from, bytes) = pages_around(start.addr(), bytes);
     (start.with_addr(from), bytes)

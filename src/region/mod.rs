@@ -8,7 +8,7 @@ use weir_record::slot::Counters;
 
 use crate::process::header;
 
-/// The counters of threads that have no slot; none where there is no region, or no memory for them.
+/// The counters of threads that have no slot. `None` if there is no region, or no memory for them.
 pub fn common() -> Option<&'static Counters> {
     let header = header()?;
     if !mapping::make_section(header, Section::Common) {

@@ -1,8 +1,8 @@
 //! Which thread has which slot.
 //!
-//! Slots are handed out by an atomic operation on the slot itself, because forked children that could make no
-//! region of their own share this one ([`process`]). What is kept here is what this process knows: which
-//! slots have their memory in its address space. Another's may be there, and must not be touched.
+//! An atomic operation on the slot itself assigns it, because forked children that could not make a region of their
+//! own share this one ([`process`]). This module keeps what this process knows: which slots have their memory in its
+//! address space. A slot of another process may have none here, and must not be touched.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,46 +14,46 @@ use crate::region::mapping;
 use crate::sys;
 use crate::thread;
 
-/// The first slot that has not been asked for in this process.
+/// The first slot that this process has not asked for.
 static FRESH: AtomicUsize = AtomicUsize::new(0);
 /// How many slots, from the first, have their memory in this process.
 static MADE: AtomicUsize = AtomicUsize::new(0);
-/// Where the search for a slot that was left begins.
+/// The index at which the search for a slot of an ended thread begins.
 static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
-/// The thread that makes a fresh slot, 0 for none: slots get their memory in order.
+/// The thread that makes a fresh slot; 0 if none does. Slots get their memory in order.
 static MAKING: AtomicUsize = AtomicUsize::new(0);
 
 /// How many threads of this process have a slot.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// So many times a thread yields to one that makes a slot, before it continues without a slot.
+/// How many times a thread yields to one that makes a slot, before it continues without a slot.
 const PATIENCE: u32 = 10_000;
-/// A process with more threads than this has slots that were left taken over, before fresh ones.
+/// A process with at least this many used slots takes over those of ended threads before it makes fresh ones.
 const FRESH_PREFERRED: usize = 32;
-/// How many slots a process that shares a region looks at for one that was left.
+/// How many slots a process that shares a region examines for one of an ended thread.
 const MOST_TRIED: usize = 64;
 
-/// A new region: no slot of it has its memory.
+/// Begins a new region: none of its slots has its memory.
 pub fn begin() {
     FRESH.store(0, Ordering::Relaxed);
     MADE.store(0, Ordering::Relaxed);
     ENDED_HINT.store(0, Ordering::Relaxed);
 }
 
-/// In a child of fork: a thread that made a slot is not here.
+/// In a child of fork: a thread that was making a slot does not exist here.
 pub fn forked() {
     MAKING.store(0, Ordering::Relaxed);
     TAKEN.store(0, Ordering::Relaxed);
     FRESH.store(MADE.load(Ordering::Relaxed), Ordering::Relaxed);
 }
 
-/// The slots that may be looked at in this process.
+/// The slots that this process may read.
 pub fn visible(region: &Region<'static>) -> &'static [Slot] {
     let made = MADE.load(Ordering::Relaxed);
     &region.all_slots()[..made.min(region.all_slots().len())]
 }
 
-/// A slot for the calling thread; none where there is none left. For a thread that is being attached.
+/// Takes a slot for the calling thread, which is being attached. `None` if there is none left.
 pub fn claim() -> Option<&'static Slot> {
     if sys::is_sealed() {
         return None;
@@ -72,7 +72,7 @@ pub fn claim() -> Option<&'static Slot> {
     } else {
         ended(visible(&region), &thread).or_else(|| fresh(&region, &thread))
     }?;
-    // Whoever has no time-stamp counter does not hand it on.
+    // A thread without time-stamp counter passes that on to the threads that it starts, so nothing is timed.
     let one_in = match sys::counter::is_taken() {
         false => region.header.timed_one_in.load(Ordering::Relaxed),
         true => 0,
@@ -84,7 +84,7 @@ pub fn claim() -> Option<&'static Slot> {
     Some(slot)
 }
 
-/// The calling thread, as its slot tells of it.
+/// The calling thread, as its slot describes it.
 struct Thread {
     tid: u32,
     name: [u64; 2],
@@ -103,10 +103,10 @@ impl Thread {
     }
 }
 
-/// A slot whose thread ended.
+/// Takes a slot whose thread has ended.
 fn ended(used: &'static [Slot], thread: &Thread) -> Option<&'static Slot> {
-    // Every process that shares the region begins anew, and threads of killed ones keep their slots: it looks at some
-    // of them only, and not all look at the same.
+    // Each process that shares the region begins the search anew, and threads of killed processes keep their slots.
+    // So a process examines only some slots, and different processes examine different ones.
     let (from, most) = if process::is_sharer() {
         (thread.tid as usize % used.len().max(1), MOST_TRIED)
     } else {
@@ -126,7 +126,7 @@ fn ended(used: &'static [Slot], thread: &Thread) -> Option<&'static Slot> {
     used.get(index)
 }
 
-/// A slot that nobody has had.
+/// Takes a slot that no thread has had.
 fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
     let slots = region.all_slots();
     if FRESH.load(Ordering::Relaxed) >= slots.len() {
@@ -136,7 +136,7 @@ fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
         loop {
             let index = FRESH.load(Ordering::Relaxed);
             let Some(slot) = slots.get(index).filter(|_| mapping::make_slot(index)) else {
-                // There is no memory, and asking again for every thread would not make any.
+                // There is no memory. Another attempt for each thread would not make any.
                 FRESH.store(slots.len(), Ordering::Relaxed);
                 return None;
             };
@@ -151,7 +151,7 @@ fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
     })
 }
 
-/// Opens up the slots that other processes have made, up to this one.
+/// Makes the slots accessible that other processes have made, up to `used`.
 fn reveal(used: usize) {
     let made = MADE.load(Ordering::Relaxed);
     if used > made && mapping::open_slots(made, used) {
@@ -160,7 +160,7 @@ fn reveal(used: usize) {
     }
 }
 
-/// Does `work` while no other thread makes slots; nothing where one takes too long.
+/// Does `work` while no other thread makes slots. `None` if another thread takes too long.
 fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     let mut patience = 0..PATIENCE;
     let this = thread::identity();
@@ -178,7 +178,7 @@ fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
     result
 }
 
-/// Makes the rest of the calling thread's ring, where it is not there.
+/// Makes the rest of the calling thread's ring, unless it is there.
 pub fn complete_ring() {
     if let Some(slot) = thread::home()
         && !sys::is_sealed()
@@ -187,7 +187,7 @@ pub fn complete_ring() {
     }
 }
 
-/// The same for all threads: the process is about to seal itself, and may not do so later.
+/// The same for all threads: the process is about to seal itself, and may not do this later.
 pub fn complete_rings() {
     if let Some(region) = process::mapped_region() {
         visible(&region).iter().for_each(complete);
@@ -200,7 +200,7 @@ fn complete(slot: &Slot) {
     }
 }
 
-/// The calling thread gives back its slot. True where no other thread has one.
+/// Gives back the calling thread's slot. True if no other thread has one.
 pub fn release(slot: &'static Slot) -> bool {
     if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);

@@ -1,9 +1,9 @@
 //! A region's file without a name: we send `weir` a descriptor of it, through the socket in its session.
 //!
-//! If the file has a name in the session, the program can truncate it, also by accident, and an access to the truncated part of a
-//! mapping ends the process. A file without a name is safe from that. If we cannot send it (`weir` is gone, or busy; or
-//! the process was started under a filter of system calls, which may end it for a call that it does not make itself), the file
-//! gets a name.
+//! If the file has a name in the session, the program can truncate it, also by accident. An access to the truncated
+//! part of a mapping ends the process. A file without a name is safe from that. The file gets a name if we cannot
+//! send it: `weir` is gone or busy, or the process was started under a seccomp filter, which may end it for a system
+//! call that it does not make itself.
 
 use std::ffi::CStr;
 use std::io::IoSlice;
@@ -20,7 +20,7 @@ use weir_record::settings::INBOX;
 use crate::memory::bytes::Bytes;
 use crate::sys::{self, Descriptor};
 
-/// Creates a file without a name in the session. None where that is not to be.
+/// Creates a file without a name in the session. `None` if that is impossible or not safe.
 pub fn create(session: &CStr) -> Option<Descriptor> {
     if sys::is_filtered() {
         return None;
@@ -32,7 +32,7 @@ pub fn create(session: &CStr) -> Option<Descriptor> {
 
 /// Sends the file to `weir`. False if `weir` does not take it.
 pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
-    // Sockets have room for a hundred bytes or so.
+    // An address of a Unix socket has room for a hundred bytes or so.
     let mut path = Bytes::<128>::new();
     if !(path.push(session) && path.push(b"/") && path.push(INBOX.as_bytes())) {
         return false;
@@ -49,13 +49,13 @@ pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-    // A message must have a byte.
+    // A message must have at least one byte.
     let text = [IoSlice::new(b".")];
     ancillary.push(SendAncillaryMessage::ScmRights(&files))
         && sendmsg_addr(&socket, &address, &text, &mut ancillary, flags).is_ok()
 }
 
-/// Gives the file a name. False where it cannot have one.
+/// Gives the file a name. False if that fails.
 pub fn name(file: &Descriptor, path: &CStr) -> bool {
     use std::os::fd::AsRawFd;
     let mut link = Bytes::<64>::new();
