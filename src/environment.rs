@@ -1,7 +1,7 @@
 //! What the process was started with: settings, executable, command line, working directory.
 //!
-//! Read once, at the first call of the process, when nothing may be allocated and constructors may not
-//! have run; kept in static memory, because a program may overwrite its environment.
+//! This is read once, at the first call of the process. Then nothing may be allocated, and constructors may not have
+//! run. It is kept in static memory, because a program may overwrite its environment.
 
 mod auxiliary;
 mod secure;
@@ -16,7 +16,7 @@ use crate::arch;
 use crate::memory::bytes::Bytes;
 use crate::sys;
 
-/// The longest path (limits.h, PATH_MAX).
+/// The longest path, in bytes (limits.h, PATH_MAX).
 pub const PATH_MAX: usize = 4096;
 
 /// A path.
@@ -26,38 +26,38 @@ pub type Path = Bytes<PATH_MAX>;
 pub struct Environment {
     /// Which calls are timed.
     pub timing: Timing,
-    /// How often a report is written while the program runs.
+    /// The time between two reports while the program runs, in nanoseconds. `None`: only the report at the end.
     pub interval_ns: Option<u64>,
-    /// The template of the report's path, absolute where the working directory is known.
+    /// The template of the report's path. It is absolute if the working directory is known.
     pub out: Path,
-    /// Where the region is made; empty for the default.
+    /// The directory of the region's file; empty for the default.
     pub region_dir: Path,
-    /// The directory of the recording that this process is part of; empty where there is none.
+    /// The directory of the recording that this process is part of; empty if there is none.
     pub session: Path,
-    /// Path of the executable.
+    /// The path of the executable.
     pub executable: Path,
-    /// What is added to environments that lack it; nothing where that is not wanted.
+    /// The entries that are added to environments without them; none if that is not wanted.
     pub additions: Additions,
     /// Whether calls that may block are made in two parts.
     pub is_parted: bool,
-    /// Whether a setting was not understood.
+    /// Whether a setting had a value that is not valid.
     pub has_bad_setting: bool,
-    /// Whether the process has rights that its caller does not have. No setting is obeyed then, since they are the
-    /// caller's, and nothing is recorded: neither a region nor a report has a place that is not the caller's choice.
+    /// Whether the process has rights that its caller does not have. Then it obeys no setting, because the settings
+    /// are the caller's. It also records nothing: the caller chooses the places of the region and of the report.
     pub is_secure: bool,
 }
 
 /// Entries for an environment, in place: `LD_PRELOAD=` with our own path, and the settings as they were found.
 pub struct Additions {
-    /// Each ended by NUL.
+    /// The entries, each ended by NUL.
     texts: Bytes<{ 4 * PATH_MAX }>,
-    /// Where each begins, and how long its name is, with the equals sign.
+    /// For each entry, where it begins, and the length of its name with the equals sign. In bytes.
     places: [(usize, usize); Self::MOST],
     count: usize,
 }
 
 impl Additions {
-    /// The most there are.
+    /// The largest number of entries.
     pub const MOST: usize = 1 + settings::ALL.len();
 
     const fn new() -> Additions {
@@ -68,12 +68,12 @@ impl Additions {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The name of each, with its equals sign, and the whole of it.
+    /// For each entry, its name with the equals sign, and the whole entry.
     pub fn all(&self) -> impl Iterator<Item = (&[u8], &CStr)> {
         self.places[..self.count].iter().map(|&(from, name)| {
             let text = &self.texts.as_bytes()[from..];
@@ -84,7 +84,7 @@ impl Additions {
         })
     }
 
-    /// Adds an entry. Where there is no room for it, nothing.
+    /// Adds an entry. Adds nothing if there is no room for it.
     fn add(&mut self, name: &[u8], value: &[u8]) {
         let before = self.texts.as_bytes().len();
         let texts = &mut self.texts;
@@ -122,7 +122,7 @@ impl Environment {
         if name.is_empty() { b"program" } else { name }
     }
 
-    /// Whether the report is written by `weir run`, not by the process.
+    /// Whether `weir run` writes the report, not the process.
     pub fn has_session(&self) -> bool {
         !self.session.is_empty()
     }
@@ -142,7 +142,7 @@ impl Environment {
         }
         self.executable.set_to_target_of(c"/proc/self/exe");
         let variables = Variables::of_this_process();
-        // A setting that is empty is not set.
+        // A setting with an empty value is not set.
         let value = |setting: &Setting| {
             variables
                 .get(setting.name.as_bytes())
@@ -184,7 +184,7 @@ impl Environment {
             }
         }
         if self.has_session() {
-            // `weir` writes the report.
+            // `weir` writes the report, so `out` is not needed.
             return;
         }
         let template = value(&settings::OUT);
@@ -221,22 +221,22 @@ impl Environment {
                 .filter(|&byte| byte != b'`')
                 .all(|byte| line.push(&[byte]));
         let _ = line.push(b", not '");
-        // What has no room is left out.
+        // What does not fit is left out.
         escape(shown, |piece| _ = line.push(piece.as_bytes()));
         let _ = line.push(b"'; going on as if it were not set\n");
         sys::write(2, line.as_bytes());
     }
 }
 
-/// Sets a path to `value`, behind the working directory where it is relative. A percent sign of that directory
-/// becomes `percent`. False where the path is too long.
+/// Sets a path to `value`, after the working directory if `value` is relative. `percent` replaces each percent sign
+/// of that directory. False if the path is too long.
 fn absolute(path: &mut Path, value: &[u8], percent: &[u8]) -> bool {
     path.clear();
     (value.starts_with(b"/") || push_working_directory(path, percent)) && path.push(value)
 }
 
-/// The working directory, where it is known, and a slash. False where there is no room.
-#[inline(never)] // So that nobody else has the frame.
+/// Appends the working directory and a slash; nothing if the directory is not known. False if there is no room.
+#[inline(never)] // So that no caller has its frame, which is large.
 fn push_working_directory(path: &mut Path, percent: &[u8]) -> bool {
     let mut buffer = [0; PATH_MAX];
     let directory = sys::working_directory(&mut buffer);
@@ -250,42 +250,43 @@ fn push_working_directory(path: &mut Path, percent: &[u8]) -> bool {
     }) && path.push(separator)
 }
 
-/// What [`settings::OUT`] says.
+/// The default that the documentation of [`settings::OUT`] states.
 const DEFAULT_OUT: &[u8] = b"weir.%e.%p.json";
 
 struct Place(UnsafeCell<Environment>);
 
-// SAFETY: written by `read` alone, before any other thread may ask.
+// SAFETY: only `read` writes it, before any other thread may read it.
 unsafe impl Sync for Place {}
 
 static ENVIRONMENT: Place = Place(UnsafeCell::new(Environment::new()));
 
-/// Reads it all; `own` returns this library's path, if that is needed.
+/// Reads everything. `own` returns this library's path; it is called only if the path is needed.
 ///
 /// # Safety
-/// Called once, and nothing else of this module at the same time or before.
+/// It is called once, and nothing else of this module is called before or at the same time.
 pub unsafe fn read(own: impl FnOnce() -> Option<&'static CStr>) {
     // SAFETY: there is no other reference, as the caller promises.
     unsafe { (*ENVIRONMENT.0.get()).fill(own) }
 }
 
-/// What the process was started with, once [`read`] has read it.
+/// What the process was started with. Valid after [`read`].
 pub fn get() -> &'static Environment {
-    // SAFETY: only read from now on.
+    // SAFETY: after `read`, nothing writes it.
     unsafe { &*ENVIRONMENT.0.get() }
 }
 
 /// The process's environment.
 enum Variables {
-    /// The C library's list of it.
+    /// The C library's list.
     List(*const *const c_char),
-    /// The kernel's copy, from the start of the process: before the C library has made its list, where a
-    /// program calls us from its `.preinit_array`.
+    /// The kernel's copy from the start of the process, and its length in bytes. It is used if the C library has not
+    /// made its list yet: a program calls us from its `.preinit_array`.
     Copy(sys::Memory, usize),
 }
 
 impl Variables {
-    /// The most that is read of the kernel's copy (a quarter of a stack of 8 MiB is what exec allows).
+    /// The limit on the bytes that are read of the kernel's copy. exec allows a quarter of the stack's limit, which
+    /// is usually 8 MiB.
     const MOST: usize = 2 * 1024 * 1024;
 
     fn of_this_process() -> Variables {
@@ -307,7 +308,7 @@ impl Variables {
         }
     }
 
-    /// The value of a variable.
+    /// The value of a variable. `None` if it is not set.
     fn get(&self, name: &[u8]) -> Option<&[u8]> {
         let value = |text: &[u8]| -> Option<(usize, usize)> {
             let rest = text.strip_prefix(name)?.strip_prefix(b"=")?;
@@ -320,12 +321,12 @@ impl Variables {
             }
             Variables::List(list) => {
                 let mut entry = *list;
-                // SAFETY: an array of C strings ended by NULL, or NULL. No byte of a string is read behind the first that differs,
-                // and so none behind its NUL.
+                // SAFETY: an array of C strings that ends with NULL, or NULL. The comparison stops at the first
+                // difference, so it reads no byte behind a string's NUL.
                 unsafe {
                     while !entry.is_null() && !(*entry).is_null() {
                         let text: *const u8 = (*entry).cast();
-                        // Most differ in the first bytes: the rest of them is not looked at.
+                        // Most entries differ in the first bytes, so the rest of them is not read.
                         let is_it = name
                             .iter()
                             .chain(b"=")

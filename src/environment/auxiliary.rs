@@ -1,14 +1,14 @@
-//! What the kernel tells a program when it begins (getauxval(3)).
+//! The values that the kernel passes to a program at its start (getauxval(3)).
 //!
-//! The C library's getauxval would tell it too, but the program may have another; and what lies behind the list of the
-//! environment is the vector only until the program has set a variable.
+//! The C library's getauxval is not used, because the program may define another. The memory behind the environment's
+//! list is not read either: it is the vector only until the program sets a variable.
 
 use crate::sys;
 
-/// More than any kernel has of it so far.
+/// More bytes than the vector of any kernel so far.
 const MOST_BYTES: usize = 1024;
 
-/// The values of these kinds, each where it is told.
+/// The values of these kinds; `None` for each kind that the kernel did not pass.
 pub fn told<const N: usize>(kinds: [u64; N]) -> [Option<u64>; N] {
     let mut buffer = [0; MOST_BYTES];
     in_vector(sys::auxiliary_vector(&mut buffer), kinds)

@@ -5,9 +5,9 @@
 
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
-/// Whether it has, by the value of AT_SECURE.
+/// Whether the process has such rights. `told` is the value of AT_SECURE.
 pub fn is_secure(told: Option<u64>) -> bool {
     told.map(|value| value != 0)
-        // Neither by the kernel nor in /proc: what most often makes it so.
+        // Neither the kernel nor /proc gave the value, so this checks the most frequent reasons.
         .unwrap_or_else(|| getuid() != geteuid() || getgid() != getegid())
 }

@@ -1,37 +1,37 @@
 //! Memory for what the C library allocates while we call it.
 //!
-//! `dlsym` allocates on some paths (an error text, in older C libraries its per-thread buffer), and it is
-//! what finds `malloc` in the first place; `pthread_create` allocates the new thread's table of
-//! thread-local storage. Such a request comes from us, not from the program: it is served
-//! from here instead of the program's heap. The blocks are never reused, and are recognised for
-//! ever, because the C library may give them back at any time and from any thread.
+//! `dlsym` allocates on some paths: an error text, in older C libraries its per-thread buffer. And it is the function
+//! that finds `malloc` in the first place. `pthread_create` allocates the new thread's table of thread-local storage.
+//! Such a request comes from us, not from the program. So it gets memory of this arena, not of the program's heap.
+//! Blocks are never reused. They are recognised until the process ends, because the C library may free them at any
+//! time and from any thread.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of the arena. Untouched pages cost nothing.
+/// The size of the arena in bytes. Untouched pages cost nothing.
 const SIZE: usize = 256 * 1024;
-/// Alignment of every block, and the room before it where its size stands.
+/// The alignment of each block in bytes, and the room before the block for its size.
 const ALIGN: usize = 16;
 
 #[repr(C, align(4096))]
 struct Arena(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: parts are handed out once each, by the atomic `USED`.
+// SAFETY: the atomic `USED` hands out each part once.
 unsafe impl Sync for Arena {}
 
 static ARENA: Arena = Arena(UnsafeCell::new([0; SIZE]));
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a pointer is of a block of the arena.
+/// Whether a pointer is into the arena.
 #[inline(always)]
 pub fn holds(block: *const c_void) -> bool {
     block.addr().wrapping_sub(ARENA.0.get().addr()) < SIZE
 }
 
-/// A zeroed block of `size` bytes at a multiple of `align`; NULL where the arena has no room left.
+/// Allocates a zeroed block of `size` bytes at a multiple of `align`. NULL if the arena has no room left.
 pub fn allocate(size: usize, align: usize) -> *mut c_void {
     let align = align.max(ALIGN);
     let Some(needed) = size
@@ -59,8 +59,8 @@ pub fn allocate(size: usize, align: usize) -> *mut c_void {
     let Some((start, _)) = place(used) else {
         return ptr::null_mut();
     };
-    // SAFETY: `start - ALIGN .. start + needed` is within the arena and, by the update of `USED`,
-    // ours alone; `start` is a multiple of 16, so the size before it is aligned.
+    // SAFETY: `start - ALIGN .. start + needed` is within the arena. The update of `USED` gives it to this call
+    // alone. `start` is a multiple of 16, so the size before it is aligned.
     unsafe {
         let block = ARENA.0.get().cast::<u8>().add(start);
         block.sub(ALIGN).cast::<usize>().write(needed);
@@ -68,10 +68,10 @@ pub fn allocate(size: usize, align: usize) -> *mut c_void {
     }
 }
 
-/// The size of a block of the arena.
+/// The size of a block of the arena, in bytes.
 ///
 /// # Safety
-/// [`holds`] it, and it is the start of a block.
+/// `block` is the start of a block that [`allocate`] returned.
 pub unsafe fn size(block: *const c_void) -> usize {
     // SAFETY: `allocate` wrote it there.
     unsafe { block.cast::<u8>().sub(ALIGN).cast::<usize>().read() }

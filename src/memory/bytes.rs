@@ -1,9 +1,9 @@
-//! Bytes in place: a text, a path. No heap is at hand where they are needed, and the stack may be small.
+//! Bytes in place: a text, a path. The code that needs them has no heap, and its stack may be small.
 
 use std::ffi::CStr;
 use std::fmt::{self, Write};
 
-/// Some bytes, in place. The length comes first: of few bytes the first page is all that is touched.
+/// Up to N - 1 bytes, in place. The length comes first, so that a short value touches only the first page.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Bytes<const N: usize> {
@@ -12,7 +12,7 @@ pub struct Bytes<const N: usize> {
 }
 
 impl<const N: usize> Bytes<N> {
-    /// None.
+    /// No bytes.
     pub const fn new() -> Bytes<N> {
         Bytes {
             length: 0,
@@ -20,26 +20,27 @@ impl<const N: usize> Bytes<N> {
         }
     }
 
-    /// Sets them to the target of a symbolic link; to none where there is none, or no room for it.
+    /// Sets the bytes to the target of a symbolic link. Sets none if there is no link; cuts a target that does not
+    /// fit.
     pub fn set_to_target_of(&mut self, link: &CStr) {
         let target = rustix::fs::readlinkat_raw(rustix::fs::CWD, link, &mut self.bytes[..N - 1]);
         self.length = target.unwrap_or(0);
         self.bytes[self.length] = 0;
     }
 
-    /// Leaves nothing of them.
+    /// Removes all bytes.
     pub fn clear(&mut self) {
         self.bytes[0] = 0;
         self.length = 0;
     }
 
-    /// Leaves the first so many of them, which there must be.
+    /// Keeps at most the first `length` bytes.
     pub fn truncate(&mut self, length: usize) {
         self.length = length.min(self.length);
         self.bytes[self.length] = 0;
     }
 
-    /// Appends. Where there is no room for all of it, nothing, and false.
+    /// Appends bytes. If not all fit, appends nothing and returns false.
     #[must_use]
     pub fn push(&mut self, more: &[u8]) -> bool {
         // One byte is left for the NUL of `as_c_str`.
@@ -56,13 +57,13 @@ impl<const N: usize> Bytes<N> {
         true
     }
 
-    /// Appends what there is room for.
+    /// Appends the bytes that fit.
     pub fn push_what_fits(&mut self, more: &[u8]) {
         let room = N - 1 - self.length;
         let _ = self.push(&more[..more.len().min(room)]);
     }
 
-    /// Appends a number, in decimal.
+    /// Appends a number, in decimal. If it does not fit, appends nothing and returns false.
     #[must_use]
     pub fn push_number(&mut self, number: u64) -> bool {
         let mut digits = [0; 20];
@@ -83,19 +84,19 @@ impl<const N: usize> Bytes<N> {
         &self.bytes[..self.length]
     }
 
-    /// The bytes, as a C string up to the first NUL.
+    /// The bytes up to the first NUL, as a C string.
     pub fn as_c_str(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes[..=self.length]).unwrap_or(c"")
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
 }
 
 impl<const N: usize> Write for Bytes<N> {
-    /// Appends what there is room for.
+    /// Appends the bytes that fit. Never fails.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push_what_fits(text.as_bytes());
         Ok(())

@@ -1,9 +1,9 @@
-//! Work of our own that can be given up, so that a failure of ours never ends the program.
+//! Work of our own that can be given up, so that our failure never ends the program.
 //!
-//! Where Rust gets no memory, or panics, it prints a message and ends the process. The writer's work is therefore done by
-//! [`attempt`]: an allocation that fails, or a panic, goes straight back there, as longjmp does. No frame in between is
-//! unwound: what they held is leaked, locks too. So whoever attempts something uses nothing of it again that was in the middle of a
-//! change.
+//! If Rust gets no memory, or panics, it prints a message and ends the process. So [`attempt`] does the writer's
+//! work. A failed allocation, or a panic, returns straight to it, as longjmp does. No frame in between is unwound:
+//! what the frames held is leaked, including locks. So the caller must not use anything that the work may have left
+//! half changed.
 
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -17,38 +17,41 @@ use crate::sys;
 pub enum Reason {
     /// There was no memory.
     Memory = 1,
-    /// It panicked.
+    /// The work panicked.
     Panic = 2,
 }
 
 thread_local! {
-    /// Where the stack of the thread's attempt was; 0 where it attempts nothing.
+    /// The stack pointer of the thread's current attempt; 0 if there is none.
     static WAY_OUT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// From now on a panic gives up what is attempted, and says nothing.
+/// From now on, a panic gives up the current attempt and prints nothing.
 pub fn watch_panics() {
-    // The closure holds nothing, so its box takes no memory.
+    // The closure captures nothing, so its box takes no memory.
     std::panic::set_hook(Box::new(|_| give_up(Reason::Panic)));
 }
 
 /// Does `work`, which may be given up.
+///
+/// # Errors
+/// The reason for which it was given up.
 pub fn attempt<F: FnOnce()>(work: F) -> Result<(), Reason> {
     extern "C" fn call<F: FnOnce()>(work: *mut c_void) {
-        // SAFETY: it is the `work` of below, and this is called once.
+        // SAFETY: `work` points to the variable below, and this is called once.
         if let Some(work) = unsafe { (*work.cast::<Option<F>>()).take() } {
             work();
         }
     }
     if !sys::has_thread_area() {
-        // A thread without thread-local storage has no place to remember the way out.
+        // A thread without thread-local storage cannot store the way out.
         work();
         return Ok(());
     }
     let before = WAY_OUT.get();
     let mut work = Some(work);
-    // SAFETY: `call` returns, or the thread comes back by `go_back` while this frame is there: `WAY_OUT` leads there no longer than
-    // until the next line.
+    // SAFETY: `call` returns, or the thread comes back by `go_back` while this frame exists: `WAY_OUT` refers to this
+    // frame only until the next statement.
     let reason = unsafe {
         go(
             (&raw mut work).cast(),
@@ -64,12 +67,13 @@ pub fn attempt<F: FnOnce()>(work: F) -> Result<(), Reason> {
     }
 }
 
-/// Gives up what the calling thread attempts; returns where it attempts nothing.
+/// Gives up the calling thread's current attempt. Returns if there is none.
 pub fn give_up(reason: Reason) {
     if sys::has_thread_area() {
         let way_out = WAY_OUT.get();
         if way_out != 0 {
-            // SAFETY: `go` has stored it, and its frame is still there: it takes it back before it returns.
+            // SAFETY: `go` has stored it. Its frame still exists, because `attempt` resets `WAY_OUT` before it
+            // returns.
             unsafe { go_back(way_out, reason as usize) }
         }
     }
@@ -82,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    /// More than there is.
+    /// More bytes than there is memory.
     const TOO_MUCH: usize = 1 << 50;
 
     #[test]
@@ -97,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_gets_no_memory_is_given_up() {
-        // What a function must keep is kept across it.
+        // The values that a function must preserve are preserved across a failed attempt.
         let kept: Vec<u64> = (0..12).map(black_box).collect();
         let mut reached = 0;
         for round in 1..=100 {
@@ -129,7 +133,7 @@ mod tests {
         assert!(black_box(unsafe { alloc(layout) }).is_null());
     }
 
-    /// In a process of its own: the hook that it sets is every test's.
+    /// Runs in a process of its own, because the hook that it sets applies to all tests.
     #[test]
     fn a_panic_is_given_up_in_silence() {
         const VARIABLE: &str = "WEIR_TEST_PANICS";
@@ -142,7 +146,7 @@ mod tests {
                 })
             });
             let is_given_up = came_to.join().unwrap() == Err(Reason::Panic);
-            // The hook is in use for ever, and the tests' own `main` would wait to take it back.
+            // The hook is never released, and the test harness's `main` would wait to replace it.
             std::process::exit(i32::from(!is_given_up));
         }
         let name = "giving_up::tests::a_panic_is_given_up_in_silence";

@@ -1,4 +1,4 @@
-//! Memory of Weir's own: nothing of it is the program's heap.
+//! Memory of Weir's own: none of it is from the program's heap.
 
 pub mod arena;
 pub mod bytes;

@@ -1,12 +1,13 @@
 //! The library's own heap, apart from the program's.
 //!
-//! Doug Lea's malloc over memory of the kernel's: what the writer allocates never passes through the `malloc` that we
-//! interpose, nor through an `mmap` of the program's, so that the program's heap is as it would be without us.
+//! It is Doug Lea's malloc over the kernel's mmap. The writer's allocations never pass through the `malloc` that we
+//! interpose, nor through the program's `mmap`. So the program's heap is as it would be without us.
 //!
-//! Where the kernel gives no memory there is a [`reserve`]; where that is used up, the work that the memory is for is given up.
+//! If the kernel gives no memory, there is a [`reserve`]. If that is used up, the work that needs the memory is given
+//! up.
 //!
-//! Its lock is our own, and a forked child neither waits for it nor mends what another thread was doing: the child begins a
-//! new heap. Nothing of the old one is needed there.
+//! The lock is our own. A forked child neither waits for it nor repairs what another thread was changing: it begins a
+//! new heap. It needs nothing of the old one.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
@@ -26,7 +27,7 @@ struct OwnHeap {
     heap: UnsafeCell<Dlmalloc<Kernel>>,
 }
 
-// SAFETY: whoever looks at the heap holds the lock.
+// SAFETY: only the holder of the lock uses the heap.
 unsafe impl Sync for OwnHeap {}
 
 #[global_allocator]
@@ -38,14 +39,14 @@ static HEAP: OwnHeap = OwnHeap {
 static USED: AtomicUsize = AtomicUsize::new(0);
 static MOST_USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The most bytes that were allocated at once.
+/// The largest number of bytes that were allocated at the same time.
 pub fn peak_bytes() -> usize {
     MOST_USED.load(Ordering::Relaxed)
 }
 
-/// In a child of fork: a new heap, whatever another thread of the parent was doing with the old one.
+/// Begins a new heap in a child of fork, whatever another thread of the parent was doing with the old one.
 pub fn forked() {
-    // SAFETY: the child has one thread, which is not in the heap: signals are blocked there.
+    // SAFETY: the child has one thread. It is not inside the heap, because signals are blocked there.
     unsafe { HEAP.heap.get().write(Dlmalloc::new_with_allocator(Kernel)) };
     USED.store(0, Ordering::Relaxed);
     MOST_USED.store(0, Ordering::Relaxed);
@@ -58,15 +59,15 @@ impl OwnHeap {
         while self.is_locked.swap(true, Ordering::Acquire) {
             rustix::thread::sched_yield();
         }
-        // SAFETY: we hold the lock. It is taken by threads that work for Weir, whose signals are blocked: none of them is
-        // left in the middle by a handler.
+        // SAFETY: we hold the lock. Only threads that work for Weir take it, with signals blocked. So no signal
+        // handler can leave one of them inside the heap.
         let result = work(unsafe { &mut *self.heap.get() });
         self.is_locked.store(false, Ordering::Release);
         result
     }
 }
 
-/// A block that was asked for. Where there is no memory for it, Rust would end the process: what is attempted is given up instead.
+/// Returns a new block. If it is NULL, Rust would end the process, so this gives up the current attempt instead.
 fn or_give_up(block: *mut u8) -> *mut u8 {
     if block.is_null() {
         giving_up::give_up(Reason::Memory);
@@ -79,7 +80,7 @@ fn note_more(bytes: usize) {
     MOST_USED.fetch_max(used, Ordering::Relaxed);
 }
 
-// SAFETY: every call is passed on to dlmalloc as it is, one at a time; the counters change nothing of it.
+// SAFETY: every call goes to dlmalloc unchanged, one at a time; the counters do not affect it.
 unsafe impl GlobalAlloc for OwnHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note_more(layout.size());
@@ -111,11 +112,11 @@ unsafe impl GlobalAlloc for OwnHeap {
 /// Memory of the kernel's.
 struct Kernel;
 
-// SAFETY: every answer is the kernel's, of whole pages that are mapped readable and writable.
+// SAFETY: every block consists of whole pages that the kernel has mapped readable and writable.
 unsafe impl Allocator for Kernel {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a new mapping, wherever the kernel has room, harms nobody.
+        // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
         let start = unsafe {
             rustix::mm::mmap_anonymous(ptr::null_mut(), size, protection, MapFlags::PRIVATE)
         };
@@ -134,18 +135,18 @@ unsafe impl Allocator for Kernel {
         } else {
             MremapFlags::empty()
         };
-        // SAFETY: a mapping of this heap, which knows where it is from now on.
+        // SAFETY: a mapping of this heap, which uses only the new address from now on.
         let moved = unsafe { rustix::mm::mremap(start.cast::<c_void>(), old, new, flags) };
         moved.map_or(ptr::null_mut(), <*mut c_void>::cast)
     }
 
     fn free_part(&self, start: *mut u8, old: usize, new: usize) -> bool {
-        // SAFETY: the end of a mapping of this heap, which has nothing there any more.
+        // SAFETY: the end of a mapping of this heap, which the heap no longer uses.
         unsafe { rustix::mm::munmap(start.add(new).cast(), old - new) }.is_ok()
     }
 
     fn free(&self, start: *mut u8, size: usize) -> bool {
-        // SAFETY: a mapping of this heap, which has nothing there any more.
+        // SAFETY: a mapping of this heap, which the heap no longer uses.
         unsafe { rustix::mm::munmap(start.cast(), size) }.is_ok()
     }
 

@@ -1,9 +1,9 @@
-//! Memory for the writer in the program where the kernel gives none any more.
+//! Memory for the writer in the program, for when the kernel gives no more.
 //!
-//! A program may come to the limit on its address space, on its data, or on its memory maps, at any time; its report is
-//! to be written all the same. So some addresses are reserved at the start, without access: that takes no memory, and
-//! counts against no limit but that on address space, and where there is one then, nothing is reserved.
-//! To open them up takes no mapping and no address more, whatever the program has come to.
+//! A program may reach the limit on its address space, its data, or its memory maps at any time, but its report must
+//! still be written. So some addresses are reserved at the start, without access. That takes no memory, and counts
+//! only against the limit on address space. If there is such a limit at the start, nothing is reserved. To make the
+//! reserve accessible takes neither a new mapping nor more addresses, so it works at every limit.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -14,44 +14,46 @@ use rustix::process::Resource;
 
 use crate::sys;
 
-/// For the stack, which comes first, and for the heap. A writer takes 14 KB for a small program, 330 KB for one with eight threads.
+/// The size of the reserve in bytes: the stack, which comes first, and the heap. A writer takes 14 KB for a small
+/// program, 330 KB for one with eight threads.
 const BYTES: usize = sys::OWN_STACK + 3 * 1024 * 1024;
 
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-/// How much of it is in use, the stack included.
+/// How many bytes are in use, including the stack.
 static TAKEN: AtomicUsize = AtomicUsize::new(sys::OWN_STACK);
 static STATE: AtomicU32 = AtomicU32::new(CLOSED);
-/// Whether somebody is on the stack.
+/// Whether a thread is on the stack.
 static IS_STACK_TAKEN: AtomicBool = AtomicBool::new(false);
 
 const CLOSED: u32 = 0;
-/// A thread is opening it up, or nobody could.
+/// A thread is making it accessible, or the attempt failed.
 const OPENING: u32 = 1;
-/// A forked child has a copy.
+/// It is private: a forked child has a copy.
 const PRIVATE: u32 = 2;
-/// A forked child has the same.
+/// It is shared: a forked child has the same memory.
 const SHARED: u32 = 3;
 
-/// Reserves it. For the start of the process.
+/// Reserves the addresses. For the start of the process.
 pub fn make() {
     if sys::limit(Resource::As).is_some() {
         return;
     }
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    // SAFETY: a new mapping, wherever the kernel has room, harms nobody.
+    // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
     let start =
         unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), BYTES, ProtFlags::empty(), flags) };
     START.store(start.unwrap_or(ptr::null_mut()), Ordering::Relaxed);
 }
 
-/// In a child of fork, which has one thread.
+/// Empties the reserve in a child of fork, which has one thread. If the memory is shared with the parent, the child
+/// has no reserve.
 pub fn forked() {
     let start = START.load(Ordering::Relaxed);
     match STATE.load(Ordering::Relaxed) {
         _ if start.is_null() => {}
         CLOSED => {}
         PRIVATE => {
-            // SAFETY: our mapping, in which nothing of the child's is yet; it reads as zeroes afterwards.
+            // SAFETY: our own mapping, which the child does not use yet. It reads as zeroes afterwards.
             let zeroed = unsafe { rustix::mm::madvise(start, BYTES, Advice::LinuxDontNeed) };
             if zeroed.is_err() {
                 START.store(ptr::null_mut(), Ordering::Relaxed);
@@ -63,7 +65,8 @@ pub fn forked() {
     IS_STACK_TAKEN.store(false, Ordering::Relaxed);
 }
 
-/// So many zeroed bytes of it, from a page's start, which nobody else gets; NULL where there are not so many left.
+/// Takes zeroed bytes of the reserve, from the start of a page. NULL if it has fewer bytes left. `bytes` is a
+/// multiple of the page size.
 pub fn take(bytes: usize) -> *mut u8 {
     let Some(start) = open() else {
         return ptr::null_mut();
@@ -76,7 +79,8 @@ pub fn take(bytes: usize) -> *mut u8 {
     }
 }
 
-/// Does `work` on the stack that is a part of it. False, and nothing done, where there is none or somebody is on it.
+/// Does `work` on the reserve's stack. False, and nothing done, if there is no reserve or another thread is on the
+/// stack.
 pub fn on_stack(work: &mut impl FnMut()) -> bool {
     let Some(start) = open() else {
         return false;
@@ -90,7 +94,7 @@ pub fn on_stack(work: &mut impl FnMut()) -> bool {
     true
 }
 
-/// Makes it memory, if it is not yet. Where it is.
+/// Makes the reserve accessible, if it is not yet. Returns its start; `None` if there is no reserve.
 fn open() -> Option<*mut c_void> {
     let start = START.load(Ordering::Relaxed);
     if start.is_null() {
@@ -113,10 +117,10 @@ fn open_at(start: *mut c_void) -> Option<u32> {
     if unsafe { rustix::mm::mprotect(start, BYTES, opened) }.is_ok() {
         return Some(PRIVATE);
     }
-    // What is shared does not count as data.
+    // Shared memory does not count as data.
     let protection = ProtFlags::READ | ProtFlags::WRITE;
     let flags = MapFlags::SHARED | MapFlags::FIXED | MapFlags::NORESERVE;
-    // SAFETY: in place of our own mapping, where nothing is yet.
+    // SAFETY: in place of our own mapping, which nothing uses yet.
     let mapped = unsafe { rustix::mm::mmap_anonymous(start, BYTES, protection, flags) };
     mapped.ok().map(|_| SHARED)
 }
