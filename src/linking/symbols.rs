@@ -108,7 +108,8 @@ const DT_VERNEED: usize = 0x6fff_fffe;
 
 const UNDEFINED: u16 = 0;
 const ABSOLUTE: u16 = 0xfff1;
-/// Types of symbols. The first three do not name anything in shared memory.
+/// Types of symbols. SECTION and FILE name nothing in memory, THREAD names a thread's variable, INDIRECT an indirect
+/// function.
 const SECTION: u8 = 3;
 const FILE: u8 = 4;
 const THREAD: u8 = 6;

@@ -1,5 +1,5 @@
-//! The process's arguments, read where the kernel has put them: /proc/self/cmdline shows the same memory, and is four system
-//! calls away.
+//! The process's arguments, read at the place where the kernel has put them. /proc/self/cmdline shows the same
+//! memory, but takes four system calls.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{peek, read_file};
 
-/// From the first argument to behind the NUL of the last; both 0 where that is not known.
+/// The addresses of the first argument, and of the byte after the last argument's NUL. Both are 0 if they are not
+/// known.
 static FROM: AtomicUsize = AtomicUsize::new(0);
 static TO: AtomicUsize = AtomicUsize::new(0);
 
-/// Finds them, by the address of the dynamic linker's `__libc_stack_end`, or 0. For the start of the process.
+/// Finds the arguments. `stack_end` is the address of the dynamic linker's variable `__libc_stack_end`, or 0. For the
+/// start of the process.
 pub fn find(stack_end: usize) {
-    // The variable is the stack pointer with which the kernel started the process.
+    // The variable contains the stack pointer with which the kernel started the process.
     let place: *const usize = ptr::with_exposed_provenance(stack_end);
     // SAFETY: the dynamic linker's variable, a word.
     let stack = unsafe { place.as_ref() }.map_or(0, |place| *place);
@@ -23,17 +25,17 @@ pub fn find(stack_end: usize) {
     }
 }
 
-/// How many arguments are believed.
+/// The largest number of arguments that is accepted.
 const MOST: usize = 1 << 20;
 
-/// What lies at the start of a process's stack is how many arguments there are, a pointer to each, and NULL (System V ABI,
-/// AMD64 supplement, 3.4.1); the texts lie above, one after the other.
+/// A process's stack starts with the number of arguments, a pointer to each, and NULL (System V ABI, AMD64
+/// supplement, 3.4.1). The texts lie above, one after the other.
 fn at(stack: usize) -> Option<(usize, usize)> {
     const WORD: usize = size_of::<usize>();
     if stack == 0 || !stack.is_multiple_of(WORD) {
         return None;
     }
-    // SAFETY: the stack of the process's first thread, from its start on, which stays.
+    // SAFETY: the stack of the process's first thread, upwards from its start, which stays mapped.
     let word = |index: usize| unsafe {
         ptr::with_exposed_provenance::<usize>(stack + index * WORD).read()
     };
@@ -50,7 +52,7 @@ fn at(stack: usize) -> Option<(usize, usize)> {
     Some((first, last + length + 1))
 }
 
-/// The arguments, each ended by NUL, as far as there is room. The process may have written something else there by now.
+/// Copies the arguments, each ended by NUL, as far as they fit. The process may have overwritten them by now.
 pub fn command_line(buffer: &mut [u8]) -> &[u8] {
     let (from, to) = (FROM.load(Ordering::Relaxed), TO.load(Ordering::Relaxed));
     let length = to.saturating_sub(from).min(buffer.len());
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     unsafe extern "C" {
-        /// The dynamic linker's.
+        /// The dynamic linker's variable.
         static __libc_stack_end: usize;
     }
 

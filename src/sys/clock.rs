@@ -1,5 +1,5 @@
-//! The kernel's clocks, read by the function that the kernel itself puts into every process: the
-//! `clock_gettime` that we would get may be of another library (libfaketime), with other times.
+//! The kernel's clocks, read by the function that the kernel itself puts into every process. The `clock_gettime` that
+//! the dynamic linker would bind may belong to another library (libfaketime), with other times.
 
 use std::mem::transmute;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,15 +8,15 @@ use libc::{c_int, clockid_t, timespec};
 
 use super::{call, counter};
 
-/// Where the kernel's function is; 0 where there is none.
+/// The address of the kernel's function; 0 if there is none.
 static CLOCK_GETTIME: AtomicUsize = AtomicUsize::new(0);
 
-/// From now on this is the kernel's function: `__vdso_clock_gettime` of its own object (vdso(7)).
+/// Sets the kernel's function: `__vdso_clock_gettime` of the kernel's own object (vdso(7)).
 pub fn set_function(address: usize) {
     CLOCK_GETTIME.store(address, Ordering::Relaxed);
 }
 
-/// What a clock shows, in nanoseconds.
+/// The time of a clock, in nanoseconds.
 pub fn time_ns(clock: clockid_t) -> u64 {
     if counter::is_taken() {
         return counter::time_ns_without(clock);

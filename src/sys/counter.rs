@@ -1,9 +1,9 @@
-//! The time-stamp counter, and how to do without it: a thread may have it taken from itself (`PR_SET_TSC`, or
-//! seccomp's strict mode), and what it starts begins without. To read it is then a fault, in the kernel's own function
-//! for its clocks too.
+//! The time-stamp counter, and how to work without it. A thread may give it up (`PR_SET_TSC`, or seccomp's strict
+//! mode), and threads and processes that it starts do not have it either. Then a read of the counter is a fault, also
+//! in the kernel's own function for its clocks.
 //!
-//! From then on the whole process asks the kernel for the time, but for timed calls of threads that still have the
-//! counter; ticks are computed, at the rate that the clocks had until then.
+//! From then on, the whole process asks the kernel for the time. Only timed calls of threads that still have the
+//! counter read it. Ticks are computed, at the rate that the counter had until then.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -13,22 +13,22 @@ use super::{call, is_sealed, monotonic_ns, time_ns};
 
 /// How many times a thread has given up the counter.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
-/// Whether what follows has been set.
+/// Whether the values below are set.
 static IS_RATED: AtomicBool = AtomicBool::new(false);
-/// A moment when the counter was still there.
+/// A time at which the counter could still be read: in ticks, and in nanoseconds of both clocks.
 static TICKS: AtomicU64 = AtomicU64::new(0);
 static MONOTONIC_NS: AtomicU64 = AtomicU64::new(0);
 static UNIX_NS: AtomicU64 = AtomicU64::new(0);
 /// Ticks per nanosecond, times 2^32.
 static RATE: AtomicU64 = AtomicU64::new(1 << 32);
 
-/// Whether a thread has given up the counter: no other may be sure to have it.
+/// Whether a thread has given up the counter. Then no other thread can rely on it.
 #[inline(always)]
 pub fn is_taken() -> bool {
     TAKEN.load(Ordering::Relaxed) != 0
 }
 
-/// The calling thread is about to give up the counter, in an image that began at this moment.
+/// Prepares for the calling thread giving up the counter. `started` is the time at which the image began.
 pub fn take(started: Moment) {
     if !is_taken() && !IS_RATED.swap(true, Ordering::Relaxed) {
         let now = now();
@@ -45,12 +45,12 @@ pub fn take(started: Moment) {
     TAKEN.fetch_add(1, Ordering::Relaxed);
 }
 
-/// It has not been given up.
+/// Takes that back: the thread has not given up the counter.
 pub fn give_back() {
     TAKEN.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// The time-stamp counter, or what it would show.
+/// The value of the time-stamp counter; if it is given up, the value that it would have.
 #[inline(always)]
 pub fn ticks() -> u64 {
     if is_taken() {
@@ -67,7 +67,7 @@ fn computed(monotonic_ns: u64) -> u64 {
     TICKS.load(Ordering::Relaxed).wrapping_add(ticks as u64)
 }
 
-/// This moment.
+/// The current time.
 pub fn now() -> Moment {
     if is_taken() {
         let monotonic_ns = monotonic_ns();
@@ -84,7 +84,8 @@ pub fn now() -> Moment {
     }
 }
 
-/// What a clock shows; where the kernel may not be asked either, what it showed when the counter was given up.
+/// The time of a clock, in nanoseconds, without the counter. In a sealed process, which may not ask the kernel: the
+/// time at which the counter was given up.
 #[cold]
 pub(super) fn time_ns_without(clock: libc::clockid_t) -> u64 {
     if is_sealed() {
@@ -107,8 +108,8 @@ fn ns(time: libc::timespec) -> u64 {
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }
 
-/// Whether the counter runs at one rate, as the processor says. Asked once: a process may take from itself the right to
-/// ask the processor, too (`ARCH_SET_CPUID`), and from what it forks.
+/// Whether the counter has a constant rate, as the processor says. The processor is asked once: a process may later
+/// give up the right to ask it, also for its children (`ARCH_SET_CPUID`).
 pub fn is_steady() -> bool {
     const ASKED: u32 = 1;
     const STEADY: u32 = 2;

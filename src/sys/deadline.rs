@@ -1,18 +1,18 @@
-//! A moment until which something is waited for.
+//! The time until which a call waits.
 
 use std::ffi::c_int;
 
 use super::monotonic_ns;
 
-/// The end of a wait, by the monotonic clock. One word: it is on the stack of the caller that waits.
+/// The end of a wait, by the monotonic clock. It is one word, because it is on the stack of the caller that waits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(u64);
 
 impl Deadline {
-    /// None: the wait has no end.
+    /// The wait has no end.
     pub const NEVER: Deadline = Deadline(u64::MAX);
 
-    /// Of a call that begins now and may wait so long; none is without end.
+    /// The deadline of a call that begins now and may wait for `ns` nanoseconds; `None`: without limit.
     #[inline(never)]
     pub fn after(ns: Option<u64>) -> Deadline {
         match ns {
@@ -21,7 +21,7 @@ impl Deadline {
         }
     }
 
-    /// How much time is left; none is without end.
+    /// The remaining time in nanoseconds. `None` without limit.
     #[inline(never)]
     pub fn left_ns(self) -> Option<u64> {
         (self != Deadline::NEVER).then(|| self.0.saturating_sub(monotonic_ns()))
@@ -32,8 +32,8 @@ impl Deadline {
         self.left_ns() == Some(0)
     }
 
-    /// How much time is left in milliseconds, rounded up: a wait is not shorter than what was asked for. -1 is for
-    /// ever.
+    /// The remaining time in milliseconds, rounded up, so that a wait is not shorter than requested. -1 without
+    /// limit.
     #[inline(never)]
     pub fn left_ms(self) -> c_int {
         self.left_ns().map_or(-1, |ns| {

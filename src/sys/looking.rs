@@ -1,26 +1,30 @@
-//! What a path or a pointer of the program's leads to, asked of the kernel: neither may be there.
+//! What a path or a pointer of the program's leads to. The kernel is asked, because the pointer may be invalid and
+//! the file may not exist.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 
 use super::{call, peek};
 
-/// Why there is nothing to be seen.
+/// Why nothing was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unseen {
     /// The path cannot be read.
     Unreadable,
-    /// It leads nowhere.
+    /// No file has this path.
     Missing,
-    /// The kernel says something else.
+    /// Another error of the kernel's.
     Otherwise,
 }
 
-/// The type and the mode of what a path leads to, from a directory; of the directory, or what else a descriptor is of,
-/// where the path is empty.
+/// The type and mode of the file with this path, relative to a directory. With an empty path, those of the file that
+/// `dir` itself leads to.
+///
+/// # Errors
+/// The reason why they are not known.
 pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     if path.is_null() {
-        // Newer kernels take it for an empty one.
+        // Newer kernels take NULL for an empty path.
         return Err(Unseen::Unreadable);
     }
     let mut answer = MaybeUninit::<libc::stat>::uninit();
@@ -31,7 +35,7 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
         libc::AT_EMPTY_PATH as usize,
         0,
     ];
-    // SAFETY: the kernel reads the path, and says so where it cannot; it writes a `struct stat`.
+    // SAFETY: the kernel reads the path, and fails if it cannot; it writes a `struct stat`.
     let result = unsafe { call(libc::SYS_newfstatat, arguments) };
     match -result as c_int {
         // SAFETY: the kernel has written it.
@@ -42,29 +46,30 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     }
 }
 
-/// A file that is looked into.
+/// An open file that Weir reads.
 pub struct Looked {
     fd: c_int,
     is_ours: bool,
 }
 
 impl Looked {
-    /// Opens a regular file; none where that cannot be.
+    /// Opens a file for reading. `None` if that fails.
     pub fn open(dir: c_int, path: *const c_char) -> Option<Looked> {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let arguments = [dir as usize, path.addr(), flags as usize, 0, 0];
-        // SAFETY: the kernel reads the path, and says so where it cannot.
+        // SAFETY: the kernel reads the path, and fails if it cannot.
         let fd = unsafe { call(libc::SYS_openat, arguments) };
         let fd = c_int::try_from(fd).ok().filter(|&fd| fd >= 0)?;
         Some(Looked { fd, is_ours: true })
     }
 
-    /// What is open already.
+    /// A file that is open already. Its descriptor stays open.
     pub fn borrow(fd: c_int) -> Looked {
         Looked { fd, is_ours: false }
     }
 
-    /// Reads from a place on, without moving the descriptor's own; how many bytes there were.
+    /// Reads from an offset in bytes, and keeps the descriptor's own offset. Returns the number of bytes read; `None`
+    /// if that fails.
     pub fn read_at(&self, offset: u64, into: &mut [u8]) -> Option<usize> {
         let arguments = [
             self.fd as usize,
@@ -88,10 +93,10 @@ impl Drop for Looked {
     }
 }
 
-/// A C string of the program's; none where it cannot be read to its end.
+/// A C string of the program's. `None` if it cannot be read up to its NUL.
 ///
 /// # Safety
-/// What is there stays as it is for as long as it is used.
+/// The string stays unchanged while the result is used.
 pub unsafe fn text<'t>(start: *const c_char) -> Option<&'t CStr> {
     const STEP: usize = 128;
     const PAGE: usize = 4096;
@@ -105,7 +110,7 @@ pub unsafe fn text<'t>(start: *const c_char) -> Option<&'t CStr> {
         let mut buffer = [0; STEP];
         let read = peek(&[part], &mut buffer)?;
         if buffer[..read].contains(&0) {
-            // SAFETY: the kernel has just read it up to its NUL; the rest is the caller's to promise.
+            // SAFETY: the kernel has just read it up to its NUL. The caller promises that it stays.
             return Some(unsafe { CStr::from_ptr(start) });
         }
         if read < bytes {
@@ -127,7 +132,7 @@ mod tests {
         let page = 4096;
         let memory = Memory::new(2 * page).expect("memory");
         let end = memory.start().cast::<u8>().wrapping_add(page);
-        // SAFETY: the second page of our own mapping, which nothing is in; the first is written to.
+        // SAFETY: the second page of our own mapping, which nothing uses; the writes are to the first.
         unsafe {
             assert_eq!(libc::mprotect(end.cast(), page, libc::PROT_NONE), 0);
             memory.start().cast::<u8>().write_bytes(b'a', page - 1);

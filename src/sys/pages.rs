@@ -1,14 +1,14 @@
-//! How large a page is. The kernel tells when the process begins: 4 KiB on x86-64, and 4, 16 or 64 KiB on AArch64.
+//! The size of a page. The kernel passes it when the process begins: 4 KiB on x86-64, and 4, 16 or 64 KiB on AArch64.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::arch::LARGEST_PAGE;
 
-/// Bytes of a page; of the largest that may be, until the kernel has been asked: whole pages of that size are whole pages
-/// of any.
+/// The size of a page in bytes. Until it is known, the largest possible size: whole pages of that size are whole
+/// pages of any size.
 static BYTES: AtomicUsize = AtomicUsize::new(LARGEST_PAGE);
 
-/// The kernel has told it.
+/// Stores the size that the kernel passed, in bytes.
 pub fn set_page_bytes(bytes: u64) {
     let is_possible = |bytes: &usize| bytes.is_power_of_two() && *bytes <= LARGEST_PAGE;
     if let Some(bytes) = usize::try_from(bytes).ok().filter(is_possible) {
@@ -16,12 +16,12 @@ pub fn set_page_bytes(bytes: u64) {
     }
 }
 
-/// Bytes of a page.
+/// The size of a page in bytes.
 pub fn page_bytes() -> usize {
     BYTES.load(Ordering::Relaxed)
 }
 
-/// The whole pages around so many bytes from there on: where they begin, and how many bytes they are.
+/// The whole pages around `bytes` bytes at `from`: the start, and the length in bytes.
 pub fn pages_around(from: usize, bytes: usize) -> (usize, usize) {
     let page = page_bytes();
     let start = from & !(page - 1);

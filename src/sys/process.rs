@@ -1,13 +1,14 @@
-//! Which process this is, among all that there ever are.
+//! Which process this is, among all processes of all times.
 
 use std::mem::MaybeUninit;
 
 use super::{read_file, read_link};
 
-/// A number of the calling process that no other has, not in another namespace either, and that it keeps when it executes
-/// another program: made of its start and of its process-id namespace. None where there is no /proc to ask.
+/// A number that no other process has, not in another namespace either. The process keeps it when it executes another
+/// program. It is made of the process's start time and its process-id namespace. `None` if there is no /proc to ask.
 pub fn identity() -> Option<u64> {
-    /// The place of the start time behind the name, which may hold anything (proc(5), /proc/pid/stat: fields 3 to 22).
+    /// The index of the start time among the fields behind the name, which may contain any character (proc(5),
+    /// /proc/pid/stat: fields 3 to 22).
     const START: usize = 19;
     let mut stat = [0; 512];
     let stat = read_file(c"/proc/self/stat", &mut stat);
@@ -23,12 +24,12 @@ pub fn identity() -> Option<u64> {
     }))
 }
 
-/// Where the calling thread, which is not the process's first, is the only one that still runs: the status with which the first
-/// has ended, which is there until the others have.
+/// The status with which the process's first thread has ended, if the calling thread is another one and the only one
+/// that still runs. The kernel keeps that status until all threads have ended.
 pub fn status_of_the_others() -> Option<i32> {
-    /// The number of threads, so many places behind the state (proc(5), /proc/pid/stat: fields 3 and 20).
+    /// The index of the number of threads, behind the state (proc(5), /proc/pid/stat: fields 3 and 20).
     const THREADS: usize = 16;
-    /// The first thread's status as wait(2) has it, so many places behind that (field 52).
+    /// The index, behind that, of the first thread's status in the form of wait(2) (field 52).
     const STATUS: usize = 31;
     let mut stat = [0; 1024];
     let stat = read_file(c"/proc/self/stat", &mut stat);
@@ -50,7 +51,7 @@ mod tests {
     fn a_process_has_one_and_its_child_another() {
         let own = identity().expect("there is /proc");
         assert_eq!(identity(), Some(own));
-        // The clock of starts has a hundredth of a second.
+        // The clock of start times has a resolution of a hundredth of a second.
         std::thread::sleep(std::time::Duration::from_millis(20));
         let (read, write) = std::io::pipe().expect("a pipe");
         // SAFETY: the child makes system calls only, and ends.

@@ -1,9 +1,9 @@
-//! Room for data that is too long for the caller's stack: that of a signal handler or a coroutine may be small.
+//! Room for data that is too long for the caller's stack: the stack of a signal handler or a coroutine may be small.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One of a few that are always there. A signal handler takes another than the call that it has interrupted.
+/// One of a few rooms that are always there. A signal handler takes another one than the call that it interrupted.
 struct Room {
     is_taken: AtomicBool,
     words: UnsafeCell<[u64; WORDS]>,
@@ -11,7 +11,7 @@ struct Room {
 
 const WORDS: usize = 64;
 const ROOMS: usize = 32;
-// SAFETY: only the taker of the room uses the words.
+// SAFETY: only the thread that has taken the room uses the words.
 unsafe impl Sync for Room {}
 
 static POOL: [Room; ROOMS] = [const {
@@ -21,8 +21,9 @@ static POOL: [Room; ROOMS] = [const {
     }
 }; ROOMS];
 
-/// Gives `work` zeroed room for a `T`, of which zeroes are a valid one. It must not block for long or unwind. One that a
-/// jump out of a signal handler has left stays taken; where none is free, memory is asked for.
+/// Calls `work` with zeroed room for a `T`, for which zeroes must be valid. `work` must not block for long or unwind.
+/// If a jump out of a signal handler leaves a room, the room stays taken. If no room is free, memory is mapped, or
+/// the room is on the stack.
 #[inline(always)]
 pub fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
     const { assert!(size_of::<T>() <= WORDS * 8 && align_of::<T>() <= align_of::<u64>()) };
@@ -30,15 +31,15 @@ pub fn with_room_for<T, R>(work: impl Fn(*mut T) -> R) -> R {
         return with_room_elsewhere(work);
     };
     let place = room.words.get().cast::<T>();
-    // SAFETY: taken, so that there is no other user, and large enough.
+    // SAFETY: the room is taken, so there is no other user, and it is large enough.
     unsafe { place.write_bytes(0, 1) };
     let result = work(place);
     room.is_taken.store(false, Ordering::Release);
     result
 }
 
-/// The same for what can be done without: none, and nothing done, where there is no memory either. What calls it needs no second
-/// copy of `work`, and so less of the stack.
+/// The same for work that is not essential: `None`, and nothing done, if there is no memory either. The caller
+/// contains only one copy of `work`, and so takes less of the stack.
 #[inline(always)]
 pub fn with_room_if_possible<T, R>(work: impl FnOnce(*mut T) -> R) -> Option<R> {
     const { assert!(size_of::<T>() <= WORDS * 8 && align_of::<T>() <= align_of::<u64>()) };
@@ -51,12 +52,12 @@ pub fn with_room_if_possible<T, R>(work: impl FnOnce(*mut T) -> R) -> Option<R> 
     Some(result)
 }
 
-/// Zeroed room of all words; NULL where there is none.
+/// Takes a zeroed room of all words. NULL if there is none.
 #[inline(never)]
 fn take_anywhere() -> *mut [u64; WORDS] {
     if let Some(room) = take() {
         let words = room.words.get();
-        // SAFETY: taken, so that there is no other user.
+        // SAFETY: the room is taken, so there is no other user.
         unsafe { words.write_bytes(0, 1) };
         return words;
     }
@@ -70,7 +71,7 @@ fn take_anywhere() -> *mut [u64; WORDS] {
 fn give_back(place: *mut [u64; WORDS]) {
     match POOL.iter().find(|room| room.words.get() == place) {
         Some(room) => room.is_taken.store(false, Ordering::Release),
-        // SAFETY: a mapping of [`take_anywhere`] that is not used any more.
+        // SAFETY: a mapping that [`take_anywhere`] made and that is not used any more.
         None => drop(unsafe { super::Memory::of(place.cast(), size_of::<[u64; WORDS]>()) }),
     }
 }

@@ -1,16 +1,17 @@
-//! Whether the process has given up the right to make every system call: a seccomp filter, or strict mode.
+//! Whether the process has given up the right to make every system call: by a seccomp filter, or by strict mode.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static IS_SEALED: AtomicBool = AtomicBool::new(false);
 
-/// Whether the process has sealed itself: no system call may be made that it would not make itself.
+/// Whether the process has sealed itself. Then Weir must not make a system call that the program would not make
+/// itself.
 #[inline(always)]
 pub fn is_sealed() -> bool {
     IS_SEALED.load(Ordering::Relaxed)
 }
 
-/// Sets whether it has.
+/// Sets whether the process has sealed itself.
 pub fn set_sealed(is_sealed: bool) {
     IS_SEALED.store(is_sealed, Ordering::Relaxed);
 }

@@ -1,4 +1,4 @@
-//! Stacks of our own: the thread's may be as small as a signal handler's.
+//! Stacks of our own: the thread's stack may be as small as a signal handler's.
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Memory, call, with_signals_blocked};
 use crate::arch;
 
-/// Does `work` on a stack of our own: the thread's may be as small as a signal handler's. False, and nothing
-/// done, where there is no memory for one.
+/// Does `work` on a stack of our own. False, and nothing done, if there is no memory for the stack.
 ///
-/// Signals are blocked meanwhile. The kernel checks by the stack pointer whether a thread is on its stack for signals. If the
-/// thread is on it, but works here, the kernel would start the next handler at its top, over the frames of the current handler.
+/// Signals are blocked meanwhile. The kernel checks by the stack pointer whether a thread is on its stack for
+/// signals. If the thread is on it, but works here, the kernel would start the next handler at its top, over the
+/// frames of the current handler.
 #[inline(never)]
 pub fn on_own_stack(work: impl FnMut()) -> bool {
     with_signals_blocked(|| undisturbed_on_own_stack(work))
@@ -29,7 +29,7 @@ pub fn undisturbed_on_own_stack(mut work: impl FnMut()) -> bool {
     true
 }
 
-/// The same for what must be done in any case: where there is no memory for a stack, on that of the thread.
+/// The same for work that must be done in any case: if there is no memory for a stack, on the thread's own.
 pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
     #[cold]
     #[inline(never)]
@@ -41,13 +41,13 @@ pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
     }
 }
 
-/// The same on a stack that is always there, for the start of an image; on one of [`on_own_stack`] where somebody is on it
-/// already, whom a signal handler has interrupted.
+/// The same on a stack that is always there, for the start of an image. If that stack is taken, because a signal
+/// handler has interrupted its user, on one of [`on_own_stack`].
 pub fn on_first_stack(mut work: impl FnMut()) -> bool {
     const BYTES: usize = 64 * 1024;
     #[repr(align(4096))]
     struct Stack(UnsafeCell<[u8; BYTES]>);
-    // SAFETY: whoever is on it has set `IS_TAKEN`.
+    // SAFETY: only the thread that has set `IS_TAKEN` is on it.
     unsafe impl Sync for Stack {}
     static STACK: Stack = Stack(UnsafeCell::new([0; BYTES]));
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -65,27 +65,27 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
     true
 }
 
-/// Whether the thread is on its stack for signals: in a handler.
+/// Whether the thread is on its stack for signals, in a handler.
 fn is_on_signal_stack() -> bool {
     let mut stack = MaybeUninit::<libc::stack_t>::uninit();
-    // SAFETY: the kernel writes what the stack is; none is set.
+    // SAFETY: the kernel writes the current stack for signals, and sets none.
     let result = unsafe {
         call(
             libc::SYS_sigaltstack,
             [0, stack.as_mut_ptr().addr(), 0, 0, 0],
         )
     };
-    // SAFETY: it has been written where the call succeeded.
+    // SAFETY: the kernel has written it, because the call succeeded.
     result == 0 && unsafe { stack.assume_init() }.ss_flags & libc::SS_ONSTACK != 0
 }
 
-/// Does `work` on the stack that ends there.
+/// Does `work` on the stack that ends at `top`.
 ///
 /// # Safety
-/// `top` is the end of a stack that nobody else is on, and a multiple of 16.
+/// `top` is the end of a stack that nothing else uses, and a multiple of 16.
 pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
     extern "C" fn call<F: FnMut()>(work: *mut c_void) {
-        // SAFETY: it is the `work` of below.
+        // SAFETY: `work` points to the `work` below.
         unsafe { (*work.cast::<F>())() }
     }
     fn thunk<F: FnMut()>(_: &F) -> extern "C" fn(*mut c_void) {
@@ -96,5 +96,5 @@ pub unsafe fn on_stack<F: FnMut()>(top: *mut c_void, work: &mut F) {
     unsafe { arch::call_on_stack(top, thunk, ptr::from_mut(work).cast()) };
 }
 
-/// Bytes of the stack that the writer works on. Untouched pages cost nothing.
+/// The size in bytes of the stack that the writer works on. Untouched pages cost nothing.
 pub const OWN_STACK: usize = 1024 * 1024;

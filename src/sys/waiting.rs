@@ -7,7 +7,7 @@ use super::rooms::with_room_for;
 use super::{call, socket_option};
 use crate::arch;
 
-/// Which of a socket's timeouts.
+/// One of a socket's timeouts.
 #[derive(Clone, Copy)]
 pub enum Timeout {
     /// SO_RCVTIMEO.
@@ -16,7 +16,10 @@ pub enum Timeout {
     Send = libc::SO_SNDTIMEO as isize,
 }
 
-/// A timeout of a socket; else the number of an error.
+/// A timeout of a socket.
+///
+/// # Errors
+/// The number of the error.
 #[inline(always)]
 fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
     let mut value = libc::timeval {
@@ -31,17 +34,17 @@ fn timeval_of(fd: i32, which: Timeout) -> Result<libc::timeval, i32> {
         (&raw mut value).addr(),
         (&raw mut length).addr(),
     ];
-    // SAFETY: the kernel writes as many bytes as `length` says, and that.
+    // SAFETY: the kernel writes at most `length` bytes to `value`, and writes `length`.
     match unsafe { call(libc::SYS_getsockopt, arguments) } {
         0 => Ok(value),
         error => Err((-error) as i32),
     }
 }
 
-/// A timeout of a socket in nanoseconds; none where it has no bound, or the socket knows none.
+/// A timeout of a socket in nanoseconds. `None` if it has no limit, or if the socket does not support one.
 ///
 /// # Errors
-/// ENOTSOCK where it is no socket.
+/// ENOTSOCK if `fd` is not a socket.
 #[inline(never)]
 pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<NonZeroU64>, i32> {
     let value = match timeval_of(fd, which) {
@@ -56,7 +59,7 @@ pub fn socket_timeout(fd: i32, which: Timeout) -> Result<Option<NonZeroU64>, i32
     Ok(NonZeroU64::new(ns))
 }
 
-/// Does `work` while a timeout of a socket is as short as can be.
+/// Does `work` while a timeout of a socket is as short as possible: one microsecond.
 pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> T) -> T {
     let set = |value: &libc::timeval| {
         let arguments = [
@@ -83,58 +86,59 @@ pub fn with_shortest_timeout<T>(fd: i32, which: Timeout, work: impl FnOnce() -> 
     result
 }
 
-/// Whether a socket is of bytes in order.
+/// Whether a socket is a stream socket.
 pub fn is_stream(fd: i32) -> bool {
     socket_option(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
 }
 
-/// Whether a socket is TCP's.
+/// Whether a socket is a TCP socket.
 pub fn is_tcp(fd: i32) -> bool {
     socket_option(fd, libc::SO_PROTOCOL) == Some(libc::IPPROTO_TCP)
 }
 
-/// Whether a socket is of single messages, so that to connect it does not wait.
+/// Whether a socket is a datagram or raw socket, so that connect does not wait.
 pub fn is_datagram(fd: i32) -> bool {
     let kind = socket_option(fd, libc::SO_TYPE);
     matches!(kind, Some(libc::SOCK_DGRAM | libc::SOCK_RAW))
 }
 
-/// The kind of file that a descriptor leads to, as of stat(2); none where it is not open.
+/// The file type of a descriptor's file (stat(2), S_IFMT). `None` if the descriptor is not open.
 #[inline(never)]
 pub fn file_type(fd: i32) -> Option<u32> {
     with_room_for(|stat: *mut libc::stat| {
-        // SAFETY: the kernel writes a `stat`, which is the kernel's own.
+        // SAFETY: the kernel writes its `stat`, which has the layout of the C library's here.
         let result = unsafe { call(libc::SYS_fstat, [fd as usize, stat.addr(), 0, 0, 0]) };
-        // SAFETY: it has been written.
+        // SAFETY: the kernel has written it.
         (result == 0).then(|| unsafe { (*stat).st_mode } & libc::S_IFMT)
     })
 }
 
-/// What F_GETFL says of a descriptor: less than 0 where it is not open.
+/// The flags of F_GETFL for a descriptor; less than 0 if it is not open.
 #[inline(never)]
 pub fn status_flags(fd: i32) -> i32 {
     let arguments = [fd as usize, libc::F_GETFL as usize, 0, 0, 0];
-    // SAFETY: asks for a number.
+    // SAFETY: the call only returns a number.
     unsafe { call(libc::SYS_fcntl, arguments) as i32 }
 }
 
-/// How often the calling thread has slept in the kernel, or given up the processor by itself.
+/// How many times the calling thread has slept in the kernel or given up the processor voluntarily.
 #[inline(never)]
 pub fn sleeps() -> i64 {
     with_room_for(|usage: *mut libc::rusage| {
         let which = libc::RUSAGE_THREAD as usize;
         // SAFETY: the kernel writes a `rusage`.
         unsafe { call(libc::SYS_getrusage, [which, usage.addr(), 0, 0, 0]) };
-        // SAFETY: zeroes, or what it has written.
+        // SAFETY: zeroes, or what the kernel has written.
         unsafe { (*usage).ru_nvcsw }
     })
 }
 
-/// Where a descriptor leads to a terminal: whether reading from it returns at once or after a time of its own, whatever
-/// there is to read. It does where it is set so (termios(3), VMIN), or is another process group's.
+/// Whether a read from a terminal returns at once or after the terminal's own timeout, even without input. That is so
+/// if the program has set it (termios(3), VMIN), or if the terminal belongs to another process group. `None` if the
+/// descriptor is not a terminal.
 #[inline(never)]
 pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
-    /// As the kernel has it (asm-generic/termbits.h).
+    /// The kernel's structure (asm-generic/termbits.h).
     #[repr(C)]
     struct Termios {
         flags: [u32; 4],
@@ -150,7 +154,7 @@ pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
     };
     let mut group: i32 = 0;
     let ask = |request: u64, to: usize| {
-        // SAFETY: the kernel writes what the request is for, of which `to` is the address.
+        // SAFETY: the kernel writes the result of the request, and `to` is the address of room for it.
         unsafe { call(libc::SYS_ioctl, [fd as usize, request as usize, to, 0, 0]) }
     };
     if ask(libc::TCGETS, (&raw mut termios).addr()) != 0 {
@@ -159,12 +163,12 @@ pub fn is_impatient_terminal(fd: i32) -> Option<bool> {
     let is_canonical = termios.flags[LOCAL] & libc::ICANON != 0;
     let asks_for_none = !is_canonical && termios.characters[VMIN] == 0;
     let is_another_s = ask(libc::TIOCGPGRP, (&raw mut group).addr()) == 0
-        // SAFETY: asks for a number.
+        // SAFETY: the call only returns a number.
         && unsafe { call(libc::SYS_getpgid, [0; 5]) } != group as isize;
     Some(asks_for_none || is_another_s)
 }
 
-/// What of these events is so for a descriptor at this moment.
+/// Which of these events a descriptor has now (poll(2)).
 #[inline(never)]
 pub fn poll_now(fd: i32, events: i16) -> i16 {
     let mut entry = libc::pollfd {
@@ -177,11 +181,11 @@ pub fn poll_now(fd: i32, events: i16) -> i16 {
     entry.revents
 }
 
-/// A descriptor of our own for the time of a wait.
+/// A descriptor of our own that exists during a wait.
 pub struct Passing(i32);
 
 impl Passing {
-    /// One that can be read once so many nanoseconds have passed.
+    /// A timer that becomes readable after `ns` nanoseconds. `None` if it cannot be made.
     pub fn timer(ns: u64) -> Option<Passing> {
         let clock = libc::CLOCK_MONOTONIC as usize;
         let flags = libc::TFD_CLOEXEC as usize;
@@ -196,7 +200,7 @@ impl Passing {
                 tv_nsec: (ns % 1_000_000_000) as i64,
             },
         };
-        // SAFETY: makes a descriptor, and has its timer set from a value that it reads.
+        // SAFETY: the calls make a descriptor and set its timer; the kernel only reads `value`.
         unsafe {
             let fd = call(libc::SYS_timerfd_create, [clock, flags, 0, 0, 0]);
             let timer = Passing(i32::try_from(fd).ok().filter(|&fd| fd >= 0)?);
@@ -206,15 +210,15 @@ impl Passing {
         }
     }
 
-    /// A set of descriptors to wait for.
+    /// An epoll set. `None` if it cannot be made.
     pub fn set() -> Option<Passing> {
         let flags = libc::EPOLL_CLOEXEC as usize;
-        // SAFETY: makes a descriptor.
+        // SAFETY: the call only makes a descriptor.
         let fd = unsafe { call(libc::SYS_epoll_create1, [flags, 0, 0, 0, 0]) };
         i32::try_from(fd).ok().filter(|&fd| fd >= 0).map(Passing)
     }
 
-    /// Adds a descriptor to a set. Less than 0 is the number of an error, negated.
+    /// Adds a descriptor to an epoll set. A result less than 0 is the negated number of an error.
     pub fn add(&self, fd: i32, events: i16) -> isize {
         let mut event = libc::epoll_event {
             events: u32::from(events.cast_unsigned()),
@@ -239,16 +243,16 @@ impl Passing {
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        // SAFETY: it is ours.
+        // SAFETY: the descriptor is ours.
         unsafe { call(libc::SYS_close, [self.0 as usize, 0, 0, 0, 0]) };
     }
 }
 
-/// How the program handles a signal: none where it has no handler; else whether calls that were interrupted go on
-/// once it has run (SA_RESTART).
+/// Whether an interrupted call continues after the program's handler for this signal (SA_RESTART). `None` if the
+/// program has no handler for it.
 #[inline(never)]
 pub fn handler_restarts(signal: i32) -> Option<bool> {
-    /// As the kernel has it (asm/signal.h).
+    /// The kernel's structure (asm/signal.h).
     #[repr(C)]
     struct Action {
         handler: usize,
@@ -275,7 +279,7 @@ pub fn handler_restarts(signal: i32) -> Option<bool> {
     is_handled.then_some(action.flags & libc::SA_RESTART as u64 != 0)
 }
 
-/// What stands at an address of the program's; none where that cannot be read.
+/// The value at an address of the program's. `None` if it cannot be read.
 #[inline(never)]
 pub fn get<T: Copy>(from: *const T) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
@@ -288,12 +292,12 @@ pub fn get<T: Copy>(from: *const T) -> Option<T> {
         // SAFETY: the kernel has written all of it.
         Some(true) => Some(unsafe { value.assume_init() }),
         Some(false) => None,
-        // SAFETY: where the kernel does not do it, what the program passed must be there; NULL is not.
+        // SAFETY: the kernel refuses the call, so the program's pointer is trusted, except NULL.
         None => (!from.is_null()).then(|| unsafe { from.read_unaligned() }),
     }
 }
 
-/// Writes to an address of the program's. False where that cannot be written.
+/// Writes to an address of the program's. False if it cannot be written.
 #[inline(never)]
 pub fn put<T: Copy>(to: *mut T, value: T) -> bool {
     let from = (&raw const value).addr();
@@ -308,8 +312,8 @@ pub fn put<T: Copy>(to: *mut T, value: T) -> bool {
     }
 }
 
-/// Copies memory of the calling process from or to what may not be there. Whether it is; none where the kernel does not
-/// do that.
+/// Copies memory of the calling process between a value of ours and an address that may not be mapped. Returns
+/// whether all bytes were copied; `None` if the kernel refuses the call.
 fn copy(number: i64, ours: usize, program_s: usize, bytes: usize) -> Option<bool> {
     let [ours, program_s] = [ours, program_s].map(|address| libc::iovec {
         iov_base: std::ptr::without_provenance_mut(address),
@@ -322,7 +326,7 @@ fn copy(number: i64, ours: usize, program_s: usize, bytes: usize) -> Option<bool
         (&raw const program_s).addr(),
         1,
     ];
-    // SAFETY: the one end is a value of ours, the other the kernel checks.
+    // SAFETY: one end is a value of ours; the kernel checks the other.
     let result = unsafe { call(number, arguments) };
     match result {
         copied if copied == bytes as isize => Some(true),
