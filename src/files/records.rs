@@ -310,8 +310,8 @@ pub fn is_awaited(fd: c_int) -> bool {
         .is_some_and(|record| record.waiters.load(Ordering::Relaxed) & AWAITED != 0)
 }
 
-/// Prepares for the close of a descriptor, of which the caller informs the runtime. Returns whether several
-/// coroutines wait for it.
+/// Prepares for the close of a descriptor. The caller informs the runtime of the close. Returns whether several
+/// coroutines wait for the descriptor.
 pub fn closing(fd: c_int) -> bool {
     let Some(record) = RECORDS.get(fd) else {
         return false;

@@ -302,8 +302,8 @@ pub unsafe fn of_caller<F: Copy>(function: Function, return_address: usize) -> F
 }
 
 /// The function that replaces one that this C library lacks. A program finds such a function all the same, because it
-/// finds ours. All functions that free are `free`. The functions of C23 scan what those of C99 scan, and binary
-/// numbers besides.
+/// finds ours. `free` replaces all functions that free. A scan function of C99 replaces that of C23, which also scans
+/// binary numbers.
 fn stand_in(function: Function) -> Option<NonZeroUsize> {
     use Function as F;
     let other = match function {
