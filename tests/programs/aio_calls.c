@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE
-/* Every function of asynchronous I/O, a known number of times. */
+/* Calls every function of asynchronous I/O a known number of times. */
 #include "witness.h"
 #include <aio.h>
 

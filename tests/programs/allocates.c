@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread
-/* Allocates in threads, writes, reads, forks and asks a shell, and says what came of it: whatever the allocator. It
- * calls pwrite 30 times, and its child once. */
+/* Allocates in threads, writes, reads, forks and starts a shell, and prints the results, which are the same with
+ * any allocator. It calls pwrite 30 times, and its child once. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <malloc.h>

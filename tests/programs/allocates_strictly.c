@@ -1,6 +1,7 @@
 // flags: -O1 -fno-builtin -pthread -rdynamic
-/* allocates.c, with an allocator of its own: it has a lock that nobody takes twice, refuses each pointer that is not one of
- * its blocks, and maps, opens, reads and writes while it holds the lock. It says and aborts where anybody does wrong. */
+/* allocates.c, with an allocator of its own. Its lock is not recursive. It refuses every pointer that is not one
+ * of its blocks, and it maps, opens, reads and writes while it holds the lock. If a caller breaks a rule, it
+ * prints a message and aborts. */
 #include "allocates.c"
 #include <errno.h>
 #include <sys/syscall.h>
@@ -34,7 +35,7 @@ static void lock(void) {
 
 static void unlock(void) { __atomic_store_n(&holder, 0, __ATOMIC_RELEASE); }
 
-/* I/O with the lock held, as of one that logs and reads its settings. */
+/* I/O with the lock held, as an allocator does that writes a log and reads its settings. */
 static void look_around(void) {
     char byte;
     int errno_ = errno, fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
@@ -89,7 +90,7 @@ void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, 
 int posix_memalign(void **to, size_t alignment, size_t size) { return *to = memalign(alignment, size), 0; }
 size_t malloc_usable_size(void *pointer) { return pointer ? checked(pointer)->size : 0; }
 
-/* What is aligned is not used again: its block does not begin where its class has it. */
+/* An aligned block is not used again, because it does not begin where its class requires. */
 void free(void *pointer) {
     if (!pointer) return;
     lock();
@@ -114,5 +115,5 @@ void *realloc(void *old, size_t size) {
     return block;
 }
 
-/* Nobody holds it in a child. */
+/* In a child of fork, no thread holds the lock. */
 __attribute__((constructor)) static void constructor(void) { pthread_atfork(lock, unlock, unlock); }

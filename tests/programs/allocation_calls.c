@@ -1,10 +1,10 @@
 // flags: -O1 -fno-builtin -Wno-deprecated-declarations -Wno-free-nonheap-object -ldl
-/* Every allocation function, a known number of times, with sizes and failures that are known. */
+/* Calls every allocation function a known number of times, with known sizes and failures. */
 #include "witness.h"
 #include <dlfcn.h>
 
-/* Only old programs call cfree: it has a version for them and none for new ones; and there are none that are older than their
- * architecture. */
+/* Only old programs call cfree: the C library has a version of it for them, and none for new ones. No program is
+ * older than its architecture. */
 #ifdef __x86_64__
 extern void old_cfree(void *block);
 __asm__(".symver old_cfree, cfree@GLIBC_2.2.5");
@@ -82,12 +82,12 @@ int main(void) {
     MUST(!MAKE(valloc, too_large, valloc(too_large)));
     MUST(!MAKE(pvalloc, too_large, pvalloc(too_large)));
 
-    /* Above the threshold from which malloc maps memory for a block alone. */
+    /* Above the threshold at which malloc maps memory for a single block. */
     void *large = make(5 << 20);
     MUST(large);
     drop(large);
 
-    /* C23's, where the C library has them: found as the program's own call would be. */
+    /* Functions of C23, if the C library has them. They are found as the program's own call would be. */
     void (*free_sized)(void *, size_t) = (void (*)(void *, size_t))dlsym(RTLD_NEXT, "free_sized");
     if (free_sized) {
         void *block = make(123);

@@ -1,5 +1,5 @@
 // flags: -O1
-/* Says what it would have preloaded, and exits with 4. Also compiled for 32 bits, and against another C library. */
+/* Prints what is preloaded, and exits with 4. Also compiled for 32 bits, and for another C library. */
 #include <stdio.h>
 #include <stdlib.h>
 

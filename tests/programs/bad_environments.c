@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -Wno-stringop-overread
-/* Executes programs with arguments that lead nowhere: each is an error, and nothing more. */
+/* Executes programs with invalid pointers as arguments. Each call is an error, and nothing else happens. */
 #include "witness.h"
 #include <sys/mman.h>
 
@@ -25,7 +25,7 @@ int main(void) {
     expect(execve("/no/such/program", args, environ), ENOENT);
     expect(execveat(-1, "true", args, holes, 0), EBADF);
     expect(fexecve(-1, args, environ), EINVAL);
-    /* Its last entry ends where memory does. */
+    /* Its last entry ends where the mapping ends. */
     char *last = page + 4096 - 4;
     memcpy(last, "B=2", 4);
     char *whole[] = {"A=1", last, NULL};

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* An allocator without malloc_usable_size: a block's size stands before it, and none is used again. */
+/* An allocator without malloc_usable_size. The size of a block is stored before it, and no block is used again. */
 #include <string.h>
 #include <unistd.h>
 #include <stddef.h>

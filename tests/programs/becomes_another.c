@@ -1,5 +1,6 @@
 // flags: -O0 -fno-builtin
-// Gives up root's rights, as argument 1 says, for the user of argument 2; then forks, and both end with 0.
+// Gives up root's rights in the way of argument 1, and becomes the user of argument 2. Then it forks, and both
+// processes end with 0.
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>

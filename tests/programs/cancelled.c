@@ -40,7 +40,7 @@ static void *writes(void *unused) {
     return NULL;
 }
 
-/* Cancels itself: deferred, so that the next cancellation point acts upon it. */
+/* Cancels itself. The cancellation is deferred, so it happens at the next cancellation point. */
 static void *cancels_itself(void *unused) {
     (void)unused;
     pthread_cleanup_push(cleanup, make(100));
@@ -72,7 +72,7 @@ int main(void) {
         while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
             sched_yield();
         if (i % 2)
-            TRY(usleep, usleep(300)); /* so that some are in the system call, and some not yet */
+            TRY(usleep, usleep(300)); /* some threads are in the system call, others not yet */
         pthread_cancel(thread);
         void *result;
         MUST(!pthread_join(thread, &result) && result == PTHREAD_CANCELED);

@@ -1,5 +1,5 @@
 // flags:
-/* A thread made by clone(2) with the thread-local storage of its maker. */
+/* A thread that clone(2) makes with the thread-local storage of its maker. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin
-/* Makes children without fork, each of which writes a thousand times: by clone, and by the system call. One of them is in
- * no hurry, and none is waited for before all are there. */
+/* Makes children without fork: by clone, and by the system call. Each writes a thousand times, and so does the
+ * parent. The parent waits for the children only after all exist. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <sched.h>

@@ -1,6 +1,7 @@
 // flags: -O2 -Iinclude -pthread
-// A runtime may keep what it knows of a descriptor from one wait to the next: it is told when one that was waited for is
-// closed, once, before that, whichever way; and not where it is only a child that closes it. Says what it was told.
+// A runtime may keep what it knows of a descriptor from one wait to the next. Weir informs it before a descriptor
+// that was waited for is closed, once, in whatever way it is closed. A close in a child process does not count.
+// Prints the calls that the runtime got.
 #define TOLD told
 #include "coroutines.h"
 #include <sys/stat.h>
@@ -16,7 +17,8 @@ static void told(int fd) {
     inode = fstat(fd, &file) == 0 ? file.st_ino : 0;
 }
 
-// What was told since the last time; "right" where it was of this descriptor, while that was still what it had been.
+// Prints how many calls came since the last time; "right" if they were for this descriptor while it still had its old
+// file.
 static void say(const char *of, int fd, ino_t was) {
     printf("%s: %d%s\n", of, times, times == 0 ? "" : which == fd && (was == 0 || inode == was) ? " right" : " wrong");
     fflush(stdout);
@@ -25,7 +27,7 @@ static void say(const char *of, int fd, ino_t was) {
 
 static void write_later(void *end) { assert(write(*(int *)end, "x", 1) == 1); }
 
-// A pair of sockets, of which the first has been waited for.
+// A pair of sockets; a coroutine has waited for the first.
 static ino_t awaited(int ends[2]) {
     assert(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     go("writer", write_later, &ends[1]);
@@ -105,7 +107,7 @@ static void closes(void *unused) {
     go("writer", write_later, &one[1]);
     struct pollfd both[] = {{one[0], POLLIN, 0}, {other[0], POLLIN, 0}};
     assert(poll(both, 2, -1) == 1);
-    // The number of Weir's own set is not known here.
+    // The number of Weir's own epoll set is not known here.
     say("poll", which, 0);
 }
 

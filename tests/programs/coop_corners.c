@@ -1,6 +1,6 @@
 // flags: -O2 -Iinclude -pthread -lutil
-// Calls of which poll does not tell what they do, or which a call without blocking does otherwise. Says what each returned,
-// and its errno; with an argument in a coroutine, where all but what only a thread can do is the same.
+// Calls whose result poll does not predict, or that differ if they do not block. Prints the result and the errno of
+// each. With an argument, a coroutine makes them. The results are then the same, except for what only threads can do.
 #include "coroutines.h"
 #include <pty.h>
 #include <signal.h>
@@ -36,7 +36,8 @@ static void tcp(int ends[2]) {
     close(listener);
 }
 
-// Another process writes so many bytes so many times, each time after so long; by system calls that nobody sees.
+// A child process writes `size` bytes `times` times, with a pause of `ms` milliseconds before each. It uses system
+// calls that Weir does not see.
 static void drip(int fd, int times, int ms, int size) {
     pid_t child = fork();
     assert(child >= 0);
@@ -47,7 +48,7 @@ static void drip(int fd, int times, int ms, int size) {
         syscall(SYS_nanosleep, &pause, NULL);
         syscall(SYS_write, fd, bytes, size);
     }
-    // The other end is not to see an end.
+    // The pause keeps the other end from seeing an end of file.
     pause.tv_sec = 1;
     syscall(SYS_nanosleep, &pause, NULL);
     syscall(SYS_exit_group, 0);
@@ -161,7 +162,7 @@ static void what_errno_is_after_success(void) {
     row("its errno", errno);
 }
 
-// What only threads do: another one closes what is read from, and its number becomes another's.
+// For threads only: another thread closes the descriptor that is read from, and its number gets another file.
 static int shared[2];
 
 static void *read_it(void *unused) {

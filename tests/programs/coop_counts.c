@@ -1,5 +1,5 @@
 // flags: -O2 -Iinclude -pthread
-// Coroutines of which each does what it says, while another waits.
+// Coroutines that each do what their name says, while another one waits.
 #include "coroutines.h"
 
 static int pipes[2];

@@ -1,6 +1,6 @@
 // flags: -O2 -Iinclude -pthread
-// How calls end that a coroutine waits in: each case is named by the first argument, and says what the calls in it
-// returned. Without Weir a case is made by threads, where those can make it: what it says then is the kernel's word.
+// How calls end in which a coroutine waits. The first argument names a case, which prints the results of its calls.
+// Without Weir, threads make the calls, if they can: then the case prints the kernel's results.
 #include "coroutines.h"
 #include <netinet/in.h>
 #include <signal.h>
@@ -22,7 +22,7 @@ static void pause_ms(int ms) {
     nanosleep(&time, NULL);
 }
 
-// A part of a case: a coroutine where there is a runtime, else a thread.
+// A part of a case: a coroutine if there is a runtime, else a thread.
 struct part {
     void (*body)(void);
     pthread_t thread;
@@ -53,7 +53,7 @@ static void both(void) {
         pthread_join(parts[i].thread, NULL);
 }
 
-// A child that does something by system calls, and ends by one.
+// A child process that writes after `ms` milliseconds. It uses and ends by bare system calls.
 static void elsewhere(int ms, int fd) {
     if (fork() != 0)
         return;
@@ -85,7 +85,7 @@ static void receives_a_message(void) {
 
 static void shuts_down(void) {
     pause_ms(60);
-    // Of an unconnected one it says ENOTCONN, and does it all the same.
+    // For an unconnected socket, shutdown fails with ENOTCONN, but works all the same.
     shutdown(ends[0], SHUT_RDWR);
 }
 
@@ -120,7 +120,7 @@ static void writes_packets(void) {
         row("packet", read(ends[0], bytes, sizeof bytes));
 }
 
-// A number that was a pipe is a datagram socket by now, which nobody has seen.
+// A number that belonged to a pipe now belongs to a datagram socket, and no hook has seen that.
 static void writes_to_another(void) {
     assert(pipe(ends) == 0 && socketpair(AF_UNIX, SOCK_DGRAM, 0, others) == 0);
     row("write", write(ends[1], bytes, 10));
@@ -132,14 +132,14 @@ static void writes_to_another(void) {
     row("recv", recv(others[0], bytes, sizeof bytes, 0));
 }
 
-// A number that was a socket is a file by now, or a pipe.
+// A number that belonged to a socket now belongs to a file or a pipe.
 static void reads_another(void) {
     assert(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && pipe(others) == 0);
     int file = open("/dev/zero", O_RDONLY), writable = open("/dev/null", O_WRONLY);
     struct iovec vector = {bytes, 4};
     assert(write(ends[1], "abcdef", 6) == 6);
     row("read", read(ends[0], bytes, 4));
-    row("read", read(ends[0], bytes, 4)); // It has been taken to the last: the next one is taken to wait.
+    row("read", read(ends[0], bytes, 4)); // This read takes the last bytes, so Weir expects the next one to wait.
     syscall(SYS_dup3, file, ends[0], 0);
     row("read of a file", read(ends[0], bytes, 4));
     row("recv of a file", recv(ends[0], bytes, 4, 0));
@@ -158,7 +158,7 @@ static void reads_another(void) {
     row("read of a pipe", read(more[0], bytes, 4));
 }
 
-// The mode of what is shared is changed behind us, in each of the ways.
+// Bare system calls change the mode of the shared socket, one by one.
 static void is_told_not_to_wait(void) {
     assert(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     struct timeval time = {0, 50000};
@@ -175,7 +175,7 @@ static void is_told_not_to_wait(void) {
     row("read that waits", read(ends[0], bytes, 1));
 }
 
-// As the case of signals of wait_fd: the coroutine waits by its thread, and says what poll says.
+// The wait_fd for cases with signals: the thread itself waits, and the result is that of poll.
 static void *always(void) { return ends; }
 
 static int waits_by_thread(int fd, short events, int timeout_ms) {

@@ -1,6 +1,7 @@
 // flags: -O2 -Iinclude -Wno-unused-function -pthread
-// What libco gets wrong, row by row. Each check prints a line with its name, what came of it, how many milliseconds it
-// took, and how often a coroutine beside it ticked meanwhile. Without a runtime (an argument) the same is done in one thread, as far as it makes sense there.
+// Cases that libco handles wrongly, row by row. Each check prints a line: its name, its result, how many milliseconds
+// it took, and how often another coroutine ticked meanwhile. Without a runtime (an argument), one thread does the
+// same, as far as that makes sense.
 #include "coroutines.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -85,7 +86,7 @@ static void close_later_reader(void *argument) {
     say_of("read-of-closed", read(*(int *)argument, &byte, 1));
 }
 
-// From before the exec: a pipe that another process writes to when it is asked.
+// These descriptors come from before the exec: a pipe, to which another process writes on request.
 static int inherited = -1, asking = -1;
 
 static int broken;
@@ -153,7 +154,7 @@ static void checks(void *unused) {
     timeout_of(listener, 0, 50000);
     begin();
     say_of("accept-timeout", accept(listener, NULL, NULL));
-    // What is accepted has the timeouts of the listener.
+    // An accepted socket inherits the timeouts of the listener.
     timeout_of(listener, 0, 0);
     int client = socket(AF_INET, SOCK_STREAM, 0);
     begin();
@@ -167,7 +168,7 @@ static void checks(void *unused) {
     begin();
     say_of("connect-refused", connect(other, (void *)&address, sizeof address));
 
-    // What poll says.
+    // The results of poll.
     polled[0] = (struct pollfd){1000, POLLIN, 0};
     begin();
     say_of("poll-bad", poll(polled, 1, 1000));
@@ -224,14 +225,14 @@ static void checks(void *unused) {
         say_of("inherited-again", read(inherited, &byte, 1));
     }
 
-    // What fcntl says.
+    // The results of fcntl.
     begin();
     say_of("fcntl-bad", fcntl(-1, F_GETFD));
     int dupfd = fcntl(pipes[0], F_DUPFD_CLOEXEC, 700);
     printf("dupfd %d %d\n", dupfd >= 700, fcntl(dupfd, F_GETFD) == FD_CLOEXEC);
     printf("pipe-size %d\n", fcntl(pipes[0], F_GETPIPE_SZ) > 0);
 
-    // A descriptor beyond libco's table, where so many may be had.
+    // A descriptor beyond libco's table, if the limit permits that many.
     struct rlimit most;
     getrlimit(RLIMIT_NOFILE, &most);
     most.rlim_cur = most.rlim_max;
@@ -241,7 +242,7 @@ static void checks(void *unused) {
     later(50, pipes[1], WRITE);
     say_of("far", read(far, &byte, 1));
 
-    // A number that is another's.
+    // A number that gets another file.
     int stale[2];
     pair(stale);
     fcntl(stale[0], F_SETFL, O_NONBLOCK);
@@ -298,7 +299,7 @@ static void checks(void *unused) {
     ticks = -1;
 }
 
-// Beside it all.
+// Runs beside all checks.
 static void ticker(void *unused) {
     while (ticks >= 0) {
         usleep(10000);
@@ -312,7 +313,7 @@ int main(int count_of_arguments, char **arguments) {
     in_coroutines = count_of_arguments == 1;
     const char *ends = getenv("ENDS");
     if (ends == NULL) {
-        // Its standard input and another descriptor come from before an exec.
+        // The standard input and another descriptor come from before an exec.
         int answers[2], questions[2];
         assert(pipe(answers) == 0 && pipe(questions) == 0);
         if (fork() == 0) {

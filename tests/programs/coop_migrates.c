@@ -22,7 +22,7 @@ static int is_done, wanted_fd, wanted_timeout, ready;
 static short wanted;
 static __thread int is_inside, self;
 
-// Not inlined: the address of what is thread-local must not be kept across a switch.
+// These are not inlined: the address of a thread-local variable must not be kept across a switch.
 __attribute__((noinline)) static void *current(void) { return is_inside ? &body_context : NULL; }
 __attribute__((noinline)) static int own(void) { __asm__ volatile(""); return self; }
 __attribute__((noinline)) static int own_errno(void) { __asm__ volatile(""); return errno; }
@@ -52,7 +52,7 @@ static void body(void) {
     for (int i = 0; i < TIMES; i++) {
         int before = own();
         clear_errno();
-        // Nothing is there: both threads have their own idea of errno.
+        // There is nothing to read. Each of the two threads has an errno of its own.
         if (recv(ends[0], bytes, 10, 0) != -1 || own_errno() != EAGAIN)
             mistakes++;
         moves += own() != before;

@@ -1,6 +1,6 @@
 // flags: -O2 -Iinclude -pthread
-// A coroutine that asks for addresses, which the C library does by itself. With RUN_BLOCKING the runtime offers a
-// thread for that.
+// A coroutine that looks up addresses; the C library waits for that internally. With RUN_BLOCKING, the runtime offers
+// a thread for such calls.
 #include "coroutines.h"
 #include <netdb.h>
 

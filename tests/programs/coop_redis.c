@@ -1,6 +1,6 @@
 // flags: -O2 -Iinclude -pthread -lhiredis -DFLAGS=WEIR_COOP_MANY_WAITERS
-// An unmodified blocking client library in 200 coroutines on one thread: each asks the server (a Unix domain
-// socket, the first argument) for what takes 50 ms.
+// An unmodified blocking client library in 200 coroutines on one thread. Each sends the server (a Unix socket, the
+// first argument) a query that takes 50 ms.
 #include "coroutines.h"
 #include <hiredis/hiredis.h>
 

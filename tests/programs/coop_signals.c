@@ -1,6 +1,6 @@
 // flags: -O2 -pthread
-// What becomes of a call that waits when a signal comes, and when its thread is cancelled. The argument says how
-// handlers are: restart, interrupt, both.
+// A call waits while a signal comes, or while its thread is cancelled. The argument names the kind of handlers:
+// restart, interrupt, both.
 #define _GNU_SOURCE
 #include <assert.h>
 #include <errno.h>
@@ -27,7 +27,7 @@ struct plan {
     int signal;
 };
 
-// A signal after 50 ms, and something to read after 100 more.
+// A signal after 50 ms, and something to read 100 ms later.
 static void *later(void *argument) {
     struct plan *plan = argument;
     usleep(50000);

@@ -1,6 +1,6 @@
 // flags: -O2 -Iinclude -pthread
-// A ticker of 100 ms, beside a reader of a pipe that is written to every 270 ms only. Says how many bytes were read, how
-// often it ticked, and by how many microseconds it was late at worst.
+// A ticker of 100 ms, beside a reader of a pipe that gets data every 270 ms only. Prints how many bytes were read,
+// how often it ticked, and its worst delay in microseconds.
 #include "coroutines.h"
 #include <sys/wait.h>
 

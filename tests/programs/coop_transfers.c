@@ -1,7 +1,7 @@
 // flags: -O2 -Iinclude -Wno-unused-function -pthread
-// More than a buffer holds, by each function that sends, to each that receives: one coroutine writes while the other
-// reads, and what arrives is what was sent. Without a runtime (an argument) the writer is a thread; if the argument is
-// `signals`, handlers are of both kinds.
+// Sends more than a buffer holds, by each function that sends, to each that receives. One coroutine writes while
+// another reads, and the data must be the same. Without a runtime (an argument), the writer is a thread. If the
+// argument is `signals`, there are handlers of both kinds.
 #include "coroutines.h"
 #include <netinet/in.h>
 #include <signal.h>
@@ -21,12 +21,12 @@ static void check(const char *what, long bytes) {
     memset(got, 0, SIZE);
 }
 
-// How the writer writes, and the reader reads.
+// How the writer writes, and how the reader reads.
 static enum { WRITE, WRITEV, SEND, SENDTO, SENDMSG, SENDMMSG, SENDFILE, SPLICE } how;
 static int file;
 
 static struct iovec *vector_of(char *from, struct iovec *vector, int count) {
-    // Unequal parts, one of them empty.
+    // Parts of different sizes, one of them empty.
     size_t at = 0;
     for (int i = 0; i < count; i++) {
         size_t length = i == count - 1 ? SIZE - at : i == 1 ? 0 : PIECE * (i + 1);
@@ -112,7 +112,7 @@ static long read_all(int fd) {
 static void reader(void *unused) {
     static const char *const names[] = {"write",   "writev",   "send",     "sendto",
                                         "sendmsg", "sendmmsg", "sendfile", "splice"};
-    // Streams: to a socket by each way of sending.
+    // Streams: to a socket, by each function that sends.
     for (int way = WRITE; way <= SENDFILE; way++) {
         assert(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
         begin_writing(way);
@@ -127,7 +127,7 @@ static void reader(void *unused) {
         finish();
         check(names[way], bytes);
         if (way == WRITEV) {
-            // A queue that is full once all is sent: nobody reads, and the call returns all the same.
+            // The queue is full once everything is sent. Nobody reads, and the call returns all the same.
             int full[2], room = 0;
             socklen_t size = sizeof room;
             assert(socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0);
@@ -138,7 +138,7 @@ static void reader(void *unused) {
             close(full[1]);
         }
         if (way == WRITE) {
-            // What is there, into several parts.
+            // Reads the available bytes into several parts.
             assert(write(ends[1], sent, PIECE) == PIECE);
             long some = readv(ends[0], vector, 6);
             assert(write(ends[1], sent, PIECE) == PIECE);
@@ -150,7 +150,7 @@ static void reader(void *unused) {
         close(ends[0]);
         close(ends[1]);
     }
-    // A pipe, which cannot be tried.
+    // A pipe, for which there is no try without blocking.
     static const int ways[] = {WRITE, WRITEV, SPLICE};
     for (int i = 0; i < 3; i++) {
         int way = ways[i];
@@ -165,7 +165,7 @@ static void reader(void *unused) {
         close(pipes[0]);
         close(pipes[1]);
     }
-    // Single messages, several at once.
+    // Single messages, and several at once.
     assert(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) == 0);
     struct timespec bound = {5, 0};
     struct iovec parts[3] = {{got, 10}, {got + 10, 10}, {got + 20, 10}};
@@ -200,7 +200,7 @@ static void reader(void *unused) {
     assert(send(ends[1], sent, 7, 0) == 7);
     printf("masked %d %d\n", ppoll(&one, 1, NULL, &mask), epoll_pwait(epoll, &seen, 1, -1, &mask));
 
-    // A queue of connections that is full.
+    // A full queue of connections.
     struct sockaddr_un name = {AF_UNIX, ""};
     snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "weir-%d", getpid());
     int listener = socket(AF_UNIX, SOCK_STREAM, 0), clients[3];

@@ -1,5 +1,5 @@
-// A coroutine runtime, as small as can be: ucontext, poll, and the interface of weir.h. A test includes it, makes
-// coroutines with `go`, and calls `run`. With -DMIGRATES every coroutine wakes up on the other of two threads.
+// A minimal coroutine runtime: ucontext, poll, and the interface of weir.h. A test includes it, makes coroutines with
+// `go`, and calls `run`.
 #ifndef COROUTINES_H
 #define COROUTINES_H
 #define _GNU_SOURCE
@@ -27,7 +27,7 @@ struct coroutine {
     const char *name;
     int is_done, is_ready, fd, revents;
     short events;
-    double until; // 0 is for ever
+    double until; // 0: without limit
 };
 
 static struct coroutine *all[MOST];
@@ -42,7 +42,7 @@ static double now(void) {
     return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-// Not the C library's poll, which is interposed, and would be told as a wait of the test's.
+// Not the C library's poll: it is interposed, and would count as a wait of the test's.
 static int plain_poll(struct pollfd *array, int length, int timeout_ms);
 static void yield_until(int fd, short events, double until);
 
@@ -169,7 +169,7 @@ static const struct weir_coop runtime = {
 #endif
 };
 
-// Runs every coroutine until all are done; each ready one in turn, then waits for what the others wait for.
+// Runs the coroutines until all are done: each ready one in turn. Then it waits for what the others wait for.
 static void run(void) {
     int error = weir_coop_register_if_present(&runtime);
     is_registered = error == 0;

@@ -1,7 +1,7 @@
 // flags: -O2 -fno-builtin -shared -fPIC
-/* Stands between whoever calls malloc, calloc, realloc and free and the C library, and counts: also what the
- * C library calls by itself, when it starts and ends threads or loads libraries. A victim that is linked
- * with it tells these counts instead of its own. */
+/* Is called instead of the C library's malloc, calloc, realloc and free, and counts. So it also counts the C
+ * library's own calls, when it starts and ends threads or loads libraries. A victim that is linked with it prints
+ * these counts instead of its own. */
 #include "witness.h"
 
 extern void *__libc_malloc(size_t);
@@ -9,7 +9,8 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void __libc_free(void *);
 
-/* malloc_usable_size is what a block has beyond its header; asking it would be a call to count. */
+/* The result of malloc_usable_size: the block's bytes beyond its header. A call of that function would have to be
+ * counted. */
 static long usable_by_header(void *block) {
     size_t header = ((size_t *)block)[-1];
     int mapped = (header & 2) != 0;
@@ -52,7 +53,7 @@ void free(void *block) {
     __libc_free(block);
 }
 
-/* An allocator that does not tell sizes is not asked for them. */
+/* An allocator without this function would not be asked for sizes. */
 size_t malloc_usable_size(void *block) { return block ? (size_t)usable_by_header(block) : 0; }
 
 void counted(struct tally *into, struct heap *heap) {
@@ -62,6 +63,6 @@ void counted(struct tally *into, struct heap *heap) {
     *heap = (struct heap){live_bytes, live_blocks, inherited_bytes, inherited_blocks};
 }
 
-/* What was counted before is not the victim's: what preloaded libraries did when they started, or
- * what the parent did, whose notes a fork may have met half-way. */
+/* What was counted before is not the victim's: preloaded libraries did it when they started, or the parent did it,
+ * and fork may have copied its notes half written. */
 void count_again(void) { begin_again(); }

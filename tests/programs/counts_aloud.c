@@ -1,12 +1,12 @@
 // flags: -O1 -fno-builtin -pthread
-/* Counts in the shared memory of its argument what it has begun and what it has completed, for ever:
- * four threads, until somebody kills them. */
+/* Counts the calls that it has begun and completed, in the shared memory of its argument. Four threads run until
+ * the process is killed. */
 #include "witness.h"
 #include <pthread.h>
 #include <sys/mman.h>
 
 enum { THREADS = 4, KINDS = 4 };
-/* Per thread and kind (malloc, free, write, read): begun, completed. */
+/* For each thread and kind (malloc, free, write, read): begun, completed. */
 static volatile unsigned long (*shared)[KINDS][2];
 static int null;
 

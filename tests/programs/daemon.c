@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin
-/* Becomes a daemon by the book, in the folder of its argument: two forks, a session of its own, no descriptor left. The
- * daemon works, says so by a file, and goes on when there is another. */
+/* Becomes a daemon in the usual way, in the folder of its argument: two forks, a session of its own, no descriptor
+ * left. The daemon works, makes a file to say so, and continues when there is another file. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <sys/stat.h>

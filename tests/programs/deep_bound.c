@@ -1,6 +1,7 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Frees blocks that a library makes which is bound to the C library's own malloc; or, with "there", has it free its own. With
- * "ordinary" the library is loaded as others are, and does both. The library's path is the argument. */
+/* Loads the library of its argument, which is bound to the C library's own malloc, and frees its blocks. With
+ * "there", the library frees blocks of the program. With "ordinary", the library is loaded without RTLD_DEEPBIND,
+ * and does both. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* Makes and frees blocks by whatever malloc it is bound to. */
+/* Allocates and frees blocks by the malloc that it is bound to. */
 #include <stdlib.h>
 
 void *made_here(size_t size) { return malloc(size); }

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE
-/* Every function that makes, copies or controls descriptors, a known number of times. */
+/* Calls every function that makes, copies or controls descriptors a known number of times. */
 #include "witness.h"
 #include <aio.h>
 #include <signal.h>

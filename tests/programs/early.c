@@ -25,7 +25,7 @@ int main(void) {
     long first = (long)malloc_usable_size(preinit_block);
     note_call(DOES_malloc_usable_size);
     add_early_account(tallies, &of_library, &blocks, &peak_of_library);
-    /* What the library allocated came after the first block and before all others. */
+    /* The library's allocations came after the first block and before all others. */
     peak_bytes += of_library;
     if (peak_bytes < first + peak_of_library)
         peak_bytes = first + peak_of_library;

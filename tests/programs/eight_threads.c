@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread @counting
-/* Eight threads that pass blocks around and write; a block is freed by another thread than made it.
- * Prints a sum that depends on all that was read and written. */
+/* Eight threads that exchange blocks and write. Another thread than the one that allocated a block frees it.
+ * Prints a sum that depends on all data that was read and written. */
 #include "witness.h"
 #include <pthread.h>
 

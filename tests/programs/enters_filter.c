@@ -1,6 +1,6 @@
 // flags: -O1
-/* Enters a filter of system calls, and becomes the program that its arguments name. The filter forbids nothing; or, if
-   compiled with POPULATE, on pain of death, that memory is made beforehand (MADV_POPULATE_WRITE). */
+/* Installs a seccomp filter, and executes the program of its arguments. The filter forbids nothing. If compiled
+ * with POPULATE, it kills a process that populates memory in advance (MADV_POPULATE_WRITE). */
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>

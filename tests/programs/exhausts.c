@@ -1,6 +1,6 @@
 // flags: -O0 -fno-builtin -pthread
-// Comes to where it gets no more memory, goes on with what it has, and ends with 9.
-// exhausts maps|address|data ROOM [thread]: room is so many maps, or so many times 64 KiB, that are left.
+// Allocates until it gets no more memory, continues with what it has, and ends with 9.
+// Arguments: maps|address|data ROOM [thread]. ROOM is how many mappings are left, or how many times 64 KiB.
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 static unsigned maps, writes, room;
 
-// Neighbours of different rights are two mappings.
+// Adjacent pages with different protection are two mappings.
 static void take_all_maps(void)
 {
     static void *taken[1 << 17];
@@ -62,7 +62,7 @@ static void *live(void *how)
         take_all_maps();
     else
         allow_no_more(strcmp(how, "data") ? RLIMIT_AS : RLIMIT_DATA);
-    // More than a ring holds.
+    // More samples than a ring holds.
     write_often(20000);
     return NULL;
 }
@@ -77,13 +77,13 @@ int main(int count, char **arguments)
         pthread_t thread;
         if (pthread_create(&thread, NULL, live, arguments[1]))
             return 1;
-        // The writer has its thread by now, and has looked around.
+        // By now the writer has its thread, which has looked at the regions once.
         pthread_join(thread, NULL);
         usleep(50000);
     } else {
         live(arguments[1]);
     }
-    // Without an allocation of the C library's.
+    // Prints without an allocation by the C library.
     int length = snprintf(buffer, sizeof buffer, "%u writes\n", writes + 1);
     if (write(1, buffer, length) != length)
         return 1;

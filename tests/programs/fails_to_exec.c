@@ -1,6 +1,6 @@
 // flags: -O1
-/* Fails to execute what its second argument names, in each way of passing it, between calls that it counts; then ends as the
- * first says. */
+/* Fails to execute the path of its second argument, by execv and by execlp, between calls that Weir counts. Then
+ * it ends as the first argument says. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

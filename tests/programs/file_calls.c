@@ -1,8 +1,8 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE
-/* Every file function, a known number of times, with sizes and errors that are known. */
+/* Calls every file function a known number of times, with known sizes and errors. */
 #include "witness.h"
 
-/* What a fortified program calls instead of the plain names. */
+/* The functions that a fortified program calls instead of those with plain names. */
 extern int __open_2(const char *, int);
 extern int __open64_2(const char *, int);
 extern int __openat_2(int, const char *, int);
@@ -16,8 +16,8 @@ extern ssize_t pwritev64v2(int, const struct iovec *, int, off64_t, int);
 static char buffer[1 << 16];
 static const int bad = 987;
 
-/* Calls it so many times on `fd`, then so many on a descriptor that is not open. (What a vector asks for
- * counts as nothing there: the kernel did not look at it, and so nobody knows that it can be read.) */
+/* Makes `good_times` calls on `fd`, then `bad_times` on a descriptor that is not open. In the latter, the bytes
+ * that a vector requests count as 0: the kernel did not read the vector, so it may not be readable. */
 #define MOVES(name, good_times, bad_times, size, CALL)      \
     do {                                                    \
         for (int i = 0; i < (good_times); i++) {            \
@@ -86,7 +86,7 @@ int main(void) {
     MUST(!TRY(fdatasync, fdatasync(file)));
     MUST(TRY(fdatasync, fdatasync(bad)) < 0);
 
-    /* The last reads are at the end of the file, and move less than is asked for, or nothing. */
+    /* The last reads are at the end of the file, and move fewer bytes than requested, or none. */
     MOVES(read, 40, 3, 4096, read(fd, buffer, 4096));
     MOVES(__read_chk, 4, 1, 50, __read_chk(fd, buffer, 50, sizeof buffer));
     MOVES(pread, 5, 1, 60000, pread(fd, buffer, 60000, i));

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Uses files in the way that its argument names; the test knows what each name must be told to have had. */
+/* Uses files in the way that its argument names. The test knows what the report must say about each name. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -69,7 +69,7 @@ static void forked(void) {
     put(fd, 8);
 }
 
-/* The child has the parent's memory, and descriptors of its own. */
+/* The child has the parent's memory, but descriptors of its own. */
 static void vforked(void) {
     int fd = made("kept"), other = made("other"), third = made("third");
     MUST(!rename("kept", "renamed") && !rename("other", "other renamed") && !rename("third", "third renamed"));

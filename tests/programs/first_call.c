@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin @first_call_library
-/* What its library does first, it does again, and takes the locks that the library took; then it forks and ends. */
+/* Repeats what its library did first, and so takes the locks that the library took. Then it forks and ends. */
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>

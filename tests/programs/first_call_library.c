@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* Its constructor runs before that of a preloaded library, and makes the first call that is interposed from inside a
-   function of the C library which holds a lock: the one that its first argument names. */
+/* Its constructor runs before that of a preloaded library. It makes the first interposed call from inside a
+ * function of the C library that holds a lock. The first argument names that function. */
 #define _GNU_SOURCE
 #include <locale.h>
 #include <pthread.h>
@@ -9,7 +9,7 @@
 
 static void nothing(void) {}
 
-/* Beyond what their tables have room for at first: they allocate with their locks held. */
+/* More than the C library's tables have room for at first: so they allocate while their locks are held. */
 enum { MANY = 100 };
 
 __attribute__((constructor)) static void constructor(int argc, char **argv) {

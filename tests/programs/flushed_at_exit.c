@@ -1,5 +1,5 @@
 // flags: -O1
-/* Leaves it to exit to write what it printed, on two streams; and half of what it read unread. */
+/* Prints on two streams and lets exit write the text. Also leaves half of its input unread. */
 #include <stdio.h>
 #include <stdlib.h>
 

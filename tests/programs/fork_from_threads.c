@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread @counting
-/* Threads that allocate all the time, while others fork children that allocate as well. */
+/* Threads that allocate all the time, while others fork children that also allocate. */
 #include "witness.h"
 #include <pthread.h>
 #include <sys/wait.h>

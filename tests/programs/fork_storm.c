@@ -1,11 +1,12 @@
 // flags: -O1 -fno-builtin -pthread -Wl,-z,now
-/* Makes processes out of many busy threads, and tells what it has done.
+/* Makes processes out of many busy threads, and prints what it has done.
  *
  *     fork_storm KIND|all FORKS THREADS FORKERS
  *
- * THREADS allocate, load libraries, and do I/O all the while; FORKERS make FORKS processes in the way that KIND names, each of
- * which does a little and ends. An alarm looks whether one of these hangs: then it is told which, and the status is 3. At the
- * end it prints how many process images there were, and how often all of them have called what can be counted exactly. */
+ * THREADS allocate, load libraries, and do I/O all the time. FORKERS make FORKS processes in the way that KIND
+ * names. Each process does a little and ends. An alarm checks whether one of these hangs: then it prints which
+ * one, and the status is 3. At the end the program prints how many process images there were, and how many calls
+ * all of them made, for functions whose calls can be counted exactly. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,7 +47,7 @@ static const char *const count_names[] = {COUNTED(AS_COUNT_NAME)};
 /* Shared by all processes. */
 struct account {
     uint64_t counts[COUNTS];
-    /* Process images, the first among them. */
+    /* Process images, including the first. */
     uint64_t images;
 };
 static struct account *account;
@@ -60,13 +61,13 @@ static int sink;
 static volatile int is_over;
 static long forks_left;
 
-/* What a thread is in the middle of. */
+/* The child that a thread is making. */
 static struct forker {
     volatile int kind, tid, child;
     volatile long since;
 } forkers[ENOUGH];
 
-/* Alarms there have been, one a second: none while the process is stopped. */
+/* How many alarms came, one each second: none while the process is stopped. */
 static volatile long alarms = 1;
 
 static void fail(const char *what, long one, long other) {
@@ -108,7 +109,8 @@ static void on_alarm(int number) {
     errno = errno_;
 }
 
-/* While it is held, no library is being loaded: so a child may load one. Who wants that comes first. */
+/* While a thread holds this mutex, no library is being loaded, so a child may load one. Threads that want the
+ * mutex for a fork come first. */
 static pthread_mutex_t loading = PTHREAD_MUTEX_INITIALIZER;
 static int wanted;
 
@@ -120,7 +122,7 @@ static void load(void) {
 static void *is_busy(void *number) {
     uint64_t lseeks = 0, writes = 0, random = (uint64_t)number + 1;
     void *kept[16] = {0};
-    /* Those that make processes come first. */
+    /* The threads that make processes have priority. */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
     for (COUNT(syscall); !is_over; usleep(random >> 50 & 0xfff)) {
         random = random * 6364136223846793005u + 1442695040888963407u;
@@ -156,7 +158,7 @@ static void *is_busy(void *number) {
     return NULL;
 }
 
-/* What children do. They do not outlive who waits for them. */
+/* What children do. They do not outlive the process that waits for them. */
 static void begin_image(void) {
     PLUS(account->images, 1);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -181,7 +183,7 @@ static int child_of_clone(void *is_image) {
     return STATUS;
 }
 
-/* Its thread area leads nowhere: what it calls passes by. */
+/* Its thread area contains no C library state, so Weir does not count its calls. */
 static __attribute__((optimize("no-stack-protector"))) int child_elsewhere(void *unused) {
     (void)unused;
     return access("/", R_OK) ? 8 : STATUS;
@@ -196,7 +198,7 @@ static void await(int pid) {
         fail("a child ended otherwise: pid, status", ended, status);
 }
 
-/* A thread area as the C library makes them, empty but for what a thread knows of itself. */
+/* A thread area as the C library makes it, empty except for what a thread knows of itself. */
 static void *thread_area(char *room, size_t size) {
     char *own = (char *)__builtin_thread_pointer(), *area = room + size / 2;
     memset(room, 0, size);
@@ -209,7 +211,7 @@ static long inline_fork(void) {
     return system_call(FORKING, 0, 0, 0, 0, 0);
 }
 
-/* Makes one, by a thread with so much room for its children, who waits for it. */
+/* Makes one process, and waits for it. `room` is memory for the child's stack and thread area. */
 static void make_one(struct forker *forker, enum kind kind, unsigned long number, char *room) {
     char *words[] = {executable, "nothing", NULL};
     char *stack = room + STACK;
@@ -233,7 +235,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
             write_a_little();
             if (number % 8 == 1 && depth++ < 2)
                 goto again;
-            /* The C library unloads with a lock that ends wait for. */
+            /* The C library unloads libraries with a lock that exit takes, too. */
             if (loads && number % 3 == 0)
                 exit(STATUS);
             end();
@@ -242,7 +244,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
     case KIND__Fork:
     case KIND_syscall_fork:
     case KIND_clone3: {
-        /* As <linux/sched.h> has it at its first version. */
+        /* The first version of the structure in <linux/sched.h>. */
         struct { uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls; } arguments = {.exit_signal = SIGCHLD};
     anew:
         if (kind == KIND__Fork) {
@@ -262,7 +264,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
         break;
     }
     case KIND_inline_fork:
-        /* No library is told. */
+        /* No library sees this call. */
         if ((pid = (int)inline_fork()) == 0) {
             begin_image();
             write_a_little();
@@ -314,7 +316,7 @@ static void make_one(struct forker *forker, enum kind kind, unsigned long number
     forker->child = pid;
     write_a_little();
     await(pid);
-    /* The middle of a chain. */
+    /* In the middle of a chain of children. */
     if (depth)
         end();
     forker->since = 0;
@@ -359,7 +361,7 @@ int main(int argc, char **argv) {
     struct itimerval second = {{1, 0}, {1, 0}};
     MUST(!sigaction(SIGALRM, &action, NULL) && !setitimer(ITIMER_REAL, &second, NULL));
 
-    /* A fork copies what page tables there are: those of stacks and heaps that lie far apart would take most of its time. */
+    /* A fork copies all page tables. If stacks and heaps lie far apart, that takes most of its time. */
     pthread_attr_t attributes;
     MUST(!pthread_attr_init(&attributes) && !pthread_attr_setstacksize(&attributes, THREAD_STACK));
     MUST(mallopt(M_ARENA_MAX, ARENAS));

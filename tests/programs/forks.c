@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* A fan of children, and a chain of them; all allocate, and free what they inherited. */
+/* A process with several children, and a chain of children. All allocate, and free what they inherited. */
 #include "witness.h"
 #include <sys/wait.h>
 

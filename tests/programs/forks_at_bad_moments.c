@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread
-/* Makes processes when it is hardest, in the way that its argument names. Each image gives its account. */
+/* Makes processes at the hardest moments, in the way that its argument names. Each image prints its account. */
 #include "witness.h"
 #include <dlfcn.h>
 #include <sys/time.h>
@@ -87,7 +87,7 @@ static void open_anew(int number) {
     MUST(fd >= 0 && write(fd, name, 4) == 4 && close(fd) == 0);
 }
 
-/* A handler forks while a file is opened, and returns in the child, which opens more. */
+/* A handler forks while a file is opened, and returns in the child, which opens more files. */
 static volatile sig_atomic_t is_handlers_child;
 static void fork_here(int signal) {
     (void)signal;
@@ -107,7 +107,7 @@ static void as_files_come(void) {
         }
         MUST(signal(SIGALRM, fork_here) != SIG_ERR);
         for (int number = 0; number < 400 && !is_handlers_child; number++) {
-            /* Once, after some microseconds: a child has no such timer. */
+            /* Once, after some microseconds. A child does not inherit this timer. */
             struct itimerval soon = {.it_value.tv_usec = 1 + number * 7 % 30};
             MUST(setitimer(ITIMER_REAL, &soon, NULL) == 0);
             open_anew(number);
@@ -119,7 +119,7 @@ static void as_files_come(void) {
     }
 }
 
-/* A handler forks in the middle of a call of another thread, and returns in the child, which goes on in that call. */
+/* A handler forks in the middle of a call of another thread, and returns in the child, which continues that call. */
 static volatile pid_t forked = -1;
 static int ends[2];
 static void on_signal(int number) {
@@ -144,7 +144,7 @@ static void in_handler(void) {
     await(forked, 42);
 }
 
-/* A handler, in the middle of reallocarray: with signalling_library.c beside it. It makes processes in three ways. */
+/* A handler in the middle of reallocarray, with signalling_library.c preloaded. It makes processes in three ways. */
 static int raw_fork(void) { return (int)bare(FORKING, NULL, 0); }
 static void makes_children(int number) {
     (void)number;
@@ -217,7 +217,7 @@ static void busy(void) {
         MUST(!pthread_join(threads[i], NULL));
 }
 
-/* As sandboxes do: a thread area that is empty. */
+/* An empty thread area, as sandboxes use it. */
 static char area[16384] __attribute__((aligned(16)));
 static int changes_directory(void *unused) {
     (void)unused;
@@ -228,7 +228,7 @@ static void without_thread_area(void) {
     await(clone(changes_directory, stack + sizeof stack, flags, NULL, NULL, area + 8192, NULL), 0);
 }
 
-/* A child, or a parent, with little memory to have. */
+/* A child, or a parent, with a limit on memory. */
 #include <sys/resource.h>
 static void with_little(int resource, rlim_t bytes, int before) {
     struct rlimit limit = {bytes, bytes};

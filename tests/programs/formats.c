@@ -1,5 +1,5 @@
 // flags: -O0 -fno-builtin -U_FORTIFY_SOURCE
-/* Prints and scans more than the registers hold, of every type. */
+/* Prints and scans more arguments than the registers hold, of every type. */
 #include <locale.h>
 #include <stdio.h>
 #include <wchar.h>

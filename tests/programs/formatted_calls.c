@@ -1,5 +1,5 @@
 // flags: -O0 -fno-builtin -U_FORTIFY_SOURCE
-/* Every function that prints or scans by a format, a known number of times. */
+/* Calls every function that prints or scans by a format a known number of times. */
 #include "witness.h"
 
 NAMED(int, printf_chk, __printf_chk, int, const char *, ...);
@@ -12,7 +12,7 @@ NAMED(int, vfprintf_chk, __vfprintf_chk, FILE *, int, const char *, va_list);
 NAMED(int, io_vfprintf, _IO_vfprintf, FILE *, const char *, va_list);
 NAMED(int, vdprintf_chk, __vdprintf_chk, int, int, const char *, va_list);
 
-/* Which of the names a header gives to scanf depends on the standard. C23's are there in later C libraries. */
+/* Headers choose scanf's name by the standard that is compiled for. Later C libraries have C23's names. */
 #define SCANNERS(as, name)                                                              \
     extern int as##scanf(const char *, ...) __asm__(#name "scanf") __attribute__((weak)); \
     extern int as##fscanf(FILE *, const char *, ...) __asm__(#name "fscanf") __attribute__((weak)); \
@@ -25,7 +25,7 @@ NAMED(int, vfscanf_alias, __vfscanf, FILE *, const char *, va_list);
 
 static FILE *file;
 
-/* Calls `what` with a list of what follows. */
+/* Calls `what` with its further arguments as a list. */
 static int listed(int (*what)(va_list), ...) {
     va_list arguments;
     va_start(arguments, what);
@@ -117,7 +117,7 @@ static void scans(void) {
         ;
     MUST(!TRY(fclose, fclose(file)));
     file = GET(fopen, fopen("written", "w"));
-    /* The stream is not told of it, so it passes for the end. */
+    /* The stream does not see the error, so the call returns EOF. */
     MUST(DONE(fscanf, 0, plain_fscanf(file, pattern, PLACES)) == EOF && errno == EBADF);
     MUST(!TRY(fclose, fclose(file)));
 }

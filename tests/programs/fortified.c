@@ -1,11 +1,11 @@
 // flags: -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-/* A program as distributions build it: the header turns its plain calls into checked ones. */
+/* A program as distributions build it: the header replaces its plain calls by checked ones. */
 #include "witness.h"
 
 int main(int argc, char **argv) {
     (void)argv;
     static char buffer[4096];
-    size_t size = 1000 + (size_t)argc; /* not known to the compiler */
+    size_t size = 1000 + (size_t)argc; /* the compiler does not know it */
     int flags = argc == 1 ? O_RDONLY : O_RDWR;
     int fd = (int)TRY(__open_2, open("/proc/self/exe", flags));
     MUST(fd >= 0);

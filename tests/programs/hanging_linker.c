@@ -1,5 +1,5 @@
 // flags: -nostdlib -static
-/* In a dynamic linker's place: blocks all signals, and waits for one. */
+/* Takes the place of a dynamic linker: blocks all signals, and waits for one. */
 static long call(long number, long a, const void *b, long c, long d) {
     register long r10 __asm__("r10") = d;
     long result;

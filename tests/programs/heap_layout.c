@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin
-/* Prints where its blocks lie, from the first, and what the C library's heap says of itself: any
- * allocation by another's hand from the same heap would show. */
+/* Prints the distances of its blocks from the first, and the C library's figures of its heap. So any additional
+ * allocation from that heap shows. */
 #include "witness.h"
 
 int main(void) {

@@ -1,8 +1,9 @@
 // flags: -O1 -fno-builtin -Iinclude -pthread -Wl,-z,now
-// How much of a stack each call takes: "NAME BYTES", from the caller's frame down to the lowest byte that was written in
-// some hundred calls. With the argument "coroutine" they are made in a coroutine, of a runtime that takes none of it: it switches
-// to a stack of its own first of all; with "sealed" behind a filter of system calls; with "without descriptors" where there is no
-// free one, and then only those that want one to wait.
+// Measures the stack that each call takes. Prints "NAME BYTES": from the caller's frame down to the lowest byte that
+// some hundred calls have written.
+// With the argument "coroutine", a coroutine makes the calls. Its runtime takes none of that stack, because it first
+// switches to a stack of its own. With "sealed", there is a seccomp filter. With "without descriptors", no descriptor
+// is free, and only the calls that need one to wait are made.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@
 #include <sys/resource.h>
 #include "weir.h"
 
-// A ring is emptied after 4096 calls that are timed.
+// A thread empties its ring after 4096 timed calls.
 enum { STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TIMES_OF_READ = 9000 };
 
 #define MUST(condition) ((condition) ? (void)0 : (dprintf(2, "%d: %s\n", __LINE__, #condition), abort()))
@@ -57,7 +58,7 @@ static long plainly(long number, long a, long b, long c, long d) {
     return result;
 }
 
-// What is waited for comes while it is waited for.
+// What a call waits for comes during its wait.
 static int inside, waits, fed, drained;
 
 static void *current(void) { return inside ? &inside : NULL; }
@@ -65,7 +66,7 @@ static void *current(void) { return inside ? &inside : NULL; }
 char runtime_stack[16 * 1024] __attribute__((aligned(16)));
 void *coroutine_sp;
 
-// Calls a function of the runtime's on its own stack. Nothing but the address that it returns to stands on the caller's.
+// Calls a function of the runtime on the runtime's own stack. Only the return address is on the caller's stack.
 #define ON_RUNTIME_STACK(name, body)                                                                                   \
     __asm__(".text\n" name ":\n"                                                                                       \
             "mov %rsp, coroutine_sp(%rip)\n"                                                                           \
@@ -103,7 +104,7 @@ static struct weir_coop runtime = {
     .sleep_ns = sleep_ns, .fd_closing = fd_closing,
 };
 
-// Each call, as deep as the compiler makes it, which is the same without Weir.
+// The calls. Without Weir, the compiler gives each the same depth.
 #define CALLS                                                                                                          \
     CALL(malloc_and_free, free(malloc(77)))                                                                            \
     CALL(malloc_large, free(malloc(1 << 20)))                                                                          \
@@ -170,7 +171,7 @@ static struct weir_coop runtime = {
     CALL(getc, MUST(getc(stream) >= 0))                                                                                \
     CALL(fflush, MUST(fflush(stream) == 0))                                                                            \
     CALL(syscall, MUST(syscall(SYS_getppid) > 0))                                                                      \
-    /* Processes: what a child of vfork takes of the stack is seen by its parent. */                                   \
+    /* Processes: the parent sees how much of the stack a child of vfork takes. */                                     \
     CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
     CALL(vfork_and_execl, started(vforked(execl("/bin/true", "true", "one", "two", NULL))))                            \
     CALL(vfork_and_execve, started(vforked(execve("/bin/true", strings, strings + 2))))                                \
@@ -183,7 +184,7 @@ static struct weir_coop runtime = {
     CALL(fork_and_exit, exited())                                                                                      \
     CALL(fork_and_wait4, MUST(wait4(doomed(), NULL, 0, NULL) > 0))                                                     \
     CALL(fork_and_waitid, MUST(waitid(P_PID, doomed(), NULL, WEXITED) == 0))                                           \
-    /* What has to wait, in coroutines only: for what comes meanwhile. */                                              \
+    /* Calls that have to wait, in coroutines only; the data comes meanwhile. */                                       \
     WAIT(read_waits, quiet[1], 0, MUST(read(quiet[0], bytes, 8) == 1))                                                 \
     WAIT(recv_waits, quiet[1], 0, MUST(recv(quiet[0], bytes, 8, 0) == 1))                                              \
     WAIT(readv_waits, quiet[1], 0, MUST(readv(quiet[0], vectors, 2) == 1))                                             \
@@ -199,7 +200,7 @@ static struct weir_coop runtime = {
 
 static char *strings[] = {"true", NULL, "A=B", NULL};
 
-// What is done in a child that shares memory.
+// Does something in a child that shares memory.
 #define vforked(what)                                                                                                  \
     ({                                                                                                                 \
         pid_t child_ = vfork();                                                                                        \
@@ -210,7 +211,7 @@ static char *strings[] = {"true", NULL, "A=B", NULL};
         child_;                                                                                                        \
     })
 
-// A desktop's environment: a hundred more variables.
+// An environment as large as a desktop's: a hundred more variables.
 static void fill_environment(void) {
     static char *all[400];
     int count = 0;
@@ -231,7 +232,7 @@ static pid_t spawned(void) {
 }
 
 static char *stack, *frame;
-// How much a forked child has taken.
+// The stack that a forked child has taken, in bytes.
 static long *taken;
 
 static long depth(void) {
@@ -265,7 +266,7 @@ static pid_t doomed(void) {
     return pid;
 }
 
-// The stack that a forked child ends on. Its parent sees what has been taken of it.
+// The stack on which a forked child ends. Its parent can see how much of it was used.
 static struct {
     char *frame;
     char stack[STACK] __attribute__((aligned(16)));
@@ -296,7 +297,7 @@ static void exited(void) {
 
 static int again = -1;
 
-// A new socket in the place of the one before.
+// A new socket in place of the previous one.
 static int socket_again(void) {
     if (again >= 0)
         plainly(SYS_close, again, 0, 0, 0);
@@ -348,7 +349,7 @@ static void on_it(void) {
     }
 }
 
-// A filter that lets everything through: for all that is known it does not.
+// A filter that permits everything. Weir cannot know that.
 static void seal(void) {
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog filter = {1, &allow};
@@ -405,7 +406,7 @@ int main(int argc, char **argv) {
     if (is_asked(argv, "sealed"))
         seal();
     int has_none = is_asked(argv, "without descriptors");
-    // Those up to 2 are open.
+    // The descriptors up to 2 are open.
     if (has_none)
         MUST(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3}) == 0);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
@@ -424,11 +425,11 @@ int main(int argc, char **argv) {
                 here.sin_port = 0;
             else if (strncmp(calls[i].name, "connect", 7) == 0)
                 MUST(getsockname(listener, (void *)&here, &(socklen_t){sizeof here}) == 0);
-            // Where it goes on stands right below its frame.
+            // The return address is directly below its frame.
             if (frame != NULL)
                 memset(stack, 0x5a, frame - stack - 8);
             swapcontext(&main_context, &other_context);
-            // What is done first is done once.
+            // The first calls also do what is done only once.
             if (time < 2)
                 continue;
             if (depth() > most)

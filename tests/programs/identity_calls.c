@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* Functions by which a process changes what it is, each a known number of times, with results that are known. */
+/* Calls functions by which a process changes its identity, each a known number of times, with known results. */
 #include "witness.h"
 #include <sched.h>
 #include <sys/types.h>

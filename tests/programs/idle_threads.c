@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread
-/* Threads that call nothing, more than there are slots; then one that does. */
+/* More threads than slots that make no call; then one that does. */
 #include <pthread.h>
 #include <stdlib.h>
 

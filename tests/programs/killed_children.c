@@ -1,5 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Children that end without a word, each waited for in another way: their process ids, and how they ended. */
+/* Children that end without a sign to Weir. The parent waits for each in another way, and prints their process ids
+ * and how they ended. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +11,14 @@
 pid_t wait_alias(int *) __asm__("__wait");
 pid_t waitpid_alias(pid_t, int *, int) __asm__("__waitpid");
 
-/* One that has made a call, and then is killed by a signal, or leaves by a bare system call with a status. */
+/* A child that makes a call. Then a signal kills it, or it ends by a bare system call with a status. */
 static pid_t child(int number, int status) {
     pid_t pid = fork();
     if (pid)
         return pid;
     free(malloc(10));
     if (number) {
-        /* Under nohup the program begins with one of them ignored. */
+        /* Under nohup, the program starts with one of these signals ignored. */
         signal(number, SIG_DFL);
         kill(getpid(), number);
     }
@@ -51,7 +52,7 @@ int main(void) {
     waitid(P_PID, pid, NULL, WEXITED);
     told(pid = child(SIGALRM, 0), "signal", SIGALRM);
     syscall(SYS_wait4, pid, &status, 0, NULL);
-    /* One that is stopped and goes on has not ended then. */
+    /* A child that is stopped and continued has not ended by that. */
     pid = fork();
     if (!pid) {
         free(malloc(10));

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* Allocates and writes in atexit handlers and destructors; tells in the very last of them. */
+/* Allocates and writes in atexit handlers and destructors, and prints its account in the very last destructor. */
 #include "witness.h"
 
 static void at_exit(void) {

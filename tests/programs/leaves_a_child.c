@@ -1,5 +1,5 @@
 // flags: -O1
-/* Ends at once; its child goes on for a while, and makes no call that is seen. */
+/* Ends at once. Its child continues for a while, and makes no call that Weir sees. */
 #include <time.h>
 #include <unistd.h>
 

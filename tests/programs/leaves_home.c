@@ -1,6 +1,7 @@
 // flags: -O1 -fno-builtin -pthread
-/* Forks children that go where no region can be made: to the root directory of the second argument, or, where the first
- * is "user" or "quietly", to another user. They have threads, and fork in their turn. Where it is "orphan", one is left alone. */
+/* Forks children that go where they can make no region. They change to the root directory of the second argument,
+ * or, if the first argument is "user" or "quietly", to another user. They have threads, and fork children of their
+ * own. With "orphan", one child outlives its parent. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <grp.h>
@@ -28,7 +29,7 @@ static void leave(const char *way, const char *to) {
         MUST(!setgroups(0, NULL) && !setgid(65534) && !setuid(65534));
         return;
     }
-    /* By calls that are not seen. */
+    /* By calls that Weir does not see. */
     if (!strcmp(way, "quietly")) {
         MUST(!setegid(65534) && !seteuid(65534));
         return;
@@ -37,7 +38,7 @@ static void leave(const char *way, const char *to) {
     MUST(!chroot(to) && !chdir("/"));
 }
 
-/* Without a call that is seen. */
+/* Waits without a call that Weir sees. */
 static void dawdle(void) {
     struct timespec begun, now;
     MUST(!clock_gettime(CLOCK_MONOTONIC, &begun));
@@ -45,7 +46,7 @@ static void dawdle(void) {
     while ((now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000 < 300);
 }
 
-/* Its parent, in the region of which it counts, ends before it makes its first call. */
+/* Makes a child that counts in its parent's region. The parent ends before the child makes its first call. */
 static void leave_an_orphan(void) {
     int ends[2];
     MUST(!pipe(ends));

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Lines with NULs in them, read in every way that a stream has of coming by them; and messages that are longer than the room for
- * them. What each function moved is told at the end, by the program's own account. */
+/* Reads lines that contain NULs, from every kind of stream, and receives messages that are longer than the buffer.
+ * At the end it prints its own account of the bytes that each function moved. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 
 static char line[70000];
 
-/* Reads a stream to its end by lines, which have `total` bytes. */
+/* Reads a stream to its end by lines. Its length is `total` bytes. */
 static size_t by_lines(FILE *in, int room, size_t total) {
     MUST(in);
     while (fgets(line, room, in))
@@ -42,29 +42,29 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "lines")) {
         put("some", "ab\0cdefgh\n", 10, 1000);
         fgets_moved += by_lines(fopen("some", "r"), 64, 10000);
-        /* Cut by the room there is for each. */
+        /* With a buffer that cuts each line. */
         fgets_moved += by_lines(fopen("some", "r"), 7, 10000);
-        /* Nothing but NULs, without an end. */
+        /* Only NULs, without a newline. */
         put("zeroes", line, 1000, 50);
         fgets_moved += by_lines(fopen("zeroes", "r"), 64, 50000);
         fgets_moved += by_lines(fopen("zeroes", "r"), sizeof line, 50000);
-        /* A last line that has no newline. */
+        /* A last line without newline. */
         put("open", "abc\ndef\0g", 9, 1);
         fgets_moved += by_lines(fopen("open", "r"), 64, 9);
         put("text", "abc\ndefg", 8, 1);
         fgets_moved += by_lines(fopen("text", "r"), 64, 8);
-        /* Lines longer than the buffer, and streams that have none. */
+        /* Lines longer than the stream's buffer, and a stream without buffer. */
         memset(line, 'x', 9000), line[5] = line[8998] = 0, line[8999] = '\n';
         put("long", line, 9000, 3);
         fgets_moved += by_lines(fopen("long", "r"), sizeof line, 27000);
         FILE *in = fopen("some", "r");
         setvbuf(in, NULL, _IONBF, 0);
         fgets_moved += by_lines(in, 64, 10000);
-        /* Not from the kernel. */
+        /* Streams that do not read from the kernel. */
         static char held[] = "1\0" "2\n3\0\0\n";
         fgets_moved += by_lines(fmemopen(held, 8, "r"), 64, 8);
         fgets_moved += by_lines(fopen("some", "rm"), 64, 10000);
-        /* What was read and given back. */
+        /* A byte that was pushed back. */
         in = fopen("some", "r");
         MUST(ungetc('z', in) == 'z');
         fgets_moved += by_lines(in, 64, 10001);

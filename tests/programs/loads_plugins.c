@@ -1,7 +1,7 @@
 // flags: -O1 -fno-builtin
-/* Loads and unloads the library of its first argument; the calls of functions that the dynamic linker
- * does not use itself are told. With a second argument, the library's symbols are bound to the C
- * library first (RTLD_DEEPBIND), so that what it calls is beyond any preloaded library. */
+/* Loads and unloads the library of its first argument. Prints the account of those functions that the dynamic
+ * linker does not call itself. With a second argument, the library's symbols are bound to the C library first
+ * (RTLD_DEEPBIND), so its calls bypass every preloaded library. */
 #include "witness.h"
 #include <dlfcn.h>
 

@@ -1,6 +1,7 @@
 // flags: -O1 -pthread
-/* The main thread ends, and others go on; the process ends with the last of them. What they print is still in its
- * buffer then. The argument: they end one after the other, or at once, or in a child that one of them forks. */
+/* The main thread ends, and other threads continue. The process ends when the last of them ends; their output is
+ * still in its buffer then. The argument says whether they end one after the other, at once, or in a child that
+ * one of them forks. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* The variadic members of the family, with more arguments than registers. */
+/* The variadic functions of the exec family, with more arguments than registers. */
 #include "witness.h"
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread @counting
-/* More threads at once than a region has slots, on the smallest stacks that there are; each makes its first
- * calls while all are there. */
+/* More threads at the same time than a region has slots, on the smallest possible stacks. Each makes its first
+ * calls when all exist. */
 #include "witness.h"
 #include <limits.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 // flags: -O1
-/* Ends with so many streams of each kind that the C library has yet to see to: with bytes to be written, with wide characters
- * to be written, with bytes that were not read; and some for which it asks nobody. */
+/* Ends with `count` streams of each kind that the C library has to handle at exit: with bytes to write, with wide
+ * characters to write, with bytes that were not read. Also with some for which it makes no system call. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>

@@ -1,11 +1,11 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE
-/* Every function of memory maps, a known number of times. */
+/* Calls every function for memory maps a known number of times. */
 #include "witness.h"
 #include <sys/mman.h>
 
 NAMED(void *, sbrk_alias, __sbrk, intptr_t);
 
-/* A call that gives MAP_FAILED where it fails, of a size. */
+/* A call that returns MAP_FAILED on failure, with a size. */
 #define MAP(name, size, CALL) ((void *)SIZED(name, size, (long)(CALL)))
 
 int main(void) {
@@ -29,7 +29,7 @@ int main(void) {
     place[0] = 'x';
     MUST(!SIZED(msync, page, msync(place, page, MS_SYNC)));
     void *to = MAP(mmap, page, mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    /* The fifth argument is there with this flag only. */
+    /* The fifth argument exists only with this flag. */
     MUST(MAP(mremap, page, mremap(place, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, to)) == to);
     MUST(*(char *)to == 'x');
     MUST(!SIZED(munmap, page, munmap(to, page)));

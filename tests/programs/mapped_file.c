@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Reads a file that it maps, and none by calls. */
+/* Reads a file that it maps, and reads no file by calls. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

@@ -1,10 +1,10 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE -Wno-deprecated-declarations
-/* Every function of names, attributes and directories, a known number of times. */
+/* Calls every function for names, attributes and directories a known number of times. */
 #include "witness.h"
 #include <dirent.h>
 #include <sys/stat.h>
 
-/* The kernel's own version of `struct stat`, which each architecture numbers by itself. */
+/* The kernel's own version of `struct stat`. Each architecture has its own number for it. */
 #ifdef __x86_64__
 #define STAT_VERSION 1
 #else

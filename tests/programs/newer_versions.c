@@ -1,4 +1,4 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* As older_versions, bound to the default versions. */
+/* The same as older_versions, bound to the default versions. */
 #define NEWER
 #include "older_versions.c"

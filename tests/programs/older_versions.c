@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Calls functions in the oldest of the C library's versions, which do what the newer do not: posix_spawn has a shell run
- * what the kernel cannot, quick_exit runs the destructors of the thread. */
+/* Calls functions in the C library's oldest versions, which differ from the newer ones. The old posix_spawn runs a
+ * file by a shell if the kernel cannot execute it, and the old quick_exit runs the thread's destructors. */
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>

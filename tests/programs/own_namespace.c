@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -Wl,-z,now
-/* Loads a library into a namespace of its own, if it is asked to, and closes it again. */
+/* With an argument, loads a library into a namespace of its own, and closes it again. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE -pthread -rdynamic
-/* Has functions of its own under names of the C library, as profilers do that are linked in; each says how often it was
- * called: as often as this program calls it, and no more. */
+/* Defines functions with names of the C library, as profilers do that are linked in. Each prints how often it was
+ * called: exactly as often as this program calls it. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Makes, moves and closes descriptors by number, as sandboxes and language runtimes do, and uses them by the C library. What
- * each file must be told to have had is in the test. */
+/* Makes, moves and closes descriptors by bare system calls, as sandboxes and language runtimes do, and uses them
+ * by the C library. The test knows what the report must say about each file. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Not every architecture has the older ones. */
+/* Not every architecture has the older system calls. */
 #ifdef SYS_open
 #define OPEN(...) syscall(SYS_open, __VA_ARGS__)
 #define CREAT(...) syscall(SYS_creat, __VA_ARGS__)
@@ -38,7 +38,7 @@ static void put(int fd, size_t size) { MUST(write(fd, bytes, size) == (ssize_t)s
 int main(void) {
     int one = open("one", O_RDWR | O_CREAT, 0600);
     put(one, 1);
-    /* The number becomes another's, three times over. */
+    /* The number gets another file, three times. */
     MUST(syscall(SYS_close, one) == 0);
     int two = syscall(SYS_openat, AT_FDCWD, "two", O_RDWR | O_CREAT, 0600);
     MUST(two == one);
@@ -49,7 +49,7 @@ int main(void) {
     MUST(syscall(SYS_close, one) == 0);
     MUST(CREAT("four", 0600) == one);
     put(one, 8);
-    /* One that stays open becomes another's. */
+    /* An open number gets another file. */
     struct open_how how = {.flags = O_RDWR | O_CREAT, .mode = 0600};
     int five = syscall(SYS_openat2, AT_FDCWD, "five", &how, sizeof how);
     MUST(five > one);
@@ -61,15 +61,15 @@ int main(void) {
     put(one, 64);
     put(syscall(SYS_dup, six), 128);
     put(syscall(SYS_fcntl, six, F_DUPFD_CLOEXEC, 50), 256);
-    /* What failed has changed nothing. */
+    /* Failed calls have changed nothing. */
     MUST(DUP2(900, one) == -1 && syscall(SYS_dup3, six, six, 0) == -1);
     put(one, 512);
-    /* Where relative names start from. */
+    /* The folder that relative names are relative to. */
     MUST(mkdir("sub", 0700) == 0);
     MUST(syscall(SYS_chdir, "sub") == 0);
     int seven = open("seven", O_RDWR | O_CREAT, 0600);
     put(seven, 3);
-    /* What is no file takes a number that a file had. */
+    /* The number of a file gets a pipe, then a socket. */
     MUST(syscall(SYS_close, seven) == 0);
     int ends[2];
     MUST(syscall(SYS_pipe2, ends, 0) == 0 && ends[0] == seven);

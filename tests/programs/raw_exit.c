@@ -1,5 +1,5 @@
 // flags: -pthread
-/* Every thread ends by the system call of its own, the first one last: the process then ends with that one's status. */
+/* Each thread ends by its own system call, the first thread last. So the process ends with that thread's status. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ int main(void) {
         return 2;
     for (int i = 0; i < 10; i++)
         free(malloc(100));
-    /* Not by the C library, which might be told. */
+    /* Not by the C library's function, which Weir might see. */
     system_call(SYS_exit, 14, 0, 0, 0, 0, 0);
     return 3;
 }

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread
-/* Does to its process what it should not mind, as its argument says, and goes on. */
+/* Changes its own process in a way that must not disturb Weir, as its argument says, and continues. */
 #include "witness.h"
 #include <grp.h>
 #include <linux/audit.h>
@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
         for (int fd = 0; fd < 3; fd++)
             if (fd != 1)
                 MUST(!TRY(close, close(fd)));
-        /* Now the lowest number: what anybody wrote to standard error would land in it. */
+        /* Now this is the lowest free number: a message on standard error would be written to this file. */
         MUST(TRY(open, open("first", O_RDWR | O_CREAT, 0600)) == 0);
         MUST(TRY(open, open("second", O_RDWR | O_CREAT, 0600)) == 2);
     } else if (IS("clears_environment")) {
@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
     } else if (IS("changes_folder")) {
         MUST(!TRY(chdir, chdir("/")));
     } else if (IS("changes_root")) {
-        /* Who is not root may do it in a user namespace of his own. */
+        /* A user who is not root can do this in a user namespace of their own. */
         MUST(!geteuid() || !unshare(CLONE_NEWUSER));
         MUST(!TRY(mkdir, mkdir("root", 0700)) && !TRY(chroot, chroot("root")));
         MUST(!TRY(chdir, chdir("/")));
@@ -101,7 +101,7 @@ int main(int argc, char **argv) {
         fflush(NULL);
         pid_t child = fork();
         if (child) {
-            /* What is told is the grandchild's; this one leaves without a word. */
+            /* The grandchild prints the account; this process ends without a sign to Weir. */
             waitpid(child, NULL, 0);
             syscall(SYS_exit_group, 0);
         }

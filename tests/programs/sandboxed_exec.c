@@ -1,5 +1,5 @@
 // flags:
-/* Executes /bin/true under a filter that ends who makes a call that /bin/true does not make. */
+/* Executes /bin/true under a filter that kills a process for any call that /bin/true does not make. */
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -29,7 +29,7 @@ int main(int count, char **arguments) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
         return 2;
     if (count > 1) {
-        /* By posix_spawn: its path is seen to be there. */
+        /* By posix_spawn: Weir sees that the path exists. */
         pid_t child;
         int status;
         char *words[] = {"true", NULL};

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread
-/* Gives up all system calls but those that it is about to make, in the way of its first argument, and does what the
- * second one says. A call too many kills it. */
+/* Gives up all system calls except those that it will make, in the way of its first argument, and does what the
+ * second one says. Any other call kills it. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static char buffer[64];
 
 static const int few[] = {SYS_read, SYS_write, SYS_exit_group, SYS_rt_sigreturn};
 
-/* What threads and forks take by themselves. */
+/* The system calls that threads and forks need. */
 static const int more[] = {
     SYS_read,  SYS_write,    SYS_exit_group,      SYS_rt_sigreturn, SYS_clone,  SYS_clone3,
     SYS_exit,  SYS_futex,    SYS_set_robust_list, SYS_rseq,         SYS_mmap,   SYS_munmap,
@@ -48,7 +48,7 @@ static void seal(const char *way, const int *allowed, int count) {
     code[2 + count] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {3 + count, code};
     MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-    /* As libseccomp asks whether it could. */
+    /* The same calls as libseccomp makes to test what is supported. */
     MUST(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, NULL) == -1);
     if (!strcmp(way, "prctl")) {
         MUST(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0, 0, 0) == -1 && errno == EFAULT);

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -Wno-deprecated-declarations
-/* Every function that says how a signal is handled, and the one that asks for addresses, a known number of times. */
+/* Calls every function that sets the handling of a signal, and getaddrinfo, a known number of times. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <netdb.h>

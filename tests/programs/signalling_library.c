@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* realloc as the C library has it, but once it is told to, a signal arrives in the middle of it. */
+/* The C library's realloc, in the middle of which a signal comes if the program has asked for that. */
 #include <signal.h>
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread -Wl,-z,now @counting
-/* Threads whose very first calls are made by a signal handler, on an alternative stack of the size that SIGSTKSZ
- * always was: 8 KiB, of which the kernel takes about half. */
+/* A signal handler makes the very first calls of each thread, on an alternative stack of SIGSTKSZ's traditional
+ * size: 8 KiB, of which the kernel takes about half. */
 #include "witness.h"
 #include <pthread.h>
 #include <signal.h>
@@ -18,7 +18,7 @@ static void handler(int signal) {
 
 static void *thread(void *argument) {
     char *memory = argument;
-    /* Below it is a page that faults. */
+    /* A page that faults is below it. */
     stack_t stack = {.ss_sp = memory + 4096, .ss_size = 8192};
     MUST(!sigaltstack(&stack, NULL));
     raise(SIGUSR1);

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE
-/* Every socket function, a known number of times, with sizes and errors that are known. */
+/* Calls every socket function a known number of times, with known sizes and errors. */
 #include "witness.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -21,7 +21,7 @@ NAMED(ssize_t, recvfrom_chk, __recvfrom_chk, int, void *, size_t, size_t, int, s
 static char buffer[1 << 16];
 static const int bad = 987;
 
-/* A listener on 127.0.0.1, on a port that the kernel picks. */
+/* A listener on 127.0.0.1, on a port that the kernel chooses. */
 static int listener(struct sockaddr_in *at) {
     int fd = (int)TRY(socket, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     MUST(fd >= 0);

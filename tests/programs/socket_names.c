@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Talks through sockets of every kind, and tells the ports that it got. */
+/* Sends data through sockets of every kind, and prints their ports. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static int bound(int kind, struct sockaddr_in *at) {
     MUST(!bind(fd, (struct sockaddr *)at, length));
     MUST(!getsockname(fd, (struct sockaddr *)at, &length));
     MUST(!close(fd));
-    /* Again, with the port that it got: that is its name. */
+    /* Binds again, with the port that it got, so that the port is in the socket's name. */
     fd = socket(AF_INET, kind, 0);
     int yes = 1;
     MUST(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes));

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* Starts the program of its first argument in every way that is not fork, and waits for each. */
+/* Starts the program of its first argument in every way except fork, and waits for each child. */
 #define _GNU_SOURCE
 #include "witness.h"
 #include <sched.h>
@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
         note_call(DOES_vfork);
         pid_t child = vfork();
         if (!child) {
-            /* The child has the parent's memory: what it calls is the parent's call. */
+            /* The child has the parent's memory, so its calls count as the parent's. */
             note_call(DOES_execv);
             execv(program, args);
             syscall(SYS_exit, 97);

@@ -1,6 +1,6 @@
 // flags: -O1
-/* Prints everything that a process inherits, to the file "standing": arguments, environment, descriptors,
- * signals, limits, working directory. What names Weir is left out. */
+/* Prints everything that a process inherits to the file "standing": arguments, environment, descriptors, signals,
+ * limits, working directory. Entries that name Weir are left out. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin
-/* Starts the program of its first argument, which is found in PATH by its second, in each way that there is, and with
- * environments of each kind. Says how often that did not end with 4. */
+/* Starts the program at the path of its first argument in every way, with every kind of environment. The second
+ * argument is its name, which PATH leads to. Prints how many of these runs did not end with 4. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* An allocator behind a lock that is not recursive, which asks for memory while it holds it; the first call comes before any
- * constructor. So whatever starts there must not allocate, nor have anything looked up that does. */
+/* An allocator with a lock that is not recursive. It requests memory while it holds the lock. Its first call comes
+ * before any constructor. So code that starts there must not allocate, nor call a look-up that allocates. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // flags: -O0 -fno-builtin -U_FORTIFY_SOURCE -D_LARGEFILE64_SOURCE -Wno-deprecated-declarations
-/* Every function of stdio that moves bytes, a known number of times: what is asked of stdio. What stdio asks of the
- * kernel is for strace to tell. */
+/* Calls every function of stdio that moves bytes a known number of times. strace is the witness for stdio's own
+ * system calls. */
 #include "witness.h"
 
 NAMED(FILE *, io_fopen, _IO_fopen, const char *, const char *);
@@ -33,7 +33,7 @@ NAMED(int, io_fgetpos64, _IO_fgetpos64, FILE *, fpos64_t *);
 NAMED(int, io_fsetpos, _IO_fsetpos, FILE *, const fpos_t *);
 NAMED(int, io_fsetpos64, _IO_fsetpos64, FILE *, const fpos64_t *);
 
-/* So many items: a call of fread or fwrite and its kin. */
+/* A call of fread, fwrite or their kin, with a number of items. */
 #define ITEMS(name, size, count, moved, CALL)                   \
     do {                                                        \
         note_size(DOES_##name, (size_t)(size) * (count));       \
@@ -70,7 +70,7 @@ static void writes(void) {
         MUST(!TRY(fflush, fflush(out)) && !TRY(fflush_unlocked, fflush_unlocked(out)));
         MUST(!TRY(_IO_fflush, io_fflush(out)));
     }
-    /* More than a buffer, and more than that again. */
+    /* More than a buffer, and then more than that. */
     ITEMS(fwrite, 1, 60000, 60000, fwrite(buffer, 1, 60000, out));
     ITEMS(fwrite, 1, 100, 100, fwrite(buffer, 1, 100, out));
     ITEMS(fwrite, 0, 100, 0, fwrite(buffer, 0, 100, out));
@@ -172,7 +172,7 @@ int main(void) {
     file = GET(tmpfile64, tmpfile64());
     MUST(file);
     CLOSE(file);
-    /* Without a buffer, each is a call of the kernel. */
+    /* Without a buffer, each call is a system call. */
     file = opened("bare", "w");
     setvbuf(file, NULL, _IONBF, 0);
     for (int i = 0; i < 10; i++)

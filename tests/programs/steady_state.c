@@ -1,6 +1,5 @@
 // flags: -O1 -fno-builtin -pthread
-/* Between two markers (system calls that nobody else makes): every kind of call, many times. Then
- * prints what the C library's heap says of itself, and how far blocks lie apart. */
+/* Makes every kind of call many times, between two markers (system calls that nothing else makes). */
 #include "witness.h"
 #include <pthread.h>
 #include <sys/wait.h>
@@ -36,7 +35,7 @@ static void *thread(void *fd) {
 int main(void) {
     int fd = open("/proc/self/exe", O_RDONLY);
     MUST(fd >= 0);
-    all_kinds(fd, 3000); /* start-up: of everything that is started when first needed */
+    all_kinds(fd, 3000); /* warm-up: some things start only when they are first used */
     syscall(SYS_getpgid, 5000000);
     all_kinds(fd, 20000);
     syscall(SYS_getpgid, 5000001);

@@ -1,6 +1,6 @@
 // flags: -O1
-/* A storm, as its arguments say: `forks N`, children one after the other, each of which writes a byte;
-   `threads N`, all of them alive at once, each of which writes a byte and allocates. */
+/* A storm of one kind, as its arguments say. `forks N`: children one after the other, each of which writes a byte.
+ * `threads N`: threads that all exist at the same time, each of which writes a byte and allocates. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* System calls that no library sees, whatever the architecture. */
+/* System calls that no library sees, on each architecture. */
 #ifndef SYSTEM_CALL_H
 #define SYSTEM_CALL_H
 
@@ -28,7 +28,7 @@ static inline __attribute__((always_inline, unused)) long system_call(long numbe
 }
 #endif
 
-/* The number and the first argument of the system call that fork(2) is; those after it are 0. */
+/* The number and the first argument of the system call for fork(2); the further arguments are 0. */
 #ifdef SYS_fork
 #define FORKING SYS_fork, 0L
 #else

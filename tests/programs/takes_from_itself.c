@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread
-/* Takes something from itself, as its first argument says, or asks whether it could; and goes on. What it prints is the same
- * with the library and without. */
+/* Takes something from itself, as its first argument says, or asks whether it could, and continues. Its output is
+ * the same with the library and without. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ static void *thread(void *argument) {
     return argument;
 }
 
-/* The same in a thread and in a forked child, which begin without what was taken. */
+/* The same in a thread and in a forked child, which start without what was taken. */
 static void others(void) {
     pthread_t other;
     if (pthread_create(&other, NULL, thread, NULL) || pthread_join(other, NULL))
@@ -88,7 +88,7 @@ static void strict(int by_syscall) {
     syscall(SYS_exit, 0);
 }
 
-/* As libseccomp asks what there is; none of it can succeed. */
+/* Tests what is supported, as libseccomp does. None of these calls can succeed. */
 static void probe(void) {
     struct sock_fprog bad = {0, NULL};
     printf("%ld", syscall(SYS_seccomp, SECCOMP_SET_MODE_STRICT, 1, NULL));
@@ -127,7 +127,7 @@ static void dispatched(int number) {
     _exit(95);
 }
 
-/* Has all system calls but the C library's dispatched to itself. */
+/* Dispatches all system calls except the C library's to itself. */
 static void dispatch(void) {
     dl_iterate_phdr(find_c_library, NULL);
     signal(SIGSYS, dispatched);
@@ -148,7 +148,7 @@ static void dispatch(void) {
     printf("another %d\n", WEXITSTATUS(status));
 }
 
-/* What a filter denies the kernel never reads, also where there is nothing to be read. */
+/* The kernel never reads the arguments of a call that a filter denies, so they may be invalid. */
 static void denied(void) {
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -176,7 +176,7 @@ static void root(const char *folder, int writes) {
             _exit(99);
 }
 
-/* Only a process of one thread may do so. */
+/* Only a process of one thread may do this. */
 static void alone(void) {
     usleep(50000);
     printf("%d", unshare(CLONE_NEWUSER));

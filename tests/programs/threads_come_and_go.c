@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread @counting
-/* Thousands of threads, one batch after the other. Each allocates, writes, and allocates again in
- * the destructors that run when it ends. The argument is how many. */
+/* Thousands of threads, one batch after the other. Each allocates and writes, and allocates again in the
+ * destructors that run at its end. The argument is how many. */
 #include "witness.h"
 #include <pthread.h>
 
@@ -15,7 +15,7 @@ static void at_thread_end(void *block) {
     drop(make(33));
 }
 
-/* Comes back until the last round of destructors. */
+/* Runs again until the last round of destructors. */
 static void key_destructor(void *round) {
     drop(make(500));
     MUST(MOVE(write, 3, write(null, "end", 3)) == 3);

@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin -pthread -Wl,-z,now
-// Threads that allocate, read and write, under two timers whose handler does the same on an alternative stack of as much as
-// the kernel needs, and 512 bytes. Below it is a page that faults.
+// Threads that allocate, read and write, under two timers. The handler does the same on an alternative stack, which
+// has 512 bytes more than the kernel needs. A page that faults is below it.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ enum { ROOM = 512, THREADS = 3, ROUNDS = 200 };
 
 static int source, sink;
 static volatile sig_atomic_t is_over;
-static __thread volatile sig_atomic_t is_allocating; // The heap may not be entered twice.
+static __thread volatile sig_atomic_t is_allocating; // The heap must not be entered twice.
 
 static void work(void) {
     char bytes[16];

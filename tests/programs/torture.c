@@ -1,12 +1,14 @@
 // flags: -O1 -fno-builtin -pthread -Wl,-z,now
-/* Does all that programs do to their process, in no order, and keeps an account of it: threads that allocate, do I/O, make
- * processes in every way, become others and fail to, interrupt, cancel and jump; images that end from anywhere.
+/* Does everything that programs do to their process, in random order, and keeps an account of it. Threads
+ * allocate, do I/O, make processes in every way, execute programs or fail to, send signals, cancel and jump.
+ * Images end from anywhere.
  *
- *     torture ACCOUNT PLUGIN SEED STEPS PROCESSES    does it, in the working directory
+ *     torture ACCOUNT PLUGIN SEED STEPS PROCESSES    runs, in the working directory
  *     torture tell ACCOUNT                           prints: name, calls (least, most), bytes moved (least, most)
  *
- * It is right by itself: it never hangs, and each of its processes sees that its children ended as they told they would. It
- * ends as its account's line "end" says: with a status, or with 256 and the number of a signal. */
+ * The program is right by itself: it never hangs, and each of its processes checks that its children ended as they
+ * announced. It ends as the line "end" of its account says: with a status, or with 256 plus the number of a
+ * signal. */
 #include "torture/account.h"
 #include "torture/calls.h"
 #include "torture/children.h"
@@ -17,7 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-/* What a process does that one of these has made. */
+/* What a child process of this program does. */
 static void life_of_child(void) {
     me->tid = own_tid();
     me->depth++;
@@ -95,7 +97,7 @@ int main(int argc, char **argv) {
     account->processes_left = atoi(argv[5]);
     is_root = 1;
     root_pid = own_pid();
-    /* Who has lost its parent is this one's. */
+    /* A process whose parent has ended becomes a child of this one. */
     CALL(prctl, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
     first_of_image(strtoul(argv[3], NULL, 10), 0);
     life_of_image(atoi(argv[4]));

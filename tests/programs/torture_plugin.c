@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -shared -fPIC
-/* Loaded and unloaded by torture, which tells it where to count. */
+/* Loaded and unloaded by torture, which passes the addresses of its counts. */
 #include <stdint.h>
 #include <unistd.h>
 

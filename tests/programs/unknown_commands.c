@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -D_GNU_SOURCE
-/* Commands that nobody has heard of, and some that write to what their argument points to. */
+/* Unknown commands, and some that write to the target of their argument. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 // flags: -O1 -D_GNU_SOURCE
-/* Has a ring of io_uring in the way that its argument names. Prints "refused" where the system allows none. */
+/* Makes a ring of io_uring in the way that its argument names. Prints "refused" if the system permits none. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
         }                                                                 \
     } while (0)
 
-/* As liburing.h has them; the ring takes 216 bytes there. */
+/* The types of liburing.h, where the ring takes 216 bytes. */
 typedef int queue_init(unsigned entries, void *ring, unsigned flags);
 typedef void queue_exit(void *ring);
 

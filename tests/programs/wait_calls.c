@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE
-/* Every function that waits, a known number of times. */
+/* Calls every function that waits a known number of times. */
 #include "witness.h"
 #include <poll.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ int main(void) {
     MUST(TRY(select, select(-1, NULL, NULL, NULL, NULL)) < 0 && errno == EINVAL);
     MUST(TRY(pselect, pselect(-1, NULL, NULL, NULL, NULL, NULL)) < 0 && errno == EINVAL);
 
-    /* An emulator may not know this one (Linux 5.11). */
+    /* An emulator may not support this one (Linux 5.11). */
     int has_pwait2 = bare(SYS_epoll_pwait2, -1, NULL, 0) != -ENOSYS;
 #define IS_MISSING (!has_pwait2 && errno == ENOSYS)
     int epoll = (int)TRY(epoll_create1, epoll_create1(0));

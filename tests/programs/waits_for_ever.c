@@ -1,6 +1,7 @@
 // flags: -pthread
-// Threads that each wait in a call that never returns, while the program ends: it kills itself, or exits with status 3 after it has left
-// a read by a jump. Prints the call of each thread, its thread id and its descriptor, -1 where it has none.
+// Threads that each wait in a call that never returns, while the program ends. It kills itself, or it leaves a read
+// by a jump and exits with status 3. Prints the call of each thread, its thread id and its descriptor, -1 if it has
+// none.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -60,7 +61,7 @@ static void *opens(void *unused) {
     return unused;
 }
 
-// Waits for a child that waits for a pipe to be closed, which its parent's end does.
+// Waits for a child. The child waits for a pipe that is closed when its parent ends.
 static void *waits(void *unused) {
     int ends[2];
     if (pipe(ends)) _exit(1);
@@ -75,7 +76,7 @@ static void *waits(void *unused) {
     return unused;
 }
 
-// Its call is left by cancellation, and the thread is gone.
+// A cancellation ends this call, and the thread.
 static void *is_cancelled(void *unused) {
     char byte;
     waiting++;

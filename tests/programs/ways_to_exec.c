@@ -1,6 +1,6 @@
 // flags: -O1 -fno-builtin
-/* Replaces itself by itself, once by every function of the family, after it has failed to once.
- * PATH must lead to the folder of this program. */
+/* Executes itself again, once by each function of the family, after one failed attempt with that function. PATH
+ * must lead to the folder of this program. */
 #include "witness.h"
 
 extern char **environ;
@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i <= stage; i++)
         MUST(make(100));
 
-/* Fails once, then succeeds; what succeeds is noted before. */
+/* Fails once, then succeeds. The successful call is noted before it is made. */
 #define FAIL_THEN(which, FAILING, SUCCEEDING) \
     do {                                      \
         MUST(TRY(which, FAILING) < 0);        \

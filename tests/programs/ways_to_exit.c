@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread @counting
-/* Does a little, tells, and ends in the way that its argument names. */
+/* Makes some calls, prints its account, and ends in the way that its argument names. */
 #include "witness.h"
 #include <pthread.h>
 #include <signal.h>
@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
     if (IS("quick_exit")) {
         MUST(!at_quick_exit(at_quick_exit_writes));
         note_call(DOES_quick_exit);
-        MOVE(write, 6, 6); /* the handler's, yet to come */
+        MOVE(write, 6, 6); /* the handler's call, which is still to come */
         tell_counted();
         quick_exit(7);
     }
@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
         pthread_join(thread, NULL);
     }
     if (IS("pthread_exit")) {
-        /* It loads a library, which allocates: the account is told after that. */
+        /* pthread_exit loads a library, which allocates: the account is printed after that. */
         MUST(!atexit(tell_counted));
         pthread_exit(NULL);
     }

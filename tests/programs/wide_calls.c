@@ -1,5 +1,5 @@
 // flags: -O0 -fno-builtin -U_FORTIFY_SOURCE
-/* Every function of stdio for wide characters, a known number of times. */
+/* Calls every function of stdio for wide characters a known number of times. */
 #include "witness.h"
 #include <wchar.h>
 
@@ -54,7 +54,7 @@ static int by_plain_vfwscanf(va_list l) { return plain_vfwscanf(file, pattern, l
 static int by_c99_vfwscanf(va_list l) { return c99_vfwscanf(file, pattern, l); }
 static int by_c23_vfwscanf(va_list l) { return c23_vfwscanf(file, pattern, l); }
 
-/* How many bytes a wide character takes nobody tells: no bytes are counted. */
+/* The number of bytes of a wide character is not known, so no bytes are counted. */
 #define PRINTS(name, CALL) MUST(DONE(name, 0, CALL) == LENGTH)
 #define SCANS(name, CALL)                                                        \
     do {                                                                         \

@@ -1,8 +1,7 @@
-/* What a victim did, by its own account: the truth that a report is compared with.
+/* A victim's own account of its calls: the truth that a report is compared with.
  *
- * Every call goes through a macro or function of this file, which notes it. The account is told
- * by the bare system call, which no library can count. Noting is done with atomic additions only,
- * so that threads and signal handlers may do it too. */
+ * Every call goes through a macro or function of this file, which notes it. A bare system call prints the account;
+ * no library can count that. Notes are atomic additions only, so threads and signal handlers may make them, too. */
 #ifndef WITNESS_H
 #define WITNESS_H
 
@@ -60,7 +59,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         PLUS(tallies[function].errnos[number], 1);
 }
 
-/* A call that moves bytes: CALL gives how many, or -1. */
+/* A call that moves bytes: CALL returns how many, or -1. */
 #define MOVE(name, size, CALL)                                      \
     ({                                                              \
         size_t size_ = (size);                                      \
@@ -76,7 +75,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         moved_;                                                     \
     })
 
-/* Threads are started in many victims, by the plain name. */
+/* Many victims start threads, by the plain name. */
 #define pthread_create(...)                              \
     ({                                                   \
         note_call(DOES_pthread_create);                  \
@@ -86,7 +85,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         error_;                                          \
     })
 
-/* A call that gives -1 where it fails, and has no size. */
+/* A call that returns -1 on failure, and has no size. */
 #define TRY(name, CALL)                      \
     ({                                       \
         note_call(DOES_##name);              \
@@ -98,19 +97,19 @@ static __attribute__((unused)) void note_error(int function, int number) {
         result_;                             \
     })
 
-/* Waiting for children is noted wherever it is done: victims do it often, and few are about it. */
+/* These macros note waits for children everywhere: many victims wait, and few are about waiting. */
 #define wait(...) ((pid_t)TRY(wait, wait(__VA_ARGS__)))
 #define waitpid(...) ((pid_t)TRY(waitpid, waitpid(__VA_ARGS__)))
 #define wait4(...) ((pid_t)TRY(wait4, wait4(__VA_ARGS__)))
 
-/* As TRY, with a size. */
+/* The same as TRY, with a size. */
 #define SIZED(name, size, CALL)            \
     ({                                     \
         note_size(DOES_##name, (size));    \
         TRY(name, CALL);                   \
     })
 
-/* A call that gives NULL where it fails. */
+/* A call that returns NULL on failure. */
 #define GET(name, CALL)                      \
     ({                                       \
         note_call(DOES_##name);              \
@@ -122,7 +121,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         got_;                                \
     })
 
-/* A call that gives an errno where it fails. */
+/* A call that returns an errno on failure. */
 #define NUMBER(name, CALL)                   \
     ({                                       \
         note_call(DOES_##name);              \
@@ -132,7 +131,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         number_;                             \
     })
 
-/* A call that cannot fail, or whose end is no failure; it moves so many bytes. */
+/* A call that cannot fail, or whose result is no failure. It moves `bytes` bytes. */
 #define DONE(name, bytes, CALL)                                      \
     ({                                                               \
         note_call(DOES_##name);                                      \
@@ -140,7 +139,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         (CALL);                                                      \
     })
 
-/* A call that fails with `number`, whatever it gives. */
+/* A call that fails with `number`, whatever it returns. */
 #define FAIL(name, number, CALL)          \
     ({                                    \
         note_call(DOES_##name);           \
@@ -148,7 +147,7 @@ static __attribute__((unused)) void note_error(int function, int number) {
         (CALL);                           \
     })
 
-/* What the caller of a function of another name, or of a fortified one, calls. */
+/* Declares a function that is called by another name of it, or by its fortified name. */
 #define NAMED(result, as, symbol, ...) extern result as(__VA_ARGS__) __asm__(#symbol)
 
 static __attribute__((unused)) size_t usable(void *block) {
@@ -165,7 +164,7 @@ static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
         ;
 }
 
-/* A call that makes a block: CALL gives it, or NULL. */
+/* A call that allocates a block: CALL returns it, or NULL. */
 #define MAKE(name, size, CALL)                  \
     ({                                          \
         size_t size_ = (size);                  \
@@ -179,7 +178,7 @@ static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
         block_;                                 \
     })
 
-/* A call that resizes `old`: realloc to 0 frees, which is no failure. */
+/* A call that resizes `old`. realloc to 0 frees the block, which is no failure. */
 #define RESIZE(name, old, size, CALL)                             \
     ({                                                            \
         void *old_ = (old);                                       \
@@ -210,7 +209,7 @@ static __attribute__((unused)) void heap_changed(long bytes, long blocks) {
 static __attribute__((unused)) void *make(size_t size) { return MAKE(malloc, size, malloc(size)); }
 static __attribute__((unused)) void drop(void *block) { DROP(free, block, free(block)); }
 
-/* Where the account goes. */
+/* The descriptor that the account is written to. */
 static int told_to = 1;
 
 /* A system call that no library sees. */
@@ -228,7 +227,7 @@ static __attribute__((format(printf, 1, 2), noinline, unused)) void say(const ch
     bare(SYS_write, told_to, line, (size_t)length);
 }
 
-/* Tells the account of this process image. */
+/* Prints the account of this process image. */
 static __attribute__((unused)) void tell(void) {
     static char text[1 << 16];
     int at = 0;
@@ -255,7 +254,7 @@ static __attribute__((unused)) void tell(void) {
     bare(SYS_write, told_to, text, (size_t)at);
 }
 
-/* With counting.c: all that it counted, the victim's own calls among them. */
+/* With counting.c: everything that it counted, including the victim's own calls. */
 struct heap {
     long live_bytes, live_blocks, inherited_bytes, inherited_blocks;
 };
@@ -272,14 +271,14 @@ static inline void tell_counted(void) {
     tell();
 }
 
-/* In a child that fork made: what it does is its own; the heap is what it inherited. */
+/* In a child of fork: begins an account of its own, with the inherited heap. */
 static __attribute__((unused)) void begin_again(void) {
     memset(tallies, 0, sizeof tallies);
     peak_bytes = inherited_bytes = live_bytes;
     inherited_blocks = live_blocks;
 }
 
-/* Ends the victim where something that the test builds upon did not happen. */
+/* Ends the victim if something that the test requires did not happen. */
 #define MUST(what)                                                       \
     do {                                                                 \
         if (!(what)) {                                                   \

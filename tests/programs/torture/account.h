@@ -1,9 +1,9 @@
-/* What the torture program did, by its own account, in a file that all its processes share.
+/* The torture program's own account, in a file that all its processes share.
  *
- * Each function has two counts: `begun` is added to before a call, `done` after it. A call that did not return (it was left
- * by a jump, by a cancellation, or by the end of the process) may have been seen by others, or not: the truth lies between
- * the two. So it is with the bytes that were moved. Whoever ends its image while other threads run says so first: what those
- * do from then on is not `done`.
+ * Each function has two counts: `begun` is incremented before a call, `done` after it. A call may not return: a
+ * jump, a cancellation, or the end of the process can end it. Others may or may not have seen such a call, so the
+ * truth lies between the two counts. The same holds for moved bytes. A thread that ends its image while other
+ * threads run announces that first: their later calls do not count as `done`.
  *
  * The account is kept by additions to memory and bare system calls, which no library can count. */
 #ifndef ACCOUNT_H
@@ -47,13 +47,13 @@ enum { ENDS = 1 << 16, SIGNALED = 0x100 };
 
 struct account {
     struct count counts[FUNCTIONS];
-    /* How many processes may still be made. */
+    /* How many more processes may be made. */
     int64_t processes_left;
-    /* What went wrong, how often. */
+    /* How many checks failed. */
     uint64_t wrong;
-    /* How the first process means to end, once it does. */
+    /* The end that the first process announced. */
     uint64_t root_end;
-    /* How each process means to end, by its id. */
+    /* The end that each process announced, by its id. */
     uint64_t ends[ENDS];
 };
 
@@ -85,7 +85,7 @@ static char *digits(char *to, uint64_t number) {
     return to;
 }
 
-/* Something is not as it must be: it is told, counted, and goes on. */
+/* A check failed: prints and counts that, and continues. */
 static void wrong(const char *what, uint64_t one, uint64_t other) {
     char line[300] = "torture: ", *at = line + strlen(line);
     at = stpncpy(at, what, 200);
@@ -101,15 +101,16 @@ static void wrong(const char *what, uint64_t one, uint64_t other) {
 
 /* Set by the thread that ends the image, while others run. */
 static int ending;
-/* What a stream gives back. exit takes the buffers of all streams, of those that another thread has locked too, which then loses
- * what it was reading (glibc 2.36, _IO_unbuffer_all; seen without Weir). */
+/* A check of what a stream returns. exit takes the buffers of all streams, also of those that another thread has
+ * locked, and that thread loses what it was reading (glibc 2.36, _IO_unbuffer_all; seen without Weir). */
 #define MUST_BEFORE_END(truth) MUST((truth) || LOAD(ending))
 static __thread int is_ender;
 
-/* Which process this is: a child that a handler made goes on in calls that its parent began, and that its parent ends, too. */
+/* Which process this is. A child that a handler made continues calls that its parent began, and that its parent
+ * also completes. */
 static volatile int generation;
 
-/* What a thread is in. */
+/* The call that a thread is in. */
 struct call {
     int function;
     uint64_t most;
@@ -150,7 +151,7 @@ static inline void finish(int function) {
         if (is_seen(generation_))             \
             finish(DOES_##name);              \
     } while (0)
-/* A call that moves at most so many bytes. */
+/* A call that moves at most `most` bytes. */
 #define MOVE(name, most, expression)                                              \
     ({                                                                            \
         uint64_t most_ = (uint64_t)(most);                                        \
@@ -165,7 +166,7 @@ static inline void finish(int function) {
         }                                                                         \
         moved_;                                                                   \
     })
-/* A call that does not return, of which nothing can keep this thread. */
+/* A call that does not return. Nothing can keep this thread from making it. */
 #define LAST(name, expression) \
     do {                       \
         begin(DOES_##name);    \
@@ -173,14 +174,14 @@ static inline void finish(int function) {
         expression;            \
     } while (0)
 
-/* This process means to end so: by a status, or by SIGNALED + a signal. */
+/* Announces how this process will end: by a status, or by SIGNALED + a signal. */
 static void mean_to_end(int how) {
     int pid = own_pid();
     STORE(account->ends[pid % ENDS], (uint64_t)pid << 32 | 1 << 16 | (unsigned)how);
 }
 
-/* A process has ended: as it meant to? One that did not say is none of ours, and ends well; or a child of posix_spawn, who
- * has not found its program, and whose parent has ended. */
+/* Checks that a process has ended as it announced. A process without announcement is not one of ours, and
+ * succeeds. Or it is a child of posix_spawn that did not find its program, and whose parent has ended. */
 static void check_end(int pid, int status) {
     uint64_t told = LOAD(account->ends[pid % ENDS]);
     int meant = told >> 32 == (uint64_t)pid ? (int)(told & 0xffff) : 0;
@@ -189,7 +190,7 @@ static void check_end(int pid, int status) {
         wrong("a process meant to end as, and ended as (256 and more: by a signal):", (uint64_t)meant, (uint64_t)ended);
 }
 
-/* Attaches to the file, and where it has just been made gives it its length. */
+/* Maps the file. Sets its length, if it is new. */
 static int attach(const char *path) {
     long fd = BARE4(openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || BARE2(ftruncate, fd, sizeof *account))

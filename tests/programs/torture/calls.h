@@ -1,4 +1,4 @@
-/* Steps of the torture program: what threads and handlers do, each by calls that the account has. */
+/* Steps of the torture program: what threads and handlers do. The account has every call. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -18,9 +18,9 @@
 
 /* What a process may do. */
 enum may {
-    /* What is safe in a signal handler: it was made while another thread may have held a lock. */
+    /* What is safe in a signal handler: the process was made while another thread may have held a lock. */
     SAFE_ONLY,
-    /* Also allocate: it was made by fork. */
+    /* It may also allocate: fork made it. */
     ALLOCATE,
     /* Anything: its image has one thread, or was executed. */
     ANYTHING,
@@ -33,10 +33,10 @@ struct self {
     uint64_t random;
     enum may may;
     int tid, depth, in_handler;
-    /* What it is in can be left by a jump, and continued in a child: no lock is held. */
+    /* No lock is held, so a jump may leave the current call, and a child may continue it. */
     volatile int in_safe_step, may_jump;
     sigjmp_buf back;
-    /* The thread goes on in a child that a handler made. */
+    /* The thread continues in a child that a handler made. */
     volatile int is_child;
     void *kept[KEPT];
     pthread_t thread;
@@ -62,8 +62,8 @@ static char *unique_name(char *to) {
     return digits(to, PLUS(last, 1));
 }
 
-/* I/O that waits for nobody, and is safe anywhere. Nothing is expected of what is read: this may go on in a child, too,
- * which has the same descriptors. */
+/* I/O that never waits, and is safe anywhere. Nothing is assumed about the bytes that are read: a child with the
+ * same descriptors may make the same calls. */
 static void safe_step(void) {
     char bytes[512], name[64], other[64];
     struct iovec vector[2] = {{bytes, (size_t)below(100)}, {bytes + 100, (size_t)below(300)}};
@@ -126,7 +126,7 @@ static void safe_step(void) {
         struct stat stat_;
         CALL(stat, stat(one_in(2) ? "." : "is not there", &stat_));
         CALL(access, access("/dev/null", R_OK));
-        /* It is not there any more where the main thread has ended. */
+        /* It no longer exists after the main thread has ended. */
         CALL(readlink, readlink("/proc/self/exe", bytes, sizeof bytes));
         break;
     }
@@ -174,7 +174,7 @@ static void safe_step(void) {
         CALL(rmdir, rmdir(name));
         break;
     default:
-        /* What fails. */
+        /* Calls that fail. */
         MOVE(write, size, write(-1, bytes, size));
         MOVE(read, 8, read(1 << 20, bytes, 8));
         CALL(open, open("is/not/there", O_RDONLY));
@@ -185,7 +185,7 @@ static void safe_step(void) {
 
 static void life_of_child(void);
 
-/* As above, of what a handler may leave, or continue in a child. */
+/* The same, for calls that a handler may leave, or continue in a child. */
 static void interruptible_step(void) {
     me->in_safe_step = 1;
     safe_step();
@@ -194,7 +194,7 @@ static void interruptible_step(void) {
         life_of_child();
 }
 
-/* Blocks go from thread to thread. */
+/* Threads exchange blocks. */
 static void *exchange[KEPT];
 
 static void allocation_step(void) {

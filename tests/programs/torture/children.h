@@ -1,4 +1,4 @@
-/* Processes of the torture program: every way to make one, and what a child does that has one thread. */
+/* Processes of the torture program: every way to make one, and what a child with one thread does. */
 #ifndef CHILDREN_H
 #define CHILDREN_H
 
@@ -12,19 +12,19 @@ extern char **environ;
 
 static const char *executable, *account_path;
 
-/* As <linux/sched.h> has it at its first version. */
+/* The first version of the structure in <linux/sched.h>. */
 struct clone3_arguments {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 };
 
-/* Takes one from the number of processes that may be made. */
+/* Takes one from the number of processes that may still be made. */
 static int may_make_process(void) {
     if (LOAD(account->processes_left) <= 0)
         return 0;
     return PLUS(account->processes_left, -1) > 0;
 }
 
-/* Waits for a child, and sees that it ended as it meant to. */
+/* Waits for a child, and checks that it ended as it announced. */
 static void reap(int pid) {
     int status;
     long result;
@@ -55,8 +55,8 @@ static void make_command(struct command *command, int steps, int by_function) {
 /* Whether this image has, or had, more than one thread. */
 static int is_threaded;
 
-/* Becomes an image of its own. It is done when that image says so; or never, in a borrower whose image another thread may
- * have ended before. */
+/* Executes this program anew. The new image counts the call as done. In a borrower of memory, another thread may
+ * already have ended the image; then the call never counts as done. */
 static void execute(int steps, int is_borrower) {
     static const int functions[] = {DOES_execv, DOES_execve, DOES_execvp, DOES_execl, DOES_fexecve};
     struct command command;
@@ -78,7 +78,7 @@ static void execute(int steps, int is_borrower) {
     wrong("exec fails: errno", (uint64_t)errno, 0);
 }
 
-/* Fails to become another. */
+/* Fails to execute a program. */
 static void fail_to_execute(void) {
     char *words[] = {"nobody", NULL};
     switch (below(4)) {
@@ -89,7 +89,7 @@ static void fail_to_execute(void) {
     }
 }
 
-/* A child with one thread ends, as it told before. */
+/* Ends a child with one thread, as it announces before. */
 static void end_alone(void) {
     sigset_t all;
     sigfillset(&all);
@@ -122,7 +122,7 @@ static int clone_child(void *may) {
     return 0;
 }
 
-/* A child of vfork and its kind: it has its parent's memory, who waits. */
+/* What a child of vfork and its kind does. It has the memory of its parent, which waits. */
 static void life_of_borrower(void) {
     int status = 1 + below(100);
     static int null = -1;
@@ -151,7 +151,7 @@ static int clone_borrower(void *nothing) {
     return 0;
 }
 
-/* It has a thread pointer that leads nowhere: nothing that it calls is sure to be counted. */
+/* Its thread pointer leads to no valid thread area, so Weir may not count its calls. */
 static __attribute__((optimize("no-stack-protector"))) int clone_elsewhere(void *status) {
     begin(DOES_access);
     access("/", R_OK);
@@ -159,8 +159,8 @@ static __attribute__((optimize("no-stack-protector"))) int clone_elsewhere(void 
     return (int)(long)status;
 }
 
-/* Makes a child that goes on here: 0 in the child, which is told what it may do. By fork only where this thread cannot hold
- * a lock. */
+/* Makes a child that continues here. Returns 0 in the child, and sets what it may do. Uses fork only if this
+ * thread cannot hold a lock. */
 static int make_child(int may_fork, void *stack) {
     struct clone3_arguments arguments = {.exit_signal = SIGCHLD};
     int is_alone = !is_threaded && !me->in_handler, function = DOES_syscall, pid;
@@ -187,7 +187,7 @@ static int make_child(int may_fork, void *stack) {
         pid = clone(clone_child, stack, SIGCHLD, (void *)(long)may);
         break;
     case 5:
-        /* No library is told. */
+        /* No library sees this call. */
         function = -1;
         pid = (int)bare(FORKING, 0, 0, 0, 0, 0);
         break;
@@ -203,7 +203,7 @@ static int make_child(int may_fork, void *stack) {
     return pid;
 }
 
-/* Makes a child that is waited for, by one of all ways. */
+/* Makes a child in one of all ways, and waits for it. */
 static void child_step(int may_fork) {
     if (me->depth > 4 || !may_make_process())
         return;
@@ -213,7 +213,7 @@ static void child_step(int may_fork) {
     void *stack = (char *)room + CHILD_STACK;
     switch (below(8)) {
     case 0:
-        /* A handler would run in memory that is not the child's. */
+        /* A handler would run in memory that is not the child's own. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         begin(DOES_vfork);
@@ -260,7 +260,7 @@ static void child_step(int may_fork) {
     }
     int is_made = pid > 0;
     BARE2(munmap, room, CHILD_STACK);
-    /* Some are left to whoever comes. */
+    /* Some children are left for others to wait for. */
     if (is_made && !one_in(6))
         reap(pid);
 }

@@ -26,7 +26,7 @@ static void prepare_ends(void) {
     pthread_atfork(before_fork, after_fork, after_fork);
 }
 
-/* Ends the image. Nobody else does. */
+/* Ends the image. Only one thread does that. */
 static __attribute__((noreturn)) void end_by(int way) {
     int status = 1 + below(100);
     sigset_t all;
@@ -60,7 +60,7 @@ static __attribute__((noreturn)) void end_by(int way) {
         BARE1(exit_group, 255);
 }
 
-/* In a thread of an image that has others. */
+/* For a thread of an image that has other threads. */
 static int ends_anywhere;
 static void may_end_here(void) {
     if (LOAD(ends_anywhere) && one_in(12) && !__atomic_exchange_n(&ending, 1, __ATOMIC_SEQ_CST))
@@ -93,7 +93,7 @@ static void image_step(void) {
     }
 }
 
-/* What an image does with one thread, to begin with; that may be for ever. */
+/* What an image does at first with one thread; it may keep to that. */
 static void lonely_step(void) {
     switch (below(10)) {
     case 0:
@@ -133,8 +133,8 @@ static void life_of_image(int steps) {
     }
 }
 
-/* The threads go on until they are through, or until someone ends them. The first process of all waits for everybody, so
- * that whoever waits for it need not wait for others. */
+/* The threads run until they are done, or until one ends the image. The very first process waits for all others,
+ * so that its parent does not have to. */
 static __attribute__((noreturn)) void end_image(int is_first) {
     sigset_t all;
     sigfillset(&all);

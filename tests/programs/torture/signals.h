@@ -1,4 +1,4 @@
-/* Signals of the torture program, and what handlers do: what others do, where it is safe. */
+/* Signals of the torture program, and what handlers do: the same as other code, if it is safe there. */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
@@ -6,12 +6,12 @@
 
 enum { THREADS = 8, SIGNALS = 3 };
 
-/* With SA_RESTART; without; on the alternative stack. */
+/* With SA_RESTART; without it; on the alternative stack. */
 static const int numbers[SIGNALS] = {SIGUSR1, SIGUSR2, SIGURG};
 
 static struct self selves[THREADS];
 
-/* Sends a signal to a thread of this process; there need not be one any more. */
+/* Sends a signal to a thread of this process, which may have ended. */
 static void send_signal(int tid) {
     if (tid)
         BARE3(tgkill, own_pid(), tid, numbers[below(SIGNALS)]);
@@ -30,12 +30,12 @@ static void handler(int number) {
         child_step(holds_no_lock);
         break;
     case 1:
-        /* Here the child returns to what was interrupted. */
+        /* The child returns to the interrupted call. */
         if (holds_no_lock && !me->is_child && me->depth < 5 && may_make_process()) {
             long room = bare(SYS_mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             int pid = make_child(1, (char *)room + CHILD_STACK);
             if (!pid) {
-                /* It makes the call that was interrupted, if its parent had not come to it yet. */
+                /* The child makes the interrupted call, if its parent had not reached it yet. */
                 add_begun(interrupted_call.function, interrupted_call.most);
                 me->is_child = 1;
             } else if (pid > 0)
@@ -99,7 +99,7 @@ static void jump_step(void) {
         life_of_child();
 }
 
-/* An alternative stack for a moment. */
+/* Uses an alternative stack for a moment. */
 static void stack_step(void) {
     size_t size = (size_t)sysconf(_SC_MINSIGSTKSZ) + 65536;
     void *room = CALL(mmap, mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

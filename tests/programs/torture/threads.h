@@ -1,4 +1,4 @@
-/* Threads of the torture program: they come, go, talk, and cancel each other. */
+/* Threads of the torture program: they start, end, talk, and cancel each other. */
 #ifndef THREADS_H
 #define THREADS_H
 
@@ -25,7 +25,7 @@ static void block_signals(sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, &all, before);
 }
 
-/* Threads begin with signals blocked: there must be a `self` before there is a handler. */
+/* Threads start with signals blocked: `self` must exist before a handler runs. */
 static int start_thread(pthread_t *thread, void *body(void *), void *argument, size_t stack) {
     sigset_t before;
     pthread_attr_t attributes;
@@ -63,7 +63,8 @@ static void *worker(void *argument) {
     return NULL;
 }
 
-/* A thread that is cancelled wherever it is. Signals stay blocked in it: a handler would be left, too. */
+/* A thread that is cancelled anywhere. Its signals stay blocked, because a cancellation would leave a handler,
+ * too. */
 static void cleanup(void *unused) {
     (void)unused;
     MOVE(write, 5, write(-1, "clean", 5));
@@ -154,7 +155,7 @@ static void talk_step(void) {
     CALL(close, close(talk.fds[1]));
 }
 
-/* A thread with little of a stack. */
+/* A thread with a small stack. */
 static void *small(void *argument) {
     struct self self = *(struct self *)argument;
     me = &self;
@@ -186,7 +187,7 @@ static void short_thread_step(void) {
         MUST(!pthread_join(threads[--started], NULL));
 }
 
-/* The plugin's calls are the account's, too: it is told where to count. */
+/* The account also has the plugin's calls: its function gets the addresses of the counts. */
 static void plugin_step(void) {
     typedef void work(uint64_t *begun, uint64_t *done);
     void *library = dlopen(plugin, one_in(2) ? RTLD_NOW : RTLD_LAZY);
