@@ -1,20 +1,21 @@
-//! Weir as the tests run it, those of the examples too: this file is a module of each of them.
+//! Weir in the build that the tests run. The examples' tests include this file as a module, too.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The architecture that is tested, where it is another than this machine's: as Rust names it (`tests/aarch64` says how its
-/// programs are started).
+/// The tested architecture, as Rust names it, if it is not this machine's. (`tests/aarch64` says how its programs are
+/// started.)
 pub fn other_target() -> Option<String> {
     std::env::var("WEIR_TEST_TARGET").ok()
 }
 
-/// The profile that Weir is tested in; unset: that of the tests. Tests take long to link in the profile that users get.
+/// The variable with the profile of Weir that is tested. If it is unset, that is the tests' own profile: in the
+/// users' profile, linking takes long.
 const PROFILE: &str = "WEIR_TEST_PROFILE";
 
-/// The folder of what was built in the profile that is tested, the command `weir` and its library, after seeing to it that it
-/// is up to date: cargo does not build a cdylib for the sake of a test that runs under it.
+/// The folder with the tested build: the command `weir` and its library. Brings the build up to date first, because
+/// cargo does not build a cdylib for a test that only runs under it.
 pub fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -34,7 +35,7 @@ pub fn built() -> &'static Path {
             .arg("--target-dir")
             .arg(targets)
             .current_dir(env!("CARGO_MANIFEST_DIR"));
-        // The folder is named after the profile, but for one.
+        // The folder has the name of the profile, except for one profile.
         match folder.file_name() {
             Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
             _ => &mut cargo,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The files below a folder and what is in them, but for reports, and those that differ from run to run:
-/// git's index has times in it, and SQLite's journal a random number.
+/// The files below a folder and their contents. Reports are left out, and files that differ from run to run: git's
+/// index contains times, and SQLite's journal a random number.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn add(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(folder).expect("a folder") {

@@ -1,7 +1,7 @@
 //! The allocations of a program, as heaptrack sees them.
 //!
-//! heaptrack is a preloaded library too, written by others: it records every successful allocation with its
-//! size and stack. It brings libstdc++ and libunwind with it; what these allocate is left out.
+//! heaptrack is a preloaded library, too, by other authors. It records each successful allocation with its size and
+//! stack. It loads libstdc++ and libunwind; their allocations are left out.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,17 +14,17 @@ use super::{Mode, Program, scratch};
 /// What was allocated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allocations {
-    /// Calls that made a block: malloc, calloc, realloc and their like.
+    /// Calls that allocated a block: malloc, calloc, realloc and their like.
     pub calls: u64,
-    /// Bytes that they were asked for.
+    /// The bytes that these calls requested.
     pub requested_bytes: u64,
-    /// Blocks given back by free, and by realloc.
+    /// Blocks freed by free and realloc.
     pub freed: u64,
 }
 
-/// Runs a program under heaptrack, in this folder, to be compared with a run in a mode of Weir's. heaptrack takes
-/// its own variables out of the environment, of which some programs make objects: variables as long as
-/// Weir's take their place.
+/// Runs a program under heaptrack, in this folder, for comparison with a run in `mode`. heaptrack removes its own
+/// variables from the environment, and some programs make objects of the variables. So variables as long as Weir's
+/// replace them.
 pub fn allocations(program: &Program, folder: &Path, mode: Mode) -> Allocations {
     let records = scratch();
     let record = records.path().join("record");
@@ -41,7 +41,7 @@ pub fn allocations(program: &Program, folder: &Path, mode: Mode) -> Allocations 
         let stand_in: String = name.chars().rev().collect();
         command.env(stand_in, value);
     }
-    // As the script `heaptrack` does, less its compression of the record.
+    // The same as the script `heaptrack` does, without compression of the record.
     command
         .env("LD_PRELOAD", "/usr/lib/heaptrack/libheaptrack_preload.so")
         .env("DUMP_HEAPTRACK_OUTPUT", &record);
@@ -65,21 +65,21 @@ fn added_to_environment(mode: Mode) -> Vec<(String, String)> {
     measured
 }
 
-/// An object in memory: its name, and where its segments are.
+/// An object in memory: its name, and the addresses and sizes of its segments.
 struct Object {
     name: String,
     segments: Vec<(u64, u64)>,
 }
 
-/// A frame, and the place of the one that called it; 0 is none.
+/// A frame, and the index of its caller; 0 is none.
 #[derive(Default)]
 struct Frame {
     address: u64,
     caller: u64,
 }
 
-/// Reads a raw record: lines of `m` (a loaded object), `t` (a frame and the one that called it), `+` (size, frame,
-/// block) and `-` (block); numbers are hexadecimal.
+/// Reads a raw record. Its lines are `m` (a loaded object), `t` (a frame and its caller), `+` (size, frame, block)
+/// and `-` (block); numbers are hexadecimal.
 fn read(record: &str) -> Allocations {
     let mut sums = Allocations::default();
     let mut objects: Vec<Object> = Vec::new();
@@ -113,7 +113,7 @@ fn read(record: &str) -> Allocations {
                     live.insert(block);
                 }
             }
-            // It also records blocks given back that were made before it began.
+            // It also records freed blocks that were allocated before it began.
             ["-", block] => sums.freed += u64::from(live.remove(block)),
             _ => (),
         }
@@ -121,7 +121,7 @@ fn read(record: &str) -> Allocations {
     sums
 }
 
-/// The object that called for memory: the innermost that is not heaptrack.
+/// The object that requested the memory: the innermost one that is not heaptrack.
 fn caller<'o>(frames: &[Frame], objects: &'o [Object], innermost: u64) -> &'o str {
     let mut place = innermost;
     while place != 0 {

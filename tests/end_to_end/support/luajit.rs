@@ -1,5 +1,5 @@
-//! A C project as its authors build it: LuaJIT, with its own Makefile. It compiles programs that generate sources,
-//! runs them, and compiles what they wrote.
+//! A C project, built as its authors build it: LuaJIT, with its own Makefile. The build compiles programs that
+//! generate sources, runs them, and compiles those sources.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,18 +16,18 @@ pub fn unpack(folder: &Path) {
         .status()
         .expect("cp runs");
     assert!(copied.success(), "the sources cannot be copied");
-    // The version, which the authors' archives have in this file.
+    // The version. In the authors' archives, this file contains it.
     std::fs::copy(package.join("luajit_relver.txt"), folder.join(".relver")).expect("a file");
 }
 
-/// The build, of all but the shared library, which would have everything compiled twice.
+/// The build without the shared library, which would compile everything twice.
 pub fn make() -> Program {
     Program::new("/usr/bin/make")
         .args(["-j2", "BUILDMODE=static", "CCOPT=-O1"])
         .env("PATH", "/usr/bin:/bin")
 }
 
-/// The folder of the package that the sources come in, which cargo has fetched.
+/// The folder of the package that contains the sources. cargo has fetched it.
 fn package() -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked"])

@@ -1,18 +1,18 @@
 //! What the tests share.
 //!
 //! ```text
-//! built     Weir, built once; the examples' tests have this module too
+//! built     Weir, built once; the examples' tests include this module, too
 //! weir      the library and the command under test
 //! victim    C programs, compiled once
-//! program   a program to run, and how; what came of it
-//! files     what it leaves in its folder
-//! real      programs that many people run
+//! program   a program to run, how to run it, and its outcome
+//! files     what a program leaves in its folder
+//! real      common programs with fixed inputs
 //! luajit    a C project to build
 //! regrtest  CPython's own tests
-//! scarce    too little of something
-//! strace    system calls, and whose they were
+//! scarce    surroundings in which something is scarce
+//! strace    system calls, and who made them
 //! heaptrack allocations
-//! recover   what a killed program left
+//! recover   what a killed program left behind
 //! witness   a victim's own account, and its comparison with a report
 //! ```
 

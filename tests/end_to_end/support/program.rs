@@ -1,4 +1,4 @@
-//! A program to run, how to run it, and what came of it.
+//! A program to run, how to run it, and its outcome.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
@@ -14,10 +14,10 @@ use weir_report::model::{Process, Report};
 
 use super::weir;
 
-/// A program that has not ended by then hangs.
+/// A program that has not ended after this time hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A new folder, removed when dropped.
+/// A new folder, which is removed when it is dropped.
 pub fn scratch() -> TempDir {
     TempDir::with_prefix("weir-test-").expect("a temporary folder")
 }
@@ -54,7 +54,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program at a path, without arguments, with nothing on standard input.
+    /// The program at a path, without arguments, with empty standard input.
     pub fn new(path: impl Into<PathBuf>) -> Program {
         Program {
             path: path.into(),
@@ -88,25 +88,25 @@ impl Program {
         self
     }
 
-    /// Gives it something to read on standard input.
+    /// Sets the program's standard input.
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Program {
         self.stdin = bytes.into();
         self
     }
 
-    /// What it has to read on standard input.
+    /// The program's standard input.
     pub fn input(&self) -> &[u8] {
         &self.stdin
     }
 
-    /// Runs it in this folder. By default it has an empty one, which is removed afterwards.
+    /// Runs the program in this folder. By default, it runs in an empty folder, which is removed afterwards.
     pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Program {
         self.folder = Some(folder.into());
         self
     }
 
-    /// Does something in the child before the program (or `weir run`) is executed. It is between fork
-    /// and exec: system calls only.
+    /// Calls `preparation` in the child before the program (or `weir run`) is executed. It runs between fork and
+    /// exec, so it may make system calls only.
     pub fn before_exec(
         mut self,
         preparation: impl Fn() -> io::Result<()> + Send + Sync + 'static,
@@ -115,7 +115,7 @@ impl Program {
         self
     }
 
-    /// Has another program execute it: one that takes a command line after its own arguments.
+    /// Another program executes this one: it takes a command line after its own arguments.
     pub fn by(&self, other: &str, args: &[&str]) -> Program {
         let mut program = self.clone();
         let own = std::mem::replace(&mut program.path, other.into());
@@ -131,25 +131,25 @@ impl Program {
         self
     }
 
-    /// For what takes longer than others.
+    /// For a program that may take longer than others.
     pub fn patience(mut self, patience: Duration) -> Program {
         self.patience = patience;
         self
     }
 
-    /// Runs it without Weir.
+    /// Runs the program without Weir.
     pub fn plain(&self) -> Outcome {
         self.run(Mode::Plain)
     }
 
-    /// Runs it.
+    /// Runs the program.
     pub fn run(&self, mode: Mode) -> Outcome {
         let own_folder = scratch();
         let folder = self.folder.as_deref().unwrap_or(own_folder.path());
         let reports = scratch();
         let mut command = self.command(mode, &reports.path().join("report.json"));
         command.current_dir(folder);
-        // The region of a process that was killed stays behind; not for ever.
+        // A killed process leaves its region, but this folder is removed.
         let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
         let region_dir = weir_record::settings::REGION_DIR.name;
         if mode == Mode::Bare && self.env.iter().all(|(name, _)| name != region_dir) {
@@ -195,7 +195,7 @@ impl Program {
         }
     }
 
-    /// The command line that runs it, without a folder.
+    /// The command that runs the program, without a working directory.
     pub fn command(&self, mode: Mode, report: &Path) -> Command {
         let mut command = match mode {
             Mode::Run => {
@@ -227,21 +227,21 @@ impl Program {
         }
         for preparation in &self.before_exec {
             let preparation = preparation.clone();
-            // SAFETY: preparations make system calls only, as `before_exec` demands.
+            // SAFETY: preparations make system calls only, as `before_exec` requires.
             unsafe { command.pre_exec(move || preparation()) };
         }
         command
     }
 }
 
-/// Copies a program. A process of its own does so: what other threads fork meanwhile would have the copy open for writing, and the
-/// kernel refuses to execute it then (ETXTBSY).
+/// Copies a program in a process of its own. If this process copied it, a child that another thread forks meanwhile
+/// would have the copy open for writing. Then the kernel refuses to execute it (ETXTBSY).
 pub fn copy_program(from: &Path, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status();
     assert!(status.expect("started").success());
 }
 
-/// The reports that the bare library left in a folder, in no order.
+/// The reports that the bare library left in a folder, in any order.
 pub fn report_files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
@@ -255,7 +255,7 @@ pub fn report_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Runs a command to its end; kills it, and fails, where it does not come to one.
+/// Runs a command to its end. If it hangs, kills it and fails.
 pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
     finish_within(PATIENCE, command, stdin)
 }
@@ -273,8 +273,8 @@ fn finish_within(
     let mut child = loop {
         match command.spawn() {
             Ok(child) => break child,
-            // A test beside this one forked while the executable was being written, and has not
-            // executed another yet.
+            // Another test forked while the executable was being written, and its child has not executed another
+            // program yet.
             Err(error) if error.raw_os_error() == Some(libc::ETXTBSY) => {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -287,7 +287,7 @@ fn finish_within(
         let guard = scope.spawn(move || {
             let hangs = ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
             if hangs {
-                // SAFETY: a signal to the group of a child that is not waited for yet.
+                // SAFETY: sends a signal to the group of a child that nobody has waited for yet.
                 unsafe { libc::kill(-group, libc::SIGKILL) };
             }
             hangs
@@ -306,7 +306,7 @@ fn finish_within(
     })
 }
 
-/// Feeds a child, and reads what it writes until nobody holds its outputs.
+/// Writes a child's input, and reads its outputs until no process has them open.
 fn outputs(child: &mut Child, stdin: &[u8]) -> (Vec<u8>, Vec<u8>) {
     fn all(mut stream: impl Read) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -317,7 +317,7 @@ fn outputs(child: &mut Child, stdin: &[u8]) -> (Vec<u8>, Vec<u8>) {
         (child.stdin.take(), child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            // A program need not read what it is given.
+            // A program need not read its input.
             let _ = input.take().map(|mut input| input.write_all(stdin));
         });
         let stderr = scope.spawn(move || stderr.map_or_else(Vec::new, all));
@@ -328,17 +328,17 @@ fn outputs(child: &mut Child, stdin: &[u8]) -> (Vec<u8>, Vec<u8>) {
     })
 }
 
-/// What came of a program.
+/// The outcome of a run.
 pub struct Outcome {
     /// How it was run.
     pub mode: Mode,
     /// How it ended.
     pub status: ExitStatus,
-    /// What it wrote.
+    /// Its standard output.
     pub stdout: Vec<u8>,
-    /// What it wrote.
+    /// Its standard error.
     pub stderr: Vec<u8>,
-    /// The reports, in no order; one where it was run by `weir run`.
+    /// The reports, in any order. `weir run` writes exactly one.
     pub reports: Vec<Report>,
 }
 
@@ -354,7 +354,7 @@ impl Outcome {
         processes
     }
 
-    /// The one process image.
+    /// The only process image. Fails if there are several.
     #[track_caller]
     pub fn process(&self) -> &Process {
         match self.processes()[..] {
@@ -373,7 +373,7 @@ impl Outcome {
         String::from_utf8_lossy(&self.stderr).into_owned()
     }
 
-    /// Fails unless it ended with this exit status.
+    /// Fails unless the program ended with this exit status.
     #[track_caller]
     pub fn expect_status(self, status: i32) -> Outcome {
         assert_eq!(
@@ -388,8 +388,7 @@ impl Outcome {
         self
     }
 
-    /// Fails unless whoever ran the program could not tell it from `plain`: the same output, the same
-    /// exit status or signal.
+    /// Fails unless the run looks the same as `plain`: the same output, and the same exit status or signal.
     #[track_caller]
     pub fn expect_same(self, plain: &Outcome) -> Outcome {
         assert_eq!(self.text(), plain.text(), "{:?}: stdout", self.mode);

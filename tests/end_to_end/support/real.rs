@@ -1,4 +1,4 @@
-//! Real programs, with inputs that make them do the same every time.
+//! Real programs, with inputs that make them do the same in every run.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -11,25 +11,25 @@ use tempfile::TempDir;
 use super::strace::TCP;
 use super::{Program, scratch, victim};
 
-/// A real program in a folder with what it works on.
+/// A real program, and the contents of its folder.
 pub struct Real {
-    /// What the tests call it.
+    /// The name that the tests use for it.
     pub name: &'static str,
     /// Fills an empty folder.
     prepare: fn(&Path),
     program: fn() -> Program,
-    /// What of it is the same every time.
+    /// What is the same in every run.
     pub steady: Steady,
 }
 
-/// What of a program's system calls is the same every time.
+/// Which of a program's system calls are the same in every run.
 #[derive(Clone, Copy)]
 pub enum Steady {
     /// All of them.
     All,
-    /// All but those of these kinds, of which there are as many as the moment asks for.
+    /// All except these kinds, whose number depends on timing.
     AllBut(&'static [&'static str]),
-    /// Those of these kinds, of these executables.
+    /// Only these kinds, of these executables.
     Only {
         /// The executables' names.
         executables: &'static [&'static str],
@@ -58,7 +58,7 @@ impl Steady {
 }
 
 impl Real {
-    /// A new folder with what the program works on.
+    /// A new folder with the program's input.
     pub fn folder(&self) -> TempDir {
         let folder = scratch();
         (self.prepare)(folder.path());
@@ -80,7 +80,7 @@ impl Real {
     }
 }
 
-/// All of them.
+/// All real programs.
 pub const ALL: &[Real] = &[
     Real {
         name: "sort",
@@ -188,7 +188,7 @@ pub const ALL: &[Real] = &[
         name: "grep",
         prepare: tree,
         program: || Program::new("/usr/bin/grep").args(["-r", "-c", "more", "tree"]),
-        // It reads its memory maps, by memory that it maps for them: there is one library more.
+        // It reads its memory maps into memory that it maps. With Weir, the maps list one library more.
         steady: Steady::AllBut(&["lseek", "mmap", "munmap"]),
     },
     Real {
@@ -219,7 +219,7 @@ pub const ALL: &[Real] = &[
             let url = format!("http://127.0.0.1:{}/page", serve_once());
             Program::new("/usr/bin/curl").args(["-q", "-s", "--noproxy", "*", "-o", "page", &url])
         },
-        // It asks for what has not come yet.
+        // It asks for data that has not come yet.
         steady: Steady::AllBut(&["poll", "recv"]),
     },
     Real {
@@ -240,8 +240,8 @@ pub const ALL: &[Real] = &[
                 .args(["-c", &script])
                 .env("PATH", "/usr/bin:/bin")
         },
-        // All of them look at clocks, wake up now and then, and tell how long things took. What goes through sockets
-        // depends on the load alone, which is one client's, one request after the other.
+        // All of them read clocks, wake up periodically, and print how long things took. The data in sockets depends
+        // on the load alone: one client, one request after the other.
         steady: Steady::Only {
             executables: &["redis-check-rdb", "redis-benchmark", "redis-cli"],
             kinds: &[
@@ -258,7 +258,7 @@ pub const ALL: &[Real] = &[
     },
 ];
 
-/// Victims that give an account of other things.
+/// Victims whose own account is of other calls.
 const VICTIMS: &[Real] = &[
     Real {
         name: "every function of stdio",
@@ -280,7 +280,7 @@ const VICTIMS: &[Real] = &[
     },
 ];
 
-/// git, which must not depend on who runs it, nor on when.
+/// Runs git so that its result depends neither on the user nor on the time.
 fn identified(program: Program) -> Program {
     [
         ("GIT_AUTHOR_NAME", "A"),
@@ -399,7 +399,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// Answers one request of one connection, on a port; then it ends.
+/// Answers one request of one connection, on a port, and ends.
 fn serve_once() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let port = listener.local_addr().expect("its address").port();
@@ -420,7 +420,7 @@ fn serve_once() -> u16 {
     port
 }
 
-/// A file of a megabyte, of numbers in no order.
+/// A file of a megabyte, with unsorted numbers.
 fn numbers(folder: &Path) {
     let mut number = 1_u64;
     let mut text = String::new();
@@ -455,7 +455,7 @@ fn tree(folder: &Path) {
             let content = format!("{number}, once more\n").repeat(number * number * 97);
             let path = part.join(format!("file-{number}"));
             fs::write(&path, content).expect("a file");
-            // Long ago: git reads again what may have changed since it last looked.
+            // The times are far in the past: git reads a file again if it may have changed recently.
             let file = fs::File::options().write(true).open(path).expect("a file");
             file.set_modified(long_ago).expect("a time");
         }
@@ -474,7 +474,7 @@ fn source(folder: &Path) {
     fs::write(folder.join("answer.c"), text).expect("a file");
 }
 
-/// Ten thousand rows: three hundred in a transaction each, all others in one.
+/// 10,000 rows: each of the first 300 in a transaction of its own, all others in one.
 fn inserts() -> String {
     let mut script = String::from("create table t(id integer primary key, text);\n");
     for number in 0..10_000 {

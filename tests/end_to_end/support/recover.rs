@@ -1,4 +1,4 @@
-//! Regions that a program left behind, and the reports that `weir recover` makes of them.
+//! Regions that a program left behind, and the reports that `weir recover` makes from them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,10 +7,10 @@ use weir_report::model::Report;
 
 use super::{scratch, weir};
 
-/// The reports that `weir recover` makes of all regions in a folder, in one go.
+/// The reports that one run of `weir recover` makes from all regions in a folder.
 ///
 /// # Errors
-/// What it said, where that is not a report of each.
+/// The messages of `weir recover`, if it did not make a report from each region.
 pub fn recover_all(regions: &Path) -> Result<Vec<Report>, String> {
     let count = region_files(regions).len();
     if count == 0 {
@@ -53,7 +53,7 @@ pub fn region_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The report that `weir recover` makes of a region.
+/// The report that `weir recover` makes from a region.
 #[track_caller]
 pub fn recover(region: &Path) -> Report {
     let folder = scratch();

@@ -1,4 +1,4 @@
-//! CPython's own tests: modules of them, run by its own runner, and what came of each case.
+//! CPython's own tests: runs modules with CPython's runner, and reads the result of each case.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,9 +12,9 @@ use tempfile::TempDir;
 use super::program::report_files;
 use super::{Mode, Program, scratch};
 
-/// A module that has not ended by then ends, and prints the stacks of all threads.
+/// A module that has not ended after this time, in seconds, is ended and prints the stacks of all threads.
 const TIMEOUT: &str = "--timeout=300";
-/// A runner that has not ended by then is killed.
+/// A runner that has not ended after this time is killed.
 const PATIENCE: Duration = Duration::from_secs(400);
 
 /// A module of tests.
@@ -22,33 +22,33 @@ const PATIENCE: Duration = Duration::from_secs(400);
 pub struct Module {
     /// Its name.
     pub name: &'static str,
-    /// What its runner is told besides.
+    /// Additional options for its runner.
     pub options: &'static [&'static str],
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It was not run, and said why.
+    /// It was not run, with a reason.
     Skipped,
-    /// It passed, or failed as it was expected to.
+    /// It passed, or failed as expected.
     Passed,
     /// It failed.
     Failed,
 }
 
-/// What came of a module.
+/// The results of a module.
 pub struct Results {
-    /// The cases by name. None where the runner did not come to its end.
+    /// The cases by name. `None` if the runner did not complete.
     pub cases: Option<BTreeMap<String, Verdict>>,
     /// What the runner and the cases printed.
     pub log: String,
-    /// How many reports of Weir were left, all of which can be read.
+    /// How many reports of Weir were left. All of them can be read.
     pub reports: usize,
 }
 
 impl Results {
-    /// What came of one case.
+    /// The result of one case.
     pub fn of(&self, case: &str) -> Option<Verdict> {
         self.cases.as_ref()?.get(case).copied()
     }
@@ -63,7 +63,7 @@ impl Results {
 }
 
 impl Module {
-    /// Runs its cases of these names; all where there are no names.
+    /// Runs the module's cases with these names; all cases if there are no names.
     pub fn run(&self, mode: Mode, names: &[String]) -> Results {
         let folder = scratch();
         let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
@@ -88,13 +88,13 @@ impl Module {
         }
         let report = reports.path().join("weir.json");
         let mut command = program.arg(self.name).command(mode, &report);
-        // Cases that start an interpreter expect it to behave as it does by itself.
+        // Cases that start an interpreter expect its default behaviour.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PYTHON") {
                 command.env_remove(name);
             }
         }
-        // To a file, since what a case leaves behind would keep a pipe open.
+        // The output goes to a file, because processes that a case leaves behind would keep a pipe open.
         let log = folder.path().join("log");
         let output = fs::File::create(&log).expect("a file");
         command
@@ -119,19 +119,20 @@ impl Module {
     }
 }
 
-/// Waits for a child, and then ends what it left of its group; gives its process id.
+/// Waits for a child, and then kills what is left of its process group. Returns the child's process id.
 fn await_end(child: &mut Child) -> u32 {
     let begin = Instant::now();
     while child.try_wait().expect("the child is ours").is_none() && begin.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(50));
     }
-    // SAFETY: a signal to a group that is there as long as its first process is not waited for, or has others.
+    // SAFETY: sends a signal to a group that exists until its first process has been waited for, or longer if it has
+    // others.
     unsafe { libc::kill(-child.id().cast_signed(), libc::SIGKILL) };
     child.wait().expect("the child is ours");
     child.id()
 }
 
-/// Every report can be read, and there is one of the runner, if it came to its end.
+/// Checks that every report can be read, and that there is one of the runner if it completed.
 fn expect_reports(folder: &Path, mode: Mode, pid: u32, ended: bool) -> usize {
     let files = report_files(folder);
     let mut pids = Vec::new();
@@ -140,7 +141,7 @@ fn expect_reports(folder: &Path, mode: Mode, pid: u32, ended: bool) -> usize {
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for process in &report.processes {
             let calls = |name| process.functions.get(name).map_or(0, |counts| counts.calls);
-            // Under `weir run` the child is the command, and the runner is a child of that.
+            // Under `weir run`, the child is the command, and the runner is a child of the command.
             let is_runner = match mode {
                 Mode::Run => process.parent_pid == pid,
                 _ => process.pid == pid,
@@ -154,8 +155,8 @@ fn expect_reports(folder: &Path, mode: Mode, pid: u32, ended: bool) -> usize {
     files.len()
 }
 
-/// The cases of the runner's file, which has one element for each, with another in it unless the case passed. What
-/// cases print is escaped there.
+/// The cases in the runner's file. It has one element for each case, which contains another element unless the case
+/// passed. Text that cases print is escaped there.
 fn verdicts(xml: &str) -> BTreeMap<String, Verdict> {
     let mut verdicts = BTreeMap::new();
     for case in xml.split("<testcase ").skip(1) {
@@ -171,7 +172,7 @@ fn verdicts(xml: &str) -> BTreeMap<String, Verdict> {
             Verdict::Passed
         };
         let known = verdicts.entry(name).or_insert(verdict);
-        // Parts of a case are told one by one, by its name.
+        // Parts of a case are listed one by one, under the name of the case.
         *known = verdict.max(*known);
     }
     verdicts

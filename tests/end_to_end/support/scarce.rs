@@ -7,10 +7,10 @@ use std::path::Path;
 
 use super::Program;
 
-/// Runs it with a file system of 16 KiB in place of a folder, full but for what rounding leaves.
+/// Runs the program with a file system of 16 KiB at a folder, which is full except for what rounding leaves.
 ///
-/// Mounting wants a privilege that containers often do not have. Without it, the system calls that reserve
-/// room on a file system fail with ENOSPC, as they do when it is full.
+/// Mounting requires a privilege that containers often do not have. Without it, the system calls that reserve room on
+/// a file system fail with ENOSPC, as they do on a full one.
 pub fn full(program: Program, folder: &Path) -> Program {
     let folder = CString::new(folder.as_os_str().as_bytes()).expect("a path");
     program.before_exec(move || mount_small(&folder).or_else(|_| forbid_growth()))
@@ -25,7 +25,7 @@ fn check(result: libc::c_int) -> io::Result<()> {
 }
 
 fn mount_small(folder: &CString) -> io::Result<()> {
-    // SAFETY: system calls with strings that end in NUL and live until they return.
+    // SAFETY: system calls with strings that end in NUL and live until the calls return.
     unsafe {
         check(libc::unshare(libc::CLONE_NEWNS))?;
         let private = libc::MS_REC | libc::MS_PRIVATE;
@@ -62,7 +62,7 @@ fn forbid_growth() -> io::Result<()> {
         len: steps.len() as u16,
         filter: steps.as_mut_ptr(),
     };
-    // SAFETY: the filter and its steps live until the calls return, and are read only.
+    // SAFETY: the filter and its steps live until the calls return; the calls only read them.
     unsafe {
         check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
         check(libc::prctl(
@@ -73,31 +73,31 @@ fn forbid_growth() -> io::Result<()> {
     }
 }
 
-/// Runs it so that permission bits count for root too.
+/// Runs the program so that permission bits apply to root, too.
 pub fn bound_by_permissions(program: Program) -> Program {
     const CAP_DAC_OVERRIDE: libc::c_ulong = 1;
     program.before_exec(|| {
-        // Who may not drop it does not have it.
-        // SAFETY: a system call with numbers.
+        // A process that may not drop the capability does not have it.
+        // SAFETY: a system call with numbers only.
         unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) };
         Ok(())
     })
 }
 
-/// Runs it with some of the standard descriptors closed.
+/// Runs the program with some of the standard descriptors closed.
 pub fn closed(program: Program, descriptors: impl IntoIterator<Item = i32>) -> Program {
     let descriptors: Vec<i32> = descriptors.into_iter().collect();
     program.before_exec(move || {
         for &fd in &descriptors {
-            // SAFETY: the child uses none of these before it executes the program.
+            // SAFETY: the child uses none of these descriptors before it executes the program.
             check(unsafe { libc::close(fd) })?;
         }
         Ok(())
     })
 }
 
-/// Runs it by `prlimit`, which is measured in its turn, so that under `weir run` the limit is the
-/// program's and not Weir's.
+/// Runs the program by `prlimit`, which is measured, too. So, under `weir run`, the limit applies to the program and
+/// not to Weir.
 pub fn limited(program: &Program, limits: &[&str]) -> Program {
     program.by("/usr/bin/prlimit", limits)
 }

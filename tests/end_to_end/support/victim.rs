@@ -1,4 +1,4 @@
-//! Victims: C programs and shared libraries, compiled when first asked for.
+//! Victims: C programs and shared libraries, compiled at their first use.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
-/// Where this run's victims are compiled to.
+/// The folder for this run's compiled victims.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     extern "C" fn remove() {
         if let Some(folder) = FOLDER.get() {
-            // Nothing can be done about what cannot be removed, and nobody told.
+            // If the folder cannot be removed, there is no way to report that here.
             let _ = std::fs::remove_dir_all(folder);
         }
     }
     FOLDER.get_or_init(|| {
         let folder = TempDir::with_prefix("weir-victims-").expect("a folder for victims");
-        // SAFETY: `remove` has the type that atexit wants, and uses nothing but a static.
+        // SAFETY: `remove` has the type that atexit requires, and uses only a static.
         unsafe { libc::atexit(remove) };
         folder.keep()
     })
 }
 
-/// The victim of this name in `tests/programs`, compiled with the flags of its first line. There
-/// `@name` stands for another compiled victim: a library to link.
+/// The victim of this name in `tests/programs`, compiled with the flags of its first line. There, `@name` stands for
+/// another compiled victim: a library to link.
 pub fn victim(name: &str) -> PathBuf {
     static COMPILED: OnceLock<Mutex<HashMap<String, Arc<OnceLock<PathBuf>>>>> = OnceLock::new();
     let compiled = {
@@ -38,7 +38,7 @@ pub fn victim(name: &str) -> PathBuf {
     compiled.get_or_init(|| compile(name)).clone()
 }
 
-/// The C compiler for the architecture that is tested.
+/// The C compiler for the tested architecture.
 fn compiler() -> String {
     std::env::var("WEIR_TEST_CC").unwrap_or_else(|_| "gcc".to_owned())
 }

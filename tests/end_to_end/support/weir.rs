@@ -18,7 +18,7 @@ pub fn command() -> &'static Path {
     PATH.get_or_init(|| built().join("weir"))
 }
 
-/// The architecture that is tested, as Rust names it.
+/// The tested architecture, as Rust names it.
 pub fn architecture() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
@@ -28,7 +28,7 @@ pub fn architecture() -> &'static str {
     })
 }
 
-/// The C library that it is loaded with, as Debian has it.
+/// The C library of the tested programs, at Debian's path.
 pub fn c_library() -> PathBuf {
     format!("/lib/{}-linux-gnu/libc.so.6", architecture()).into()
 }

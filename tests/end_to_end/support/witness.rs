@@ -1,4 +1,4 @@
-//! What a victim said that it did (`tests/programs/witness.h`), and whether the report says the same.
+//! A victim's own account (`tests/programs/witness.h`), and its comparison with the report.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use weir_report::model::{Function, Process};
 
 use super::Outcome;
 
-/// What is known of the calls of one function.
+/// The calls of one function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calls {
     /// Calls.
     pub calls: u64,
     /// Failed calls.
     pub errors: u64,
-    /// Bytes asked for.
+    /// Requested bytes.
     pub requested_bytes: u64,
-    /// Bytes moved.
+    /// Moved bytes.
     pub moved_bytes: u64,
-    /// Calls by size: smallest and largest of the class, and how many.
+    /// Calls by size: smallest and largest size of the class in bytes, and number of calls.
     pub size_classes: Vec<(u64, u64, u64)>,
     /// Failed calls by errno.
     pub errors_by_errno: BTreeMap<String, u64>,
@@ -46,20 +46,20 @@ impl Calls {
 pub struct Account {
     /// Process id.
     pub pid: u32,
-    /// By function; those never called are not there.
+    /// By function; functions that were never called are missing.
     pub calls: BTreeMap<String, Calls>,
     /// Live at the end, in bytes.
     pub live_bytes: i64,
     /// Live at the end, in blocks.
     pub live_blocks: i64,
-    /// The most bytes that were live at once.
+    /// The largest number of bytes that were live at the same time.
     pub peak_bytes: u64,
     /// Live when the image began by fork, in bytes and blocks.
     pub inherited: (i64, i64),
 }
 
 impl Account {
-    /// The accounts in a victim's output, one for each process image, in their order there.
+    /// The accounts in a victim's output, one for each process image, in the order of the output.
     #[track_caller]
     pub fn all(stdout: &str) -> Vec<Account> {
         let mut accounts = Vec::new();
@@ -106,7 +106,7 @@ impl Account {
         accounts
     }
 
-    /// The one account in a victim's output.
+    /// The only account in a victim's output.
     #[track_caller]
     pub fn of(stdout: &str) -> Account {
         let mut accounts = Account::all(stdout);
@@ -114,8 +114,8 @@ impl Account {
         accounts.remove(0)
     }
 
-    /// Compares every account in a victim's output with the process image of that pid; where there are
-    /// several, in their order. Gives how many accounts there were.
+    /// Compares every account in a victim's output with the process image of that pid; if there are several, in their
+    /// order. Returns the number of accounts.
     #[track_caller]
     pub fn expect_all_in(outcome: &Outcome) -> usize {
         let accounts = Account::all(&outcome.text());
@@ -147,26 +147,26 @@ impl Account {
         accounts.len()
     }
 
-    /// How often the victim called a function.
+    /// How many times the victim called a function.
     pub fn count(&self, name: &str) -> u64 {
         self.calls.get(name).map_or(0, |calls| calls.calls)
     }
 
-    /// Fails unless the report of the process says what the victim said, of every function.
+    /// Fails unless the process's report agrees with the victim's account, for every function.
     #[track_caller]
     pub fn expect_in(&self, process: &Process) {
         self.expect_calls(process);
         self.expect_heap(process);
     }
 
-    /// As [`Account::expect_in`], of the calls only.
+    /// The same as [`Account::expect_in`], for the calls only.
     #[track_caller]
     pub fn expect_calls(&self, process: &Process) {
         self.expect_calls_but(process, &[]);
     }
 
-    /// As [`Account::expect_calls`], but not of what the C library does for the victim: it allocates, and stdio asks
-    /// the kernel.
+    /// The same as [`Account::expect_calls`], without the calls of the C library for the victim: allocations, and
+    /// stdio's system calls.
     #[track_caller]
     pub fn expect_own_calls(&self, process: &Process) {
         self.expect_calls_but(process, &["alloc", "stdio_system"]);
@@ -192,7 +192,7 @@ impl Account {
         self.expect_sum_of_threads(process);
     }
 
-    /// As [`Account::expect_in`], of the heap only.
+    /// The same as [`Account::expect_in`], for the heap only.
     #[track_caller]
     pub fn expect_heap(&self, process: &Process) {
         self.expect_live(process);
@@ -210,7 +210,7 @@ impl Account {
         );
     }
 
-    /// As [`Account::expect_in`], of several threads, where the peak is not known to the victim.
+    /// The same as [`Account::expect_in`], for several threads: the victim does not know the peak.
     #[track_caller]
     pub fn expect_in_threaded(&self, process: &Process) {
         self.expect_calls(process);
@@ -226,7 +226,7 @@ impl Account {
         );
     }
 
-    /// The threads' counters add up to those of the process.
+    /// Checks that the sums over the threads equal the process's counters.
     #[track_caller]
     fn expect_sum_of_threads(&self, process: &Process) {
         for (name, calls) in &self.calls {
@@ -285,7 +285,7 @@ fn calls(words: &[&str]) -> Calls {
     }
 }
 
-/// The classes of powers of two, the last of which has no end.
+/// The classes of powers of two. The last class has no upper end.
 fn classes(counts: Vec<(u32, u64)>) -> Vec<(u64, u64, u64)> {
     const LAST: u32 = SIZE_CLASSES as u32 - 1;
     let mut sums = BTreeMap::new();

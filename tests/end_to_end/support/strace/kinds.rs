@@ -1,14 +1,14 @@
 //! What is compared: interposed functions, and the system call that each of their calls makes.
 
-/// Functions of one purpose, and the system calls for it.
+/// Functions of one purpose, and their system calls.
 pub struct Kind {
-    /// What it is called here.
+    /// The name of the kind in these tests.
     pub name: &'static str,
     /// The functions.
     pub functions: &'static [&'static str],
-    /// The system calls; a function may make others besides, which are not compared.
+    /// The system calls. A function may also make others, which are not compared.
     pub calls: &'static [&'static str],
-    /// Whether the result is a count of bytes.
+    /// Whether the result is a number of bytes.
     pub moves: bool,
 }
 
@@ -38,11 +38,11 @@ const fn moving(
     }
 }
 
-/// The kind of what [`FOPEN`] names.
+/// The name of the kind for functions that open a stream.
 pub const FOPEN: &str = "fopen";
 
-/// All kinds. Not there: `readdir`, which asks the kernel once for many entries; `sbrk`, which asks where there is
-/// something to change; and functions that ask for several things.
+/// All kinds. These are left out: `readdir`, which asks the kernel once for many entries; `sbrk`, which asks the
+/// kernel only for a change; and functions that make several system calls.
 #[rustfmt::skip]
 pub const ALL: &[Kind] = &[
     moving("read", &["read", "__read", "__read_chk", "eventfd_read"], &["read"]),
@@ -143,7 +143,7 @@ pub const ALL: &[Kind] = &[
     calls("chdir", &["chdir", "fchdir"], &["chdir", "fchdir"]),
     calls("chroot", &["chroot"], &["chroot"]),
     calls("opendir", &["opendir"], &["openat"]),
-    // closedir ends in a jump to the other.
+    // closedir ends in a jump to `__close_nocancel`.
     calls("closedir", &["closedir", "__close_nocancel"], &["close"]),
     calls("scandir", &["scandir", "scandir64"], &["openat"]),
     calls("prctl", &["prctl"], &["prctl"]),
@@ -167,7 +167,7 @@ pub fn of_stdio(call: &str) -> Option<&'static Kind> {
         .find(|kind| kind.name.starts_with("_IO_file_") && kind.calls.contains(&call))
 }
 
-/// Whether the call is about memory maps, of which the C library makes as many as the addresses that it gets ask for.
+/// Whether the call is about memory maps. The C library makes as many of these as its addresses require.
 pub fn is_of_maps(call: &str) -> bool {
     matches!(call, "mmap" | "munmap" | "mremap" | "madvise" | "brk")
 }

@@ -1,9 +1,9 @@
-//! The system calls of a program and of all that it starts, as strace sees them, by process image; and which
-//! of them the program asked for, itself or by stdio.
+//! The system calls of a program and its child processes, as strace sees them, by process image; and which of them
+//! the program requested, itself or by stdio.
 //!
-//! strace also gives the stack of each call (`-k`), which tells which function of the C library the program
-//! called (`stack`), and so whether an interposed function was called for it (`kinds`). What else there is the C
-//! library or the dynamic linker did for itself.
+//! strace also prints the stack of each call (`-k`). It shows which function of the C library the program called
+//! (`stack`), and so whether that is an interposed function (`kinds`). All other calls are the C library's or the
+//! dynamic linker's own.
 
 mod kinds;
 mod stack;
@@ -19,15 +19,15 @@ pub use kinds::{moves, of_function};
 use stack::Asker;
 pub use stack::{BARE, LINKER};
 
-/// Calls, failed calls and bytes moved, by what was asked of the kernel.
+/// Calls, failed calls and moved bytes, by kind.
 pub type Sums = BTreeMap<&'static str, [u64; 3]>;
 
-/// The kinds of what was read from and written to TCP sockets, of which only bytes are told: how many calls they
-/// take depends on when they come.
+/// The kinds for reads from and writes to TCP sockets. Only their bytes are compared: the number of calls depends on
+/// when the bytes come.
 pub const TCP: [&str; 2] = ["read from TCP sockets", "written to TCP sockets"];
 
-/// The file of a process's own memory maps. It is longer with a library more, and takes more calls to read: what is
-/// read from it is not compared.
+/// The file of a process's own memory maps. With a library more it is longer, and takes more calls to read. So reads
+/// of it are not compared.
 pub const OWN_MAPS: &str = "/proc/self/maps";
 
 /// What one process image did.
@@ -37,25 +37,25 @@ pub struct Image {
     pub executable: String,
     /// Whether it began by fork.
     pub forked: bool,
-    /// What it asked for itself, and what stdio asked for.
+    /// The calls that it made itself, and those that stdio made.
     pub asked: Sums,
-    /// What was asked for by the C library and the dynamic linker for themselves: by system call, and by the function
-    /// of the C library that the program had called. Without what is about memory maps.
+    /// The calls that the C library and the dynamic linker made for themselves, by system call and by the function of
+    /// the C library that the program had called. Calls about memory maps are left out.
     pub others: BTreeMap<(String, String), [u64; 3]>,
 }
 
-/// How a process or a process image begins.
+/// The system calls with which a process or a process image begins.
 const STARTS: [&str; 6] = ["execve", "execveat", "clone", "clone3", "fork", "vfork"];
 
-/// Runs a program under strace, in this folder; every process image of it.
+/// Runs a program under strace, in this folder. Returns all its process images.
 pub fn images(program: &Program, folder: &Path) -> Vec<Image> {
     let mut names = kinds::system_calls();
     names.extend(STARTS);
     trace(program, folder, &names, &["-k"])
 }
 
-/// The same with no other calls than those that start something, and without anybody's stack: for programs that
-/// have too many of both.
+/// The same with only the calls that start a process or an image, and without stacks: for programs that have too many
+/// of both.
 pub fn starts(program: &Program, folder: &Path) -> Vec<Image> {
     trace(program, folder, &STARTS, &[])
 }
@@ -63,7 +63,7 @@ pub fn starts(program: &Program, folder: &Path) -> Vec<Image> {
 fn trace(program: &Program, folder: &Path, names: &[&str], options: &[&str]) -> Vec<Image> {
     let traces = scratch();
     let plain = program.command(Mode::Plain, Path::new(""));
-    // Those that strace does not know have not been made.
+    // The question mark: if strace does not know a name, the program cannot have made that call.
     let names: Vec<String> = names.iter().map(|name| format!("?{name}")).collect();
     let mut strace = Command::new("strace");
     strace
@@ -117,7 +117,7 @@ struct Call<'t> {
 }
 
 impl Call<'_> {
-    /// What it returned; none where it did not return.
+    /// The result. `None` if the call did not return.
     fn result(&self) -> Option<i64> {
         let (_, result) = self.line.rsplit_once(" = ")?;
         let word = result.split([' ', '<']).next()?;
@@ -133,7 +133,7 @@ impl Call<'_> {
         first.contains("</proc/") && first.ends_with("/maps>")
     }
 
-    /// Which of the two directions of TCP sockets it moved bytes in.
+    /// The kind of bytes that it moved, if it is about a TCP socket.
     fn tcp(&self) -> Option<&'static str> {
         let (_, socket) = self.line.split_once('<')?;
         if !socket.starts_with("TCP") || self.line.find('<') > self.line.find(',') {
@@ -146,7 +146,7 @@ impl Call<'_> {
         }
     }
 
-    /// Calls, failed calls and bytes, of this one.
+    /// Calls, failed calls and bytes of this single call.
     fn counts(&self, result: i64, moves: bool) -> [u64; 3] {
         let bytes = if moves { result.max(0) } else { 0 };
         [1, u64::from(result < 0), bytes.unsigned_abs()]
@@ -198,7 +198,7 @@ impl Reader {
         self.images.len() - 1
     }
 
-    /// Adds up the calls of a task, which begins in this image, and of all that it starts.
+    /// Adds up the calls of a task, which begins in this image, and of all tasks that it starts.
     fn follow(&mut self, task: u32, mut image: usize) {
         // A task without a trace made none of these calls.
         let Some(text) = self.tasks.remove(&task) else {
@@ -210,7 +210,8 @@ impl Reader {
             };
             if call.name.starts_with("exec") && result == 0 {
                 let path = call.line.split('"').nth(1).expect("a path");
-                // A relative one is below a folder that is not told, and the last of its names is all that is asked.
+                // A relative path is below a folder that the trace does not show. Only the last name of the path is
+                // needed.
                 let path = fs::canonicalize(path).unwrap_or_else(|_| path.into());
                 let name = path
                     .file_name()
@@ -222,7 +223,7 @@ impl Reader {
                     ..Image::default()
                 });
             } else if is_start(call.name) && result > 0 {
-                // A thread and a vforked child have the memory, and so the counters, of their parent.
+                // A thread and a vforked child share the memory of their parent, and so its counters.
                 let shares = call.line.contains("CLONE_VM") || call.name == "vfork";
                 let begins = if shares {
                     image

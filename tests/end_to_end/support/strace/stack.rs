@@ -1,13 +1,13 @@
-//! Whose a system call was, by the stack that led to it.
+//! Who made a system call, by the stack that led to it.
 
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::kinds::{self, Kind};
 
-/// Who asked for a system call.
+/// Who made a system call.
 pub enum Asker {
-    /// The program, or stdio for it: a call of an interposed function, of this kind.
+    /// The program, or stdio for it: by a call of an interposed function, of this kind.
     Function(&'static Kind),
     /// The C library for itself, in this function of it; or code that makes system calls without it.
     Other(&'static str),
@@ -17,7 +17,7 @@ pub enum Asker {
 pub const LINKER: &str = "ld.so";
 /// Code that makes system calls by itself.
 pub const BARE: &str = "a bare system call";
-/// The C library without a call of the program: in a new thread, in a child that it made.
+/// The C library without a call of the program: in a new thread, or in a child that it made.
 const NOBODY: &str = "-";
 
 struct Frame<'s> {
@@ -48,7 +48,7 @@ impl<'s> Frame<'s> {
         self.object.ends_with("/libc.so.6") || self.is_linker()
     }
 
-    /// The names of the exported function that the address is in.
+    /// The names of the exported function that contains the address.
     fn names(&self) -> impl Iterator<Item = &'static str> {
         let in_libc = self.is_libc() && !self.is_linker();
         let within = move |symbol: &&Symbol| {
@@ -57,8 +57,8 @@ impl<'s> Frame<'s> {
         exports().iter().filter(within).map(|symbol| &*symbol.name)
     }
 
-    /// Whether it is a function of a stream of a file, exported or not: those stand together. Or the one that makes
-    /// such a stream of a descriptor, and asks where in its file it is.
+    /// Whether it is a function for a stream of a file, exported or not. Or `fdopen`, which makes such a stream from
+    /// a descriptor, and asks for the offset in its file.
     fn is_of_file(&self) -> bool {
         self.near.starts_with("_IO_file_")
             || self.near.starts_with("_IO_wfile_")
@@ -100,10 +100,10 @@ fn exports() -> &'static [Symbol] {
     })
 }
 
-/// Who asked for a system call, which the frames led to, innermost first.
+/// Who made a system call. The frames led to it, innermost first.
 ///
 /// The C library's frames up to the first of another object belong to one call of the program. The outermost of them
-/// is the function that it called, unless that ended in a jump to the next.
+/// is the function that the program called, unless that function ended in a jump to the next.
 pub fn asker(call: &str, lines: &[&str]) -> Asker {
     let frames: Vec<Frame<'_>> = lines.iter().filter_map(|line| Frame::of(line)).collect();
     let length = frames
@@ -117,13 +117,13 @@ pub fn asker(call: &str, lines: &[&str]) -> Asker {
     if frames[..length].iter().any(Frame::is_linker) {
         return Asker::Other(LINKER);
     }
-    // stdio's functions that ask the kernel end in a jump to the wrapper, all but the one that writes.
+    // stdio's functions that ask the kernel end in a jump to the wrapper, except for the one that writes.
     if frames[..length.min(2)].iter().any(Frame::is_of_file)
         && let Some(kind) = kinds::of_stdio(call)
     {
         return Asker::Function(kind);
     }
-    // fopen ends in a jump to a function of the same file, freopen does not.
+    // fopen ends in a jump to a function of the same source file; freopen does not.
     if is_called && length == 4 && frames[2].names().any(|name| name == "_IO_file_fopen") {
         return Asker::Function(kinds::of_function(kinds::FOPEN).expect("a kind"));
     }
