@@ -1,10 +1,10 @@
-//! Programs that own what a library takes for granted: the allocator, its lock, and the C library's names.
+//! Programs that replace what a library takes for granted: the allocator, its lock, and the C library's names.
 
 use std::collections::BTreeSet;
 
 use crate::support::{Mode, Program, victim, weir};
 
-/// All that the dynamic linker has to find for the library, and why. A program may own any other name.
+/// All names that the dynamic linker has to find for the library, and why. A program may define any other name.
 const IMPORTS: [(&str, &str); 10] = [
     (
         "__errno_location",
@@ -66,13 +66,13 @@ fn expect_same(name: &str) {
     }
 }
 
-/// No call of ours lands in a function of the program's.
+/// No call of ours reaches a function of the program's.
 #[test]
 fn a_program_with_the_c_library_s_names() {
     expect_same("owns_names");
 }
 
-/// The first call comes in the middle of an allocator that holds its lock.
+/// The first call comes from inside an allocator that holds its lock.
 #[test]
 fn a_program_whose_allocator_starts_us() {
     expect_same("starts_in_malloc");

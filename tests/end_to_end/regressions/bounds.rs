@@ -1,4 +1,4 @@
-//! Time, memory and stack: what a hostile or huge input, or a small stack, may cost.
+//! Limits on time, memory and stack, for a hostile or huge input, or a small stack.
 
 use std::fs;
 use std::io::Write;
@@ -12,7 +12,7 @@ use weir_report::model::{EndKind, Process, Report};
 use crate::support::program::finish;
 use crate::support::{Mode, Program, copy_program, scratch, victim, weir};
 
-/// A report, with `part` in place of what its command is.
+/// A report whose command is replaced by what `part` writes.
 fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std::path::PathBuf {
     let report = folder.join("small.json");
     finish(
@@ -33,10 +33,10 @@ fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std:
     large
 }
 
-/// The exit status of a child, and the most memory that it had, in KiB.
+/// The exit status of a child, and its peak memory in KiB.
 fn wait(child: Child) -> (i32, i64) {
     let mut status = 0;
-    // SAFETY: all zeroes are valid; a child of ours that nobody else waits for.
+    // SAFETY: all zeroes are valid. The child is ours, and nothing else waits for it.
     let kib = unsafe {
         let mut usage: libc::rusage = std::mem::zeroed();
         libc::wait4(child.id().cast_signed(), &mut status, 0, &mut usage);
@@ -92,7 +92,7 @@ fn a_report_of_many_small_values_is_refused_in_bounded_memory() {
     assert!(kib < 512 << 10, "{kib} KiB");
 }
 
-/// Whether there is nothing in it that a terminal would obey, or not show.
+/// Whether the text contains nothing that a terminal would interpret or hide.
 fn is_plain(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| {
         !text.chars().any(|character| {
@@ -159,8 +159,8 @@ fn the_command_does_with_a_small_stack() {
     }
 }
 
-/// How much memory of its own a process has, in KiB, without regions: how many of these it has mapped depends on how far
-/// it is behind the program.
+/// The private memory of a process in KiB, without regions. The number of mapped regions depends on how far the
+/// process is behind the program.
 fn own_memory(pid: u32) -> Option<i64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
@@ -169,8 +169,8 @@ fn own_memory(pid: u32) -> Option<i64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// A shell that forks so often, every hundredth child being killed: the report, its size, and the most memory of its own
-/// that weir was seen to have.
+/// Runs a shell that forks `forks` times; every hundredth child is killed. Returns the report, its size in bytes, and
+/// the peak of weir's private memory in KiB.
 fn storm(forks: u64) -> (Report, u64, i64) {
     let folder = scratch();
     let out = folder.path().join("report.json");
@@ -212,7 +212,7 @@ fn a_storm_of_forks_takes_no_more_memory_the_longer_it_goes_on() {
         let parts = report.processes.iter();
         let parts = parts.filter_map(|process| process.functions.get("_IO_file_write"));
         assert_eq!(parts.map(|write| write.calls).sum::<u64>(), write.calls);
-        // The shell says of each that it was killed.
+        // The shell prints a message for each killed child.
         assert!(write.calls >= printed, "{}", write.calls);
         let latency = write.latency.as_ref().expect("timed");
         assert_eq!((latency.timed, latency.dropped), (write.calls, 0));

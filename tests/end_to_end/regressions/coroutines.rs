@@ -1,4 +1,4 @@
-//! Blocking calls in coroutines end as the kernel has them end.
+//! Blocking calls in coroutines end as the kernel ends them.
 
 use crate::support::{Mode, Outcome, Program, victim};
 
@@ -6,7 +6,7 @@ fn case(name: &str) -> Program {
     Program::new(victim("coop_ends")).arg(name)
 }
 
-/// What a program said; where two of its threads speak, in any order.
+/// The lines that a program printed, sorted: two threads may print in any order.
 fn said(outcome: Outcome) -> Vec<String> {
     let text = outcome.expect_status(0).text();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -14,7 +14,8 @@ fn said(outcome: Outcome) -> Vec<String> {
     lines
 }
 
-/// In a coroutine a case ends as it does in threads without Weir, which `least` is a part of; and in threads under Weir.
+/// Checks that a case ends in a coroutine, and in threads under Weir, as it ends in threads without Weir. Those lines
+/// contain all of `least`.
 #[track_caller]
 fn ends_as_the_kernel_has_it(name: &str, least: &[&str]) {
     let alone = case(name).arg("x");
@@ -29,7 +30,7 @@ fn ends_as_the_kernel_has_it(name: &str, least: &[&str]) {
     }
 }
 
-/// What can be asked of coroutines only.
+/// Checks the lines of a case that exists for coroutines only.
 #[track_caller]
 fn says(name: &str, expected: &[&str]) {
     for mode in Mode::MEASURED {
@@ -42,14 +43,14 @@ fn says(name: &str, expected: &[&str]) {
     }
 }
 
-/// A datagram socket tells a call that may wait only that it was shut down.
+/// A datagram socket reports a shutdown only to a call that may wait.
 #[test]
 fn who_receives_datagrams_is_told_of_a_shutdown() {
     ends_as_the_kernel_has_it("shutdown udp", &["recv 0 -", "recvmsg 0 -"]);
     ends_as_the_kernel_has_it("shutdown unix", &["recv 0 -", "recvmsg 0 -"]);
 }
 
-/// TCP waits for all that is to be looked at; Unix sockets show what there is.
+/// With TCP, a peek waits for all requested bytes; a Unix socket returns what it has.
 #[test]
 fn what_is_looked_at_is_waited_for_where_the_kernel_waits() {
     ends_as_the_kernel_has_it("peek unix", &["peek 1 -", "peek at a message 1 -"]);
@@ -61,13 +62,13 @@ fn a_pipe_of_packets_gets_the_kernel_s_packets() {
     ends_as_the_kernel_has_it("packets", &["packet 4096 -", "packet 2818 -"]);
 }
 
-/// A number becomes another's by system calls that nobody sees.
+/// System calls that no hook sees give a number to another file.
 #[test]
 fn a_number_that_is_another_s_is_written_to_as_such() {
     ends_as_the_kernel_has_it("another to write", &["recv 10000 -"]);
 }
 
-/// See there.
+/// The same for reads.
 #[test]
 fn a_number_that_is_another_s_is_read_from_as_such() {
     let least = [
@@ -78,7 +79,7 @@ fn a_number_that_is_another_s_is_read_from_as_such() {
     ends_as_the_kernel_has_it("another to read", &least);
 }
 
-/// O_NONBLOCK and timeouts, which another process or a system call made inline may change at any time.
+/// O_NONBLOCK and timeouts, which another process or an inline system call may change at any time.
 #[test]
 fn what_the_program_wants_of_a_socket_is_never_out_of_date() {
     let least = [
@@ -88,7 +89,7 @@ fn what_the_program_wants_of_a_socket_is_never_out_of_date() {
     ends_as_the_kernel_has_it("mode", &least);
 }
 
-/// A wait of the runtime's that a handler ended.
+/// A handler ends a wait of the runtime.
 #[test]
 fn a_handler_ends_a_wait_as_it_would_end_the_call() {
     let least = [
@@ -101,7 +102,7 @@ fn a_handler_ends_a_wait_as_it_would_end_the_call() {
     ends_as_the_kernel_has_it("interrupt", &["read of a pipe -1 EINTR"]);
 }
 
-/// A runtime's sleep that ends too early, for whatever reason, never makes the thread sleep.
+/// A sleep of the runtime that ends too early, for whatever reason, never makes the thread sleep.
 #[test]
 fn a_sleep_is_the_runtime_s_to_its_end() {
     says(
@@ -112,7 +113,7 @@ fn a_sleep_is_the_runtime_s_to_its_end() {
     says("no sleep", &["nanosleep 0 all, others ran 1"]);
 }
 
-/// What wait_fd returns does not matter once the descriptor is closed, and its number is another's.
+/// Once the descriptor is closed and its number belongs to another file, the result of wait_fd does not matter.
 #[test]
 fn who_reads_what_is_closed_is_told_at_once() {
     let line = "read -1 EBADF at once";
@@ -120,7 +121,7 @@ fn who_reads_what_is_closed_is_told_at_once() {
     says("closed for several", &[line, line]);
 }
 
-/// Where no descriptor can be had, waits are made of those that there are.
+/// If no new descriptor can be made, waits use existing ones.
 #[test]
 fn who_waits_needs_no_descriptor() {
     let expected = [
@@ -131,7 +132,7 @@ fn who_waits_needs_no_descriptor() {
         "another's read 1 -",
         "the same's read 1 -",
     ];
-    // Without `weir run` there is none for a report either.
+    // Without `weir run` there is no descriptor for a report either.
     let mut lines = said(case("none left").run(Mode::Run));
     lines.sort();
     let mut expected = expected.map(str::to_owned);

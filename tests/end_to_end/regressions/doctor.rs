@@ -1,4 +1,4 @@
-//! What `weir doctor` says is what then happens, under `weir run` and with LD_PRELOAD alone.
+//! What `weir doctor` says is true, under `weir run` and with LD_PRELOAD alone.
 
 mod programs;
 mod surroundings;
@@ -19,7 +19,7 @@ use crate::support::{Mode, Program, scratch, victim, weir};
 const OTHER: u32 = 65_001;
 const HEAP: &str = "the heap will not be known: ";
 
-/// How something ended, and what it said.
+/// How a command ended, and what it printed.
 #[derive(Debug)]
 struct Ended {
     status: ExitStatus,
@@ -27,7 +27,7 @@ struct Ended {
     stderr: String,
 }
 
-/// What the doctor says of a program, and what comes of it.
+/// What the doctor says about a program, and what then happens.
 struct Seen {
     doctor: Ended,
     plain: Ended,
@@ -35,7 +35,7 @@ struct Seen {
     bare: (Ended, Option<Report>),
 }
 
-/// Where a program is to run: a shell makes it so, in file systems of its own.
+/// Where a program runs: a shell prepares the place, in file systems of its own.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     script: &'a str,
@@ -43,12 +43,12 @@ struct Place<'a> {
     library: &'a Path,
 }
 
-/// As the tests themselves.
+/// The place in which the tests themselves run.
 fn here() -> Place<'static> {
     within(":")
 }
 
-/// Where a script for the shell has made it otherwise.
+/// A place that a shell script has prepared.
 fn within(script: &str) -> Place<'_> {
     Place {
         script,
@@ -62,7 +62,7 @@ impl Place<'_> {
         let folder = scratch();
         let mut command = Command::new("/usr/bin/unshare");
         let script = format!("{} && exec \"$@\"", self.script);
-        // What is set is for the program, and not for the shell before it.
+        // The settings apply to the program, not to the shell before it.
         command.args(["--mount", "/bin/sh", "-c", &script, "sh", "/usr/bin/env"]);
         for (name, value) in set {
             let mut setting = std::ffi::OsString::from(format!("{name}="));
@@ -96,7 +96,7 @@ impl Place<'_> {
             .map(|&(name, value)| (name, OsStr::new(value)))
             .collect();
         let reports = scratch();
-        // Whoever runs it.
+        // So that any user can write there.
         fs::set_permissions(reports.path(), Permissions::from_mode(0o1777)).expect("ours");
         let (run, bare) = (
             reports.path().join("run.json"),
@@ -134,8 +134,8 @@ impl Place<'_> {
 }
 
 impl Seen {
-    /// The doctor says that it can be traced, and it is: it ends as without Weir, and the heap is known or not, as the
-    /// doctor says.
+    /// Checks that the doctor says that the program can be traced, and that it is traced. It ends as without Weir,
+    /// and its heap is known or not, as the doctor says.
     #[track_caller]
     fn expect_traced(self) -> Traced {
         let said = self.doctor.stdout;
@@ -162,7 +162,7 @@ impl Seen {
                 None => assert!(!said.contains(HEAP), "it is known: {said}"),
             }
         }
-        // What a trial has shown is in the reports.
+        // The reports contain what a trial has shown.
         for line in said.lines() {
             let notes = |report: &Report| report.processes[0].missed.notes.clone();
             if let Some(note) = line.strip_prefix("- in a trial: ") {
@@ -175,8 +175,8 @@ impl Seen {
         Traced { said, run, bare }
     }
 
-    /// The doctor says why it cannot be traced, `weir run` says the same and does not run it, and with LD_PRELOAD alone there
-    /// is no report either.
+    /// Checks that the doctor says why the program cannot be traced. `weir run` says the same and does not start it.
+    /// With LD_PRELOAD alone there is no report either.
     #[track_caller]
     fn expect_refused(self, code: i32, why: &str) {
         let said = &self.doctor.stderr;
@@ -260,7 +260,7 @@ fn compiled(folder: &Path, compiler: &[&str], source: &str) -> PathBuf {
 const ALLOCATES: &str = "#include <stdio.h>\n#include <stdlib.h>\n\
     int main(void) { char *block = malloc(100); snprintf(block, 100, \"fine\"); puts(block); free(block); return 4; }\n";
 
-/// The command and the library where every user finds them.
+/// Copies of the command and the library in a folder that every user can read.
 fn for_all() -> (TempDir, PathBuf, PathBuf) {
     let folder = scratch();
     let (command, library) = (folder.path().join("weir"), folder.path().join("libweir.so"));

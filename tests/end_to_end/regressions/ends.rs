@@ -1,4 +1,4 @@
-//! The end of a process in all its forms: each leaves a report, once, and nothing else.
+//! All forms of a process's end: each leaves one report, and nothing else.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::program::report_files;
 use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Program, scratch, victim};
 
-/// How many reports a program writes that ends with so many streams of each kind.
+/// How many reports a program writes that ends with this many streams of each kind.
 fn reports_written(streams: u32) -> usize {
     let folder = scratch();
     let program = Program::new(victim("many_streams"))
@@ -51,7 +51,7 @@ fn reports_written(streams: u32) -> usize {
     trace.lines().filter(|line| line.ends_with("= 0")).count()
 }
 
-/// The report knows what the last of them did, and is not written for each.
+/// The report contains what the last stream did, and is not written once for each stream.
 #[test]
 fn many_streams_at_exit() {
     let few = reports_written(3);
@@ -59,7 +59,7 @@ fn many_streams_at_exit() {
     assert_eq!(reports_written(100), few);
 }
 
-/// Neither there, nor to be executed, nor to be executed by the kernel.
+/// A path that does not exist, a file that may not be executed, and one that the kernel cannot execute.
 const FAILURES: [&str; 3] = ["/nonexistent/program", "/etc/passwd", "/usr"];
 
 #[test]
@@ -95,7 +95,7 @@ fn a_failed_exec_before_a_kill() {
     }
 }
 
-/// Where a program gets no more memory, by which limit, and how much room it leaves below it.
+/// The limit at which a program gets no more memory, and how much room it leaves below the limit.
 const EXHAUSTED: [[&str; 2]; 6] = [
     ["maps", "0"],
     ["maps", "1"],
@@ -107,7 +107,7 @@ const EXHAUSTED: [[&str; 2]; 6] = [
 const ONE_THREAD: [&str; 0] = [];
 const TWO_THREADS: [&str; 1] = ["thread"];
 
-/// `write` is called so often by `exhausts`, as it says itself.
+/// Checks that the report has as many calls of `write` as `exhausts` itself printed.
 fn check_exhausted(process: &weir_report::model::Process, stdout: &[u8]) {
     let said = String::from_utf8_lossy(stdout);
     let writes = said.split(' ').next().expect("a number");
@@ -152,7 +152,7 @@ fn no_memory_left_and_none_reserved() {
                         rlim_cur: 8 << 30,
                         rlim_max: libc::RLIM_INFINITY,
                     };
-                    // SAFETY: the limit is read.
+                    // SAFETY: the call reads the limit.
                     match unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) } {
                         0 => Ok(()),
                         _ => Err(std::io::Error::last_os_error()),
@@ -252,7 +252,8 @@ fn a_killed_child_whose_parent_was_told() {
     assert_eq!(ends(&together), expected);
 }
 
-/// The parent has waited for the child, and has written its report: its region is gone, or the next image's.
+/// The parent has waited for the child and has written its report. Its region is removed, or belongs to the next
+/// image.
 #[test]
 fn a_killed_child_whose_parent_ends_as_any_other() {
     for then in [
@@ -282,7 +283,7 @@ fn a_killed_child_whose_parent_ends_as_any_other() {
     }
 }
 
-/// What else has the name of a child's region, or is reached by it, is not written to.
+/// Nothing is written to another file that has the name of a child's region, or that such a name leads to.
 #[test]
 fn what_is_not_the_killed_child_s_region_is_not_told() {
     let folder = scratch();
@@ -308,7 +309,8 @@ fn what_is_not_the_killed_child_s_region_is_not_told() {
     assert_eq!(copy.processes[0].end.how, EndKind::Unknown);
 }
 
-/// The writer's thread is not one of the program's: it does not keep a process that all others have left.
+/// The writer's thread does not count as the program's: it does not keep a process alive that all other threads have
+/// left.
 #[test]
 fn the_last_thread_ends_by_a_system_call() {
     let program = Program::new(victim("raw_exit"));

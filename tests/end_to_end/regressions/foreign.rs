@@ -1,5 +1,5 @@
-//! Programs that cannot load us start as without Weir, whoever starts them and however; those that hang before they have
-//! done so can be ended.
+//! Programs that cannot load us start as without Weir, whatever starts them. A program that hangs before it has loaded
+//! us can be ended.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ use crate::support::{Mode, Program, scratch, victim, weir};
 /// How many programs `starts_another` starts.
 const STARTS: usize = 39;
 
-/// A compiler of programs that cannot load us, and what the report says of those.
+/// A compiler whose programs cannot load us, and what the report says about those.
 #[derive(Clone, Copy)]
 struct Foreign {
     name: &'static str,
@@ -35,7 +35,7 @@ const NARROW: Foreign = Foreign {
     reason: "is a 32-bit x86 program",
 };
 
-/// The folder that all of them are in, compiled when first asked for.
+/// The folder with all these programs. They are compiled at the first call.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<TempDir> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
@@ -86,14 +86,14 @@ fn in_every_way_to_start_one() {
             assert_eq!(missed.untraced.len(), STARTS, "{:?}", missed.untraced);
             for untraced in &missed.untraced {
                 let reason = &untraced.reason;
-                // Of a name alone, the command looks for it in its own PATH.
+                // For a name without a path, the command searches its own PATH.
                 assert!(reason.contains(foreign.reason), "{untraced:?}");
             }
         }
     }
 }
 
-/// AddressSanitizer ends a program in which it is not the first to be loaded, unless it is told that it need not be.
+/// AddressSanitizer ends a program in which it is not loaded first, unless an option permits that.
 #[test]
 fn where_a_sanitizer_must_be_the_first() {
     let folder = scratch();
@@ -197,7 +197,7 @@ fn where_cleared_environments_are_followed() {
     }
 }
 
-/// A program that could load us is not told of a library that it may not read: its dynamic linker would complain.
+/// A program that could load us does not get a library that it may not read: its dynamic linker would complain.
 #[test]
 fn where_the_library_cannot_be_read() {
     let folder = scratch();
@@ -218,7 +218,7 @@ fn where_the_library_cannot_be_read() {
     assert_eq!(outcome.complaints(), "");
 }
 
-/// What is gone when the program ends was seen when it was started.
+/// A program that is removed by the end was examined when it was started.
 #[test]
 fn what_is_gone_at_the_end_is_told_as_it_was() {
     let folder = scratch();
@@ -235,7 +235,7 @@ fn what_is_gone_at_the_end_is_told_as_it_was() {
     );
 }
 
-/// Its dynamic linker blocks all signals and comes to no end.
+/// Its dynamic linker blocks all signals and never ends.
 #[test]
 fn what_hangs_before_it_has_loaded_us_ends_by_sigterm() {
     let folder = scratch();
@@ -265,7 +265,7 @@ fn what_hangs_before_it_has_loaded_us_ends_by_sigterm() {
     std::thread::sleep(Duration::from_millis(500));
     assert!(weir.try_wait().expect("a child").is_none());
     let asked = Instant::now();
-    // SAFETY: a signal to a child that is not waited for yet.
+    // SAFETY: sends a signal to a child that nobody has waited for yet.
     unsafe { libc::kill(weir.id().cast_signed(), libc::SIGTERM) };
     let ended = weir.wait_with_output().expect("a child");
     let took = asked.elapsed();

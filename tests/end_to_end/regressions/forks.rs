@@ -1,7 +1,8 @@
-//! Every way to make a process, at the worst of moments: no child hangs, none is counted twice.
+//! Every way to make a process, at the worst moments: no child hangs, and none is counted twice.
 //!
-//! `WEIR_FORK_STORM=100000` has so many made of each kind, one kind after the other, and says how long that took;
-//! `WEIR_FORK_STORM='100000 vfork clone3'` of these kinds. Else there are a few of all kinds at once.
+//! `WEIR_FORK_STORM=100000` makes that many children of each kind, one kind after the other, and prints how long that
+//! took. `WEIR_FORK_STORM='100000 vfork clone3'` makes only these kinds. Without it, a few of all kinds are made
+//! together.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use weir_report::model::Process;
 
 use crate::support::{Account, Mode, Program, victim, weir};
 
-/// Runs the victim in a way in which every image gives its account; compares them all.
+/// Runs the victim in a way in which every image prints its account, and compares all accounts.
 #[track_caller]
 fn expect_every_image(way: &str, images: usize) {
     let program = Program::new(victim("forks_at_bad_moments")).arg(way);
@@ -23,13 +24,13 @@ fn expect_every_image(way: &str, images: usize) {
     }
 }
 
-/// What handlers of fork do in the child is the child's, also of those that were registered before Weir's.
+/// What handlers of fork do in the child counts as the child's, even for handlers that were registered before Weir's.
 #[test]
 fn handlers_of_fork_count_where_they_run() {
     expect_every_image("handlers", 21);
 }
 
-/// A child that shares its parent's memory, in the middle of a fork, is not the forked one.
+/// A child that shares its parent's memory during a fork is not the forked child.
 #[test]
 fn a_child_of_vfork_within_fork_is_nobody_s_image() {
     expect_every_image("handlers that vfork", 21);
@@ -40,8 +41,8 @@ fn clone3_makes_an_image() {
     expect_every_image("clone3", 21);
 }
 
-/// What a signal handler does in the middle of an allocator is the program's own, and what its children do is theirs; also where
-/// one function of the heap is made of another.
+/// The calls of a signal handler inside an allocator are the program's own, and those of its children are the
+/// children's. That also holds if one function of the heap calls another.
 #[test]
 fn a_handler_makes_children_in_the_middle_of_reallocarray() {
     let beside = victim("signalling_library");
@@ -59,7 +60,7 @@ fn a_handler_makes_children_in_the_middle_of_reallocarray() {
     }
 }
 
-/// Runs the victim in a way that tells by its status whether all went well.
+/// Runs the victim in a way whose exit status says whether all went well.
 #[track_caller]
 fn expect_unharmed(way: &str) {
     let program = Program::new(victim("forks_at_bad_moments")).arg(way);
@@ -70,19 +71,19 @@ fn expect_unharmed(way: &str) {
     }
 }
 
-/// What a frame below uses stays mapped in the child.
+/// Memory that a frame below uses stays mapped in the child.
 #[test]
 fn a_handler_that_forks_returns_in_the_child() {
     expect_unharmed("in a handler");
 }
 
-/// What was read in the parent of its table of files is not used for the child's.
+/// What was read of the parent's table of files is not used for the child's.
 #[test]
 fn a_handler_forks_as_files_come() {
     expect_unharmed("in a handler, as files come");
 }
 
-/// The child waits neither for the dynamic linker's lock nor for a heap's.
+/// The child waits neither for the dynamic linker's lock nor for a heap's lock.
 #[test]
 fn forks_while_other_threads_load_libraries_and_allocate() {
     expect_unharmed("busy");
@@ -93,14 +94,14 @@ fn a_child_without_a_thread_area() {
     expect_unharmed("without a thread area");
 }
 
-/// Where the child can have no region, or its parent's cannot be set aside, both go on as they would.
+/// If the child cannot have a region, or its parent's cannot be set aside, both continue as without Weir.
 #[test]
 fn forks_with_little_memory() {
     expect_unharmed("little address space");
     expect_unharmed("little data");
 }
 
-/// The ways that `fork_storm` knows.
+/// The ways that `fork_storm` supports.
 const KINDS: [&str; 12] = [
     "fork",
     "_Fork",
@@ -116,13 +117,14 @@ const KINDS: [&str; 12] = [
     "inline_fork",
 ];
 
-/// Without `weir run`, each image writes a report: there are no more at once.
+/// Without `weir run`, each image writes a report. No more than this many exist at the same time.
 const MOST_AT_ONCE: u64 = 10_000;
 
-/// So many children of a kind, out of 40 busy threads: none hangs, and all that they do is in the reports, once.
+/// Makes `forks` children of a kind, out of 40 busy threads. No child hangs, and the reports contain each call once.
 #[track_caller]
 fn storm(kind: &str, forks: u64, mode: Mode) {
-    // Of memory: on a disk, to make a file takes longer than the process that it tells of, where as many were removed before.
+    // A file system in memory. On a disk where as many files were removed before, making a file takes longer than the
+    // process that it describes.
     let folder = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
     let program = Program::new(victim("fork_storm"))
         .in_folder(folder.path())
@@ -147,7 +149,7 @@ fn storm(kind: &str, forks: u64, mode: Mode) {
     assert_eq!(reported, told, "{mode:?}, {kind}");
 }
 
-/// All at once, or each kind by itself.
+/// All kinds together, or each kind by itself.
 fn storms(mode: Mode) {
     let Ok(wanted) = std::env::var("WEIR_FORK_STORM") else {
         return storm("all", 40 * KINDS.len() as u64, mode);
@@ -187,7 +189,8 @@ fn a_storm_of_forks_under_weir_run() {
     storms(Mode::Run);
 }
 
-/// Such a thread counts into its maker's slot, and each loses what the other adds at the same time: that is told.
+/// Such a thread counts in its maker's slot, and each overwrites what the other adds at the same time. The report
+/// says so.
 #[test]
 fn a_thread_with_its_maker_s_thread_area() {
     let program = Program::new(victim("clone_shared_area"));

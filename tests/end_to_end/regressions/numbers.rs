@@ -1,4 +1,4 @@
-//! Numbers that cannot be known are said not to be; all others are true.
+//! Numbers that cannot be known are reported as not known; all others are true.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use weir_report::model::{EndKind, FileUse, InFlight, Process};
 use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
-/// The files of all processes, by kind and name; those in `folder` relative to it.
+/// The files of all processes, by kind and name. Names in `folder` are relative to it.
 fn files_in(outcome: &Outcome, folder: &str) -> BTreeMap<(String, String), FileUse> {
     let mut files: BTreeMap<(String, String), FileUse> = BTreeMap::new();
     for process in outcome.processes() {
@@ -21,7 +21,7 @@ fn files_in(outcome: &Outcome, folder: &str) -> BTreeMap<(String, String), FileU
     files
 }
 
-/// Descriptors that are made and closed by `syscall` lead to what they were made for.
+/// Descriptors that `syscall` makes and closes lead to the right files.
 #[test]
 fn descriptors_are_followed_through_bare_system_calls() {
     for mode in Mode::MEASURED {
@@ -52,7 +52,7 @@ fn descriptors_are_followed_through_bare_system_calls() {
     }
 }
 
-/// What a victim says that each function moved is what the report says.
+/// Checks that the report has the victim's own number of moved bytes for each function.
 #[track_caller]
 fn expect_lengths(way: &str) {
     let victim = Program::new(victim("lengths")).arg(way);
@@ -78,7 +78,7 @@ fn no_more_is_received_than_there_is_room_for() {
     expect_lengths("messages");
 }
 
-/// What the program frees was made where nobody saw it: the heap comes out below zero, which is no heap.
+/// The program frees blocks that were allocated unseen. The heap would be negative, so it is not known.
 #[test]
 fn a_heap_below_zero_is_not_known() {
     let program = Program::new(victim("deep_bound")).arg(victim("deep_library"));
@@ -96,7 +96,7 @@ fn a_heap_below_zero_is_not_known() {
     }
 }
 
-/// Blocks that are freed where nobody sees it look live: who frees them is named.
+/// Blocks that are freed unseen look live. The report names the library that frees them.
 #[test]
 fn what_frees_past_us_is_named() {
     for mode in Mode::MEASURED {
@@ -124,7 +124,7 @@ fn what_frees_past_us_is_named() {
     }
 }
 
-/// Nobody tells how many bytes wide characters are: that is said, and only where such functions were called.
+/// The number of bytes of wide characters is not known. The report says so, but only if such functions were called.
 #[test]
 fn bytes_that_are_not_known_are_no_zero_without_a_word() {
     for (program, is_told) in [("wide_calls", true), ("does_little", false)] {
@@ -141,7 +141,7 @@ fn bytes_that_are_not_known_are_no_zero_without_a_word() {
     }
 }
 
-/// valgrind's tools put their own malloc in the place of every other.
+/// valgrind's tools replace every malloc by their own.
 #[test]
 fn a_heap_that_another_took_over_is_not_known() {
     let valgrind = Program::new("/usr/bin/valgrind").args(["-q", "--tool=memcheck", "/bin/true"]);
@@ -162,7 +162,7 @@ fn a_heap_that_another_took_over_is_not_known() {
     }
 }
 
-/// What is in a namespace of its own calls the functions there.
+/// A library in a namespace of its own calls that namespace's functions.
 #[test]
 fn another_namespace_is_told_of() {
     for mode in Mode::MEASURED {
@@ -176,7 +176,7 @@ fn another_namespace_is_told_of() {
     }
 }
 
-/// valgrind complains of system calls that it does not know: what we make are older than it.
+/// valgrind complains about system calls that it does not know. Those that we make are older than it.
 #[test]
 fn valgrind_knows_what_we_ask_of_the_kernel() {
     let valgrind = Program::new("/usr/bin/valgrind").args(["--tool=none", "-q", "/bin/true"]);
@@ -203,7 +203,7 @@ fn a_heap_that_was_never_ours_is_not_known() {
     }
 }
 
-/// Of a child that was killed, or left by a system call, its parent knows how it ended.
+/// For a child that was killed, or that ended by a bare system call, the parent knows how it ended.
 #[test]
 fn a_child_ended_as_its_parent_was_told() {
     for coop in [false, true] {
@@ -233,7 +233,7 @@ fn a_child_ended_as_its_parent_was_told() {
     }
 }
 
-/// What is read in memory is not counted, but that it was mapped is.
+/// Reads of mapped memory are not counted, but the mapping is.
 #[test]
 fn a_file_that_is_mapped_does_not_look_unread() {
     for mode in Mode::MEASURED {
@@ -251,7 +251,7 @@ fn a_file_that_is_mapped_does_not_look_unread() {
     }
 }
 
-/// The calls in flight are those that the victim was in, each with what it is about.
+/// Checks that the calls in flight are those that the victim was in, each with its descriptor.
 #[track_caller]
 fn expect_in_flight(process: &Process, text: &str, folder: &str) {
     let mut expected: Vec<(u32, &str, Option<i32>)> = text
@@ -287,7 +287,7 @@ fn expect_in_flight(process: &Process, text: &str, folder: &str) {
     );
 }
 
-/// What a program waited in when it was killed, or when it exited, and for how long.
+/// The calls in which a program waited when it was killed or exited, and for how long.
 #[test]
 fn calls_in_flight_at_the_end_are_told() {
     for coop in ["off", "on"] {
@@ -326,7 +326,7 @@ fn calls_in_flight_at_the_end_are_told() {
     }
 }
 
-/// Nobody knows when a program ended that left no more than its region: its calls have a beginning and no age.
+/// If only the region is left, the time of the program's end is not known: its calls have a beginning and no age.
 #[test]
 fn a_recovered_report_tells_calls_in_flight_without_an_age() {
     let folder = scratch();

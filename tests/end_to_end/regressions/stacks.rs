@@ -1,4 +1,4 @@
-//! How much of a stack a hook takes: a signal handler's may be small, and a coroutine's too.
+//! How many bytes of the stack a hook takes: the stack of a signal handler or a coroutine may be small.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,27 @@ fn depths(outcome: Outcome) -> BTreeMap<String, u64> {
     text.lines().map(row).collect()
 }
 
-/// What a call may take more than without Weir: where the library is built as users have it, and where less is inlined.
+/// How many bytes of the stack a call may take more than without Weir: in the library as users have it, and in a
+/// build with less inlining.
 struct Most {
     as_used: u64,
     as_tested: u64,
 }
 
-/// Of any call, by any way: of a coroutine that waits, down to where the runtime is called; of one that empties its
-/// thread's ring or starts a program, down to where it goes on on a stack of its own.
+/// The limit for any call, in any way. For a coroutine that waits, measured up to the call of the runtime. For a
+/// thread that empties its ring or starts a program, up to the switch to a stack of its own.
 const MOST: Most = Most {
     as_used: 512,
     as_tested: 832,
 };
 
-/// Of every kind of call, each way.
+/// Every kind of call, in each way.
 #[test]
 fn a_hook_takes_little_of_the_stack() {
     let program = Program::new(victim("hook_stacks"));
     let kernel = depths(program.plain());
     assert!(kernel.len() > 50, "{kernel:#?}");
-    // The program can write no report in these.
+    // In these ways the program cannot write a report.
     let sealed = program.clone().without_reports().arg("sealed");
     let without_descriptors = program.clone().without_reports().arg("without descriptors");
     let folder = weir::library().parent().expect("its folder");
@@ -59,7 +60,7 @@ fn a_hook_takes_little_of_the_stack() {
             };
             assert!(found.len() >= least, "{way}: {found:#?}");
             for (name, bytes) in &found {
-                // What waits in coroutines only is nothing of the C library's at its heart.
+                // A call that waits in coroutines only does not end in a function of the C library.
                 let without = kernel.get(name).copied().unwrap_or(0);
                 let most = if is_as_users_have_it {
                     MOST.as_used
@@ -76,8 +77,8 @@ fn a_hook_takes_little_of_the_stack() {
     assert!(too_much.is_empty(), "{too_much:#?}");
 }
 
-/// A storm of signals, whose handler has 512 bytes beside what the kernel needs: it allocates, reads and writes, each of
-/// which is interrupted by others of its kind.
+/// A storm of signals, whose handler has 512 bytes beyond what the kernel needs. It allocates, reads and writes, and
+/// other signals of its kind interrupt each of these.
 #[test]
 fn a_handler_with_512_bytes_of_a_stack() {
     let program = Program::new(victim("tiny_signal_stack"));

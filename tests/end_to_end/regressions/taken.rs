@@ -1,4 +1,4 @@
-//! What a program takes from itself: system calls, the clock, its root. Weir goes without.
+//! What a program takes from itself: system calls, the clock, its root directory. Weir works without them.
 
 use std::process::Command;
 
@@ -14,7 +14,7 @@ fn notes_of(process: &Process) -> String {
     process.missed.notes.join("\n")
 }
 
-/// Runs it in both ways, with each of these settings of what is timed; whoever runs it sees no difference.
+/// Runs the program in both modes, with each of these settings for timed calls. The program behaves the same.
 fn each(what: &str, see: impl Fn(&Outcome, &str)) {
     let plain = taking(what).plain().expect_status(0);
     for mode in Mode::MEASURED {
@@ -35,7 +35,7 @@ fn the_time_stamp_counter() {
             let processes = outcome.processes();
             assert_eq!(processes.len(), 2, "{what}");
             let read = |process: &Process| process.functions["read"].calls;
-            // Before, after, and in the other thread; then in the child.
+            // Before and after in this thread, and in the other thread; then in the child.
             assert_eq!((read(processes[0]), read(processes[1])), (140, 20));
             assert!(notes_of(processes[0]).contains("PR_SET_TSC"));
             let timed = processes[0].functions["read"]
@@ -76,7 +76,7 @@ fn strict_mode_of_seccomp() {
     }
 }
 
-/// What was refused has taken nothing: the child has a report of its own.
+/// A call that was refused has taken nothing: the child has a report of its own.
 #[test]
 fn a_failed_attempt_to_seal_is_no_seal() {
     each("probe", |outcome, _| {
@@ -102,7 +102,7 @@ fn system_calls_from_anywhere_but_the_c_library() {
             if mode == Mode::Run {
                 let process = outcome.process();
                 assert!(notes_of(process).contains("PR_SET_SYSCALL_USER_DISPATCH"));
-                // Its own, its other thread's and its child's.
+                // Its own reads, its other thread's, and its child's.
                 assert_eq!(process.functions["read"].calls, 160);
             }
         }
@@ -122,7 +122,7 @@ fn memory_that_no_call_has_shown_to_be_there() {
     }
 }
 
-/// `unshare` of a user namespace, as root or as anybody, where the kernel lets either.
+/// `unshare` of a user namespace, as root or as another user: the kernel permits both.
 #[test]
 fn what_only_a_process_of_one_thread_may_do() {
     let plain = taking("alone").plain().expect_status(0);
@@ -133,7 +133,7 @@ fn what_only_a_process_of_one_thread_may_do() {
     }
 }
 
-/// How many system calls it takes to write so often in a root without `/proc`.
+/// How many system calls the program takes for `writes` writes in a root directory without `/proc`.
 fn calls_without_proc(mode: Mode, writes: u32) -> usize {
     let folder = scratch();
     let root = folder.path().join("root");
@@ -144,7 +144,7 @@ fn calls_without_proc(mode: Mode, writes: u32) -> usize {
         .env("WEIR_REGION_DIR", folder.path());
     let traced = program.command(mode, &folder.path().join("report.json"));
     let trace = folder.path().join("trace");
-    // For those who may not change their root.
+    // For users who may not change their root directory.
     let mut command = Command::new("unshare");
     command
         .args(["--user", "--map-root-user", "strace", "-f", "-qq", "-o"])
@@ -166,12 +166,12 @@ fn calls_without_proc(mode: Mode, writes: u32) -> usize {
         String::from_utf8_lossy(&output.stderr)
     );
     let trace = std::fs::read_to_string(trace).expect("a trace");
-    // `weir run` looks after the program while it runs: only what the program does counts.
+    // `weir run` watches the program while it runs: only the program's calls count.
     let own = |line: &&str| line.contains("write(1, \"x\"") || line.contains("/proc/self/fd");
     trace.lines().filter(own).count()
 }
 
-/// What a descriptor is, is asked once, also where there is nobody to tell.
+/// Weir asks only once what a descriptor is, even if there is no answer.
 #[test]
 fn a_root_without_proc() {
     for mode in Mode::MEASURED {
@@ -180,7 +180,7 @@ fn a_root_without_proc() {
     }
 }
 
-/// What a filter holds in is listed with that as the reason.
+/// A program that a seccomp filter confines is listed with that as the reason.
 #[test]
 fn what_a_sandbox_starts_is_listed() {
     let program = Program::new(victim("sandboxed_exec")).arg("spawn");
@@ -197,7 +197,7 @@ fn what_a_sandbox_starts_is_listed() {
     }
 }
 
-/// A filter holds in what is executed too, and our start is no part of that.
+/// The filter also confines what is executed, and our start is not among the permitted calls.
 #[test]
 fn system_calls_of_what_is_executed() {
     let program = Program::new(victim("sandboxed_exec"));

@@ -1,6 +1,6 @@
 //! Other users of the machine: what they put in our way is neither followed nor trusted.
 //!
-//! Root acts as two users here; the other one is a number, and has no account.
+//! Root acts as two users here. The second one is a number without an account.
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -17,9 +17,9 @@ use crate::support::{Account, Mode, Program, copy_program, scratch, victim, weir
 
 const OTHER: u32 = 65_001;
 
-/// A folder in which all may make files, as in /tmp.
+/// A folder in which all users may make files, as in /tmp.
 fn shared() -> TempDir {
-    // SAFETY: a question without arguments.
+    // SAFETY: the call takes no arguments and only returns a number.
     let user = unsafe { libc::geteuid() };
     assert_eq!(user, 0, "only root can act as two users");
     let folder = scratch();
@@ -61,7 +61,7 @@ fn a_pipe_of_another_s_is_replaced_and_not_waited_for() {
     });
 }
 
-/// Where nobody would read what is counted, nothing is started: no region, and no thread of ours.
+/// If nobody would read the counts, nothing is started: no region, and no thread of ours.
 #[test]
 fn a_program_of_another_user_keeps_to_its_threads() {
     let count = "import os, threading; thread = threading.Thread(target=lambda: print(len(os.listdir('/proc/self/task')))); \
@@ -166,7 +166,7 @@ fn a_set_user_id_program_obeys_no_setting() {
     assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
     assert_eq!(fs::read_to_string(&precious).expect("there"), "precious");
     assert_eq!(fs::read_dir(&regions).expect("there").count(), 0);
-    // Without more rights it does.
+    // Without those rights, it obeys the settings.
     fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("ours");
     let (_, _, stderr) = run();
     assert!(String::from_utf8_lossy(&stderr).contains("WEIR_TIME"));
@@ -197,7 +197,7 @@ fn a_process_that_becomes_another_user_leaves_no_region() {
 fn equal_process_ids_in_two_namespaces_are_two_regions() {
     let regions = scratch();
     for count in 1..=2 {
-        // The first process of a namespace cannot kill itself.
+        // A process cannot kill itself if it is the first of its namespace.
         let mut command = Command::new("unshare");
         command
             .args([
@@ -228,7 +228,7 @@ fn the_session_trusts_nothing_that_it_finds() {
         "mkdir -p $WEIR_SESSION/1-1.json/x",
         "truncate -s 200G $WEIR_SESSION/1-1.region",
         "rm -rf $WEIR_SESSION; ls > /dev/null",
-        // The regions themselves are out of reach.
+        // The region files have no names, so these commands cannot reach them.
         "for file in $WEIR_SESSION/*; do truncate -s 0 $file 2> /dev/null; done; truncate -s 0 $WEIR_SESSION/*.region; ls > /dev/null",
         "rm -f $WEIR_SESSION/*; sh -c :",
     ] {
@@ -247,8 +247,8 @@ fn the_session_trusts_nothing_that_it_finds() {
     }
 }
 
-/// Where weir has few descriptors, regions have names in the session. To cut one off ends the program that did so, which is
-/// its own doing, and nothing else.
+/// If weir has few descriptors, regions have names in the session. A program that truncates them ends itself by that,
+/// and nothing else.
 #[test]
 fn a_region_that_is_cut_off_does_not_end_weir() {
     let folder = scratch();
@@ -297,7 +297,7 @@ fn in_another_s_home_nothing_is_made_or_believed() {
     };
     run();
     assert_eq!(fs::read_dir(&home).expect("there").count(), 0);
-    // Nor where there is a cache, with whatever is in it.
+    // The same if there is a cache, whatever it contains.
     fs::create_dir_all(home.join(".cache/weir")).expect("made");
     chown(home.join(".cache"), Some(OTHER), Some(OTHER)).expect("root may");
     run();

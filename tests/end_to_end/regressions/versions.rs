@@ -1,4 +1,4 @@
-//! Functions with more than one symbol version: the caller gets the one that it was bound to.
+//! Functions with more than one symbol version: the caller gets the version that it was bound to.
 
 use crate::support::{Mode, Program, victim};
 

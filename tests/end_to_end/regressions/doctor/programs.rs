@@ -37,7 +37,7 @@ fn of_sanitizers() {
         for flag in ["leak", "thread", "undefined"] {
             let flag = format!("-fsanitize={flag}");
             let program = compiled(folder.path(), &[compiler, &flag], ALLOCATES);
-            // Where a thread's shadow is to lie there may be something else, if addresses are random.
+            // If addresses are random, something else may be at the place of a thread's shadow memory.
             let place =
                 within("exec setarch --addr-no-randomize /bin/sh -c 'exec \"$@\"' sh \"$@\"");
             place.see(&program, &[]).expect_traced();
@@ -60,7 +60,7 @@ fn of_sanitizers() {
         .says("others itself");
 }
 
-/// A sanitizer comes with a library, or is preloaded, while the program knows nothing of it.
+/// A library brings the sanitizer, or it is preloaded. The program itself has none.
 #[test]
 fn of_a_sanitizer_that_something_else_brings() {
     let folder = scratch();
@@ -102,7 +102,7 @@ fn of_what_no_glibc_starts() {
     ] {
         let program = compiled(folder.path(), compiler, ALLOCATES);
         here().see(&program, &[]).expect_refused(126, why);
-        // And by a script.
+        // The same by a script.
         let script = folder.path().join("script");
         fs::write(&script, format!("#!{}\n", program.display())).expect("written");
         fs::set_permissions(&script, Permissions::from_mode(0o755)).expect("ours");
@@ -137,7 +137,7 @@ fn of_scripts() {
                 (Some(126), seen.doctor.stderr)
             );
             assert!(report.is_none());
-            // With LD_PRELOAD alone it is env that is traced, and nothing after it.
+            // With LD_PRELOAD alone, env is traced, and nothing that it starts.
             let bare = seen.bare.1;
             let last = bare.iter().flat_map(|report| &report.processes).last();
             assert!(last.is_none_or(|last| last.executable.ends_with("/env")));
@@ -163,7 +163,7 @@ fn of_a_set_user_id_program() {
     place(&become_other)
         .see(&program, &[])
         .expect_refused(126, "is setuid to user 0");
-    // Where no exec gives rights, and for who has them already.
+    // If no exec gives rights, and for a user who has them already.
     place(&bound).see(&program, &[]).expect_traced();
     here().see(&program, &[]).expect_traced();
     fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("ours");

@@ -1,4 +1,4 @@
-//! The surroundings of a program: file systems, what is preloaded, /proc, limits, sandboxes.
+//! The surroundings of a program: file systems, preloaded libraries, /proc, limits, sandboxes.
 
 use super::*;
 
@@ -58,7 +58,7 @@ fn of_what_is_preloaded_already() {
         let next = malloc.next.clone().unwrap_or_default();
         assert!(next.ends_with("/libjemalloc.so.2"), "{next}");
     }
-    // What the dynamic linker says of the two, it says without Weir as well.
+    // The dynamic linker prints the same messages about the two without Weir.
     let seen = here().see(&program, &[("LD_PRELOAD", &preload)]);
     for name in ["/nonexistent/x.so", "program"] {
         let line = |ended: &Ended| {
@@ -157,7 +157,7 @@ fn of_places_for_regions() {
 #[test]
 fn of_a_cache_that_cannot_be_trusted() {
     let (folder, command, _) = for_all();
-    // Alone: the library that it brings along is to be unpacked.
+    // The command stands alone, so that it has to unpack its embedded library.
     let alone = folder.path().join("alone");
     fs::create_dir(&alone).expect("made");
     let command = {
@@ -217,7 +217,7 @@ fn of_limits() {
     }
 }
 
-/// A filter of system calls: with one that forbids nothing, and one in which the library ends what loads it.
+/// Two seccomp filters: one that forbids nothing, and one under which the library ends every program that loads it.
 #[test]
 fn of_a_sandbox_around_it() {
     let folder = scratch();
