@@ -1,9 +1,9 @@
-//! Allocators that are not the C library's.
+//! Allocators other than the C library's.
 
 use super::{World, calls};
 use crate::support::{Program, victim};
 
-/// What `allocates.c` writes by pwrite, which no allocator does: itself, and its child.
+/// How many times `allocates.c` and its child call pwrite, which no allocator calls.
 const PWRITES: u64 = 31;
 
 #[track_caller]
@@ -27,13 +27,13 @@ fn tcmalloc_linked_in() {
     expect_right("allocates_tcmalloc");
 }
 
-/// Debian has no archive of it.
+/// Debian has no static library of it.
 #[test]
 fn mimalloc_linked() {
     expect_right("allocates_mimalloc");
 }
 
-/// It has a lock that is not recursive, refuses what is not its own, and does I/O while it holds the lock.
+/// Its lock is not recursive. It refuses foreign blocks, and does I/O while it holds the lock.
 #[test]
 fn one_of_the_programs_own() {
     expect_right("allocates_strictly");

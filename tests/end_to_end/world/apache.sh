@@ -1,4 +1,4 @@
-# A server of pages that is told to begin anew with another configuration, and then to end. Its port is the argument.
+# A web server that is reloaded with another configuration, and then ended. The argument is its port.
 port=$1
 ask() { curl -s --max-time 5 "http://127.0.0.1:$port/"; }
 config() {

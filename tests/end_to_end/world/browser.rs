@@ -1,4 +1,5 @@
-//! A browser: a zygote that makes its children by clone, a sandbox that takes system calls away, an allocator of its own.
+//! A browser: a zygote that makes its children by clone, a sandbox that takes system calls away, an allocator of its
+//! own.
 
 use super::{World, calls};
 use crate::support::{Mode, Program};
@@ -12,14 +13,14 @@ fn chromium(with_sandbox: bool) -> World {
          --disable-dev-shm-usage {} --dump-dom \"file://$PWD/page.html\"",
         if with_sandbox { "" } else { "--no-sandbox" }
     );
-    // What it says to standard error tells when it was, and who.
+    // Its messages on standard error contain times and process ids.
     World::new(Program::new("/bin/sh").args(["-c", &script]))
         .prepared(|folder| std::fs::write(folder.join("page.html"), PAGE).expect("a file"))
         .by_nobody()
         .noisy()
 }
 
-/// With its sandbox, where a user may have name spaces of his own; else without.
+/// With its sandbox, if users may have namespaces of their own; else without it.
 #[test]
 fn chromium_shows_a_page() {
     let sandboxed = chromium(true);

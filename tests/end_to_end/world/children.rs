@@ -31,7 +31,7 @@ int main(void) {
 }
 "#;
 
-/// A program for musl, one for 32 bits, a static one, and what they leave to those after them.
+/// A program for musl, one for 32 bits, a static one, and programs that start after them.
 #[test]
 fn of_another_c_library_and_of_32_bits() {
     let script = "for name in musl small static; do ./$name; echo $name $?; done; ./musl | cat; \

@@ -1,4 +1,4 @@
-//! The compiler that builds these tests: rustc, which has jemalloc linked in, and cargo.
+//! The compiler that builds these tests: rustc, which contains jemalloc, and cargo.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ fn tool(name: &str) -> PathBuf {
     Path::new(env!("CARGO")).with_file_name(name)
 }
 
-/// In folders of its own.
+/// Runs the program with folders of its own.
 fn at_home(program: Program) -> Program {
     program
         .env("RUSTC", tool("rustc"))

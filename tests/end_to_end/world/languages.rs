@@ -1,4 +1,4 @@
-//! Interpreters, with threads, children and collectors of their own.
+//! Interpreters, with threads, children and garbage collectors of their own.
 
 use super::{World, expect_seen};
 use crate::support::Program;
@@ -30,7 +30,7 @@ if (isMainThread) {
         .expect_same(|report| expect_seen(report, "node"));
 }
 
-/// A program that every Java has; it makes keys, for which it has threads, a compiler and a collector.
+/// A program that every Java has. It makes keys, with threads, a compiler and a garbage collector.
 #[test]
 fn java() {
     let script = "keytool -genkeypair -alias one -dname CN=one -storepass password -keystore keys -keyalg EC -validity 9 \

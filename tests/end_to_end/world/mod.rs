@@ -1,9 +1,9 @@
-//! Programs of the world: with the library and without, bare and under `weir run`, they do and say the same.
+//! Common programs: with the library and without, bare and under `weir run`, they do and print the same.
 //!
 //! ```text
 //! allocators   linked in, preloaded, and one of the tests' own
-//! preloads     other libraries that are preloaded, before ours and after
-//! children     of a shell: for another C library, for another word size
+//! preloads     other preloaded libraries, before ours and after it
+//! children     a shell's children, for another C library or word size
 //! compilers    rustc and cargo
 //! languages    node, java, ruby, php
 //! servers      postgres, nginx and apache, killed and reloaded
@@ -31,13 +31,13 @@ use weir_report::model::Report;
 use crate::support::program::finish;
 use crate::support::{Mode, Program, scratch, weir};
 
-/// Seconds after which a program hangs. The slowest takes five on a busy machine.
+/// The time in seconds after which a program counts as hanging. The slowest takes five on a busy machine.
 const PATIENCE: &str = "60";
 
 /// Debian's user and group without rights.
 const NOBODY: u32 = 65534;
 
-/// A program of the world, and what it needs.
+/// A common program, and what it needs.
 #[derive(Clone)]
 struct World {
     program: Program,
@@ -47,7 +47,7 @@ struct World {
     beside: Option<String>,
 }
 
-/// What came of it.
+/// The outcome of a run.
 struct Ran {
     status: ExitStatus,
     stdout: String,
@@ -72,31 +72,31 @@ impl World {
         World::new(Program::new("/bin/sh").args(["-c", script]))
     }
 
-    /// Fills its folder.
+    /// Fills the program's folder.
     fn prepared(mut self, prepare: impl Fn(&Path) + Send + Sync + 'static) -> World {
         self.prepare = Arc::new(prepare);
         self
     }
 
-    /// It does not run as root: it and `weir run` have another user, whose the folder is.
+    /// Runs the program not as root: it and `weir run` have another user, who owns the folder.
     fn by_nobody(mut self) -> World {
         self.is_nobodys = true;
         self
     }
 
-    /// What it writes to standard error is never twice the same.
+    /// Its standard error is different in each run.
     fn noisy(mut self) -> World {
         self.is_noisy = true;
         self
     }
 
-    /// Has another library preloaded: before ours, and then after it.
+    /// Preloads another library, too: before ours, and then after it.
     fn beside(mut self, library: &str) -> World {
         self.beside = Some(library.to_owned());
         self
     }
 
-    /// The values of LD_PRELOAD that the program itself is to have, in a mode; `None`: as it comes.
+    /// The values of LD_PRELOAD for the program itself, in a mode. `None`: unchanged.
     fn preloads(&self, mode: Mode) -> Vec<Option<String>> {
         let ours = weir::library().display();
         match (&self.beside, mode) {
@@ -122,7 +122,7 @@ impl World {
         let mut program = program
             .by("/usr/bin/timeout", &["-s", "KILL", PATIENCE])
             .env("HOME", folder.path());
-        // SAFETY: asks for a number.
+        // SAFETY: the call only returns a number.
         if self.is_nobodys && unsafe { libc::geteuid() } == 0 {
             give_to_nobody(folder.path());
             program = program.before_exec(become_nobody);
@@ -143,7 +143,8 @@ impl World {
         }
     }
 
-    /// Runs it in all ways: it ends well and does the same in each. `check` is given each report by `weir run`.
+    /// Runs the program in all ways: it succeeds and does the same in each. Calls `check` with each report by `weir
+    /// run`.
     #[track_caller]
     fn expect_same(&self, check: impl Fn(&Report)) {
         let plain = self.run(Mode::Plain, self.preloads(Mode::Plain)[0].as_ref());
@@ -184,7 +185,7 @@ impl World {
     }
 }
 
-/// How often a function was called in all images of an executable.
+/// How many times a function was called in all images of an executable.
 fn calls(report: &Report, executable: &str, function: &str) -> u64 {
     report
         .processes
@@ -195,7 +196,7 @@ fn calls(report: &Report, executable: &str, function: &str) -> u64 {
         .sum()
 }
 
-/// The executable reads and writes, and Weir saw it.
+/// Checks that the executable reads or writes, and that Weir saw it.
 #[track_caller]
 fn expect_seen(report: &Report, executable: &str) {
     let sum = calls(report, executable, "read") + calls(report, executable, "write");
@@ -216,7 +217,7 @@ fn give_to_nobody(folder: &Path) {
 }
 
 fn become_nobody() -> std::io::Result<()> {
-    // SAFETY: numbers, and no group.
+    // SAFETY: numbers, and no list of groups.
     let failed = unsafe {
         libc::setgroups(0, std::ptr::null()) != 0
             || libc::setgid(NOBODY) != 0

@@ -1,4 +1,4 @@
-# A server of pages that is told to begin anew with another configuration, and then to end.
+# A web server that is reloaded with another configuration, and then ended.
 ask() { curl -s --max-time 5 --unix-socket "$PWD/socket" http://here/; }
 config() { printf 'daemon off; user root; pid nginx.pid; error_log error.log; worker_processes 2;\nevents { worker_connections 64; }\nhttp { access_log access.log; server { listen unix:%s/socket; location / { return 200 "%s\\n"; } } }\n' "$PWD" "$1" > nginx.conf; }
 until_is() { tries=0; until test "$(ask)" = "$1"; do tries=$((tries + 1)); test $tries -lt 200 || break; sleep 0.05; done; ask; }

@@ -1,4 +1,4 @@
-# A database whose server process is killed in the middle of a query: all others end, and begin again.
+# A database. A server process is killed in the middle of a query: all others end and start again.
 set -e
 bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
 d=$PWD
@@ -10,7 +10,7 @@ tries=0
 until "$bin/pg_isready" -q -h "$d"; do tries=$((tries + 1)); test $tries -lt 200; sleep 0.05; done
 query 'create table t as select generate_series(1, 5000) n' 
 query 'select sum(n) from t'
-# Its server process is killed in the middle of a query: all others are ended, and begin again.
+# The killed process is the one that serves this query.
 query 'select pg_backend_pid(), pg_sleep(30)' > /dev/null 2>&1 & client=$!
 tries=0
 until pid=$(query "select pid from pg_stat_activity where query like '%pg_sleep(30)' and pid <> pg_backend_pid()") && test -n "$pid"; do

@@ -1,18 +1,18 @@
-//! Libraries that are preloaded beside ours, before it and after.
+//! Libraries that are preloaded together with ours, before it and after it.
 
 use std::path::PathBuf;
 
 use super::{World, calls};
 use crate::support::{Program, victim};
 
-/// A library in a folder of its own under `/usr/lib/<machine>`.
+/// The path of a library below `/usr/lib/<machine>`.
 fn library(path: &str) -> String {
     let path = PathBuf::from("/usr/lib/x86_64-linux-gnu").join(path);
     assert!(path.exists(), "{} is not there", path.display());
     path.to_string_lossy().into_owned()
 }
 
-/// The clock stands still, for the shell's children, too.
+/// The clock stands still, also for the shell's children.
 #[test]
 fn libfaketime() {
     for name in ["libfaketime.so.1", "libfaketimeMT.so.1"] {
@@ -28,7 +28,7 @@ fn libfaketime() {
     }
 }
 
-/// And a program with threads, a lock of its own in each of the library's functions.
+/// The same for a program with threads, which take a lock in each of the library's functions.
 #[test]
 fn libfaketime_and_threads() {
     World::new(Program::new(victim("allocates")))
@@ -55,8 +55,8 @@ fn torsocks() {
         .expect_same(|report| assert_eq!(calls(report, "allocates", "pwrite"), 31));
 }
 
-/// Who is nobody gives a file away, and is told that it is another's. `fakeroot` puts its library before all others,
-/// and the second of these after ours.
+/// A user without rights gives a file away, and then sees it as another user's. `fakeroot` puts its library before
+/// all others; the second command moves it behind ours.
 #[test]
 fn fakeroot() {
     const OTHERS: &str = "touch file && chown 1:2 file && stat -c %u:%g file && id -u && tar -cf a.tar file && \

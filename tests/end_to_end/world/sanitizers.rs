@@ -1,4 +1,5 @@
-//! Programs that are built with a sanitizer: they run as without Weir, or are refused in one line before anything runs.
+//! Programs that are built with a sanitizer. They run as without Weir, or Weir refuses them in one line before
+//! anything runs.
 
 use std::path::Path;
 use std::process::Command;
@@ -27,9 +28,9 @@ int main(void) {
 }
 "#;
 
-/// Where threads' shadows are to lie, there may be something else, if addresses are random.
+/// If addresses are random, something else may be at the place of a thread's shadow memory.
 fn without_random_addresses() -> std::io::Result<()> {
-    // SAFETY: a number. Where it may not be set, much works all the same.
+    // SAFETY: a number. If it cannot be set, many cases work all the same.
     unsafe { libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) };
     Ok(())
 }
@@ -88,7 +89,8 @@ fn expect_unharmed_or_refused(flags: &'static [&'static str]) {
     );
 }
 
-/// Without the option that its manual names, AddressSanitizer ends a program that has another library before it.
+/// AddressSanitizer ends a program that loads another library before it, unless the option that its manual names is
+/// set.
 #[test]
 fn address_that_insists_on_being_first() {
     let folder = scratch();
@@ -122,7 +124,7 @@ fn thread() {
 
 #[test]
 fn leak() {
-    // What gcc 12 makes with -static-liblsan does not run, whether with Weir or without.
+    // A program that gcc 12 makes with -static-liblsan does not run, with or without Weir.
     expect_unharmed_or_refused(&["-fsanitize=leak"]);
 }
 

@@ -1,11 +1,11 @@
-//! Servers that have children, whose children are killed, and who are told to begin anew.
+//! Servers with child processes, which are killed or reloaded.
 
 use std::net::TcpListener;
 
 use super::{World, expect_seen};
 use crate::support::Program;
 
-/// A database: a server process is killed in the middle of a query, and all begin again.
+/// A database: a server process is killed in the middle of a query, and all start again.
 #[test]
 fn postgres() {
     World::script(include_str!("postgres.sh"))
@@ -14,7 +14,7 @@ fn postgres() {
         .expect_same(|report| expect_seen(report, "postgres"));
 }
 
-/// Reloaded while it serves.
+/// It is reloaded while it serves.
 #[test]
 fn nginx() {
     World::script(include_str!("nginx.sh"))
@@ -22,7 +22,7 @@ fn nginx() {
         .expect_same(|report| expect_seen(report, "nginx"));
 }
 
-/// Reloaded while it serves; its children have another user.
+/// It is reloaded while it serves; its children have another user.
 #[test]
 fn apache() {
     let port = TcpListener::bind("127.0.0.1:0")
