@@ -1,5 +1,5 @@
-//! Who may use whom: the layers of the library and the packages, as ARCHITECTURE.md has them, and the layers of the
-//! commands, as the documentation of their `main.rs` has them.
+//! Which module may use which: the layers of the library and of the packages, as in ARCHITECTURE.md, and those of the
+//! commands, as in the documentation of their `main.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +15,8 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The first column of the table under a heading of ARCHITECTURE.md, from the top: names in backticks, without the slash behind
-/// them.
+/// The first column of the table under a heading of ARCHITECTURE.md, from the top: the names in backticks, without
+/// the final slash.
 fn table(heading: &str) -> Vec<String> {
     let page = read("ARCHITECTURE.md");
     let (_, section) = page.split_once(heading).expect("the heading is there");
@@ -40,7 +40,7 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// A source without its comments and the texts in quotes, in which anything may stand.
+/// A source without its comments and string literals, which may contain anything.
 fn code(text: &str) -> String {
     let without_comments = text.lines().map(|line| match line.find("//") {
         Some(at) if !line[..at].contains('"') => &line[..at],
@@ -49,7 +49,7 @@ fn code(text: &str) -> String {
     without_comments.collect::<Vec<_>>().join("\n")
 }
 
-/// The modules at the crate's top that a source names: what stands behind `crate::`, also in braces.
+/// The top-level modules that a source names: the words behind `crate::`, also in braces.
 fn named(code: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (at, prefix) in code.match_indices("crate::") {
@@ -127,10 +127,10 @@ fn the_layers_of_the_benches_hold() {
     );
 }
 
-/// The report that tests of the command share; it lies with the tests of the whole command.
+/// The report that the command's tests share. It is in the folder of the whole command's tests.
 const SAMPLE: &str = "sample";
 
-/// No module of a folder uses one of a layer above its own; the layers are those of the modules there. The file of
+/// Checks that no module of a folder uses one of a layer above its own. The layers are the modules there. The file of
 /// `root_module` may use all of them.
 fn expect_layers(folder: &str, root_module: &str, layers: &[String]) {
     let place = |name: &str| layers.iter().position(|layer| layer == name);
@@ -167,7 +167,7 @@ fn expect_layers(folder: &str, root_module: &str, layers: &[String]) {
     assert_eq!(seen, rows, "modules, and rows of the table");
 }
 
-/// No package depends on one that stands below it in the map, and each has its row.
+/// No package depends on one that is below it in the map, and each has its row.
 #[test]
 fn the_packages_hold() {
     let output = Command::new(env!("CARGO"))
@@ -203,7 +203,7 @@ fn the_packages_hold() {
         let name = package["name"].as_str().expect("a name");
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let used = dependency["name"].as_str().expect("a name");
-            // Tests may use what they like.
+            // Tests may use any package.
             let is_for_tests = dependency["kind"] == "dev";
             if let Some(row) = rows.get(used).filter(|_| !is_for_tests) {
                 assert!(

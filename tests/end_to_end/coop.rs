@@ -1,5 +1,5 @@
-//! Calls in two parts: in coroutines, whose runtime is `tests/programs/coroutines.h`; and outside them, where the same
-//! programs must do what they do without Weir.
+//! Calls in two parts: in coroutines, with the runtime of `tests/programs/coroutines.h`, and in threads. In threads,
+//! programs must behave as they do without Weir.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,8 +10,8 @@ use weir_report::model::{CoroutineUse, Process};
 
 use crate::support::{Mode, Outcome, Program, scratch, victim, weir};
 
-/// What came of a row: what a call returned, and its errno; how many milliseconds it took, and how often another
-/// coroutine ticked meanwhile.
+/// The result of a row: what a call returned, and its errno. The times are the call's duration in milliseconds, and
+/// how often another coroutine ticked meanwhile.
 #[derive(Debug)]
 struct Row {
     said: String,
@@ -39,12 +39,13 @@ fn rows(outcome: &Outcome) -> Rows {
         .collect()
 }
 
-/// How long each row takes: at least, and, as a machine may be busy, generously, at most.
+/// The least and the most time that a row takes, in milliseconds. The upper bound is generous, because the machine
+/// may be busy.
 const AT_ONCE: (u64, u64) = (0, 400);
 fn bounds(name: &str) -> (u64, u64) {
     match name {
         "timeout-0" => (100, 900),
-        // The kernel rounds it up to its own ticks.
+        // The kernel rounds it up to a multiple of its own tick.
         "timeout-500us" => (0, 900),
         "timeout-150ms" => (150, 900),
         "dup" | "pipe" | "readv" | "accept-timeout" | "accepted" | "poll-two" | "select-two"
@@ -55,7 +56,8 @@ fn bounds(name: &str) -> (u64, u64) {
     }
 }
 
-/// Holds a victim's rows against those of the kernel alone. In coroutines, others ran while one waited.
+/// Compares a victim's rows with those of the kernel alone. In coroutines, also checks that others ran while one
+/// waited.
 fn expect_rows(found: &Rows, kernel: &Rows, who: &str, in_coroutines: bool) {
     for (name, Row { said, .. }) in kernel {
         let Some(row) = found.get(name) else {
@@ -82,7 +84,7 @@ fn what_libco_gets_wrong_is_right() {
         let parted = alone.clone().env("WEIR_COOP", "on").run(mode);
         let found = rows(&parted.expect_status(0));
         expect_rows(&found, &kernel, "threads", false);
-        // With one, and with one that has the least, in a fortified build.
+        // With a runtime; and with a runtime that has only the required functions, in a fortified build.
         for name in ["coop_faults", "coop_faults_fortified"] {
             let outcome = Program::new(victim(name)).run(mode).expect_status(0);
             let found = rows(&outcome);
@@ -132,16 +134,16 @@ fn each_coroutine_is_told_what_it_did_while_others_waited() {
         assert_eq!(works.calls, 7 + 7 + 1000 + 990 + 1);
         assert_eq!((works.moved_bytes, works.waits), (700, 7));
         assert_eq!((works.allocations, works.live_blocks), (1000, 10));
-        // Nine blocks of 1000 bytes, which take as many, and one of 5000.
+        // Nine blocks of 1000 bytes, which take exactly that much, and one of 5000.
         assert_eq!(works.live_bytes, 14_000);
         assert!(works.ended && waits.ended);
-        // Two of its reads went straight through.
+        // Two of its reads were not made in parts.
         let disabled = named(process, "disabled");
         assert_eq!((disabled.calls, disabled.waits), (5, 1));
         let read = &process.functions["read"];
         let parts = read.parts.as_ref().expect("reads in parts");
         assert_eq!((read.calls, parts.calls, parts.waits), (10, 8, 8));
-        // While the first waits, the others are counted.
+        // While the first coroutine waits, calls of the others are counted.
         assert_eq!(process.functions["usleep"].calls, 7);
     }
 }
@@ -168,7 +170,7 @@ fn a_coroutine_that_wakes_on_another_thread_is_counted_there() {
                 .collect();
             let sum: u64 = of_threads.iter().map(|of| of.calls).sum();
             assert_eq!((all.calls, sum), (calls, calls), "{name}");
-            // It is on each thread half of the time.
+            // It spends half of the time on each thread.
             for of in &of_threads {
                 assert_eq!((of.calls, of.errors), (calls / 2, errors / 2), "{name}");
                 assert_eq!(of.moved_bytes, moved / 2, "{name}");
@@ -177,7 +179,7 @@ fn a_coroutine_that_wakes_on_another_thread_is_counted_there() {
         }
         let recv = process.functions["recv"].parts.as_ref().expect("parts");
         assert_eq!((recv.calls, recv.waits), (200, 200));
-        // Each waited for a millisecond, and none of it is transfer.
+        // Each call waited for a millisecond; the transfer contains none of that.
         assert!(recv.wait.total_ns >= 200 * 1_000_000, "{recv:?}");
         assert!(recv.transfer.total_ns < recv.wait.total_ns, "{recv:?}");
     }
@@ -197,7 +199,7 @@ fn signals_and_cancellation_end_a_wait_as_they_would_the_call() {
     }
 }
 
-/// python3's blocking calls, each part beside what the program itself measured.
+/// Compares each part of python3's blocking calls with what the program itself measured.
 #[test]
 fn an_unmodified_program_is_told_how_long_its_calls_waited() {
     let script = "\
@@ -244,14 +246,14 @@ except BlockingIOError: print('would block')
         assert_eq!(wait.calls, 41, "20 sent, 21 received");
         assert_eq!(wait.classes.iter().map(|of| of.calls).sum::<u64>(), 41);
         assert!(wait.total_ns.abs_diff(parts.wait.total_ns) < took / 10);
-        // What is in files is not waited for.
+        // A read of a file does not wait.
         let script = files.iter().filter(|of| of.kind == "file");
         assert!(script.clone().count() > 5);
         assert!(script.clone().all(|of| of.wait.is_none()), "{files:#?}");
     }
 }
 
-/// What stdio waits for is told of its own system calls, and of the file.
+/// The waits of stdio appear at its own system calls, and at the file.
 #[test]
 fn what_stdio_waits_for_is_told() {
     let program =
@@ -307,7 +309,7 @@ fn redis(socket: &Path) -> Server {
     server
 }
 
-/// A client library that knows nothing of coroutines, by 200 of them: queries that each wait take hardly longer
+/// 200 coroutines use a client library that has no support for coroutines. All queries together take little longer
 /// than one.
 #[test]
 fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
@@ -341,12 +343,13 @@ fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
             assert_eq!((waited.count(), coroutines.folded), (200, 0));
             *ms
         });
-        // One after the other they would take 10,000. A machine that is busy may be late once.
+        // In sequence they would take 10,000 ms. A busy machine may be late once.
         assert!(took_ms.any(|ms| ms < 500), "{mode:?}");
     }
 }
 
-/// What waits inside the C library is told as blocking the thread, or made by a thread that the runtime offers.
+/// A wait inside the C library is reported as blocking the thread, unless the runtime offers a thread that makes the
+/// call.
 #[test]
 fn what_waits_inside_the_c_library_is_told_or_made_elsewhere() {
     for mode in Mode::MEASURED {
@@ -362,8 +365,8 @@ fn what_waits_inside_the_c_library_is_told_or_made_elsewhere() {
     }
 }
 
-/// Where poll does not tell what a call does, and where a call without blocking does otherwise, results are those of the
-/// kernel: of a thread's calls, and of a coroutine's.
+/// In some cases poll does not predict what a call does, or a call that does not block behaves differently. The
+/// results are still the kernel's, for calls of threads and of coroutines.
 #[test]
 fn corners_are_the_kernel_s() {
     let program = Program::new(victim("coop_corners"));
@@ -383,8 +386,8 @@ fn corners_are_the_kernel_s() {
     }
 }
 
-/// Beside a coroutine that reads from a pipe which is silent most of the time, another ticks every 100 ms and is never
-/// more than 10 ms late. A machine that is busy may make it late once; a read that blocks does so each time.
+/// One coroutine reads from a pipe that is silent most of the time. Another ticks every 100 ms, and is never more
+/// than 10 ms late. A busy machine may make it late once; a read that blocks makes it late each time.
 #[test]
 fn a_ticker_is_not_late_for_a_read_that_waits() {
     let program = Program::new(victim("coop_ticker"));
@@ -402,7 +405,7 @@ fn a_ticker_is_not_late_for_a_read_that_waits() {
     }
 }
 
-/// A runtime can keep what it knows of a descriptor until it is told that it is closed.
+/// A runtime can keep what it knows of a descriptor until Weir informs it that the descriptor is closed.
 #[test]
 fn a_runtime_is_told_what_is_closed_that_was_waited_for() {
     let expected = [
@@ -435,7 +438,7 @@ fn a_runtime_is_told_what_is_closed_that_was_waited_for() {
     }
 }
 
-/// Where a try without blocking succeeds nothing is added: a read from a socket that has something to read is one
+/// If a try without blocking succeeds, there is no further system call: a read from a socket that has data is one
 /// system call, as without Weir.
 #[test]
 fn what_need_not_wait_costs_no_call_more() {
@@ -506,11 +509,12 @@ for _ in range(100):
     }
 }
 
-/// More than a buffer holds, by each function that moves bytes, and what else is made again until it is whole.
+/// Sends more than a buffer holds, by each function that moves bytes, and by calls that are repeated until all is
+/// sent.
 #[test]
 fn all_of_it_arrives_whichever_way_it_is_sent() {
     let alone = Program::new(victim("coop_transfers")).arg("x");
-    // The writer and the reader speak in any order.
+    // The writer and the reader print in any order.
     let lines = |outcome: Outcome| -> Vec<String> {
         let text = outcome.expect_status(0).text();
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -530,7 +534,7 @@ fn all_of_it_arrives_whichever_way_it_is_sent() {
         let process = outcome.process();
         let coroutines = process.coroutines.as_ref().expect("a runtime");
         assert_eq!(coroutines.blocked_calls, 0);
-        // Counted once, however often it was made again.
+        // Each call is counted once, even if it was repeated several times.
         for name in ["write", "writev", "send", "sendto", "sendmsg", "sendmmsg"] {
             let function = &process.functions[name];
             assert!(function.moved_bytes >= 3 << 20, "{name}: {function:?}");

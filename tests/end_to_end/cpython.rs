@@ -1,9 +1,9 @@
-//! CPython's own tests of what touches I/O, files, memory, threads and processes: case by case the same result with
-//! the library and without.
+//! CPython's own tests of I/O, files, memory, threads and processes. Each case has the same result with the library
+//! and without.
 //!
-//! Left out for the time that they take are `test_concurrent_futures`, `test_multiprocessing_spawn`,
+//! These are left out because they take too long: `test_concurrent_futures`, `test_multiprocessing_spawn`,
 //! `test_multiprocessing_forkserver`, `test_multiprocessing_main_handling`, `test_venv`, `test_zipfile`, `test_bz2`,
-//! `test_lzma`, `test_imaplib` and `test_xmlrpc`. `test_ioctl` wants a terminal.
+//! `test_lzma`, `test_imaplib` and `test_xmlrpc`. `test_ioctl` needs a terminal.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -11,20 +11,20 @@ use std::sync::Mutex;
 use crate::support::Mode;
 use crate::support::regrtest::{Module, Results};
 
-/// So many modules run at a time. Most of their time is waiting.
+/// How many modules run at the same time. They mostly wait.
 const JOBS: usize = 6;
-/// Cases that differ are run so many times more; one that does not differ each time differs by chance.
+/// How many more times a case runs if its results differ. A case that does not differ each time differs by chance.
 const REPETITIONS: usize = 4;
 
 const fn plain(name: &'static str) -> Module {
     Module { name, options: &[] }
 }
 
-/// The longest first.
+/// The modules, the longest first.
 const MODULES: &[Module] = &[
     Module {
         name: "test_asyncio",
-        // In halves; and without what is a minute of collecting garbage.
+        // In two halves, and without a case that collects garbage for a minute.
         options: &[
             "-i",
             "test.test_asyncio.test_s*",
@@ -43,7 +43,7 @@ const MODULES: &[Module] = &[
     plain("test_ssl"),
     Module {
         name: "test_socket",
-        // Without the library too they wait for ever, where the machine has such sockets that lead nowhere.
+        // Even without the library they never end, if the machine has such sockets without a peer.
         options: &["-i", "*VSOCK*"],
     },
     plain("test_logging"),
@@ -115,7 +115,8 @@ const MODULES: &[Module] = &[
     plain("test_time"),
 ];
 
-/// Those where it may matter that the writer is elsewhere, and that whoever starts the program is another.
+/// The modules for which it may matter that the writer is another process, and that another process starts the
+/// program.
 const MODULES_UNDER_RUN: &[&str] = &[
     "test_subprocess",
     "test_faulthandler",
@@ -135,7 +136,7 @@ struct Pair {
     with: Results,
 }
 
-/// Runs modules without the library and with it, some at a time.
+/// Runs modules without the library and with it, some at the same time.
 fn run(modules: &[Module], mode: Mode) -> Vec<Pair> {
     let runs: Vec<(Module, Mode)> = modules
         .iter()
@@ -168,7 +169,7 @@ fn run(modules: &[Module], mode: Mode) -> Vec<Pair> {
 }
 
 impl Pair {
-    /// The cases that have not the same result.
+    /// The cases whose results differ.
     fn differing(&self) -> BTreeSet<String> {
         let names = |results: &Results| -> Vec<String> {
             let cases = results.cases.iter().flat_map(|cases| cases.keys());
@@ -180,14 +181,15 @@ impl Pair {
         differing
     }
 
-    /// Runs the cases that differ again and again; those that differ each time.
+    /// Runs the cases that differ several times, and returns those that differ each time.
     fn differing_each_time(&self, mode: Mode) -> BTreeSet<String> {
         let mut differing = self.differing();
         for _ in 0..REPETITIONS {
             if differing.is_empty() {
                 break;
             }
-            // What one of the two has no result of may not be a case: a fixture that failed, or the module.
+            // A name with a result on one side only may not be a case: it can be a fixture that failed, or the
+            // module.
             let are_cases = differing
                 .iter()
                 .all(|case| self.without.of(case).is_some() && self.with.of(case).is_some());
@@ -208,7 +210,7 @@ impl Pair {
     }
 }
 
-/// The modules have the same results, case by case; so many of them are not skipped.
+/// Checks that the modules have the same results, case by case, and that at least `ran` cases are not skipped.
 #[track_caller]
 fn expect_same(modules: &[Module], mode: Mode, ran: usize) {
     let pairs = run(modules, mode);

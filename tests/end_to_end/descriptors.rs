@@ -1,10 +1,10 @@
-//! Commands of `fcntl`, `ioctl` and `prctl`, and numbers of `syscall`, known or not.
+//! Known and unknown commands of `fcntl`, `ioctl` and `prctl`, and numbers of `syscall`.
 
 use std::fs;
 
 use crate::support::{Mode, Program, scratch, victim, weir};
 
-/// The result and the errno of each are the same.
+/// Each has the same result and the same errno.
 #[test]
 fn commands_that_nobody_has_heard_of() {
     let program = Program::new(victim("unknown_commands"));
@@ -16,7 +16,7 @@ fn commands_that_nobody_has_heard_of() {
     }
 }
 
-/// The kernel gets every argument: strace shows them as numbers.
+/// The kernel gets every argument: strace prints them as numbers.
 #[test]
 fn every_argument_is_passed_on() {
     let arguments = |preload: &str| -> Vec<String> {

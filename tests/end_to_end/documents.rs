@@ -1,18 +1,18 @@
-//! `docs/settings.md` and `docs/functions.md` say what the tables in the code say.
+//! `docs/settings.md` and `docs/functions.md` agree with the tables in the code.
 //!
-//! With `WEIR_BLESS=1` the tests write the tables into the pages instead of comparing them.
+//! With `WEIR_BLESS=1`, the tests write the tables into the pages instead of comparing them.
 
 use std::path::Path;
 
 use weir_record::functions::{Family, Function, Returns, Role, Size, Timing};
 use weir_record::settings;
 
-/// A generated table stands between these lines.
+/// The lines before and after a generated table.
 const BEGIN: &str =
     "<!-- made of the code by tests/end_to_end/documents.rs; WEIR_BLESS=1 renews it -->";
 const END: &str = "<!-- end -->";
 
-/// Compares what stands between the marks in a page with the table, or puts the table there.
+/// Compares the part of a page between the marks with the table, or writes the table there.
 #[track_caller]
 fn expect_table(page: &str, table: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

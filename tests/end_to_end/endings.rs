@@ -1,4 +1,4 @@
-//! However a process ends: its output and its end are the same, and what it did is in the report.
+//! All ways in which a process ends: output and end are the same as without Weir, and the report contains its calls.
 
 use std::os::unix::process::ExitStatusExt;
 
@@ -11,14 +11,14 @@ fn ends(way: &str) -> Program {
     Program::new(victim("ways_to_exit")).arg(way)
 }
 
-/// The lines that are the same from run to run.
+/// The lines that are the same in every run.
 fn own_lines(text: &str) -> Vec<&str> {
     text.lines()
         .filter(|line| !line.starts_with("witness "))
         .collect()
 }
 
-/// Ends in which the bare library is told that the end has come.
+/// Checks an end that the bare library sees coming.
 #[track_caller]
 fn expect_report_of_exit(way: &str, status: i32) {
     let plain = ends(way).plain().expect_status(status);
@@ -74,8 +74,8 @@ fn pthread_exit_in_the_main_thread() {
     expect_report_of_exit("pthread_exit", 0);
 }
 
-/// Ends that nobody announces: `weir run` reports them; the bare library leaves the region, of
-/// which `weir recover` makes the report.
+/// Checks an end that nothing announces. `weir run` reports it; the bare library leaves the region, and `weir
+/// recover` makes the report from it.
 #[track_caller]
 fn expect_report_of_sudden_end(way: &str) {
     let plain = ends(way).plain();
@@ -134,7 +134,7 @@ fn sigkill() {
     expect_report_of_sudden_end("SIGKILL");
 }
 
-/// What the program left in the buffers of streams is written when every handler of exit has run.
+/// The C library writes what is left in the buffers of streams after every handler of exit has run.
 #[test]
 fn streams_are_flushed_after_all() {
     for ends in [&[][..], &["by exit"]] {

@@ -1,4 +1,4 @@
-//! Every counter of every function equals what the victim says that it did.
+//! Every counter of every function equals the victim's own account.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use weir_record::functions::Function;
 
 use crate::support::{Account, Mode, Program, victim};
 
-/// Runs a victim that gives one account, and compares every counter.
+/// Runs a victim that prints one account, and compares every counter.
 #[track_caller]
 fn expect_exact(name: &str) {
     for mode in Mode::MEASURED {
@@ -25,7 +25,7 @@ fn file_functions() {
     expect_exact("file_calls");
 }
 
-/// As [`expect_exact`], where the C library allocates for the victim, or has a child for it.
+/// The same as [`expect_exact`], for a victim for which the C library allocates or makes a child process.
 #[track_caller]
 fn expect_own_exact(name: &str) {
     for mode in Mode::MEASURED {
@@ -89,8 +89,7 @@ fn fortified_calls() {
     expect_exact("fortified");
 }
 
-/// Every function of the table is called by one of the victims whose accounts are compared, unless
-/// this C library does not have it.
+/// The victims whose accounts are compared call every function of the table that this C library has.
 #[test]
 fn no_function_is_left_out() {
     let mut called = BTreeSet::new();
@@ -129,7 +128,8 @@ fn no_function_is_left_out() {
             called.extend(account.calls.into_keys());
         }
     }
-    // What stdio asks of the kernel is what strace sees of the same victims.
+    // The functions that stdio calls by its table have no symbol. A test with strace compares them for the same
+    // victims.
     let symbols = Function::ALL
         .iter()
         .filter(|function| function.row().is_symbol());

@@ -1,5 +1,4 @@
-//! The dynamic symbols of the library are the table of functions and what `include/weir.h` names, no more and no
-//! less.
+//! The dynamic symbols of the library are exactly the table of functions and the names in `include/weir.h`.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,7 +27,7 @@ fn symbols(options: &[&str]) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a coroutine runtime looks up.
+/// The names that a coroutine runtime looks up.
 const BY_LOOKUP: [&str; 3] = ["weir_coop_register", "weir_coop_enable", "weir_coop_ended"];
 
 #[test]
@@ -50,7 +49,7 @@ fn exports_are_the_table() {
     }
 }
 
-/// The public names of the C library, of all its versions.
+/// The public names of the C library, in all its versions.
 fn names_of_the_c_library() -> BTreeSet<String> {
     let output = weir::binutils("nm")
         .args(["--dynamic", "--defined-only", "--with-symbol-versions"])
@@ -62,26 +61,26 @@ fn names_of_the_c_library() -> BTreeSet<String> {
         .lines()
         .filter_map(|line| line.split_whitespace().last())
         .filter_map(|name| name.split_once('@'))
-        // What is for the C library's own parts only.
+        // Names that only the C library's own parts may use.
         .filter(|(_, version)| !version.contains("GLIBC_PRIVATE"))
         .map(|(name, _)| name.to_owned())
         .collect()
 }
 
-/// Names that the table has and this C library may lack: C23's, of later versions.
+/// Names in the table that this C library may lack: later versions added them, for C23.
 const OF_LATER_VERSIONS: [&str; 2] = ["free_sized", "free_aligned_sized"];
 
-/// Names that are like those of interposed functions, and are something else.
+/// Names that look like those of interposed functions, but are something else.
 const OTHERS: [&str; 2] = [
     // Reads up to a delimiter into a buffer, for stdio's own use.
     "_IO_getline",
-    // Takes one argument more; only for programs that were built before 2001, and dlsym does not find it.
+    // Takes one more argument. Only programs built before 2001 use it, and dlsym does not find it.
     "_IO_vfscanf",
 ];
 
-/// Every interposed name is one of the C library's; and all other names under which it has an interposed
-/// function are interposed too: a program built long ago, or fortified, or with 64-bit offsets, calls those.
-/// But not `__libc_malloc` and its kin, by which an allocator that interposes malloc itself gets at what is behind it.
+/// Every interposed name is a name of the C library. All other names of an interposed function are interposed, too:
+/// programs that were built long ago, or fortified, or with 64-bit offsets, call those. The exception is
+/// `__libc_malloc` and its kin: with them, an allocator that interposes malloc itself calls the C library's.
 #[test]
 fn every_name_of_an_interposed_function_is_interposed() {
     let theirs = names_of_the_c_library();
@@ -125,8 +124,7 @@ fn every_name_of_an_interposed_function_is_interposed() {
     assert!(missing.is_empty(), "not interposed: {missing:?}");
 }
 
-/// What the library asks of others is in the C library: nothing else has to be there for a program to
-/// start under it.
+/// The library needs only the C library: nothing else must be installed for a program to start under it.
 #[test]
 fn needs_the_c_library_only() {
     let output = Command::new("readelf")

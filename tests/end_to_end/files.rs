@@ -7,8 +7,8 @@ use weir_report::model::{FileUse, Files};
 
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
-/// Has the victim use files in one way, in a folder of its own; checks the processes' files, which are named relative
-/// to that folder.
+/// Runs the victim in one way, in a folder of its own. Passes its processes' files to `check`, with names relative to
+/// that folder.
 #[track_caller]
 fn in_way(way: &str, check: impl Fn(&Outcome, &BTreeMap<String, FileUse>)) {
     for mode in Mode::MEASURED {
@@ -28,7 +28,7 @@ fn in_way(way: &str, check: impl Fn(&Outcome, &BTreeMap<String, FileUse>)) {
     }
 }
 
-/// Opens, writes and bytes written.
+/// The number of opens, of writes, and of bytes written.
 fn written(files: &BTreeMap<String, FileUse>, name: &str) -> (u64, u64, u64) {
     let file = files
         .get(name)
@@ -53,7 +53,7 @@ fn a_file_keeps_the_name_that_it_was_opened_by() {
     });
 }
 
-/// What it closes stays open in its parent, which has lent it its memory.
+/// A descriptor that the child closes stays open in its parent, whose memory the child uses.
 #[test]
 fn a_child_of_vfork_has_descriptors_of_its_own() {
     in_way("vforked", |outcome, files| {
@@ -71,7 +71,8 @@ fn a_child_of_vfork_has_descriptors_of_its_own() {
     });
 }
 
-/// Memory lent by clone; what has no name, or one that is in no directory; a number that stdio has closed.
+/// A child of clone in its parent's memory; files without a name, or without a directory; a number that stdio has
+/// closed.
 #[test]
 fn numbers_that_become_another_s() {
     in_way("cloned", |outcome, files| {
@@ -82,7 +83,7 @@ fn numbers_that_become_another_s() {
             let all = processes.iter().flat_map(|process| &process.files.listed);
             let of_kind = all.filter(|file| file.kind == kind);
             let mut bytes: Vec<u64> = of_kind.map(|file| file.written_bytes).collect();
-            // Files are listed by their time, which differs from run to run.
+            // Files are listed in the order of their time, which differs from run to run.
             bytes.sort();
             bytes
         };
@@ -119,7 +120,8 @@ fn names_are_absolute() {
     });
 }
 
-/// By the flags of their opening, or by what is then done with them; no call is made to find out.
+/// A directory is recognised by the flags with which it was opened, or by later calls on it. Weir makes no call to
+/// find out.
 #[test]
 fn directories_are_told_from_files() {
     in_way("directories", |outcome, files| {

@@ -1,5 +1,5 @@
-//! Where processes go that do not stay at home: into other root directories, to other users, into the background, and
-//! into programs that cannot be traced.
+//! Processes that leave their surroundings: for another root directory, another user, the background, or a program
+//! that cannot be traced.
 
 use std::fs;
 
@@ -7,7 +7,8 @@ use weir_report::model::{EndKind, Process, Untraced};
 
 use crate::support::{Mode, Program, scratch, victim};
 
-/// What one child of the victim does, with its threads and its own child; this one and so many others are in a process.
+/// Checks what one child of the victim did, with its threads and its own child, and how many such children counted in
+/// this process.
 #[track_caller]
 fn expect_children(process: &Process, children: u64, sharers: &str) {
     let write = &process.functions["write"];
@@ -25,7 +26,7 @@ fn expect_children(process: &Process, children: u64, sharers: &str) {
     );
 }
 
-/// A child makes its region when it calls chroot. Its own child cannot any more, and counts in that.
+/// A child makes its region when it calls chroot. Its own child can no longer make one, and counts in that region.
 #[test]
 fn children_in_another_root_directory() {
     let root = scratch();
@@ -50,8 +51,8 @@ fn children_in_another_root_directory() {
     }
 }
 
-/// As a server's do that was started by root: each makes its region before it becomes another user. Its own child cannot any
-/// more, and counts in that.
+/// As in a server that root started: each child makes its region before it becomes another user. Its own child can no
+/// longer make one, and counts in that region.
 #[test]
 fn children_that_become_another_user() {
     let program = Program::new(victim("leaves_home")).args(["user", "-"]);
@@ -67,7 +68,7 @@ fn children_that_become_another_user() {
     }
 }
 
-/// Where that is not seen none of them can make a region, and all count in their parent's.
+/// If Weir does not see the change of user, no child can make a region, and all count in their parent's.
 #[test]
 fn children_that_are_another_user_s() {
     let program = Program::new(victim("leaves_home")).args(["quietly", "-"]);
@@ -80,7 +81,7 @@ fn children_that_are_another_user_s() {
     assert_eq!(process.files.others.writes, 1000);
 }
 
-/// A region outlives the process that made it for as long as others count in it.
+/// A region outlives the process that made it while others count in it.
 #[test]
 fn a_child_that_outlives_the_parent_whose_region_it_counts_in() {
     let program = Program::new(victim("leaves_home")).args(["orphan", "-"]);
@@ -96,7 +97,7 @@ fn a_child_that_outlives_the_parent_whose_region_it_counts_in() {
     assert_eq!(parent.functions["_exit"].calls, 2);
 }
 
-/// It may not have come as far, or never will.
+/// The child may still make its first call, or never.
 #[test]
 fn a_child_of_which_nothing_is_known_is_told() {
     let outcome = Program::new(victim("leaves_a_child")).run(Mode::Run);
@@ -109,7 +110,7 @@ fn a_child_of_which_nothing_is_known_is_told() {
     );
 }
 
-/// Started by vfork and by posix_spawn, four times and twice.
+/// Four are started by vfork, two by posix_spawn.
 #[test]
 fn children_that_cannot_be_traced_are_listed() {
     let program = victim("static");
@@ -159,7 +160,7 @@ fn a_storm_of_programs_that_cannot_be_traced_is_listed_to_the_last() {
     assert_eq!(missed.notes, [""; 0]);
 }
 
-/// Of programs that are started and traced nothing is listed, however they are started.
+/// No program that is started and traced is listed, in whatever way it is started.
 #[test]
 fn children_that_are_traced_are_not_listed() {
     let script = "for n in 1 2 3; do /bin/true; seq $n | sort; done; exec /bin/true";
@@ -207,7 +208,7 @@ fn a_cleared_environment_is_told_and_followed_where_that_is_wanted() {
     }
 }
 
-/// An environment that has Weir is passed on as it is.
+/// An environment that contains Weir is passed on unchanged.
 #[test]
 fn a_whole_environment_is_not_touched() {
     let program = Program::new("/bin/sh").args(["-c", "env | sort; exec env | sort"]);
@@ -218,7 +219,7 @@ fn a_whole_environment_is_not_touched() {
     assert_eq!((named("LD_PRELOAD="), named("WEIR_SESSION=")), (2, 2));
 }
 
-/// The variadic ones, with an environment of one entry.
+/// The variadic exec functions, with an environment of one entry.
 #[test]
 fn exec_with_many_arguments_is_followed() {
     let program = Program::new(victim("many_arguments"));
@@ -230,7 +231,7 @@ fn exec_with_many_arguments_is_followed() {
     }
 }
 
-/// What a program passes to exec may be anything: the kernel says what is wrong with it.
+/// A program may pass anything to exec; the kernel reports what is wrong with it.
 #[test]
 fn arguments_that_lead_nowhere_are_errors_as_before() {
     let program = Program::new(victim("bad_environments"));
@@ -248,7 +249,7 @@ fn arguments_that_lead_nowhere_are_errors_as_before() {
     }
 }
 
-/// Counted up to the end of the program, and left to run.
+/// The daemon is counted up to the end of the program, and continues to run.
 #[test]
 fn a_daemon_is_in_the_report_and_goes_on() {
     let folder = scratch();

@@ -1,4 +1,4 @@
-//! What SIGKILL leaves is true, whenever it comes.
+//! What is left after SIGKILL is true, whenever the signal comes.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -18,7 +18,7 @@ use crate::support::{Mode, Program, scratch, victim, weir};
 const KINDS: [&str; 4] = ["malloc", "free", "write", "read"];
 const THREADS: usize = 4;
 
-/// Random numbers that need not be good ones; the seed is told where a test fails.
+/// Random numbers of no special quality. The seed is printed, so that a failed test shows it.
 struct Random(u64);
 
 impl Random {
@@ -68,7 +68,7 @@ impl Counting {
         command
     }
 
-    /// Starts it, and waits until it runs.
+    /// Starts the victim, and waits until it runs.
     fn start(&self, mode: Mode) -> Child {
         let mut child = self.command(mode).spawn().expect("the victim starts");
         let mut line = String::new();
@@ -80,7 +80,7 @@ impl Counting {
         child
     }
 
-    /// Per kind of call, over all threads: begun, completed.
+    /// For each kind of call, over all threads: how many began, and how many completed.
     fn counts(&self) -> [[u64; 2]; KINDS.len()] {
         let mut bytes = [0; THREADS * KINDS.len() * 2 * 8];
         self.counts
@@ -93,7 +93,7 @@ impl Counting {
         sums
     }
 
-    /// Every counter lies between what was completed and what was begun.
+    /// Checks that every counter lies between the completed and the begun calls.
     #[track_caller]
     fn expect_in(&self, process: &Process) {
         for (name, [begun, completed]) in KINDS.into_iter().zip(self.counts()) {
@@ -126,7 +126,7 @@ impl Counting {
     }
 }
 
-/// Two hundred times, at random moments of a program with four threads.
+/// 200 times, at random moments of a program with four threads.
 #[test]
 fn every_region_is_recovered_and_right() {
     let mut random = Random::new();
@@ -146,7 +146,7 @@ fn every_region_is_recovered_and_right() {
     }
 }
 
-/// Killed while it starts, there may be no region yet, or one that is not complete: then that is said.
+/// If a program is killed while it starts, there may be no region yet, or an incomplete one. Weir says so.
 #[test]
 fn a_program_killed_while_it_starts() {
     let mut random = Random::new();
@@ -183,7 +183,7 @@ fn recover_command(region: &Path, out: &Path) -> Command {
     command
 }
 
-/// `weir run` needs no recovery: it is not the one that was killed.
+/// `weir run` needs no recovery, because it was not killed itself.
 #[test]
 fn weir_run_reports_a_killed_program() {
     let mut random = Random::new();
@@ -192,7 +192,7 @@ fn weir_run_reports_a_killed_program() {
         let mut weir_run = counting.start(Mode::Run);
         std::thread::sleep(Duration::from_micros(random.below(20_000)));
         let victim = child_of(weir_run.id());
-        // SAFETY: a signal to a grandchild that its parent has not waited for.
+        // SAFETY: sends a signal to a grandchild that its parent has not waited for.
         assert_eq!(unsafe { libc::kill(victim, libc::SIGKILL) }, 0);
         let status = weir_run.wait().expect("the child is ours");
         assert_eq!(status.signal(), Some(libc::SIGKILL));
@@ -207,7 +207,7 @@ fn weir_run_reports_a_killed_program() {
     }
 }
 
-/// Where it is `weir` that is killed, the program goes on.
+/// If `weir` itself is killed, the program continues.
 #[test]
 fn the_program_outlives_weir() {
     let counting = Counting::new();
@@ -220,7 +220,7 @@ fn the_program_outlives_weir() {
         std::thread::sleep(Duration::from_millis(5));
         counting.counts()[0][1] > before + 100_000
     });
-    // SAFETY: a signal to a process that runs for ever unless it is killed here.
+    // SAFETY: sends a signal to a process that runs until it is killed here.
     unsafe { libc::kill(victim, libc::SIGKILL) };
     assert!(goes_on, "the program did not go on");
 }

@@ -1,4 +1,4 @@
-//! Code that is there before us, after us, and for a while.
+//! Code that is loaded before us, after us, or for a limited time.
 
 use crate::support::{Account, Mode, Program, victim};
 
@@ -35,7 +35,7 @@ fn libraries_come_and_go() {
             let outcome = program.run(mode).expect_status(0);
             assert_eq!(outcome.complaints(), "");
             assert!(outcome.text().starts_with("fifty times\n"));
-            // The dynamic linker allocates for itself; it calls neither of these.
+            // The dynamic linker allocates for itself, but calls neither of these.
             let account = Account::of(&outcome.text());
             let process = outcome.process();
             for name in ["aligned_alloc", "pwrite"] {
@@ -49,7 +49,8 @@ fn libraries_come_and_go() {
     }
 }
 
-/// Who stands behind us is named: the next one in the order of the dynamic linker, not always the C library.
+/// The report names the object behind us: the next one in the dynamic linker's order, which is not always the C
+/// library.
 #[test]
 fn the_next_in_line_is_named() {
     for mode in Mode::MEASURED {
@@ -69,7 +70,7 @@ fn the_next_in_line_is_named() {
     }
 }
 
-/// A program with an allocator of its own is said to have one; the rest of its calls are counted.
+/// The report says that a program has an allocator of its own; the rest of its calls are counted.
 #[test]
 fn an_allocator_in_the_program_is_admitted() {
     let program = Program::new(victim("own_malloc"));
@@ -97,8 +98,8 @@ fn an_allocator_in_the_program_is_admitted() {
     }
 }
 
-/// The first call may come from inside a function of the C library that holds a lock: nothing that starts the
-/// image may want that lock.
+/// The first call may come from a function of the C library that holds a lock. Nothing in the start of the image may
+/// take that lock.
 #[test]
 fn a_first_call_with_a_lock_held() {
     for from in ["newlocale", "atexit", "at_quick_exit", "pthread_atfork"] {
@@ -113,8 +114,8 @@ fn a_first_call_with_a_lock_held() {
     }
 }
 
-/// Blocks of an allocator that cannot tell their sizes are asked about by nobody, least of all by the C library's
-/// allocator, which would read what is none of its own.
+/// If an allocator has no function for the size of its blocks, nothing asks for the size. The C library's function
+/// would read memory that is not its own.
 #[test]
 fn an_allocator_that_does_not_tell_sizes() {
     let program = Program::new(victim("bare_malloc"));

@@ -1,23 +1,24 @@
-//! What the compiler makes of the hooks: additions to counters that no signal can split.
+//! The machine code of the hooks: additions to counters that no signal can split.
 
 use std::process::Command;
 
 use crate::support::weir;
 
-/// How an architecture writes what matters here.
+/// The syntax of an architecture's instructions, as far as it is needed here.
 struct Syntax {
-    /// For objdump.
+    /// Options for objdump.
     options: &'static [&'static str],
-    /// How an addition to memory begins.
+    /// The beginnings of instructions that add to memory.
     additions: &'static [&'static str],
-    /// A load and a store of a register: what is before its name, between it and the place, and behind that.
+    /// A load and a store of a register: the text before the register, between register and address, and after the
+    /// address.
     load: [&'static str; 3],
     store: [&'static str; 3],
-    /// Whether the place of a store comes before the register.
+    /// Whether a store has the address before the register.
     is_place_first: bool,
-    /// Whether an addition leaves its sum in a register of its own.
+    /// Whether an addition can write its sum to another register.
     has_three_registers: bool,
-    /// How an addition to a register begins.
+    /// The beginnings of instructions that add to a register.
     adds: &'static [&'static str],
 }
 
@@ -70,7 +71,7 @@ fn instructions(hook: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a command says of the library.
+/// The output of a command for the library.
 fn output(command: &mut Command) -> String {
     let output = command
         .arg(weir::library())
@@ -79,13 +80,13 @@ fn output(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A load, an addition in a register and a store, in place of one addition to memory, would lose what
-/// a signal handler counts in between. The thread's countdown is the one place of a slot that is loaded and
-/// stored: a handler that comes between shifts a sample, and nothing is lost.
+/// A counter must not be changed by a load, an addition in a register, and a store: that would lose what a signal
+/// handler counts in between. The thread's countdown is the only field of a slot that is loaded and stored: a handler
+/// in between shifts a sample, but loses nothing.
 #[test]
 fn counters_are_added_to_by_one_instruction_each() {
-    // calls, bytes asked for, size class, live bytes; calls, live bytes; calls, bytes asked for, size class,
-    // and timed, ticks, bytes moved.
+    // malloc: calls, requested bytes, size class, live bytes. free: calls, live bytes. read: calls, requested bytes,
+    // size class; and timed calls, ticks, moved bytes.
     for (hook, additions) in [("malloc", 4), ("free", 2), ("read", 6)] {
         let instructions = instructions(hook);
         assert!(instructions.len() > 20, "{hook}: {instructions:#?}");
@@ -104,7 +105,7 @@ fn counters_are_added_to_by_one_instruction_each() {
     }
 }
 
-/// Whether an instruction stores where the register that it stores was loaded from, after an addition to it.
+/// Whether an instruction stores a register to the address from which it was loaded, after an addition to it.
 fn is_split_addition(syntax: &Syntax, instructions: &[String], place: usize) -> bool {
     const WITHIN: usize = 12;
     let [start, middle, end] = syntax.store;
@@ -121,7 +122,7 @@ fn is_split_addition(syntax: &Syntax, instructions: &[String], place: usize) -> 
     };
     let before = &instructions[place.saturating_sub(WITHIN)..place];
     let [start, middle, end] = syntax.load;
-    // It may be loaded into one register and stored from another, where additions have three.
+    // If additions have three registers, the load and the store may use different ones.
     let loaded_into = if syntax.has_three_registers {
         ""
     } else {
@@ -169,12 +170,12 @@ fn a_split_addition_is_recognised() {
     assert!(!is_split_addition(&AARCH64, &code(&split_in_three), 1));
 }
 
-/// The ring's head counts entries, not calls: what a handler pushes in between is told as dropped.
+/// The ring's head counts entries, not calls. What a handler pushes in between is reported as dropped.
 fn is_rings_head(pair: &&[String]) -> bool {
     pair[0].starts_with("inc r")
 }
 
-/// The countdown is the first of a slot.
+/// The countdown is the first field of a slot.
 fn is_countdown(pair: &&[String]) -> bool {
     let words: Vec<_> = pair[1]
         .split([' ', ',', '[', ']'])

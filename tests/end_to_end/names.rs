@@ -1,4 +1,4 @@
-//! Executables, command lines and files with names that one does not think of.
+//! Executables, command lines and files with unusual names.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::{Account, Mode, Program, scratch, victim, weir};
 
-/// A copy of a victim under another name; the folder goes when it is dropped.
+/// A copy of a victim under another name. The folder is removed when it is dropped.
 fn renamed(name: &str) -> (TempDir, PathBuf) {
     let folder = scratch();
     let path = folder.path().join(name);
@@ -46,7 +46,7 @@ fn executables_with_odd_names() {
     }
 }
 
-/// `weir.NAME.PID.json` would be longer than a file name may be.
+/// `weir.NAME.PID.json` would be longer than the longest file name.
 #[test]
 fn an_executable_with_the_longest_name() {
     let (_folder, path) = renamed(&"n".repeat(255));
@@ -83,7 +83,7 @@ fn arguments_that_are_not_text() {
     }
 }
 
-/// The name of the region that a process makes: it keeps that when it executes another program.
+/// The name of a process's region. It stays the same when the process executes another program.
 fn region_name(pid: u32) -> String {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a process");
     let (_, fields) = stat.rsplit_once(") ").expect("a name");
@@ -97,8 +97,8 @@ fn region_name(pid: u32) -> String {
     format!("weir.{pid}.{identity}.region")
 }
 
-/// Where anyone may write, as in /dev/shm, somebody who sees a process may have put a link where its region is to be: what
-/// it leads to stays as it is, and the program is measured all the same.
+/// In a directory that anyone may write to, as /dev/shm, another user may have put a link at the region's path. The
+/// link's target stays unchanged, and the program is still measured.
 #[test]
 fn a_region_name_that_is_taken() {
     let folder = scratch();

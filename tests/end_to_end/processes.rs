@@ -1,4 +1,4 @@
-//! More than one process image: each counts for itself, and `weir run` reports them all in one.
+//! Several process images: each counts for itself, and `weir run` reports all of them in one report.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use weir_report::model::EndKind;
 
 use crate::support::{Account, Mode, Program, victim};
 
-/// Runs a victim of which every process image gives its account; compares them all.
+/// Runs a victim in which every process image prints its account, and compares all accounts.
 #[track_caller]
 fn expect_every_image(program: &Program, images: usize) {
     for mode in Mode::MEASURED {
@@ -44,7 +44,7 @@ fn fork_that_runs_no_handlers() {
     expect_every_image(&Program::new(victim("fork_without_handlers")), 2);
 }
 
-/// Sixty children, forked by threads while other threads are in malloc.
+/// Threads fork sixty children while other threads are in malloc.
 #[test]
 fn fork_from_threads() {
     let program = Program::new(victim("fork_from_threads"));
@@ -89,19 +89,19 @@ fn every_member_of_the_exec_family() {
     }
 }
 
-/// The variadic ones pass on what lies on the stack as well as what is in registers.
+/// The variadic exec functions pass on the arguments on the stack and those in registers.
 #[test]
 fn exec_with_many_arguments() {
     let program = Program::new(victim("many_arguments"));
     let plain = program.plain().expect_status(5);
     for mode in Mode::MEASURED {
         let outcome = program.run(mode).expect_same(&plain);
-        // The fourth has an environment without Weir: it was given its own.
+        // The fourth program gets an environment of its own, without Weir.
         assert_eq!(outcome.processes().len(), 3);
     }
 }
 
-/// Found by PATH, and no program: the C library has a shell run it.
+/// PATH leads to a file that is not a program: the C library runs it by a shell.
 #[test]
 fn execvp_of_a_script_without_an_interpreter() {
     let folder = crate::support::scratch();
@@ -131,7 +131,7 @@ fn vfork_and_posix_spawn() {
     }
 }
 
-/// Children that no handler of fork tells of are images of their own all the same.
+/// Children for which no handler of fork is called are images of their own all the same.
 #[test]
 fn clone_and_its_system_call() {
     let program = Program::new(victim("clones"));
@@ -152,7 +152,7 @@ fn clone_and_its_system_call() {
     }
 }
 
-/// A shell, a pipeline, a loop of processes: all of them in one report, in the order of their starts.
+/// A shell, a pipeline, a loop of processes: all in one report, in the order of their starts.
 #[test]
 fn a_tree_of_programs_is_one_report() {
     let script =
@@ -186,7 +186,7 @@ fn a_tree_of_programs_is_one_report() {
             .sum();
         assert_eq!(total.calls, sum, "{name}");
     }
-    // What was called, and what is in every report.
+    // The functions that were called, and those that every report lists.
     let always = Function::ALL
         .iter()
         .filter(|function| matches!(function.row().family, Family::Alloc | Family::File))
@@ -205,7 +205,7 @@ fn a_tree_of_programs_is_one_report() {
     );
 }
 
-/// Twenty times over, a thread replaces the image while others are in malloc and write.
+/// Twenty times, a thread replaces the image while others are in malloc and write.
 #[test]
 fn exec_from_a_thread() {
     for mode in Mode::MEASURED {

@@ -1,4 +1,4 @@
-//! A build of a real C project by two jobs: the same artefacts, and every process in the report.
+//! The build of a real C project with two jobs: the same artefacts, and every process in the report.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use weir_report::model::EndKind;
 
 use crate::support::{Mode, Outcome, files, luajit, scratch, strace};
 
-/// How many process images there were, by the executable's name and whether they began by fork.
+/// How many process images there were, by the executable's name and by whether they began by fork.
 type Images = BTreeMap<(String, bool), usize>;
 
 fn count(images: impl Iterator<Item = (String, bool)>) -> Images {
@@ -18,14 +18,14 @@ fn count(images: impl Iterator<Item = (String, bool)>) -> Images {
     counts
 }
 
-/// The lines that a build printed; in no order, since two jobs print them.
+/// The lines that a build printed, sorted: two jobs print them in any order.
 fn printed(outcome: &Outcome) -> Vec<String> {
     let mut lines: Vec<String> = outcome.text().lines().map(str::to_owned).collect();
     lines.sort();
     lines
 }
 
-/// Everything that two builds left in their folders is the same, byte for byte.
+/// Checks that the files of two builds are the same, byte for byte.
 #[track_caller]
 fn expect_same_files(folder: &Path, other: &Path) {
     let (left, right) = (files(folder), files(other));

@@ -1,4 +1,4 @@
-//! Programs that do to their process what we must not mind.
+//! Programs that change their own process in ways that must not disturb Weir.
 
 use crate::support::{Account, Mode, Outcome, Program, scratch, victim};
 
@@ -33,8 +33,8 @@ fn expect_exact(what: &str) {
     }
 }
 
-/// The program is unharmed in both modes; `weir run`, which is outside, has the right report, and
-/// the bare library, which has to open a file in the program, may have none.
+/// The program is unharmed in both modes. `weir run`, which is outside the program, has the right report. The bare
+/// library has to open a file in the program, so it may have no report.
 #[track_caller]
 fn expect_exact_from_outside(what: &str) {
     expect_unharmed(&rough(what).plain(), 6);
@@ -55,7 +55,7 @@ fn puts_its_own_in_place_of_every_descriptor() {
     expect_exact("replaces_all");
 }
 
-/// What we might say to standard error must not land in the file that took its number.
+/// The program's new files have the numbers of its standard streams. No message of ours may be written to them.
 #[test]
 fn closes_stdin_and_stderr() {
     let folder = scratch();
@@ -80,7 +80,7 @@ fn empties_its_environment() {
     expect_exact("overwrites_arguments");
 }
 
-/// The report goes to the folder in which the program was started.
+/// The report is in the folder in which the program was started.
 #[test]
 fn changes_the_working_directory() {
     expect_exact("changes_folder");
@@ -125,8 +125,8 @@ fn becomes_a_daemon() {
     account.expect_in(daemon.expect("the daemon is in the report"));
 }
 
-/// A filter that ends the process at any system call which the program itself does not need: under
-/// `weir run` we make none.
+/// A seccomp filter ends the process at any system call that the program itself does not need. Under `weir run` we
+/// make no such call.
 #[test]
 fn forbids_itself_most_system_calls() {
     expect_unharmed(&rough("sandbox").plain(), 6);

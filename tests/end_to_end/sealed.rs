@@ -1,11 +1,12 @@
-//! Programs that give up system calls (seccomp): from then on none is made that they would not make themselves.
+//! Programs that give up system calls (seccomp). From then on, Weir makes no call that the program would not make
+//! itself.
 
 use weir_report::model::{Process, Report};
 
 use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Program, scratch, victim};
 
-/// Runs the victim, which is killed by a call too many, and gives its report.
+/// Runs the victim, which the first forbidden call kills, and returns its report.
 #[track_caller]
 fn report_of(way: &str, what: &str, mode: Mode) -> Report {
     let regions = scratch();
@@ -19,7 +20,7 @@ fn report_of(way: &str, what: &str, mode: Mode) -> Report {
     let mut outcome = program.run(mode).expect_same(&plain);
     match mode {
         Mode::Bare => {
-            // It could not write a report: the region stays.
+            // It could not write a report, so the region stays.
             let left = region_files(regions.path());
             assert_eq!(left.len(), 1, "{left:?}");
             recover(&left[0])
@@ -57,7 +58,7 @@ fn a_sealed_program_is_counted_to_its_end() {
     }
 }
 
-/// In the program nobody may drain its ring any more; `weir run` does.
+/// No thread of the program may drain its ring any more; `weir run` does.
 #[test]
 fn a_full_ring_is_no_reason_for_a_call() {
     for mode in Mode::MEASURED {
@@ -72,7 +73,7 @@ fn a_full_ring_is_no_reason_for_a_call() {
     }
 }
 
-/// Threads that begin afterwards have no slots. The library's own thread has ended before.
+/// Threads that start later have no slots. The library's own thread has ended before.
 #[test]
 fn threads_of_a_sealed_program_are_counted_together() {
     for mode in Mode::MEASURED {

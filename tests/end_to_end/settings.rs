@@ -1,4 +1,4 @@
-//! The environment variables of the library: right, wrong, and out of reach.
+//! The environment variables of the library: valid, not valid, and impossible to use.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn load(path: &Path) -> Report {
     weir_report::read::load(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Runs it in the bare mode, for tests that look for the report themselves.
+/// Runs the program in the bare mode, for tests that look for the report themselves.
 fn bare(program: Program) -> Outcome {
     program.without_reports().run(Mode::Bare).expect_status(0)
 }
@@ -43,7 +43,7 @@ fn out_names_the_report() {
     assert_eq!(report.processes[0].pid, pid);
 }
 
-/// A path without %p: the next run replaces it, a forked child adds its pid.
+/// A path without %p: the next run replaces the report, and a forked child adds its pid to the name.
 #[test]
 fn out_without_a_pid_is_replaced_and_children_add_theirs() {
     let folder = scratch();
@@ -65,7 +65,7 @@ fn out_without_a_pid_is_replaced_and_children_add_theirs() {
     );
 }
 
-/// With %p, what is there is kept: images of one process have one pid.
+/// With %p, existing reports are kept: several images of a process have the same pid.
 #[test]
 fn out_with_a_pid_keeps_what_is_there() {
     let folder = scratch();
@@ -85,7 +85,7 @@ fn out_with_a_pid_keeps_what_is_there() {
         .collect();
     names.sort();
     let pid = names[0].split('.').next().expect("a pid").to_owned();
-    // The fourth image has an environment without Weir: it was given its own.
+    // The fourth image has an environment of its own, without Weir.
     let expected = [".1", ".2", ""].map(|number| format!("{pid}{number}.json"));
     assert_eq!(names, expected);
 }
@@ -98,7 +98,7 @@ fn time_says_what_is_timed() {
             .run(Mode::Bare)
             .expect_status(0);
         assert_eq!(outcome.reports[0].timing, timing);
-        // Whatever is timed, everything is counted.
+        // Everything is counted, whatever is timed.
         Account::of(&outcome.text()).expect_in(outcome.process());
         for (name, function) in &outcome.process().functions {
             let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
@@ -111,7 +111,7 @@ fn time_says_what_is_timed() {
     }
 }
 
-/// I/O calls are timed all, allocation calls in part.
+/// All I/O calls are timed, and some of the allocation calls.
 #[test]
 fn by_default_every_io_call_is_timed() {
     let outcome = Program::new(victim("file_calls"))
@@ -123,8 +123,8 @@ fn by_default_every_io_call_is_timed() {
     }
 }
 
-/// A program that is killed has left the reports of every interval before: one with a thread that sleeps, and one that has no
-/// other thread and makes calls.
+/// A killed program leaves the reports of all earlier intervals. One program has a thread that sleeps; the other has
+/// a single thread, which makes calls.
 #[test]
 fn interval_writes_while_the_program_runs() {
     const SLEEPS: &str =
@@ -178,7 +178,7 @@ fn region_dir_holds_the_region() {
     assert!(name.starts_with(&format!("weir.{pid}.")), "{name}");
 }
 
-/// The program runs on, one line says what is wrong, the report notes it, and the default holds.
+/// The program continues, one line names the value, the report has a note, and the default applies.
 #[test]
 fn a_bad_value_is_named_and_its_default_used() {
     for (name, value) in [
@@ -216,7 +216,7 @@ fn a_bad_value_is_named_and_its_default_used() {
     }
 }
 
-/// Places that are no places, and values as long as an environment can hold.
+/// Paths that cannot be used, and values as long as an environment permits.
 #[test]
 fn places_that_cannot_be_used_do_no_harm() {
     let plain = fortified().plain();
@@ -244,7 +244,7 @@ fn places_that_cannot_be_used_do_no_harm() {
     }
 }
 
-/// Values that are not text.
+/// Values that are not UTF-8.
 #[test]
 fn bytes_that_are_not_utf_8_are_a_path_like_others() {
     use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Signal handlers that call what they interrupted, and that jump away.
+//! Signal handlers that call the functions that they interrupt, and that jump away.
 
 use crate::support::{Account, Mode, Program, victim};
 
@@ -11,7 +11,7 @@ fn expect_exact(name: &str) {
     }
 }
 
-/// Five thousand alarms, whose handler writes, reads and fails, in a program that does so too.
+/// 5000 alarms. The handler writes, reads and fails, as the interrupted program does.
 #[test]
 fn a_storm_of_alarms() {
     expect_exact("alarm_storm");
@@ -22,7 +22,7 @@ fn a_jump_out_of_a_blocked_read() {
     expect_exact("jumps_out");
 }
 
-/// The first calls of a thread are those of a handler, on an alternative stack of 8 KiB.
+/// A handler makes the thread's first calls, on an alternative stack of 8 KiB.
 #[test]
 fn a_small_signal_stack() {
     let program = Program::new(victim("small_signal_stack"));

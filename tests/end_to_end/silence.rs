@@ -1,4 +1,4 @@
-//! After start-up a hook makes no system call of its own, and never allocates from the program's heap.
+//! After its start, a hook makes no system call of its own, and it never allocates from the program's heap.
 
 use std::path::Path;
 use std::process::Command;
@@ -59,13 +59,13 @@ fn section(traces: &[String], markers: [u32; 2]) -> Vec<String> {
         .collect()
 }
 
-/// 20,000 rounds of every kind of call, in the main thread and in another: the system calls are one by
-/// one those that are made without us. But a program with one thread and no `weir run` drains its own ring,
-/// once in 4096 timed calls, with signals blocked.
+/// Makes 20,000 rounds of every kind of call, in the main thread and in another. The system calls are the same, one
+/// by one, as without us. The exception: a program with one thread and no `weir run` drains its own ring, once in
+/// 4096 timed calls, with signals blocked.
 #[test]
 fn no_system_call_of_our_own() {
     let [plain_main, plain_other] = between_markers(Mode::Plain);
-    // The marker, and what makes a system call in each round.
+    // The marker, and the system calls of each round.
     assert_eq!((plain_main.len(), plain_other.len()), (200_001, 200_001));
     for mode in Mode::MEASURED {
         let [mut main, other] = between_markers(mode);
@@ -79,7 +79,7 @@ fn no_system_call_of_our_own() {
     }
 }
 
-/// Takes out what was done while signals were blocked, and counts how often they were.
+/// Removes the calls that were made with signals blocked, and returns how many times signals were blocked.
 fn take_drains(calls: &mut Vec<String>) -> usize {
     const OF_A_DRAIN: [&str; 4] = ["mmap(", "munmap(", "prlimit64(", "rt_sigprocmask("];
     let (mut drains, mut in_drain) = (0, false);
@@ -102,7 +102,7 @@ fn take_drains(calls: &mut Vec<String>) -> usize {
     drains
 }
 
-/// One line that differs, not four hundred thousand.
+/// Prints only the first line that differs, not four hundred thousand lines.
 #[track_caller]
 fn expect_equal(calls: &[String], plain: &[String], mode: Mode) {
     let difference = calls
@@ -118,7 +118,7 @@ fn expect_equal(calls: &[String], plain: &[String], mode: Mode) {
     assert_eq!(calls.len(), plain.len(), "{mode:?}: number of system calls");
 }
 
-/// Every block lies where it would lie without us, and malloc's own figures are the same.
+/// Every block has the address that it has without us, and malloc's own figures are the same.
 #[test]
 fn the_heap_is_as_it_would_be() {
     let program = Program::new(victim("heap_layout"));
@@ -128,7 +128,7 @@ fn the_heap_is_as_it_would_be() {
     }
 }
 
-/// `weir run` leaves nothing in /dev/shm, and the bare library nothing but its report.
+/// `weir run` leaves nothing in /dev/shm, and the bare library leaves only its report.
 #[test]
 fn nothing_is_left_behind() {
     let names = |folder: &Path| -> Vec<String> {
@@ -140,7 +140,7 @@ fn nothing_is_left_behind() {
     };
     for mode in Mode::MEASURED {
         let folder = scratch();
-        // Somebody who was killed may have left theirs, and had the process id that comes.
+        // A killed process may have left files there, and the program may get the same process id.
         let before = names(Path::new("/dev/shm"));
         let outcome = Program::new(victim("fortified"))
             .in_folder(folder.path())

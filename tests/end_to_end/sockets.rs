@@ -1,4 +1,4 @@
-//! What was done to each socket, by who is at its other end.
+//! What was done to each socket, by the address of its other end.
 
 use weir_report::model::FileUse;
 
@@ -25,7 +25,7 @@ fn sockets_are_told_by_their_addresses() {
             let (reads, writes) = (file.reads, file.writes);
             (reads, file.read_bytes, writes, file.written_bytes)
         };
-        // Three connections, and two talks by each.
+        // Three connections, with two exchanges each.
         let client = format!("to 127.0.0.1:{tcp}");
         assert_eq!(moved("tcp", &client), (6, 180, 6, 600));
         assert_eq!(found("tcp", &client).opens, 3);

@@ -1,9 +1,9 @@
-//! stdio: the same text with and without, and what it asks of the kernel.
+//! stdio: the same text with and without Weir, and its system calls.
 
 use crate::support::{Mode, Program, victim};
 use crate::witnesses::expect_as_strace;
 
-/// More arguments than there are registers for them, of all types.
+/// More arguments than registers, of all types.
 #[test]
 fn formats_give_the_same() {
     let input = "1 2 3 4 5 6 7 8 .1 .2 .3 .4 .5 .6 .7 .8 .9 1.0 word abc 1.25\n\
@@ -22,7 +22,8 @@ fn formats_give_the_same() {
     }
 }
 
-/// What was asked of stdio is the victims' own account (`exactness`); this is what stdio asked of the kernel.
+/// `exactness` compares the calls of stdio with the victims' own account. This test compares the system calls of
+/// stdio.
 #[test]
 fn system_calls_are_those_that_strace_saw() {
     expect_as_strace("every function of stdio");

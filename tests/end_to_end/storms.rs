@@ -1,4 +1,4 @@
-//! Thousands of processes, of threads, of files: the totals are right, and what Weir holds of them is bounded.
+//! Thousands of processes, threads and files: the totals are right, and what Weir keeps of them is bounded.
 
 use weir_report::model::Process;
 
@@ -8,7 +8,7 @@ fn storm(of: &str, count: u64) -> Program {
     Program::new(victim("storm")).args([of, &count.to_string()])
 }
 
-/// Ten thousand children, one after the other, each with a region of its own for the moment that it lives.
+/// 10,000 children, one after the other, each with a region of its own during its short life.
 #[test]
 fn ten_thousand_forks() {
     const CHILDREN: u64 = 10_000;
@@ -30,7 +30,7 @@ fn ten_thousand_forks() {
     assert_eq!((sink.writes, sink.written_bytes), (CHILDREN, CHILDREN));
 }
 
-/// A thousand threads at once.
+/// 1000 threads at the same time.
 #[test]
 fn a_thousand_threads() {
     const THREADS: u64 = 1000;

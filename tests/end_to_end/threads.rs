@@ -1,11 +1,11 @@
-//! Threads: many, short-lived, with calls in their destructors, cancelled.
+//! Threads: many, short-lived, cancelled, with calls in their destructors.
 
 use weir_record::region::MAX_SLOTS;
 use weir_report::model::EndKind;
 
 use crate::support::{Account, Mode, Program, victim};
 
-/// Five thousand threads, fifty at a time. Their totals are right to the last byte.
+/// 5000 threads, 50 at a time. Their totals are exact.
 #[test]
 fn thousands_come_and_go() {
     let program = Program::new(victim("threads_come_and_go")).arg("5000");
@@ -31,13 +31,13 @@ fn eight_share_the_heap() {
         assert_eq!(outcome.complaints(), "");
         let process = outcome.process();
         Account::of(&outcome.text()).expect_in_threaded(process);
-        // Entry 0 has what the C library frees once a thread has left its slot.
+        // Entry 0 has what the C library frees after a thread has left its slot.
         let threads = process.threads.iter().filter(|thread| thread.tid != 0);
         assert_eq!(threads.count(), 9, "{mode:?}");
     }
 }
 
-/// The C library frees nothing at the end of each thread, which takes no slot.
+/// At the end of each thread, the C library calls free(NULL), which takes no slot.
 #[test]
 fn threads_that_call_nothing_take_no_slot() {
     for mode in Mode::MEASURED {
@@ -47,13 +47,13 @@ fn threads_that_call_nothing_take_no_slot() {
         assert_eq!(process.missed.threads_without_slot, 0, "{mode:?}");
         let threads = process.threads.iter().filter(|thread| thread.tid != 0);
         assert_eq!(threads.count(), 2, "{mode:?}");
-        // That is what it is about: they were counted.
+        // The test depends on these calls, so they must have been counted.
         assert!(process.functions["free"].calls > 2000, "{mode:?}");
     }
 }
 
-/// Cancelled while they block in read and write, and before they do: the cleanup handlers run, and
-/// what those call is counted.
+/// Threads are cancelled while they block in read and write, and before that. The cleanup handlers run, and their
+/// calls are counted.
 #[test]
 fn cancellation() {
     let program = Program::new(victim("cancelled"));
@@ -66,7 +66,8 @@ fn cancellation() {
     }
 }
 
-/// The process ends with its last thread, which is not the main one and calls no exit: by exit(0) all the same.
+/// The process ends when its last thread ends, which is not the main thread and does not call exit. It ends by
+/// exit(0) all the same.
 #[test]
 fn others_outlive_the_main_one() {
     for argument in ["one after the other", "at once", "in a child"] {
@@ -87,7 +88,7 @@ fn others_outlive_the_main_one() {
     }
 }
 
-/// 1300 at once, on stacks of the least size that there may be: some find no slot, and all are counted.
+/// 1300 threads at the same time, on the smallest possible stacks: some find no slot, and all are counted.
 #[test]
 fn more_than_there_are_slots() {
     let program = Program::new(victim("many_at_once"));

@@ -1,7 +1,9 @@
-//! The torture program, by many seeds, in both homes of the writer: no hang, no death, no wrong total.
+//! The torture program, with many seeds, with the writer in `weir` and in the program: no hang, no crash, no wrong
+//! total.
 //!
-//! `WEIR_TORTURE_SEEDS=10000` runs so many, `WEIR_TORTURE_SEEDS=77..78` those from 77 to before 78. `WEIR_TORTURE_STEPS`
-//! and `WEIR_TORTURE_PROCESSES` make a run longer. By hand, with what `victim("torture")` and its plugin are compiled to:
+//! `WEIR_TORTURE_SEEDS=10000` runs that many seeds, `WEIR_TORTURE_SEEDS=77..78` those from 77 to before 78.
+//! `WEIR_TORTURE_STEPS` and `WEIR_TORTURE_PROCESSES` make a run longer. By hand, with the compiled
+//! `victim("torture")` and its plugin:
 //!
 //! ```text
 //! weir run --out report.json -- ./torture account ./torture_plugin.so 77 16 50
@@ -24,13 +26,13 @@ use weir_report::model::Report;
 use crate::support::recover::recover_all;
 use crate::support::{Mode, Program, scratch, victim};
 
-/// What hangs has not ended by then. All others end within a second.
+/// A program that has not ended after this time hangs. All others end within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many seeds there are by default.
+/// The default number of seeds.
 const SEEDS: u64 = 150;
 
-/// What the C library calls for itself, too, and by the names that we interpose.
+/// Functions that the C library also calls for itself, by the names that we interpose.
 const ALSO_CALLED_BY_OTHERS: [&str; 4] = ["malloc", "calloc", "realloc", "free"];
 
 fn setting(name: &str) -> Option<String> {
@@ -48,14 +50,14 @@ fn seeds() -> Range<u64> {
     }
 }
 
-/// At least and at most: what was sure to be seen, and what may have been.
+/// The least and the most: what Weir must have seen, and what it may have seen.
 #[derive(Debug)]
 struct Bounds {
     calls: (u64, u64),
     moved: (u64, u64),
 }
 
-/// What the program tells of itself.
+/// The program's own account.
 struct Told {
     functions: BTreeMap<String, Bounds>,
     end: u64,
@@ -94,7 +96,7 @@ impl Told {
         told
     }
 
-    /// What is not as the program has it in the reports, which are of all its images.
+    /// How the reports of all its images differ from the program's account.
     fn differences(&self, reports: &[Report]) -> Vec<String> {
         let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
         let images = reports.iter().flat_map(|report| &report.processes);
@@ -132,7 +134,7 @@ impl Told {
     }
 }
 
-/// Starts it in its own process group, and kills that where it hangs. `None` if so.
+/// Starts the command in a process group of its own. If it hangs, kills the group and returns `None`.
 fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
     let mut child = command
         .stdin(Stdio::null())
@@ -144,7 +146,7 @@ fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
     let mut stderr = child.stderr.take().expect("a pipe");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
-        // What it has said by then will do.
+        // An error does not matter: the text that was read until then is enough.
         let _ = stderr.read_to_end(&mut text);
         String::from_utf8_lossy(&text).into_owned()
     });
@@ -156,8 +158,8 @@ fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };
-    // Whoever is left of the group must not outlive the test, nor hold the pipe.
-    // SAFETY: a signal to the group of a child of ours.
+    // Processes that are left in the group must not outlive the test, nor keep the pipe open.
+    // SAFETY: sends a signal to the group of a child of ours.
     unsafe { libc::kill(-child.id().cast_signed(), libc::SIGKILL) };
     if status.is_none() {
         child.wait().expect("the child is ours");
@@ -165,7 +167,7 @@ fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
     (status, reader.join().expect("the reader does not panic"))
 }
 
-/// One run. The error is what went wrong.
+/// One run. The error says what went wrong.
 fn run(seed: u64, mode: Mode) -> Result<(), String> {
     let folder = scratch();
     let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
@@ -206,7 +208,7 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
     let files: Vec<PathBuf> = std::fs::read_dir(&reports)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
-        // What an image was about to write when another of its threads ended it has another name.
+        // A report that was incomplete when another thread of its image ended has another name.
         .filter(|path| {
             path.extension()
                 .is_some_and(|extension| extension == "json")
@@ -218,8 +220,8 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
         all.push(report.map_err(|error| format!("{}: {error}", file.display()))?);
     }
     all.extend(recover_all(regions.path())?);
-    // An image that had failed to execute another, or was killed just as it was replaced, leaves a report and its region, which
-    // tells more.
+    // Some images leave a report and a region: those that failed to execute another program, or that were killed just
+    // as they were replaced. The region has more.
     let mut seen = BTreeSet::new();
     for report in all.iter_mut().rev() {
         report
@@ -234,7 +236,7 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
     }
 }
 
-/// All seeds, by as many threads as there are processors.
+/// Runs all seeds, with as many threads as there are processors.
 fn expect_unharmed(mode: Mode) {
     let (seeds, failures) = (seeds(), Mutex::new(BTreeMap::new()));
     let next = AtomicU64::new(seeds.start);
@@ -265,7 +267,7 @@ fn expect_unharmed(mode: Mode) {
     );
 }
 
-/// The program is right by itself: else nothing else here means anything.
+/// The program is right by itself. Otherwise the other tests here mean nothing.
 #[test]
 fn without_weir() {
     expect_unharmed(Mode::Plain);

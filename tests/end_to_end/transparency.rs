@@ -1,5 +1,5 @@
-//! Whoever runs a program cannot tell whether it is measured: the same output, the same files, the same
-//! end, whatever is scarce, full, closed or forbidden.
+//! Nobody can see from outside whether a program is measured: it has the same output, the same files and the same
+//! end, even if something is scarce, full, closed or forbidden.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::support::real::{self, Real};
 use crate::support::scarce::{self, bound_by_permissions};
 use crate::support::{Mode, Outcome, Program, files, scratch, victim};
 
-/// Runs a real program in a folder of its own; gives also the files that there are afterwards.
+/// Runs a real program in a folder of its own. Also returns the files that are there afterwards.
 fn run(
     real: &Real,
     mode: Mode,
@@ -64,7 +64,7 @@ fn real_programs_with_a_report_every_moment() {
     }
 }
 
-/// Programs for the many circumstances.
+/// The programs for the tests with many different surroundings.
 const FEW: [&str; 8] = [
     "sort in two threads",
     "sort in eight threads",
@@ -152,7 +152,7 @@ fn little_address_space() {
 fn few_descriptors() {
     for descriptors in [4, 5, 6, 8, 12, 20] {
         let limit = format!("--nofile={descriptors}");
-        // What git and gcc say of it names folders and files that are others each time.
+        // The messages of git and gcc contain names of folders and files, which differ each time.
         let named = |name: &&str| *name == "git" || *name == "gcc";
         for name in FEW.into_iter().filter(|name| !named(name)) {
             expect_same(name, &|program| {
@@ -200,7 +200,7 @@ fn real_programs_with_closed_standard_descriptors() {
     }
 }
 
-/// What a program inherits, Weir hands on.
+/// Weir passes on everything that a program inherits.
 #[test]
 fn everything_that_a_process_inherits() {
     expect_standing_same(&|program| program);
@@ -208,7 +208,7 @@ fn everything_that_a_process_inherits() {
     expect_standing_same(&|program| program.env("EMPTY", "").env("WITH_EQUALS", "a=b=c"));
     expect_standing_same(&|program| {
         program.before_exec(|| {
-            // SAFETY: system calls on this process, with sets that live until they return.
+            // SAFETY: system calls on this process, with sets that live until the calls return.
             unsafe {
                 libc::signal(libc::SIGHUP, libc::SIG_IGN);
                 libc::signal(libc::SIGINT, libc::SIG_IGN);
@@ -250,7 +250,7 @@ fn expect_standing_same(change: &dyn Fn(Program) -> Program) {
     }
 }
 
-/// A reader that goes away: SIGPIPE ends the program, with and without.
+/// The reader of a pipe ends: SIGPIPE ends the program, with and without Weir.
 #[test]
 fn a_closed_pipe() {
     let script = "/usr/bin/seq 1 1000000 | /usr/bin/head -1; echo ${PIPESTATUS[@]}";

@@ -1,10 +1,10 @@
-//! io_uring passes us by: the report says so, as surely as it can be known.
+//! I/O by io_uring does not pass through Weir. The report says so, as far as that can be detected.
 
 use weir_report::model::{IoUring, IoUringSeen};
 
 use crate::support::{Mode, Program, victim};
 
-/// What is told of a victim that has a ring in this way; and whether the system let it have one.
+/// What the report says about a victim that uses a ring in this way, and whether the system permitted the ring.
 fn told(way: &str, mode: Mode) -> (Option<IoUring>, bool) {
     let outcome = Program::new(victim("uring")).arg(way).run(mode);
     let outcome = outcome.expect_status(0);

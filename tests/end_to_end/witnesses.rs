@@ -1,4 +1,4 @@
-//! Real programs: the report beside strace and heaptrack, of another run of the same command.
+//! Real programs: the report, compared with strace and heaptrack in another run of the same command.
 
 use tempfile::TempDir;
 use weir_record::functions::{Function, Role};
@@ -9,7 +9,7 @@ use crate::support::real::{Real, Steady};
 use crate::support::strace::{self, Image, Sums};
 use crate::support::{Mode, Program};
 
-/// One run of a program, in a fresh folder.
+/// One run of a program, in a new folder.
 struct Run {
     folder: TempDir,
     program: Program,
@@ -48,7 +48,7 @@ impl Run {
     }
 }
 
-/// What was done to files and sockets, by name or with others, is what the functions did.
+/// Checks that the sums over all files and sockets equal the sums over the functions.
 #[track_caller]
 fn expect_files_add_up(process: &Process) {
     let mut files = process.files.others.clone();
@@ -117,7 +117,7 @@ fn image(process: &Process) -> Image {
     }
 }
 
-/// The images, and what of them is the same every time.
+/// The images, with only what is the same in every run.
 fn steady(mut images: Vec<Image>, of: Steady) -> Vec<Image> {
     images.retain(|image| of.compares(&image.executable));
     for image in &mut images {
@@ -127,7 +127,7 @@ fn steady(mut images: Vec<Image>, of: Steady) -> Vec<Image> {
     images
 }
 
-/// Who may move bytes without a call of ours: all bytes that strace sees are the program's, stdio's, or theirs.
+/// Code that may move bytes without a call through us. All other bytes that strace sees are the program's or stdio's.
 const OTHERS: [(&str, &str); 3] = [
     (strace::LINKER, "reads libraries"),
     (
@@ -137,8 +137,8 @@ const OTHERS: [(&str, &str); 3] = [
     (strace::BARE, "is how a victim tells its account"),
 ];
 
-/// Every process image of the program made the system calls that strace saw it make, by itself or by stdio: as many,
-/// as many failed, as many bytes. All else that strace saw is what the C library is known to do for itself.
+/// Every process image of the program made the system calls that strace saw, by itself or by stdio: the same number
+/// of calls, failed calls, and bytes. All other calls in the trace are known calls of the C library for itself.
 #[track_caller]
 pub fn expect_as_strace(name: &str) {
     let real = Real::named(name);
@@ -187,13 +187,13 @@ pub fn expect_as_strace(name: &str) {
     }
 }
 
-/// The program made as many allocations as heaptrack saw, of as many bytes, and freed as many blocks.
+/// The program made as many allocations as heaptrack saw, with as many bytes, and freed as many blocks.
 #[track_caller]
 fn expect_as_heaptrack(name: &str, least_calls: u64) {
     let real = Real::named(name);
     for mode in Mode::MEASURED {
-        // python3 sorts by address here and there, and does not ask for the same each time: a run that
-        // heaptrack sees must find a run of ours that equals it to the last byte.
+        // python3 sometimes sorts by address, and so does not request the same in every run. One of several runs
+        // under heaptrack must equal one of ours to the last byte.
         let compare = || {
             let seen = Run::of(real).under_heaptrack(mode);
             assert!(seen.calls >= least_calls, "{name}: heaptrack saw {seen:?}");
@@ -214,7 +214,7 @@ fn expect_as_heaptrack(name: &str, least_calls: u64) {
     }
 }
 
-/// A report's allocations, in heaptrack's terms: it sees no failed calls, and nothing of `free(NULL)`.
+/// A report's allocations, in heaptrack's terms: it sees neither failed calls nor `free(NULL)`.
 fn allocations(process: &Process) -> Allocations {
     let mut sums = Allocations::default();
     for function in Function::ALL {
@@ -226,7 +226,7 @@ fn allocations(process: &Process) -> Allocations {
             sums.requested_bytes += counts.requested_bytes;
         }
     }
-    // What was made and is not live any more.
+    // Blocks that were allocated and are not live any more.
     sums.freed =
         sums.calls - u64::try_from(process.heap.live_blocks).expect("more made than freed");
     sums
@@ -298,9 +298,9 @@ fn redis_talks_as_strace_saw() {
 
 #[test]
 fn programs_allocate_as_heaptrack_saw() {
-    // gzip has its memory from the start. gcc's compiler sizes its tables by the addresses of what is in them: the
-    // calls are as many as heaptrack saw, 381,458 of them, and the bytes differ by a fiftieth of a percent, as they
-    // do between two runs of it.
+    // gzip allocates no memory after its start. gcc's compiler sizes its tables by the addresses of their contents.
+    // The number of its calls is the one that heaptrack saw, 381,458. The bytes differ by a fiftieth of a percent, as
+    // they do between two runs of the compiler.
     for (name, least_calls) in [
         ("sort", 5),
         ("gzip", 0),
