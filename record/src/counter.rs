@@ -140,8 +140,7 @@ mod loom_tests {
         Arc::new(Counter(AtomicU64::new(0)))
     }
 
-    /// Two threads publish what they allocated, as slots do: the sum is exact, and the peak is the most that
-    /// the sum has been.
+    /// Two threads publish what they allocated, as slots do. The sum is exact, and the peak is its largest value.
     #[test]
     fn shared_sums_are_exact_and_the_peak_is_the_most() {
         loom::model(|| {
@@ -162,7 +161,7 @@ mod loom_tests {
         });
     }
 
-    /// A reader beside the owner sees the counter grow, and all of it once the owner is done.
+    /// A reader beside the owner sees the counter only grow, and sees its final value after the owner has finished.
     #[test]
     fn a_reader_never_sees_a_counter_go_back() {
         loom::model(|| {

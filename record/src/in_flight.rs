@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_call_is_what_it_was_and_began_when_it_did() {
-        // The last start is one after which the clock's part comes round.
+        // After the last start, the clock's bits of the word wrap around.
         for started in [
             1,
             7 * STEP + 5,

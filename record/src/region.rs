@@ -268,7 +268,7 @@ mod tests {
     fn a_file_s_first_bytes_tell_its_maker_and_take_its_end() {
         let memory = Memory::new(room(0).bytes());
         let header = memory.header();
-        // SAFETY: so many bytes of the memory, which nobody else has.
+        // SAFETY: these bytes are within the memory, and nothing else uses them meanwhile.
         let bytes = unsafe { std::slice::from_raw_parts_mut(memory.0, Header::MAKER_BYTES + 8) };
         let maker = |bytes: &[u8]| Header::maker(bytes.first_chunk().unwrap());
         assert_eq!(maker(bytes), None);
@@ -327,7 +327,7 @@ mod tests {
         memory.header().use_files(usize::MAX >> 1);
         memory.header().use_coroutines(usize::MAX >> 1);
         assert_eq!(memory.region().unwrap().files().len(), 4);
-        // What fits into the place of two, and of the coroutines behind them.
+        // The slots that fit into the space of two slots and the coroutines behind them.
         assert_eq!(memory.region().unwrap().slots().len(), 2);
         assert_eq!(memory.region().unwrap().coroutines().len(), 0);
     }

@@ -207,7 +207,7 @@ mod tests {
         for looked_at in [0, 5_u64.wrapping_sub(FEW)] {
             let ring = Ring::new();
             ring.whole.store(0, Ordering::Relaxed);
-            // Wherever the producer happens to look first.
+            // For any index at which the producer first looks at the consumer.
             for _ in 0..5 {
                 assert!(ring.push(sample(1), || ()));
             }
@@ -222,7 +222,7 @@ mod tests {
                     .iter()
                     .all(|entry| entry.load(Ordering::Relaxed) == 0)
             );
-            // There is none also once the consumer has caught up.
+            // The rest stays without memory after the consumer has caught up.
             assert_eq!(ring.drain(|_| ()) as u64, FEW);
             assert!(!ring.push(sample(2), || ()));
             for ticks in 0..CAPACITY as u64 {
@@ -250,7 +250,7 @@ mod tests {
         let mut taken = Vec::new();
         ring.drain(|sample| taken.push(sample.ticks()));
         assert_eq!(taken, [4]);
-        // And where the producer happens to look just then.
+        // The same if the producer looks at the consumer just then.
         ring.head.store(1, Ordering::Release);
         ring.looked_at
             .store(1_u64.wrapping_sub(FEW), Ordering::Relaxed);
@@ -266,8 +266,8 @@ mod loom_tests {
     use crate::functions::Function;
     use loom::sync::Arc;
 
-    /// Every interleaving of a producer that overfills the ring and a consumer beside it: the
-    /// consumer gets exactly the samples that were accepted, in order.
+    /// Every interleaving of a producer that overfills the ring and a consumer: the consumer gets exactly the
+    /// accepted samples, in order.
     #[test]
     fn no_sample_is_lost_or_seen_twice() {
         loom::model(|| {

@@ -512,7 +512,7 @@ mod tests {
         assert!(slot.shrink(1));
         counters.publish(&heap);
         assert_eq!((heap.live_bytes.get(), heap.peak_bytes.get()), (0, 4097));
-        // A thread that frees what others made goes below zero.
+        // If a thread frees blocks that others allocated, its value becomes negative.
         assert!(slot.shrink(5000));
         counters.publish(&heap);
         assert_eq!(heap.live_bytes.get_signed(), -5000);

@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(taken(&starts), []);
         let ticket = starts.note(1, 7, 0, 2, [&b"b"[..]]).unwrap();
         assert_eq!(taken(&starts).len(), 1);
-        // Another has the room by now.
+        // Another start has the room now.
         starts.note(1, 8, 0, 3, [&b"c"[..]]);
         assert!(!starts.withdraw(ticket));
         assert_eq!(taken(&starts), [(8, 0, b"c".to_vec())]);

@@ -352,7 +352,7 @@ mod tests {
         drop(first);
         let mut second = write(b"second");
         assert_eq!(second.claim(&place.name), Err(Errno::EXIST));
-        // One that has gone cannot be renamed: what was claimed is given back.
+        // A file that has been removed cannot be renamed: the claimed name is released.
         let name = second.name.clone().unwrap();
         unlinkat(&place.directory, name.as_c_str(), AtFlags::empty()).unwrap();
         assert!(second.claim(c"free.json").is_err());

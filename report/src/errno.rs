@@ -34,7 +34,7 @@ names! {
 mod tests {
     use std::ffi::{CStr, c_char, c_int};
 
-    /// The C library is the witness, where it is new enough to have been asked.
+    /// The C library is the witness, if it is new enough to have the function.
     #[test]
     fn names_are_those_of_the_c_library() {
         // SAFETY: the name is a C string.
@@ -46,10 +46,10 @@ mod tests {
         let strerrorname_np: unsafe extern "C" fn(c_int) -> *const c_char =
             unsafe { std::mem::transmute(found) };
         for errno in 1..4096 {
-            // SAFETY: any number may be asked about.
+            // SAFETY: any number is a valid argument.
             let name = unsafe { strerrorname_np(errno) };
             let expected = (!name.is_null()).then(|| {
-                // SAFETY: where it is not NULL, it is a string constant.
+                // SAFETY: if it is not NULL, it is a string constant.
                 unsafe { CStr::from_ptr(name) }.to_str().unwrap()
             });
             assert_eq!(super::name(errno), expected, "{errno}");

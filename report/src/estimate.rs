@@ -68,7 +68,7 @@ mod tests {
         assert_eq!((most.total_ns, most.error_ns), (u64::MAX, u64::MAX));
     }
 
-    /// The truth lies within the error about as often as is said, with a long tail too.
+    /// The true value is within the error about as often as stated, also with a long tail.
     #[test]
     fn the_truth_is_within_the_error() {
         let mut random = 7_u64;
@@ -112,7 +112,7 @@ mod tests {
             ..Latency::default()
         };
         assert_eq!(deviation_ns(&latency(50, 100, Some(7))), 7.0);
-        // Half of them take nothing, and half the longest.
+        // Half of the calls take no time, and half the longest time.
         assert_eq!(deviation_ns(&latency(50, 100, None)), 50.0);
         assert_eq!(
             deviation_ns(&latency(100, 50, None)),

@@ -226,7 +226,7 @@ mod tests {
         let files = together([image(all.collect())].iter());
         assert_eq!(files.listed.len() as u64, most);
         assert_eq!(files.folded, 3);
-        // The least of them.
+        // The three files with the smallest times.
         assert_eq!((files.others.reads, files.others.read_ns), (3, 1 + 2 + 3));
         assert_eq!(files.others.kind, "other");
     }

@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    /// A day, looked at every 10 ms for the first hour and every minute after it.
+    /// A day: one look every 10 ms in the first hour, and every minute after it.
     #[test]
     fn a_long_recording_keeps_few_points_evenly() {
         const HOUR: u64 = 3_600_000_000_000;
@@ -127,7 +127,7 @@ mod tests {
         );
         assert_eq!(timeline.points.last(), Some(&at(24 * HOUR)));
         assert!(timeline.points.len() > MAX_POINTS / 4);
-        // But for the last, no two are closer than the interval, nor much further apart.
+        // Except for the last point, no two points are closer than the interval, nor more than twice as far apart.
         let kept = &timeline.points[..timeline.points.len() - 1];
         for pair in kept.windows(2) {
             let apart = pair[1].at_ns - pair[0].at_ns;

@@ -89,7 +89,7 @@ fn what_was_written_is_read_back() {
     }
 }
 
-/// `sample` has no `started_at`, as reports of older versions have none.
+/// `sample` has no `started_at`, like reports of older versions.
 #[test]
 fn a_report_without_the_start_as_text_is_read() {
     let text = serde_json::to_string(&sample()).expect("JSON");
@@ -192,7 +192,7 @@ fn neither_depth_nor_many_values_exhaust_anything() {
             "{place}: {refused:?}"
         );
     }
-    // What is passed over takes none.
+    // A field that is skipped takes no memory.
     let mut later = whole.clone();
     later["later"] = vec![""; 100_000].into();
     let later = serde_json::to_vec(&later).expect("JSON");
@@ -202,7 +202,7 @@ fn neither_depth_nor_many_values_exhaust_anything() {
 #[test]
 fn a_file_over_the_limit_is_refused_before_it_is_read() {
     let file = tempfile::NamedTempFile::new().expect("a file");
-    // Sparse: it takes no space.
+    // A sparse file, which takes no space.
     file.as_file().set_len(MAX_BYTES + 1).expect("a size");
     assert!(matches!(load(file.path()), Err(ReadError::TooLarge)));
     assert_eq!(ReadError::TooLarge.to_string(), "it is larger than 256 MiB");

@@ -74,7 +74,7 @@ fn a_reader_sees_the_old_report_or_the_new() {
         assert!(reader.join().unwrap() > 0);
     });
     assert_eq!(names(folder.path()), ["report.json"]);
-    // As any file that a program makes: what this process' umask leaves of 0666.
+    // The mode is that of any new file: 0666 without the bits of this process's umask.
     let plain = folder.path().join("plain");
     fs::write(&plain, "").unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
@@ -113,7 +113,7 @@ fn links_on_the_way_are_followed_to_the_end() {
 fn what_is_no_file_is_written_to() {
     replace(Path::new("/dev/null"), b"gone").unwrap();
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
-    // Our own descriptors, by a link of the kernel's.
+    // The path is a link of the kernel's to one of our own descriptors.
     let (reader, writer) = std::io::pipe().unwrap();
     let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
     replace(Path::new(&path), b"through").unwrap();
@@ -149,7 +149,7 @@ fn a_file_that_is_open_is_added_to() {
     open.write_all(b"own\n").unwrap();
     let whole = "older\none\ntwo\nthree\nown\n";
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
-    // Also where it has no name any more.
+    // The same if the file no longer has a name.
     fs::remove_file(&path).unwrap();
     replace(Path::new(&descriptor), b"four\n").unwrap();
     assert_eq!(names(folder.path()), ["link"]);
@@ -176,7 +176,7 @@ fn a_failure_leaves_nothing_behind() {
     let missing = folder.path().join("missing/report.json");
     assert_eq!(replace(&missing, b"x"), Err(Errno::NOENT));
     assert_eq!(create_new(&missing, b"x"), Err(Errno::NOENT));
-    // Nothing can be renamed to a name this long.
+    // No file can be renamed to a name this long.
     let long = folder.path().join("x".repeat(300));
     assert!(replace(&long, b"x").is_err());
     assert!(create_new(&long, b"x").is_err());
@@ -233,7 +233,8 @@ fn two_at_once_never_take_the_same_name() {
     });
 }
 
-/// In a process of its own, which the kernel ends in the middle: by SIGXFSZ, where the file would become too large.
+/// Runs in a process of its own, which the kernel kills during the write: by SIGXFSZ, because the file would become
+/// too large.
 #[test]
 fn a_process_that_is_killed_while_it_writes_leaves_nothing() {
     const VARIABLE: &str = "WEIR_TEST_KILLED_IN";
@@ -251,7 +252,7 @@ fn a_process_that_is_killed_while_it_writes_leaves_nothing() {
         current: Some(5000),
         maximum: Some(5000),
     };
-    // SAFETY: a limit of the child, between fork and exec.
+    // SAFETY: sets a limit of the child, between fork and exec, by one system call.
     unsafe { command.pre_exec(move || Ok(setrlimit(Resource::Fsize, most)?)) };
     let output = command.output().unwrap();
     assert_eq!(output.status.signal(), Some(libc::SIGXFSZ), "{output:?}");

@@ -1,4 +1,4 @@
-//! Every figure of a report beside what the test itself has counted.
+//! Every figure of a report, compared with the test's own count.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use weir_report::recording;
 
 use crate::memory::{Memory, Random};
 
-/// What the test knows of a function: every call of it.
+/// Every call of a function, as the test has counted it.
 #[derive(Default)]
 struct Calls {
     calls: u64,
@@ -24,7 +24,7 @@ const ERRNOS: [(i32, &str); 3] = [
     (99_999, "99999"),
 ];
 
-/// Three threads call everything, at random. Returns what they did, by thread.
+/// Three threads call all functions, at random. Returns what they did, by thread.
 fn run(memory: &Memory, seed: u64) -> Vec<HashMap<Function, Calls>> {
     let mut random = Random::new(seed);
     (0..3)
@@ -195,7 +195,7 @@ fn the_slowest_calls_are_told_with_all_that_is_known_of_them() {
         second.timed(Function::Poll, 0, -1, 30 * step, 1_000_000 + step);
     }
     let slowest = memory.report(2_000_000).slowest;
-    // Of each family in each thread the twelve slowest are kept.
+    // For each family in each thread, the twelve slowest calls are kept.
     let told: Vec<_> = slowest
         .iter()
         .map(|call| {

@@ -1,4 +1,4 @@
-//! The heap's figures, beside a heap that the test keeps itself.
+//! The heap's figures, compared with a heap that the test keeps itself.
 
 use weir_record::functions::Function;
 use weir_report::model::Heap;
@@ -29,7 +29,7 @@ fn blocks_are_those_made_less_those_freed() {
         one.call(Function::Malloc, 16);
         one.shift(24);
     }
-    // A call that failed makes no block.
+    // A call that failed allocates no block.
     one.call(Function::Calloc, 16);
     one.failed(Function::Calloc, 0);
     // free(NULL); realloc(NULL, 8); realloc(block, 0); realloc(block, 100).
@@ -43,7 +43,7 @@ fn blocks_are_those_made_less_those_freed() {
     one.shift(-24);
     one.call(Function::Realloc, 100);
     one.shift(80);
-    // Another thread frees three of them, and asks for the size of one.
+    // Another thread frees three blocks, and asks for the size of one.
     for _ in 0..3 {
         two.call(Function::Free, 0);
         two.shift(-24);
@@ -62,7 +62,7 @@ fn what_a_forked_image_inherited_is_live() {
     let header = memory.header();
     header.inherited_bytes.set(1000);
     header.inherited_blocks.set(4);
-    // As the library begins a forked image.
+    // The values with which the library begins a forked image.
     header.heap.live_bytes.set(1000);
     header.heap.peak_bytes.set(1000);
     let thread = memory.thread(0, "t");
@@ -74,7 +74,7 @@ fn what_a_forked_image_inherited_is_live() {
     assert_eq!(told.peak_bytes, 1000);
 }
 
-/// Threads that allocate and free for each other: the peak is as near the truth as the report says.
+/// Threads allocate, and free each other's blocks. The peak is as close to the true one as the report says.
 #[test]
 fn the_peak_is_as_good_as_it_claims() {
     for seed in 0..20 {
@@ -83,7 +83,8 @@ fn the_peak_is_as_good_as_it_claims() {
         let count = 1 + random.below(8) as usize;
         let threads: Vec<_> = (0..count).map(|index| memory.thread(index, "t")).collect();
         let (mut live, mut peak) = (0_i64, 0_i64);
-        // As many blocks more as could be freed below: what is freed here is no block that was made, but a part of all.
+        // As many additional blocks as can be freed below: a call of free here does not free a certain block, but a
+        // part of all bytes.
         for _ in 0..20_000 {
             threads[0].call(Function::Malloc, 1);
         }

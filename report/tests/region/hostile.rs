@@ -1,4 +1,4 @@
-//! Regions that hold anything at all give a report, which can be written and read back.
+//! A region with any contents gives a report that can be written and read back.
 
 use weir_record::clock::Moment;
 use weir_record::functions::Function;
@@ -7,7 +7,7 @@ use weir_report::{emit, read, recording};
 
 use crate::memory::{Memory, Random, after, exited, running};
 
-/// Reports it in every way there is.
+/// Makes every kind of report from it.
 fn survives(memory: &Memory, random: &mut Random) {
     let moments = [
         after(2_000_000),
@@ -35,7 +35,7 @@ fn survives(memory: &Memory, random: &mut Random) {
     assert_eq!(read::from_slice(&text).expect("a report"), report);
 }
 
-/// A region in which something of everything happened.
+/// A region in which every kind of event happened.
 fn lively(random: &mut Random) -> Memory {
     let memory = Memory::new(2);
     for index in 0..2 {
@@ -85,7 +85,7 @@ fn one_byte_everywhere() {
     }
 }
 
-/// A real region with some words changed for those that hurt: what a fuzzer finds first.
+/// A real region in which some words are replaced by harmful ones: what a fuzzer finds first.
 #[test]
 fn damaged_words() {
     let mut random = Random::new(6);
@@ -103,7 +103,7 @@ fn damaged_words() {
     for _ in 0..60 {
         let mut memory = lively(&mut random);
         let words = memory.bytes().len() / 8;
-        // Rings are most of a slot, but not what is most worth damaging.
+        // Rings are most of a slot, but damage elsewhere matters more.
         for _ in 0..1 + random.magnitude(12) {
             let word = 8 * random.below(words as u64) as usize;
             let value = match random.below(10) {
@@ -117,7 +117,7 @@ fn damaged_words() {
             slots: random.magnitude(16) as usize,
             coroutines: random.magnitude(16) as usize,
         });
-        // The table of parts, which has just been written.
+        // Damages the table of parts, which `prepare` has just written.
         for _ in 0..random.magnitude(3) {
             let word = 8 * (2 + random.below(32) as usize);
             let value = match random.below(4) {
@@ -135,7 +135,7 @@ fn damaged_words() {
     }
 }
 
-/// The clock of the image, and every duration, as bad as can be.
+/// The clock of the image, and every duration, with impossible values.
 #[test]
 fn impossible_clocks() {
     let mut random = Random::new(7);

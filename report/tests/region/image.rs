@@ -1,4 +1,4 @@
-//! What the header tells of a process image.
+//! What the header says about a process image.
 
 use weir_record::functions::Function;
 use weir_record::region::Circumstance;
@@ -133,7 +133,7 @@ fn who_counts_in_another_s_region_is_told() {
         let missed = memory.report(2_000_000).missed;
         let notes = &missed.notes;
         assert!(notes.iter().any(|note| note.starts_with(told)), "{notes:?}");
-        // That the heap is not known is another.
+        // The second note says that the heap is not known.
         assert_eq!(notes.len(), 2, "{notes:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Latencies: what is in the histogram, what was dropped, and what no clock can tell.
+//! Latencies: what is in the histogram, what was dropped, and what no clock can show.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use weir_report::writer::Poll;
 
 use crate::memory::{Memory, STARTED, after, exited};
 
-/// As anyone reads it who has an HdrHistogram.
+/// Decodes the histogram as any HdrHistogram library does.
 pub fn decoded(latency: &Latency) -> Histogram<u64> {
     let bytes = STANDARD.decode(&latency.histogram).expect("base64");
     Deserializer::new()
@@ -46,7 +46,7 @@ fn what_a_full_ring_refused_is_dropped_and_all_else_exact() {
     for _ in 0..calls {
         thread.timed(Function::Malloc, 8, -1, 0, 40);
     }
-    // The slowest comes when there is no room.
+    // The slowest call comes when the ring has no room.
     thread.timed(Function::Malloc, 8, -1, 0, 7_001);
     let report = memory.report(2_000_000);
     let latency = report.functions["malloc"].latency.as_ref().unwrap();
@@ -114,7 +114,7 @@ fn without_a_clock_there_are_counts_and_no_latencies() {
         frozen.missed.notes
     );
 
-    // What the image itself wrote of its clock will do.
+    // The clock values that the image itself wrote are sufficient.
     memory.header().latest.set(after(5_000_000));
     let recovered = memory.writer().process(Moment::default(), exited());
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Regions made in memory, and the reports that come of them.
+//! Regions made in memory, and the reports made from them.
 
 mod emit;
 mod figures;

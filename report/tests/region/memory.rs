@@ -1,4 +1,4 @@
-//! A region in memory, its threads, and a clock that the test turns.
+//! A region in memory, its threads, and a clock that the test sets.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
@@ -11,20 +11,20 @@ use weir_report::model::{End, EndKind, Report};
 use weir_report::recording;
 use weir_report::writer::Writer;
 
-/// Ticks in a nanosecond: two, so that the rate is exact.
+/// Ticks per nanosecond: two, so that the rate is exact.
 pub const TICKS_IN_NS: u64 = 2;
 
-/// When images start.
+/// The time at which images start.
 pub const STARTED: Moment = Moment {
     ticks: 1_000_000,
     monotonic_ns: 77_000_000_000,
     unix_ns: 1_790_000_000_000_000_001,
 };
 
-/// The same in the calendar.
+/// The same time in the calendar.
 pub const STARTED_AT: &str = "2026-09-21T14:13:20.000000001Z";
 
-/// So many nanoseconds later.
+/// The time `ns` nanoseconds after the start.
 pub fn after(ns: u64) -> Moment {
     Moment {
         ticks: STARTED.ticks + TICKS_IN_NS * ns,
@@ -33,7 +33,7 @@ pub fn after(ns: u64) -> Moment {
     }
 }
 
-/// The first process exited with status 0.
+/// The end of a process that exited with status 0.
 pub fn exited() -> End {
     End {
         how: EndKind::Exited,
@@ -55,11 +55,11 @@ pub struct Memory {
     layout: Layout,
 }
 
-// SAFETY: all access is through `Region`, which is made of atomics.
+// SAFETY: all access is through `Region`, which consists of atomics.
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// A valid region of an image that has started and has so many slots, none of them taken.
+    /// A valid region of an image that has started. It has `slots` slots, and no thread has one.
     pub fn new(slots: usize) -> Memory {
         let room = Room {
             files: 8,
@@ -92,7 +92,7 @@ impl Memory {
 
     /// The bytes, to damage them.
     pub fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: the memory is `self`'s, and `&mut self` says that no region refers to it.
+        // SAFETY: the memory is `self`'s, and `&mut self` excludes every region that refers to it.
         unsafe { std::slice::from_raw_parts_mut(self.start, self.layout.size()) }
     }
 
@@ -117,7 +117,7 @@ impl Memory {
         Thread { memory: self, slot }
     }
 
-    /// The report of this image alone, so long after its start.
+    /// The report of this image alone, `ns` nanoseconds after its start.
     pub fn report(&self, ns: u64) -> Report {
         recording::report_of(self.region(), after(ns), exited())
     }
@@ -144,7 +144,7 @@ impl Drop for Memory {
 
 pub const RELAXED: std::sync::atomic::Ordering = std::sync::atomic::Ordering::Relaxed;
 
-/// Records as a thread of the program does.
+/// Records calls as a thread of the program does.
 #[derive(Clone, Copy)]
 pub struct Thread<'m> {
     memory: &'m Memory,
@@ -152,12 +152,12 @@ pub struct Thread<'m> {
 }
 
 impl Thread<'_> {
-    /// A call, not timed.
+    /// A call that is not timed.
     pub fn call(&self, function: Function, size: u64) {
         self.slot.counters.count::<Alone>(function, size);
     }
 
-    /// A call that took so many nanoseconds, and began so long after the start.
+    /// A call that took `took_ns` nanoseconds, and began `began_ns` nanoseconds after the start.
     pub fn timed(&self, function: Function, size: u64, fd: i32, began_ns: u64, took_ns: u64) {
         self.call(function, size);
         let (began, took) = (after(began_ns).ticks, TICKS_IN_NS * took_ns);
@@ -166,18 +166,18 @@ impl Thread<'_> {
         ring.push(sample, || ring.set_whole());
     }
 
-    /// The call before has failed.
+    /// The previous call has failed.
     pub fn failed(&self, function: Function, errno: i32) {
         self.slot.counters.of(function).errors.add(1);
         self.slot.counters.errnos.count::<Alone>(function, errno);
     }
 
-    /// The call before has moved so many bytes.
+    /// The previous call has moved `bytes` bytes.
     pub fn moved(&self, function: Function, bytes: u64) {
         self.slot.counters.of(function).moved_bytes.add(bytes);
     }
 
-    /// The heap has grown, or (negative) shrunk, by so many bytes.
+    /// The heap has grown by `bytes` bytes; if negative, it has shrunk.
     pub fn shift(&self, bytes: i64) {
         let due = match u64::try_from(bytes) {
             Ok(bytes) => self.slot.grow(bytes),
@@ -204,7 +204,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Less than the bound.
+    /// A number less than the bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }

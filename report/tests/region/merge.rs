@@ -44,7 +44,7 @@ fn two_processes_add_up_to_one_that_did_it_all() {
         let has_size = !whole.size_classes.is_empty();
         assert_eq!(has_size, ["read", "write"].contains(&name.as_str()));
         if let (Some(told), Some(latency)) = (&part.latency, &mut whole.latency) {
-            // Grown in another order, the histogram's array may be longer: not its content.
+            // If the histogram's array has grown in another order, it may be longer. Its content is the same.
             assert_eq!(
                 crate::latency::decoded(told),
                 crate::latency::decoded(latency)
@@ -133,13 +133,13 @@ fn nothing_was_recorded() {
     assert!(report.command.is_empty() && report.processes.is_empty());
 }
 
-/// Reports may come from anywhere: what is no histogram of ours is left out, and counts as dropped.
+/// Reports may come from anywhere. A histogram that is not one of ours is left out, and counts as dropped.
 #[test]
 fn a_histogram_that_is_none_is_dropped() {
     let good = process(&[(Function::Read, 1, 1000); 10], 1);
     let told = good.functions["read"].latency.clone().unwrap();
     let bomb = {
-        // A length of four gigabytes, and a count that has no negative.
+        // A length of four gigabytes, and a count that has no negative value.
         let inner = |length: u32, high: u64, counts: &[u8]| {
             let mut inner = 0x1c84_9313_u32.to_be_bytes().to_vec();
             inner.extend(length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! A writer beside a program that goes on.
+//! A writer beside a program that is running.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use weir_record::ring;
 use crate::latency::decoded;
 use crate::memory::{Memory, after, exited, running};
 
-/// Snapshots of a program that never stops are each consistent, and the last has everything.
+/// Each snapshot of a program that never stops is consistent, and the last one has everything.
 #[test]
 fn a_running_image_is_reported_again_and_again() {
     const CALLS: u64 = 400_000;
@@ -52,8 +52,8 @@ fn a_running_image_is_reported_again_and_again() {
     });
 }
 
-/// While nothing is lost, a snapshot of a running image must not say that something was. One call may
-/// be between its count and its sample.
+/// While nothing is lost, a snapshot of a running image must not report a loss. One call may be between its count and
+/// its sample.
 #[test]
 fn samples_under_way_are_not_called_dropped() {
     const CALLS: u64 = 200_000;
