@@ -399,66 +399,44 @@ type Spawn = unsafe extern "C-unwind" fn(
     Strings,
 ) -> c_int;
 
-/// Defines the bodies of `posix_spawn` and `posix_spawnp`.
-macro_rules! spawns {
-    ($($function:ident = $name:ident, $program:expr;)+) => {$(
-        /// `caller` is the return address of the hook.
-        ///
-        /// # Safety
-        /// The same contract as posix_spawn(3).
-        pub unsafe extern "C-unwind" fn $name(
-            pid: *mut pid_t,
-            path: *const c_char,
-            actions: *const c_void,
-            attributes: *const c_void,
-            arguments: Strings,
-            environment: Strings,
-            caller: usize,
-        ) -> c_int {
-            recording::count(Function::$function);
-            // SAFETY: `Spawn` is the type of both functions.
-            let spawn = unsafe { next::of_caller::<Spawn>(Function::$function, caller) };
-            // A tail call: this function's frame does not stay, because the stack may be small.
-            // SAFETY: the same call with the same arguments; our caller keeps its contract.
-            return unsafe { spawned(pid, path, actions, attributes, arguments, environment, spawn) };
-
-            #[inline(never)]
-            unsafe extern "C-unwind" fn spawned(
-                pid: *mut pid_t,
-                path: *const c_char,
-                actions: *const c_void,
-                attributes: *const c_void,
-                arguments: Strings,
-                environment: Strings,
-                spawn: Spawn,
-            ) -> c_int {
-                let mut own = 0;
-                let pid = if pid.is_null() { &raw mut own } else { pid };
-                let result = inject_environment::with($program(path), environment, |start, environment| {
-                    let ticks = sys::ticks();
-                    // SAFETY: the next function has the same contract, and our caller keeps it.
-                    let result = unsafe {
-                        spawn(pid, path, actions, attributes, arguments, environment)
-                    };
-                    if result == 0 {
-                        // SAFETY: the call succeeded, so the process id was written.
-                        let pid = unsafe { *pid }.cast_unsigned();
-                        // SAFETY: the call succeeded, so the kernel has read the path.
-                        let note = || unsafe { starts::note_spawned(pid, ticks, start) };
-                        sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
-                    }
-                    result
-                });
-                if result != 0 {
-                    recording::count_failure_of(Function::$function, result);
-                }
-                result
-            }
+/// The body of `posix_spawn`, and of `posix_spawnp`, which searches the program in PATH. `caller` is the return address of the
+/// hook.
+///
+/// # Safety
+/// The same contract as posix_spawn(3).
+pub unsafe extern "C-unwind" fn spawn_body<const IS_SEARCHED: bool>(
+    pid: *mut pid_t,
+    path: *const c_char,
+    actions: *const c_void,
+    attributes: *const c_void,
+    arguments: Strings,
+    environment: Strings,
+    caller: usize,
+) -> c_int {
+    let (function, program) = match IS_SEARCHED {
+        false => (Function::PosixSpawn, Program::Path(path)),
+        true => (Function::PosixSpawnp, Program::Searched(path)),
+    };
+    recording::count(function);
+    // SAFETY: `Spawn` is the type of both functions.
+    let spawn = unsafe { next::of_caller::<Spawn>(function, caller) };
+    let mut own = 0;
+    let pid = if pid.is_null() { &raw mut own } else { pid };
+    let result = inject_environment::with(program, environment, |start, environment| {
+        let ticks = sys::ticks();
+        // SAFETY: the next function has the same contract, and our caller keeps it.
+        let result = unsafe { spawn(pid, path, actions, attributes, arguments, environment) };
+        if result == 0 {
+            // SAFETY: the call succeeded, so the process id was written.
+            let pid = unsafe { *pid }.cast_unsigned();
+            // SAFETY: the call succeeded, so the kernel has read the path.
+            let note = || unsafe { starts::note_spawned(pid, ticks, start) };
+            sys::with_errno_kept(|| sys::on_own_stack_if_possible(note));
         }
-    )+};
-}
-
-spawns! {
-    PosixSpawn = posix_spawn_body, Program::Path;
-    PosixSpawnp = posix_spawnp_body, Program::Searched;
+        result
+    });
+    if result != 0 {
+        recording::count_failure_of(function, result);
+    }
+    result
 }

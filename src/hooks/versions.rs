@@ -32,8 +32,8 @@ versioned! {
     quick_exit, 1, quick_exit_body, "C11 (7.22.4.7)";
     lio_listio, 4, lio_listio_body, "lio_listio(3)";
     lio_listio64, 4, lio_listio64_body, "lio_listio(3)";
-    posix_spawn, 6, process::posix_spawn_body, "posix_spawn(3)";
-    posix_spawnp, 6, process::posix_spawnp_body, "posix_spawn(3)";
+    posix_spawn, 6, process::spawn_body::<false>, "posix_spawn(3)";
+    posix_spawnp, 6, process::spawn_body::<true>, "posix_spawn(3)";
 }
 
 /// The program's own handlers run after this. A handler of ours was registered before them, so it is called last.
@@ -90,4 +90,4 @@ type SpawnBody = unsafe extern "C-unwind" fn(
     Strings,
     usize,
 ) -> c_int;
-const _: [SpawnBody; 2] = [process::posix_spawn_body, process::posix_spawnp_body];
+const _: [SpawnBody; 2] = [process::spawn_body::<false>, process::spawn_body::<true>];
