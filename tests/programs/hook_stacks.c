@@ -3,13 +3,16 @@
 // some hundred calls have written.
 // With the argument "coroutine", a coroutine makes the calls. Its runtime takes none of that stack, because it first
 // switches to a stack of its own. With "sealed", there is a seccomp filter. With "without descriptors", no descriptor
-// is free, and only the calls that need one to wait are made.
+// is free, and only the calls that need one to wait are made. With "without a slot", a thread makes the calls that
+// begins when other threads have all slots of the region.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -38,7 +41,7 @@
 #include "weir.h"
 
 // A thread empties its ring after 4096 timed calls.
-enum { STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TIMES_OF_READ = 9000 };
+enum { SLOTS = 1024, STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TIMES_OF_READ = 9000 };
 
 #define MUST(condition) ((condition) ? (void)0 : (dprintf(2, "%d: %s\n", __LINE__, #condition), abort()))
 
@@ -368,6 +371,32 @@ static int wants_descriptor(const char *name) {
     return strstr(name, "poll") != NULL || strstr(name, "select") != NULL || strstr(name, "sleep") != NULL;
 }
 
+static pthread_barrier_t has_slot;
+
+// A thread that takes a slot, and keeps it until the process ends.
+static void *keep_slot(void *argument) {
+    (void)argument;
+    MUST(read(zero, bytes, 8) == 8);
+    pthread_barrier_wait(&has_slot);
+    for (;;)
+        plainly(SYS_pause, 0, 0, 0, 0);
+}
+
+// Starts threads until all slots are taken, one after the other: a thread that waits too long for another one to take a
+// slot goes on without.
+static void take_all_slots(void) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    MUST(!pthread_attr_init(&attributes) && !pthread_attr_setstacksize(&attributes, PTHREAD_STACK_MIN));
+    MUST(!pthread_barrier_init(&has_slot, NULL, 2));
+    for (int i = 1; i < SLOTS; i++) {
+        MUST(!pthread_create(&thread, &attributes, keep_slot, NULL));
+        pthread_barrier_wait(&has_slot);
+    }
+}
+
+static void *measure(void *argument);
+
 int main(int argc, char **argv) {
     (void)argc;
     signal(SIGPIPE, SIG_IGN);
@@ -398,11 +427,24 @@ int main(int argc, char **argv) {
     taken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     last = mmap(NULL, sizeof *last, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    setbuf(stdout, NULL);
+    fill_environment();
+    if (!is_asked(argv, "without a slot")) {
+        measure(argv);
+        return 0;
+    }
+    take_all_slots();
+    pthread_t thread;
+    MUST(!pthread_create(&thread, NULL, measure, argv) && !pthread_join(thread, NULL));
+    return 0;
+}
+
+// Makes every call, and prints the stack that it takes.
+static void *measure(void *argument) {
+    char **argv = argument;
     getcontext(&other_context);
     other_context.uc_stack = (stack_t){.ss_sp = stack, .ss_size = STACK};
     makecontext(&other_context, on_it, 0);
-    setbuf(stdout, NULL);
-    fill_environment();
     if (is_asked(argv, "sealed"))
         seal();
     int has_none = is_asked(argv, "without descriptors");
@@ -439,5 +481,5 @@ int main(int argc, char **argv) {
             most = *taken;
         printf("%s %ld\n", calls[i].name, most);
     }
-    return 0;
+    return NULL;
 }

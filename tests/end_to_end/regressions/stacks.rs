@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use weir_record::region::MAX_SLOTS;
+
 use crate::support::{Mode, Outcome, Program, victim, weir};
 
-fn depths(outcome: Outcome) -> BTreeMap<String, u64> {
-    let text = outcome.expect_status(0).text();
+fn depths(outcome: &Outcome) -> BTreeMap<String, u64> {
+    let text = outcome.text();
     let row = |line: &str| {
         let (name, bytes) = line.split_once(' ').expect("a name and a number");
         (name.to_owned(), bytes.parse().expect("a number"))
@@ -27,12 +29,30 @@ const MOST: Most = Most {
     as_tested: 832,
 };
 
+/// Fails unless the thread that made the measured calls is the one that found no slot.
+#[track_caller]
+fn expect_no_slot(outcome: &Outcome) {
+    let process = outcome.processes()[0];
+    assert_eq!(process.missed.threads_without_slot, 1);
+    // All other threads read once. Entry 0 has the calls of threads without a slot.
+    let of = |function: &str| {
+        let threads = process.threads.iter();
+        let callers = threads.filter(|thread| thread.functions.contains_key(function));
+        callers.map(|thread| thread.tid).collect::<Vec<_>>()
+    };
+    assert_eq!(of("ppoll"), [0]);
+    assert_eq!(of("read").len(), MAX_SLOTS);
+}
+
 /// Every kind of call, in each way.
 #[test]
 fn a_hook_takes_little_of_the_stack() {
     let program = Program::new(victim("hook_stacks"));
-    let kernel = depths(program.plain());
-    assert!(kernel.len() > 50, "{kernel:#?}");
+    let slotless = program.clone().arg("without a slot");
+    // The C library itself takes more stack in a process with two threads: there its calls can be cancelled.
+    let [alone, among_others] =
+        [&program, &slotless].map(|program| depths(&program.plain().expect_status(0)));
+    assert!(alone.len() > 50, "{alone:#?}");
     // In these ways the program cannot write a report.
     let sealed = program.clone().without_reports().arg("sealed");
     let without_descriptors = program.clone().without_reports().arg("without descriptors");
@@ -51,8 +71,18 @@ fn a_hook_takes_little_of_the_stack() {
                 "coroutine, no descriptor",
                 without_descriptors.clone().arg("coroutine"),
             ),
+            ("no slot", slotless.clone()),
+            ("parted, no slot", slotless.clone().env("WEIR_COOP", "on")),
+            ("coroutine, no slot", slotless.clone().arg("coroutine")),
         ] {
-            let found = depths(program.run(mode));
+            let outcome = program.run(mode).expect_status(0);
+            let found = depths(&outcome);
+            let kernel = if way.ends_with("no slot") {
+                expect_no_slot(&outcome);
+                &among_others
+            } else {
+                &alone
+            };
             let least = if way.ends_with("descriptor") {
                 8
             } else {
