@@ -8,7 +8,7 @@ use weir_record::functions::Function;
 use weir_record::region::Circumstance;
 
 use crate::arch;
-use crate::life::{end, fork};
+use crate::life::{end, fork, inject_environment};
 use crate::linking::next;
 use crate::process::{self, vfork};
 use crate::{recording, sys, thread};
@@ -48,12 +48,11 @@ fn borrows_memory(flags: u64) -> bool {
 /// parent's slot without locked instructions, so each may lose what the other adds.
 fn note_shared_area(flags: u64) {
     let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
-    if has(libc::CLONE_VM)
-        && !has(libc::CLONE_SETTLS)
-        && !has(libc::CLONE_VFORK)
-        && let Some(header) = process::header()
-    {
-        header.note(Circumstance::SharedThreadArea);
+    if has(libc::CLONE_VM) && !has(libc::CLONE_SETTLS) && !has(libc::CLONE_VFORK) {
+        vfork::begin_beside();
+        if let Some(header) = process::header() {
+            header.note(Circumstance::SharedThreadArea);
+        }
     }
 }
 
@@ -109,10 +108,11 @@ fn make(
         }
         pid
     } else {
+        note_shared_area(flags);
         if borrows_memory(flags) {
+            inject_environment::begin_vfork();
             vfork::begin();
         }
-        note_shared_area(flags);
         next(body, argument)
     };
     if pid == -1 {

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use weir_record::functions::Function;
 
 use crate::arch;
+use crate::life::inject_environment;
 use crate::linking::next;
 use crate::process::vfork;
 use crate::recording;
@@ -34,6 +35,7 @@ hooks! {
 /// Counts the call, and returns the address of the next function. The hook does not see whether that fails.
 fn begin(function: Function) -> NonZeroUsize {
     recording::count(function);
+    inject_environment::begin_vfork();
     vfork::begin();
     next::address(function)
 }

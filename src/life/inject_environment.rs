@@ -26,7 +26,7 @@ mod without_us;
 
 use entries::Found;
 use rooms::Room;
-pub use rooms::forked;
+pub use rooms::{begin_vfork, forked};
 
 type Strings = *const *const c_char;
 

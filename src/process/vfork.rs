@@ -1,11 +1,14 @@
 //! Children of vfork share our memory, but have descriptors of their own. What they open and close does not change
 //! this process's descriptors, so they must not change what is known of them.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How many children have neither ended nor executed another program, as far as is known. A killed child stays in the
 /// count. That costs only a check of the calling process.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+
+/// Whether a child was made that shares our memory and its parent's thread area, and runs at the same time as its parent.
+static MAY_RUN_BESIDE: AtomicBool = AtomicBool::new(false);
 
 /// Counts a child that is about to be made, or one whose exec failed.
 pub fn begin() {
@@ -19,9 +22,20 @@ pub fn end() {
     let _ = UNDER_WAY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
 }
 
+/// Notes that a child is about to be made that runs at the same time as its parent, with the same thread area.
+pub fn begin_beside() {
+    MAY_RUN_BESIDE.store(true, Ordering::Relaxed);
+}
+
+/// Whether such a child was ever made.
+pub fn may_run_beside() -> bool {
+    MAY_RUN_BESIDE.load(Ordering::Relaxed)
+}
+
 /// Forgets the children, in a child of fork.
 pub fn forked() {
     UNDER_WAY.store(0, Ordering::Relaxed);
+    MAY_RUN_BESIDE.store(false, Ordering::Relaxed);
 }
 
 /// Whether the caller is such a child.
