@@ -14,6 +14,9 @@ pub const CAPACITY: usize = 128;
 /// How much of a program's path there is room for.
 pub const PROGRAM_BYTES: usize = 232;
 
+/// The process id of a note whose process does not know its id. In a sandbox it may not ask for it.
+pub const UNKNOWN_PID: u32 = 0;
+
 /// The environment that the program was given lacks LD_PRELOAD.
 pub const NOT_PRELOADED: u32 = 1;
 /// The directory of the recording cannot be used from where the program was started: another user, another root.
@@ -50,12 +53,12 @@ pub struct Start {
     flags: AtomicU32,
     /// The time-stamp counter before the start.
     ticks: AtomicU64,
-    /// The program, as far as it fits: a path, or a name that is looked for in PATH.
+    /// The program, as far as it fits: a path, or a name that is looked for in PATH; nothing where it is not known.
     pub program: Text<PROGRAM_BYTES>,
 }
 
 impl Start {
-    /// The process that the program runs in.
+    /// The process that the program runs in; or [`UNKNOWN_PID`].
     pub fn pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
     }

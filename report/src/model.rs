@@ -512,9 +512,10 @@ pub enum IoUringSeen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Untraced {
-    /// Process id.
+    /// Process id. 0 if it is not known: a child process in a sandbox (seccomp) may not ask the kernel for it.
     pub pid: u32,
-    /// Path of the program, as passed to exec.
+    /// Path of the program, as passed to exec. Empty if it is not known: a process in a sandbox may not ask the kernel whether
+    /// the memory that it passes to exec can be read.
     pub program: String,
     /// The reason: a predicate to the program's name, such as "is statically linked".
     pub reason: String,

@@ -186,7 +186,7 @@ pub struct Replacing {
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     if sys::is_sealed() {
-        return Some(begin_in_a_sandbox(header));
+        return Some(begin_in_a_sandbox(header, start));
     }
     Some(sys::with_errno_kept(|| {
         let note = starts::note_exec(header, start);
@@ -219,7 +219,8 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
 }
 
 /// The same for a sealed process: makes no system call, and works on the thread's stack.
-fn begin_in_a_sandbox(header: &'static Header) -> Replacing {
+fn begin_in_a_sandbox(header: &'static Header, start: &starts::Start) -> Replacing {
+    let note = starts::note_exec_in_a_sandbox(header, start);
     let whose = whose(header);
     match whose {
         Whose::Vfork => vfork::end(),
@@ -229,7 +230,7 @@ fn begin_in_a_sandbox(header: &'static Header) -> Replacing {
     Replacing {
         header,
         whose,
-        note: None,
+        note,
         is_told: false,
         is_removed: false,
     }

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use weir_record::region::{Header, Section};
 use weir_record::starts::{
     FAILED, FILTERED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC,
-    OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket,
+    OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket, UNKNOWN_PID,
 };
 
 use crate::life::programs::{Kind, Program};
@@ -65,14 +65,12 @@ impl Note {
     pub fn withdraw(&self) {
         let (starts, _) = self.header.starts();
         if !starts.withdraw(self.ticket) {
-            // SAFETY: there is no program, and so no path.
-            unsafe { note(self.header, self.pid, FAILED, self.ticks, None) };
+            enter(self.header, self.pid, FAILED, self.ticks, b"");
         }
     }
 }
 
-/// Notes that the calling process is about to execute a program. The process is not sealed: a sealed one cannot ask the
-/// kernel whether the path is readable.
+/// Notes that the calling process is about to execute a program. The process is not sealed.
 pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     // Shells try one directory after the other.
     let is_nothing = matches!(start.kind, Kind::Unreadable | Kind::Missing);
@@ -82,7 +80,31 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     let flags = Some(flags(start)).filter(is_worth_noting)?;
     let (pid, ticks) = (sys::pid(), sys::ticks());
     // SAFETY: the kernel has just read the path, when the program was examined.
-    let ticket = unsafe { note(header, pid, flags, ticks, Some(start.program)) }?;
+    let ticket = unsafe { note(header, pid, flags, ticks, start.program) }?;
+    Some(Note {
+        header,
+        ticket,
+        pid,
+        ticks,
+    })
+}
+
+/// The same for a sealed process: makes no system call. So it does not know whether a path is readable that only the kernel
+/// reads, and leaves it out. If the process id is not known, it notes only a program that will not load us: the reader could
+/// not find out whether the image of another program has appeared.
+pub fn note_exec_in_a_sandbox(header: &'static Header, start: &Start) -> Option<Note> {
+    let flags = flags(start);
+    let pid = process::known_pid(header).unwrap_or(UNKNOWN_PID);
+    if !is_worth_noting(&flags) || (flags, pid) == (0, UNKNOWN_PID) {
+        return None;
+    }
+    let ticks = sys::ticks();
+    let program = match start.program {
+        // SAFETY: the C library reads the name itself, before it makes a system call.
+        Program::Searched(name) => unsafe { CStr::from_ptr(name) }.to_bytes(),
+        _ => b"",
+    };
+    let ticket = enter(header, pid, flags, ticks, program)?;
     Some(Note {
         header,
         ticket,
@@ -102,10 +124,10 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
         return;
     };
     // SAFETY: the kernel has read the path.
-    unsafe { note(header, pid, flags, ticks, Some(start.program)) };
+    unsafe { note(header, pid, flags, ticks, start.program) };
 }
 
-/// Notes a program; makes memory for the note if there is none. A program without a note is counted.
+/// Notes a program. A program without a note is counted.
 ///
 /// # Safety
 /// The program's path can be read.
@@ -114,25 +136,30 @@ unsafe fn note(
     pid: u32,
     flags: u32,
     ticks: u64,
-    program: Option<Program>,
+    program: Program,
 ) -> Option<Ticket> {
     // In a sandbox this works on the thread's stack, which may be small.
-    let ticket = rooms::with_room_if_possible(|text: *mut Text| {
+    let entered = rooms::with_room_if_possible(|text: *mut Text| {
         // SAFETY: the room is ours, and all zeroes, which are an empty text.
         let text = unsafe { &mut *text };
-        if let Some(program) = program {
-            // SAFETY: the caller guarantees the path.
-            unsafe { describe(program, text) };
-        }
-        [Section::FirstStarts, Section::Starts]
-            .into_iter()
-            .find_map(|section| {
-                mapping::make_section(header, section);
-                let (starts, room) = header.starts();
-                starts.note(room, pid, flags, ticks, [text.as_bytes()])
-            })
+        // SAFETY: the caller guarantees the path.
+        unsafe { describe(program, text) };
+        enter(header, pid, flags, ticks, text.as_bytes())
     });
-    let ticket = ticket.flatten();
+    if entered.is_none() {
+        header.unlisted_starts.add_shared(1);
+    }
+    entered.flatten()
+}
+
+/// The same for a program with this path. Makes memory for the note if there is none.
+fn enter(header: &Header, pid: u32, flags: u32, ticks: u64, path: &[u8]) -> Option<Ticket> {
+    let sections = [Section::FirstStarts, Section::Starts];
+    let ticket = sections.into_iter().find_map(|section| {
+        mapping::make_section(header, section);
+        let (starts, room) = header.starts();
+        starts.note(room, pid, flags, ticks, [path])
+    });
     if ticket.is_none() {
         header.unlisted_starts.add_shared(1);
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use weir_record::region::{Header, Region};
 
+use super::vfork;
 use crate::sys;
 
 static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
@@ -86,6 +87,13 @@ pub fn whose(header: &Header) -> Whose {
     } else {
         Whose::Vfork
     }
+}
+
+/// The calling process's id, if it is known without a system call. It is not known if the caller may be a child of vfork, or if it
+/// is a sharer that may not ask.
+pub fn known_pid(header: &Header) -> Option<u32> {
+    let (process, _) = process_of(header);
+    (process != NAMELESS && !vfork::is_any_under_way()).then_some(process)
 }
 
 /// Whether the calling process is a child of vfork, in memory that is not its own.

@@ -7,6 +7,6 @@ mod header;
 pub mod vfork;
 
 pub use header::{
-    NAMELESS, Whose, forget_header, header, is_sharer, is_vfork_child, mapped_region, region,
-    region_at, set_header, whose,
+    NAMELESS, Whose, forget_header, header, is_sharer, is_vfork_child, known_pid, mapped_region,
+    region, region_at, set_header, whose,
 };

@@ -38,8 +38,14 @@ pub fn forked() {
     MAY_RUN_BESIDE.store(false, Ordering::Relaxed);
 }
 
+/// Whether there may be such a child.
+#[inline(always)]
+pub fn is_any_under_way() -> bool {
+    UNDER_WAY.load(Ordering::Relaxed) != 0
+}
+
 /// Whether the caller is such a child.
 #[inline(always)]
 pub fn is_child() -> bool {
-    UNDER_WAY.load(Ordering::Relaxed) != 0 && super::is_vfork_child()
+    is_any_under_way() && super::is_vfork_child()
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use weir_report::model::Process;
 
+use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
 fn taking(what: &str) -> Program {
@@ -180,20 +181,53 @@ fn a_root_without_proc() {
     }
 }
 
-/// A program that a seccomp filter confines is listed with that as the reason.
+/// A program that a seccomp filter confines is listed with that as the reason. Its path and its process id are in the list if
+/// they are known without a system call. A failed exec is not listed.
 #[test]
 fn what_a_sandbox_starts_is_listed() {
-    let program = Program::new(victim("sandboxed_exec")).arg("spawn");
-    let plain = program.plain().expect_status(0);
-    let outcome = program.run(Mode::Run).expect_same(&plain);
-    let untraced: Vec<_> = outcome
-        .reports
-        .iter()
-        .flat_map(|report| &report.missed.untraced)
-        .collect();
-    assert!(!untraced.is_empty());
-    for program in untraced {
-        assert!(program.reason.contains("(seccomp)"), "{program:?}");
+    for (way, path, is_pid_known) in [
+        ("spawn", "/bin/true", true),
+        ("name", "/bin/true", true),
+        ("path", "", true),
+        ("vfork", "", false),
+        ("fork", "", false),
+    ] {
+        let program = Program::new(victim("sandboxed_exec")).arg(way);
+        let plain = program.plain().expect_status(0);
+        for mode in Mode::MEASURED {
+            let regions = scratch();
+            let program = match mode {
+                // The process could not write a report, so its region stays.
+                Mode::Bare => program
+                    .clone()
+                    .env("WEIR_REGION_DIR", regions.path())
+                    .without_reports(),
+                _ => program.clone(),
+            };
+            let mut reports = program.run(mode).expect_same(&plain).reports;
+            reports.extend(
+                region_files(regions.path())
+                    .iter()
+                    .map(|left| recover(left)),
+            );
+            let [report] = &reports[..] else {
+                panic!("{way}, {mode:?}: {} reports", reports.len());
+            };
+            let untraced: Vec<_> = report
+                .processes
+                .iter()
+                .flat_map(|process| &process.missed.untraced)
+                .collect();
+            let [one] = untraced[..] else {
+                panic!("{way}, {mode:?}: {untraced:?}");
+            };
+            assert!(one.reason.contains("(seccomp)"), "{way}, {mode:?}: {one:?}");
+            assert_eq!(one.program, path, "{way}, {mode:?}");
+            assert_eq!(one.pid != 0, is_pid_known, "{way}, {mode:?}: {one:?}");
+            if ["name", "path"].contains(&way) {
+                assert_eq!(one.pid, report.processes[0].pid, "{way}, {mode:?}");
+            }
+        }
     }
 }
 

@@ -138,11 +138,17 @@ fn untraced(missed: &Missed) -> Vec<String> {
             program,
             reason,
         } = one;
-        if count == 1 {
-            format!("not traced: process {pid} ({program}): it {reason}")
-        } else {
-            let processes = text::counted(count, "process", "processes");
-            format!("not traced: {processes} of {program}: it {reason}")
+        let program = match program.as_str() {
+            "" => "a program of unknown path",
+            path => path,
+        };
+        match (count, *pid) {
+            (1, 0) => format!("not traced: a process ({program}): it {reason}"),
+            (1, pid) => format!("not traced: process {pid} ({program}): it {reason}"),
+            _ => {
+                let processes = text::counted(count, "process", "processes");
+                format!("not traced: {processes} of {program}: it {reason}")
+            }
         }
     };
     groups.into_iter().map(sentence).collect()
@@ -191,6 +197,8 @@ mod tests {
                 one(3, "/bin/busybox", "is statically linked"),
                 one(4, "/bin/cat", "was started without LD_PRELOAD"),
                 one(5, "/bin/busybox", "is statically linked"),
+                one(0, "", "was started in a sandbox"),
+                one(0, "true", "was started in a sandbox"),
             ],
             unlisted_starts: 1,
             ..Missed::default()
@@ -200,6 +208,8 @@ mod tests {
             [
                 "not traced: 2 processes of /bin/busybox: it is statically linked",
                 "not traced: process 4 (/bin/cat): it was started without LD_PRELOAD",
+                "not traced: a process (a program of unknown path): it was started in a sandbox",
+                "not traced: a process (true): it was started in a sandbox",
                 "not known whether traced: 1 program start (too many at once)",
             ]
         );

@@ -137,7 +137,11 @@ fn is_seen(seen: &HashMap<u32, u64>, start: &Started) -> bool {
 
 /// Why the program was not traced, from a look at its file; reads on after its name.
 fn reason(program: &OsStr, kind: Option<&str>) -> String {
-    let Err(refusal) = doctor::inspect(program) else {
+    let inspected = match program.is_empty() {
+        true => Ok(()),
+        false => doctor::inspect(program).map(drop),
+    };
+    let Err(refusal) = inspected else {
         return kind.unwrap_or("ended before its first call, or could not make a region (as another user, or in a full file system), or lost its LD_PRELOAD").to_owned();
     };
     if let Some(kind) = kind.filter(|_| refusal.code == exit_code::NOT_FOUND) {
