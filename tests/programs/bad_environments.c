@@ -10,9 +10,10 @@ static void expect(int result, int number) {
 
 int main(void) {
     char *args[] = {"true", NULL};
-    char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    MUST(page != MAP_FAILED && !mprotect(page + 4096, 4096, PROT_NONE));
-    char **without_end = (char **)(page + 4096 - sizeof(char *));
+    long size = sysconf(_SC_PAGESIZE);
+    char *page = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    MUST(page != MAP_FAILED && !mprotect(page + size, size, PROT_NONE));
+    char **without_end = (char **)(page + size - sizeof(char *));
     *without_end = "A=1";
     char *nowhere = (char *)8;
     char *holes[] = {"A=1", nowhere, NULL};
@@ -26,7 +27,7 @@ int main(void) {
     expect(execveat(-1, "true", args, holes, 0), EBADF);
     expect(fexecve(-1, args, environ), EINVAL);
     /* Its last entry ends where the mapping ends. */
-    char *last = page + 4096 - 4;
+    char *last = page + size - 4;
     memcpy(last, "B=2", 4);
     char *whole[] = {"A=1", last, NULL};
     return execve("/usr/bin/env", args, whole);

@@ -9,10 +9,11 @@ NAMED(void *, sbrk_alias, __sbrk, intptr_t);
 #define MAP(name, size, CALL) ((void *)SIZED(name, size, (long)(CALL)))
 
 int main(void) {
-    const size_t page = 4096;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    enum { WRITTEN = 4096 };
     const int both = PROT_READ | PROT_WRITE;
     int file = (int)TRY(open, open("mapped", O_RDWR | O_CREAT, 0600));
-    MUST(file >= 0 && MOVE(write, page, write(file, bare, page)) == (long)page);
+    MUST(file >= 0 && MOVE(write, WRITTEN, write(file, bare, WRITTEN)) == WRITTEN);
 
     for (size_t i = 1; i <= 5; i++) {
         void *place = MAP(mmap, i * page, mmap(NULL, i * page, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

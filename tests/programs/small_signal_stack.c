@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 static int null;
+static size_t page;
 static __thread volatile sig_atomic_t handled;
 
 static void handler(int signal) {
@@ -19,7 +20,7 @@ static void handler(int signal) {
 static void *thread(void *argument) {
     char *memory = argument;
     /* A page that faults is below it. */
-    stack_t stack = {.ss_sp = memory + 4096, .ss_size = 8192};
+    stack_t stack = {.ss_sp = memory + page, .ss_size = 8192};
     MUST(!sigaltstack(&stack, NULL));
     raise(SIGUSR1);
     MUST(handled);
@@ -28,14 +29,15 @@ static void *thread(void *argument) {
 
 int main(void) {
     count_again();
+    page = (size_t)sysconf(_SC_PAGESIZE);
     null = (int)TRY(open, open("/dev/null", O_WRONLY));
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
     MUST(!TRY(sigaction, sigaction(SIGUSR1, &action, NULL)));
     for (int i = 0; i < 50; i++) {
         pthread_t other;
         const int both = PROT_READ | PROT_WRITE;
-        char *memory = (char *)SIZED(mmap, 1 << 16, (long)mmap(NULL, 1 << 16, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-        MUST(memory != MAP_FAILED && !mprotect(memory, 4096, PROT_NONE));
+        char *memory = (char *)SIZED(mmap, page + 8192, (long)mmap(NULL, page + 8192, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+        MUST(memory != MAP_FAILED && !mprotect(memory, page, PROT_NONE));
         MUST(!pthread_create(&other, NULL, thread, memory));
         MUST(!pthread_join(other, NULL));
     }

@@ -37,11 +37,11 @@ static void handler(int signal) {
 }
 
 static void *thread(void *unused) {
-    size_t size = getauxval(AT_MINSIGSTKSZ) + ROOM;
-    char *memory = mmap(NULL, 4096 + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || mprotect(memory, 4096, PROT_NONE) != 0)
+    size_t page = getauxval(AT_PAGESZ), size = getauxval(AT_MINSIGSTKSZ) + ROOM;
+    char *memory = mmap(NULL, page + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE) != 0)
         abort();
-    stack_t stack = {.ss_sp = memory + 4096, .ss_size = size};
+    stack_t stack = {.ss_sp = memory + page, .ss_size = size};
     if (sigaltstack(&stack, NULL) != 0)
         abort();
     while (!is_over)
