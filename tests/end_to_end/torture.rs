@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use weir_report::model::Report;
 
 use crate::support::recover::recover_all;
-use crate::support::{Mode, Program, scratch, victim};
+use crate::support::{Mode, Program, patient, scratch, victim};
 
 /// A program that has not ended after this time hangs. All others end within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -154,7 +154,7 @@ fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
     let status = loop {
         match child.try_wait().expect("the child is ours") {
             Some(status) => break Some(status),
-            None if start.elapsed() > PATIENCE => break None,
+            None if start.elapsed() > patient(PATIENCE) => break None,
             None => std::thread::sleep(Duration::from_millis(2)),
         }
     };

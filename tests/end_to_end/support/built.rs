@@ -14,11 +14,17 @@ pub fn other_target() -> Option<String> {
 /// users' profile, linking takes long.
 const PROFILE: &str = "WEIR_TEST_PROFILE";
 
+/// The variable with the folder of a finished build. A machine without cargo needs it (`tests/aarch64-kernel`).
+const BUILT: &str = "WEIR_TEST_BUILT";
+
 /// The folder with the tested build: the command `weir` and its library. Brings the build up to date first, because
 /// cargo does not build a cdylib for a test that only runs under it.
 pub fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
+        if let Some(folder) = std::env::var_os(BUILT) {
+            return folder.into();
+        }
         let test = std::env::current_exe().expect("the path of this test");
         let tests = test
             .ancestors()

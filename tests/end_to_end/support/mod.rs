@@ -31,6 +31,6 @@ pub mod weir;
 pub mod witness;
 
 pub use files::files;
-pub use program::{Mode, Outcome, Program, copy_program, scratch};
+pub use program::{Mode, Outcome, Program, copy_program, patient, scratch};
 pub use victim::victim;
 pub use witness::Account;

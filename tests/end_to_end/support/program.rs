@@ -17,6 +17,12 @@ use super::weir;
 /// A program that has not ended after this time hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// This time, or that multiple of it that `WEIR_TEST_PATIENCE` says: an emulated machine is slow.
+pub fn patient(time: Duration) -> Duration {
+    let factor = std::env::var("WEIR_TEST_PATIENCE").ok();
+    time * factor.map_or(1, |factor| factor.parse().expect("a whole number"))
+}
+
 /// A new folder, which is removed when it is dropped.
 pub fn scratch() -> TempDir {
     TempDir::with_prefix("weir-test-").expect("a temporary folder")
@@ -64,7 +70,7 @@ impl Program {
             folder: None,
             before_exec: Vec::new(),
             reports_expected: true,
-            patience: PATIENCE,
+            patience: patient(PATIENCE),
         }
     }
 
@@ -133,7 +139,7 @@ impl Program {
 
     /// For a program that may take longer than others.
     pub fn patience(mut self, patience: Duration) -> Program {
-        self.patience = patience;
+        self.patience = patient(patience);
         self
     }
 
@@ -257,7 +263,7 @@ pub fn report_files(folder: &Path) -> Vec<PathBuf> {
 
 /// Runs a command to its end. If it hangs, kills it and fails.
 pub fn finish(command: &mut Command, stdin: &[u8]) -> (ExitStatus, Vec<u8>, Vec<u8>) {
-    finish_within(PATIENCE, command, stdin)
+    finish_within(patient(PATIENCE), command, stdin)
 }
 
 fn finish_within(
