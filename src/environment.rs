@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char};
 
 use weir_record::escape::escape;
-use weir_record::settings::{self, Setting, Timing};
+use weir_record::settings::{self, Setting, Stacks, Timing};
 
 use crate::arch;
 use crate::memory::bytes::Bytes;
@@ -40,6 +40,10 @@ pub struct Environment {
     pub additions: Additions,
     /// Whether calls that may block are made in two parts.
     pub is_parted: bool,
+    /// Which calls have their call stack taken.
+    pub stacks: Stacks,
+    /// The program's own segments, as the kernel tells where they are: address and number; 0 where it does not.
+    pub program_headers: (usize, usize),
     /// Whether a setting had a value that is not valid.
     pub has_bad_setting: bool,
     /// Whether the process has rights that its caller does not have. Then it obeys no setting, because the settings
@@ -110,6 +114,8 @@ impl Environment {
             executable: Bytes::new(),
             additions: Additions::new(),
             is_parted: false,
+            stacks: Stacks::Off,
+            program_headers: (0, 0),
             has_bad_setting: false,
             is_secure: false,
         }
@@ -128,8 +134,17 @@ impl Environment {
     }
 
     fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
-        let [is_secure, page, features] =
-            auxiliary::told([libc::AT_SECURE, libc::AT_PAGESZ, libc::AT_HWCAP]);
+        let [is_secure, page, features, segments, segment_count] = auxiliary::told([
+            libc::AT_SECURE,
+            libc::AT_PAGESZ,
+            libc::AT_HWCAP,
+            libc::AT_PHDR,
+            libc::AT_PHNUM,
+        ]);
+        self.program_headers = match (segments, segment_count) {
+            (Some(at), Some(count)) => (at as usize, count as usize),
+            _ => (0, 0),
+        };
         self.is_secure = secure::is_secure(is_secure);
         if let Some(page) = page {
             sys::pages::set_page_bytes(page);
@@ -174,6 +189,12 @@ impl Environment {
             self.is_parted = value == b"on";
             if !self.is_parted {
                 self.complain(&settings::COOP, value);
+            }
+        }
+        if let Some(value) = value(&settings::STACKS) {
+            match Stacks::parse(value) {
+                Some(stacks) => self.stacks = stacks,
+                None => self.complain(&settings::STACKS, value),
             }
         }
         if let Some(value) = value(&settings::FOLLOW) {

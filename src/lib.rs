@@ -5,6 +5,7 @@
 //! recording     counts a call, times it, calls the next function
 //! life          how an image and its threads start, fork, execute, seal themselves, end; the writer
 //! coop          calls that may block, in two parts: the wait and the transfer
+//! stacks        call stacks: which way the program came to a call
 //! files         which file or socket a call is about
 //! region        the region's memory, and which thread has which slot of it
 //! linking       the loaded objects, the functions behind ours, stdio's tables
@@ -43,5 +44,6 @@ mod memory;
 mod process;
 mod recording;
 mod region;
+mod stacks;
 mod sys;
 mod thread;

@@ -379,6 +379,42 @@ impl Drop for Memory {
     }
 }
 
+/// Addresses for so many bytes, which read as zeroes and get their memory as they are used; none where the kernel refuses, or may
+/// not be asked. They are never given back.
+pub fn reserve(bytes: usize) -> Option<*mut c_void> {
+    if is_sealed() {
+        return None;
+    }
+    let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+    let access = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
+    let start =
+        unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, access, flags) }.ok()?;
+    // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
+    let _ = unsafe { rustix::mm::madvise(start, bytes, rustix::mm::Advice::LinuxDontDump) };
+    Some(start)
+}
+
+/// Gives back what [`reserve`] has reserved.
+///
+/// # Safety
+/// Nothing leads there any more.
+pub unsafe fn unreserve(start: *mut c_void, bytes: usize) {
+    if !is_sealed() {
+        // SAFETY: as the caller promises.
+        let _ = unsafe { rustix::mm::munmap(start, bytes) };
+    }
+}
+
+/// Empties what [`reserve`] has reserved: it reads as zeroes again. What is in it are numbers of which any are valid. In a sealed
+/// process nothing is done.
+pub fn empty(start: *mut c_void, bytes: usize) {
+    if !is_sealed() {
+        // SAFETY: private memory of our own without a file: the kernel gives zeroes there from now on.
+        let _ = unsafe { rustix::mm::madvise(start, bytes, rustix::mm::Advice::LinuxDontNeed) };
+    }
+}
+
 /// The soft limit on a resource, in its unit (getrlimit(2)). `None` if there is no limit.
 pub fn limit(resource: Resource) -> Option<u64> {
     rustix::process::getrlimit(resource).current

@@ -12,6 +12,7 @@
 //! the program's, but need a closer look. During an attach a signal handler makes them; during a fork, a handler of
 //! fork or of a signal, in the parent or in the child.
 
+use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_record::slot::Slot;
@@ -65,6 +66,8 @@ struct State {
     is_fork_by_handler: bool,
     /// What was live when the current fork began.
     inherited: Live,
+    /// What it remembers of its call stacks; NULL where it has taken none.
+    stacks: *mut c_void,
 }
 
 /// What is live of a heap.
@@ -186,6 +189,19 @@ pub fn hide_slot() {
     ARE_SLOTS_HIDDEN.store(true, Ordering::Relaxed);
     // SAFETY: this thread's state.
     unsafe { (*state()).slot = std::ptr::null() };
+}
+
+/// What the calling thread remembers of its call stacks; NULL where it has taken none.
+#[inline(always)]
+pub fn stacks() -> *mut c_void {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).stacks }
+}
+
+/// Sets it.
+pub fn set_stacks(stacks: *mut c_void) {
+    // SAFETY: this thread's state.
+    unsafe { (*state()).stacks = stacks };
 }
 
 /// Sets whether the calls of coroutines on the calling thread let others run. Returns the previous value.

@@ -14,6 +14,7 @@
 //! file        what is recorded of one file or socket
 //! coroutine   what is recorded of one coroutine
 //! errnos      failed calls by errno
+//! stacks      call stacks: a trie of return addresses, with counters at its leaves
 //! starts      programs that are started, so that those that make no region are known
 //! ends        how children ended that were waited for
 //! text        text in shared memory
@@ -51,6 +52,7 @@ pub mod settings;
 pub mod slot;
 pub mod slow;
 pub mod spread;
+pub mod stacks;
 pub mod starts;
 pub mod text;
 

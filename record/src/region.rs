@@ -18,6 +18,7 @@ use crate::functions::{Function, SIZED_COUNT, WAITING_COUNT};
 use crate::ring;
 use crate::slot::{Counters, Slot};
 use crate::slow;
+use crate::stacks::{Module, Node};
 
 pub use header::{Circumstance, Header, MAX_OBJECTS, Maker, Phase, Provenance, Section};
 pub use parts::{Part, Parts};
@@ -26,7 +27,7 @@ pub use parts::{Part, Parts};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 11;
+const LAYOUT_VERSION: u64 = 12;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -42,6 +43,8 @@ pub const LAYOUT: u64 = {
         slow::KEPT as u64,
         size_of::<FileEntry>() as u64,
         size_of::<Coroutine>() as u64,
+        size_of::<Node>() as u64,
+        size_of::<Module>() as u64,
     ];
     // FNV-1a over the numbers.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -62,6 +65,12 @@ pub const MAX_FILES: usize = 4096;
 /// The most entries that a region has for coroutines; what does not fit shares the first.
 pub const MAX_COROUTINES: usize = 4096;
 
+/// The most nodes that a region has for call stacks: 64 MiB, if they are all used.
+pub const MAX_NODES: usize = 1 << 20;
+
+/// The most loaded objects that a region has entries for.
+pub const MAX_MODULES: usize = 1024;
+
 /// How much a region has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -71,6 +80,10 @@ pub struct Room {
     pub slots: usize,
     /// Entries for coroutines; they begin with a page, as the slots do.
     pub coroutines: usize,
+    /// Nodes for call stacks, a multiple of 64, so that what follows begins with a page; none where stacks are off.
+    pub nodes: usize,
+    /// Entries for loaded objects; none where stacks are off.
+    pub modules: usize,
 }
 
 impl Room {
@@ -79,11 +92,13 @@ impl Room {
         files: MAX_FILES,
         slots: MAX_SLOTS,
         coroutines: MAX_COROUTINES,
+        nodes: MAX_NODES,
+        modules: MAX_MODULES,
     };
 
     /// Bytes of the region.
     pub const fn bytes(self) -> usize {
-        self.coroutine_at(self.coroutines)
+        self.module_at(self.modules)
     }
 
     /// Where the entry of this number begins.
@@ -99,6 +114,16 @@ impl Room {
     /// Where the entry for the coroutine of this number begins.
     pub const fn coroutine_at(self, index: usize) -> usize {
         self.slot_at(self.slots) + index * size_of::<Coroutine>()
+    }
+
+    /// Where the node of this number begins.
+    pub const fn node_at(self, index: usize) -> usize {
+        self.coroutine_at(self.coroutines) + index * size_of::<Node>()
+    }
+
+    /// Where the entry for the loaded object of this number begins.
+    pub const fn module_at(self, index: usize) -> usize {
+        self.node_at(self.nodes) + index * size_of::<Module>()
     }
 }
 
@@ -128,14 +153,14 @@ impl fmt::Display for NotARegion {
 
 impl Error for NotARegion {}
 
-/// A region that has been checked: a header, and slots that are all within the memory.
+/// A region that has been checked: a header, and parts that are looked for within the memory. Small, so that it is handed around in
+/// registers.
 #[derive(Clone, Copy, Debug)]
 pub struct Region<'a> {
     /// The header.
     pub header: &'a Header,
-    files: &'a [FileEntry],
-    slots: &'a [Slot],
-    coroutines: &'a [Coroutine],
+    /// Bytes of the memory.
+    length: usize,
 }
 
 impl<'a> Region<'a> {
@@ -163,40 +188,60 @@ impl<'a> Region<'a> {
         if header.layout.load(Ordering::Relaxed) != LAYOUT {
             return Err(NotARegion::Layout);
         }
-        // SAFETY: the memory has this length and is aligned as a page, and the entries are made of atomics.
-        unsafe {
-            Ok(Region {
-                header,
-                files: entries(header, memory, length, Part::Files, MAX_FILES),
-                slots: entries(header, memory, length, Part::Slots, MAX_SLOTS),
-                coroutines: entries(header, memory, length, Part::Coroutines, MAX_COROUTINES),
-            })
-        }
+        Ok(Region { header, length })
     }
 
     /// The slots that have ever been taken.
     pub fn slots(&self) -> &'a [Slot] {
-        &self.slots[..self.header.slots_used().min(self.slots.len())]
+        first(self.all_slots(), self.header.slots_used())
     }
 
     /// The entries for files that have ever been used.
     pub fn files(&self) -> &'a [FileEntry] {
-        &self.files[..self.header.files_used().min(self.files.len())]
+        first(self.all_files(), self.header.files_used())
     }
 
     /// All entries for files, also those whose memory may not be there yet.
     pub fn all_files(&self) -> &'a [FileEntry] {
-        self.files
+        self.entries(Part::Files, MAX_FILES)
     }
 
     /// The entries for coroutines, where they are in use.
     pub fn coroutines(&self) -> &'a [Coroutine] {
-        &self.coroutines[..self.header.coroutines_used().min(self.coroutines.len())]
+        let all = self.entries(Part::Coroutines, MAX_COROUTINES);
+        first(all, self.header.coroutines_used())
+    }
+
+    /// The nodes of call stacks that have their memory.
+    pub fn nodes(&self) -> &'a [Node] {
+        first(self.all_nodes(), self.header.nodes_made())
+    }
+
+    /// All nodes, also those whose memory may not be there yet.
+    pub fn all_nodes(&self) -> &'a [Node] {
+        self.entries(Part::Nodes, MAX_NODES)
+    }
+
+    /// The entries for loaded objects that are in use.
+    pub fn modules(&self) -> &'a [Module] {
+        first(self.all_modules(), self.header.modules_used())
+    }
+
+    /// All entries for loaded objects, also those whose memory may not be there yet.
+    pub fn all_modules(&self) -> &'a [Module] {
+        self.entries(Part::Modules, MAX_MODULES)
+    }
+
+    /// The entries of a part, `most` at most.
+    fn entries<T: OfAtomics>(&self, part: Part, most: usize) -> &'a [T] {
+        let memory = std::ptr::from_ref(self.header).cast();
+        // SAFETY: as whoever made the region has promised; any bits are valid.
+        unsafe { entries(self.header, memory, self.length, part, most) }
     }
 
     /// All slots, also those whose memory may not be there yet.
     pub fn all_slots(&self) -> &'a [Slot] {
-        self.slots
+        self.entries(Part::Slots, MAX_SLOTS)
     }
 
     /// The counters of every slot, and the common ones.
@@ -207,6 +252,19 @@ impl<'a> Region<'a> {
             .chain(self.header.common())
     }
 }
+
+/// The first of some entries, `count` at most.
+fn first<T>(all: &[T], count: usize) -> &[T] {
+    &all[..count.min(all.len())]
+}
+
+/// What is made of atomics only, so that any bits are valid.
+trait OfAtomics {}
+impl OfAtomics for FileEntry {}
+impl OfAtomics for Slot {}
+impl OfAtomics for Coroutine {}
+impl OfAtomics for Node {}
+impl OfAtomics for Module {}
 
 /// The entries of a part, as many as lie within the memory, `most` at most.
 ///
@@ -234,6 +292,8 @@ mod tests {
             files: 4,
             slots,
             coroutines: 16,
+            nodes: 0,
+            modules: 0,
         }
     }
 
@@ -321,6 +381,8 @@ mod tests {
             files: 4,
             slots: 1000,
             coroutines: 99,
+            nodes: 64,
+            modules: 8,
         });
         memory.header().complete();
         memory.header().use_slots(usize::MAX >> 1);

@@ -81,8 +81,58 @@ pub const COOP: Setting = Setting {
               do not need it.",
 };
 
+/// Whether call stacks are taken.
+pub const STACKS: Setting = Setting {
+    name: "WEIR_STACKS",
+    values: "`off`, `all` or `verify`",
+    default: "`off`",
+    meaning: "Which calls have their call stack taken: none; or every allocation and every I/O call. `verify` is `all`, and \
+              unwinds every stack a second time, in full, to count the stacks that differ: it is slow, and for tests of \
+              Weir.",
+};
+
 /// All of them.
-pub const ALL: [Setting; 7] = [OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW, COOP];
+pub const ALL: [Setting; 8] = [
+    OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW, COOP, STACKS,
+];
+
+/// Which calls have their call stack taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stacks {
+    /// None.
+    #[default]
+    Off,
+    /// Every allocation and every I/O call.
+    All,
+    /// The same, and each stack is checked by a second way.
+    Verify,
+}
+
+impl Stacks {
+    /// Reads `off`, `all` or `verify`.
+    pub fn parse(value: &[u8]) -> Option<Stacks> {
+        match value {
+            b"off" => Some(Stacks::Off),
+            b"all" => Some(Stacks::All),
+            b"verify" => Some(Stacks::Verify),
+            _ => None,
+        }
+    }
+
+    /// What [`Stacks::parse`] reads.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Stacks::Off => "off",
+            Stacks::All => "all",
+            Stacks::Verify => "verify",
+        }
+    }
+
+    /// Whether any are taken.
+    pub const fn are_taken(self) -> bool {
+        !matches!(self, Stacks::Off)
+    }
+}
 
 /// One allocation call in so many is timed by default: at 12 ns for reading the clock twice, a tenth
 /// of a nanosecond a call.
@@ -178,6 +228,15 @@ mod tests {
         ] {
             assert_eq!(Timing::parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn stacks_are_off_all_or_verified() {
+        for stacks in [Stacks::Off, Stacks::All, Stacks::Verify] {
+            assert_eq!(Stacks::parse(stacks.text().as_bytes()), Some(stacks));
+        }
+        assert_eq!(Stacks::parse(b"ALL"), None);
+        assert!(!Stacks::Off.are_taken() && Stacks::All.are_taken());
     }
 
     #[test]

@@ -261,14 +261,39 @@ pub struct Countdown {
     random: Counter,
     /// One in how many; 0 is none.
     one_in: AtomicU32,
+    /// Not 0 if every call is due, whether or not it is to be timed.
+    is_every_due: AtomicU32,
+    /// As `left`, where every call is due.
+    left_to_time: Counter,
 }
 
 impl Countdown {
-    /// Sets it up for a thread: times one call in `one_in` on average, none where that is 0.
-    pub fn start(&self, one_in: u32, seed: u64) {
+    /// Sets it up for a thread: times one call in `one_in` on average, none if that is 0. `is_every_due`: every call is due, for
+    /// another reason, and [`Countdown::is_to_be_timed`] says which are timed.
+    pub fn start(&self, one_in: u32, seed: u64, is_every_due: bool) {
         self.one_in.store(one_in, Ordering::Relaxed);
         self.random.set(seed);
+        self.is_every_due
+            .store(is_every_due.into(), Ordering::Relaxed);
         self.restart();
+    }
+
+    /// Whether every call is due.
+    #[inline(always)]
+    pub fn is_every_due(&self) -> bool {
+        self.is_every_due.load(Ordering::Relaxed) != 0
+    }
+
+    /// Counts a call where every call is due. Returns whether to time it.
+    #[inline(always)]
+    pub fn is_to_be_timed(&self) -> bool {
+        self.left.set(1);
+        let left = self.left_to_time.get().wrapping_sub(1);
+        self.left_to_time.set(left);
+        if left == 0 {
+            self.restart();
+        }
+        left == 0
     }
 
     /// Times nothing from now on; for the owner. What [`Countdown::turn_on`] takes to time as before.
@@ -310,7 +335,7 @@ impl Countdown {
     #[inline(always)]
     pub fn restart(&self) {
         if self.one_in.load(Ordering::Relaxed) == 1 {
-            self.left.set(1);
+            self.set_left(1);
         } else {
             self.restart_at_random();
         }
@@ -331,7 +356,17 @@ impl Countdown {
             // Uniform over 1 to 2N - 1, the mean of which is N.
             one_in => 1 + (((random >> 32) * (2 * u64::from(one_in) - 1)) >> 32),
         };
-        self.left.set(left);
+        self.set_left(left);
+    }
+
+    #[inline(always)]
+    fn set_left(&self, left: u64) {
+        if self.is_every_due() {
+            self.left.set(1);
+            self.left_to_time.set(left);
+        } else {
+            self.left.set(left);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod files;
 mod folded;
 mod in_flight;
 mod parts;
+mod stacks;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use files::{FileUse, Files, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
+pub use stacks::{BadIndex, Frame, Module, Site, Stacks};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
@@ -106,7 +108,7 @@ pub struct Process {
     pub end: End,
     /// Present where the entry stands for several images of one executable (of any executable, where `executable` is empty).
     /// Process ids, command and end are those of the first image. `duration_ns` is the time from the first start to the
-    /// last end. All other numbers are sums. There is no timeline.
+    /// last end. All other numbers are sums. There is no timeline, and there are no stacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
     /// Which calls were timed; see [`Report::timing`].
@@ -128,6 +130,9 @@ pub struct Process {
     /// What each coroutine did; absent where no runtime registered itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coroutines: Option<Coroutines>,
+    /// The calls by call site; absent where no stacks were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stacks: Option<Stacks>,
     /// The slowest timed calls, slowest first. Calls that wait are in `longest_waits`.
     pub slowest: Vec<SlowCall>,
     /// The longest calls of functions that wait, longest first.

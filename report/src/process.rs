@@ -7,6 +7,7 @@ mod in_flight;
 mod missed;
 mod provenance;
 mod slow;
+mod stacks;
 mod threads;
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,6 +60,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         activities: activity::activities(findings.totals, findings.rate),
         files: files(&findings),
         coroutines: coroutines::coroutines(&findings),
+        stacks: stacks::stacks(&findings),
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
         in_flight: in_flight::in_flight(&findings),

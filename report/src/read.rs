@@ -10,9 +10,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
 
-use crate::model::{Report, SCHEMA};
+use crate::model::{Report, SCHEMA, Stacks};
 use metered::{Meter, Metered};
 
 /// The most bytes that a report may have.
@@ -177,13 +177,26 @@ fn slice_within(text: &[u8], limits: Limits) -> Result<Report, ReadError> {
     check_schema(text)?;
     let meter = Meter::new(limits.memory.saturating_sub(text.len() as u64));
     let mut json = serde_json::Deserializer::from_slice(text);
-    Report::deserialize(Metered::new(&mut json, &meter)).map_err(|error| {
+    let report = Report::deserialize(Metered::new(&mut json, &meter)).map_err(|error| {
         if meter.is_exceeded() {
             ReadError::TooMuch
         } else {
             ReadError::Invalid(error)
         }
-    })
+    })?;
+    check_stacks(&report)?;
+    Ok(report)
+}
+
+/// Who reads a report follows the indexes in its stacks without another look.
+fn check_stacks(report: &Report) -> Result<(), ReadError> {
+    for process in &report.processes {
+        if let Some(Err(bad)) = process.stacks.as_ref().map(Stacks::check) {
+            let words = format_args!("stacks of process {}: {bad}", process.pid);
+            return Err(ReadError::Invalid(serde_json::Error::custom(words)));
+        }
+    }
+    Ok(())
 }
 
 /// Looks at nothing but the format's name, and at whether the text is JSON to its end.

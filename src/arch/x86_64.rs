@@ -7,6 +7,7 @@ use std::ffi::c_void;
 mod freestanding;
 mod hooks;
 pub mod numbers;
+pub mod unwinding;
 
 #[cfg(not(test))]
 pub(crate) use freestanding::*;

@@ -38,9 +38,9 @@ mod waiting;
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::files::records;
+use crate::process::modes;
 use crate::sys::{self, waiting::file_type};
 use crate::{process, thread};
 
@@ -58,29 +58,22 @@ pub use sleeping::{clock_nanosleep, nanosleep, sleep_seconds, usleep};
 pub use vector::Vector;
 pub use waiting::TwoPhaseCall;
 
-/// Calls are made in two parts outside coroutines, too.
-const PARTED: u32 = 1;
-/// A runtime has registered itself.
-const RUNTIME: u32 = 2;
-
-static MODE: AtomicU32 = AtomicU32::new(0);
-
 /// Whether any call may have to be made in two parts.
 #[inline(always)]
 pub fn is_on() -> bool {
-    MODE.load(Ordering::Relaxed) != 0
+    modes::are(modes::TWO_PARTS | modes::COROUTINES)
 }
 
 /// Whether there may be coroutines.
 #[inline(always)]
 pub fn has_runtime() -> bool {
-    MODE.load(Ordering::Relaxed) & RUNTIME != 0
+    modes::are(modes::COROUTINES)
 }
 
 /// Makes calls in two parts from now on.
 pub fn begin_parted() {
     observing::look_for_threads();
-    MODE.fetch_or(PARTED, Ordering::Relaxed);
+    modes::set(modes::TWO_PARTS);
 }
 
 /// Called when there is a new region: writes the runtime's name there, if there is a runtime.
@@ -121,7 +114,7 @@ pub fn wait_mode() -> Option<WaitMode> {
             return runtime::yields(coroutine).then_some(WaitMode::Coroutine(coroutine));
         }
     }
-    (MODE.load(Ordering::Relaxed) & PARTED != 0).then_some(WaitMode::Thread)
+    modes::are(modes::TWO_PARTS).then_some(WaitMode::Thread)
 }
 
 /// Counts that a call blocks the thread of a coroutine.

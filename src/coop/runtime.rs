@@ -10,7 +10,8 @@ use libc::{pollfd, size_t};
 use weir_record::region::{Circumstance, Header};
 
 use super::coroutine_set::CoroutineSet;
-use super::{MODE, RUNTIME, WaitMode, coroutines};
+use super::{WaitMode, coroutines};
+use crate::process::modes;
 use crate::region::mapping;
 use crate::{process, sys, thread};
 
@@ -63,7 +64,7 @@ const NONE: Table = Table {
 };
 
 struct Registered(UnsafeCell<Table>);
-// SAFETY: the thread that set IS_TAKEN writes it once, before it sets MODE; others read it only after that.
+// SAFETY: the thread that set IS_TAKEN writes it once, before it sets the mode; others read it only after that.
 unsafe impl Sync for Registered {}
 static REGISTERED: Registered = Registered(UnsafeCell::new(NONE));
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -75,7 +76,7 @@ static DISABLED: CoroutineSet<64> = CoroutineSet::new();
 
 fn table() -> Option<&'static Table> {
     // Acquire pairs with the Release in `register`: the table was written before.
-    let has_runtime = MODE.load(Ordering::Acquire) & RUNTIME != 0;
+    let has_runtime = modes::are_ready(modes::COROUTINES);
     // SAFETY: the table is not written any more.
     has_runtime.then(|| unsafe { &*REGISTERED.0.get() })
 }
@@ -106,9 +107,9 @@ pub unsafe fn register(given: *const Table) -> c_int {
     if IS_TAKEN.swap(true, Ordering::Acquire) {
         return -libc::EALREADY;
     }
-    // SAFETY: only one thread passes IS_TAKEN, and no thread reads the table before MODE is set.
+    // SAFETY: only one thread passes IS_TAKEN, and no thread reads the table before the mode is set.
     unsafe { *REGISTERED.0.get() = table };
-    MODE.fetch_or(RUNTIME, Ordering::Release);
+    modes::set(modes::COROUTINES);
     thread::hide_slot();
     if let Some(header) = process::header() {
         tell(header);

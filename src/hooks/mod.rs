@@ -24,6 +24,7 @@ mod count_only;
 mod descriptor;
 mod file;
 mod identity;
+mod libraries;
 mod memory_map;
 mod metadata;
 mod process;

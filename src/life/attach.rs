@@ -10,8 +10,8 @@ use crate::life::{fork, start, writer};
 use crate::linking::c_library;
 use crate::process::{self, copied};
 use crate::region::{self, slots};
-use crate::sys;
 use crate::thread::{self, Attachment, Guard};
+use crate::{stacks, sys};
 
 /// What a call counts into if the thread shows no slot.
 #[derive(Clone, Copy)]
@@ -177,6 +177,7 @@ pub fn leave() {
         return;
     };
     sys::with_errno_kept(|| {
+        stacks::leave();
         if slots::release(slot) {
             writer::last_left(slots::is_any_taken);
         }

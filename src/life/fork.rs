@@ -13,7 +13,7 @@ use crate::memory::own_heap;
 use crate::process::{self, children, copied, header, mapped_region, vfork};
 use crate::region::{mapping, slots};
 use crate::thread::Live;
-use crate::{coop, files, sys, thread};
+use crate::{coop, files, stacks, sys, thread};
 
 /// Called before the calling thread makes a child with memory of its own. If it returns true, [`end_fork`] or
 /// [`forked`] must follow.
@@ -72,6 +72,7 @@ pub fn forked() {
         slots::forked();
         writer::forked();
         files::forked();
+        stacks::forked();
         coop::forked();
         vfork::forked();
         inject_environment::forked();

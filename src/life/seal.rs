@@ -10,7 +10,7 @@ use crate::life::writer;
 use crate::process::{Whose, header, is_sharer, whose};
 use crate::region::{mapping, slots};
 use crate::sys::{self, is_sealed, set_sealed};
-use crate::thread;
+use crate::{stacks, thread};
 
 /// What a call takes from the process if it succeeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,6 +87,7 @@ fn seal(circumstance: Circumstance) -> bool {
             header.latest.set(sys::now());
         }
         slots::complete_rings();
+        stacks::prepare_for_sandbox();
         for section in Section::ALL {
             mapping::make_section(header, section);
         }

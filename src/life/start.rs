@@ -13,10 +13,10 @@ use weir_record::region::{Circumstance, Header};
 
 use crate::environment::{self, Path};
 use crate::life::{attach, fork, inheritance};
-use crate::linking::{c_library, entries, next, objects, provenance, streams, uring};
+use crate::linking::{c_library, entries, linker, next, objects, provenance, streams, uring};
 use crate::process::{self, NAMELESS, copied, header};
 use crate::region::{mapping, slots};
-use crate::{coop, files, sys, thread};
+use crate::{coop, files, stacks, sys, thread};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -98,6 +98,7 @@ fn begin(generation: u32) -> Option<()> {
         next::resolve_all();
         sys::arguments::find(c_library::variable(c"__libc_stack_end"));
         copied::begin();
+        linker::begin();
         // SAFETY: called once, by the thread that starts the first image.
         unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
     }
@@ -181,6 +182,7 @@ fn begin(generation: u32) -> Option<()> {
         process::set_header(ptr::from_ref(header).cast_mut(), None);
         if let Some(region) = process::region() {
             files::begin(header, region.all_files());
+            stacks::begin(&region);
         }
         Some(())
     })?;

@@ -143,6 +143,11 @@ pub fn names_now(mut show: impl FnMut(&[u8]) -> bool) {
     });
 }
 
+/// Shows every object until `visit` is content. At any time, in any thread: an object may be gone once it is shown.
+pub fn each_now(mut visit: impl FnMut(Object) -> bool) {
+    walk(&mut visit);
+}
+
 /// Calls `show` with each object that [`remember`] did not see, until it returns false. Callable at any time, in any
 /// thread. The object may be unloaded meanwhile, so `show` may pass it only to functions that read through the kernel
 /// ([`late_dynamic`], [`show_name`]).
@@ -229,6 +234,20 @@ fn iovec(from: usize, length: usize) -> libc::iovec {
 }
 
 impl Object {
+    /// The object of an entry of the linker's list.
+    ///
+    /// # Safety
+    /// The entry is there, and stays for the moment.
+    pub unsafe fn at(entry: usize) -> Object {
+        // SAFETY: as the caller promises.
+        let map = unsafe { &*ptr::with_exposed_provenance::<LinkMap>(entry) };
+        Object {
+            base: map.base,
+            name: map.name,
+            dynamic: map.dynamic,
+        }
+    }
+
     /// Whether it is this library.
     pub fn is_ours(&self) -> bool {
         ptr::eq(self.dynamic, &raw const OWN_DYNAMIC)

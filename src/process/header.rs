@@ -56,7 +56,7 @@ pub fn is_sharer() -> bool {
 pub fn region_at(header: *mut Header) -> Option<Region<'static>> {
     // SAFETY: NULL, or the header of a region that stays mapped and has the size that the header says. Only the parts
     // of it that are in use are read.
-    unsafe { Region::from_memory(header.cast(), header.as_ref()?.room().bytes()) }.ok()
+    unsafe { Region::from_memory(header.cast(), header.as_ref()?.length()) }.ok()
 }
 
 /// The relation of the calling process to the region.

@@ -4,6 +4,7 @@
 pub mod children;
 pub mod copied;
 mod header;
+pub mod modes;
 pub mod vfork;
 
 pub use header::{

@@ -9,11 +9,12 @@ use weir_record::file::{Access, Deed};
 use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 
-use super::{Outcome, pass, settle, slot_or_target};
-use crate::coop;
+use super::{Outcome, pass, settle, sites, slot_or_target};
 use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
+use crate::process::modes;
+use crate::{coop, stacks};
 
 /// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
@@ -188,13 +189,16 @@ impl<S: Requested> Call<S> {
             end.record(function, self.fd);
             then(result);
             self.count_hot(&end);
+            if modes::are(modes::COROUTINES | modes::STACKS) {
+                end.also_count(function);
+            }
         } else {
             let time = is_timed.then_some((began_ticks, took_ticks));
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
-        }
-        if coop::has_runtime() {
-            coop::count_call(outcome.moved(), false, 0);
+            if coop::has_runtime() {
+                coop::count_call(outcome.moved(), false, 0);
+            }
         }
         result
     }
@@ -309,6 +313,9 @@ impl Subject {
             took_ticks,
         };
         end.record(self.function, fd);
+        if stacks::are_taken() {
+            end.count_site(self.function);
+        }
         let times = [began_ticks, took_ticks];
         self.count(at, link, address(slot), &outcome, times);
     }
@@ -385,6 +392,25 @@ struct End<'s> {
 }
 
 impl End<'_> {
+    /// Counts the call for what not every process has: its coroutine, its site.
+    #[cold]
+    #[inline(never)]
+    fn also_count(&self, function: Function) {
+        if coop::has_runtime() {
+            coop::count_call(self.outcome.moved(), false, 0);
+        }
+        if stacks::are_taken() {
+            self.count_site(function);
+        }
+    }
+
+    /// Counts the call at its site.
+    #[cold]
+    #[inline(never)]
+    fn count_site(&self, function: Function) {
+        sites::count_call(function, self.requested, &self.outcome, self.took_ticks);
+    }
+
     #[inline(always)]
     fn record(&self, function: Function, fd: c_int) {
         let slot = self.slot;

@@ -9,6 +9,7 @@ mod buffered;
 mod heap;
 mod io;
 pub mod returns;
+mod sites;
 pub mod stdio_returns;
 mod two_phases;
 
@@ -110,12 +111,33 @@ impl Outcome {
 /// parameter, because it holds the program's first argument.
 #[inline(never)]
 fn timed<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
+    if slot.countdown.is_every_due() {
+        return with_site(next, slot, function, size);
+    }
     slot.countdown.restart();
+    timed_now(next, slot, function, size).0
+}
+
+/// Makes a call and times it. The result, and how many ticks it took.
+#[inline(always)]
+fn timed_now<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> (T, u64) {
     let began_ticks = clock::ticks();
     let result = next();
     let took_ticks = clock::ticks().wrapping_sub(began_ticks);
     let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
     slot.ring.push(sample, writer::crowded);
+    (result, took_ticks)
+}
+
+/// Makes a call, times it if it is its turn, and counts it at its site.
+#[inline(never)]
+fn with_site<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
+    let (result, took_ticks) = if slot.countdown.is_to_be_timed() {
+        timed_now(next, slot, function, size)
+    } else {
+        (next(), 0)
+    };
+    sites::count_in_memory(function, size, took_ticks);
     result
 }
 

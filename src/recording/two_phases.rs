@@ -12,11 +12,11 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
 use super::io::{Requested, Subject};
-use super::{Call, Outcome, settle, slot_or_target};
+use super::{Call, Outcome, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
 use crate::life::{start, writer};
-use crate::{files, sys};
+use crate::{files, stacks, sys};
 
 impl<S: Requested> Call<S> {
     /// Called before the call is made. If the call may have to wait, counts it, and returns how it waits. `None` if it
@@ -42,8 +42,8 @@ impl<S: Requested> Call<S> {
         let requested = self.size.before().or_else(|| self.size.after(outcome));
         let subject = self.subject();
         let requested = requested.unwrap_or(0);
-        subject.record(&parts, outcome, requested);
-        subject.push(&parts, requested);
+        subject.record(&parts, &outcome, requested);
+        subject.push(&parts, &outcome, requested);
         then(result);
         subject.count_for_files(&parts, &outcome);
         subject.count_parts(&parts, &outcome);
@@ -87,20 +87,20 @@ impl Subject {
 
     /// Records the result of the call. Keeps `errno` for the program if the call failed.
     #[inline(never)]
-    fn record(self, parts: &TwoPhaseCall, outcome: Outcome, requested: u64) {
+    fn record(self, parts: &TwoPhaseCall, outcome: &Outcome, requested: u64) {
         // Only then: a failed try has changed `errno`, even if the call then succeeded.
-        if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
+        if let Outcome::Failed(_) | Outcome::Short(..) = *outcome {
             parts.keep_errno();
         }
         match slot_or_target() {
             Ok(slot) => {
                 slot.in_flight.end();
                 slot.counters.count_size::<Alone>(self.function, requested);
-                settle::<Alone>(&slot.counters, self.function, outcome);
+                settle::<Alone>(&slot.counters, self.function, *outcome);
             }
             Err(Target::Common(counters)) => {
                 counters.count_size::<Shared>(self.function, requested);
-                settle::<Shared>(counters, self.function, outcome);
+                settle::<Shared>(counters, self.function, *outcome);
             }
             Err(_) => {}
         }
@@ -109,7 +109,10 @@ impl Subject {
     /// Pushes the durations of the call and of each part into the ring, if calls are timed. A function of its own,
     /// because it may drain the ring.
     #[inline(never)]
-    fn push(self, parts: &TwoPhaseCall, requested: u64) {
+    fn push(self, parts: &TwoPhaseCall, outcome: &Outcome, requested: u64) {
+        if stacks::are_taken() {
+            sites::count_call(self.function, requested, outcome, parts.took_ticks());
+        }
         let Some(slot) = slot_or_target()
             .ok()
             .filter(|slot| !slot.countdown.is_off())

@@ -20,6 +20,7 @@ use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
+use weir_record::stacks::{Module, Node};
 
 use crate::environment::{self, Path};
 use crate::sys::{self, Descriptor, pages::pages_around, process};
@@ -29,11 +30,17 @@ const FEW: Room = Room {
     files: 64,
     slots: 4,
     coroutines: 64,
+    nodes: 0,
+    modules: 0,
 };
 /// How many entries for files get their memory at once.
 const FILES_AT_ONCE: usize = 16;
 /// How many of them get it first: most processes need no more.
 const FIRST_FILES: usize = 4;
+/// Nodes of call stacks that get their memory at once: 64 KiB of it.
+const NODES_AT_ONCE: usize = 1024;
+/// Entries for loaded objects that get their memory at once.
+const MODULES_AT_ONCE: usize = 16;
 /// The number of slots if the kernel cannot make memory page by page and report failure (before Linux 5.14). All of
 /// them get their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
@@ -49,12 +56,16 @@ static MADE_FIRST_SLOT: AtomicBool = AtomicBool::new(false);
 static FILES: AtomicU32 = AtomicU32::new(0);
 static SLOTS: AtomicU32 = AtomicU32::new(0);
 static COROUTINES: AtomicU32 = AtomicU32::new(0);
+static NODES: AtomicU32 = AtomicU32::new(0);
+static MODULES: AtomicU32 = AtomicU32::new(0);
 
 fn room() -> Room {
     Room {
         files: FILES.load(Ordering::Relaxed) as usize,
         slots: SLOTS.load(Ordering::Relaxed) as usize,
         coroutines: COROUTINES.load(Ordering::Relaxed) as usize,
+        nodes: NODES.load(Ordering::Relaxed) as usize,
+        modules: MODULES.load(Ordering::Relaxed) as usize,
     }
 }
 
@@ -62,6 +73,8 @@ fn set_room(room: Room) {
     FILES.store(room.files as u32, Ordering::Relaxed);
     SLOTS.store(room.slots as u32, Ordering::Relaxed);
     COROUTINES.store(room.coroutines as u32, Ordering::Relaxed);
+    NODES.store(room.nodes as u32, Ordering::Relaxed);
+    MODULES.store(room.modules as u32, Ordering::Relaxed);
 }
 
 /// A new region's memory.
@@ -243,6 +256,28 @@ pub fn make_coroutines() -> Option<usize> {
     make_memory(room.coroutine_at(0), bytes, bytes).then_some(room.coroutines)
 }
 
+/// Makes the memory of some nodes of call stacks, from this one on. How many; none where there is none left.
+pub fn make_nodes(index: usize) -> Option<usize> {
+    let room = room();
+    let count = room.nodes.checked_sub(index)?.min(NODES_AT_ONCE);
+    if count == 0 || sys::is_sealed() {
+        return None;
+    }
+    let bytes = count * size_of::<Node>();
+    make_memory(room.node_at(index), bytes, bytes).then_some(count)
+}
+
+/// Makes the memory of some entries for loaded objects, from this one on. How many; none where there is none left.
+pub fn make_modules(index: usize) -> Option<usize> {
+    let room = room();
+    let count = room.modules.checked_sub(index)?.min(MODULES_AT_ONCE);
+    if count == 0 || sys::is_sealed() {
+        return None;
+    }
+    let bytes = count * size_of::<Module>();
+    make_memory(room.module_at(index), bytes, bytes).then_some(count)
+}
+
 /// In a forked child: moves its parent's region to other addresses, and puts memory of the child's own in its place.
 /// Returns the region's new place. Signals are blocked.
 ///
@@ -304,7 +339,7 @@ pub fn drop_set_aside(header: &'static Header) {
     let none = ptr::null_mut();
     let taken = SET_ASIDE.compare_exchange(start, none, Ordering::Relaxed, Ordering::Relaxed);
     if taken.is_ok() {
-        let bytes = header.room().bytes();
+        let bytes = header.length();
         // SAFETY: the mapping that `set_aside` has moved there.
         let _ = unsafe { rustix::mm::munmap(start, bytes) };
     }
@@ -357,7 +392,16 @@ fn within_limits() -> Room {
     let limited = [Resource::As, Resource::Data]
         .into_iter()
         .any(|what| sys::limit(what).is_some());
-    if limited { FEW } else { Room::MOST }
+    let stacks = environment::get().stacks;
+    match limited {
+        true => FEW,
+        false if stacks.are_taken() => Room::MOST,
+        false => Room {
+            nodes: 0,
+            modules: 0,
+            ..Room::MOST
+        },
+    }
 }
 
 /// Creates the region's file, and stores its path in `file`. Also returns a circumstance if the file is not in the
@@ -464,6 +508,8 @@ fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
     let room = Room {
         files: fewer(room.files, FEW.files),
         coroutines: fewer(room.coroutines, FEW.coroutines),
+        nodes: fewer(room.nodes, FEW.nodes),
+        modules: fewer(room.modules, FEW.modules),
         ..room
     };
     let slots = limit
@@ -501,6 +547,8 @@ fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'sta
         files: room.files.min(FEW.files),
         slots: room.slots.min(SLOTS_AT_ONCE),
         coroutines: room.coroutines.min(FEW.coroutines),
+        nodes: FEW.nodes,
+        modules: FEW.modules,
     };
     allocate(file, 0, room.bytes())?;
     for section in Section::ALL {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_record::region::Region;
 use weir_record::slot::{Slot, Tenancy};
 
-use crate::process;
+use crate::process::{self, modes};
 use crate::region::mapping;
 use crate::sys;
 use crate::thread;
@@ -78,8 +78,12 @@ pub fn claim() -> Option<&'static Slot> {
         true => 0,
     };
     slot.in_flight.end();
-    slot.countdown
-        .start(one_in, sys::ticks() ^ u64::from(thread.tid) << 40);
+    let is_every_due = modes::are(modes::STACKS);
+    slot.countdown.start(
+        one_in,
+        sys::ticks() ^ u64::from(thread.tid) << 40,
+        is_every_due,
+    );
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
 }

@@ -16,6 +16,7 @@
 //! cpython              CPython's own tests, case by case
 //! real_build           a C project, built by two jobs
 //! followed             other root directories, other users, the background, programs that cannot be traced
+//! stacks               call stacks, beside another unwinder
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
 //! threads              many of them, their destructors, their cancellation
@@ -60,6 +61,7 @@ mod settings;
 mod signals;
 mod silence;
 mod sockets;
+mod stacks;
 mod stdio;
 mod storms;
 mod torture;

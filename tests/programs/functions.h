@@ -25,7 +25,7 @@
     F(ppoll) F(__ppoll_chk) F(select) F(__select) F(pselect) F(epoll_wait) F(epoll_pwait) \
     F(epoll_pwait2) F(sleep) F(usleep) F(nanosleep) F(__nanosleep) F(clock_nanosleep) \
     F(sigaction) F(__sigaction) F(signal) F(bsd_signal) F(ssignal) \
-    F(sysv_signal) F(__sysv_signal) F(sigset) F(sigignore) F(siginterrupt) \
+    F(sysv_signal) F(__sysv_signal) F(sigset) F(sigignore) F(siginterrupt) F(dlclose) \
     F(getaddrinfo) F(wait) F(__wait) F(waitpid) F(__waitpid) F(wait3) F(wait4) F(waitid) F(mmap) \
     F(mmap64) F(munmap) F(mremap) F(msync) F(madvise) F(posix_madvise) F(brk) F(sbrk) F(__sbrk) \
     F(stat) F(stat64) F(lstat) F(lstat64) F(fstat) F(fstat64) F(fstatat) F(fstatat64) F(__xstat) \

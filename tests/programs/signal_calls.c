@@ -1,7 +1,8 @@
 // flags: -O1 -fno-builtin -U_FORTIFY_SOURCE -Wno-deprecated-declarations
-/* Calls every function that sets the handling of a signal, and getaddrinfo, a known number of times. */
+/* Calls every function that sets the handling of a signal, getaddrinfo and dlclose, a known number of times. */
 #define _GNU_SOURCE
 #include "witness.h"
+#include <dlfcn.h>
 #include <netdb.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -35,6 +36,10 @@ int main(void) {
         freeaddrinfo(found);
     }
     MUST(FAIL(getaddrinfo, ENOENT, getaddrinfo("no address", "80", &hints, &found)) == EAI_NONAME);
+    for (int i = 0; i < 4; i++) {
+        void *program = dlopen(NULL, RTLD_NOW);
+        MUST(program && !DONE(dlclose, 0, dlclose(program)));
+    }
     tell();
     return 0;
 }

@@ -13,6 +13,8 @@ pub const ROOM: Room = Room {
     files: 4,
     slots: 2,
     coroutines: 16,
+    nodes: 0,
+    modules: 0,
 };
 
 /// A change is a place, of four bytes, and a value, of eight.

@@ -471,6 +471,7 @@ functions! {
     Setns = "setns": Process Control Status, fd 0;
 
     PthreadCreate = "pthread_create": CountOnly CountOnly ErrorNumber;
+    Dlclose = "dlclose": CountOnly CountOnly ErrorNumber;
     AioRead = "aio_read": CountOnly CountOnly Status;
     AioRead64 = "aio_read64": CountOnly CountOnly Status;
     AioWrite = "aio_write": CountOnly CountOnly Status;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::parts::{Part, Parts};
-use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_SLOTS, Room};
+use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_MODULES, MAX_NODES, MAX_SLOTS, Room};
 use crate::clock::SharedMoment;
 use crate::coroutine::Coroutine;
 use crate::counter::Counter;
@@ -13,6 +13,7 @@ use crate::ends::Ends;
 use crate::file::FileEntry;
 use crate::functions::Function;
 use crate::slot::{Counters, HeapTotals, Slot};
+use crate::stacks::{Cut, Module, Node};
 use crate::starts::{self, Starts};
 use crate::text::Text;
 
@@ -220,6 +221,14 @@ pub struct Header {
     coroutines_used: AtomicU32,
     /// How many slots, from the first, have ever been taken.
     slots_used: AtomicU64,
+    /// How many nodes of call stacks, from the first, have their memory; none where stacks are off.
+    nodes_made: AtomicU32,
+    /// How many of them have been claimed.
+    nodes_claimed: AtomicU32,
+    /// How many entries for loaded objects are in use.
+    modules_used: AtomicU32,
+    /// Calls whose stack is not known to its outermost caller, by reason ([`Cut`]).
+    cuts: [Counter; Cut::COUNT],
     /// Files and sockets whose entry was given to another: they count in the first entry.
     pub folded_files: Counter,
     /// Times that the entry of a coroutine was given to another: they count in the first entry.
@@ -321,6 +330,11 @@ impl Header {
                 Part::Coroutines,
                 room.coroutine_at(0)..room.coroutine_at(room.coroutines),
             ),
+            (Part::Nodes, room.node_at(0)..room.node_at(room.nodes)),
+            (
+                Part::Modules,
+                room.module_at(0)..room.module_at(room.modules),
+            ),
         ];
         for (part, place) in parts {
             self.parts.set(part, place);
@@ -420,7 +434,17 @@ impl Header {
                 length,
                 MAX_COROUTINES,
             )),
+            nodes: entries(self.parts.entries::<Node>(Part::Nodes, length, MAX_NODES)),
+            modules: entries(
+                self.parts
+                    .entries::<Module>(Part::Modules, length, MAX_MODULES),
+            ),
         }
+    }
+
+    /// Bytes of the region, by its own word, but never more than those of [`Room::MOST`]: the last part ends there.
+    pub fn length(&self) -> usize {
+        self.parts.get(Part::Modules, Room::MOST.bytes()).end
     }
 
     /// How many entries for files have ever been used, by the region's own word.
@@ -458,6 +482,41 @@ impl Header {
     /// Opens the entries for coroutines: so many have their memory.
     pub fn use_coroutines(&self, count: usize) {
         self.coroutines_used.store(count as u32, Ordering::Release);
+    }
+
+    /// How many nodes of call stacks have their memory, by the region's own word.
+    pub fn nodes_made(&self) -> usize {
+        self.nodes_made.load(Ordering::Acquire) as usize
+    }
+
+    /// Raises the number of nodes that have their memory.
+    pub fn make_nodes(&self, count: usize) {
+        self.nodes_made.fetch_max(count as u32, Ordering::Release);
+    }
+
+    /// Claims a node: its number, which may be past those that have their memory.
+    pub fn claim_node(&self) -> usize {
+        self.nodes_claimed.fetch_add(1, Ordering::Relaxed) as usize
+    }
+
+    /// How many nodes have been claimed.
+    pub fn nodes_claimed(&self) -> usize {
+        self.nodes_claimed.load(Ordering::Relaxed) as usize
+    }
+
+    /// How many entries for loaded objects are in use, by the region's own word.
+    pub fn modules_used(&self) -> usize {
+        self.modules_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Sets the number of entries for loaded objects that are in use.
+    pub fn use_modules(&self, count: usize) {
+        self.modules_used.store(count as u32, Ordering::Release);
+    }
+
+    /// Calls whose stack is cut for this reason.
+    pub fn cut(&self, reason: Cut) -> &Counter {
+        &self.cuts[reason as usize]
     }
 
     /// How many slots have ever been taken, by the region's own word.

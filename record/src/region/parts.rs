@@ -21,6 +21,10 @@ pub enum Part {
     Slots,
     /// Entries for coroutines ([`Coroutine`](crate::coroutine::Coroutine)).
     Coroutines,
+    /// Nodes of call stacks ([`Node`](crate::stacks::Node)).
+    Nodes,
+    /// Loaded objects whose code is in them ([`Module`](crate::stacks::Module)).
+    Modules,
 }
 
 /// How many parts the table has room for.

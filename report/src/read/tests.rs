@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::*;
-use crate::model::{EndKind, Files, Folded, Function, Process};
+use crate::model::{EndKind, Files, Folded, Frame, Function, Module, Process, Site, Stacks};
 
 fn sample() -> Report {
     let functions = [(
@@ -54,6 +54,7 @@ fn sample() -> Report {
             activities: BTreeMap::new(),
             files: Files::default(),
             coroutines: None,
+            stacks: None,
             longest_waits: Vec::new(),
             in_flight: Vec::new(),
             slowest: Vec::new(),
@@ -86,6 +87,81 @@ fn what_was_written_is_read_back() {
         let text = text.expect("JSON");
         assert_eq!(from_slice(&text).expect("a report"), report);
         assert_eq!(from_reader(&text[..]).expect("a report"), report);
+    }
+}
+
+fn with_stacks(frames: usize) -> Report {
+    let frame = |number: usize| Frame {
+        parent: number.checked_sub(1).map(|parent| parent as u32),
+        module: Some(0),
+        offset: 0x1000 + number as u64,
+    };
+    let mut report = sample();
+    report.processes[0].stacks = Some(Stacks {
+        modules: vec![Module {
+            path: "/bin/prögram".to_owned(),
+            build_id: Some("0123abcd".to_owned()),
+        }],
+        frames: (0..frames).map(frame).collect(),
+        sites: vec![Site {
+            frame: frames.checked_sub(1).map(|last| last as u32),
+            function: "malloc".to_owned(),
+            calls: 3,
+            ..Site::default()
+        }],
+        ended: [("too_deep".to_owned(), 2)].into(),
+    });
+    report
+}
+
+#[test]
+fn stacks_are_read_back() {
+    for frames in [0, 1, 1000] {
+        let report = with_stacks(frames);
+        let text = serde_json::to_vec(&report).expect("JSON");
+        assert_eq!(from_slice(&text).expect("a report"), report);
+    }
+}
+
+#[test]
+fn stacks_that_lead_nowhere_are_refused() {
+    let whole = serde_json::to_value(with_stacks(3)).expect("JSON");
+    let cases = [
+        (
+            "/frames/1/parent",
+            1,
+            "the caller of frame 1 is no frame before it",
+        ),
+        (
+            "/frames/0/parent",
+            2,
+            "the caller of frame 0 is no frame before it",
+        ),
+        (
+            "/frames/2/module",
+            1,
+            "the module of frame 2 does not exist",
+        ),
+        ("/sites/0/frame", 3, "the frame of site 0 does not exist"),
+    ];
+    for (place, value, words) in cases {
+        let mut damaged = whole.clone();
+        let stacks = &mut damaged["processes"][0]["stacks"];
+        let (of, field) = place.rsplit_once('/').expect("a field");
+        stacks.pointer_mut(of).expect("an object")[field] = value.into();
+        assert_eq!(
+            refused(&serde_json::to_vec(&damaged).expect("JSON")),
+            format!("it is not a valid weir.report/1: stacks of process 7: {words}")
+        );
+    }
+    // No index of the model is negative, or beyond 32 bits.
+    for value in [-1, 1_i64 << 32] {
+        let mut damaged = whole.clone();
+        damaged["processes"][0]["stacks"]["frames"][1]["parent"] = value.into();
+        assert!(
+            refused(&serde_json::to_vec(&damaged).expect("JSON"))
+                .starts_with("it is not a valid weir.report/1: invalid value: integer")
+        );
     }
 }
 
@@ -164,7 +240,10 @@ fn neither_depth_nor_many_values_exhaust_anything() {
         bytes: 1 << 20,
         memory: 1 << 20,
     };
-    let whole = serde_json::to_value(sample()).expect("JSON");
+    let whole = serde_json::to_value(with_stacks(1)).expect("JSON");
+    let frames = |count: usize| -> serde_json::Value {
+        vec![serde_json::json!({"offset": 1}); count].into()
+    };
     let many = |place: &str, value: serde_json::Value| {
         let mut whole = whole.clone();
         *whole.pointer_mut(place).expect("a place") = value;
@@ -184,6 +263,7 @@ fn neither_depth_nor_many_values_exhaust_anything() {
             vec!["x"; 20_000].into(),
         ),
         ("/functions", counts(100).into(), counts(2000).into()),
+        ("/processes/0/stacks/frames", frames(1000), frames(20_000)),
     ] {
         assert!(many(place, few).is_ok(), "{place}");
         let refused = many(place, too_many);
@@ -196,7 +276,10 @@ fn neither_depth_nor_many_values_exhaust_anything() {
     let mut later = whole.clone();
     later["later"] = vec![""; 100_000].into();
     let later = serde_json::to_vec(&later).expect("JSON");
-    assert_eq!(slice_within(&later, limits).expect("a report"), sample());
+    assert_eq!(
+        slice_within(&later, limits).expect("a report"),
+        with_stacks(1)
+    );
 }
 
 #[test]
@@ -240,7 +323,7 @@ fn paths_that_are_no_files_are_told_apart() {
 
 #[test]
 fn damaged_bytes_never_panic() {
-    let text = serde_json::to_vec(&sample()).expect("JSON");
+    let text = serde_json::to_vec(&with_stacks(3)).expect("JSON");
     let mut refused = 0;
     for index in 0..text.len() {
         for bit in 0..8 {

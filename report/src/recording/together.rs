@@ -54,6 +54,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         activities: activity::together(images.iter().map(|image| &image.activities)),
         files: files::together(images.iter().map(|image| &image.files)),
         coroutines: Coroutines::together(images.iter().filter_map(|of| of.coroutines.as_ref())),
+        stacks: None,
         slowest: slowest(&images, |image| &image.slowest),
         longest_waits: slowest(&images, |image| &image.longest_waits),
         // Only entries of single images have these: killed images would have many, each for another moment.

@@ -61,6 +61,8 @@ fn noise_behind_a_valid_head() {
             files: 8,
             slots: 2,
             coroutines: 16,
+            nodes: 0,
+            modules: 0,
         });
         memory.header().complete();
         survives(&memory, &mut random);
@@ -77,6 +79,8 @@ fn one_byte_everywhere() {
             files: 8,
             slots: 2,
             coroutines: 16,
+            nodes: 0,
+            modules: 0,
         });
         memory.header().complete();
         memory.header().use_slots(2);
@@ -116,6 +120,8 @@ fn damaged_words() {
             files: random.magnitude(16) as usize,
             slots: random.magnitude(16) as usize,
             coroutines: random.magnitude(16) as usize,
+            nodes: 0,
+            modules: 0,
         });
         // Damages the table of parts, which `prepare` has just written.
         for _ in 0..random.magnitude(3) {

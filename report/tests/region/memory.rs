@@ -65,6 +65,8 @@ impl Memory {
             files: 8,
             slots,
             coroutines: 16,
+            nodes: 0,
+            modules: 0,
         };
         let layout = Layout::from_size_align(room.bytes(), 4096).unwrap();
         // SAFETY: the size is not zero.

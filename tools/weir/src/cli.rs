@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use weir_record::settings::{self, Timing};
+use weir_record::settings::{self, Stacks, Timing};
 
 use crate::exit_code;
 use crate::failure::Failure;
@@ -93,6 +93,13 @@ pub struct RunArgs {
     /// that is registered with Weir, both parts are measured without this option.
     #[arg(long)]
     pub coop: bool,
+
+    /// Record the call stack of every allocation and every I/O call: all, or off
+    ///
+    /// The JSON report then has the call sites of each process: which function was called from where, how often, with how many
+    /// bytes, and how long the calls took. Calls take longer, and need more of the stack.
+    #[arg(long, value_name = "all|off", value_parser = stacks)]
+    pub stacks: Option<Stacks>,
 
     /// Print errors and warnings only
     #[arg(short, long)]
@@ -207,6 +214,12 @@ pub enum ColorWhen {
 fn timing(value: &str) -> Result<Timing, String> {
     Timing::parse(value.as_bytes())
         .ok_or_else(|| format!("must be {}", settings::TIME.values.replace('`', "")))
+}
+
+fn stacks(value: &str) -> Result<Stacks, String> {
+    Stacks::parse(value.as_bytes())
+        .filter(|&stacks| stacks != Stacks::Verify)
+        .ok_or_else(|| "must be all or off".to_owned())
 }
 
 fn interval(value: &str) -> Result<Duration, String> {

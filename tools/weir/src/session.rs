@@ -102,6 +102,8 @@ pub fn in_directory(parent: &Path) -> io::Result<TempDir> {
         files: 0,
         slots: 1,
         coroutines: 0,
+        nodes: 0,
+        modules: 0,
     };
     if !has_room(directory.path(), needed.bytes() as u64)? {
         return Err(io::ErrorKind::StorageFull.into());

@@ -148,9 +148,22 @@ fn the_default_timing_is_the_one_in_the_help() {
 /// refuses: all lines of up to three of these words.
 #[test]
 fn the_short_definition_of_run_says_what_the_whole_one_says() {
-    const WORDS: [&str; 14] = [
-        "ls", "-l", "--", "-q", "--quiet", "-o", "--out=x", "--time", "off", "-t7", "-i", "0.5",
-        "--coop", "--help",
+    const WORDS: [&str; 15] = [
+        "ls",
+        "-l",
+        "--",
+        "-q",
+        "--quiet",
+        "-o",
+        "--out=x",
+        "--time",
+        "off",
+        "-t7",
+        "-i",
+        "0.5",
+        "--coop",
+        "--stacks=all",
+        "--help",
     ];
     let whole = |line: &[OsString]| match Cli::try_parse_from(line) {
         Ok(Cli {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use weir_report::model::{Process, Thread};
+use weir_report::model::{Frame, Process, Stacks, Thread};
 use weir_report::recording;
 
 use super::told::{self, Told};
@@ -131,6 +131,9 @@ fn weight(process: &Process) -> usize {
     let thread = |thread: &Thread| 256 + thread.functions.len() * 128;
     let files = process.files.listed.iter();
     let coroutines = process.coroutines.as_ref();
+    let stacks = |of: &Stacks| {
+        of.modules.len() * 256 + of.frames.len() * size_of::<Frame>() + of.sites.len() * 128
+    };
     let provenance = process.provenance.iter();
     2048 + process
         .command
@@ -143,6 +146,7 @@ fn weight(process: &Process) -> usize {
             .map(|file| 512 + file.name.len() + file.size_classes.len() * 24)
             .sum::<usize>()
         + coroutines.map_or(0, |of| of.listed.len() * 256)
+        + process.stacks.as_ref().map_or(0, stacks)
         + process.timeline.points.len() * 56
         + (process.slowest.len() + process.longest_waits.len()) * 128
         + provenance

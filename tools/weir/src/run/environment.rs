@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use weir_record::settings::{self, Timing};
+use weir_record::settings::{self, Stacks, Timing};
 
 const PRELOAD: &[u8] = b"LD_PRELOAD";
 
@@ -17,6 +17,8 @@ pub struct Asked {
     pub follows: bool,
     /// Whether calls that may block are made in two parts.
     pub is_parted: bool,
+    /// Which calls have their call stack taken.
+    pub stacks: Option<Stacks>,
 }
 
 /// The environment for the program, in the order and with the oddities of weir's own.
@@ -68,6 +70,9 @@ fn build(
     }
     if asked.is_parted {
         ours.push((settings::COOP.name, b"on".to_vec()));
+    }
+    if let Some(stacks) = asked.stacks {
+        ours.push((settings::STACKS.name, stacks.text().into()));
     }
     let library = library.as_os_str().as_bytes();
     let mut preloaded = false;
@@ -180,9 +185,10 @@ mod tests {
         let asked = Asked {
             follows: true,
             is_parted: true,
+            stacks: Some(Stacks::All),
             ..Asked::default()
         };
-        for set in ["WEIR_FOLLOW=cleared", "WEIR_COOP=on"] {
+        for set in ["WEIR_FOLLOW=cleared", "WEIR_COOP=on", "WEIR_STACKS=all"] {
             assert!(built_as(&own, asked).contains(&set.to_owned()));
             assert!(!built(&own, None).contains(&set.to_owned()));
         }

@@ -103,6 +103,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         timing: args.time,
         follows: args.follow_cleared,
         is_parted: args.coop,
+        stacks: args.stacks,
     };
     let environment = environment::with(library.path(), session.path(), asked)
         .map_err(|error| Failure::of_weir("the library cannot be preloaded").because(error))?;

@@ -171,6 +171,7 @@ fn shell() -> Process {
         functions,
         files: files::of_shell(),
         coroutines: None,
+        stacks: None,
         in_flight: Vec::new(),
         longest_waits: Vec::new(),
         slowest: vec![slow(
@@ -252,6 +253,7 @@ fn python() -> Process {
         functions,
         files: files::of_python(),
         coroutines: None,
+        stacks: None,
         in_flight: Vec::new(),
         longest_waits: vec![
             slow(
@@ -367,6 +369,7 @@ fn child() -> Process {
         functions,
         files: files::of_child(),
         coroutines: None,
+        stacks: None,
         in_flight: Vec::new(),
         longest_waits: Vec::new(),
         slowest: vec![slow(

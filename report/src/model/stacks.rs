@@ -1,0 +1,217 @@
+//! Call stacks: where in the program the calls came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The calls by call site.
+///
+/// A call site is a function and the stack from which it was called. The stacks form a tree: each frame names its caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Stacks {
+    /// The objects (the executable, libraries) whose code is in the stacks.
+    pub modules: Vec<Module>,
+    /// The frames. The caller of a frame has a lower index than the frame.
+    pub frames: Vec<Frame>,
+    /// The call sites.
+    pub sites: Vec<Site>,
+    /// Number of calls whose stack is not complete, by reason: the unwinder came to code of which it knows nothing
+    /// (`unknown_code`), the stack is too deep (`too_deep`), there was no room for another frame (`no_room`), memory of the
+    /// stack could not be read (`not_readable`), a signal handler interrupted the unwinder (`interrupted`). More reasons can be
+    /// added.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, u64>,
+}
+
+/// An object whose code is in the stacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Module {
+    /// Path of its file.
+    pub path: String,
+    /// Its build id, in lower-case hexadecimal; absent where the object has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<String>,
+}
+
+/// A frame: a function that made a call, as the stack has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Frame {
+    /// Index of the caller's frame in `frames`; absent where this frame is the outermost of its stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    /// Index of the object in `modules`; absent for code that is in no object, such as that of a just-in-time compiler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<u32>,
+    /// The return address: a virtual address of the object's ELF file, which is the address in memory minus the load bias.
+    /// Where there is no object, the address in memory. The instruction that called ends there; to find its function and line,
+    /// look up `offset` - 1.
+    pub offset: u64,
+}
+
+/// What was called from one place. All numbers are sums over the calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Site {
+    /// Index in `frames` of the innermost frame, which is the caller of the function; absent where nothing of the stack is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
+    /// The function that was called, such as `malloc` or `read`.
+    pub function: String,
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// Bytes that were requested.
+    pub requested_bytes: u64,
+    /// Bytes that I/O calls moved; 0 for other functions.
+    pub moved_bytes: u64,
+    /// Total time of the calls that were timed.
+    pub time_ns: u64,
+}
+
+/// An index in [`Stacks`] that leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadIndex {
+    /// Of a frame's caller, which is not before the frame.
+    Parent {
+        /// The frame.
+        frame: usize,
+    },
+    /// Of a frame's object.
+    Module {
+        /// The frame.
+        frame: usize,
+    },
+    /// Of a site's frame.
+    Frame {
+        /// The site.
+        site: usize,
+    },
+}
+
+impl fmt::Display for BadIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadIndex::Parent { frame } => {
+                write!(f, "the caller of frame {frame} is no frame before it")
+            }
+            BadIndex::Module { frame } => write!(f, "the module of frame {frame} does not exist"),
+            BadIndex::Frame { site } => write!(f, "the frame of site {site} does not exist"),
+        }
+    }
+}
+
+impl std::error::Error for BadIndex {}
+
+impl Stacks {
+    /// Checks that every index leads somewhere, and every frame's caller before it: then each stack has an end.
+    ///
+    /// # Errors
+    ///
+    /// The first index that does not.
+    pub fn check(&self) -> Result<(), BadIndex> {
+        for (frame, found) in self.frames.iter().enumerate() {
+            if !leads_below(found.parent, frame) {
+                return Err(BadIndex::Parent { frame });
+            }
+            if !leads_below(found.module, self.modules.len()) {
+                return Err(BadIndex::Module { frame });
+            }
+        }
+        let mut sites = self.sites.iter();
+        match sites.position(|site| !leads_below(site.frame, self.frames.len())) {
+            Some(site) => Err(BadIndex::Frame { site }),
+            None => Ok(()),
+        }
+    }
+
+    /// The frames of a stack from the innermost on, each with its index.
+    pub fn chain(&self, innermost: Option<u32>) -> impl Iterator<Item = (u32, &Frame)> {
+        let frame = |index: u32| Some((index, self.frames.get(index as usize)?));
+        std::iter::successors(innermost.and_then(frame), move |(own, found)| {
+            frame(found.parent.filter(|parent| parent < own)?)
+        })
+    }
+}
+
+fn leads_below(index: Option<u32>, end: usize) -> bool {
+    index.is_none_or(|index| (index as usize) < end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(parent: Option<u32>, offset: u64) -> Frame {
+        Frame {
+            parent,
+            module: Some(0),
+            offset,
+        }
+    }
+
+    fn sample() -> Stacks {
+        Stacks {
+            modules: vec![Module::default()],
+            frames: vec![
+                frame(None, 1),
+                frame(Some(0), 2),
+                frame(Some(0), 3),
+                frame(Some(1), 4),
+            ],
+            sites: vec![Site {
+                frame: Some(3),
+                ..Site::default()
+            }],
+            ended: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_chain_goes_from_the_innermost_frame_to_the_outermost() {
+        let stacks = sample();
+        let offsets = |innermost: Option<u32>| -> Vec<u64> {
+            stacks
+                .chain(innermost)
+                .map(|(_, frame)| frame.offset)
+                .collect()
+        };
+        assert_eq!(offsets(Some(3)), [4, 2, 1]);
+        assert_eq!(offsets(Some(2)), [3, 1]);
+        assert!(offsets(None).is_empty());
+        assert!(offsets(Some(9)).is_empty());
+    }
+
+    #[test]
+    fn an_index_that_leads_nowhere_is_found() {
+        assert_eq!(sample().check(), Ok(()));
+        let damages: [(BadIndex, fn(&mut Stacks)); 5] = [
+            (BadIndex::Parent { frame: 1 }, |of| {
+                of.frames[1].parent = Some(1)
+            }),
+            (BadIndex::Parent { frame: 0 }, |of| {
+                of.frames[0].parent = Some(3)
+            }),
+            (BadIndex::Parent { frame: 2 }, |of| {
+                of.frames[2].parent = Some(u32::MAX)
+            }),
+            (BadIndex::Module { frame: 3 }, |of| {
+                of.frames[3].module = Some(1)
+            }),
+            (BadIndex::Frame { site: 0 }, |of| {
+                of.sites[0].frame = Some(4)
+            }),
+        ];
+        for (bad, damage) in damages {
+            let mut stacks = sample();
+            damage(&mut stacks);
+            assert_eq!(stacks.check(), Err(bad), "{bad}");
+            // Even so a chain ends.
+            assert!(stacks.chain(Some(3)).count() <= 4);
+        }
+    }
+}

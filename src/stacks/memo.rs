@@ -1,0 +1,320 @@
+//! What a thread remembers of its last stack.
+//!
+//! An unwind step depends on three registers and on the words that it reads. So a frame whose registers are those of a remembered
+//! frame, and whose remembered words, and those of all its callers, are still there, has the same callers. Nothing has to be
+//! unwound from there on, and the number of its node in the trie is known.
+
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::trie::ROOT;
+use crate::arch::unwinding::State;
+use crate::{sys, thread};
+
+/// The most frames of a stack that are followed.
+pub const MOST_FRAMES: usize = 4096;
+
+/// A frame, and the words that the step to its caller read: one cache line.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub struct Frame {
+    /// The return address that leads into it; 0 where this is only words of the frame before.
+    pub return_address: usize,
+    /// Its stack pointer.
+    pub stack_pointer: usize,
+    /// Its frame pointer register.
+    pub frame_pointer: usize,
+    /// Where two words stand that the step read: the return address and the saved frame pointer.
+    pub places: [*const usize; 2],
+    /// What they were.
+    pub words: [usize; 2],
+    /// The number of its node in the trie.
+    pub node: u32,
+    /// Whether the frames from here on depend on the frame pointer register.
+    pub needs_frame_pointer: bool,
+}
+
+impl Frame {
+    /// Whether the words are what they were.
+    ///
+    /// # Safety
+    /// They can be read.
+    #[inline(always)]
+    unsafe fn holds(&self) -> bool {
+        // SAFETY: as the caller promises.
+        let [first, second] = unsafe { [self.places[0].read(), self.places[1].read()] };
+        (first ^ self.words[0]) | (second ^ self.words[1]) == 0
+    }
+
+    /// Whether a state is the frame's.
+    #[inline(always)]
+    pub fn is(&self, state: &State) -> bool {
+        self.stack_pointer == state.stack_pointer
+            && self.return_address == state.return_address
+            && (self.frame_pointer == state.frame_pointer || !self.needs_frame_pointer)
+    }
+}
+
+/// Addresses that can be read: a part of a stack, from some frame to its bottom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub from: usize,
+    /// Behind the last.
+    pub to: usize,
+    /// What [`MAPPINGS`] was when it was found out.
+    mappings: u32,
+}
+
+/// Changes whenever the program has given back memory, or the right to read it.
+static MAPPINGS: AtomicU32 = AtomicU32::new(0);
+
+/// The program has given back memory, or the right to read it.
+pub fn mappings_have_changed() {
+    MAPPINGS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How much of a stack is looked at.
+const MOST_SPAN: usize = 256 * 1024 * 1024;
+/// Of how many stacks a thread remembers what can be read.
+const SPANS: usize = 4;
+
+/// What a thread remembers of its last stack, and room for the frames of the next one.
+#[repr(C)]
+pub struct Memo {
+    /// The stack pointer of whoever uses it; 0 where nobody does.
+    user: usize,
+    /// Which image and which code it is of.
+    pub epoch: u32,
+    /// The first frame, the innermost, among `frames`.
+    pub first: usize,
+    /// Behind the last place that the frames' words stand at.
+    pub top: usize,
+    /// Why the stack ends, if that is not at its outermost caller.
+    pub cut: Option<weir_record::stacks::Cut>,
+    /// The leaf that was found last: its parent, its function, its number.
+    pub leaf: (u32, u32, u32),
+    spans: [Span; SPANS],
+    next_span: usize,
+    /// A stack of our own, for what takes much of it.
+    room: Room,
+    /// The frames of the last stack stand at the end.
+    pub frames: [Frame; Memo::ROOM],
+    /// The frames of the stack that is being unwound.
+    pub fresh: [Frame; MOST_FRAMES],
+}
+
+/// A stack.
+#[repr(C, align(64))]
+struct Room([u8; 16 * 1024]);
+
+impl Memo {
+    /// Does `work` on a stack of our own, with signals blocked; in a sealed process, where they cannot be, on the thread's.
+    pub fn on_own_stack(&mut self, mut work: impl FnMut()) {
+        if sys::is_sealed() {
+            return work();
+        }
+        let top = (&raw mut self.room).wrapping_add(1).cast();
+        // SAFETY: the end of the room, which nobody else is on: the memo is taken.
+        sys::with_signals_blocked(|| unsafe { sys::on_stack(top, &mut work) });
+    }
+
+    /// Room for the frames of the last stack, to whose front the next one adds.
+    pub const ROOM: usize = 2 * MOST_FRAMES;
+
+    /// The frames of the last stack that are at least as far out as this stack pointer, and how many of them are as they were,
+    /// from the outermost: places among `frames`.
+    ///
+    /// # Safety
+    /// `span` can be read.
+    #[inline(always)]
+    pub unsafe fn kept(&self, stack_pointer: usize, span: &Span) -> (usize, usize) {
+        let none = (Self::ROOM, Self::ROOM);
+        if stack_pointer < span.from || self.top > span.to {
+            return none;
+        }
+        let mut from = self.first;
+        while from < Self::ROOM && self.frames[from].stack_pointer < stack_pointer {
+            from += 1;
+        }
+        let mut kept = Self::ROOM;
+        // SAFETY: their places are between the stack pointer and the top, and so within the span.
+        while kept > from && unsafe { self.frames[kept - 1].holds() } {
+            kept -= 1;
+        }
+        (from, kept)
+    }
+
+    /// Forgets the stack.
+    pub fn clear(&mut self) {
+        self.first = Self::ROOM;
+        self.top = 0;
+        self.cut = None;
+        self.leaf = (ROOT, u32::MAX, 0);
+    }
+
+    /// What can be read of the stack that a stack pointer of the calling thread leads to, as far as is known.
+    #[inline(always)]
+    pub fn span(&mut self, stack_pointer: usize) -> Span {
+        let mappings = MAPPINGS.load(Ordering::Relaxed);
+        for span in &self.spans {
+            let is_it = (span.from..span.to).contains(&stack_pointer);
+            if is_it && span.mappings == mappings {
+                return *span;
+            }
+        }
+        self.new_span(stack_pointer, mappings)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_span(&mut self, stack_pointer: usize, mappings: u32) -> Span {
+        // The thread is on it, or has just been.
+        let page = sys::page_bytes();
+        let from = stack_pointer & !(page - 1);
+        let span = Span {
+            from,
+            to: from + page,
+            mappings,
+        };
+        self.next_span = (self.next_span + 1) % SPANS;
+        self.spans[self.next_span] = span;
+        span
+    }
+
+    /// Makes a span reach up to an address, if the kernel says that all between can be read.
+    #[cold]
+    #[inline(never)]
+    pub fn extend(&mut self, span: &mut Span, to: usize) -> bool {
+        let page = sys::page_bytes();
+        if to <= span.from || to - span.from > MOST_SPAN || sys::is_sealed() {
+            return false;
+        }
+        while span.to < to {
+            // What is known of the same stack from an earlier call.
+            let known = self.spans.iter().find(|other| {
+                (other.from..other.to).contains(&span.to) && other.mappings == span.mappings
+            });
+            span.to = match known {
+                Some(other) => other.to,
+                None if sys::is_readable(ptr::without_provenance(span.to), 1) => span.to + page,
+                None => return false,
+            };
+        }
+        let is_it = |other: &&mut Span| other.from == span.from;
+        if let Some(kept) = self.spans.iter_mut().find(is_it) {
+            *kept = *span;
+        }
+        true
+    }
+
+    /// Takes it for the calling frame. False where another call of the thread uses it, which a signal handler has
+    /// interrupted.
+    #[inline(always)]
+    pub fn take(&mut self, stack_pointer: usize) -> bool {
+        // A handler that has jumped away has left it taken: then we are further out on the same stack.
+        if self.user != 0 && !self.is_left(stack_pointer) {
+            return false;
+        }
+        // SAFETY: a word of this thread's; volatile, because a signal handler looks at it.
+        unsafe { (&raw mut self.user).write_volatile(stack_pointer) };
+        true
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_left(&mut self, stack_pointer: usize) -> bool {
+        let user = self.user;
+        let is_on = |span: &Span, place: usize| (span.from..span.to).contains(&place);
+        let is_left = user < stack_pointer
+            && self
+                .spans
+                .iter()
+                .any(|span| is_on(span, user) && is_on(span, stack_pointer));
+        if is_left {
+            self.clear();
+        }
+        is_left
+    }
+
+    /// Gives it back.
+    #[inline(always)]
+    pub fn give_back(&mut self) {
+        // SAFETY: as in `take`.
+        unsafe { (&raw mut self.user).write_volatile(0) };
+    }
+}
+
+/// For a thread, and for a signal handler that interrupts the first.
+const LEVELS: usize = 2;
+const BYTES: usize = LEVELS * size_of::<Memo>();
+
+/// One of the calling thread's memos, taken; none where it has none, or all are in use.
+#[inline(always)]
+pub fn take(stack_pointer: usize) -> Result<&'static mut Memo, weir_record::stacks::Cut> {
+    use weir_record::stacks::Cut;
+    let memos: *mut Memo = thread::stacks().cast();
+    if memos.is_null() {
+        return make().and_then(|()| take_level(thread::stacks().cast(), stack_pointer));
+    }
+    if memos.addr() == NO_MEMORY {
+        return Err(Cut::NoMemory);
+    }
+    take_level(memos, stack_pointer)
+}
+
+#[inline(always)]
+fn take_level(
+    memos: *mut Memo,
+    stack_pointer: usize,
+) -> Result<&'static mut Memo, weir_record::stacks::Cut> {
+    for level in 0..LEVELS {
+        // SAFETY: so many, of this thread; whoever takes one is alone with it: another call of the thread that has it was interrupted,
+        // and does not go on before a signal handler has given back what it took.
+        let memo = unsafe { &mut *memos.add(level) };
+        if memo.take(stack_pointer) {
+            return Ok(memo);
+        }
+    }
+    Err(weir_record::stacks::Cut::Interrupted)
+}
+
+/// What stands in place of a pointer where there is no memory.
+const NO_MEMORY: usize = 1;
+
+#[cold]
+#[inline(never)]
+fn make() -> Result<(), weir_record::stacks::Cut> {
+    let Some(start) = sys::reserve(BYTES) else {
+        thread::set_stacks(ptr::without_provenance_mut(NO_MEMORY));
+        return Err(weir_record::stacks::Cut::NoMemory);
+    };
+    for level in 0..LEVELS {
+        // SAFETY: within the mapping, which is zeroed: any bits but those of `cut` are valid, and 0 is one of its values.
+        let memo: *mut Memo = unsafe { start.cast::<Memo>().add(level) };
+        // SAFETY: ours alone.
+        unsafe {
+            (&raw mut (*memo).cut).write(None);
+            (*memo).clear();
+        }
+    }
+    // A signal handler may have been faster.
+    if thread::stacks().is_null() {
+        thread::set_stacks(start);
+    } else {
+        // SAFETY: nobody knows of it.
+        unsafe { sys::unreserve(start, BYTES) };
+    }
+    Ok(())
+}
+
+/// The calling thread ends, or takes no more stacks.
+pub fn leave() {
+    let memos = thread::stacks();
+    if memos.is_null() || memos.addr() == NO_MEMORY {
+        return;
+    }
+    thread::set_stacks(ptr::null_mut());
+    // SAFETY: nothing leads there any more: a thread leaves its slot where none of its calls is being recorded.
+    unsafe { sys::unreserve(memos, BYTES) };
+}

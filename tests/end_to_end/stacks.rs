@@ -1,0 +1,200 @@
+//! Call stacks: every call has the one that another unwinder finds, and none is lost.
+
+use std::collections::BTreeMap;
+
+use weir_record::functions::{Family, Function, Role};
+use weir_report::model::{Process, Stacks};
+
+use crate::support::real::Real;
+use crate::support::{Mode, Outcome, Program, victim};
+
+/// With each stack unwound a second time, in full.
+const VERIFIED: (&str, &str) = ("WEIR_STACKS", "verify");
+
+fn stacks(process: &Process) -> &Stacks {
+    process.stacks.as_ref().expect("stacks were taken")
+}
+
+/// Whether a function's calls have a site: all that are timed, except those that give back a block or ask about one.
+fn has_sites(name: &str) -> bool {
+    let row = Function::from_name(name)
+        .expect("a function of the table")
+        .row();
+    let is_timed = !matches!(row.family, Family::Process | Family::CountOnly);
+    let is_counted = row.family != Family::Alloc && row.family != Family::Stdio;
+    is_timed && (is_counted || !matches!(row.role, Role::Free | Role::Query))
+}
+
+/// The sites have every call that was counted, and no stack was another one when it was unwound in full.
+#[track_caller]
+fn expect_all_calls(process: &Process) {
+    let stacks = stacks(process);
+    let who = &process.executable;
+    for reason in ["differs", "no_room", "no_memory", "not_readable"] {
+        assert_eq!(stacks.ended.get(reason), None, "{who}: {reason}");
+    }
+    let mut calls: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    for site in &stacks.sites {
+        let sum = calls.entry(&site.function).or_default();
+        sum[0] += site.calls;
+        sum[1] += site.requested_bytes;
+        sum[2] += site.moved_bytes;
+    }
+    let counted = process.functions.iter().filter(|(name, _)| has_sites(name));
+    for (name, function) in counted {
+        let sum = calls.get(&**name).copied().unwrap_or_default();
+        assert_eq!(sum[0], function.calls, "{who}: calls of {name}");
+        assert_eq!(sum[1], function.requested_bytes, "{who}: bytes of {name}");
+        if function.family != "stdio" {
+            assert_eq!(sum[2], function.moved_bytes, "{who}: bytes moved by {name}");
+        }
+    }
+}
+
+/// The stacks of a function's calls: how many calls each has; a stack is return addresses, the innermost first, as
+/// `object+offset`.
+fn of_function(stacks: &Stacks, function: &str) -> BTreeMap<Vec<String>, u64> {
+    let mut found = BTreeMap::new();
+    for site in stacks.sites.iter().filter(|site| site.function == function) {
+        let chain = stacks.chain(site.frame).map(|(_, frame)| {
+            let module = frame.module.map(|module| &stacks.modules[module as usize]);
+            let name = module.and_then(|module| module.path.rsplit('/').next());
+            format!("{}+{:x}", name.unwrap_or("?"), frame.offset)
+        });
+        *found.entry(chain.collect()).or_default() += site.calls;
+    }
+    found
+}
+
+/// The stacks that the witness printed, and the report's stacks of its one allocating function.
+#[track_caller]
+fn expect_witnessed(outcome: &Outcome) {
+    let mut expected: BTreeMap<Vec<String>, u64> = BTreeMap::new();
+    for line in outcome.text().lines() {
+        let mut words = line.split(' ');
+        let count: u64 = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a number");
+        *expected
+            .entry(words.map(str::to_owned).collect())
+            .or_default() += count;
+    }
+    assert!(expected.len() > 100, "{}", expected.len());
+    let process = outcome.process();
+    expect_all_calls(process);
+    let all = of_function(stacks(process), "malloc");
+    // The function's own frame, which the witness leaves out: the one with most calls.
+    let mut innermost: BTreeMap<&String, u64> = BTreeMap::new();
+    for (stack, calls) in &all {
+        *innermost.entry(&stack[0]).or_default() += calls;
+    }
+    let (own, _) = innermost
+        .iter()
+        .max_by_key(|(_, calls)| **calls)
+        .expect("some");
+    let own = (*own).clone();
+    let found: BTreeMap<Vec<String>, u64> = all
+        .into_iter()
+        .filter(|(stack, _)| stack[0] == own)
+        .map(|(stack, calls)| (stack[1..].to_vec(), calls))
+        .collect();
+    for (stack, calls) in &expected {
+        assert_eq!(found.get(stack), Some(calls), "{stack:#?}");
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
+/// Recursion, frames of a size known only as they run, aligned and huge frames, callbacks, jumps, signal handlers on two
+/// stacks, coroutines and threads: beside the C library's own unwinder.
+#[test]
+fn every_stack_is_what_another_unwinder_finds() {
+    let program = Program::new(victim("stack_witness")).env(VERIFIED.0, VERIFIED.1);
+    for mode in Mode::MEASURED {
+        expect_witnessed(&program.run(mode).expect_status(0));
+    }
+}
+
+/// The stacks are in the region, not in the process.
+#[test]
+fn a_killed_program_leaves_its_stacks() {
+    let program = Program::new(victim("stack_witness"))
+        .arg("killed")
+        .env(VERIFIED.0, VERIFIED.1);
+    expect_witnessed(&program.run(Mode::Run));
+}
+
+/// Nothing is recorded, and the report has no such part.
+#[test]
+fn there_are_no_stacks_unless_asked_for() {
+    for mode in Mode::MEASURED {
+        for value in ["off", ""] {
+            let program = Program::new(victim("stack_witness")).env("WEIR_STACKS", value);
+            let outcome = program.run(mode).expect_status(0);
+            assert_eq!(outcome.process().stacks, None);
+        }
+    }
+}
+
+/// In real programs, every call of every process of the tree has its stack.
+#[test]
+fn real_programs_lose_no_stack() {
+    for name in [
+        "sqlite3",
+        "git",
+        "gcc",
+        "python3",
+        "perl",
+        "sort in eight threads",
+        "every function of stdio",
+    ] {
+        let real = Real::named(name);
+        let run = |mode| {
+            let folder = real.folder();
+            let program = real.program().in_folder(folder.path());
+            program.env(VERIFIED.0, VERIFIED.1).run(mode)
+        };
+        for mode in Mode::MEASURED {
+            let outcome = run(mode).expect_status(0);
+            for process in outcome.processes() {
+                expect_all_calls(process);
+            }
+        }
+    }
+}
+
+/// A library goes, and another comes to its place: its code is not taken for that of the first.
+#[test]
+fn code_that_takes_the_place_of_other_code() {
+    let program = Program::new(victim("unloads"))
+        .arg(victim("unloaded_first"))
+        .arg(victim("unloaded_second"))
+        .env(VERIFIED.0, VERIFIED.1);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.text().trim(), "at the same place");
+        let process = outcome.process();
+        expect_all_calls(process);
+        let stacks = stacks(process);
+        let mut calls: BTreeMap<String, u64> = BTreeMap::new();
+        for (stack, count) in of_function(stacks, "malloc") {
+            let (module, _) = stack[0].split_once('+').expect("an object");
+            *calls.entry(module.to_owned()).or_default() += count;
+        }
+        assert_eq!(calls.get("unloaded_first.so"), Some(&300), "{calls:#?}");
+        assert_eq!(calls.get("unloaded_second.so"), Some(&700), "{calls:#?}");
+    }
+}
+
+/// Two hundred threads, which fork and execute while they allocate.
+#[test]
+fn many_threads_and_their_children() {
+    let program = Program::new(victim("clones")).env(VERIFIED.0, VERIFIED.1);
+    let plain = program.plain();
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        for process in outcome.processes() {
+            expect_all_calls(process);
+        }
+    }
+}
