@@ -7,6 +7,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use weir_record::stacks::Cut;
+
 use super::trie::ROOT;
 use crate::arch::unwinding::State;
 use crate::{sys, thread};
@@ -91,7 +93,7 @@ pub struct Memo {
     /// Behind the last place that the frames' words stand at.
     pub top: usize,
     /// Why the stack ends, if that is not at its outermost caller.
-    pub cut: Option<weir_record::stacks::Cut>,
+    pub cut: Option<Cut>,
     /// The leaf that was found last: its parent, its function, its number.
     pub leaf: (u32, u32, u32),
     spans: [Span; SPANS],
@@ -208,33 +210,41 @@ impl Memo {
         true
     }
 
-    /// Takes it for the calling frame. False where another call of the thread uses it, which a signal handler has
-    /// interrupted.
+    /// Whether a memo is free for a frame with this stack pointer. A signal handler that has jumped away has left it taken: then
+    /// the frame is further out on the same stack.
+    ///
+    /// # Safety
+    /// A memo of the calling thread. Another call of the thread may be using it.
     #[inline(always)]
-    pub fn take(&mut self, stack_pointer: usize) -> bool {
-        // A handler that has jumped away has left it taken: then we are further out on the same stack.
-        if self.user != 0 && !self.is_left(stack_pointer) {
-            return false;
-        }
-        // SAFETY: a word of this thread's; volatile, because a signal handler looks at it.
-        unsafe { (&raw mut self.user).write_volatile(stack_pointer) };
-        true
+    unsafe fn is_free(memo: *mut Memo, stack_pointer: usize) -> bool {
+        // SAFETY: as the caller promises: a word, which that call does not write meanwhile.
+        let user = unsafe { (&raw const (*memo).user).read_volatile() };
+        // SAFETY: as the caller promises.
+        user == 0 || unsafe { Memo::is_left(memo, user, stack_pointer) }
     }
 
     #[cold]
     #[inline(never)]
-    fn is_left(&mut self, stack_pointer: usize) -> bool {
-        let user = self.user;
+    unsafe fn is_left(memo: *mut Memo, user: usize, stack_pointer: usize) -> bool {
+        // SAFETY: a memo of the calling thread, whose other call does not go on before this one is over.
+        let spans = unsafe { (&raw const (*memo).spans).read() };
         let is_on = |span: &Span, place: usize| (span.from..span.to).contains(&place);
         let is_left = user < stack_pointer
-            && self
-                .spans
+            && spans
                 .iter()
                 .any(|span| is_on(span, user) && is_on(span, stack_pointer));
         if is_left {
-            self.clear();
+            // SAFETY: nobody uses it.
+            unsafe { (*memo).clear() };
         }
         is_left
+    }
+
+    /// Takes it for a frame with this stack pointer.
+    #[inline(always)]
+    fn take(&mut self, stack_pointer: usize) {
+        // SAFETY: a word of this thread's; volatile, because a signal handler looks at it.
+        unsafe { (&raw mut self.user).write_volatile(stack_pointer) };
     }
 
     /// Gives it back.
@@ -251,8 +261,7 @@ const BYTES: usize = LEVELS * size_of::<Memo>();
 
 /// One of the calling thread's memos, taken; none where it has none, or all are in use.
 #[inline(always)]
-pub fn take(stack_pointer: usize) -> Result<&'static mut Memo, weir_record::stacks::Cut> {
-    use weir_record::stacks::Cut;
+pub fn take(stack_pointer: usize) -> Result<&'static mut Memo, Cut> {
     let memos: *mut Memo = thread::stacks().cast();
     if memos.is_null() {
         return make().and_then(|()| take_level(thread::stacks().cast(), stack_pointer));
@@ -264,19 +273,18 @@ pub fn take(stack_pointer: usize) -> Result<&'static mut Memo, weir_record::stac
 }
 
 #[inline(always)]
-fn take_level(
-    memos: *mut Memo,
-    stack_pointer: usize,
-) -> Result<&'static mut Memo, weir_record::stacks::Cut> {
+fn take_level(memos: *mut Memo, stack_pointer: usize) -> Result<&'static mut Memo, Cut> {
     for level in 0..LEVELS {
-        // SAFETY: so many, of this thread; whoever takes one is alone with it: another call of the thread that has it was interrupted,
-        // and does not go on before a signal handler has given back what it took.
-        let memo = unsafe { &mut *memos.add(level) };
-        if memo.take(stack_pointer) {
+        let memo = memos.wrapping_add(level);
+        // SAFETY: so many, of this thread.
+        if unsafe { Memo::is_free(memo, stack_pointer) } {
+            // SAFETY: nobody uses it, and a signal handler that comes now leaves it free.
+            let memo = unsafe { &mut *memo };
+            memo.take(stack_pointer);
             return Ok(memo);
         }
     }
-    Err(weir_record::stacks::Cut::Interrupted)
+    Err(Cut::Interrupted)
 }
 
 /// What stands in place of a pointer where there is no memory.
@@ -284,10 +292,10 @@ const NO_MEMORY: usize = 1;
 
 #[cold]
 #[inline(never)]
-fn make() -> Result<(), weir_record::stacks::Cut> {
+fn make() -> Result<(), Cut> {
     let Some(start) = sys::reserve(BYTES) else {
         thread::set_stacks(ptr::without_provenance_mut(NO_MEMORY));
-        return Err(weir_record::stacks::Cut::NoMemory);
+        return Err(Cut::NoMemory);
     };
     for level in 0..LEVELS {
         // SAFETY: within the mapping, which is zeroed: any bits but those of `cut` are valid, and 0 is one of its values.

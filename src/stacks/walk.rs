@@ -247,8 +247,9 @@ impl Walk {
                 None => return self.end(memo, is_ours, Stepped::Cut(Cut::NotReadable)),
             },
         };
-        // A caller's frame lies further out.
-        if cfa <= stack_pointer && step.offset != 0 {
+        // A caller's frame lies further out, but for that of a function which was interrupted before it had one.
+        let has_no_frame = step.base == Base::Stack && step.offset == 0 && !self.is_whole;
+        if cfa <= stack_pointer && !(has_no_frame && cfa == stack_pointer) {
             return self.end(memo, is_ours, Stepped::Cut(Cut::NotReadable));
         }
         let mut places = [ptr::null(); 2];
@@ -325,7 +326,9 @@ impl Walk {
     fn read(&mut self, memo: &mut Memo, place: usize) -> Option<usize> {
         const WORD: usize = size_of::<usize>();
         let end = place.wrapping_add(WORD);
-        if place < self.state.stack_pointer.wrapping_sub(RED_ZONE)
+        // Only an interrupted function has what it needs below its stack pointer.
+        let below = if self.is_whole { 0 } else { RED_ZONE };
+        if place < self.state.stack_pointer.wrapping_sub(below)
             || !place.is_multiple_of(WORD)
             || place < self.span.from
         {

@@ -50,17 +50,7 @@ pub fn address_of_code(stored: usize) -> usize {
     let plain;
     // SAFETY: `xpaclri` takes the signature off x30, and is a hint that does nothing on processors without signatures.
     unsafe {
-        asm!(
-            "mov {kept}, x30",
-            "mov x30, {stored}",
-            "hint #7",
-            "mov {plain}, x30",
-            "mov x30, {kept}",
-            stored = in(reg) stored,
-            plain = out(reg) plain,
-            kept = out(reg) _,
-            options(nomem, nostack, preserves_flags),
-        );
+        asm!("hint #7", inlateout("x30") stored => plain, options(nomem, nostack, preserves_flags));
     }
     plain
 }

@@ -107,6 +107,46 @@ fn a_hook_takes_little_of_the_stack() {
     assert!(too_much.is_empty(), "{too_much:#?}");
 }
 
+/// A call whose call stack is recorded takes more: so much in either build. In a sandbox, what takes much of the stack
+/// cannot go to a stack of Weir's own.
+const MOST_WITH_CALL_STACK: u64 = 1152;
+const MOST_WITH_CALL_STACK_IN_A_SANDBOX: u64 = 1920;
+
+#[test]
+fn a_hook_that_records_a_call_stack() {
+    let program = Program::new(victim("hook_stacks"));
+    let kernel = depths(&program.plain().expect_status(0));
+    let program = program.env("WEIR_STACKS", "all");
+    let sealed = program.clone().without_reports().arg("sealed");
+    let mut too_much = Vec::new();
+    for mode in Mode::MEASURED {
+        for (way, program, most) in [
+            ("ordinary", program.clone(), MOST_WITH_CALL_STACK),
+            (
+                "parted",
+                program.clone().env("WEIR_COOP", "on"),
+                MOST_WITH_CALL_STACK,
+            ),
+            (
+                "coroutine",
+                program.clone().arg("coroutine"),
+                MOST_WITH_CALL_STACK,
+            ),
+            ("sealed", sealed.clone(), MOST_WITH_CALL_STACK_IN_A_SANDBOX),
+        ] {
+            let found = depths(&program.run(mode).expect_status(0));
+            assert!(found.len() >= kernel.len(), "{way}: {found:#?}");
+            for (name, bytes) in &found {
+                let more = bytes.saturating_sub(kernel.get(name).copied().unwrap_or(0));
+                if more > most {
+                    too_much.push(format!("{mode:?}, {way}: {name} takes {more} bytes"));
+                }
+            }
+        }
+    }
+    assert!(too_much.is_empty(), "{too_much:#?}");
+}
+
 /// A storm of signals, whose handler has 512 bytes beyond what the kernel needs. It allocates, reads and writes, and
 /// other signals of its kind interrupt each of these.
 #[test]

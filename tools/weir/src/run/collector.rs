@@ -475,6 +475,8 @@ mod tests {
             files: 0,
             slots: 0,
             coroutines: 0,
+            nodes: 0,
+            modules: 0,
         });
         header.started.set(Moment {
             ticks: 1000 + after_ns,
