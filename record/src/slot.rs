@@ -557,13 +557,27 @@ mod tests {
     fn countdown_times_one_in_n() {
         let slot = zeroed();
         for (one_in, expected) in [(1, 100_000..=100_000), (128, 700..=860), (0, 0..=0)] {
-            slot.countdown.start(one_in, 42);
+            slot.countdown.start(one_in, 42, false);
             let mut timed = 0;
             for _ in 0..100_000 {
                 if slot.countdown.due() {
                     timed += 1;
                     slot.countdown.restart();
                 }
+            }
+            assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
+        }
+    }
+
+    #[test]
+    fn every_call_is_due_and_one_in_n_is_timed() {
+        let slot = zeroed();
+        for (one_in, expected) in [(1, 100_000..=100_000), (128, 700..=860), (0, 0..=0)] {
+            slot.countdown.start(one_in, 42, true);
+            let mut timed = 0;
+            for _ in 0..100_000 {
+                assert!(slot.countdown.due());
+                timed += u64::from(slot.countdown.is_to_be_timed());
             }
             assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
         }

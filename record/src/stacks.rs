@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_leaf_is_told_from_an_address() {
-        for &function in Function::ALL {
+        for function in Function::ALL {
             assert_eq!(Key::leaf(function).function(), Some(function));
         }
         let address = Key::address(Function::Malloc.index() as u64);
