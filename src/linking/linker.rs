@@ -28,7 +28,7 @@ pub enum Answer {
     /// It is in none.
     NoObject,
     /// It cannot be asked.
-    NoAnswer,
+    Unknown,
 }
 
 /// Finds out whether it can be asked. For the start of the process.
@@ -46,7 +46,7 @@ pub fn begin() {
 pub fn find(address: usize) -> Answer {
     let find = FIND.load(Ordering::Relaxed);
     if find == 0 {
-        return Answer::NoAnswer;
+        return Answer::Unknown;
     }
     // SAFETY: the linker's function of this name, which has this type (dlfcn.h).
     let find = unsafe { transmute::<usize, extern "C" fn(*mut c_void, *mut Found) -> c_int>(find) };

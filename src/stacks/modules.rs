@@ -77,7 +77,7 @@ impl Entry {
         let before = self.version.load(Ordering::Acquire);
         let [base, from, to, unwind, unwind_end, entry] =
             std::array::from_fn(|index| self.words[index].load(Ordering::Acquire));
-        let is_whole = before % 2 == 0 && self.version.load(Ordering::Relaxed) == before;
+        let is_whole = before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before;
         is_whole.then_some(Known {
             base,
             from,
@@ -154,7 +154,7 @@ pub fn around(address: usize) -> Code {
     let found = match linker::find(address) {
         Answer::Object(object) => object,
         Answer::NoObject => return Code::OfNone,
-        Answer::NoAnswer => match objects::around(address) {
+        Answer::Unknown => match objects::around(address) {
             Some(object) if !sys::is_sealed() => object,
             None if !sys::is_sealed() => return Code::OfNone,
             // Nobody can be asked: what is known has to do.

@@ -435,7 +435,7 @@ impl Frame {
     /// What is noted of a frame until its node is known: whether its code is Weir's own, and whether it saved the frame pointer.
     #[inline(always)]
     fn marks(is_ours: bool, has_saved: bool) -> u32 {
-        u32::from(is_ours) * Self::OURS | u32::from(has_saved) * Self::SAVED
+        (u32::from(is_ours) * Self::OURS) | (u32::from(has_saved) * Self::SAVED)
     }
 
     #[inline(always)]
