@@ -189,7 +189,8 @@ mod tests {
     #[test]
     fn an_index_that_leads_nowhere_is_found() {
         assert_eq!(sample().check(), Ok(()));
-        let damages: [(BadIndex, fn(&mut Stacks)); 5] = [
+        type Damage = fn(&mut Stacks);
+        let damages: [(BadIndex, Damage); 5] = [
             (BadIndex::Parent { frame: 1 }, |of| {
                 of.frames[1].parent = Some(1)
             }),
