@@ -17,8 +17,11 @@ int main(int argc, char **argv) {
             if (library == NULL)
                 return 1;
             void (*allocate)(int) = (void (*)(int))dlsym(library, "allocate");
-            is_at_same_place |= (void *)allocate == before;
-            before = (void *)allocate;
+            Dl_info info;
+            if (dladdr((void *)allocate, &info) == 0)
+                return 1;
+            is_at_same_place |= info.dli_fbase == before;
+            before = info.dli_fbase;
             allocate(which == 0 ? 15 : 35);
             if (dlclose(library) != 0)
                 return 1;
