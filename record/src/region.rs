@@ -232,8 +232,7 @@ impl<'a> Region<'a> {
         self.entries(Part::Modules, MAX_MODULES)
     }
 
-    /// The entries of a part, `most` at most. Not inlined: who asks may have little of the stack.
-    #[inline(never)]
+    /// The entries of a part, `most` at most.
     fn entries<T: OfAtomics>(&self, part: Part, most: usize) -> &'a [T] {
         let memory = std::ptr::from_ref(self.header).cast();
         // SAFETY: as whoever made the region has promised; any bits are valid.

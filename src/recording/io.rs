@@ -187,11 +187,17 @@ impl<S: Requested> Call<S> {
                 took_ticks,
             };
             end.record(function, self.fd);
+            if modes::are(modes::COROUTINES | modes::STACKS) {
+                also_count(
+                    function,
+                    requested,
+                    end.took_ticks,
+                    outcome.moved(),
+                    outcome.has_failed(),
+                );
+            }
             then(result);
             self.count_hot(&end);
-            if modes::are(modes::COROUTINES | modes::STACKS) {
-                end.also_count(function);
-            }
         } else {
             let time = is_timed.then_some((began_ticks, took_ticks));
             self.subject()
@@ -314,7 +320,8 @@ impl Subject {
         };
         end.record(self.function, fd);
         if stacks::are_taken() {
-            end.count_site(self.function);
+            let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
+            sites::count_call(self.function, requested, took_ticks, moved, has_failed);
         }
         let times = [began_ticks, took_ticks];
         self.count(at, link, address(slot), &outcome, times);
@@ -371,6 +378,18 @@ impl Subject {
     }
 }
 
+/// Counts a call for what not every process has: its coroutine, its site. The arguments are numbers, which stay in registers.
+#[cold]
+#[inline(never)]
+fn also_count(function: Function, requested: u64, took_ticks: u64, moved: u64, has_failed: bool) {
+    if coop::has_runtime() {
+        coop::count_call(moved, false, 0);
+    }
+    if stacks::are_taken() {
+        sites::count_call(function, requested, took_ticks, moved, has_failed);
+    }
+}
+
 /// Whether the recording of a function is inlined into its hook.
 const fn is_hot(function: Function) -> bool {
     let row = function.constant_row();
@@ -392,25 +411,6 @@ struct End<'s> {
 }
 
 impl End<'_> {
-    /// Counts the call for what not every process has: its coroutine, its site.
-    #[cold]
-    #[inline(never)]
-    fn also_count(&self, function: Function) {
-        if coop::has_runtime() {
-            coop::count_call(self.outcome.moved(), false, 0);
-        }
-        if stacks::are_taken() {
-            self.count_site(function);
-        }
-    }
-
-    /// Counts the call at its site.
-    #[cold]
-    #[inline(never)]
-    fn count_site(&self, function: Function) {
-        sites::count_call(function, self.requested, &self.outcome, self.took_ticks);
-    }
-
     #[inline(always)]
     fn record(&self, function: Function, fd: c_int) {
         let slot = self.slot;

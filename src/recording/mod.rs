@@ -105,6 +105,12 @@ impl Outcome {
             Outcome::At(_) | Outcome::Failed(_) => 0,
         }
     }
+
+    /// Whether the call failed, if only to move more.
+    #[inline(always)]
+    fn has_failed(self) -> bool {
+        matches!(self, Outcome::Failed(_) | Outcome::Short(..))
+    }
 }
 
 /// Makes a call, and times it. Not inlined, because the untimed path needs its registers. `next` is the first

@@ -2,7 +2,6 @@
 
 use weir_record::functions::{Function, Role};
 
-use super::Outcome;
 use crate::stacks;
 
 /// Counts a call that works in memory, an allocation or one of stdio's. `took_ticks` is 0 if it was not timed. A call that
@@ -24,7 +23,13 @@ pub fn count_in_memory(function: Function, requested: u64, took_ticks: u64) {
 /// Counts an I/O call that has been made.
 #[cold]
 #[inline(never)]
-pub fn count_call(function: Function, requested: u64, outcome: &Outcome, took_ticks: u64) {
+pub fn count_call(
+    function: Function,
+    requested: u64,
+    took_ticks: u64,
+    moved: u64,
+    has_failed: bool,
+) {
     if matches!(function.row().role, Role::Map | Role::Unmap) {
         stacks::mappings_have_changed();
     }
@@ -33,9 +38,7 @@ pub fn count_call(function: Function, requested: u64, outcome: &Outcome, took_ti
     };
     leaf.calls.add_shared(1);
     leaf.requested_bytes.add_shared(requested);
-    leaf.moved_bytes.add_shared(outcome.moved());
+    leaf.moved_bytes.add_shared(moved);
     leaf.ticks.add_shared(took_ticks);
-    if let Outcome::Failed(_) | Outcome::Short(..) = outcome {
-        leaf.errors.add_shared(1);
-    }
+    leaf.errors.add_shared(has_failed.into());
 }

@@ -111,7 +111,9 @@ impl Subject {
     #[inline(never)]
     fn push(self, parts: &TwoPhaseCall, outcome: &Outcome, requested: u64) {
         if stacks::are_taken() {
-            sites::count_call(self.function, requested, outcome, parts.took_ticks());
+            let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
+            let took_ticks = parts.took_ticks();
+            sites::count_call(self.function, requested, took_ticks, moved, has_failed);
         }
         let Some(slot) = slot_or_target()
             .ok()
