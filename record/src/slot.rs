@@ -259,29 +259,23 @@ impl Owner {
 pub struct Countdown {
     left: Counter,
     random: Counter,
-    /// One in how many; 0 is none.
+    /// One in how many; 0 is none. With [`Countdown::EVERY`].
     one_in: AtomicU32,
-    /// Not 0 if every call is due, whether or not it is to be timed.
-    is_every_due: AtomicU32,
     /// As `left`, where every call is due.
     left_to_time: Counter,
 }
 
 impl Countdown {
+    /// In `one_in`: every call is due, whether or not it is to be timed. In the same word, so that the hot path asks one question.
+    const EVERY: u32 = 1 << 31;
+
     /// Sets it up for a thread: times one call in `one_in` on average, none if that is 0. `is_every_due`: every call is due, for
     /// another reason, and [`Countdown::is_to_be_timed`] says which are timed.
     pub fn start(&self, one_in: u32, seed: u64, is_every_due: bool) {
-        self.one_in.store(one_in, Ordering::Relaxed);
+        let every = if is_every_due { Self::EVERY } else { 0 };
+        self.one_in.store(one_in | every, Ordering::Relaxed);
         self.random.set(seed);
-        self.is_every_due
-            .store(is_every_due.into(), Ordering::Relaxed);
-        self.restart();
-    }
-
-    /// Whether every call is due.
-    #[inline(always)]
-    pub fn is_every_due(&self) -> bool {
-        self.is_every_due.load(Ordering::Relaxed) != 0
+        self.restart_at_random();
     }
 
     /// Counts a call where every call is due. Returns whether to time it.
@@ -291,14 +285,15 @@ impl Countdown {
         let left = self.left_to_time.get().wrapping_sub(1);
         self.left_to_time.set(left);
         if left == 0 {
-            self.restart();
+            self.restart_at_random();
         }
         left == 0
     }
 
     /// Times nothing from now on; for the owner. What [`Countdown::turn_on`] takes to time as before.
     pub fn turn_off(&self) -> u32 {
-        let one_in = self.one_in.swap(0, Ordering::Relaxed);
+        let one_in = self.one_in.load(Ordering::Relaxed);
+        self.one_in.store(one_in & Self::EVERY, Ordering::Relaxed);
         self.restart_at_random();
         one_in
     }
@@ -306,7 +301,7 @@ impl Countdown {
     /// Times one call in `one_in` on average, none where that is 0; for the owner.
     pub fn turn_on(&self, one_in: u32) {
         self.one_in.store(one_in, Ordering::Relaxed);
-        self.restart();
+        self.restart_at_random();
     }
 
     /// Counts a call. Returns whether to time it.
@@ -328,17 +323,23 @@ impl Countdown {
     /// Whether nothing is timed.
     #[inline(always)]
     pub fn is_off(&self) -> bool {
-        self.one_in.load(Ordering::Relaxed) == 0
+        self.one_in.load(Ordering::Relaxed) & !Self::EVERY == 0
     }
 
-    /// Sets the countdown again, after a call was timed.
+    /// Sets the countdown again for a call that is due. False where every call is: then [`Countdown::is_to_be_timed`] says whether
+    /// to time it.
     #[inline(always)]
-    pub fn restart(&self) {
-        if self.one_in.load(Ordering::Relaxed) == 1 {
-            self.set_left(1);
-        } else {
-            self.restart_at_random();
+    pub fn restart(&self) -> bool {
+        let one_in = self.one_in.load(Ordering::Relaxed);
+        if one_in == 1 {
+            self.left.set(1);
+            return true;
         }
+        if one_in & Self::EVERY != 0 {
+            return false;
+        }
+        self.restart_at_random();
+        true
     }
 
     #[cold]
@@ -351,21 +352,17 @@ impl Countdown {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
         self.random.set(random);
-        let left = match self.one_in.load(Ordering::Relaxed) {
+        let one_in = self.one_in.load(Ordering::Relaxed);
+        let left = match one_in & !Self::EVERY {
             0 => u64::MAX,
             // Uniform over 1 to 2N - 1, the mean of which is N.
             one_in => 1 + (((random >> 32) * (2 * u64::from(one_in) - 1)) >> 32),
         };
-        self.set_left(left);
-    }
-
-    #[inline(always)]
-    fn set_left(&self, left: u64) {
-        if self.is_every_due() {
+        if one_in & Self::EVERY == 0 {
+            self.left.set(left);
+        } else {
             self.left.set(1);
             self.left_to_time.set(left);
-        } else {
-            self.left.set(left);
         }
     }
 }
@@ -580,6 +577,13 @@ mod tests {
                 timed += u64::from(slot.countdown.is_to_be_timed());
             }
             assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
+            let before = slot.countdown.turn_off();
+            assert!(slot.countdown.is_off() && slot.countdown.due());
+            assert!(!slot.countdown.restart() && !slot.countdown.is_to_be_timed());
+            slot.countdown.turn_on(before);
+            assert_eq!(slot.countdown.is_off(), one_in == 0);
+            let timed = (0..100_000).filter(|_| slot.countdown.is_to_be_timed());
+            assert!(expected.contains(&(timed.count() as u64)));
         }
     }
 

@@ -117,10 +117,9 @@ impl Outcome {
 /// parameter, because it holds the program's first argument.
 #[inline(never)]
 fn timed<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
-    if slot.countdown.is_every_due() {
+    if !slot.countdown.restart() {
         return with_site(next, slot, function, size);
     }
-    slot.countdown.restart();
     timed_now(next, slot, function, size).0
 }
 
