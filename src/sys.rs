@@ -23,6 +23,7 @@ pub mod process;
 pub mod rooms;
 mod sealed;
 mod stacks;
+mod turn;
 pub mod waiting;
 
 pub use clock::time_ns;
@@ -34,6 +35,7 @@ pub use stacks::{
     OWN_STACK, on_first_stack, on_own_stack, on_own_stack_if_possible, on_stack,
     undisturbed_on_own_stack,
 };
+pub use turn::Turn;
 
 /// Makes a system call, without the C library's `syscall`, which is interposed. A result less than 0 is the negated
 /// number of an error.
@@ -504,7 +506,15 @@ pub fn pause(duration: Duration) {
 
 /// Waits until a condition holds. False if that takes longer than `patience`.
 pub fn await_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    const YIELDS: u32 = 100;
     const STEP: Duration = Duration::from_micros(100);
+    // What another thread does at this moment mostly ends before a sleep would.
+    for _ in 0..YIELDS {
+        if is_so() {
+            return true;
+        }
+        rustix::thread::sched_yield();
+    }
     let mut waited = Duration::ZERO;
     while !is_so() {
         if waited >= patience {

@@ -13,6 +13,7 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, compiler_fence};
+use std::time::Duration;
 
 use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
@@ -46,8 +47,11 @@ static HOLDER: AtomicUsize = AtomicUsize::new(0);
 /// The stack pointer of the holder, to recognise a frame that a jump has left.
 static FRAME: AtomicUsize = AtomicUsize::new(0);
 
-/// How many times a thread checks whether another has released the table.
-const PATIENCE: u32 = 20_000;
+/// How long a thread waits for another to release the table. A signal handler may stop that one for longer, as garbage collectors
+/// do.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How many times it tries in a sandbox.
+const SPINS: u32 = 20_000;
 
 /// The held table, with its number. The entries are looked up only where they are needed, because the description of
 /// a region takes room on the stack.
@@ -71,18 +75,19 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
         return None;
     }
     let this = thread::identity();
-    for _ in 0..PATIENCE {
-        match HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
-            Ok(_) => return Some(held(work)),
-            // This is a signal handler that interrupted the holder, or a jump has left the holder's frame.
-            Err(holder) if holder == this => {
-                let is_left = thread::stack_pointer() >= FRAME.load(Ordering::Relaxed);
-                return is_left.then(|| held(work));
-            }
-            Err(_) => std::hint::spin_loop(),
-        }
-    }
-    None
+    let take = || HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed);
+    let is_taken = match take() {
+        Ok(_) => true,
+        // This is a signal handler that interrupted the holder, or a jump has left the holder's frame.
+        Err(holder) if holder == this => thread::stack_pointer() >= FRAME.load(Ordering::Relaxed),
+        // To wait takes system calls.
+        Err(_) if sys::is_sealed() => (0..SPINS).any(|_| {
+            std::hint::spin_loop();
+            take().is_ok()
+        }),
+        Err(_) => sys::await_until(PATIENCE, || take().is_ok()),
+    };
+    is_taken.then(|| held(work))
 }
 
 fn held<T>(work: impl FnOnce(&Table) -> T) -> T {

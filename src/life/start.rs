@@ -7,6 +7,7 @@ use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use weir_record::functions::Function;
 use weir_record::region::{Circumstance, Header};
@@ -42,8 +43,8 @@ struct File(UnsafeCell<Path>);
 unsafe impl Sync for File {}
 static FILE: File = File(UnsafeCell::new(Path::new()));
 
-/// How many times a thread yields to the one that starts the image, before it goes on without the image.
-const PATIENCE: u32 = 10_000;
+/// How long a thread waits for the one that starts the image, before it goes on without the image.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 fn state() -> State {
     match STATE.load(Ordering::Acquire) {
@@ -58,7 +59,7 @@ fn state() -> State {
 /// allocator or of the dynamic linker. So it only makes system calls, takes no lock that another thread may hold, and
 /// takes a limited time.
 pub fn start() -> Option<&'static Header> {
-    for _ in 0..PATIENCE {
+    loop {
         match state() {
             State::Ready => return header(),
             State::Off => return None,
@@ -67,7 +68,12 @@ pub fn start() -> Option<&'static Header> {
             State::Starting if STARTER.load(Ordering::Relaxed) == thread::identity() => {
                 return None;
             }
-            State::Starting => rustix::thread::sched_yield(),
+            State::Starting => {
+                let has_ended = || state() != State::Starting || sys::is_sealed();
+                if !sys::await_until(PATIENCE, has_ended) {
+                    return None;
+                }
+            }
             State::Unborn => {
                 let (unborn, starting) = (State::Unborn as u32, State::Starting as u32);
                 let begun =
@@ -88,7 +94,6 @@ pub fn start() -> Option<&'static Header> {
             }
         }
     }
-    None
 }
 
 /// Starts an image, and sets the state if that succeeds. Does so only for the process of this generation of forks.

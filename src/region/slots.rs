@@ -11,7 +11,7 @@ use weir_record::slot::{Slot, Tenancy};
 
 use crate::process::{self, modes};
 use crate::region::mapping;
-use crate::sys;
+use crate::sys::{self, Turn};
 use crate::thread;
 
 /// The first slot that this process has not asked for.
@@ -20,14 +20,12 @@ static FRESH: AtomicUsize = AtomicUsize::new(0);
 static MADE: AtomicUsize = AtomicUsize::new(0);
 /// The index at which the search for a slot of an ended thread begins.
 static ENDED_HINT: AtomicUsize = AtomicUsize::new(0);
-/// The thread that makes a fresh slot; 0 if none does. Slots get their memory in order.
-static MAKING: AtomicUsize = AtomicUsize::new(0);
+/// Slots get their memory in order.
+static MAKING: Turn = Turn::new();
 
 /// How many threads of this process have a slot.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// How many times a thread yields to one that makes a slot, before it continues without a slot.
-const PATIENCE: u32 = 10_000;
 /// A process with at least this many used slots takes over those of ended threads before it makes fresh ones.
 const FRESH_PREFERRED: usize = 32;
 /// How many slots a process that shares a region examines for one of an ended thread.
@@ -42,7 +40,7 @@ pub fn begin() {
 
 /// In a child of fork: a thread that was making a slot does not exist here.
 pub fn forked() {
-    MAKING.store(0, Ordering::Relaxed);
+    MAKING.forget();
     TAKEN.store(0, Ordering::Relaxed);
     FRESH.store(MADE.load(Ordering::Relaxed), Ordering::Relaxed);
 }
@@ -53,7 +51,7 @@ pub fn visible(region: &Region<'static>) -> &'static [Slot] {
     &region.all_slots()[..made.min(region.all_slots().len())]
 }
 
-/// Takes a slot for the calling thread, which is being attached. `None` if there is none left.
+/// Takes a slot for the calling thread, which is being attached and has its signals blocked. `None` if there is none left.
 pub fn claim() -> Option<&'static Slot> {
     if sys::is_sealed() {
         return None;
@@ -62,7 +60,7 @@ pub fn claim() -> Option<&'static Slot> {
     let thread = Thread::this();
     let used = region.header.slots_used();
     if used > MADE.load(Ordering::Relaxed) {
-        while_making(|| {
+        MAKING.with(|| {
             reveal(used.min(region.all_slots().len()));
             Some(())
         });
@@ -136,7 +134,7 @@ fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
     if FRESH.load(Ordering::Relaxed) >= slots.len() {
         return None;
     }
-    while_making(|| {
+    MAKING.with(|| {
         loop {
             let index = FRESH.load(Ordering::Relaxed);
             let Some(slot) = slots.get(index).filter(|_| mapping::make_slot(index)) else {
@@ -162,24 +160,6 @@ fn reveal(used: usize) {
         MADE.store(used, Ordering::Relaxed);
         FRESH.fetch_max(used, Ordering::Relaxed);
     }
-}
-
-/// Does `work` while no other thread makes slots. `None` if another thread takes too long.
-fn while_making<T>(work: impl FnOnce() -> Option<T>) -> Option<T> {
-    let mut patience = 0..PATIENCE;
-    let this = thread::identity();
-    let take = |from| MAKING.compare_exchange(from, this, Ordering::Acquire, Ordering::Relaxed);
-    while let Err(other) = take(0) {
-        // A signal handler has jumped out of this thread's own attempt.
-        if other == this {
-            break;
-        }
-        patience.next()?;
-        rustix::thread::sched_yield();
-    }
-    let result = work();
-    MAKING.store(0, Ordering::Release);
-    result
 }
 
 /// Makes the rest of the calling thread's ring, unless it is there.

@@ -16,7 +16,8 @@ use super::call_frames::UnwindTable;
 use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
 use crate::region::mapping;
-use crate::{environment, process, sys, thread};
+use crate::sys::{self, Turn};
+use crate::{environment, process};
 
 /// A loaded object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,12 +116,12 @@ static LIST: [Entry; MAX_MODULES] = [const { Entry::new() }; MAX_MODULES];
 static USED: AtomicUsize = AtomicUsize::new(0);
 /// How many entries of the region have their memory.
 static MADE: AtomicUsize = AtomicUsize::new(0);
-/// The thread that changes the list; 0 for none.
-static CHANGING: AtomicUsize = AtomicUsize::new(0);
+/// One thread changes the list at a time.
+static CHANGING: Turn = Turn::new();
 
 /// A new region: it has no entry yet.
 pub fn begin() {
-    CHANGING.store(0, Ordering::Relaxed);
+    CHANGING.forget();
     MADE.store(0, Ordering::Relaxed);
     forget();
 }
@@ -174,9 +175,6 @@ fn known(address: usize) -> Option<Known> {
         .find(|known| (known.from..known.to).contains(&address))
 }
 
-/// So many times a thread yields to one that changes the list, before it goes on without.
-const PATIENCE: u32 = 10_000;
-
 /// Adds the object that the code at an address is of.
 #[cold]
 #[inline(never)]
@@ -184,27 +182,20 @@ fn add_found(object: Object, address: usize) -> Code {
     if sys::is_sealed() {
         return Code::NotKnown;
     }
-    let this = thread::identity();
-    let take = || CHANGING.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed);
-    let mut patience = PATIENCE;
-    while let Err(other) = take() {
-        // A signal handler interrupts this thread's own change, or has jumped out of it.
-        if other == this || patience == 0 {
-            return Code::NotKnown;
+    let change = || {
+        for entry in used() {
+            let is_stale = |known: Known| {
+                (known.from..known.to).contains(&address) && known.base != object.base()
+            };
+            if entry.get().is_some_and(is_stale) {
+                entry.set(Known::default());
+            }
         }
-        patience -= 1;
-        rustix::thread::sched_yield();
-    }
-    for entry in used() {
-        let is_stale =
-            |known: Known| (known.from..known.to).contains(&address) && known.base != object.base();
-        if entry.get().is_some_and(is_stale) {
-            entry.set(Known::default());
-        }
-    }
-    let found = known(address).or_else(|| add(object, address));
-    CHANGING.store(0, Ordering::Release);
-    found.map_or(Code::OfNone, Code::Of)
+        let found = known(address).or_else(|| add(object, address));
+        Some(found.map_or(Code::OfNone, Code::Of))
+    };
+    let found = sys::with_signals_blocked(|| CHANGING.with(change));
+    found.unwrap_or(Code::NotKnown)
 }
 
 /// Finds all loaded objects, because none can be looked for later.

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use weir_record::region::{MAX_NODES, Region};
 use weir_record::stacks::{Key, Node, Place};
 
+use crate::process;
 use crate::region::mapping;
-use crate::{process, sys, thread};
+use crate::sys::{self, Turn};
 
 /// The number of the root.
 pub const ROOT: u32 = 0;
@@ -25,14 +26,14 @@ static INDEX: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
 /// How many nodes, from the first, have their memory in this process.
 static MADE: AtomicUsize = AtomicUsize::new(0);
-/// The thread that makes memory for nodes; 0 for none.
-static MAKING: AtomicUsize = AtomicUsize::new(0);
+/// Nodes get their memory in order.
+static MAKING: Turn = Turn::new();
 
 /// Begins a trie in a new region. False where there is no memory for it.
 pub fn begin(region: &Region<'static>) -> bool {
     NODES.store(ptr::null_mut(), Ordering::Relaxed);
     MADE.store(0, Ordering::Relaxed);
-    MAKING.store(0, Ordering::Relaxed);
+    MAKING.forget();
     let index = INDEX.load(Ordering::Relaxed);
     if index.is_null() {
         let Some(start) = sys::reserve(INDEX_BYTES) else {
@@ -151,31 +152,24 @@ fn begin_node(parent: u32, key: Key, place: Place) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// So many times a thread yields to one that makes memory for nodes, before it goes on without.
-const PATIENCE: u32 = 10_000;
-
 fn make_more(region: &Region<'static>) -> Option<()> {
-    let this = thread::identity();
-    let seen = MADE.load(Ordering::Acquire);
-    let mut patience = PATIENCE;
-    while let Err(other) = MAKING.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed) {
-        // A signal handler has jumped out of this thread's own attempt.
-        if other == this {
-            break;
-        }
-        patience = patience.checked_sub(1)?;
-        rustix::thread::sched_yield();
+    if sys::is_sealed() {
+        return None;
     }
-    let made = MADE.load(Ordering::Relaxed);
-    let result = if made > seen {
+    let seen = MADE.load(Ordering::Acquire);
+    let make = || {
+        let made = MADE.load(Ordering::Relaxed);
+        // Another thread has done it.
+        if made > seen {
+            return Some(());
+        }
+        let more = mapping::make_nodes(made)?;
+        if made + more > region.all_nodes().len() {
+            return None;
+        }
+        region.header.make_nodes(made + more);
+        MADE.store(made + more, Ordering::Release);
         Some(())
-    } else {
-        let more = mapping::make_nodes(made).filter(|more| made + more <= region.all_nodes().len());
-        more.map(|more| {
-            region.header.make_nodes(made + more);
-            MADE.store(made + more, Ordering::Release);
-        })
     };
-    MAKING.store(0, Ordering::Release);
-    result
+    sys::with_signals_blocked(|| MAKING.with(make))
 }
