@@ -51,6 +51,7 @@ mod supervisor;
 pub mod told;
 
 use std::ffi::OsString;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -111,7 +112,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let launched = moment::now();
     let pid = launch::start(&args.program, &environment, &signals, &limits)
         .map_err(|error| cannot_execute(name, error))?;
-    no_memory::stay_with(pid, session.path());
+    let handed = inbox.as_ref().map(|inbox| inbox.as_fd().as_raw_fd());
+    no_memory::stay_with(pid, session.path(), handed);
     let asked = hanging::Asked::default();
     let hanging = hanging::Watch::new(pid, asked.clone());
     let mut supervisor = Supervisor::new(pid, asked);

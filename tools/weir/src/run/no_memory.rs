@@ -2,6 +2,8 @@
 //! and to end as the program did. Nothing here allocates.
 
 use std::fmt::Write;
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,9 @@ const RUNS: c_int = -1;
 /// The highest descriptor that is looked at for a region.
 const MOST_DESCRIPTORS: c_int = 1024;
 
+/// Messages that are taken at one look.
+const AT_ONCE: usize = 64;
+
 /// What weir runs.
 struct Running {
     program: pid_t,
@@ -32,18 +37,21 @@ struct Running {
     session: PathBuf,
     /// Its file system.
     device: u64,
+    /// The socket by which processes hand over regions. It is open for as long as the program runs.
+    inbox: Option<RawFd>,
 }
 
 static RUNNING: OnceLock<Running> = OnceLock::new();
 static STATUS: AtomicI32 = AtomicI32::new(RUNS);
 static IS_SAID: AtomicBool = AtomicBool::new(false);
 
-/// From now on, weir waits for this child whatever becomes of its memory.
-pub fn stay_with(program: pid_t, session: &Path) {
+/// From now on, weir waits for this child whatever becomes of its memory, and names the regions that come to the inbox.
+pub fn stay_with(program: pid_t, session: &Path, inbox: Option<RawFd>) {
     let _ = RUNNING.set(Running {
         program,
         session: session.to_owned(),
         device: session.metadata().map_or(0, |there| there.dev()),
+        inbox,
     });
     memory::end_by(stay);
     // The C library, too, aborts where it has no memory (for destructors of a thread, for example).
@@ -74,11 +82,17 @@ fn stay(_: usize) -> ! {
         complain(format_args!(
             "not enough memory for the report: it is missing or incomplete; raise the limit on memory (ulimit -d, -v), or make reports from what is left by weir recover"
         ));
-        if let Some(running) = RUNNING.get() {
-            name_regions(running);
-        }
     }
-    let end = ProgramEnd::from(ExitStatus::from_raw(status()));
+    let status = match RUNNING.get() {
+        Some(running) => {
+            name_regions(running);
+            let status = wait(running);
+            take_regions(running);
+            status
+        }
+        None => RUNS,
+    };
+    let end = ProgramEnd::from(ExitStatus::from_raw(status));
     if let ProgramEnd::Signaled(signal) = end {
         signals::die_of(signal.into());
     }
@@ -87,11 +101,10 @@ fn stay(_: usize) -> ! {
 }
 
 /// Waits for the program's end.
-fn status() -> c_int {
-    let Some(&Running { program, .. }) = RUNNING.get() else {
-        return RUNS;
-    };
+fn wait(running: &Running) -> c_int {
+    let program = running.program;
     loop {
+        take_regions(running);
         // The supervisor may have a thread of its own, which waits, too.
         let noted = STATUS.load(Ordering::Acquire);
         if noted != RUNS {
@@ -108,6 +121,37 @@ fn status() -> c_int {
         if let Some(signal) = signals::wait_for_sent(BETWEEN_LOOKS) {
             signals::send(program, signal);
         }
+    }
+}
+
+/// Takes the regions that processes have handed over since the last time, and names them. They would go with the socket.
+fn take_regions(running: &Running) {
+    let Some(inbox) = running.inbox else { return };
+    let mut is_any = false;
+    for _ in 0..AT_ONCE {
+        let mut text = 0_u8;
+        let mut part = libc::iovec {
+            iov_base: (&raw mut text).cast(),
+            iov_len: 1,
+        };
+        // Room for SCM_MAX_FD descriptors, aligned as their header.
+        let mut space: MaybeUninit<[u64; 160]> = MaybeUninit::uninit();
+        // SAFETY: a `msghdr` is made of numbers and pointers that may be null.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        message.msg_iov = &raw mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = space.as_mut_ptr().cast();
+        message.msg_controllen = size_of_val(&space);
+        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+        // SAFETY: the kernel writes to the byte and to the space, as much as there is. The descriptors stay open, and are looked
+        // at by their numbers.
+        if unsafe { libc::recvmsg(inbox, &mut message, flags) } < 0 {
+            break;
+        }
+        is_any = true;
+    }
+    if is_any {
+        name_regions(running);
     }
 }
 
