@@ -12,6 +12,7 @@
 //! | [`summary`] | what `weir run` says at the end |
 //! | [`report`] | a report as tables for people |
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
+//! | [`symbols`] | names for addresses of code |
 //! | [`output`] | standard output: its width, its colours, its failures |
 //! | [`cli`] | the command line |
 //! | [`failure`] | what went wrong, why, and what to do |
@@ -47,6 +48,11 @@ mod sample;
 mod session;
 mod stack;
 mod summary;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the page of call sites comes next")
+)]
+mod symbols;
 mod text;
 mod trust;
 mod units;
