@@ -22,7 +22,7 @@ pub use files::{FileUse, Files, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
-pub use stacks::{BadIndex, Frame, Module, Site, Stacks};
+pub use stacks::{BadIndex, Frame, MOST as MOST_FRAMES, Module, Site, Stacks};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
@@ -108,7 +108,7 @@ pub struct Process {
     pub end: End,
     /// Present where the entry stands for several images of one executable (of any executable, where `executable` is empty).
     /// Process ids, command and end are those of the first image. `duration_ns` is the time from the first start to the
-    /// last end. All other numbers are sums. There is no timeline, and there are no stacks.
+    /// last end. All other numbers are sums. There is no timeline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
     /// Which calls were timed; see [`Report::timing`].

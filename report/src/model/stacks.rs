@@ -5,6 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod together;
+
+pub use together::MOST;
+
 /// The calls by call site.
 ///
 /// A call site is a function and the stack from which it was called. The stacks form a tree: each frame names its caller.
@@ -37,7 +41,7 @@ pub struct Module {
 }
 
 /// A frame: a function that made a call, as the stack has it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Frame {
     /// Index of the caller's frame in `frames`; absent where this frame is the outermost of its stack.

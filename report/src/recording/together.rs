@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 
 use super::{add, function, heap, missed, slowest, tool};
 use crate::model::{
-    Coroutines, EndCount, Folded, Function, NoteCount, Process, Thread, ThreadFunction, Timeline,
+    Coroutines, EndCount, Folded, Function, MOST_FRAMES, NoteCount, Process, Stacks, Thread,
+    ThreadFunction, Timeline,
 };
 use crate::{activity, files};
 use std::collections::BTreeMap;
@@ -54,7 +55,10 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         activities: activity::together(images.iter().map(|image| &image.activities)),
         files: files::together(images.iter().map(|image| &image.files)),
         coroutines: Coroutines::together(images.iter().filter_map(|of| of.coroutines.as_ref())),
-        stacks: None,
+        stacks: Stacks::together(
+            images.iter().filter_map(|of| of.stacks.as_ref()),
+            MOST_FRAMES,
+        ),
         slowest: slowest(&images, |image| &image.slowest),
         longest_waits: slowest(&images, |image| &image.longest_waits),
         // Only entries of single images have these: killed images would have many, each for another moment.

@@ -151,6 +151,69 @@ pub struct ReportArgs {
     /// Width of the page in columns [default: COLUMNS, else the terminal's width, else 80]
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
     pub width: Option<u16>,
+
+    /// Show where in the program its calls came from, with sums for each place
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "sort", help_heading = CALL_SITES)]
+    pub by: Option<By>,
+
+    #[command(flatten)]
+    pub sites: SiteArgs,
+
+    /// Number of lines of each list [default: 10]
+    #[arg(long, value_name = "N", requires = "by", help_heading = CALL_SITES, value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+
+    /// Also show what happens inside the libraries of languages
+    #[arg(long, requires = "by", help_heading = CALL_SITES)]
+    pub all_frames: bool,
+
+    /// Fold branches of less than so many percent of what is shown; decimals are allowed [default: 1]
+    #[arg(long, value_name = "PERCENT", requires = "by", help_heading = CALL_SITES, value_parser = percent)]
+    pub fold: Option<f64>,
+}
+
+/// The heading of options that are about call sites.
+const CALL_SITES: &str = "Call sites";
+
+/// Which call sites, and what is summed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = CALL_SITES)]
+pub struct SiteArgs {
+    /// What to sum [default: bytes of allocations, moved bytes of stdio, time of all other calls]
+    #[arg(long, value_enum, value_name = "METRIC")]
+    pub metric: Option<Metric>,
+
+    /// Only stacks with this function, source file or object; can be repeated
+    ///
+    /// PATTERN is a part of the name. With * or ? it is the whole name, where * stands for any text and ? for one character. A
+    /// file's name will do without its path. Of several patterns one must be in the stack.
+    #[arg(long, value_name = "PATTERN")]
+    pub focus: Vec<String>,
+
+    /// No stacks with this function, source file or object; can be repeated
+    #[arg(long, value_name = "PATTERN")]
+    pub ignore: Vec<String>,
+
+    /// Look for separate debug files in this directory; can be repeated [default: /usr/lib/debug]
+    ///
+    /// Weir looks for DIR/.build-id/ab/cdef.debug, where abcdef is the build id, and for the name that is in an object's section
+    /// .gnu_debuglink. Weir also finds what debuginfod-find fetched.
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
+}
+
+impl SiteArgs {
+    /// The name of an option that was given, if any was.
+    pub fn given(&self) -> Option<&'static str> {
+        let options = [
+            (self.metric.is_some(), "--metric"),
+            (!self.focus.is_empty(), "--focus"),
+            (!self.ignore.is_empty(), "--ignore"),
+            (!self.debug_dir.is_empty(), "--debug-dir"),
+        ];
+        let mut given = options.iter().filter(|(is_given, _)| *is_given);
+        given.next().map(|&(_, name)| name)
+    }
 }
 
 /// `weir recover`
@@ -199,6 +262,26 @@ pub enum Sort {
     Bytes,
 }
 
+/// What a report is shown by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Call sites: functions, files and lines
+    Site,
+}
+
+/// What is summed over call sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Metric {
+    /// Bytes that calls requested
+    Bytes,
+    /// Number of calls
+    Calls,
+    /// Time of the calls that were timed
+    Time,
+    /// Bytes that I/O calls moved
+    Moved,
+}
+
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorWhen {
@@ -220,6 +303,14 @@ fn stacks(value: &str) -> Result<Stacks, String> {
     Stacks::parse(value.as_bytes())
         .filter(|&stacks| stacks != Stacks::Verify)
         .ok_or_else(|| "must be all or off".to_owned())
+}
+
+fn percent(value: &str) -> Result<f64, String> {
+    let percent = value
+        .parse()
+        .ok()
+        .filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "must be a number from 0 to 100".to_owned())
 }
 
 fn interval(value: &str) -> Result<Duration, String> {

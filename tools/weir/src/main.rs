@@ -12,6 +12,7 @@
 //! | [`summary`] | what `weir run` says at the end |
 //! | [`report`] | a report as tables for people |
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
+//! | [`sites`] | where in a program its calls came from |
 //! | [`symbols`] | names for addresses of code |
 //! | [`output`] | standard output: its width, its colours, its failures |
 //! | [`cli`] | the command line |
@@ -46,12 +47,9 @@ mod run;
 #[path = "../tests/command/sample.rs"]
 mod sample;
 mod session;
+mod sites;
 mod stack;
 mod summary;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the page of call sites comes next")
-)]
 mod symbols;
 mod text;
 mod trust;

@@ -6,6 +6,7 @@
 //! page        headings, lists, and tables that fit the width
 //! header, heap, time, functions, parts, sizes, errors, files,
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
+//! sites       the other page: where in the program the calls came from
 //! ```
 
 mod coroutines;
@@ -21,6 +22,7 @@ pub mod page;
 mod parts;
 mod processes;
 mod provenance;
+mod sites;
 mod sizes;
 mod slowest;
 mod subject;
@@ -34,7 +36,7 @@ use std::path::Path;
 use weir_report::model::Report;
 use weir_report::read;
 
-use crate::cli::{ReportArgs, Sort};
+use crate::cli::{By, ReportArgs, Sort};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::output;
@@ -56,7 +58,18 @@ struct Options {
 
 /// Reads a report and prints it.
 pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
+    if args.by.is_none()
+        && let Some(option) = args.sites.given()
+    {
+        return Err(Failure::new(
+            exit_code::USAGE,
+            format!("{option} needs --by site (see 'weir report --help')"),
+        ));
+    }
     let report = load(&args.file)?;
+    if args.by == Some(By::Site) {
+        return output::print(&sites::page(&report, args)?);
+    }
     let options = Options {
         sort: args.sort,
         process: args.process,
@@ -66,7 +79,8 @@ pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
     output::print(&rendered(&report, &options)?)
 }
 
-fn load(file: &Path) -> Result<Report, Failure> {
+/// Reads a report.
+pub fn load(file: &Path) -> Result<Report, Failure> {
     let (name, report) = if file == Path::new("-") {
         (
             "standard input".into(),

@@ -1,6 +1,6 @@
 //! Names as the source has them.
 
-use cpp_demangle::{DemangleOptions, Symbol};
+use cpp_demangle::{BorrowedSymbol, DemangleOptions};
 
 /// More than any name needs: the demangled form of a longer one may be much longer still.
 const LONGEST: usize = 64 << 10;
@@ -17,7 +17,9 @@ pub fn demangled(name: &str) -> String {
         return format!("{rust:#}");
     }
     if name.starts_with("_Z")
-        && let Ok(symbol) = Symbol::new(name)
+        // The name comes first. Of some parameters and results of templates this crate does not understand the type
+        // (std::make_shared since C++17); they are left out anyway.
+        && let Ok((symbol, _)) = BorrowedSymbol::with_tail(name.as_bytes())
     {
         let options = DemangleOptions::new().no_params().no_return_type();
         if let Ok(cpp) = symbol.demangle_with_options(&options)
@@ -47,6 +49,10 @@ mod tests {
             ),
             ("_Z3getILi3EEiv", "get<3>"),
             ("_ZNK3foo3bazEv", "foo::baz"),
+            (
+                "_ZSt11make_sharedI4ItemJS0_EESt10shared_ptrINSt9enable_ifIXntsrSt8is_arrayIT_E5valueES4_E4typeEEDpOT0_",
+                "std::make_shared<Item, Item>",
+            ),
             (
                 "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
                 "core::fmt::Formatter::write_str",

@@ -21,6 +21,9 @@ use std::path::PathBuf;
 
 use search::Files;
 
+/// Where debug files of other packages are, unless others are named.
+pub const DEBUG_DIRECTORY: &str = "/usr/lib/debug";
+
 /// A function, and a place in it. What is not known is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Place {

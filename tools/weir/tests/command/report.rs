@@ -70,6 +70,45 @@ fn one_process_can_be_had() {
 }
 
 #[test]
+fn call_sites_are_asked_for() {
+    let told = |arguments: &[&str]| {
+        let line = [&["report", "-"], arguments].concat();
+        refusal(&fed(weir(line), &sample_json()))
+    };
+    // The sample has none.
+    assert_eq!(
+        told(&["--by", "site"]),
+        (125, "the report has no call stacks".to_owned())
+    );
+    for option in ["--metric=calls", "--focus=x", "--ignore=x", "--debug-dir=x"] {
+        let (name, _) = option.split_once('=').expect("a value");
+        let line = format!("{name} needs --by site (see 'weir report --help')");
+        assert_eq!(told(&[option]), (2, line));
+    }
+    for (arguments, part) in [
+        (
+            &["--by", "line"][..],
+            "invalid value 'line' for '--by <WHAT>'",
+        ),
+        (&["--top", "3"], "not provided: --by <WHAT>"),
+        (&["--by", "site", "--top", "0"], "0 is not in 1.."),
+        (
+            &["--by", "site", "--fold", "101"],
+            "must be a number from 0 to 100",
+        ),
+        (
+            &["--by", "site", "--fold", "NaN"],
+            "must be a number from 0 to 100",
+        ),
+        (&["--by", "site", "--sort", "time"], "cannot be used with"),
+    ] {
+        let (code, line) = told(arguments);
+        assert_eq!(code, 2, "{line}");
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let file = sample_file();
     let mut child = weir(["report".as_ref(), file.path().as_os_str()])

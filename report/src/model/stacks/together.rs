@@ -1,0 +1,314 @@
+//! The stacks of several process images in one tree.
+
+use std::collections::HashMap;
+
+use super::{Frame, Module, Site, Stacks};
+
+/// How many frames, sites and objects are kept of images that share an entry.
+pub const MOST: usize = 1 << 17;
+
+/// The key of [`Stacks::ended`] for stacks that were cut because there are too many frames.
+const NO_ROOM: &str = "no_room";
+
+impl Stacks {
+    /// All of them together, none if there are none. Frames are the same where their objects have the same build id, or the same
+    /// path if they have none, and so are their callers. Of each kind of entry there are no more than `most`: what is beyond that
+    /// counts for its callers, as far as these have an entry.
+    pub fn together<'a>(
+        stacks: impl IntoIterator<Item = &'a Stacks>,
+        most: usize,
+    ) -> Option<Stacks> {
+        let mut stacks = stacks.into_iter().peekable();
+        stacks.peek()?;
+        let mut tree = Tree {
+            most,
+            ..Tree::default()
+        };
+        for of_image in stacks {
+            tree.add(of_image);
+        }
+        Some(tree.stacks)
+    }
+}
+
+#[derive(Default)]
+struct Tree<'a> {
+    stacks: Stacks,
+    most: usize,
+    /// By build id, or by path where there is none.
+    modules: HashMap<(Option<&'a str>, &'a str), u32>,
+    frames: HashMap<Frame, u32>,
+    sites: HashMap<(Option<u32>, &'a str), usize>,
+}
+
+/// Where a frame is in the tree.
+#[derive(Clone, Copy)]
+struct Placed {
+    frame: Option<u32>,
+    /// Whether that is a caller, because there was no room for the frame itself.
+    is_cut: bool,
+}
+
+impl<'a> Tree<'a> {
+    fn add(&mut self, stacks: &'a Stacks) {
+        let modules: Vec<Option<u32>> = stacks.modules.iter().map(|of| self.module(of)).collect();
+        let mut placed: Vec<Placed> = Vec::with_capacity(stacks.frames.len());
+        for frame in &stacks.frames {
+            let place = self.frame(frame, &modules, &placed);
+            placed.push(place);
+        }
+        for site in &stacks.sites {
+            let place = site.frame.and_then(|frame| placed.get(frame as usize));
+            let place = place.copied().unwrap_or(Placed {
+                frame: None,
+                is_cut: false,
+            });
+            self.site(site, place);
+        }
+        for (reason, &calls) in &stacks.ended {
+            self.ended(reason, calls);
+        }
+    }
+
+    fn module(&mut self, module: &'a Module) -> Option<u32> {
+        let key = match &module.build_id {
+            Some(id) => (Some(id.as_str()), ""),
+            None => (None, module.path.as_str()),
+        };
+        if let Some(&known) = self.modules.get(&key) {
+            return Some(known);
+        }
+        let index = next(self.stacks.modules.len(), self.most)?;
+        self.stacks.modules.push(module.clone());
+        self.modules.insert(key, index);
+        Some(index)
+    }
+
+    fn frame(&mut self, frame: &Frame, modules: &[Option<u32>], placed: &[Placed]) -> Placed {
+        let parent = frame.parent.and_then(|parent| placed.get(parent as usize));
+        let parent = match parent {
+            Some(parent) if parent.is_cut => return *parent,
+            Some(parent) => parent.frame,
+            None => None,
+        };
+        let cut = Placed {
+            frame: parent,
+            is_cut: true,
+        };
+        let module = match frame.module {
+            None => None,
+            Some(module) => match modules.get(module as usize) {
+                Some(&Some(module)) => Some(module),
+                _ => return cut,
+            },
+        };
+        let frame = Frame {
+            parent,
+            module,
+            offset: frame.offset,
+        };
+        let index = match self.frames.get(&frame) {
+            Some(&known) => known,
+            None => {
+                let Some(index) = next(self.stacks.frames.len(), self.most) else {
+                    return cut;
+                };
+                self.stacks.frames.push(frame);
+                self.frames.insert(frame, index);
+                index
+            }
+        };
+        Placed {
+            frame: Some(index),
+            is_cut: false,
+        }
+    }
+
+    fn site(&mut self, site: &'a Site, place: Placed) {
+        let mut place = place;
+        let function = site.function.as_str();
+        let is_new = !self.sites.contains_key(&(place.frame, function));
+        if is_new && self.stacks.sites.len() >= self.most {
+            place = Placed {
+                frame: None,
+                is_cut: true,
+            };
+        }
+        if place.is_cut {
+            self.ended(NO_ROOM, site.calls);
+        }
+        let sites = &mut self.stacks.sites;
+        let index = *self
+            .sites
+            .entry((place.frame, function))
+            .or_insert_with(|| {
+                sites.push(Site {
+                    frame: place.frame,
+                    function: site.function.clone(),
+                    ..Site::default()
+                });
+                sites.len() - 1
+            });
+        let sum = &mut sites[index];
+        for (to, by) in [
+            (&mut sum.calls, site.calls),
+            (&mut sum.errors, site.errors),
+            (&mut sum.requested_bytes, site.requested_bytes),
+            (&mut sum.moved_bytes, site.moved_bytes),
+            (&mut sum.time_ns, site.time_ns),
+        ] {
+            *to = to.saturating_add(by);
+        }
+    }
+
+    fn ended(&mut self, reason: &str, calls: u64) {
+        let ended = &mut self.stacks.ended;
+        match ended.get_mut(reason) {
+            Some(sum) => *sum = sum.saturating_add(calls),
+            None if calls > 0 => _ = ended.insert(reason.to_owned(), calls),
+            None => {}
+        }
+    }
+}
+
+/// The index of the next entry, if there is room for one.
+fn next(length: usize, most: usize) -> Option<u32> {
+    u32::try_from(length).ok().filter(|_| length < most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(path: &str, build_id: Option<&str>) -> Module {
+        Module {
+            path: path.to_owned(),
+            build_id: build_id.map(str::to_owned),
+        }
+    }
+
+    fn frame(parent: Option<u32>, module: Option<u32>, offset: u64) -> Frame {
+        Frame {
+            parent,
+            module,
+            offset,
+        }
+    }
+
+    fn site(frame: Option<u32>, function: &str, calls: u64) -> Site {
+        Site {
+            frame,
+            function: function.to_owned(),
+            calls,
+            requested_bytes: 10 * calls,
+            ..Site::default()
+        }
+    }
+
+    /// main → parse, and main → run.
+    fn one() -> Stacks {
+        Stacks {
+            modules: vec![module("/bin/a", Some("aa")), module("/lib/c", None)],
+            frames: vec![
+                frame(None, Some(0), 1),
+                frame(Some(0), Some(0), 2),
+                frame(Some(0), Some(1), 3),
+            ],
+            sites: vec![site(Some(1), "malloc", 5), site(Some(2), "read", 1)],
+            ended: [("too_deep".to_owned(), 1)].into(),
+        }
+    }
+
+    /// The same objects in another order, the first one at another path; the same main → run, and main → other.
+    fn other() -> Stacks {
+        Stacks {
+            modules: vec![
+                module("/lib/c", None),
+                module("/mnt/a", Some("aa")),
+                module("/lib/c", Some("cc")),
+            ],
+            frames: vec![
+                frame(None, Some(1), 1),
+                frame(Some(0), Some(0), 3),
+                frame(Some(0), Some(2), 3),
+                frame(None, None, 0x7f00),
+            ],
+            sites: vec![
+                site(Some(1), "read", 2),
+                site(Some(2), "read", 4),
+                site(Some(3), "malloc", 8),
+                site(None, "malloc", 16),
+            ],
+            ended: [("too_deep".to_owned(), 2), ("interrupted".to_owned(), 3)].into(),
+        }
+    }
+
+    #[test]
+    fn frames_of_the_same_code_are_one() {
+        let (one, other) = (one(), other());
+        assert_eq!(Stacks::together([], MOST), None);
+        assert_eq!(Stacks::together([&one], MOST), Some(one.clone()));
+        let both = Stacks::together([&one, &other], MOST).expect("stacks");
+        assert_eq!(both.check(), Ok(()));
+        assert_eq!(
+            both.modules,
+            [&one.modules[..], &other.modules[2..]].concat()
+        );
+        assert_eq!(both.frames.len(), 5);
+        let calls: Vec<(Option<u32>, &str, u64)> = both
+            .sites
+            .iter()
+            .map(|site| (site.frame, site.function.as_str(), site.calls))
+            .collect();
+        assert_eq!(
+            calls,
+            [
+                (Some(1), "malloc", 5),
+                (Some(2), "read", 3),
+                (Some(3), "read", 4),
+                (Some(4), "malloc", 8),
+                (None, "malloc", 16)
+            ]
+        );
+        assert!(
+            both.sites
+                .iter()
+                .all(|site| site.requested_bytes == 10 * site.calls)
+        );
+        assert_eq!(
+            both.ended,
+            [("interrupted".to_owned(), 3), ("too_deep".to_owned(), 3)].into()
+        );
+    }
+
+    #[test]
+    fn what_has_no_room_counts_for_its_callers() {
+        let (one, other) = (one(), other());
+        let calls = |stacks: &Stacks| stacks.sites.iter().map(|site| site.calls).sum::<u64>();
+        for most in 0..8 {
+            let both = Stacks::together([&one, &other], most).expect("stacks");
+            assert_eq!(both.check(), Ok(()));
+            assert!(both.frames.len() <= most && both.modules.len() <= most);
+            assert_eq!(calls(&both), calls(&one) + calls(&other), "{most}");
+            assert_eq!(
+                both.ended.contains_key(NO_ROOM),
+                most < 5,
+                "{most}: {both:?}"
+            );
+        }
+        let two = Stacks::together([&one], 2).expect("stacks");
+        assert_eq!(two.frames, one.frames[..2]);
+        assert_eq!(two.sites[1].frame, Some(0), "read counts for main");
+        assert_eq!(two.ended[NO_ROOM], 1);
+    }
+
+    #[test]
+    fn sums_do_not_overflow() {
+        let mut most = one();
+        most.sites[0].calls = u64::MAX;
+        most.ended.insert("too_deep".to_owned(), u64::MAX);
+        let both = Stacks::together([&most, &most], MOST).expect("stacks");
+        assert_eq!(both.sites[0].calls, u64::MAX);
+        assert_eq!(both.ended["too_deep"], u64::MAX);
+    }
+}

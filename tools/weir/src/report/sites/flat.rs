@@ -1,0 +1,117 @@
+//! The call sites with the greatest sums.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::super::page::{Cell, Column, Page, Table};
+use super::{Options, Part};
+use crate::cli::Metric;
+use crate::sites::{Group, PointId, Sites, shortened};
+use crate::{text, units};
+
+/// Names of functions are not longer, as long as there is another way to write them.
+const NAME: usize = 40;
+
+/// All sites of one function that have the same place in the program.
+#[derive(Default)]
+struct Line {
+    sum: u64,
+    calls: u64,
+}
+
+pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, options: &Options) {
+    page.heading(part.group.name(), &part.aside());
+    let lines = lines(sites, wanted, part);
+    let metric = part.metric;
+    let mut table = Table::new([
+        Column::number("share", 0),
+        Column::number(metric.title(), 0),
+        Column::number("calls", 3),
+        Column::name("called", 2, 8),
+        Column::name("by", 0, 16),
+        Column::path("at", 1, 12),
+    ]);
+    let (shown, more) = lines.split_at(lines.len().min(options.top));
+    for ((called, point), line) in shown {
+        let point = point.map(|point| sites.points.get(point));
+        table.push([
+            Cell::new(units::share(line.sum, part.total)),
+            Cell::new(metric.shown(line.sum)),
+            Cell::new(match metric {
+                Metric::Calls => units::NONE.to_owned(),
+                _ => units::count(line.calls),
+            }),
+            Cell::new(called),
+            Cell::new(match point {
+                Some(point) => shortened(&point.function, NAME),
+                None => "(no stack)".to_owned(),
+            }),
+            Cell::new(match point.map(|point| point.whole_place()) {
+                Some(place) if !place.is_empty() => place,
+                _ => units::NONE.to_owned(),
+            }),
+        ]);
+    }
+    page.table(table.without_empty_columns());
+    if !more.is_empty() {
+        let sum = more
+            .iter()
+            .fold(0, |sum: u64, (_, line)| sum.saturating_add(line.sum));
+        page.remark(&format!(
+            "and {}: {}",
+            text::counted(more.len() as u64, "more", "more"),
+            units::share(sum, part.total)
+        ));
+    }
+}
+
+/// The lines, the greatest first.
+fn lines<'s>(
+    sites: &'s Sites,
+    wanted: &[bool],
+    part: &Part,
+) -> Vec<((&'s str, Option<PointId>), Line)> {
+    let users = users(sites);
+    let mut lines: Vec<((&str, Option<PointId>), Line)> = Vec::new();
+    let mut known = HashMap::new();
+    for (site, &is_wanted) in sites.stacks.sites.iter().zip(wanted) {
+        let sum = part.metric.of(site);
+        if !is_wanted || sum == 0 || Group::of(&site.function) != part.group {
+            continue;
+        }
+        let point = site.frame.map(|frame| users[frame as usize]);
+        let key = (site.function.as_str(), point);
+        let place = *known.entry(key).or_insert_with(|| {
+            lines.push((key, Line::default()));
+            lines.len() - 1
+        });
+        let line = &mut lines[place].1;
+        line.sum = line.sum.saturating_add(sum);
+        line.calls = line.calls.saturating_add(site.calls);
+    }
+    // Stable: equal ones stay as the report has them.
+    lines.sort_by_key(|(_, line)| Reverse((line.sum, line.calls)));
+    lines
+}
+
+/// For each frame the innermost place on its stack that is the program's own, and no language's or library's of one.
+fn users(sites: &Sites) -> Vec<PointId> {
+    let mut users: Vec<PointId> = Vec::with_capacity(sites.stacks.frames.len());
+    let mut has_one: Vec<bool> = Vec::with_capacity(sites.stacks.frames.len());
+    for (index, frame) in (0..).zip(&sites.stacks.frames) {
+        let points = sites.points.of_frame(index);
+        let own = points
+            .iter()
+            .rev()
+            .find(|&&point| !sites.points.get(point).is_plumbing());
+        let caller = frame.parent.map(|parent| parent as usize);
+        let caller = caller
+            .filter(|&caller| has_one[caller])
+            .map(|caller| users[caller]);
+        has_one.push(own.is_some() || caller.is_some());
+        // Where all is a library's, the innermost one will do. Every frame has a point.
+        let last = points.last().copied().unwrap_or_default();
+        users.push(own.copied().or(caller).unwrap_or(last));
+    }
+    users
+}

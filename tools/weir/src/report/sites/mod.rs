@@ -1,0 +1,223 @@
+//! `weir report --by site`: where in a program its calls came from.
+
+mod flat;
+mod lacks;
+mod tree;
+
+use std::path::PathBuf;
+
+use weir_report::model::{Process, Report};
+
+use super::page::Page;
+use super::subjects;
+use crate::cli::{Metric, ReportArgs, SiteArgs};
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::sites::{Group, Patterns, Sites, Wanted};
+use crate::symbols::DEBUG_DIRECTORY;
+use crate::{output, text, units};
+
+/// How to show call sites.
+#[derive(Debug)]
+struct Options {
+    metric: Option<Metric>,
+    wanted: Wanted,
+    top: usize,
+    /// A smaller part of the whole than this is folded.
+    fold: f64,
+    all_frames: bool,
+    width: usize,
+    coloured: bool,
+}
+
+/// Sites of one group, and what is summed of them.
+struct Part {
+    group: Group,
+    metric: Metric,
+    /// The sum over all of the group, whether wanted or not.
+    total: u64,
+    /// The sum over those that are wanted.
+    kept: u64,
+    /// The calls of those that are wanted.
+    calls: u64,
+}
+
+/// The page.
+pub fn page(report: &Report, args: &ReportArgs) -> Result<String, Failure> {
+    let options = Options {
+        metric: args.sites.metric,
+        wanted: wanted(&args.sites),
+        top: args.top.map_or(10, |top| top as usize),
+        fold: args.fold.unwrap_or(1.0) / 100.0,
+        all_frames: args.all_frames,
+        width: output::width(args.width),
+        coloured: output::is_coloured(args.color),
+    };
+    let processes = processes(report, args.process)?;
+    let sites = named(&processes, &args.sites)?;
+    Ok(rendered(report, &processes, &sites, &options))
+}
+
+/// The stacks that are asked for.
+pub fn wanted(args: &SiteArgs) -> Wanted {
+    Wanted {
+        focus: Patterns::of(&args.focus),
+        ignore: Patterns::of(&args.ignore),
+    }
+}
+
+/// All processes, or the images of the one that is asked for.
+pub fn processes(report: &Report, process: Option<u32>) -> Result<Vec<&Process>, Failure> {
+    let subjects = subjects(report, process)?;
+    Ok(subjects.into_iter().flat_map(|of| of.processes).collect())
+}
+
+/// The call sites of these processes, with names.
+pub fn named(processes: &[&Process], args: &SiteArgs) -> Result<Sites, Failure> {
+    let debug_directories = match args.debug_dir.as_slice() {
+        [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
+        given => given.to_vec(),
+    };
+    let sites = Sites::of(processes.iter().copied(), &debug_directories);
+    sites.ok_or_else(|| Failure::new(exit_code::WEIR_FAILED, "the report has no call stacks"))
+}
+
+fn rendered(report: &Report, processes: &[&Process], sites: &Sites, options: &Options) -> String {
+    let mut page = Page::new(options.width, options.coloured);
+    head(&mut page, report, processes, sites);
+    let wanted = sites.wanted(&options.wanted);
+    let parts: Vec<Part> = Group::ALL
+        .into_iter()
+        .map(|group| part(sites, &wanted, group, options.metric))
+        .filter(|part| part.kept > 0)
+        .collect();
+    for part in &parts {
+        flat::show(&mut page, sites, &wanted, part, options);
+    }
+    for part in &parts {
+        tree::show(&mut page, sites, &wanted, part, options);
+    }
+    if parts.is_empty() {
+        page.heading("Call sites", "");
+        page.line(match wanted.contains(&true) {
+            true => "none has anything of what is summed",
+            false => "none has such a stack",
+        });
+    }
+    lacks::show(&mut page, sites);
+    page.into_text()
+}
+
+fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites) {
+    let name = report
+        .command
+        .first()
+        .map_or("(no command)", String::as_str);
+    let name = text::printable(text::file_name(name)).into_owned();
+    let images = processes.iter().map(|process| process.stands_for());
+    let aside = match processes {
+        [only] if only.folded.is_none() => format!("process {}", only.pid),
+        _ => text::counted(images.fold(0, u64::saturating_add), "process", "processes"),
+    };
+    page.heading(&text::cut(&name, page.room()), &aside);
+    let mut pairs = vec![("command", text::command_line(&report.command))];
+    let stacks = &sites.stacks;
+    pairs.push((
+        "stacks",
+        format!(
+            "{}, {}, {}",
+            text::counted(stacks.sites.len() as u64, "call site", "call sites"),
+            text::counted(stacks.frames.len() as u64, "frame", "frames"),
+            text::counted(stacks.modules.len() as u64, "object", "objects")
+        ),
+    ));
+    let without = processes.iter().filter(|process| process.stacks.is_none());
+    let without = without.fold(0, |sum: u64, of| sum.saturating_add(of.stands_for()));
+    if without > 0 {
+        let without = text::counted(without, "process", "processes");
+        pairs.push(("without", format!("{without} had no stacks")));
+    }
+    if let Some(incomplete) = incomplete(sites) {
+        pairs.push(("incomplete", incomplete));
+    }
+    page.pairs(&pairs);
+}
+
+/// What is said of stacks that are not whole.
+fn incomplete(sites: &Sites) -> Option<String> {
+    let ended = &sites.stacks.ended;
+    let cut = ended
+        .values()
+        .fold(0, |sum: u64, &calls| sum.saturating_add(calls));
+    if cut == 0 {
+        return None;
+    }
+    let all = sites.stacks.sites.iter();
+    let all = all.fold(0, |sum: u64, site| sum.saturating_add(site.calls));
+    let reasons: Vec<String> = ended
+        .iter()
+        .filter(|&(_, &calls)| calls > 0)
+        .map(|(reason, &calls)| format!("{} {}", units::count(calls), words(reason)))
+        .collect();
+    Some(format!(
+        "the stacks of {} ({}): {}",
+        text::counted(cut, "call", "calls"),
+        units::share(cut, all.max(cut)),
+        text::printable(&text::list(&reasons))
+    ))
+}
+
+fn words(reason: &str) -> &str {
+    match reason {
+        "unknown_code" => "end at unknown code",
+        "too_deep" => "are too deep",
+        "no_room" => "had no room",
+        "not_readable" => "could not be read",
+        "interrupted" => "were interrupted",
+        other => other,
+    }
+}
+
+fn part(sites: &Sites, wanted: &[bool], group: Group, metric: Option<Metric>) -> Part {
+    let mut part = Part {
+        group,
+        metric: metric.unwrap_or(group.metric()),
+        total: 0,
+        kept: 0,
+        calls: 0,
+    };
+    for (site, &is_wanted) in sites.stacks.sites.iter().zip(wanted) {
+        if Group::of(&site.function) != group {
+            continue;
+        }
+        let sum = part.metric.of(site);
+        part.total = part.total.saturating_add(sum);
+        if is_wanted {
+            part.kept = part.kept.saturating_add(sum);
+            part.calls = part.calls.saturating_add(site.calls);
+        }
+    }
+    part
+}
+
+impl Part {
+    /// `by time; 12.3 ms in 456 calls`.
+    fn aside(&self) -> String {
+        let kept = self.metric.shown(self.kept);
+        let whole = match self.kept == self.total {
+            true => kept,
+            false => format!("{kept} of {}", self.metric.shown(self.total)),
+        };
+        match self.metric {
+            Metric::Calls => format!("by calls; {whole} calls"),
+            metric => format!(
+                "by {}; {whole} in {}",
+                metric.words(),
+                text::counted(self.calls, "call", "calls")
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Call sites: where in a program its calls came from.
+//!
+//! ```text
+//! points      what frames are: functions, files, lines
+//! metric      what is summed, and of which functions
+//! pattern     which stacks are wanted
+//! shorten     names that fit
+//! tree        the sums, callers above what they call
+//! ```
+
+mod metric;
+mod pattern;
+mod points;
+#[cfg(test)]
+pub mod sample;
+mod shorten;
+mod tree;
+
+use std::path::PathBuf;
+
+use weir_report::model::{Process, Stacks};
+
+use crate::symbols::{self, Asked, Lack};
+
+pub use metric::Group;
+pub use pattern::{Patterns, Wanted};
+pub use points::{PointId, Points};
+pub use shorten::shortened;
+pub use tree::{Node, Tree, What};
+
+/// The stacks of one process or several, with the names of their frames.
+pub struct Sites {
+    /// The stacks, all processes together.
+    pub stacks: Stacks,
+    /// What the frames are.
+    pub points: Points,
+    /// Which objects could not be looked into well: their index, and why.
+    pub lacks: Vec<(u32, Lack)>,
+}
+
+impl Sites {
+    /// Those of these processes, named with the help of debug files in these directories. None where no process has stacks.
+    pub fn of<'a>(
+        processes: impl IntoIterator<Item = &'a Process>,
+        debug_directories: &[PathBuf],
+    ) -> Option<Sites> {
+        let stacks = processes.into_iter().filter_map(|of| of.stacks.as_ref());
+        let stacks = Stacks::together(stacks, usize::MAX)?;
+        let mut points = Points::new(stacks.frames.len());
+        let mut lacks = Vec::new();
+        for (index, frames) in (0..).zip(by_module(&stacks)) {
+            let Some(module) = stacks.modules.get(index as usize) else {
+                points.add_nameless(&stacks, &frames);
+                continue;
+            };
+            // A return address is the one behind the call.
+            let addresses: Vec<u64> = frames
+                .iter()
+                .map(|&frame| stacks.frames[frame as usize].offset.saturating_sub(1))
+                .collect();
+            let asked = Asked {
+                path: &module.path,
+                build_id: module.build_id.as_deref(),
+                addresses: &addresses,
+            };
+            let found = symbols::look_up(&asked, debug_directories);
+            if let Some(lack) = found.lack.filter(|_| !frames.is_empty()) {
+                lacks.push((index, lack));
+            }
+            points.add(index, module, &stacks, &frames, found.places);
+        }
+        Some(Sites {
+            stacks,
+            points,
+            lacks,
+        })
+    }
+
+    /// For each site whether its stack is wanted.
+    pub fn wanted(&self, wanted: &Wanted) -> Vec<bool> {
+        let is_focus: Vec<bool> = self
+            .points
+            .all()
+            .map(|of| wanted.focus.matches(of))
+            .collect();
+        let is_ignored: Vec<bool> = self
+            .points
+            .all()
+            .map(|of| wanted.ignore.matches(of))
+            .collect();
+        // Callers come before what they call.
+        let mut frames: Vec<(bool, bool)> = Vec::with_capacity(self.stacks.frames.len());
+        for (index, frame) in (0..).zip(&self.stacks.frames) {
+            let caller = frame.parent.map(|parent| frames[parent as usize]);
+            let (mut focus, mut ignored) = caller.unwrap_or_default();
+            for &point in self.points.of_frame(index) {
+                focus |= is_focus[point as usize];
+                ignored |= is_ignored[point as usize];
+            }
+            frames.push((focus, ignored));
+        }
+        let sites = self.stacks.sites.iter().map(|site| {
+            let stack = site.frame.map(|frame| frames[frame as usize]);
+            let (focus, ignored) = stack.unwrap_or_default();
+            let called = site.function.as_str();
+            let focus = focus || wanted.focus.is_empty() || wanted.focus.matches_called(called);
+            focus && !ignored && !wanted.ignore.matches_called(called)
+        });
+        sites.collect()
+    }
+}
+
+/// The frames of each object, and at the end those that are in none.
+fn by_module(stacks: &Stacks) -> Vec<Vec<u32>> {
+    let none = stacks.modules.len();
+    let mut by_module = vec![Vec::new(); none + 1];
+    for (index, frame) in (0..).zip(&stacks.frames) {
+        let module = frame.module.map_or(none, |module| module as usize);
+        by_module[module].push(index);
+    }
+    by_module
+}

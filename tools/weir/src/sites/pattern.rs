@@ -1,0 +1,104 @@
+//! Which stacks are wanted.
+
+use wildmatch::WildMatch;
+
+use super::points::Point;
+use crate::text;
+
+/// The stacks that a user asks for.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Only those with one of these; all where there are none.
+    pub focus: Patterns,
+    /// And none with one of these.
+    pub ignore: Patterns,
+}
+
+/// Parts of names, or with `*` and `?` whole ones.
+#[derive(Debug, Default)]
+pub struct Patterns(Vec<Pattern>);
+
+#[derive(Debug)]
+enum Pattern {
+    Part(String),
+    Whole(WildMatch),
+}
+
+impl Patterns {
+    /// Those that a user wrote.
+    pub fn of(texts: &[String]) -> Patterns {
+        let patterns = texts.iter().map(|text| match text.contains(['*', '?']) {
+            true => Pattern::Whole(WildMatch::new(text)),
+            false => Pattern::Part(text.clone()),
+        });
+        Patterns(patterns.collect())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them is the function, the source file or the object of a point. Of files, the name will do.
+    pub fn matches(&self, point: &Point) -> bool {
+        let file = point.file.as_deref().unwrap_or_default();
+        let names = [&point.function, file, &point.path];
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Part(part) => names.iter().any(|name| name.contains(part)),
+            Pattern::Whole(whole) => {
+                let short = [file, &point.path].map(text::file_name);
+                names
+                    .iter()
+                    .chain(&short)
+                    .any(|name| !name.is_empty() && whole.matches(name))
+            }
+        })
+    }
+
+    /// Whether one of them is the function that was called.
+    pub fn matches_called(&self, function: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Part(part) => function.contains(part),
+            Pattern::Whole(whole) => whole.matches(function),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_part_or_with_stars_the_whole() {
+        let point = Point {
+            function: "store::Keeper::count".to_owned(),
+            file: Some("/src/store/keeper.cc".to_owned()),
+            path: "/opt/lib/libstore.so.2".to_owned(),
+            ..Point::default()
+        };
+        for (pattern, matches) in [
+            ("Keeper", true),
+            ("keeper.cc", true),
+            ("libstore", true),
+            ("keeper", true),
+            ("other", false),
+            ("store::*", true),
+            ("*::count", true),
+            ("Keeper*", false),
+            ("*.cc", true),
+            ("keeper.??", true),
+            ("keeper.?", false),
+            ("libstore.so*", true),
+            ("/src/*", true),
+            ("*", true),
+        ] {
+            let patterns = Patterns::of(&[pattern.to_owned()]);
+            assert_eq!(patterns.matches(&point), matches, "{pattern}");
+        }
+        assert!(!Patterns::default().matches(&point));
+        let called = Patterns::of(&["mall".to_owned(), "f?ead".to_owned()]);
+        for (function, matches) in [("malloc", true), ("fread", true), ("read", false)] {
+            assert_eq!(called.matches_called(function), matches, "{function}");
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! The sums, callers above what they call.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use weir_report::model::Site;
+
+use super::{PointId, Sites};
+
+/// Call sites summed up along their stacks. A caller has a lower index than what it calls.
+pub struct Tree<'a> {
+    /// The nodes.
+    pub nodes: Vec<Node<'a>>,
+    /// Those that nothing is known to have called, the greatest first.
+    pub roots: Vec<u32>,
+    /// The sum over all of them.
+    pub total: u64,
+}
+
+/// A function that calls others, or one that was called in the end.
+#[derive(Debug)]
+pub struct Node<'a> {
+    /// What it is.
+    pub what: What<'a>,
+    /// Who called it.
+    pub parent: Option<u32>,
+    /// What it calls, the greatest first.
+    pub children: Vec<u32>,
+    /// The sum over all that it led to.
+    pub sum: u64,
+    /// The calls that it led to.
+    pub calls: u64,
+}
+
+/// What a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum What<'a> {
+    /// A place in the program.
+    Point(PointId),
+    /// The function that a site called.
+    Called(&'a str),
+}
+
+impl<'a> Tree<'a> {
+    /// The tree of these sites; what of each site is summed, says `of`.
+    pub fn new<'s: 'a>(
+        sites: &'s Sites,
+        wanted: impl Fn(usize, &Site) -> bool,
+        of: impl Fn(&Site) -> u64,
+    ) -> Tree<'a> {
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            total: 0,
+        };
+        let stacks = &sites.stacks;
+        let is_wanted = |(index, site): &(usize, &Site)| wanted(*index, site) && (of(site) > 0);
+        let chosen = || stacks.sites.iter().enumerate().filter(is_wanted);
+
+        // Only frames that lead to a site that is wanted.
+        let mut leads = vec![false; stacks.frames.len()];
+        for (_, site) in chosen() {
+            if let Some(frame) = site.frame {
+                leads[frame as usize] = true;
+            }
+        }
+        for (index, frame) in stacks.frames.iter().enumerate().rev() {
+            if let Some(parent) = frame.parent.filter(|_| leads[index]) {
+                leads[parent as usize] = true;
+            }
+        }
+
+        let mut known = HashMap::new();
+        let mut ends: Vec<Option<u32>> = vec![None; stacks.frames.len()];
+        for (index, frame) in stacks.frames.iter().enumerate() {
+            if !leads[index] {
+                continue;
+            }
+            let mut end = frame.parent.and_then(|parent| ends[parent as usize]);
+            for &point in sites.points.of_frame(index as u32) {
+                end = Some(tree.child(&mut known, end, What::Point(point)));
+            }
+            ends[index] = end;
+        }
+        for (_, site) in chosen() {
+            let end = site.frame.and_then(|frame| ends[frame as usize]);
+            let leaf = tree.child(&mut known, end, What::Called(&site.function));
+            let node = &mut tree.nodes[leaf as usize];
+            node.sum = node.sum.saturating_add(of(site));
+            node.calls = node.calls.saturating_add(site.calls);
+            tree.total = tree.total.saturating_add(of(site));
+        }
+        tree.add_up();
+        tree
+    }
+
+    /// The same without what happens in the libraries of languages: of a function of theirs that does not lead back into
+    /// the program, only the first one is left, and what it called in the end.
+    pub fn without_plumbing(&self, sites: &Sites) -> Tree<'a> {
+        let mut is_plumbing: Vec<bool> = vec![true; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            if let What::Point(point) = node.what {
+                is_plumbing[index] &= sites.points.get(point).is_plumbing();
+            }
+            if let Some(parent) = node.parent {
+                is_plumbing[parent as usize] &= is_plumbing[index];
+            }
+        }
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            total: self.total,
+        };
+        // Of a library's functions the lines say nothing.
+        let mut functions: HashMap<(&str, &str), PointId> = HashMap::new();
+        let mut of_function = |what: What<'a>| match what {
+            What::Point(id) if sites.points.get(id).is_plumbing() => {
+                let point = sites.points.get(id);
+                let function = (point.path.as_str(), point.function.as_str());
+                What::Point(*functions.entry(function).or_insert(id))
+            }
+            what => what,
+        };
+        let mut known = HashMap::new();
+        let mut places: Vec<u32> = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let parent = node.parent.map(|parent| parent as usize);
+            let is_point = matches!(node.what, What::Point(_));
+            let place = match parent {
+                Some(parent) if is_point && is_plumbing[index] && is_plumbing[parent] => {
+                    places[parent]
+                }
+                _ => {
+                    let what = of_function(node.what);
+                    tree.child(&mut known, parent.map(|parent| places[parent]), what)
+                }
+            };
+            places.push(place);
+            if !is_point {
+                let leaf = &mut tree.nodes[place as usize];
+                leaf.sum = leaf.sum.saturating_add(node.sum);
+                leaf.calls = leaf.calls.saturating_add(node.calls);
+            }
+        }
+        tree.add_up();
+        tree
+    }
+
+    fn child(
+        &mut self,
+        known: &mut HashMap<(Option<u32>, What<'a>), u32>,
+        parent: Option<u32>,
+        what: What<'a>,
+    ) -> u32 {
+        *known.entry((parent, what)).or_insert_with(|| {
+            // There are fewer than bytes of a report and names of its functions.
+            let index = self.nodes.len() as u32;
+            self.nodes.push(Node {
+                what,
+                parent,
+                children: Vec::new(),
+                sum: 0,
+                calls: 0,
+            });
+            index
+        })
+    }
+
+    fn add_up(&mut self) {
+        for index in (0..self.nodes.len()).rev() {
+            let Node {
+                parent, sum, calls, ..
+            } = self.nodes[index];
+            match parent {
+                Some(parent) => {
+                    let parent = &mut self.nodes[parent as usize];
+                    parent.sum = parent.sum.saturating_add(sum);
+                    parent.calls = parent.calls.saturating_add(calls);
+                    parent.children.push(index as u32);
+                }
+                None => self.roots.push(index as u32),
+            }
+        }
+        // Children came last one first; of equal ones that comes first which the report has first.
+        let sums: Vec<u64> = self.nodes.iter().map(|node| node.sum).collect();
+        let order = |&child: &u32| (Reverse(sums[child as usize]), child);
+        self.nodes
+            .iter_mut()
+            .for_each(|node| node.children.sort_by_key(order));
+        self.roots.sort_by_key(order);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_report::model::{Frame, Module, Process, Stacks};
+
+    use super::*;
+    use crate::sample;
+    use crate::sites::points::{Point, Points};
+
+    /// main → parse → malloc 6, main → malloc 3, main → read 0, and malloc 1 from nowhere.
+    fn sites() -> Sites {
+        let frame = |parent: Option<u32>, offset| Frame {
+            parent,
+            module: Some(0),
+            offset,
+        };
+        let site = |frame: Option<u32>, function: &str, calls| Site {
+            frame,
+            function: function.to_owned(),
+            calls,
+            ..Site::default()
+        };
+        let stacks = Stacks {
+            modules: vec![Module {
+                path: "/nowhere/a.out".to_owned(),
+                build_id: None,
+            }],
+            frames: vec![frame(None, 1), frame(Some(0), 2), frame(Some(0), 3)],
+            sites: vec![
+                site(Some(0), "malloc", 3),
+                site(Some(1), "malloc", 6),
+                site(Some(2), "read", 0),
+                site(None, "malloc", 1),
+            ],
+            ..Stacks::default()
+        };
+        let mut process: Process = sample::report().processes.remove(0);
+        process.stacks = Some(stacks);
+        Sites::of([&process], &[]).expect("stacks")
+    }
+
+    fn drawn(sites: &Sites, tree: &Tree<'_>) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut left: Vec<(u32, usize)> = tree.roots.iter().rev().map(|&root| (root, 0)).collect();
+        while let Some((index, depth)) = left.pop() {
+            let node = &tree.nodes[index as usize];
+            let name = match node.what {
+                What::Point(point) => &sites.points.get(point).function,
+                What::Called(function) => function,
+            };
+            lines.push(format!(
+                "{}{name} {} {}",
+                "  ".repeat(depth),
+                node.sum,
+                node.calls
+            ));
+            left.extend(node.children.iter().rev().map(|&child| (child, depth + 1)));
+        }
+        lines
+    }
+
+    #[test]
+    fn sums_go_up_to_the_callers() {
+        let sites = sites();
+        let tree = Tree::new(&sites, |_, _| true, |site| site.calls);
+        assert_eq!(tree.total, 10);
+        assert_eq!(
+            drawn(&sites, &tree),
+            [
+                "a.out+0x1 9 9",
+                "  a.out+0x2 6 6",
+                "    malloc 6 6",
+                "  malloc 3 3",
+                "malloc 1 1",
+            ]
+        );
+        let tree = Tree::new(&sites, |index, _| index == 0, |site| 10 * site.calls);
+        assert_eq!(drawn(&sites, &tree), ["a.out+0x1 30 3", "  malloc 30 3"]);
+        let tree = Tree::new(&sites, |_, _| false, |site| site.calls);
+        assert!(tree.nodes.is_empty() && tree.total == 0);
+    }
+
+    #[test]
+    fn what_happens_in_libraries_of_languages_is_one_step() {
+        let mut sites = sites();
+        let mut whole = Tree::new(&sites, |_, _| true, |site| site.calls);
+        assert_eq!(
+            drawn(&sites, &whole.without_plumbing(&sites)),
+            drawn(&sites, &whole)
+        );
+        let named = |name: &str| Point {
+            function: name.to_owned(),
+            ..Point::default()
+        };
+        // main → std::a → std::b → malloc, and std::a → malloc.
+        let names = ["main", "std::a", "std::b"];
+        let frame = |parent: Option<u32>, offset| Frame {
+            parent,
+            module: None,
+            offset,
+        };
+        sites.stacks.frames = vec![frame(None, 0), frame(Some(0), 1), frame(Some(1), 2)];
+        sites.points = Points::new(3);
+        for (index, name) in (0..).zip(names) {
+            sites.points.set(index, vec![named(name)]);
+        }
+        sites.stacks.sites[1].frame = Some(2);
+        sites.stacks.sites[0].frame = Some(1);
+        whole = Tree::new(&sites, |index, _| index < 2, |site| site.calls);
+        assert_eq!(
+            drawn(&sites, &whole),
+            [
+                "main 9 9",
+                "  std::a 9 9",
+                "    std::b 6 6",
+                "      malloc 6 6",
+                "    malloc 3 3"
+            ]
+        );
+        let brief = whole.without_plumbing(&sites);
+        assert_eq!(
+            drawn(&sites, &brief),
+            ["main 9 9", "  std::a 9 9", "    malloc 9 9"]
+        );
+        // What leads back into the program stays.
+        sites.points = Points::new(3);
+        for (index, name) in (0..).zip(["main", "std::a", "back"]) {
+            sites.points.set(index, vec![named(name)]);
+        }
+        whole = Tree::new(&sites, |index, _| index < 2, |site| site.calls);
+        assert_eq!(
+            drawn(&sites, &whole.without_plumbing(&sites)),
+            [
+                "main 9 9",
+                "  std::a 9 9",
+                "    back 6 6",
+                "      malloc 6 6",
+                "    malloc 3 3"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_very_deep_stack_is_no_trouble() {
+        let mut sites = sites();
+        let mut process: Process = sample::report().processes.remove(0);
+        let deep = |index: u32| Frame {
+            parent: index.checked_sub(1),
+            module: Some(0),
+            offset: u64::from(index),
+        };
+        sites.stacks.frames = (0..300_000).map(deep).collect();
+        sites.stacks.sites[0].frame = Some(299_999);
+        sites.stacks.sites.truncate(1);
+        process.stacks = Some(sites.stacks);
+        let sites = Sites::of([&process], &[]).expect("stacks");
+        let tree = Tree::new(&sites, |_, _| true, |_| u64::MAX);
+        assert_eq!((tree.nodes.len(), tree.nodes[0].sum), (300_001, u64::MAX));
+    }
+}
