@@ -3,6 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use weir_report::model::Stacks;
 use weir_report::{emit, read, recording};
 
 fuzz_target!(|text: &[u8]| {
@@ -16,6 +17,12 @@ fuzz_target!(|text: &[u8]| {
     };
     let back = read::from_slice(&emit::to_json(&report)).expect("a report is readable");
     assert!(back == report, "a report is read as it was written");
+    let stacks = || report.processes.iter().filter_map(|of| of.stacks.as_ref());
+    for most in [3, usize::MAX] {
+        if let Some(together) = Stacks::together(stacks(), most) {
+            assert_eq!(together.check(), Ok(()), "all stacks together");
+        }
+    }
     // Foreign histograms and counters are added up when reports are combined.
     recording::report(report.processes, report.end, report.duration_ns);
 });

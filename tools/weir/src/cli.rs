@@ -41,6 +41,12 @@ pub enum Command {
     /// Show a report as tables
     #[command(after_help = help::REPORT_EXAMPLES, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Write a report's call sites in a format of other tools
+    #[command(after_help = help::EXPORT_EXAMPLES, after_long_help = help::EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// Draw a report's call sites as a flame graph
+    #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
+    Flame(FlameArgs),
     /// Make reports from the region files of killed programs
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -179,6 +185,10 @@ const CALL_SITES: &str = "Call sites";
 #[derive(Debug, Args)]
 #[command(next_help_heading = CALL_SITES)]
 pub struct SiteArgs {
+    /// Only calls of these functions
+    #[arg(long, value_enum, value_name = "FUNCTIONS")]
+    pub of: Option<Group>,
+
     /// What to sum [default: bytes of allocations, moved bytes of stdio, time of all other calls]
     #[arg(long, value_enum, value_name = "METRIC")]
     pub metric: Option<Metric>,
@@ -206,6 +216,7 @@ impl SiteArgs {
     /// The name of an option that was given, if any was.
     pub fn given(&self) -> Option<&'static str> {
         let options = [
+            (self.of.is_some(), "--of"),
             (self.metric.is_some(), "--metric"),
             (!self.focus.is_empty(), "--focus"),
             (!self.ignore.is_empty(), "--ignore"),
@@ -214,6 +225,48 @@ impl SiteArgs {
         let mut given = options.iter().filter(|(is_given, _)| *is_given);
         given.next().map(|&(_, name)| name)
     }
+}
+
+/// `weir export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The report; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// The format
+    #[arg(short, long, value_enum, value_name = "FORMAT")]
+    pub format: Format,
+
+    /// Write to this file [default: standard output]
+    #[arg(short, long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
+
+    /// Only this process
+    #[arg(long, value_name = "PID")]
+    pub process: Option<u32>,
+
+    #[command(flatten)]
+    pub sites: SiteArgs,
+}
+
+/// `weir flame`
+#[derive(Debug, Args)]
+pub struct FlameArgs {
+    /// The report; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Write to this file [default: standard output]
+    #[arg(short, long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
+
+    /// Only this process
+    #[arg(long, value_name = "PID")]
+    pub process: Option<u32>,
+
+    #[command(flatten)]
+    pub sites: SiteArgs,
 }
 
 /// `weir recover`
@@ -267,6 +320,30 @@ pub enum Sort {
 pub enum By {
     /// Call sites: functions, files and lines
     Site,
+}
+
+/// Functions whose call sites belong together. What is not to be added up, or hides the rest, is apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Group {
+    /// Functions that allocate
+    Allocation,
+    /// Functions that ask the kernel for input or output, and do not wait
+    Io,
+    /// Functions of stdio that the program calls; the system calls of stdio are in io
+    Stdio,
+    /// Functions that wait
+    Wait,
+}
+
+/// A format of other tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A line for each stack, for flame graphs
+    Folded,
+    /// JSON, for speedscope.app
+    Speedscope,
+    /// profile.proto, for go tool pprof, Pyroscope and Parca
+    Pprof,
 }
 
 /// What is summed over call sites.
@@ -366,7 +443,7 @@ fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "no command given; the commands are run, report, recover, doctor, library, schema, completions and man (see 'weir --help')";
+            let message = "no command given; the commands are run, report, export, flame, recover, doctor, library, schema, completions and man (see 'weir --help')";
             NoCommand::Failed(Failure::new(exit_code::USAGE, message))
         }
         _ => NoCommand::Failed(Failure::new(

@@ -10,6 +10,7 @@
 //! | [`kept`] | files that the command contains, in the user's cache |
 //! | [`trust`] | whether other users can reach a directory |
 //! | [`summary`] | what `weir run` says at the end |
+//! | [`export`] | call sites in formats of other tools |
 //! | [`report`] | a report as tables for people |
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
 //! | [`sites`] | where in a program its calls came from |
@@ -33,6 +34,7 @@ mod arch;
 mod cli;
 mod doctor;
 mod exit_code;
+mod export;
 mod failure;
 mod generated;
 mod inherited;
@@ -91,6 +93,8 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
+        Command::Export(args) => done(export::export(args)),
+        Command::Flame(args) => done(export::flame(args)),
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
         Command::Library(args) => done(library::execute(args)),

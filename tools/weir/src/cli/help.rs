@@ -43,6 +43,24 @@ Examples:
   weir report --color always weir.ls.4711.json | less -R
   ssh host cat weir.ls.4711.json | weir report -";
 
+pub const EXPORT_EXAMPLES: &str = "\
+Folded stacks have one number: that of --of and --metric, or the bytes of
+allocations, or else the time of I/O. The other formats have all of them.
+
+Examples:
+  weir export --format folded weir.make.4711.json | head
+  weir export --format speedscope -o make.speedscope.json weir.make.4711.json
+  weir export --format pprof -o make.pb.gz weir.make.4711.json
+  go tool pprof -http : make.pb.gz";
+
+pub const FLAME_EXAMPLES: &str = "\
+The picture is SVG. In a browser, click a function to see what it led to.
+
+Examples:
+  weir flame -o make.svg weir.make.4711.json
+  weir flame -o io.svg --of io --metric time weir.make.4711.json
+  weir flame -o load.svg --focus load.cc weir.make.4711.json";
+
 pub const RECOVER_EXAMPLES: &str = "\
 A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes no
 report. It leaves its region file. `weir run` also reports programs that were

@@ -33,7 +33,7 @@ mod timeline;
 use std::io;
 use std::path::Path;
 
-use weir_report::model::Report;
+use weir_report::model::{Process, Report};
 use weir_report::read;
 
 use crate::cli::{By, ReportArgs, Sort};
@@ -90,6 +90,12 @@ pub fn load(file: &Path) -> Result<Report, Failure> {
         (file.to_string_lossy(), read::load(file))
     };
     report.map_err(|error| Failure::of_weir(format!("cannot read {name}")).because(error))
+}
+
+/// All processes, or the images of the one that is asked for.
+pub fn processes(report: &Report, process: Option<u32>) -> Result<Vec<&Process>, Failure> {
+    let subjects = subjects(report, process)?;
+    Ok(subjects.into_iter().flat_map(|of| of.processes).collect())
 }
 
 fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {

@@ -4,7 +4,7 @@ use weir_record::functions::{Family, Function as Known};
 use weir_report::model::Site;
 use weir_report::waits;
 
-use crate::cli::Metric;
+use crate::cli::{Group, Metric};
 use crate::units;
 
 impl Metric {
@@ -48,17 +48,37 @@ impl Metric {
     }
 }
 
-/// What is not to be added up, or hides the rest, is apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
-    /// Allocation.
-    Allocation,
-    /// Input and output: what the kernel is asked for.
-    Io,
-    /// What the program asks of stdio. When a buffer is full or empty, stdio asks the kernel: that is in `Io`.
-    Stdio,
-    /// Waiting.
-    Wait,
+/// A sum over the sites of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Which sites.
+    pub group: Group,
+    /// What is summed.
+    pub metric: Metric,
+}
+
+impl Choice {
+    /// All that tell something: no bytes are moved by allocations, and none are requested by waits.
+    pub const ALL: [Choice; 9] = [
+        Choice::new(Group::Allocation, Metric::Bytes),
+        Choice::new(Group::Allocation, Metric::Calls),
+        Choice::new(Group::Io, Metric::Time),
+        Choice::new(Group::Io, Metric::Moved),
+        Choice::new(Group::Io, Metric::Calls),
+        Choice::new(Group::Stdio, Metric::Moved),
+        Choice::new(Group::Stdio, Metric::Calls),
+        Choice::new(Group::Wait, Metric::Time),
+        Choice::new(Group::Wait, Metric::Calls),
+    ];
+
+    const fn new(group: Group, metric: Metric) -> Choice {
+        Choice { group, metric }
+    }
+
+    /// `Allocations by requested bytes`
+    pub fn name(self) -> String {
+        format!("{} by {}", self.group.name(), self.metric.words())
+    }
 }
 
 impl Group {

@@ -20,10 +20,14 @@ use std::path::PathBuf;
 
 use weir_report::model::{Process, Stacks};
 
-use crate::symbols::{self, Asked, Lack};
+use crate::cli::{Group, SiteArgs};
+use crate::failure::Failure;
+use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack};
 
-pub use metric::Group;
-pub use pattern::{Patterns, Wanted};
+pub use metric::Choice;
+#[cfg(test)]
+pub use pattern::Patterns;
+pub use pattern::Wanted;
 pub use points::{PointId, Points};
 pub use shorten::shortened;
 pub use tree::{Node, Tree, What};
@@ -76,7 +80,26 @@ impl Sites {
         })
     }
 
-    /// For each site whether its stack is wanted.
+    /// Those that a command line asks for.
+    pub fn asked(processes: &[&Process], args: &SiteArgs) -> Result<Sites, Failure> {
+        let debug_directories = match args.debug_dir.as_slice() {
+            [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
+            given => given.to_vec(),
+        };
+        let sites = Sites::of(processes.iter().copied(), &debug_directories);
+        sites.ok_or_else(|| Failure::of_weir("the report has no call stacks"))
+    }
+
+    /// The points of a stack, the outermost function first.
+    pub fn stack(&self, innermost: Option<u32>) -> Vec<PointId> {
+        let frames = self.stacks.chain(innermost);
+        let inside_out = frames.flat_map(|(frame, _)| self.points.of_frame(frame).iter().rev());
+        let mut points: Vec<PointId> = inside_out.copied().collect();
+        points.reverse();
+        points
+    }
+
+    /// For each site whether it is wanted.
     pub fn wanted(&self, wanted: &Wanted) -> Vec<bool> {
         let is_focus: Vec<bool> = self
             .points
@@ -104,7 +127,9 @@ impl Sites {
             let (focus, ignored) = stack.unwrap_or_default();
             let called = site.function.as_str();
             let focus = focus || wanted.focus.is_empty() || wanted.focus.matches_called(called);
-            focus && !ignored && !wanted.ignore.matches_called(called)
+            let ignored = ignored || wanted.ignore.matches_called(called);
+            let is_of_group = wanted.group.is_none_or(|group| Group::of(called) == group);
+            focus && !ignored && is_of_group
         });
         sites.collect()
     }

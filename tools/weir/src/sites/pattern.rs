@@ -3,15 +3,29 @@
 use wildmatch::WildMatch;
 
 use super::points::Point;
+use crate::cli::{Group, SiteArgs};
 use crate::text;
 
-/// The stacks that a user asks for.
+/// The call sites that a user asks for.
 #[derive(Debug, Default)]
 pub struct Wanted {
-    /// Only those with one of these; all where there are none.
+    /// Only those of these functions; all where it is absent.
+    pub group: Option<Group>,
+    /// Only stacks with one of these; all where there are none.
     pub focus: Patterns,
     /// And none with one of these.
     pub ignore: Patterns,
+}
+
+impl Wanted {
+    /// Those of a command line.
+    pub fn of(args: &SiteArgs) -> Wanted {
+        Wanted {
+            group: args.of,
+            focus: Patterns::of(&args.focus),
+            ignore: Patterns::of(&args.ignore),
+        }
+    }
 }
 
 /// Parts of names, or with `*` and `?` whole ones.

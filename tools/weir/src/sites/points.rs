@@ -80,9 +80,10 @@ impl Point {
             "libgcc_s.so",
         ];
         let object = text::file_name(&self.path);
-        FUNCTIONS
-            .iter()
-            .any(|start| self.function.starts_with(start))
+        self.function == "_start"
+            || FUNCTIONS
+                .iter()
+                .any(|start| self.function.starts_with(start))
             || OBJECTS.iter().any(|start| object.starts_with(start))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use weir_report::model::Site;
 
+use super::points::Point;
 use super::{PointId, Sites};
 
 /// Call sites summed up along their stacks. A caller has a lower index than what it calls.
@@ -112,15 +113,7 @@ impl<'a> Tree<'a> {
             total: self.total,
         };
         // Of a library's functions the lines say nothing.
-        let mut functions: HashMap<(&str, &str), PointId> = HashMap::new();
-        let mut of_function = |what: What<'a>| match what {
-            What::Point(id) if sites.points.get(id).is_plumbing() => {
-                let point = sites.points.get(id);
-                let function = (point.path.as_str(), point.function.as_str());
-                What::Point(*functions.entry(function).or_insert(id))
-            }
-            what => what,
-        };
+        let functions = functions(sites, |point| point.is_plumbing());
         let mut known = HashMap::new();
         let mut places: Vec<u32> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
@@ -131,12 +124,36 @@ impl<'a> Tree<'a> {
                     places[parent]
                 }
                 _ => {
-                    let what = of_function(node.what);
+                    let what = functions.of(node.what);
                     tree.child(&mut known, parent.map(|parent| places[parent]), what)
                 }
             };
             places.push(place);
             if !is_point {
+                let leaf = &mut tree.nodes[place as usize];
+                leaf.sum = leaf.sum.saturating_add(node.sum);
+                leaf.calls = leaf.calls.saturating_add(node.calls);
+            }
+        }
+        tree.add_up();
+        tree
+    }
+
+    /// The same with one node for all lines of a function.
+    pub fn by_function(&self, sites: &Sites) -> Tree<'a> {
+        let functions = functions(sites, |_| true);
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            total: self.total,
+        };
+        let mut known = HashMap::new();
+        let mut places: Vec<u32> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let parent = node.parent.map(|parent| places[parent as usize]);
+            let place = tree.child(&mut known, parent, functions.of(node.what));
+            places.push(place);
+            if matches!(node.what, What::Called(_)) {
                 let leaf = &mut tree.nodes[place as usize];
                 leaf.sum = leaf.sum.saturating_add(node.sum);
                 leaf.calls = leaf.calls.saturating_add(node.calls);
@@ -191,13 +208,38 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// For each point the first one of the same function, or itself.
+struct Functions(Vec<PointId>);
+
+/// The functions of the points of which this says that only the function matters.
+fn functions(sites: &Sites, is_one: impl Fn(&Point) -> bool) -> Functions {
+    let mut known: HashMap<(&str, &str), PointId> = HashMap::new();
+    let of = (0..).zip(sites.points.all()).map(|(id, point)| {
+        let function = (point.path.as_str(), point.function.as_str());
+        match is_one(point) {
+            true => *known.entry(function).or_insert(id),
+            false => id,
+        }
+    });
+    Functions(of.collect())
+}
+
+impl Functions {
+    fn of<'a>(&self, what: What<'a>) -> What<'a> {
+        match what {
+            What::Point(id) => What::Point(self.0[id as usize]),
+            what => what,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use weir_report::model::{Frame, Module, Process, Stacks};
 
     use super::*;
     use crate::sample;
-    use crate::sites::points::{Point, Points};
+    use crate::sites::points::Points;
 
     /// main → parse → malloc 6, main → malloc 3, main → read 0, and malloc 1 from nowhere.
     fn sites() -> Sites {

@@ -57,7 +57,7 @@ mod tests {
                 "_ZN4core3fmt9Formatter9write_str17h0123456789abcdefE",
                 "core::fmt::Formatter::write_str",
             ),
-            ("_RNvCs1234_7mycrate3foo", "mycrate::foo"),
+            ("_RNvCs1234_4mine3foo", "mine::foo"),
             ("_Z", "_Z"),
             ("_ZN", "_ZN"),
             ("_Znonsense", "_Znonsense"),

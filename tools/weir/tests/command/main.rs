@@ -8,6 +8,7 @@ mod report;
 mod run;
 mod sample;
 mod schema;
+mod sites;
 mod usage;
 
 use std::ffi::OsStr;

@@ -48,6 +48,8 @@ fn every_help_has_examples() {
     for command in [
         "run",
         "report",
+        "export",
+        "flame",
         "recover",
         "doctor",
         "library",
@@ -105,6 +107,8 @@ fn completions_and_the_manual_page_know_every_command() {
         for command in [
             "run",
             "report",
+            "export",
+            "flame",
             "recover",
             "doctor",
             "library",

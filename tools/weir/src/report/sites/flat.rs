@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use super::super::page::{Cell, Column, Page, Table};
 use super::{Options, Part};
-use crate::cli::Metric;
-use crate::sites::{Group, PointId, Sites, shortened};
+use crate::cli::{Group, Metric};
+use crate::sites::{PointId, Sites, shortened};
 use crate::{text, units};
 
 /// Names of functions are not longer, as long as there is another way to write them.

@@ -4,17 +4,12 @@ mod flat;
 mod lacks;
 mod tree;
 
-use std::path::PathBuf;
-
 use weir_report::model::{Process, Report};
 
 use super::page::Page;
-use super::subjects;
-use crate::cli::{Metric, ReportArgs, SiteArgs};
-use crate::exit_code;
+use crate::cli::{Group, Metric, ReportArgs};
 use crate::failure::Failure;
-use crate::sites::{Group, Patterns, Sites, Wanted};
-use crate::symbols::DEBUG_DIRECTORY;
+use crate::sites::{Sites, Wanted};
 use crate::{output, text, units};
 
 /// How to show call sites.
@@ -46,40 +41,16 @@ struct Part {
 pub fn page(report: &Report, args: &ReportArgs) -> Result<String, Failure> {
     let options = Options {
         metric: args.sites.metric,
-        wanted: wanted(&args.sites),
+        wanted: Wanted::of(&args.sites),
         top: args.top.map_or(10, |top| top as usize),
         fold: args.fold.unwrap_or(1.0) / 100.0,
         all_frames: args.all_frames,
         width: output::width(args.width),
         coloured: output::is_coloured(args.color),
     };
-    let processes = processes(report, args.process)?;
-    let sites = named(&processes, &args.sites)?;
+    let processes = super::processes(report, args.process)?;
+    let sites = Sites::asked(&processes, &args.sites)?;
     Ok(rendered(report, &processes, &sites, &options))
-}
-
-/// The stacks that are asked for.
-pub fn wanted(args: &SiteArgs) -> Wanted {
-    Wanted {
-        focus: Patterns::of(&args.focus),
-        ignore: Patterns::of(&args.ignore),
-    }
-}
-
-/// All processes, or the images of the one that is asked for.
-pub fn processes(report: &Report, process: Option<u32>) -> Result<Vec<&Process>, Failure> {
-    let subjects = subjects(report, process)?;
-    Ok(subjects.into_iter().flat_map(|of| of.processes).collect())
-}
-
-/// The call sites of these processes, with names.
-pub fn named(processes: &[&Process], args: &SiteArgs) -> Result<Sites, Failure> {
-    let debug_directories = match args.debug_dir.as_slice() {
-        [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
-        given => given.to_vec(),
-    };
-    let sites = Sites::of(processes.iter().copied(), &debug_directories);
-    sites.ok_or_else(|| Failure::new(exit_code::WEIR_FAILED, "the report has no call stacks"))
 }
 
 fn rendered(report: &Report, processes: &[&Process], sites: &Sites, options: &Options) -> String {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::sample;
-use crate::sites::sample as named;
+use crate::sites::{Patterns, sample as named};
 
 /// The page of `shelf`.
 fn shown(width: usize, change: impl FnOnce(&mut Options)) -> String {

@@ -4,7 +4,8 @@
 
 use super::super::page::Page;
 use super::{Options, Part};
-use crate::sites::{Group, Node, Sites, Tree, What, shortened};
+use crate::cli::Group;
+use crate::sites::{Node, Sites, Tree, What, shortened};
 use crate::{text, units};
 
 /// Columns of the sums: a share and a size or a time, with gaps.

@@ -1,0 +1,48 @@
+//! Where what is exported goes.
+
+use std::fs::{self, Permissions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// What writes an export.
+pub type Export<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
+/// Writes to a file, or to standard output. A reader of that who has seen enough, as `head` has, is no failure. A file is there
+/// once it is complete, in place of one that was there before.
+pub fn write(path: Option<&Path>, export: Export<'_>) -> Result<(), Failure> {
+    let Some(path) = path else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        return match export(&mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::of_weir("cannot write to standard output").because(error))
+            }
+            _ => Ok(()),
+        };
+    };
+    to_file(path, export).map_err(|error| Failure::of_file("write", path, error))
+}
+
+fn to_file(path: &Path, export: Export<'_>) -> io::Result<()> {
+    // A device, or a pipe that somebody reads.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        let mut out = BufWriter::new(fs::OpenOptions::new().write(true).open(path)?);
+        export(&mut out)?;
+        return out.flush();
+    }
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    // With the rights that the user gives to files.
+    let file = tempfile::Builder::new()
+        .prefix(".weir.")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    let mut out = BufWriter::new(file);
+    export(&mut out)?;
+    let file = out.into_inner().map_err(|error| error.into_error())?;
+    file.persist(path)?;
+    Ok(())
+}

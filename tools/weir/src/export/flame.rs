@@ -1,0 +1,148 @@
+//! A flame graph as SVG: callers above what they call, as wide as the sums of what they led to.
+//!
+//! It is complete as a picture. In a browser a click on a box shows what it led to in the whole width, the mouse shows the numbers,
+//! and functions can be searched for. Nothing is loaded from elsewhere.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::Profile;
+use super::layout::layout;
+use crate::sites::{Choice, Tree, What};
+use crate::{text, units};
+
+/// Sizes in pixels.
+const WIDTH: f64 = 1200.0;
+const MARGIN: f64 = 10.0;
+const HEAD: f64 = 48.0;
+const FOOT: f64 = 40.0;
+const ROW: f64 = 18.0;
+/// What is narrower cannot be seen.
+const NARROWEST: f64 = 0.25;
+/// Of the font, about.
+const CHARACTER: f64 = 7.3;
+/// Higher pictures are hard to read, and some viewers refuse them.
+const DEEPEST: usize = 1000;
+
+const STYLE: &str = include_str!("flame/style.css");
+const SCRIPT: &str = include_str!("flame/script.js");
+
+pub fn write(profile: &Profile, choice: Choice, out: &mut dyn Write) -> io::Result<()> {
+    let tree = profile.tree(choice);
+    let inner = WIDTH - 2.0 * MARGIN;
+    let layout = layout(&tree, NARROWEST / inner, DEEPEST);
+    let height = HEAD + ROW * layout.depth as f64 + FOOT;
+    let title = profile.title();
+    let title = escaped(&title);
+    let sum = format!(
+        "{}: {}",
+        choice.name(),
+        choice.metric.shown(profile.total(choice))
+    );
+    writeln!(
+        out,
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="12" role="img" data-margin="{MARGIN}" data-character="{CHARACTER}">
+<title>{title}</title>
+<style>{STYLE}</style>
+<rect class="page" width="100%" height="100%"/>
+<text class="title" x="{MARGIN}" y="20">{title}</text>
+<text class="aside" x="{MARGIN}" y="38">{}</text>
+<text id="search" class="aside button" x="{}" y="20" text-anchor="end">search</text>
+<text id="reset" class="aside button" x="{}" y="38" text-anchor="end"/>
+<g id="boxes">"#,
+        escaped(&sum),
+        WIDTH - MARGIN,
+        WIDTH - MARGIN,
+    )?;
+    for place in &layout.places {
+        let node = &tree.nodes[place.node as usize];
+        let name = text::printable(profile.name(node.what));
+        let x = MARGIN + inner * place.start;
+        let y = HEAD + ROW * place.depth as f64;
+        let width = inner * place.width;
+        let shown = shown(&name, width);
+        let kind = kind(profile, node.what);
+        let note = note(profile, &tree, choice, place.node);
+        writeln!(
+            out,
+            r#"<g class="{kind}" data-x="{:.6}" data-w="{:.6}" data-d="{}"><title>{}</title><rect x="{x:.2}" y="{y}" width="{:.2}" height="{}" rx="1"/><text x="{:.2}" y="{}">{}</text></g>"#,
+            place.start,
+            place.width,
+            place.depth,
+            escaped(&note),
+            (width - 0.4).max(0.1),
+            ROW - 1.0,
+            x + 3.0,
+            y + 13.0,
+            escaped(&shown),
+        )?;
+    }
+    let foot = match layout.left_out {
+        0 => String::new(),
+        count => format!(
+            "{} too narrow to be seen",
+            text::counted(count, "box is", "boxes are")
+        ),
+    };
+    writeln!(
+        out,
+        r#"</g>
+<text id="told" class="aside" x="{MARGIN}" y="{}">{}</text>
+<script><![CDATA[
+{SCRIPT}]]></script>
+</svg>"#,
+        height - 14.0,
+        escaped(&foot)
+    )
+}
+
+/// The class of a box, by which it has its colour.
+fn kind(profile: &Profile, what: What<'_>) -> &'static str {
+    match what {
+        What::Called(_) => "called",
+        What::Point(point) => match profile.sites.points.get(point) {
+            point if point.is_plumbing() => "library",
+            point if !point.is_named => "nameless",
+            _ => "own",
+        },
+    }
+}
+
+/// What is said of a box.
+fn note(profile: &Profile, tree: &Tree<'_>, choice: Choice, index: u32) -> String {
+    let node = &tree.nodes[index as usize];
+    let share = units::share(node.sum, tree.total);
+    let calls = text::counted(node.calls, "call", "calls");
+    let name = text::printable(profile.name(node.what));
+    let object = match node.what {
+        What::Point(point) => text::printable(&profile.sites.points.get(point).path).into_owned(),
+        What::Called(_) => String::new(),
+    };
+    let object = match object.is_empty() {
+        true => object,
+        false => format!("\n{object}"),
+    };
+    format!(
+        "{name}\n{share}, {} in {calls}{object}",
+        choice.metric.shown(node.sum)
+    )
+}
+
+/// What of a name is in a box.
+fn shown(name: &str, width: f64) -> String {
+    let columns = ((width - 6.0) / CHARACTER).max(0.0) as usize;
+    match columns {
+        0..3 => String::new(),
+        _ => crate::sites::shortened(name, columns),
+    }
+}
+
+/// Text in XML.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let text = text.replace('>', "&gt;").replace('"', "&quot;");
+    Cow::Owned(text.replace('\'', "&#39;"))
+}

@@ -1,0 +1,152 @@
+//! `weir export` and `weir flame`: call sites in formats of other tools.
+//!
+//! ```text
+//! folded        a line for each stack, for any flame graph
+//! speedscope    JSON for speedscope.app
+//! pprof         profile.proto, for go tool pprof, Pyroscope, Parca
+//! flame         a picture, for browsers
+//! layout        where a picture's boxes are
+//! file          where the text goes
+//! ```
+
+mod file;
+mod flame;
+mod folded;
+mod layout;
+mod pprof;
+mod speedscope;
+
+use std::path::Path;
+
+use weir_report::model::{Report, Site};
+
+use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs};
+use crate::failure::Failure;
+use crate::report;
+use crate::sites::{Choice, Sites, Tree, Wanted, What};
+use crate::text;
+
+/// Writes call sites in another format.
+pub fn export(args: &ExportArgs) -> Result<(), Failure> {
+    let profile = load(&args.file, args.process, &args.sites)?;
+    let out = args.out.as_deref();
+    match args.format {
+        Format::Folded => {
+            let choice = profile.choice(&args.sites)?;
+            file::write(out, &|out| folded::write(&profile, choice, out))
+        }
+        Format::Speedscope => {
+            let choices = profile.choices()?;
+            file::write(out, &|out| speedscope::write(&profile, &choices, out))
+        }
+        Format::Pprof => {
+            let choices = profile.choices()?;
+            file::write(out, &|out| pprof::write(&profile, &choices, out))
+        }
+    }
+}
+
+/// Draws a flame graph.
+pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
+    let profile = load(&args.file, args.process, &args.sites)?;
+    let choice = profile.choice(&args.sites)?;
+    let out = args.out.as_deref();
+    file::write(out, &|out| flame::write(&profile, choice, out))
+}
+
+/// A report's call sites, and which of them are wanted.
+struct Profile {
+    report: Report,
+    sites: Sites,
+    wanted: Vec<bool>,
+}
+
+fn load(file: &Path, process: Option<u32>, args: &SiteArgs) -> Result<Profile, Failure> {
+    let report = report::load(file)?;
+    let processes = report::processes(&report, process)?;
+    let sites = Sites::asked(&processes, args)?;
+    let wanted = sites.wanted(&Wanted::of(args));
+    Ok(Profile {
+        report,
+        sites,
+        wanted,
+    })
+}
+
+impl Profile {
+    /// Whether a site is wanted and of a group.
+    fn has(&self, index: usize, group: Group) -> bool {
+        self.wanted[index] && Group::of(&self.sites.stacks.sites[index].function) == group
+    }
+
+    /// The sites that have something of a sum.
+    fn chosen(&self, choice: Choice) -> impl Iterator<Item = &Site> {
+        let sites = self.sites.stacks.sites.iter().enumerate();
+        sites
+            .filter(move |&(index, site)| {
+                self.has(index, choice.group) && choice.metric.of(site) > 0
+            })
+            .map(|(_, site)| site)
+    }
+
+    fn total(&self, choice: Choice) -> u64 {
+        let sums = self.chosen(choice).map(|site| choice.metric.of(site));
+        sums.fold(0, u64::saturating_add)
+    }
+
+    /// The sums that are not 0, of which there must be one.
+    fn choices(&self) -> Result<Vec<Choice>, Failure> {
+        let choices = Choice::ALL.into_iter();
+        let choices: Vec<Choice> = choices.filter(|&of| self.total(of) > 0).collect();
+        match choices.is_empty() {
+            true => Err(nothing()),
+            false => Ok(choices),
+        }
+    }
+
+    /// The sum that a command line asks for, in a format that has one: the first one that is not 0.
+    fn choice(&self, args: &SiteArgs) -> Result<Choice, Failure> {
+        let asked = match (args.of, args.metric) {
+            (Some(group), Some(metric)) => vec![Choice { group, metric }],
+            (group, metric) => {
+                let is_asked = |choice: &Choice| {
+                    group.is_none_or(|group| group == choice.group)
+                        && metric.is_none_or(|metric| metric == choice.metric)
+                };
+                Choice::ALL.into_iter().filter(is_asked).collect()
+            }
+        };
+        let found = asked.into_iter().find(|&choice| self.total(choice) > 0);
+        found.ok_or_else(nothing)
+    }
+
+    /// The functions that lead to such a sum.
+    fn tree(&self, choice: Choice) -> Tree<'_> {
+        let tree = Tree::new(
+            &self.sites,
+            |index, _| self.has(index, choice.group),
+            |site| choice.metric.of(site),
+        );
+        tree.by_function(&self.sites)
+    }
+
+    fn name<'a>(&'a self, what: What<'a>) -> &'a str {
+        match what {
+            What::Point(point) => &self.sites.points.get(point).function,
+            What::Called(function) => function,
+        }
+    }
+
+    /// What was run.
+    fn title(&self) -> String {
+        text::command_line(&self.report.command)
+    }
+}
+
+fn nothing() -> Failure {
+    Failure::of_weir("no call site has anything of what is asked for")
+        .with_remedy("weir report --by site shows what there is")
+}
+
+#[cfg(test)]
+mod tests;
