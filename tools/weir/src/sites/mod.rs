@@ -87,7 +87,10 @@ impl Sites {
             given => given.to_vec(),
         };
         let sites = Sites::of(processes.iter().copied(), &debug_directories);
-        sites.ok_or_else(|| Failure::of_weir("the report has no call stacks"))
+        sites.ok_or_else(|| {
+            Failure::of_weir("the report has no call stacks")
+                .with_remedy("weir run --stacks all records them")
+        })
     }
 
     /// The points of a stack, the outermost function first.

@@ -78,7 +78,10 @@ fn call_sites_are_asked_for() {
     // The sample has none.
     assert_eq!(
         told(&["--by", "site"]),
-        (125, "the report has no call stacks".to_owned())
+        (
+            125,
+            "the report has no call stacks; weir run --stacks all records them".to_owned()
+        )
     );
     for option in ["--metric=calls", "--focus=x", "--ignore=x", "--debug-dir=x"] {
         let (name, _) = option.split_once('=').expect("a value");

@@ -140,11 +140,11 @@ fn incomplete(sites: &Sites) -> Option<String> {
 
 fn words(reason: &str) -> &str {
     match reason {
-        "unknown_code" => "end at unknown code",
-        "too_deep" => "are too deep",
-        "no_room" => "had no room",
-        "not_readable" => "could not be read",
-        "interrupted" => "were interrupted",
+        "unknown_code" => "at unknown code",
+        "too_deep" => "too deep",
+        "no_room" => "without room",
+        "not_readable" => "not readable",
+        "interrupted" => "interrupted",
         other => other,
     }
 }
