@@ -6,16 +6,21 @@ use std::path::Path;
 
 use weir_report::model::{Function, Process, Report};
 
-use crate::cli::Sort;
+use crate::cli::{Group, Sort};
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
+use crate::report::sites::greatest;
 use crate::report::{ending, files, heap, in_flight, shortcomings};
+use crate::sites::Sites;
+use crate::symbols::DEBUG_DIRECTORY;
 use crate::{text, units};
 
 /// How many functions are shown.
 const FUNCTIONS: usize = 4;
 /// How many files and sockets are shown.
 const FILES: usize = 3;
+/// How many call sites of each group are shown.
+const CALL_SITES: [(Group, usize); 3] = [(Group::Allocation, 3), (Group::Io, 2), (Group::Wait, 1)];
 /// How many shortcomings and notes are shown; the report has all.
 const SHORTCOMINGS: usize = 2;
 /// The widest that a line gets.
@@ -96,6 +101,7 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
     lines.extend(time(report));
     lines.extend(functions(report, sort));
     lines.extend(used_files(report, sort));
+    lines.extend(call_sites(report));
     lines.extend(
         in_flight::in_a_line(&report.processes)
             .map(|call| format!("in     {}", text::printable(&call))),
@@ -185,6 +191,35 @@ fn used_files(report: &Report, sort: Sort) -> Vec<String> {
             Cell::new(files::moved(file.read_bytes, file.reads)),
             Cell::new(files::moved(file.written_bytes, file.writes)),
             Cell::new(files::time(file)),
+        ]);
+    }
+    table.fitted(WIDTH).lines(false)
+}
+
+/// Where in the program most was allocated, and most time went; none where no call stacks were recorded.
+fn call_sites(report: &Report) -> Vec<String> {
+    let Some(sites) = Sites::of(&report.processes, &[DEBUG_DIRECTORY.into()]) else {
+        return Vec::new();
+    };
+    let greatest: Vec<_> = CALL_SITES
+        .into_iter()
+        .flat_map(|(group, count)| greatest(&sites, group, count))
+        .collect();
+    if greatest.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new([
+        Column::name("call site", 0, 24),
+        Column::name("called", 0, 8),
+        Column::number("calls", 0),
+        Column::number("share", 0),
+    ]);
+    for site in greatest {
+        table.push([
+            Cell::new(site.place),
+            Cell::new(site.called),
+            Cell::new(units::count(site.calls)),
+            Cell::new(site.share),
         ]);
     }
     table.fitted(WIDTH).lines(false)

@@ -22,7 +22,7 @@ pub mod page;
 mod parts;
 mod processes;
 mod provenance;
-mod sites;
+pub mod sites;
 mod sizes;
 mod slowest;
 mod subject;

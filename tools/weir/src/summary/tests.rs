@@ -1,3 +1,5 @@
+use weir_report::model::{Frame, Module, Site, Stacks};
+
 use super::*;
 use crate::sample;
 
@@ -44,6 +46,52 @@ fn waits_do_not_hide_the_rest() {
     let by_time = lines(&report, Path::new("x"), Sort::Time).join("\n");
     assert!(!by_time.contains("epoll"), "{by_time}");
     assert!(by_time.contains(" waiting"), "{by_time}");
+}
+
+#[test]
+fn call_sites_are_there_where_they_were_recorded() {
+    let mut report = sample::report();
+    let frame = |offset| Frame {
+        parent: None,
+        module: Some(0),
+        offset,
+    };
+    let site = |frame, function: &str, requested_bytes, time_ns| Site {
+        frame: Some(frame),
+        function: function.to_owned(),
+        calls: 3,
+        requested_bytes,
+        time_ns,
+        ..Site::default()
+    };
+    report.processes[0].stacks = Some(Stacks {
+        modules: vec![Module {
+            path: "/nowhere/a.out".to_owned(),
+            build_id: None,
+        }],
+        frames: (1..=5).map(frame).collect(),
+        sites: vec![
+            site(0, "malloc", 1 << 10, 0),
+            site(1, "malloc", 3 << 10, 0),
+            site(2, "malloc", 1, 0),
+            site(3, "calloc", 2, 0),
+            site(4, "read", 1, 2000),
+        ],
+        ..Stacks::default()
+    });
+    let lines = lines(&report, Path::new("x"), Sort::Time);
+    let head = lines.iter().position(|line| line.starts_with("call site "));
+    let rows: Vec<String> = lines[head.expect("a table") + 1..][..4]
+        .iter()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let expected = [
+        "a.out+0x2 malloc 3 74.9 % of 4.00 KiB",
+        "a.out+0x1 malloc 3 25.0 % of 4.00 KiB",
+        "a.out+0x4 calloc 3 <0.1 % of 4.00 KiB",
+        "a.out+0x5 read 3 100 % of 2.00 µs",
+    ];
+    assert_eq!(rows, expected);
 }
 
 #[test]

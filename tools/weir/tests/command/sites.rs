@@ -436,3 +436,37 @@ fn what_is_not_there_is_no_picture() {
     let line = "cannot write /nowhere/x.svg: No such file or directory";
     assert_eq!(refusal(&output), (125, line.to_owned()));
 }
+
+/// From the calls of a program that runs to the lines of its source.
+#[test]
+fn the_summary_says_where_a_program_called() {
+    let built = Built::new();
+    let report = built.path("run.json");
+    let run = |options: &[&str]| {
+        let line = ["run", "--out", &report]
+            .into_iter()
+            .chain(options.iter().copied());
+        let mut command = weir(line.chain(["--", &built.path("program")]));
+        let output = command.output().expect("ended");
+        text(&output.stderr)
+    };
+    let summary = run(&["--stacks", "all"]);
+    let row = |called: &str| {
+        let mut lines = summary.lines().filter(|line| line.contains(" (source.c:"));
+        let line = lines.find(|line| line.split_whitespace().any(|word| word == called));
+        line.unwrap_or_else(|| panic!("no {called} in {summary}"))
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(row("malloc")[1..5], ["make", "(source.c:5)", "malloc", "1"]);
+    assert_eq!(row("write")[1..5], ["inner", "(source.c:11)", "write", "1"]);
+    let page = printed(
+        env!("CARGO_BIN_EXE_weir"),
+        &["report", "--by", "site", &report],
+    );
+    for function in ["main", "outer", "make", "inner"] {
+        assert!(page.contains(function), "{page}");
+    }
+    assert!(!run(&[]).contains("call site"));
+}

@@ -12,11 +12,16 @@ use crate::{text, units};
 /// Names of functions are not longer, as long as there is another way to write them.
 const NAME: usize = 40;
 
+/// Stands for the place where no frame is known.
+const NO_STACK: &str = "(no stack)";
+
 /// All sites of one function that have the same place in the program.
 #[derive(Default)]
-struct Line {
-    sum: u64,
-    calls: u64,
+pub struct Line {
+    /// What is summed.
+    pub sum: u64,
+    /// How often the function was called.
+    pub calls: u64,
 }
 
 pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, options: &Options) {
@@ -42,10 +47,9 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
                 _ => units::count(line.calls),
             }),
             Cell::new(called),
-            Cell::new(match point {
-                Some(point) => shortened(&point.function, NAME),
-                None => "(no stack)".to_owned(),
-            }),
+            Cell::new(point.map_or(NO_STACK.to_owned(), |point| {
+                shortened(&point.function, NAME)
+            })),
             Cell::new(match point.map(|point| point.whole_place()) {
                 Some(place) if !place.is_empty() => place,
                 _ => units::NONE.to_owned(),
@@ -66,7 +70,7 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
 }
 
 /// The lines, the greatest first.
-fn lines<'s>(
+pub fn lines<'s>(
     sites: &'s Sites,
     wanted: &[bool],
     part: &Part,
@@ -92,6 +96,18 @@ fn lines<'s>(
     // Stable: equal ones stay as the report has them.
     lines.sort_by_key(|(_, line)| Reverse((line.sum, line.calls)));
     lines
+}
+
+/// A place in a few words: function, file and line.
+pub fn place(sites: &Sites, point: Option<PointId>) -> String {
+    let Some(point) = point.map(|point| sites.points.get(point)) else {
+        return NO_STACK.to_owned();
+    };
+    let function = shortened(&point.function, NAME);
+    match point.place() {
+        place if place.is_empty() => function,
+        place => format!("{function} ({place})"),
+    }
 }
 
 /// For each frame the innermost place on its stack that is the program's own, and no language's or library's of one.
