@@ -71,12 +71,19 @@ fn room() -> usize {
 
 /// Holds the table and does something with it. `None` if there is no table or it cannot be held.
 pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
+    hold().then(|| held(work))
+}
+
+/// Holds the table. False if there is none, or it cannot be held. Its own function, so that the wait takes nothing of the stack
+/// while the table is held.
+#[inline(never)]
+fn hold() -> bool {
     if !is_there() {
-        return None;
+        return false;
     }
     let this = thread::identity();
     let take = || HOLDER.compare_exchange(0, this, Ordering::Acquire, Ordering::Relaxed);
-    let is_taken = match take() {
+    match take() {
         Ok(_) => true,
         // This is a signal handler that interrupted the holder, or a jump has left the holder's frame.
         Err(holder) if holder == this => thread::stack_pointer() >= FRAME.load(Ordering::Relaxed),
@@ -86,8 +93,7 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
             take().is_ok()
         }),
         Err(_) => sys::await_until(PATIENCE, || take().is_ok()),
-    };
-    is_taken.then(|| held(work))
+    }
 }
 
 fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
