@@ -44,8 +44,10 @@ static ENTRIES: AtomicPtr<FileEntry> = AtomicPtr::new(ptr::null_mut());
 static HAND: AtomicUsize = AtomicUsize::new(FIRST);
 /// The thread that holds the table; 0 if none does.
 static HOLDER: AtomicUsize = AtomicUsize::new(0);
-/// The stack pointer of the holder, to recognise a frame that a jump has left.
-static FRAME: AtomicUsize = AtomicUsize::new(0);
+/// The stack pointer of the holder, to recognise a frame that a jump has left. Above all stacks where it is not known: a signal
+/// handler may come between the taking of the table and this.
+static FRAME: AtomicUsize = AtomicUsize::new(NO_FRAME);
+const NO_FRAME: usize = usize::MAX;
 
 /// How long a thread waits for another to release the table. A signal handler may stop that one for longer, as garbage collectors
 /// do.
@@ -99,6 +101,7 @@ fn hold() -> bool {
 fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
     let result = work(&Table(NUMBER.load(Ordering::Relaxed)));
+    FRAME.store(NO_FRAME, Ordering::Relaxed);
     // In a child of fork, another thread may hold it already.
     let this = thread::identity();
     let _ = HOLDER.compare_exchange(this, 0, Ordering::Release, Ordering::Relaxed);
