@@ -4,6 +4,7 @@
 //! three registers are followed: the stack pointer, the frame pointer and the return address. Nothing is allocated, and little of
 //! the stack is used: the reader may run in a signal handler.
 
+use std::ops::Range;
 use std::ptr;
 
 use crate::arch::unwinding::{FRAME_POINTER, RETURN_ADDRESS};
@@ -258,7 +259,9 @@ impl Common {
 pub struct UnwindTable {
     /// Where its search table begins (`PT_GNU_EH_FRAME`).
     pub header: usize,
-    /// The end of the segment that holds the table and the entries.
+    /// Where the segment begins that holds the table and the entries.
+    pub start: usize,
+    /// Where it ends.
     pub end: usize,
 }
 
@@ -266,11 +269,10 @@ impl UnwindTable {
     /// How to get to the caller from an instruction at this address; none where nothing is said of it.
     ///
     /// # Safety
-    /// The object stays loaded meanwhile, and can be read from `header` to `end`, and where its search table says that its
-    /// entries are.
+    /// The object stays loaded meanwhile, and can be read from `start` to `end`. Nothing else is read, whatever stands there.
     pub unsafe fn row(&self, address: usize) -> Option<Row> {
         let (at, end) = self.entry_of(address)?;
-        row_of(at, end, address)
+        row_of(at, self.start..end, address)
     }
 
     /// Where the entry is that may be about an address, and where what holds it ends.
@@ -318,19 +320,21 @@ impl UnwindTable {
         } else {
             self.end
         };
-        (at >= entries.min(self.header) && at < end).then_some((at, end))
+        (at >= self.start && at < end).then_some((at, end))
     }
 }
 
 /// The row for an address, of the entry there.
-fn row_of(at: usize, end: usize, address: usize) -> Option<Row> {
+fn row_of(at: usize, within: Range<usize>, address: usize) -> Option<Row> {
+    let end = within.end;
     let mut entry = Reader { at, end }.entry()?;
     let here = entry.at;
     let back = entry.word()? as usize;
     if back == 0 {
         return None;
     }
-    let common = Common::read(here.checked_sub(back)?, end)?;
+    let common = here.checked_sub(back).filter(|at| within.contains(at))?;
+    let common = Common::read(common, end)?;
     let begin = entry.pointer(common.pointer_encoding, 0)?;
     let bytes = entry.pointer(common.pointer_encoding & FORMAT, 0)?;
     if address.checked_sub(begin)? >= bytes {
@@ -677,6 +681,7 @@ mod tests {
         let bias = image.bias();
         let table = UnwindTable {
             header: bias.wrapping_add(header.address() as usize),
+            start: bias.wrapping_add(segment.address() as usize),
             end: bias.wrapping_add((segment.address() + segment.size()) as usize),
         };
         let bases = BaseAddresses::default()
@@ -776,34 +781,37 @@ mod tests {
         let file = object::File::parse(&*bytes).expect("an object");
         let section = |name: &str| file.section_by_name(name).expect("a section");
         let (header, entries) = (section(".eh_frame_hdr"), section(".eh_frame"));
-        let mut random = 1_u64;
-        let mut image = Image::of(&file);
-        let bias = image.bias();
-        let address = |of: u64| bias.wrapping_add(of as usize);
-        // The end of the memory, not of the segment, which is shorter.
-        let table = UnwindTable {
-            header: address(header.address()),
-            end: address(entries.address() + entries.size())
-                .max(address(header.address() + header.size())),
-        };
-        for round in 0..20_000 {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let part = if round % 4 == 0 { &header } else { &entries };
-            let at = part.address() + (random >> 16) % part.size();
-            let first = image.first;
-            let start = image.memory.as_mut_ptr().cast::<u8>();
-            // SAFETY: within the image.
-            let byte = unsafe { &mut *start.add(at as usize - first) };
-            let before = std::mem::replace(byte, (random >> 56) as u8);
-            for step in 0..20 {
-                let code = file.entry() + step * 4099;
-                // SAFETY: the image holds the segment.
-                let _ = unsafe { table.row(address(code)) };
-            }
-            if round % 3 == 0 {
-                *byte = before;
+        for seed in 1..=20_u64 {
+            let mut random = seed;
+            let mut image = Image::of(&file);
+            let bias = image.bias();
+            let address = |of: u64| bias.wrapping_add(of as usize);
+            // The end of the memory, not of the segment, which is shorter.
+            let table = UnwindTable {
+                header: address(header.address()),
+                start: address(image.first as u64),
+                end: address(entries.address() + entries.size())
+                    .max(address(header.address() + header.size())),
+            };
+            for round in 0..20_000 {
+                random = random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                let part = if round % 4 == 0 { &header } else { &entries };
+                let at = part.address() + (random >> 16) % part.size();
+                let first = image.first;
+                let start = image.memory.as_mut_ptr().cast::<u8>();
+                // SAFETY: within the image.
+                let byte = unsafe { &mut *start.add(at as usize - first) };
+                let before = std::mem::replace(byte, (random >> 56) as u8);
+                for step in 0..20 {
+                    let code = file.entry() + step * 4099;
+                    // SAFETY: the image holds the segment.
+                    let _ = unsafe { table.row(address(code)) };
+                }
+                if round % 3 == 0 {
+                    *byte = before;
+                }
             }
         }
     }

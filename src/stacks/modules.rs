@@ -30,7 +30,9 @@ pub struct Known {
     to: usize,
     /// Where its unwind information begins; 0 where it has none.
     unwind: usize,
-    /// Where the segment ends that holds it.
+    /// Where the segment begins that holds it.
+    unwind_start: usize,
+    /// Where that ends.
     unwind_end: usize,
     /// Number of its entry in the region.
     entry: usize,
@@ -41,6 +43,7 @@ impl Known {
     pub fn unwind_table(&self) -> Option<UnwindTable> {
         (self.unwind != 0).then_some(UnwindTable {
             header: self.unwind,
+            start: self.unwind_start,
             end: self.unwind_end,
         })
     }
@@ -63,20 +66,20 @@ impl Known {
 /// An entry of the list. It is read as it is written, without a lock: a number that was odd, or has changed, says so.
 struct Entry {
     version: AtomicU32,
-    words: [AtomicUsize; 6],
+    words: [AtomicUsize; 7],
 }
 
 impl Entry {
     const fn new() -> Entry {
         Entry {
             version: AtomicU32::new(0),
-            words: [const { AtomicUsize::new(0) }; 6],
+            words: [const { AtomicUsize::new(0) }; 7],
         }
     }
 
     fn get(&self) -> Option<Known> {
         let before = self.version.load(Ordering::Acquire);
-        let [base, from, to, unwind, unwind_end, entry] =
+        let [base, from, to, unwind, unwind_start, unwind_end, entry] =
             std::array::from_fn(|index| self.words[index].load(Ordering::Acquire));
         let is_whole = before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before;
         is_whole.then_some(Known {
@@ -84,6 +87,7 @@ impl Entry {
             from,
             to,
             unwind,
+            unwind_start,
             unwind_end,
             entry,
         })
@@ -96,14 +100,15 @@ impl Entry {
             from,
             to,
             unwind,
+            unwind_start,
             unwind_end,
             entry,
         } = known;
         self.version.fetch_add(1, Ordering::AcqRel);
-        for (word, value) in self
-            .words
-            .iter()
-            .zip([base, from, to, unwind, unwind_end, entry])
+        for (word, value) in
+            self.words
+                .iter()
+                .zip([base, from, to, unwind, unwind_start, unwind_end, entry])
         {
             word.store(value, Ordering::Release);
         }
@@ -300,7 +305,8 @@ fn segments_of(object: &Object) -> Option<(Known, &'static [u8])> {
     if let Some(unwind) = unwind
         && let Some(around) = loaded().map(at).find(|of| of.contains(&unwind.start))
     {
-        (known.unwind, known.unwind_end) = (unwind.start, around.end);
+        known.unwind = unwind.start;
+        (known.unwind_start, known.unwind_end) = (around.start, around.end);
     }
     let notes = segments.iter().filter(|of| of.p_type == libc::PT_NOTE);
     let build_id = notes.map(at).find_map(|notes| {
