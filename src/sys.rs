@@ -506,6 +506,12 @@ pub fn pause(duration: Duration) {
 
 /// Waits until a condition holds. False if that takes longer than `patience`.
 pub fn await_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
+    await_turn(patience, is_so, || 0)
+}
+
+/// Waits until a condition holds, in a queue: the time begins anew whenever there is another number of `turns`. False if
+/// one turn takes longer than `patience`.
+pub fn await_turn(patience: Duration, is_so: impl Fn() -> bool, turns: impl Fn() -> u32) -> bool {
     const YIELDS: u32 = 100;
     const STEP: Duration = Duration::from_micros(100);
     // What another thread does at this moment mostly ends before a sleep would.
@@ -516,7 +522,13 @@ pub fn await_until(patience: Duration, is_so: impl Fn() -> bool) -> bool {
         rustix::thread::sched_yield();
     }
     let mut waited = Duration::ZERO;
+    let mut seen = turns();
     while !is_so() {
+        let now = turns();
+        if now != seen {
+            seen = now;
+            waited = Duration::ZERO;
+        }
         if waited >= patience {
             return false;
         }

@@ -48,8 +48,10 @@ static HOLDER: AtomicUsize = AtomicUsize::new(0);
 /// handler may come between the taking of the table and this.
 static FRAME: AtomicUsize = AtomicUsize::new(NO_FRAME);
 const NO_FRAME: usize = usize::MAX;
+/// How many times the table was released. Only the holder changes it.
+static TURNS: AtomicU32 = AtomicU32::new(0);
 
-/// How long a thread waits for another to release the table. A signal handler may stop that one for longer, as garbage collectors
+/// How long a thread waits while nobody releases the table. A signal handler may stop that one for longer, as garbage collectors
 /// do.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// How many times it tries in a sandbox.
@@ -94,7 +96,11 @@ fn hold() -> bool {
             std::hint::spin_loop();
             take().is_ok()
         }),
-        Err(_) => sys::await_until(PATIENCE, || take().is_ok()),
+        Err(_) => sys::await_turn(
+            PATIENCE,
+            || take().is_ok(),
+            || TURNS.load(Ordering::Relaxed),
+        ),
     }
 }
 
@@ -102,6 +108,10 @@ fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     FRAME.store(thread::stack_pointer(), Ordering::Relaxed);
     let result = work(&Table(NUMBER.load(Ordering::Relaxed)));
     FRAME.store(NO_FRAME, Ordering::Relaxed);
+    TURNS.store(
+        TURNS.load(Ordering::Relaxed).wrapping_add(1),
+        Ordering::Relaxed,
+    );
     // In a child of fork, another thread may hold it already.
     let this = thread::identity();
     let _ = HOLDER.compare_exchange(this, 0, Ordering::Release, Ordering::Relaxed);

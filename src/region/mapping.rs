@@ -169,7 +169,12 @@ pub fn make_slot(index: usize) -> bool {
     if index == 0 && MADE_FIRST_SLOT.load(Ordering::Relaxed) {
         return true;
     }
-    index < room().slots && make_slot_at(room().slot_at(index))
+    has_room_for_slot(index) && make_slot_at(room().slot_at(index))
+}
+
+/// Whether the region has addresses for this slot. Under a resource limit it has fewer than usual.
+pub fn has_room_for_slot(index: usize) -> bool {
+    index < room().slots
 }
 
 fn make_slot_at(at: usize) -> bool {

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use weir_record::region::Region;
+use weir_record::region::{Circumstance, Region};
 use weir_record::slot::{Slot, Tenancy};
 
 use crate::process::{self, modes};
@@ -130,27 +130,38 @@ fn ended(used: &'static [Slot], thread: &Thread) -> Option<&'static Slot> {
 
 /// Takes a slot that no thread has had.
 fn fresh(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
-    let slots = region.all_slots();
-    if FRESH.load(Ordering::Relaxed) >= slots.len() {
+    if FRESH.load(Ordering::Relaxed) >= region.all_slots().len() {
         return None;
     }
-    MAKING.with(|| {
-        loop {
-            let index = FRESH.load(Ordering::Relaxed);
-            let Some(slot) = slots.get(index).filter(|_| mapping::make_slot(index)) else {
-                // There is no memory. Another attempt for each thread would not make any.
-                FRESH.store(slots.len(), Ordering::Relaxed);
-                return None;
-            };
-            MADE.store(index + 1, Ordering::Relaxed);
-            FRESH.store(index + 1, Ordering::Relaxed);
-            // Another process that shares the region may have been faster.
-            if thread.take(slot, Tenancy::Free) {
-                region.header.use_slots(index + 1);
-                return Some(slot);
-            }
+    let made = MAKING.with(|| Some(make(region, thread)));
+    if made.is_none() {
+        region.header.note(Circumstance::SlotAwaited);
+    }
+    made?
+}
+
+/// Makes the next slot, and takes it.
+fn make(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
+    let slots = region.all_slots();
+    loop {
+        let index = FRESH.load(Ordering::Relaxed);
+        let slot = slots
+            .get(index)
+            .filter(|_| mapping::has_room_for_slot(index))?;
+        if !mapping::make_slot(index) {
+            region.header.note(Circumstance::NoSlotMemory);
+            // Another attempt for each thread would not make any.
+            FRESH.store(slots.len(), Ordering::Relaxed);
+            return None;
         }
-    })
+        MADE.store(index + 1, Ordering::Relaxed);
+        FRESH.store(index + 1, Ordering::Relaxed);
+        // Another process that shares the region may have been faster.
+        if thread.take(slot, Tenancy::Free) {
+            region.header.use_slots(index + 1);
+            return Some(slot);
+        }
+    }
 }
 
 /// Makes the slots accessible that other processes have made, up to `used`.

@@ -101,7 +101,8 @@ fn more_than_there_are_slots() {
         assert_eq!(
             process.missed.threads_without_slot,
             1301 - MAX_SLOTS as u64,
-            "{mode:?}"
+            "{mode:?}, {:?}",
+            process.missed.notes
         );
     }
 }

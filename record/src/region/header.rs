@@ -109,11 +109,15 @@ pub enum Circumstance {
     SharedThreadArea = 19,
     /// Libraries were loaded into a namespace of their own (dlmopen), whose calls never reach us.
     OtherNamespace = 20,
+    /// There was no memory for the slots of more threads.
+    NoSlotMemory = 21,
+    /// A thread has no slot because another took too long to make one.
+    SlotAwaited = 22,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 21] = [
+    pub const ALL: [Circumstance; 23] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -135,6 +139,8 @@ impl Circumstance {
         Circumstance::WriterFailed,
         Circumstance::SharedThreadArea,
         Circumstance::OtherNamespace,
+        Circumstance::NoSlotMemory,
+        Circumstance::SlotAwaited,
     ];
 }
 

@@ -164,6 +164,12 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::FewSlots => {
             Some("a resource limit left room for fewer threads with counters of their own")
         }
+        Circumstance::NoSlotMemory => Some(
+            "there was no memory for the counters of more threads: those that came later share theirs",
+        ),
+        Circumstance::SlotAwaited => Some(
+            "a thread that was making its counters did not run for a second: others did not wait, and share theirs",
+        ),
         Circumstance::UnsteadyClock => {
             Some("the processor's time-stamp counter may change its rate: times may be wrong")
         }

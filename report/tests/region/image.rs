@@ -99,7 +99,7 @@ fn circumstances_are_told_in_words() {
     }
     assert_eq!(
         notes.len(),
-        17,
+        19,
         "that it was forked is told elsewhere: {notes:?}"
     );
 }
