@@ -11,7 +11,7 @@ use crate::life::{attach, inheritance, start::file, starts, writer};
 use crate::linking::{bypasses, c_library, objects, streams, uring};
 use crate::memory::{giving_up, reserve};
 use crate::process::{Whose, children, header, vfork, whose};
-use crate::region::mapping;
+use crate::region::backing;
 use crate::{sys, thread};
 
 /// The exit status that quick_exit was called with.
@@ -204,7 +204,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
                 // A program that does not load Weir would not remove the region.
                 is_removed = !start.loads_us();
                 if is_removed {
-                    mapping::remove(file());
+                    backing::remove(file());
                 }
             }
         }

@@ -31,7 +31,7 @@ use crate::memory::{
     giving_up::{self, Reason},
     own_heap, reserve,
 };
-use crate::region::{mapping, slots};
+use crate::region::{backing, slots};
 use crate::thread;
 use crate::{process, sys};
 
@@ -342,7 +342,7 @@ fn leave_region(is_kept: bool) {
         telling::tell_the_killed(header, file);
     }
     if !is_kept {
-        mapping::remove(file);
+        backing::remove(file);
     }
 }
 
@@ -357,7 +357,7 @@ pub fn take_back() -> bool {
                     work.path = path;
                     false
                 }
-                (1, Some(path)) if mapping::remove_plain(&path) => {
+                (1, Some(path)) if remove_plain(&path) => {
                     work.reports = 0;
                     true
                 }
@@ -507,4 +507,12 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
         path.splice(at..at, format!(".{pid}").bytes());
     }
     (PathBuf::from(OsString::from_vec(path)), !has_pid)
+}
+
+/// Removes a regular file; leaves a terminal, a pipe or a link alone. False if the path still exists.
+fn remove_plain(path: &std::path::Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, FileType, statat, unlinkat};
+    let is_plain = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
+    is_plain && unlinkat(CWD, path, AtFlags::empty()).is_ok()
 }

@@ -7,15 +7,14 @@
 
 mod handed;
 
-use std::ffi::{CStr, c_void};
+use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 use rustix::process::Resource;
-use rustix::rand::{GetRandomFlags, getrandom};
 use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
@@ -23,7 +22,8 @@ use weir_record::slot::Slot;
 use weir_record::stacks::{Module, Node};
 
 use crate::environment::{self, Path};
-use crate::sys::{self, Descriptor, pages::pages_around, process};
+use crate::region::backing;
+use crate::sys::{self, Descriptor, pages::pages_around};
 
 /// The room of a region if address space or data is limited.
 const FEW: Room = Room {
@@ -107,11 +107,11 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     if let Some((header, room)) = make_handed(pid, room, file) {
         return Some(Mapping::new(header, room, None));
     }
-    if let Some((fd, place)) = create(pid, file) {
+    if let Some((fd, place)) = backing::create(pid, file) {
         if let Some((header, room)) = map_file(&fd, room) {
             return Some(Mapping::new(header, room, place));
         }
-        remove(file.as_c_str());
+        backing::remove(file.as_c_str());
     }
     file.clear();
     if must_be_file || nobody_would_read_it() {
@@ -141,7 +141,8 @@ fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header
     let before = current();
     let made = map_file(&fd, room)?;
     let is_taken = handed::hand_over(&fd, session.as_bytes())
-        || name_in_session(file, session.as_bytes(), pid) && handed::name(&fd, file.as_c_str());
+        || backing::name_in_session(file, session.as_bytes(), pid)
+            && handed::name(&fd, file.as_c_str());
     if !is_taken {
         file.clear();
         return_to(before);
@@ -373,26 +374,6 @@ fn make_memory(at: usize, bytes: usize, made: usize) -> bool {
     open_up(place, bytes) && populate_at(at, made)
 }
 
-/// Makes a user the owner of a region's file, if the process may do that.
-pub fn give(file: &CStr, user: u32) {
-    let user = Some(rustix::fs::Uid::from_raw(user));
-    let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
-    let _ = rustix::fs::chownat(rustix::fs::CWD, file, user, None, flags);
-}
-
-/// Removes a region's file.
-pub fn remove(file: &CStr) {
-    let _ = rustix::fs::unlinkat(rustix::fs::CWD, file, rustix::fs::AtFlags::empty());
-}
-
-/// Removes a regular file; leaves a terminal, a pipe or a link alone. False if the path still exists.
-pub fn remove_plain(path: &std::path::Path) -> bool {
-    use rustix::fs::{AtFlags, CWD, FileType, statat, unlinkat};
-    let is_plain = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::RegularFile);
-    is_plain && unlinkat(CWD, path, AtFlags::empty()).is_ok()
-}
-
 fn within_limits() -> Room {
     let limited = [Resource::As, Resource::Data]
         .into_iter()
@@ -407,101 +388,6 @@ fn within_limits() -> Room {
             ..Room::MOST
         },
     }
-}
-
-/// Creates the region's file, and stores its path in `file`. Also returns a circumstance if the file is not in the
-/// first directory.
-fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>)> {
-    let environment = environment::get();
-    let directories: [&[u8]; 2] = if environment.has_session() {
-        [environment.session.as_bytes(), b""]
-    } else if environment.region_dir.is_empty() {
-        [b"/dev/shm", b"/tmp"]
-    } else {
-        [environment.region_dir.as_bytes(), b""]
-    };
-    let identity = if environment.has_session() {
-        None
-    } else {
-        process::identity()
-    };
-    directories
-        .into_iter()
-        .filter(|directory| !directory.is_empty())
-        .find_map(|directory| {
-            let place = (directory != directories[0]).then_some(Circumstance::OtherDirectory);
-            (0..ATTEMPTS).find_map(|attempt| {
-                file.clear();
-                let named = if environment.has_session() {
-                    name_in_session(file, directory, pid)
-                } else {
-                    let number = if attempt == 0 { identity } else { None };
-                    name_alone(file, directory, pid, number.unwrap_or_else(unforeseen))
-                };
-                if attempt == 0 && named && identity.is_some() {
-                    remove_left_behind(file.as_c_str());
-                }
-                let fd = named.then(|| create_file(file.as_c_str())).flatten();
-                fd.map(|fd| (fd, place))
-            })
-        })
-}
-
-/// How many names are tried.
-const ATTEMPTS: u32 = 4;
-
-/// `<directory>/<pid>-<ticks>.region`: several images may have the same process id.
-fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
-    file.push(directory)
-        && file.push(b"/")
-        && file.push_number(pid.into())
-        && file.push(b"-")
-        && file.push_number(sys::ticks())
-        && file.push(b".region")
-}
-
-/// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image that replaces
-/// this one finds its region. If another user has made a file of that name, the number is one that no other user can
-/// guess.
-fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool {
-    file.push(directory)
-        && file.push(b"/weir.")
-        && file.push_number(pid.into())
-        && file.push(b".")
-        && file.push_number(number)
-        && file.push(b".region")
-}
-
-/// Removes the region of the image that this one has replaced: its report is written. Removes no other file.
-fn remove_left_behind(path: &CStr) {
-    use rustix::fs::{AtFlags, CWD, FileType, statat};
-    let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
-        return;
-    };
-    let is_plain = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-    if is_plain && status.st_nlink == 1 && status.st_uid == rustix::process::geteuid().as_raw() {
-        remove(path);
-    }
-}
-
-fn unforeseen() -> u64 {
-    let mut number = [0; 8];
-    let flags = GetRandomFlags::INSECURE | GetRandomFlags::NONBLOCK;
-    match getrandom(&mut number[..], flags) {
-        Ok(8) => u64::from_ne_bytes(number),
-        // Before Linux 5.6, or if a filter forbids it: a number that is at least never used twice.
-        _ => sys::ticks(),
-    }
-}
-
-fn create_file(path: &CStr) -> Option<Descriptor> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let open = || rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR).map(Descriptor::from);
-    let result = match open() {
-        Err(Errno::MFILE) => sys::with_more_descriptors(open)?,
-        other => other,
-    };
-    result.ok()
 }
 
 /// Maps the file, with as much room as possible, up to `room`.

@@ -1,5 +1,6 @@
 //! The region: its memory, and which thread has which slot of it.
 
+pub mod backing;
 pub mod mapping;
 pub mod slots;
 
