@@ -5,6 +5,7 @@
 //! functions   the one table of interposed functions
 //! settings    the WEIR_* environment variables
 //! clock       ticks, and what they are in nanoseconds
+//! countdown   which calls are timed
 //! counter     a number with one writer, safe against that writer's own signal handlers
 //! ring        the lock-free channel of latency samples, one producer and one consumer
 //! sample      what goes through it: a function and a duration in eight bytes
@@ -38,6 +39,7 @@ compile_error!("Weir records on x86-64 and AArch64 Linux with the GNU C library 
 pub mod arch;
 pub mod clock;
 pub mod coroutine;
+pub mod countdown;
 pub mod counter;
 pub mod ends;
 pub mod errnos;
