@@ -7,6 +7,7 @@
 //! (the file)    system calls, the thread's pointer and state, other stacks, the machine's numbers
 //! freestanding  what compiled Rust takes from the C library otherwise
 //! hooks         bodies of naked functions: variable arguments, calls passed on by a jump, children
+//! unwinding     registers by their numbers in unwind information, and where the kernel keeps them
 //! ```
 
 #[cfg(target_arch = "aarch64")]
@@ -18,6 +19,20 @@ mod x86_64;
 pub use aarch64::*;
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::*;
+
+/// What unwinding a stack goes by: a place in a function, and what some registers are there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct State {
+    /// The return address that leads there.
+    pub return_address: usize,
+    /// The stack pointer.
+    pub stack_pointer: usize,
+    /// The frame pointer register, whatever it is used for.
+    pub frame_pointer: usize,
+    /// The register for a return address that has not been stored; 0 where the processor has none, or it is not known.
+    pub link: usize,
+}
 
 /// Keeps the linker from exporting a symbol of its own making.
 macro_rules! hidden {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use weir_record::stacks::Cut;
 
 use super::trie::ROOT;
-use crate::arch::unwinding::State;
+use crate::arch::State;
 use crate::{sys, thread};
 
 /// The most frames of a stack that are followed.

@@ -25,7 +25,8 @@ use weir_record::region::Region;
 use weir_record::settings::Stacks;
 use weir_record::stacks::{Cut, Key, Node, Place};
 
-use crate::arch::unwinding::{State, state_of_caller};
+use crate::arch::State;
+use crate::arch::unwinding::state_of_caller;
 use crate::environment;
 use crate::process::{self, modes};
 

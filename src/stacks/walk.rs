@@ -10,7 +10,8 @@ use super::modules::{self, Code};
 use super::rule::{self, Base, Rule, Says, Step};
 use super::trie::{self, ROOT};
 use super::{call_frames, rules};
-use crate::arch::unwinding::{INTERRUPTED, State};
+use crate::arch::State;
+use crate::arch::unwinding::INTERRUPTED;
 
 /// Raised when what is remembered is of another image, or of code that has gone.
 static EPOCH: AtomicU32 = AtomicU32::new(0);

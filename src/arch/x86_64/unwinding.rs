@@ -2,6 +2,8 @@
 
 use std::arch::naked_asm;
 
+use crate::arch::State;
+
 /// The numbers that unwind information gives to registers.
 pub const STACK_POINTER: u8 = 7;
 /// See above.
@@ -14,20 +16,6 @@ pub const CFA_UNIT: i32 = 8;
 
 /// Where every function finds its return address, from the canonical frame address; none where that differs by function.
 pub const RETURN_ADDRESS_AT: Option<i32> = Some(-8);
-
-/// What unwinding goes by: a place in a function, and what two registers are there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C)]
-pub struct State {
-    /// The return address that leads there.
-    pub return_address: usize,
-    /// The stack pointer.
-    pub stack_pointer: usize,
-    /// The frame pointer register, whatever it is used for.
-    pub frame_pointer: usize,
-    /// The register for a return address that has not been stored; 0 where the processor has none, or it is not known.
-    pub link: usize,
-}
 
 /// The state of whoever calls this, once it has returned.
 #[unsafe(naked)]
