@@ -46,7 +46,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Draw a report's call sites as a flame graph
     #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
-    Flame(FlameArgs),
+    Flame(StackArgs),
     /// Make reports from the region files of killed programs
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -230,29 +230,17 @@ impl SiteArgs {
 /// `weir export`
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The report; - is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-
     /// The format
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub format: Format,
 
-    /// Write to this file [default: standard output]
-    #[arg(short, long, value_name = "OUT")]
-    pub out: Option<PathBuf>,
-
-    /// Only this process
-    #[arg(long, value_name = "PID")]
-    pub process: Option<u32>,
-
     #[command(flatten)]
-    pub sites: SiteArgs,
+    pub stacks: StackArgs,
 }
 
-/// `weir flame`
+/// `weir flame`, and what [`ExportArgs`] shares with it: which stacks, and where they go.
 #[derive(Debug, Args)]
-pub struct FlameArgs {
+pub struct StackArgs {
     /// The report; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,

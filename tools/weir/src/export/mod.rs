@@ -16,11 +16,9 @@ mod layout;
 mod pprof;
 mod speedscope;
 
-use std::path::Path;
-
 use weir_report::model::{Report, Site};
 
-use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs};
+use crate::cli::{ExportArgs, Format, Group, SiteArgs, StackArgs};
 use crate::failure::Failure;
 use crate::report;
 use crate::sites::{Choice, Sites, Tree, Wanted, What};
@@ -28,11 +26,12 @@ use crate::text;
 
 /// Writes call sites in another format.
 pub fn export(args: &ExportArgs) -> Result<(), Failure> {
-    let profile = load(&args.file, args.process, &args.sites)?;
-    let out = args.out.as_deref();
+    let stacks = &args.stacks;
+    let profile = load(stacks)?;
+    let out = stacks.out.as_deref();
     match args.format {
         Format::Folded => {
-            let choice = profile.choice(&args.sites)?;
+            let choice = profile.choice(&stacks.sites)?;
             file::write(out, &|out| folded::write(&profile, choice, out))
         }
         Format::Speedscope => {
@@ -47,8 +46,8 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
 }
 
 /// Draws a flame graph.
-pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
-    let profile = load(&args.file, args.process, &args.sites)?;
+pub fn flame(args: &StackArgs) -> Result<(), Failure> {
+    let profile = load(args)?;
     let choice = profile.choice(&args.sites)?;
     let out = args.out.as_deref();
     file::write(out, &|out| flame::write(&profile, choice, out))
@@ -61,11 +60,11 @@ struct Profile {
     wanted: Vec<bool>,
 }
 
-fn load(file: &Path, process: Option<u32>, args: &SiteArgs) -> Result<Profile, Failure> {
-    let report = report::load(file)?;
-    let processes = report::processes(&report, process)?;
-    let sites = Sites::asked(&processes, args)?;
-    let wanted = sites.wanted(&Wanted::of(args));
+fn load(args: &StackArgs) -> Result<Profile, Failure> {
+    let report = report::load(&args.file)?;
+    let processes = report::processes(&report, args.process)?;
+    let sites = Sites::asked(&processes, &args.sites)?;
+    let wanted = sites.wanted(&Wanted::of(&args.sites));
     Ok(Profile {
         report,
         sites,
