@@ -90,7 +90,9 @@ fn hold() -> bool {
     match take() {
         Ok(_) => true,
         // This is a signal handler that interrupted the holder, or a jump has left the holder's frame.
-        Err(holder) if holder == this => thread::stack_pointer() >= FRAME.load(Ordering::Relaxed),
+        Err(holder) if holder == this => {
+            sys::is_left(FRAME.load(Ordering::Relaxed), thread::stack_pointer())
+        }
         // To wait takes system calls.
         Err(_) if sys::is_sealed() => (0..SPINS).any(|_| {
             std::hint::spin_loop();

@@ -67,6 +67,11 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
 
 /// Whether the thread is on its stack for signals, in a handler.
 fn is_on_signal_stack() -> bool {
+    signal_stack().is_some_and(|stack| stack.ss_flags & libc::SS_ONSTACK != 0)
+}
+
+/// The thread's stack for signals; without room if it has none, or is in a handler that does without it (SS_AUTODISARM).
+fn signal_stack() -> Option<libc::stack_t> {
     let mut stack = MaybeUninit::<libc::stack_t>::uninit();
     // SAFETY: the kernel writes the current stack for signals, and sets none.
     let result = unsafe {
@@ -76,7 +81,24 @@ fn is_on_signal_stack() -> bool {
         )
     };
     // SAFETY: the kernel has written it, because the call succeeded.
-    result == 0 && unsafe { stack.assume_init() }.ss_flags & libc::SS_ONSTACK != 0
+    (result == 0).then(|| unsafe { stack.assume_init() })
+}
+
+/// Whether the calling thread, with this stack pointer, has left a frame of its own by a jump. If not, a signal handler has
+/// interrupted the frame. A handler may have a stack of its own, and that may lie above the frame.
+pub fn is_left(frame: usize, stack_pointer: usize) -> bool {
+    let signals = match super::is_sealed() {
+        true => None,
+        false => signal_stack(),
+    };
+    let is_for_signals = |place: usize| {
+        signals.is_some_and(|stack| place.wrapping_sub(stack.ss_sp.addr()) < stack.ss_size)
+    };
+    match (is_for_signals(frame), is_for_signals(stack_pointer)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => frame <= stack_pointer,
+    }
 }
 
 /// Does `work` on the stack that ends at `top`.

@@ -175,6 +175,28 @@ fn more_names_than_the_table_has_room_for() {
     });
 }
 
+/// A signal handler interrupts its thread while that records a name, and records others. Its stack lies above the thread's, as if
+/// the thread had left the frame that it interrupted.
+#[test]
+fn names_from_a_handler_whose_stack_is_above() {
+    for mode in Mode::MEASURED.repeat(3) {
+        let folder = scratch();
+        let program = Program::new(victim("names_from_above")).in_folder(folder.path());
+        let outcome = program.run(mode).expect_status(0);
+        let created: u64 = outcome.text().trim().parse().expect("a number");
+        let files = &outcome.process().files;
+        let root = fs::canonicalize(folder.path()).expect("a folder");
+        let mut opens = files.others.opens;
+        for file in &files.listed {
+            if file.name.starts_with(&*root.to_string_lossy()) {
+                assert_eq!((file.opens, file.other_calls), (1, 1), "{}", file.name);
+                opens += file.opens;
+            }
+        }
+        assert_eq!(opens, created, "{mode:?}");
+    }
+}
+
 #[test]
 fn descriptors_of_high_numbers() {
     in_way("high", |_, files| {
