@@ -27,7 +27,7 @@ static void all_kinds(int fd, int rounds) {
 static void *thread(void *fd) {
     all_kinds((int)(intptr_t)fd, 3000);
     syscall(SYS_getpgid, 5000100);
-    all_kinds((int)(intptr_t)fd, 20000);
+    all_kinds((int)(intptr_t)fd, 5000);
     syscall(SYS_getpgid, 5000200);
     return NULL;
 }
@@ -37,7 +37,7 @@ int main(void) {
     MUST(fd >= 0);
     all_kinds(fd, 3000); /* warm-up: some things start only when they are first used */
     syscall(SYS_getpgid, 5000000);
-    all_kinds(fd, 20000);
+    all_kinds(fd, 5000);
     syscall(SYS_getpgid, 5000001);
     pthread_t other;
     MUST(!pthread_create(&other, NULL, thread, (void *)(intptr_t)fd));
