@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use weir_report::model::{IoUringSeen, Process, Report};
 
 use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, NARROW_COMPILER, Program, scratch, victim, weir};
 
 const OTHER: u32 = 65_001;
 const HEAP: &str = "the heap will not be known: ";

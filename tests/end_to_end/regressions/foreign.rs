@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, NARROW_COMPILER, Program, scratch, victim, weir};
 
 /// How many programs `starts_another` starts.
 const STARTS: usize = 39;
@@ -31,7 +31,7 @@ const MUSL: Foreign = Foreign {
 };
 const NARROW: Foreign = Foreign {
     name: "answers-32",
-    compiler: &["gcc", "-m32"],
+    compiler: &NARROW_COMPILER,
     reason: "is a 32-bit x86 program",
 };
 
@@ -50,7 +50,7 @@ fn folder() -> &'static Path {
                 .arg(folder.path().join(foreign.name))
                 .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c"))
                 .status()
-                .expect("musl-tools and gcc-multilib are installed");
+                .expect("the compilers are installed");
             assert!(compiled.success(), "{}", foreign.name);
         }
         folder

@@ -32,5 +32,5 @@ pub mod witness;
 
 pub use files::files;
 pub use program::{Mode, Outcome, Program, copy_program, patient, scratch};
-pub use victim::victim;
+pub use victim::{NARROW_COMPILER, victim};
 pub use witness::Account;

@@ -7,6 +7,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
+/// What compiles a 32-bit program. Debian's gcc-multilib would make the kernel's headers known to it, but conflicts with
+/// the compiler for AArch64.
+pub const NARROW_COMPILER: [&str; 4] =
+    ["gcc", "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu"];
+
 /// The folder for this run's compiled victims.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();

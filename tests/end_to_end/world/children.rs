@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::{World, expect_seen};
+use crate::support::NARROW_COMPILER;
 
 #[track_caller]
 fn compile(compiler: &mut Command) {
@@ -50,8 +51,9 @@ fn of_another_c_library_and_of_32_bits() {
                     .arg(&source),
             );
             compile(
-                Command::new("gcc")
-                    .args(["-m32", "-o"])
+                Command::new(NARROW_COMPILER[0])
+                    .args(&NARROW_COMPILER[1..])
+                    .arg("-o")
                     .arg(to("small"))
                     .arg(&source),
             );

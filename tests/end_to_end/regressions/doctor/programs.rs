@@ -98,7 +98,7 @@ fn of_what_no_glibc_starts() {
         (&["gcc", "-static"][..], "is statically linked"),
         (&["gcc", "-static-pie"], "is statically linked"),
         (&["musl-gcc"], "is linked against musl"),
-        (&["gcc", "-m32"], "is a 32-bit x86 program"),
+        (&NARROW_COMPILER, "is a 32-bit x86 program"),
     ] {
         let program = compiled(folder.path(), compiler, ALLOCATES);
         here().see(&program, &[]).expect_refused(126, why);

@@ -40,7 +40,7 @@ fn of_what_is_preloaded_already() {
     let folder = scratch();
     let narrow = compiled(
         folder.path(),
-        &["gcc", "-m32", "-shared", "-fPIC"],
+        &[&NARROW_COMPILER[..], &["-shared", "-fPIC"]].concat(),
         "int x;\n",
     );
     let jemalloc = "libjemalloc.so.2";
