@@ -48,7 +48,8 @@ impl Point {
         }
     }
 
-    /// Whether it belongs to a language or its libraries: whoever looks for the place in a program looks for its caller.
+    /// Whether it belongs to a language or its libraries, or is a program's own name for an allocation function: whoever looks
+    /// for the place in a program looks for its caller.
     pub fn is_plumbing(&self) -> bool {
         const FUNCTIONS: [&str; 19] = [
             "operator new",
@@ -85,7 +86,36 @@ impl Point {
                 .iter()
                 .any(|start| self.function.starts_with(start))
             || OBJECTS.iter().any(|start| object.starts_with(start))
+            || is_allocation_wrapper(&self.function)
     }
+}
+
+/// Whether a function is by its name an allocation function of a program's own: `xmalloc`, `Perl_safesysmalloc`,
+/// `_PyMem_RawMalloc`, `g_malloc0`, `xstrdup`.
+fn is_allocation_wrapper(function: &str) -> bool {
+    const ENDINGS: [&str; 8] = [
+        "malloc",
+        "calloc",
+        "zalloc",
+        "realloc",
+        "reallocarray",
+        "strdup",
+        "strndup",
+        "memdup",
+    ];
+    // Without arguments, namespaces, and what compilers add to copies of a function (`.constprop.0`).
+    let name = function
+        .split(['(', '.', '[', '<'])
+        .next()
+        .unwrap_or_default();
+    let name = name.rsplit("::").next().unwrap_or_default();
+    let name = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || letter == '_');
+    ENDINGS.iter().any(|ending| {
+        let start = name.len().checked_sub(ending.len());
+        start
+            .and_then(|start| name.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    })
 }
 
 /// All points, each once, and those of each frame.
@@ -219,7 +249,27 @@ mod tests {
         ] {
             assert!(is_plumbing(function, "/bin/a"), "{function}");
         }
-        for function in ["main", "store::put", "my::std::x", "operator_new"] {
+        for function in [
+            "xmalloc",
+            "do_xmalloc.constprop.0",
+            "_PyMem_RawMalloc",
+            "Perl_safesysrealloc",
+            "g_malloc0",
+            "app::util::xcalloc(unsigned long, unsigned long)",
+            "xstrdup",
+        ] {
+            assert!(is_plumbing(function, "/bin/a"), "{function}");
+        }
+        for function in [
+            "main",
+            "store::put",
+            "my::std::x",
+            "operator_new",
+            "measure_malloc_and_free",
+            "allocate",
+            "malloc_all::run",
+            "é",
+        ] {
             assert!(!is_plumbing(function, "/bin/a"), "{function}");
         }
         assert!(is_plumbing("fopen", "/lib/x86_64-linux-gnu/libc.so.6"));
