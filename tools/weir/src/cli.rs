@@ -165,6 +165,12 @@ pub struct ReportArgs {
     #[command(flatten)]
     pub sites: SiteArgs,
 
+    /// Only stacks with this function, source file or object: what calls it, and what it calls
+    ///
+    /// PATTERN is as for --focus. If a function has exactly this name, only that one counts.
+    #[arg(long, value_name = "PATTERN", requires = "by", help_heading = CALL_SITES)]
+    pub around: Option<String>,
+
     /// Number of lines of each list [default: 10]
     #[arg(long, value_name = "N", requires = "by", help_heading = CALL_SITES, value_parser = clap::value_parser!(u32).range(1..))]
     pub top: Option<u32>,

@@ -30,7 +30,7 @@ pub use pattern::Patterns;
 pub use pattern::Wanted;
 pub use points::{PointId, Points};
 pub use shorten::shortened;
-pub use tree::{Node, Tree, What};
+pub use tree::{Centre, Node, Tree, What};
 
 /// The stacks of one process or several, with the names of their frames.
 pub struct Sites {
@@ -100,6 +100,33 @@ impl Sites {
         let mut points: Vec<PointId> = inside_out.copied().collect();
         points.reverse();
         points
+    }
+
+    /// For each site where in its stack a pattern first matches. If functions have exactly this name, only those match.
+    pub fn centres(&self, name: &str) -> Vec<Option<Centre>> {
+        let is_named = |function: &str| {
+            let rest = function.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+        };
+        let mut sites = self.stacks.sites.iter();
+        let is_name = self.points.all().any(|of| is_named(&of.function))
+            || sites.any(|site| is_named(&site.function));
+        let patterns = pattern::Patterns::of(&[name.to_owned()]);
+        let is_centre = |point: &points::Point| match is_name {
+            true => is_named(&point.function),
+            false => patterns.matches(point),
+        };
+        let is_centre: Vec<bool> = self.points.all().map(is_centre).collect();
+        let sites = self.stacks.sites.iter().map(|site| {
+            let stack = self.stack(site.frame);
+            let at = stack.iter().position(|&point| is_centre[point as usize]);
+            let called = match is_name {
+                true => is_named(&site.function),
+                false => patterns.matches_called(&site.function),
+            };
+            at.map(Centre::Point).or(called.then_some(Centre::Called))
+        });
+        sites.collect()
     }
 
     /// For each site whether it is wanted.

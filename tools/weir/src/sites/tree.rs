@@ -42,6 +42,15 @@ pub enum What<'a> {
     Called(&'a str),
 }
 
+/// What of a stack somebody asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Centre {
+    /// A point of the stack, by its index from the outermost one. Of a function that calls itself, the first.
+    Point(usize),
+    /// The function that was called in the end.
+    Called,
+}
+
 impl<'a> Tree<'a> {
     /// The tree of these sites; what of each site is summed, says `of`.
     pub fn new<'s: 'a>(
@@ -90,6 +99,82 @@ impl<'a> Tree<'a> {
             node.sum = node.sum.saturating_add(of(site));
             node.calls = node.calls.saturating_add(site.calls);
             tree.total = tree.total.saturating_add(of(site));
+        }
+        tree.add_up();
+        tree
+    }
+
+    /// What calls a centre, itself above its callers. The sums are those of the whole stacks.
+    pub fn of_callers<'s: 'a>(
+        sites: &'s Sites,
+        centres: &[Option<Centre>],
+        wanted: impl Fn(usize, &Site) -> bool,
+        of: impl Fn(&Site) -> u64,
+    ) -> Tree<'a> {
+        // Who calls a function calls all of its lines.
+        let functions = functions(sites, |_| true);
+        let path = |site: &'s Site, centre| {
+            let mut stack = sites.stack(site.frame);
+            let own = match centre {
+                Centre::Point(at) => {
+                    let own = functions.of(What::Point(stack[at]));
+                    stack.truncate(at);
+                    own
+                }
+                Centre::Called => What::Called(&site.function),
+            };
+            let callers = stack.into_iter().rev().map(What::Point);
+            std::iter::once(own).chain(callers).collect()
+        };
+        Tree::of_paths(sites, centres, wanted, of, path)
+    }
+
+    /// What a centre calls. A function that was called in the end calls nothing.
+    pub fn of_callees<'s: 'a>(
+        sites: &'s Sites,
+        centres: &[Option<Centre>],
+        wanted: impl Fn(usize, &Site) -> bool,
+        of: impl Fn(&Site) -> u64,
+    ) -> Tree<'a> {
+        let path = |site: &'s Site, centre| match centre {
+            Centre::Point(at) => {
+                let below = sites.stack(site.frame).into_iter().skip(at);
+                let called = What::Called(&site.function);
+                below.map(What::Point).chain([called]).collect()
+            }
+            Centre::Called => Vec::new(),
+        };
+        Tree::of_paths(sites, centres, wanted, of, path)
+    }
+
+    fn of_paths<'s: 'a>(
+        sites: &'s Sites,
+        centres: &[Option<Centre>],
+        wanted: impl Fn(usize, &Site) -> bool,
+        of: impl Fn(&Site) -> u64,
+        path: impl Fn(&'s Site, Centre) -> Vec<What<'a>>,
+    ) -> Tree<'a> {
+        let mut tree = Tree {
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            total: 0,
+        };
+        let mut known = HashMap::new();
+        for (index, site) in sites.stacks.sites.iter().enumerate() {
+            let Some(centre) = centres[index].filter(|_| wanted(index, site) && of(site) > 0)
+            else {
+                continue;
+            };
+            let mut end = None;
+            for what in path(site, centre) {
+                end = Some(tree.child(&mut known, end, what));
+            }
+            if let Some(end) = end {
+                let node = &mut tree.nodes[end as usize];
+                node.sum = node.sum.saturating_add(of(site));
+                node.calls = node.calls.saturating_add(site.calls);
+                tree.total = tree.total.saturating_add(of(site));
+            }
         }
         tree.add_up();
         tree
@@ -271,6 +356,55 @@ mod tests {
         let mut process: Process = sample::report().processes.remove(0);
         process.stacks = Some(stacks);
         Sites::of([&process], &[]).expect("stacks")
+    }
+
+    /// A centre's sums are those of its stacks, in both directions.
+    #[test]
+    fn callers_and_callees() {
+        let mut sites = sites();
+        sites.points.set(0, vec![named("main", 4)]);
+        sites
+            .points
+            .set(1, vec![named("parse", 7), named("grow", 9)]);
+        sites.points.set(2, vec![named("reparse", 1)]);
+        let tree = |centres: &[Option<Centre>], is_up: bool| {
+            let of = |site: &Site| site.calls;
+            let tree = match is_up {
+                true => Tree::of_callers(&sites, centres, |_, _| true, of),
+                false => Tree::of_callees(&sites, centres, |_, _| true, of),
+            };
+            drawn(&sites, &tree)
+        };
+        let parse = sites.centres("parse");
+        assert_eq!(parse[1], Some(Centre::Point(1)));
+        assert_eq!(parse[2], None, "another function's name");
+        assert_eq!(tree(&parse, true), ["parse 6 6", "  main 6 6"]);
+        assert_eq!(
+            tree(&parse, false),
+            ["parse 6 6", "  grow 6 6", "    malloc 6 6"]
+        );
+        let part = sites.centres("pars");
+        assert_eq!(part[2], Some(Centre::Point(1)));
+        let malloc = sites.centres("malloc");
+        assert_eq!(
+            tree(&malloc, true),
+            [
+                "malloc 10 10",
+                "  grow 6 6",
+                "    parse 6 6",
+                "      main 6 6",
+                "  main 3 3"
+            ]
+        );
+        assert!(tree(&malloc, false).is_empty());
+    }
+
+    fn named(function: &str, line: u32) -> Point {
+        Point {
+            function: function.to_owned(),
+            line: Some(line),
+            ..Point::default()
+        }
     }
 
     fn drawn(sites: &Sites, tree: &Tree<'_>) -> Vec<String> {

@@ -9,7 +9,7 @@ use weir_report::model::{Process, Report};
 use super::page::Page;
 use crate::cli::{Group, Metric, ReportArgs};
 use crate::failure::Failure;
-use crate::sites::{Sites, Wanted};
+use crate::sites::{Centre, Sites, Wanted};
 use crate::{output, text, units};
 
 /// How to show call sites.
@@ -17,12 +17,20 @@ use crate::{output, text, units};
 struct Options {
     metric: Option<Metric>,
     wanted: Wanted,
+    /// What callers and callees are asked of.
+    around: Option<String>,
     top: usize,
     /// A smaller part of the whole than this is folded.
     fold: f64,
     all_frames: bool,
     width: usize,
     coloured: bool,
+}
+
+/// What callers and callees are asked of, and where it is in the stack of each site.
+struct Around<'a> {
+    pattern: &'a str,
+    centres: Vec<Option<Centre>>,
 }
 
 /// Sites of one group, and what is summed of them.
@@ -72,6 +80,7 @@ pub fn page(report: &Report, args: &ReportArgs) -> Result<String, Failure> {
     let options = Options {
         metric: args.sites.metric,
         wanted: Wanted::of(&args.sites),
+        around: args.around.clone(),
         top: args.top.map_or(10, |top| top as usize),
         fold: args.fold.unwrap_or(1.0) / 100.0,
         all_frames: args.all_frames,
@@ -86,7 +95,16 @@ pub fn page(report: &Report, args: &ReportArgs) -> Result<String, Failure> {
 fn rendered(report: &Report, processes: &[&Process], sites: &Sites, options: &Options) -> String {
     let mut page = Page::new(options.width, options.coloured);
     head(&mut page, report, processes, sites);
-    let wanted = sites.wanted(&options.wanted);
+    let mut wanted = sites.wanted(&options.wanted);
+    let around = options.around.as_deref().map(|pattern| Around {
+        pattern,
+        centres: sites.centres(pattern),
+    });
+    if let Some(around) = &around {
+        for (is_wanted, centre) in wanted.iter_mut().zip(&around.centres) {
+            *is_wanted &= centre.is_some();
+        }
+    }
     let parts: Vec<Part> = Group::ALL
         .into_iter()
         .map(|group| part(sites, &wanted, group, options.metric))
@@ -96,7 +114,10 @@ fn rendered(report: &Report, processes: &[&Process], sites: &Sites, options: &Op
         flat::show(&mut page, sites, &wanted, part, options);
     }
     for part in &parts {
-        tree::show(&mut page, sites, &wanted, part, options);
+        match &around {
+            None => tree::show(&mut page, sites, &wanted, part, options),
+            Some(around) => tree::show_around(&mut page, sites, &wanted, part, options, around),
+        }
     }
     if parts.is_empty() {
         page.heading("Call sites", "");

@@ -14,6 +14,7 @@ fn shown(width: usize, change: impl FnOnce(&mut Options)) -> String {
     let mut options = Options {
         metric: None,
         wanted: Wanted::default(),
+        around: None,
         top: 10,
         fold: 0.01,
         all_frames: false,
@@ -63,6 +64,21 @@ fn a_page_of_one_function() {
 }
 
 #[test]
+fn a_page_around_a_function() {
+    insta::assert_snapshot!(shown(80, |options| {
+        options.around = Some("shelf::pack".to_owned());
+    }));
+}
+
+#[test]
+fn a_page_around_what_was_called() {
+    insta::assert_snapshot!(shown(80, |options| {
+        options.around = Some("malloc".to_owned());
+        options.top = 2;
+    }));
+}
+
+#[test]
 fn what_no_stack_has_is_said() {
     let page = shown(80, |options| options.wanted.focus = patterns(&["nowhere"]));
     assert!(
@@ -75,7 +91,11 @@ fn what_no_stack_has_is_said() {
 fn no_line_is_wider_than_the_page() {
     for width in (40..200).step_by(3) {
         for all_frames in [false, true] {
-            let page = shown(width, |options| options.all_frames = all_frames);
+            let page = shown(width, |options| options.all_frames = all_frames)
+                + &shown(width, |options| {
+                    options.all_frames = all_frames;
+                    options.around = Some("shelf::pack".to_owned());
+                });
             for line in page.lines() {
                 assert!(
                     text::width(line) <= width,
@@ -141,6 +161,7 @@ fn forged_stacks_neither_panic_nor_command_the_terminal() {
         let options = Options {
             metric,
             wanted: Wanted::default(),
+            around: None,
             top: 10,
             fold: 0.01,
             all_frames: true,

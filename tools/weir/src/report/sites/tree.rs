@@ -2,8 +2,10 @@
 //!
 //! Only where a function calls several others the lines are indented: most stacks are deep, and few of their functions do.
 
+use weir_report::model::Site;
+
 use super::super::page::Page;
-use super::{Options, Part};
+use super::{Around, Options, Part};
 use crate::cli::Group;
 use crate::sites::{Node, Sites, Tree, What, shortened};
 use crate::{text, units};
@@ -25,14 +27,39 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
     }
     let name = format!("{} from caller to callee", part.group.name());
     page.heading(&name, &format!("by {}", part.metric.words()));
-    let drawing = Drawing {
-        sites,
-        tree: &tree,
-        part,
-        all_frames: options.all_frames,
-        least: part.kept as f64 * options.fold,
-    };
+    Drawing::new(sites, &tree, part, options).draw(page);
+}
+
+/// Two trees: what calls a centre, and what it calls.
+pub fn show_around(
+    page: &mut Page,
+    sites: &Sites,
+    wanted: &[bool],
+    part: &Part,
+    options: &Options,
+    around: &Around<'_>,
+) {
+    let wanted =
+        |index: usize, site: &Site| wanted[index] && Group::of(&site.function) == part.group;
+    let of = |site: &Site| part.metric.of(site);
+    let (name, by) = (part.group.name(), format!("by {}", part.metric.words()));
+    let centre = text::printable(around.pattern);
+
+    let callers = Tree::of_callers(sites, &around.centres, wanted, of);
+    page.heading(&format!("{name}: callers of {centre}"), &by);
+    let mut drawing = Drawing::new(sites, &callers, part, options);
+    drawing.is_upwards = true;
     drawing.draw(page);
+
+    let mut callees = Tree::of_callees(sites, &around.centres, wanted, of);
+    if callees.total == 0 {
+        return;
+    }
+    if !options.all_frames {
+        callees = callees.without_plumbing(sites);
+    }
+    page.heading(&format!("{name}: callees of {centre}"), &by);
+    Drawing::new(sites, &callees, part, options).draw(page);
 }
 
 /// A tree on a page.
@@ -41,6 +68,8 @@ struct Drawing<'a> {
     tree: &'a Tree<'a>,
     part: &'a Part,
     all_frames: bool,
+    /// Whether callers are below what they call.
+    is_upwards: bool,
     /// What is less is folded.
     least: f64,
 }
@@ -52,7 +81,18 @@ struct Branch {
     others: String,
 }
 
-impl Drawing<'_> {
+impl<'a> Drawing<'a> {
+    fn new(sites: &'a Sites, tree: &'a Tree<'a>, part: &'a Part, options: &Options) -> Drawing<'a> {
+        Drawing {
+            sites,
+            tree,
+            part,
+            all_frames: options.all_frames,
+            is_upwards: false,
+            least: part.kept as f64 * options.fold,
+        }
+    }
+
     fn draw(&self, page: &mut Page) {
         let mut left = Vec::new();
         self.push(&mut left, &self.tree.roots, None);
@@ -181,14 +221,16 @@ impl Drawing<'_> {
             .saturating_sub(text::width(&sums) + text::width(line.before));
         let mut notes = String::new();
         let name = match line.what {
-            What::Called(function) if line.is_root => {
+            What::Called(function) if line.is_root && !self.is_upwards => {
                 notes += &format!("→ {}", text::printable(function));
                 "(no stack)".into()
             }
             What::Called(function) => text::printable(function),
             What::Point(point) => {
                 let point = self.sites.points.get(point);
-                if self.all_frames || !point.is_plumbing() {
+                // All lines of the centre are one.
+                let has_place = !(self.is_upwards && line.is_root);
+                if has_place && (self.all_frames || !point.is_plumbing()) {
                     notes += &text::printable(&point.place());
                     notes += if point.is_inlined { " inlined" } else { "" };
                 }
