@@ -15,7 +15,7 @@ use weir_report::read::{self, Limits};
 
 use super::ended::Ended;
 use super::ending;
-use super::image::{Image, NoImage};
+use super::image::{Image, NoImage, RegionFile};
 use super::inbox::Inbox;
 use super::moment;
 use super::names::Names;
@@ -55,6 +55,8 @@ pub struct Collector {
     /// How many there have been.
     adopted: u64,
     ended: Ended,
+    /// The regions that were there at the end, until the report is written.
+    last: Vec<RegionFile>,
     /// Files that are no regions, or not yet, since when.
     refused: HashMap<OsString, Instant>,
     inbox: Option<Inbox>,
@@ -81,6 +83,7 @@ impl Collector {
             images: Vec::new(),
             adopted: 0,
             ended: Ended::default(),
+            last: Vec::new(),
             refused: HashMap::new(),
             inbox,
             names: Names::new(directory),
@@ -148,15 +151,24 @@ impl Collector {
             } else {
                 Some(image.end_by_its_word())
             };
-            match end {
+            let file = match end {
                 Some(end) => self.close(image, now, end),
-                None => self.keep(image.process(now, ending::running())),
-            }
+                None => {
+                    self.keep(image.process(now, ending::running()));
+                    image.leave()
+                }
+            };
+            self.last.push(file);
         }
         let ended = std::mem::take(&mut self.ended);
         let mut processes = ended.finish(&mut self.told);
         self.starts.settle(&mut processes);
         processes
+    }
+
+    /// The report is written: no region is needed any more.
+    pub fn remove_regions(&mut self) {
+        self.last.drain(..).for_each(RegionFile::remove);
     }
 
     /// When the first image started.
@@ -330,7 +342,9 @@ impl Collector {
             image.keep(end);
             self.images.push(image);
         } else {
-            self.keep(image.close(moment::now(), end));
+            let (process, file) = image.close(moment::now(), end);
+            self.keep(process);
+            file.remove();
         }
     }
 
@@ -378,7 +392,7 @@ impl Collector {
                 .position(|image| image.number() == number)
             {
                 let image = self.images.swap_remove(index);
-                self.close(image, moment::now(), end);
+                self.close(image, moment::now(), end).remove();
             }
         }
     }
@@ -393,7 +407,7 @@ impl Collector {
             if let Some(index) = oldest {
                 let image = self.images.swap_remove(index);
                 let end = image.end_by_its_word();
-                self.close(image, moment::now(), end);
+                self.close(image, moment::now(), end).remove();
             }
         }
     }
@@ -403,13 +417,13 @@ impl Collector {
     }
 
     /// Folds an image that has no traced successor.
-    fn close(&mut self, mut image: Image, now: Moment, end: End) {
+    fn close(&mut self, mut image: Image, now: Moment, end: End) -> RegionFile {
         note_starts(&mut self.starts, &image);
         note_ends(&mut self.told, &mut image, true);
         let (pid, parent) = (image.pid(), image.parent_pid());
         let end = self.told.end(end, pid, parent, image.started().ticks);
         let children = image.children();
-        let mut process = image.close(now, end);
+        let (mut process, file) = image.close(now, end);
         if children > 0 {
             process.missed.notes.push(of_children(children));
         }
@@ -417,6 +431,7 @@ impl Collector {
             process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
         self.keep(process);
+        file
     }
 }
 

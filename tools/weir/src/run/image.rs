@@ -61,6 +61,22 @@ pub struct Image {
     ended: Option<End>,
 }
 
+/// The file of a region whose image is closed: what is left where there is no memory to write the report.
+#[derive(Debug)]
+pub struct RegionFile {
+    nameless: Option<File>,
+    path: Option<PathBuf>,
+}
+
+impl RegionFile {
+    /// Removes it: the image is in the report, or will be.
+    pub fn remove(self) {
+        drop(self.nameless);
+        // Where it cannot be removed now, it is with its directory.
+        let _ = self.path.as_deref().map(std::fs::remove_file);
+    }
+}
+
 /// Why a file is no image.
 #[derive(Debug)]
 pub enum NoImage {
@@ -241,13 +257,19 @@ impl Image {
         self.writer.process(now, end)
     }
 
-    /// The image at its end, which was found now. Its region is removed.
-    pub fn close(mut self, now: Moment, end: End) -> Process {
+    /// The image at its end, which was found now, and its region's file.
+    pub fn close(mut self, now: Moment, end: End) -> (Process, RegionFile) {
         let ended = self.farewell().unwrap_or(now);
         let process = self.writer.process(ended, end);
-        // Where it cannot be removed now, it is with its directory.
-        let _ = self.path.as_deref().map(std::fs::remove_file);
-        process
+        (process, self.leave())
+    }
+
+    /// The region's file, of an image that nobody looks at any more.
+    pub fn leave(self) -> RegionFile {
+        RegionFile {
+            nameless: self.nameless,
+            path: self.path,
+        }
     }
 
     /// Whether forked processes that have no region of their own go on in this one, or may yet: the kernel may let a

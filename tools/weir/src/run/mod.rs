@@ -53,6 +53,7 @@ pub mod told;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -134,7 +135,6 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
     let report = recording.finish(status);
-    drop(session);
     signals::write_also_in_the_background();
 
     if other_version {
@@ -154,7 +154,15 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
             failure.in_one_line()
         ));
     }
-    write(&report, &mut destination, args);
+    let written = write(&report, &mut destination);
+    no_memory::is_written(!args.quiet);
+    // Where there was no memory for the report, the regions are what is left.
+    recording.collector.remove_regions();
+    drop(session);
+    if let Some(path) = written.filter(|_| !args.quiet) {
+        // If standard error is closed, there is no reader.
+        let _ = summary(&report, &path, args.sort, &mut std::io::stderr().lock());
+    }
     Ok(status)
 }
 
@@ -210,7 +218,7 @@ impl Recording<'_> {
         drop(emit::to_json(&report));
     }
 
-    fn finish(mut self, status: ExitStatus) -> Report {
+    fn finish(&mut self, status: ExitStatus) -> Report {
         let now = moment::now();
         let processes = self.collector.finish(status, now);
         let mut report = self.report(processes, ending::known(status), now);
@@ -242,28 +250,24 @@ impl Recording<'_> {
     }
 }
 
-/// Writes the report and the summary. The program has run, and its status is what counts from here on.
-fn write(report: &Report, destination: &mut Destination, args: &RunArgs) {
-    let path = match destination.write(report) {
-        Ok(path) => path.to_owned(),
-        Err(failure) => match destination.write_elsewhere(report) {
-            Ok(path) => {
-                let failure = failure.in_one_line();
-                complain(&format!("{failure}; the report is in {}", path.display()));
-                path
-            }
-            Err(error) => {
-                return complain(&format!(
-                    "{}; the directory for temporary files does not take it either: {}",
-                    failure.in_one_line(),
-                    with_causes(&error)
-                ));
-            }
-        },
+/// Writes the report; where it is then. The program has run, and its status is what counts from here on.
+fn write(report: &Report, destination: &mut Destination) -> Option<PathBuf> {
+    let failure = match destination.write(report) {
+        Ok(path) => return Some(path.to_owned()),
+        Err(failure) => failure.in_one_line(),
     };
-    if !args.quiet {
-        // If standard error is closed, there is no reader.
-        let _ = summary(report, &path, args.sort, &mut std::io::stderr().lock());
+    match destination.write_elsewhere(report) {
+        Ok(path) => {
+            complain(&format!("{failure}; the report is in {}", path.display()));
+            Some(path)
+        }
+        Err(error) => {
+            complain(&format!(
+                "{failure}; the directory for temporary files does not take it either: {}",
+                with_causes(&error)
+            ));
+            None
+        }
     }
 }
 

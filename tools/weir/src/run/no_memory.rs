@@ -44,6 +44,8 @@ struct Running {
 static RUNNING: OnceLock<Running> = OnceLock::new();
 static STATUS: AtomicI32 = AtomicI32::new(RUNS);
 static IS_SAID: AtomicBool = AtomicBool::new(false);
+static IS_WRITTEN: AtomicBool = AtomicBool::new(false);
+static WANTS_SUMMARY: AtomicBool = AtomicBool::new(false);
 
 /// From now on, weir waits for this child whatever becomes of its memory, and names the regions that come to the inbox.
 pub fn stay_with(program: pid_t, session: &Path, inbox: Option<RawFd>) {
@@ -72,6 +74,12 @@ extern "C" fn aborts(signal: c_int, info: *const libc::siginfo_t, _: *const c_vo
     stay(0)
 }
 
+/// The report is written, as far as it can be: only the summary is left, if it is wanted.
+pub fn is_written(wants_summary: bool) {
+    WANTS_SUMMARY.store(wants_summary, Ordering::Relaxed);
+    IS_WRITTEN.store(true, Ordering::Release);
+}
+
 /// The child has ended, and has been waited for.
 pub fn note_end(status: c_int) {
     STATUS.store(status, Ordering::Release);
@@ -79,6 +87,14 @@ pub fn note_end(status: c_int) {
 
 fn stay(_: usize) -> ! {
     if !IS_SAID.swap(true, Ordering::Relaxed) {
+        if IS_WRITTEN.load(Ordering::Acquire) {
+            if WANTS_SUMMARY.load(Ordering::Relaxed) {
+                complain(format_args!(
+                    "not enough memory for the summary; weir report shows the report"
+                ));
+            }
+            end_as(STATUS.load(Ordering::Acquire));
+        }
         complain(format_args!(
             "not enough memory for the report: it is missing or incomplete; raise the limit on memory (ulimit -d, -v), or make reports from what is left by weir recover"
         ));
@@ -92,6 +108,11 @@ fn stay(_: usize) -> ! {
         }
         None => RUNS,
     };
+    end_as(status)
+}
+
+/// Ends as the program did.
+fn end_as(status: c_int) -> ! {
     let end = ProgramEnd::from(ExitStatus::from_raw(status));
     if let ProgramEnd::Signaled(signal) = end {
         signals::die_of(signal.into());

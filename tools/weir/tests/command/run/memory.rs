@@ -76,6 +76,30 @@ fn where_weir_has_no_memory_it_waits_for_the_program_and_ends_as_it_does() {
     );
 }
 
+/// The memory is enough while the program runs, and not for the report of all that ran at its end.
+#[test]
+fn what_there_is_no_memory_to_report_is_left() {
+    let mut without_memory = 0;
+    for others in (16..=40).step_by(4) {
+        let place = Place::new();
+        let script = format!(
+            "i=0; while [ $i -lt {others} ]; do sleep 2 & i=$((i+1)); done; sleep .4; exit 3"
+        );
+        let mut command = place.run(&[], &["sh", "-c", &script]);
+        limit_data(&mut command, 1600, true);
+        let output = command.output().expect("ended");
+        assert_eq!(output.status.code(), Some(3));
+        if !text(&output.stderr).is_empty() {
+            without_memory += 1;
+            let left = place.settle(super::weir(["recover"])).output();
+            let listed = text(&left.expect("ended").stdout);
+            let regions = listed.matches(".region").count();
+            assert!(regions > others, "{others}: {listed}");
+        }
+    }
+    assert!(without_memory > 1, "{without_memory}");
+}
+
 #[test]
 fn other_commands_say_in_one_line_that_there_is_no_memory() {
     let mut command = super::weir(["schema"]);
