@@ -325,6 +325,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_used_reaches_to_the_end_of_the_last_part_in_use() {
+        let room = Room {
+            nodes: 8,
+            modules: 4,
+            ..room(2)
+        };
+        let memory = Memory::new(room.bytes());
+        let header = memory.header();
+        header.prepare(room);
+        assert_eq!(header.bytes_used(), room.slot_at(0));
+        header.use_slots(2);
+        assert_eq!(header.bytes_used(), room.slot_at(2));
+        header.use_coroutines(3);
+        assert_eq!(header.bytes_used(), room.coroutine_at(3));
+        header.make_nodes(8);
+        assert_eq!(header.bytes_used(), room.node_at(8));
+        header.use_modules(1);
+        assert_eq!(header.bytes_used(), room.module_at(1));
+        // By a damaged region's word there is more than it has room for.
+        header.use_modules(usize::MAX);
+        assert_eq!(header.bytes_used(), room.bytes());
+    }
+
+    #[test]
     fn a_file_s_first_bytes_tell_its_maker_and_take_its_end() {
         let memory = Memory::new(room(0).bytes());
         let header = memory.header();

@@ -6,7 +6,8 @@ use weir_record::functions::{Family, Function, Role};
 use weir_report::model::{Process, Stacks};
 
 use crate::support::real::Real;
-use crate::support::{Mode, Outcome, Program, victim};
+use crate::support::recover::{recover, region_files};
+use crate::support::{Mode, Outcome, Program, scratch, victim};
 
 /// With each stack unwound a second time, in full.
 const VERIFIED: (&str, &str) = ("WEIR_STACKS", "verify");
@@ -69,8 +70,13 @@ fn of_function(stacks: &Stacks, function: &str) -> BTreeMap<Vec<String>, u64> {
 /// The stacks that the witness printed, and the report's stacks of its one allocating function.
 #[track_caller]
 fn expect_witnessed(outcome: &Outcome) {
+    expect_witnessed_in(outcome.process(), &outcome.text());
+}
+
+#[track_caller]
+fn expect_witnessed_in(process: &Process, printed: &str) {
     let mut expected: BTreeMap<Vec<String>, u64> = BTreeMap::new();
-    for line in outcome.text().lines() {
+    for line in printed.lines() {
         let mut words = line.split(' ');
         let count: u64 = words
             .next()
@@ -81,7 +87,6 @@ fn expect_witnessed(outcome: &Outcome) {
             .or_default() += count;
     }
     assert!(expected.len() > 100, "{}", expected.len());
-    let process = outcome.process();
     expect_all_calls(process);
     let all = of_function(stacks(process), "malloc");
     // The function's own frame, which the witness leaves out: the one with most calls.
@@ -122,6 +127,14 @@ fn a_killed_program_leaves_its_stacks() {
         .arg("killed")
         .env(VERIFIED.0, VERIFIED.1);
     expect_witnessed(&program.run(Mode::Run));
+    let regions = scratch();
+    let program = program.env("WEIR_REGION_DIR", regions.path());
+    let outcome = program.without_reports().run(Mode::Bare);
+    let [region] = &region_files(regions.path())[..] else {
+        panic!("not one region");
+    };
+    let report = recover(region);
+    expect_witnessed_in(&report.processes[0], &outcome.text());
 }
 
 /// Nothing is recorded, and the report has no such part.

@@ -480,6 +480,22 @@ impl Header {
         }
     }
 
+    /// Bytes of the region up to the end of the last part that is in use, by the region's own word.
+    pub fn bytes_used(&self) -> usize {
+        let room = self.room();
+        let slots = room.slot_at(self.slots_used().min(room.slots));
+        let coroutines = self.coroutines_used().min(room.coroutines);
+        let nodes = self.nodes_made().min(room.nodes);
+        let modules = self.modules_used().min(room.modules);
+        let ends = [
+            (coroutines, room.coroutine_at(coroutines)),
+            (nodes, room.node_at(nodes)),
+            (modules, room.module_at(modules)),
+        ];
+        let used = ends.into_iter().filter(|&(count, _)| count > 0);
+        used.map(|(_, end)| end).fold(slots, usize::max)
+    }
+
     /// How many entries for coroutines are in use, by the region's own word.
     pub fn coroutines_used(&self) -> usize {
         self.coroutines_used.load(Ordering::Acquire) as usize

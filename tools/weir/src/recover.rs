@@ -341,11 +341,10 @@ fn copy(file: &File) -> Result<Mapping, Trouble> {
     }
     let header = Mapping::copy(file, head)?;
     let header = region_of(&header)?.header;
-    let used = header.slots_used();
-    if used > MAX_SLOTS {
+    if header.slots_used() > MAX_SLOTS {
         return Err(Trouble::Damaged);
     }
-    let bytes = header.room().slot_at(used);
+    let bytes = header.bytes_used();
     if length < bytes as u64 {
         return Err(Trouble::CutOff { length });
     }
