@@ -1,13 +1,11 @@
 //! The headers and tables of an ELF file. The file may be damaged or hostile: every offset in it is
 //! checked, and no part larger than [`MAX_PART`] is read.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::ffi::OsStringExt;
-use std::sync::LazyLock;
 
 use object::LittleEndian;
 use object::elf;
@@ -262,8 +260,9 @@ impl<'d> Dynamic<'d> {
             let Ok(name) = string_at(names, u64::from(symbol.st_name(ENDIAN))) else {
                 continue;
             };
-            if let Some(&index) = INDICES.get(name) {
-                defined[index] = true;
+            let known = str::from_utf8(name).ok().and_then(Function::from_name);
+            if let Some(known) = known {
+                defined[known.index()] = true;
             }
             image.has_sanitizer |= name == OF_SANITIZERS;
         }
@@ -394,14 +393,6 @@ impl<'d> Dynamic<'d> {
         values.take_while(|&(tag, _)| tag != elf::DT_NULL)
     }
 }
-
-/// Where the interposed functions are among all of them, by their names.
-static INDICES: LazyLock<HashMap<&'static [u8], usize>> = LazyLock::new(|| {
-    let names = Function::ALL.iter();
-    names
-        .map(|known| (known.name().as_bytes(), known.index()))
-        .collect()
-});
 
 fn half(bytes: &[u8], at: usize) -> Result<u16, ()> {
     let part = bytes.get(at..).and_then(<[u8]>::first_chunk);

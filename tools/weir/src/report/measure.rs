@@ -33,7 +33,7 @@ impl Part {
             Some(Family::Wait) => Part::Wait,
             Some(Family::Stdio) => Part::Stdio,
             Some(Family::StdioSystem) => Part::StdioSystem,
-            _ if known(name).is_some_and(waits) => Part::Wait,
+            _ if Known::from_name(name).is_some_and(waits) => Part::Wait,
             _ => Part::Plain,
         }
     }
@@ -196,6 +196,9 @@ impl Totals {
     }
 
     fn add(&mut self, part: &Use<'_>) {
+        if part.calls == 0 && part.errors == 0 {
+            return;
+        }
         let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
         add(&mut self.calls, part.calls);
         add(&mut self.errors, part.errors);
@@ -278,13 +281,9 @@ pub fn bytes(function: &Function) -> u64 {
     }
 }
 
-/// A function by its name; reports of a later Weir may have some that this one does not know.
-fn known(name: &str) -> Option<Known> {
-    Known::ALL.into_iter().find(|known| known.name() == name)
-}
-
+/// What calls of a function do; reports of a later Weir may have functions that this one does not know.
 fn role(name: &str) -> Option<Role> {
-    known(name).map(|known| known.row().role)
+    Known::from_name(name).map(|known| known.row().role)
 }
 
 /// A family by its name; reports of a later Weir may have some that this one does not know.

@@ -166,9 +166,10 @@ impl Collector {
         processes
     }
 
-    /// The report is written: no region is needed any more.
+    /// The report is written: no region is needed any more, and none is taken.
     pub fn remove_regions(&mut self) {
         self.last.drain(..).for_each(RegionFile::remove);
+        self.inbox = None;
     }
 
     /// When the first image started.

@@ -1,8 +1,13 @@
 //! Whether a process of the program's tree still runs. Only the program itself is weir's child; /proc shows
 //! the others (proc_pid_stat(5)).
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+
+/// More than the file has: a name, and 51 numbers of at most 20 digits. The kernel gives it in one piece.
+const MOST_BYTES: usize = 2048;
 
 /// What a process is at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +31,10 @@ pub enum Life {
 impl Life {
     /// That of the process with this id.
     pub fn of(pid: u32) -> Life {
-        std::fs::read(format!("/proc/{pid}/stat"))
-            .ok()
-            .and_then(|stat| parse(&stat))
-            .unwrap_or(Life::Absent)
+        let mut stat = [0; MOST_BYTES];
+        let mut read = || File::open(format!("/proc/{pid}/stat"))?.read(&mut stat);
+        let length = read().unwrap_or(0);
+        parse(&stat[..length]).unwrap_or(Life::Absent)
     }
 
     /// When the process started, in ticks after boot.

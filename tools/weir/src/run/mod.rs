@@ -53,7 +53,7 @@ pub mod told;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ use weir_report::calendar::Utc;
 use weir_report::model::{End, Process, Report};
 use weir_report::{emit, recording};
 
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, Sort};
 use crate::exit_code::{self, ProgramEnd};
 use crate::failure::{Failure, complain, with_causes};
 use crate::library::Library;
@@ -130,7 +130,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         launched,
         hanging,
     };
-    recording.rehearse();
+    recording.rehearse(args.sort);
     let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
@@ -163,6 +163,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         // If standard error is closed, there is no reader.
         let _ = summary(&report, &path, args.sort, &mut std::io::stderr().lock());
     }
+    // The process ends, and its memory with it: to free a report takes time for nothing.
+    std::mem::forget(report);
     Ok(status)
 }
 
@@ -211,11 +213,12 @@ impl Recording<'_> {
         }
     }
 
-    /// Makes an empty report while the program starts. The first time takes several times as long, because
+    /// Makes an empty report and its summary while the program starts. The first time takes several times as long, because
     /// the kernel has to map code and memory; and at the end, the caller waits for weir.
-    fn rehearse(&self) {
+    fn rehearse(&self, sort: Sort) {
         let report = self.report(Vec::new(), ending::running(), self.launched);
         drop(emit::to_json(&report));
+        let _ = summary(&report, Path::new(""), sort, &mut std::io::sink());
     }
 
     fn finish(&mut self, status: ExitStatus) -> Report {
