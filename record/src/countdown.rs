@@ -73,6 +73,12 @@ impl Countdown {
         }
     }
 
+    /// Whether every call is timed.
+    #[inline(always)]
+    pub fn are_all_timed(&self) -> bool {
+        self.one_in.load(Ordering::Relaxed) & !Self::EVERY == 1
+    }
+
     /// Whether nothing is timed.
     #[inline(always)]
     pub fn is_off(&self) -> bool {
@@ -156,6 +162,7 @@ mod tests {
                 timed += u64::from(countdown.is_to_be_timed());
             }
             assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
+            assert_eq!(countdown.are_all_timed(), one_in == 1);
             let before = countdown.turn_off();
             assert!(countdown.is_off() && countdown.due());
             assert!(!countdown.restart() && !countdown.is_to_be_timed());

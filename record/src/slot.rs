@@ -16,6 +16,7 @@ use crate::in_flight::InFlight;
 use crate::ring::Ring;
 use crate::sample::{Part, Sample};
 use crate::slow::{SlowCall, SlowCalls};
+use crate::stacks::LeafOwner;
 
 /// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first, and those from 2^43
 /// (8 TiB) on the last.
@@ -163,6 +164,36 @@ pub struct HeapTotals {
     pub live_bytes: Counter,
     /// The most that `live_bytes` has been.
     pub peak_bytes: Counter,
+    /// The peak that was marked last.
+    marked_bytes: Counter,
+    /// How many peaks have been marked: who counts what is live by call site keeps what it was at the last.
+    marked_peaks: AtomicU32,
+}
+
+impl HeapTotals {
+    /// How much larger a peak must be than the last that was marked: by a hundredth.
+    const MARK_STEP: i64 = 100;
+
+    /// Marks a peak, where what is live has become so much more than at the last one.
+    pub fn mark_peak(&self) {
+        let live = self.live_bytes.get_signed();
+        let marked = self.marked_bytes.get_signed();
+        if live > marked + marked / Self::MARK_STEP {
+            self.marked_bytes.raise_shared(live);
+            self.marked_peaks.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The number of the peak that was marked last; 0 where none was.
+    #[inline(always)]
+    pub fn marked_peak(&self) -> u32 {
+        self.marked_peaks.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were live at that peak.
+    pub fn marked_bytes(&self) -> i64 {
+        self.marked_bytes.get_signed()
+    }
 }
 
 /// Whose a slot is.
@@ -261,6 +292,10 @@ pub struct Slot {
     pub countdown: Countdown,
     /// The call that the thread is in. Here, in the cache line that every call reads.
     pub in_flight: InFlight,
+    /// The address of the block that the thread made last, where call stacks are taken.
+    pub last_block: Counter,
+    /// Its place among the slots plus one.
+    number: AtomicU32,
     /// Whose it is.
     pub owner: Owner,
     /// The counters.
@@ -273,6 +308,17 @@ impl Slot {
     /// Bytes of a slot whose ring has not got all of its memory.
     #[cfg(not(loom))]
     pub const FIRST_BYTES: usize = std::mem::offset_of!(Slot, ring) + Ring::FIRST_BYTES;
+
+    /// Says which of the slots it is, before a thread takes it.
+    pub fn set_number(&self, index: usize) {
+        self.number.store(index as u32 + 1, Ordering::Relaxed);
+    }
+
+    /// Whose leaves of call stacks its thread counts at.
+    #[inline(always)]
+    pub fn leaf_owner(&self) -> LeafOwner {
+        LeafOwner::of_number(self.number.load(Ordering::Relaxed))
+    }
 
     /// Adds to the live bytes. True where [`Counters::publish`] is due.
     #[inline(always)]
@@ -412,13 +458,40 @@ mod tests {
         assert_eq!(slot.counters.of(Function::Malloc).calls.get(), 8);
     }
 
+    fn heap() -> HeapTotals {
+        HeapTotals {
+            live_bytes: Counter::new(),
+            peak_bytes: Counter::new(),
+            marked_bytes: Counter::new(),
+            marked_peaks: AtomicU32::new(0),
+        }
+    }
+
+    #[test]
+    fn a_peak_is_marked_when_it_is_a_hundredth_higher() {
+        let heap = heap();
+        let mut marked = Vec::new();
+        for live in [0, 5000, 5010, 5051, 4000, 5051, 6000] {
+            heap.live_bytes.set(live);
+            heap.mark_peak();
+            marked.push((heap.marked_peak(), heap.marked_bytes()));
+        }
+        let expected = [
+            (0, 0),
+            (1, 5000),
+            (1, 5000),
+            (2, 5051),
+            (2, 5051),
+            (2, 5051),
+            (3, 6000),
+        ];
+        assert_eq!(marked, expected);
+    }
+
     #[test]
     fn live_bytes_are_published_in_steps() {
         let slot = zeroed();
-        let heap = HeapTotals {
-            live_bytes: Counter::new(),
-            peak_bytes: Counter::new(),
-        };
+        let heap = heap();
         let counters = &slot.counters;
         counters.publish(&heap);
         assert!(!slot.grow(4096));

@@ -1,41 +1,101 @@
 //! What is recorded of call stacks: a trie of return addresses, and counters at its leaves.
 //!
 //! A node is an edge of the trie: from the callers (its parent) to a return address. A leaf is a call of an interposed function
-//! from there, and has the counters of all such calls. Node 0 is the root: no caller is known.
+//! from there, and has the counters of such calls: those of one thread, so that it adds without locked instructions, or of all
+//! threads that have no leaf of their own. Node 0 is the root: no caller is known.
 
+use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use crate::counter::Counter;
-use crate::functions::Function;
+use crate::counter::{Adder, Counter};
+use crate::functions::{Family, Function, Role};
 use crate::text::Text;
 
 /// What a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
+/// Whose a leaf is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafOwner(u16);
+
+impl LeafOwner {
+    /// No thread alone: its counters are added to by locked instructions.
+    pub const SHARED: LeafOwner = LeafOwner(0);
+
+    /// The thread that has the slot of this number.
+    pub const fn slot(index: usize) -> LeafOwner {
+        LeafOwner(index as u16 + 1)
+    }
+
+    /// The thread that has a slot, by its place among the slots plus one; 0 is nobody's.
+    #[inline(always)]
+    pub(crate) const fn of_number(number: u32) -> LeafOwner {
+        LeafOwner(number as u16)
+    }
+
+    /// Whether that is the first slot: the main thread, in most programs.
+    pub const fn is_first(self) -> bool {
+        self.0 == 1
+    }
+
+    /// Whether several threads may add to it at once.
+    #[inline(always)]
+    pub const fn is_shared(self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl Key {
     /// Set in the key of a leaf; no address of a program has it.
     const LEAF: u64 = 1 << 63;
+    /// Set in the key of a leaf of what is seldom counted.
+    const SELDOM: u64 = 1 << 62;
+    const OWNER_SHIFT: u32 = 16;
 
     /// A return address.
     pub const fn address(address: u64) -> Key {
-        Key(address & !Self::LEAF)
+        Key(address & !(Self::LEAF | Self::SELDOM))
     }
 
-    /// A call of this function.
-    pub const fn leaf(function: Function) -> Key {
-        Key(Self::LEAF | function.index() as u64)
+    /// Calls of this function. It has [`Blocks`] where the function [makes blocks](makes_blocks), and else [`Calls`].
+    pub const fn leaf(function: Function, owner: LeafOwner) -> Key {
+        Key(Self::LEAF | (owner.0 as u64) << Self::OWNER_SHIFT | function.index() as u64)
+    }
+
+    /// Of a function that makes blocks, what is seldom counted: errors and time. It has [`Calls`].
+    pub const fn seldom(function: Function, owner: LeafOwner) -> Key {
+        Key(Self::leaf(function, owner).0 | Self::SELDOM)
     }
 
     /// The function, of a leaf.
     pub fn function(self) -> Option<Function> {
-        let index = usize::try_from(self.0 & !Self::LEAF).ok()?;
-        Function::from_index(index).filter(|_| self.0 & Self::LEAF != 0)
+        let index = (self.0 & ((1 << Self::OWNER_SHIFT) - 1)) as usize;
+        Function::from_index(index).filter(|_| self.is_leaf())
+    }
+
+    /// Whose it is, of a leaf.
+    #[inline(always)]
+    pub const fn owner(self) -> LeafOwner {
+        LeafOwner((self.0 >> Self::OWNER_SHIFT) as u16)
+    }
+
+    /// The same leaf of another owner.
+    pub const fn of_owner(self, owner: LeafOwner) -> Key {
+        let others = self.0 & !((u16::MAX as u64) << Self::OWNER_SHIFT);
+        Key(others | (owner.0 as u64) << Self::OWNER_SHIFT)
     }
 
     /// Whether it is that of a leaf.
+    #[inline(always)]
     pub const fn is_leaf(self) -> bool {
         self.0 & Self::LEAF != 0
+    }
+
+    /// Whether it is that of a leaf with [`Blocks`].
+    #[inline(always)]
+    pub fn has_blocks(self) -> bool {
+        self.0 & Self::SELDOM == 0 && self.function().is_some_and(makes_blocks)
     }
 
     /// A number that differs between most keys and parents.
@@ -47,6 +107,13 @@ impl Key {
     }
 }
 
+/// Whether calls of a function make blocks of the heap.
+#[inline(always)]
+pub const fn makes_blocks(function: Function) -> bool {
+    let row = function.constant_row();
+    matches!(row.family, Family::Alloc) && matches!(row.role, Role::Allocate | Role::Resize)
+}
+
 /// Where the code is that a return address leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -56,37 +123,71 @@ pub struct Place {
     pub offset: u64,
 }
 
+/// The counters of calls.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Calls {
+    /// Calls.
+    pub calls: Counter,
+    /// Bytes asked for.
+    pub requested_bytes: Counter,
+    /// Calls that failed.
+    pub errors: Counter,
+    /// Bytes moved.
+    pub moved_bytes: Counter,
+    /// TSC ticks of the calls that were timed.
+    pub ticks: Counter,
+    _unused: Counter,
+}
+
+/// The counters of calls that make blocks of the heap.
+///
+/// A thread that frees a block takes it from a leaf of its own, so what is live in one may be below zero: the sum over all
+/// owners counts.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Blocks {
+    /// Calls.
+    pub calls: Counter,
+    /// Bytes asked for.
+    pub requested_bytes: Counter,
+    /// Blocks that were made less those that were freed.
+    live_blocks: Counter,
+    /// Their bytes, by what they really take.
+    live_bytes: Counter,
+    /// Blocks that were freed before their thread made another.
+    pub temporary: Counter,
+    /// What `live_bytes` was at the peak that the node names.
+    live_bytes_at_peak: Counter,
+}
+
 /// A node of the trie; one cache line.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Node {
     key: AtomicU64,
     parent: AtomicU32,
-    /// The number of the module plus one; 0 is none.
-    module: AtomicU32,
-    offset: AtomicU64,
-    /// Calls.
-    pub calls: Counter,
-    /// Calls that failed.
-    pub errors: Counter,
-    /// Bytes asked for.
-    pub requested_bytes: Counter,
-    /// Bytes moved.
-    pub moved_bytes: Counter,
-    /// TSC ticks of the calls that were timed.
-    pub ticks: Counter,
+    /// Of a frame, the number of the module plus one; 0 is none. Of blocks, the number of the last peak since which their live
+    /// bytes have changed.
+    number: AtomicU32,
+    /// Of a frame, its offset; of a leaf, its counters.
+    words: [Counter; 6],
 }
 
 const _: () = assert!(size_of::<Node>() == 64);
+const _: () = assert!(size_of::<Calls>() == size_of::<[Counter; 6]>());
+const _: () = assert!(size_of::<Blocks>() == size_of::<[Counter; 6]>());
 
 impl Node {
     /// Says what the node is, before it is shown to other threads.
     pub fn begin(&self, parent: u32, key: Key, place: Place) {
         self.key.store(key.0, Ordering::Relaxed);
         self.parent.store(parent, Ordering::Relaxed);
-        let module = place.module.map_or(0, |module| module.wrapping_add(1));
-        self.module.store(module, Ordering::Relaxed);
-        self.offset.store(place.offset, Ordering::Relaxed);
+        if !key.is_leaf() {
+            let module = place.module.map_or(0, |module| module.wrapping_add(1));
+            self.number.store(module, Ordering::Relaxed);
+            self.words[0].set(place.offset);
+        }
     }
 
     /// Whether the node is this one.
@@ -102,6 +203,7 @@ impl Node {
     }
 
     /// What it stands for.
+    #[inline(always)]
     pub fn key(&self) -> Key {
         Key(self.key.load(Ordering::Relaxed))
     }
@@ -109,8 +211,66 @@ impl Node {
     /// Where the code is, of a node that is no leaf.
     pub fn place(&self) -> Place {
         Place {
-            module: self.module.load(Ordering::Relaxed).checked_sub(1),
-            offset: self.offset.load(Ordering::Relaxed),
+            module: self.number.load(Ordering::Relaxed).checked_sub(1),
+            offset: self.words[0].get(),
+        }
+    }
+
+    /// The counters of a leaf without blocks.
+    #[inline(always)]
+    pub fn calls(&self) -> &Calls {
+        // SAFETY: `Calls` is as large as the words, and made of counters, too.
+        unsafe { &*ptr::from_ref(&self.words).cast() }
+    }
+
+    /// The counters of a leaf with blocks.
+    #[inline(always)]
+    pub fn blocks(&self) -> &Blocks {
+        // SAFETY: `Blocks` is as large as the words, and made of counters, too.
+        unsafe { &*ptr::from_ref(&self.words).cast() }
+    }
+
+    /// Adds to the blocks of a leaf that are live, wrapping. `peak` is the number of the last peak of the heap: before the first
+    /// change after it, what is live is kept.
+    #[inline(always)]
+    pub fn shift_live<A: Adder>(&self, peak: u32, blocks: u64, bytes: u64) {
+        if self.number.load(Ordering::Relaxed) != peak {
+            self.keep_peak(peak);
+        }
+        A::add(&self.blocks().live_blocks, blocks);
+        A::add(&self.blocks().live_bytes, bytes);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_peak(&self, peak: u32) {
+        let seen = self.number.load(Ordering::Relaxed);
+        let live = self.blocks().live_bytes.get();
+        // A handler, or another thread, that comes in between keeps what it finds, and that is right.
+        let first = self
+            .number
+            .compare_exchange(seen, peak, Ordering::Relaxed, Ordering::Relaxed);
+        if first.is_ok() {
+            self.blocks().live_bytes_at_peak.set(live);
+        }
+    }
+
+    /// The blocks of a leaf that are live, and their bytes.
+    pub fn live(&self) -> (i64, i64) {
+        let blocks = self.blocks();
+        (
+            blocks.live_blocks.get_signed(),
+            blocks.live_bytes.get_signed(),
+        )
+    }
+
+    /// The bytes of a leaf that were live at the peak of this number.
+    pub fn live_bytes_at_peak(&self, peak: u32) -> i64 {
+        let blocks = self.blocks();
+        let has_changed = self.number.load(Ordering::Relaxed) == peak;
+        match has_changed {
+            true => blocks.live_bytes_at_peak.get_signed(),
+            false => blocks.live_bytes.get_signed(),
         }
     }
 }
@@ -211,11 +371,25 @@ impl Cut {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counter::{Alone, Shared};
 
     #[test]
     fn a_leaf_is_told_from_an_address() {
+        let owners = [LeafOwner::SHARED, LeafOwner::slot(0), LeafOwner::slot(1023)];
         for function in Function::ALL {
-            assert_eq!(Key::leaf(function).function(), Some(function));
+            for owner in owners {
+                for key in [Key::leaf(function, owner), Key::seldom(function, owner)] {
+                    assert_eq!((key.function(), key.owner()), (Some(function), owner));
+                    let shared = key.of_owner(LeafOwner::SHARED);
+                    assert_eq!(shared.function(), Some(function));
+                    assert!(shared.owner().is_shared() && shared.of_owner(owner) == key);
+                }
+                assert!(!Key::seldom(function, owner).has_blocks());
+            }
+        }
+        assert!(Key::leaf(Function::Realloc, LeafOwner::slot(5)).has_blocks());
+        for without in [Function::Free, Function::Read, Function::MallocUsableSize] {
+            assert!(!Key::leaf(without, LeafOwner::SHARED).has_blocks());
         }
         let address = Key::address(Function::Malloc.index() as u64);
         assert!(!address.is_leaf());
@@ -223,13 +397,40 @@ mod tests {
         assert_ne!(address.hash(1), address.hash(2));
     }
 
+    /// A node at its beginning.
+    fn zeroed() -> Box<Node> {
+        // SAFETY: a node is made of atomics, for which zeroes are valid.
+        unsafe { Box::<Node>::new_zeroed().assume_init() }
+    }
+
+    #[test]
+    fn what_was_live_at_a_peak_stays_known() {
+        let node = zeroed();
+        node.begin(1, Key::leaf(Function::Malloc, LeafOwner::slot(0)), NOWHERE);
+        node.shift_live::<Alone>(0, 1, 100);
+        assert_eq!(node.live(), (1, 100));
+        // Unchanged since the peak.
+        assert_eq!(node.live_bytes_at_peak(1), 100);
+        node.shift_live::<Alone>(1, 1, 50);
+        node.shift_live::<Shared>(1, 2_u64.wrapping_neg(), 150_u64.wrapping_neg());
+        assert_eq!((node.live(), node.live_bytes_at_peak(1)), ((0, 0), 100));
+        // A second peak, at which nothing of it was live.
+        assert_eq!(node.live_bytes_at_peak(2), 0);
+        node.shift_live::<Alone>(2, 1, 8);
+        assert_eq!(node.live_bytes_at_peak(2), 0);
+        // More was freed than made, by a thread that frees for another.
+        node.shift_live::<Alone>(2, 2_u64.wrapping_neg(), 20_u64.wrapping_neg());
+        assert_eq!(node.live(), (-1, -12));
+    }
+
+    const NOWHERE: Place = Place {
+        module: None,
+        offset: 0,
+    };
+
     #[test]
     fn a_node_tells_what_it_was_begun_with() {
-        let layout = std::alloc::Layout::new::<Node>();
-        // SAFETY: the size is not zero.
-        let place_of_node = unsafe { std::alloc::alloc_zeroed(layout) };
-        // SAFETY: zeroed memory of the size and alignment of a node.
-        let node = unsafe { &*place_of_node.cast::<Node>() };
+        let node = zeroed();
         let place = Place {
             module: Some(0),
             offset: 7,
@@ -238,7 +439,5 @@ mod tests {
         assert!(node.is(3, Key::address(99)));
         assert!(!node.is(2, Key::address(99)));
         assert_eq!((node.parent(), node.place()), (3, place));
-        // SAFETY: allocated with this layout.
-        unsafe { std::alloc::dealloc(place_of_node, layout) };
     }
 }

@@ -44,6 +44,7 @@ pub fn process(findings: Findings<'_>) -> Process {
     let functions = functions::functions(&findings);
     let provenance = provenance::provenance(findings.region);
     let heap = heap::heap(&findings, &provenance);
+    let stacks = stacks::stacks(&findings, &heap);
     Process {
         pid: header.pid.load(Relaxed),
         parent_pid: header.parent_pid.load(Relaxed),
@@ -60,7 +61,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         activities: activity::activities(findings.totals, findings.rate),
         files: files(&findings),
         coroutines: coroutines::coroutines(&findings),
-        stacks: stacks::stacks(&findings),
+        stacks,
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
         in_flight: in_flight::in_flight(&findings),

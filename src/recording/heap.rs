@@ -8,7 +8,7 @@ use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
-use super::{count_unseen, pass, timed};
+use super::{count_unseen, pass, sites, timed, timed_in_turn, timed_now};
 use crate::coop::{self, Heap};
 use crate::life::{
     attach::{self, Target},
@@ -25,8 +25,21 @@ trait Sink: Copy {
 
     fn counters(&self) -> &Counters;
 
-    /// Makes the call. Times it if the countdown says so. `size` is in bytes.
-    fn call<T>(self, function: Function, size: u64, next: impl Fn() -> T) -> T;
+    /// Makes a block. Times the call if the countdown says so, and counts it at its site. `size` is in bytes.
+    fn make(self, function: Function, size: u64, next: impl Fn() -> *mut c_void) -> *mut c_void;
+
+    /// The same for a call that changes the size of `block`, which has `before` bytes.
+    fn resize(
+        self,
+        function: Function,
+        size: u64,
+        block: *mut c_void,
+        before: u64,
+        next: impl Fn() -> *mut c_void,
+    ) -> *mut c_void;
+
+    /// The same for a call that frees `block`.
+    fn free(self, function: Function, size: u64, block: *mut c_void, next: impl Fn());
 
     /// Adds `bytes` to the live bytes.
     fn grow(self, bytes: u64);
@@ -51,11 +64,36 @@ impl Sink for Own<'_> {
     }
 
     #[inline(always)]
-    fn call<T>(self, function: Function, size: u64, next: impl Fn() -> T) -> T {
+    fn make(self, function: Function, size: u64, next: impl Fn() -> *mut c_void) -> *mut c_void {
         if self.0.countdown.due() {
-            timed(next, self.0, function, size)
+            make_due(next, self.0, function, size)
         } else {
             next()
+        }
+    }
+
+    #[inline(always)]
+    fn resize(
+        self,
+        function: Function,
+        size: u64,
+        block: *mut c_void,
+        before: u64,
+        next: impl Fn() -> *mut c_void,
+    ) -> *mut c_void {
+        if self.0.countdown.due() {
+            resize_due(next, self.0, function, size, block, before)
+        } else {
+            next()
+        }
+    }
+
+    #[inline(always)]
+    fn free(self, function: Function, size: u64, block: *mut c_void, next: impl Fn()) {
+        if self.0.countdown.due() {
+            free_due(next, self.0, function, size, block);
+        } else {
+            next();
         }
     }
 
@@ -92,8 +130,28 @@ impl Sink for Common {
         self.0
     }
 
-    fn call<T>(self, _: Function, _: u64, next: impl Fn() -> T) -> T {
+    fn make(self, _: Function, _: u64, next: impl Fn() -> *mut c_void) -> *mut c_void {
         next()
+    }
+
+    fn resize(
+        self,
+        _: Function,
+        size: u64,
+        block: *mut c_void,
+        before: u64,
+        next: impl Fn() -> *mut c_void,
+    ) -> *mut c_void {
+        let after = next();
+        if !after.is_null() || size == 0 {
+            sites::forget_block(block, before);
+        }
+        after
+    }
+
+    fn free(self, _: Function, _: u64, block: *mut c_void, next: impl Fn()) {
+        sites::forget_block(block, usable(block));
+        next();
     }
 
     fn grow(self, bytes: u64) {
@@ -138,7 +196,7 @@ fn allocate_into<S: Sink>(
     // A request of `None` must fail: it counts as a call of 0 bytes and an error.
     let requested = size.unwrap_or(0) as u64;
     sink.counters().count::<S::Adder>(function, requested);
-    let block = sink.call(function, requested, next);
+    let block = sink.make(function, requested, next);
     if block.is_null() {
         S::Adder::add(&sink.counters().of(function).errors, 1);
     } else {
@@ -208,7 +266,7 @@ fn resize_into<S: Sink>(
     let before = usable(block);
     let counters = sink.counters();
     counters.count::<S::Adder>(function, requested);
-    let after = sink.call(function, requested, next);
+    let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
     S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
     S::Adder::add(&counters.blocks_adjustment, outcome.blocks.cast_unsigned());
@@ -240,8 +298,13 @@ fn resize_unseen(
         Target::Common(counters) => resize_into(Common(counters), function, block, size, next).0,
         Target::Ours(_) if block.is_null() => from_arena(size, 1),
         other => {
+            let before = usable(block);
             pass(other, function);
-            next()
+            let after = next();
+            if !after.is_null() || size == Some(0) {
+                sites::forget_block(block, before);
+            }
+            after
         }
     }
 }
@@ -308,7 +371,86 @@ fn release_into<S: Sink>(
     } else {
         sink.shrink(usable(block));
     }
-    sink.call(function, size as u64, next);
+    sink.free(function, size as u64, block, next);
+}
+
+/// Makes a block by a call that is due: it is to be timed, or counted at its site. Not inlined, because the hot path needs its
+/// registers.
+#[inline(never)]
+fn make_due(
+    next: impl Fn() -> *mut c_void,
+    slot: &Slot,
+    function: Function,
+    size: u64,
+) -> *mut c_void {
+    if slot.countdown.restart() {
+        return timed_now(next, slot, function, size).0;
+    }
+    make_at_site(next, slot, function, size)
+}
+
+#[inline(never)]
+fn make_at_site(
+    next: impl Fn() -> *mut c_void,
+    slot: &Slot,
+    function: Function,
+    size: u64,
+) -> *mut c_void {
+    let (block, took_ticks) = timed_in_turn(next, slot, function, size);
+    let bytes = usable(block);
+    sites::count_making(slot, function, size, took_ticks, block, bytes);
+    block
+}
+
+/// The same for a call that changes a block's size.
+#[inline(never)]
+fn resize_due(
+    next: impl Fn() -> *mut c_void,
+    slot: &Slot,
+    function: Function,
+    size: u64,
+    block: *mut c_void,
+    before: u64,
+) -> *mut c_void {
+    if slot.countdown.restart() {
+        return timed_now(next, slot, function, size).0;
+    }
+    resize_at_site(next, slot, function, size, block, before)
+}
+
+#[inline(never)]
+fn resize_at_site(
+    next: impl Fn() -> *mut c_void,
+    slot: &Slot,
+    function: Function,
+    size: u64,
+    block: *mut c_void,
+    before: u64,
+) -> *mut c_void {
+    let taken = sites::taken(block);
+    let (after, took_ticks) = timed_in_turn(next, slot, function, size);
+    let has_failed = after.is_null() && (size != 0 || block.is_null());
+    let old = (block.cast_const(), taken, before);
+    let new = (after.cast_const(), usable(after));
+    sites::count_resizing(slot, function, size, took_ticks, has_failed, old, new);
+    after
+}
+
+/// The same for a call that frees a block.
+#[inline(never)]
+fn free_due(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: *mut c_void) {
+    if slot.countdown.restart() {
+        return timed_now(next, slot, function, size).0;
+    }
+    free_at_site(next, slot, function, size, block);
+}
+
+#[inline(never)]
+fn free_at_site(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: *mut c_void) {
+    if let Some(leaf) = sites::taken(block) {
+        sites::count_freeing(slot, block, Some(leaf), usable(block));
+    }
+    timed_in_turn(next, slot, function, size);
 }
 
 /// Whether [`is_reached`] has called `free(NULL)`, and no hook has seen it yet.
@@ -351,6 +493,9 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
         }
         Target::Common(counters) => release_into(Common(counters), function, block, size, next),
         other => {
+            if !block.is_null() && !arena::holds(block) {
+                sites::forget_block(block, usable(block));
+            }
             pass(other, function);
             next();
         }
@@ -384,6 +529,7 @@ fn usable(block: *mut c_void) -> u64 {
 fn publish(slot: &Slot) {
     if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);
+        sites::mark_peak();
     }
 }
 

@@ -189,6 +189,7 @@ impl<S: Requested> Call<S> {
             end.record(function, self.fd);
             if modes::are(modes::COROUTINES | modes::STACKS) {
                 also_count(
+                    slot,
                     function,
                     requested,
                     end.took_ticks,
@@ -321,7 +322,14 @@ impl Subject {
         end.record(self.function, fd);
         if stacks::are_taken() {
             let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
-            sites::count_call(self.function, requested, took_ticks, moved, has_failed);
+            sites::count_call(
+                Some(slot),
+                self.function,
+                requested,
+                took_ticks,
+                moved,
+                has_failed,
+            );
         }
         let times = [began_ticks, took_ticks];
         self.count(at, link, address(slot), &outcome, times);
@@ -381,12 +389,26 @@ impl Subject {
 /// Counts a call for what not every process has: its coroutine, its site. The arguments are numbers, which stay in registers.
 #[cold]
 #[inline(never)]
-fn also_count(function: Function, requested: u64, took_ticks: u64, moved: u64, has_failed: bool) {
+fn also_count(
+    slot: &Slot,
+    function: Function,
+    requested: u64,
+    took_ticks: u64,
+    moved: u64,
+    has_failed: bool,
+) {
     if coop::has_runtime() {
         coop::count_call(moved, false, 0);
     }
     if stacks::are_taken() {
-        sites::count_call(function, requested, took_ticks, moved, has_failed);
+        sites::count_call(
+            Some(slot),
+            function,
+            requested,
+            took_ticks,
+            moved,
+            has_failed,
+        );
     }
 }
 

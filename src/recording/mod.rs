@@ -137,13 +137,20 @@ fn timed_now<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64
 /// Makes a call, times it if it is its turn, and counts it at its site.
 #[inline(never)]
 fn with_site<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
-    let (result, took_ticks) = if slot.countdown.is_to_be_timed() {
+    let (result, took_ticks) = timed_in_turn(next, slot, function, size);
+    sites::count_in_memory(slot, function, size, took_ticks);
+    result
+}
+
+/// Makes a call where every call is due, and times it if it is its turn. The result, and how many ticks it took; 0 if it was not
+/// timed.
+#[inline(always)]
+fn timed_in_turn<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> (T, u64) {
+    if slot.countdown.is_to_be_timed() {
         timed_now(next, slot, function, size)
     } else {
         (next(), 0)
-    };
-    sites::count_in_memory(function, size, took_ticks);
-    result
+    }
 }
 
 #[inline(always)]

@@ -1,29 +1,36 @@
-//! Counts calls at their sites: the way by which the program came to them.
+//! Counts calls at their sites: the way by which the program came to them. And which blocks of the heap are live there.
 
+use std::ffi::c_void;
+
+use weir_record::counter::{Adder, Alone, Counter, Shared};
 use weir_record::functions::{Function, Role};
+use weir_record::slot::Slot;
+use weir_record::stacks::{LeafOwner, Node};
 
-use crate::stacks;
+use crate::process::{self, modes};
+use crate::stacks::{self, Leaf, live};
 
-/// Counts a call that works in memory, an allocation or one of stdio's. `took_ticks` is 0 if it was not timed. A call that
-/// gives back a block, or asks about one, has no site.
+/// Counts a call of stdio. `took_ticks` is 0 if it was not timed. A call that asks about a block has no site.
 #[inline(always)]
-pub fn count_in_memory(function: Function, requested: u64, took_ticks: u64) {
-    if matches!(function.row().role, Role::Free | Role::Query) {
+pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_ticks: u64) {
+    if matches!(function.row().role, Role::Query) {
         return;
     }
-    if let Some(leaf) = stacks::leaf(function) {
-        leaf.calls.add_shared(1);
-        leaf.requested_bytes.add_shared(requested);
+    if let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) {
+        let counters = leaf.node.calls();
+        add(leaf.node, &counters.calls, 1);
+        add(leaf.node, &counters.requested_bytes, requested);
         if took_ticks != 0 {
-            leaf.ticks.add_shared(took_ticks);
+            add(leaf.node, &counters.ticks, took_ticks);
         }
     }
 }
 
-/// Counts an I/O call that has been made.
+/// Counts an I/O call that has been made; `slot` is the thread's, if it has one.
 #[cold]
 #[inline(never)]
 pub fn count_call(
+    slot: Option<&Slot>,
     function: Function,
     requested: u64,
     took_ticks: u64,
@@ -33,12 +40,166 @@ pub fn count_call(
     if matches!(function.row().role, Role::Map | Role::Unmap) {
         stacks::mappings_have_changed();
     }
-    let Some(leaf) = stacks::leaf(function) else {
+    let Some(leaf) = stacks::leaf(function, slot.map_or(LeafOwner::SHARED, Slot::leaf_owner))
+    else {
         return;
     };
-    leaf.calls.add_shared(1);
-    leaf.requested_bytes.add_shared(requested);
-    leaf.moved_bytes.add_shared(moved);
-    leaf.ticks.add_shared(took_ticks);
-    leaf.errors.add_shared(has_failed.into());
+    let counters = leaf.node.calls();
+    add(leaf.node, &counters.calls, 1);
+    add(leaf.node, &counters.requested_bytes, requested);
+    add(leaf.node, &counters.moved_bytes, moved);
+    add(leaf.node, &counters.ticks, took_ticks);
+    if has_failed {
+        add(leaf.node, &counters.errors, 1);
+    }
+}
+
+/// Counts a call that was to make a block, and notes the block. `block` is NULL, with `bytes` 0, where it has failed.
+#[inline(always)]
+pub fn count_making(
+    slot: &Slot,
+    function: Function,
+    requested: u64,
+    took_ticks: u64,
+    block: *const c_void,
+    bytes: u64,
+) {
+    let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
+        return;
+    };
+    let counters = leaf.node.blocks();
+    add(leaf.node, &counters.calls, 1);
+    add(leaf.node, &counters.requested_bytes, requested);
+    if block.is_null() {
+        return count_seldom(leaf.node, 0, 1);
+    }
+    if took_ticks != 0 && slot.countdown.are_all_timed() {
+        count_seldom(leaf.node, took_ticks, 0);
+    }
+    note_block(slot, leaf, block, bytes);
+}
+
+/// Counts a call that was to change the size of a block, and moves the block to its site. `before` is what [`taken`] gave for the
+/// block, and its bytes; `after` is NULL where there is none now. A call that has failed leaves the block where it is.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub fn count_resizing(
+    slot: &Slot,
+    function: Function,
+    requested: u64,
+    took_ticks: u64,
+    has_failed: bool,
+    (block, taken, bytes_before): (*const c_void, Option<u32>, u64),
+    (after, bytes): (*const c_void, u64),
+) {
+    if has_failed {
+        if let Some(leaf) = taken {
+            let _ = live::put(block, live::image(), leaf);
+        }
+    } else {
+        count_freeing(slot, block, taken, bytes_before);
+    }
+    let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
+        return;
+    };
+    let counters = leaf.node.blocks();
+    add(leaf.node, &counters.calls, 1);
+    add(leaf.node, &counters.requested_bytes, requested);
+    if has_failed {
+        return count_seldom(leaf.node, 0, 1);
+    }
+    if took_ticks != 0 && slot.countdown.are_all_timed() {
+        count_seldom(leaf.node, took_ticks, 0);
+    }
+    if !after.is_null() {
+        note_block(slot, leaf, after, bytes);
+    }
+}
+
+/// A block is about to be freed: the leaf that it was made at, which is forgotten. To be called before the block is freed: then its
+/// address may be another thread's.
+#[inline(always)]
+pub fn taken(block: *const c_void) -> Option<u32> {
+    live::take(block)
+}
+
+/// Takes a block that was made at a leaf from what is live there.
+#[inline(always)]
+pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, bytes: u64) {
+    let Some(node) = taken.and_then(stacks::node) else {
+        return;
+    };
+    let owner = slot.leaf_owner();
+    let own = if node.key().owner() == owner {
+        node
+    } else if let Some(other) = stacks::leaf_beside(node, owner) {
+        other
+    } else {
+        return;
+    };
+    shift(own, 1_u64.wrapping_neg(), bytes.wrapping_neg());
+    if slot.last_block.get() == block.addr() as u64 {
+        add(own, &own.blocks().temporary, 1);
+    }
+}
+
+/// Takes a block from its site that is about to be freed, or moved, by who has no slot.
+pub fn forget_block(block: *const c_void, bytes: u64) {
+    if !modes::are(modes::STACKS) {
+        return;
+    }
+    let shared = live::take(block)
+        .and_then(stacks::node)
+        .and_then(|node| stacks::leaf_beside(node, LeafOwner::SHARED));
+    if let Some(shared) = shared {
+        shift(shared, 1_u64.wrapping_neg(), bytes.wrapping_neg());
+    }
+}
+
+/// Marks the peak of the heap, where it is one.
+pub fn mark_peak() {
+    if modes::are(modes::STACKS)
+        && let Some(header) = process::header()
+    {
+        header.heap.mark_peak();
+    }
+}
+
+fn note_block(slot: &Slot, leaf: Leaf, block: *const c_void, bytes: u64) {
+    slot.last_block.set(block.addr() as u64);
+    if live::put(block, leaf.image, leaf.number) {
+        shift(leaf.node, 1, bytes);
+    } else if let Some(header) = process::header() {
+        header.untracked_blocks.add_shared(1);
+    }
+}
+
+/// Counts an error, or the time of a call, at the site of a leaf with blocks.
+#[cold]
+#[inline(never)]
+fn count_seldom(leaf: &'static Node, ticks: u64, errors: u64) {
+    if let Some(seldom) = stacks::seldom_beside(leaf) {
+        add(seldom, &seldom.calls().ticks, ticks);
+        add(seldom, &seldom.calls().errors, errors);
+    }
+}
+
+#[inline(always)]
+fn shift(leaf: &Node, blocks: u64, bytes: u64) {
+    let peak = process::header().map_or(0, |header| header.heap.marked_peak());
+    if leaf.key().owner().is_shared() {
+        leaf.shift_live::<Shared>(peak, blocks, bytes);
+    } else {
+        leaf.shift_live::<Alone>(peak, blocks, bytes);
+    }
+}
+
+/// Adds to a counter of a leaf, which is the thread's own or shared.
+#[inline(always)]
+fn add(leaf: &Node, counter: &Counter, by: u64) {
+    if leaf.key().owner().is_shared() {
+        Shared::add(counter, by);
+    } else {
+        Alone::add(counter, by);
+    }
 }

@@ -113,7 +113,15 @@ impl Subject {
         if stacks::are_taken() {
             let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
             let took_ticks = parts.took_ticks();
-            sites::count_call(self.function, requested, took_ticks, moved, has_failed);
+            let slot = slot_or_target().ok();
+            sites::count_call(
+                slot,
+                self.function,
+                requested,
+                took_ticks,
+                moved,
+                has_failed,
+            );
         }
         let Some(slot) = slot_or_target()
             .ok()

@@ -154,6 +154,7 @@ fn make(region: &Region<'static>, thread: &Thread) -> Option<&'static Slot> {
             FRESH.store(slots.len(), Ordering::Relaxed);
             return None;
         }
+        slot.set_number(index);
         MADE.store(index + 1, Ordering::Relaxed);
         FRESH.store(index + 1, Ordering::Relaxed);
         // Another process that shares the region may have been faster.

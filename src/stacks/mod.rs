@@ -6,11 +6,13 @@
 //! rules         the rules that have been read
 //! modules       the loaded objects
 //! trie          the nodes in the region, and how they are found
+//! live          at which leaf each live block was made
 //! memo          what a thread remembers of its last stack
 //! walk          from a call to its outermost caller
 //! ```
 
 mod call_frames;
+pub mod live;
 mod memo;
 mod modules;
 mod rule;
@@ -23,15 +25,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use weir_record::functions::Function;
 use weir_record::region::Region;
 use weir_record::settings::Stacks;
-use weir_record::stacks::{Cut, Key, Node, Place};
+use weir_record::stacks::{Cut, Key, LeafOwner, Node, Place};
 
 use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
 use crate::environment;
 use crate::process::{self, modes};
+use crate::thread;
 
 use memo::Memo;
 pub use memo::{leave, mappings_have_changed};
+pub use trie::node;
 
 /// Whether every stack is unwound a second time, in full.
 static IS_VERIFIED: AtomicBool = AtomicBool::new(false);
@@ -52,7 +56,7 @@ pub fn begin(region: &Region<'static>) {
     IS_VERIFIED.store(mode == Stacks::Verify, Ordering::Relaxed);
     modules::begin();
     walk::forget_stacks();
-    if rules::begin() && trie::begin(region) {
+    if rules::begin() && live::begin() && trie::begin(region) {
         modes::set(modes::STACKS);
     }
 }
@@ -78,9 +82,21 @@ pub fn forget_code() {
     }
 }
 
-/// The leaf for a call of this function from where the program is; none where none can be had.
+/// A leaf that was found for a call.
+#[derive(Clone, Copy)]
+pub struct Leaf {
+    /// Its counters.
+    pub node: &'static Node,
+    /// Its number.
+    pub number: u32,
+    /// The image that counted when it was looked for ([`live::image`]).
+    pub image: u32,
+}
+
+/// The leaf of a thread for a call of this function from where the program is; none where none can be had. It may be a shared one.
 #[inline(never)]
-pub fn leaf(function: Function) -> Option<&'static Node> {
+pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
+    let image = live::image();
     let mut state = State::default();
     // SAFETY: it writes one state.
     unsafe { state_of_caller(&raw mut state) };
@@ -96,8 +112,8 @@ pub fn leaf(function: Function) -> Option<&'static Node> {
             let leaf = if (memo.leaf.0, memo.leaf.1) == (node, function as u32) {
                 Some(memo.leaf.2)
             } else {
-                let leaf = trie::find(node, Key::leaf(function))
-                    .or_else(|| make_leaf(memo, node, function));
+                let leaf = trie::find(node, Key::leaf(function, owner))
+                    .or_else(|| make_leaf(memo, node, function, owner));
                 if let Some(leaf) = leaf {
                     memo.leaf = (node, function as u32, leaf);
                 }
@@ -106,16 +122,54 @@ pub fn leaf(function: Function) -> Option<&'static Node> {
             memo.give_back();
             (leaf, cut)
         }
-        Err(cut) => {
-            let (root, key) = (trie::ROOT, Key::leaf(function));
-            let leaf = trie::find(root, key).or_else(|| trie::make(root, key, NO_PLACE));
-            (leaf, Some(cut))
-        }
+        Err(cut) => (
+            find_or_make(trie::ROOT, Key::leaf(function, owner)),
+            Some(cut),
+        ),
     };
     if leaf.is_none() || cut.is_some() {
         note(cut.unwrap_or(Cut::NoRoom));
     }
-    trie::node(leaf?)
+    let number = leaf?;
+    trie::node(number).map(|node| Leaf {
+        node,
+        number,
+        image,
+    })
+}
+
+/// The leaf of another owner at the same site.
+#[cold]
+#[inline(never)]
+pub fn leaf_beside(leaf: &'static Node, owner: LeafOwner) -> Option<&'static Node> {
+    let function = leaf.key().function()?;
+    on_own_stack(leaf.parent(), Key::leaf(function, owner))
+}
+
+/// The leaf for what is seldom counted at a site.
+#[cold]
+#[inline(never)]
+pub fn seldom_beside(leaf: &'static Node) -> Option<&'static Node> {
+    let key = leaf.key();
+    on_own_stack(leaf.parent(), Key::seldom(key.function()?, key.owner()))
+}
+
+/// Finds or makes a leaf; makes it on a stack of our own where the thread has one.
+fn on_own_stack(parent: u32, key: Key) -> Option<&'static Node> {
+    let found = trie::find(parent, key);
+    let number = match found {
+        Some(number) => Some(number),
+        None => match memo::take(thread::stack_pointer()) {
+            Ok(memo) => {
+                let mut made = None;
+                memo.on_own_stack(|| made = find_or_make(parent, key));
+                memo.give_back();
+                made
+            }
+            Err(_) => find_or_make(parent, key),
+        },
+    };
+    trie::node(number?)
 }
 
 /// A leaf has no place: the frame that it goes on from has.
@@ -126,10 +180,19 @@ const NO_PLACE: Place = Place {
 
 #[cold]
 #[inline(never)]
-fn make_leaf(memo: &mut Memo, node: u32, function: Function) -> Option<u32> {
+fn make_leaf(memo: &mut Memo, node: u32, function: Function, owner: LeafOwner) -> Option<u32> {
     let mut made = None;
-    memo.on_own_stack(|| made = trie::make(node, Key::leaf(function), NO_PLACE));
+    memo.on_own_stack(|| made = find_or_make(node, Key::leaf(function, owner)));
     made
+}
+
+/// Where the room for nodes gets scarce, threads share leaves.
+fn find_or_make(parent: u32, key: Key) -> Option<u32> {
+    let key = match trie::is_scarce() && !key.owner().is_first() {
+        true => key.of_owner(LeafOwner::SHARED),
+        false => key,
+    };
+    trie::find(parent, key).or_else(|| trie::make(parent, key, NO_PLACE))
 }
 
 #[cold]

@@ -55,6 +55,11 @@ pub fn begin(region: &Region<'static>) -> bool {
     true
 }
 
+/// Whether more than half of the nodes are in use.
+pub fn is_scarce() -> bool {
+    process::header().is_some_and(|header| header.nodes_claimed() > MAX_NODES / 2)
+}
+
 /// The node of a number that has its memory.
 #[inline(always)]
 pub fn node(number: u32) -> Option<&'static Node> {

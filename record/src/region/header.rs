@@ -235,6 +235,8 @@ pub struct Header {
     modules_used: AtomicU32,
     /// Calls whose stack is not known to its outermost caller, by reason ([`Cut`]).
     cuts: [Counter; Cut::COUNT],
+    /// Blocks that are live at no site, because there was no memory to note them.
+    pub untracked_blocks: Counter,
     /// Files and sockets whose entry was given to another: they count in the first entry.
     pub folded_files: Counter,
     /// Times that the entry of a coroutine was given to another: they count in the first entry.

@@ -27,6 +27,17 @@ pub struct Stacks {
     /// added.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
+    /// The heap when [`SiteBlocks::live_bytes_at_peak`] was noted, in bytes: the highest that was live, to a few hundredths. Blocks
+    /// that the image inherited at a fork are at no site, and not in here. For several images it is the sum of their peaks.
+    #[serde(default)]
+    pub peak_bytes: u64,
+    /// Number of blocks that are at no site because there was no memory to note them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untracked_blocks: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An object whose code is in the stacks.
@@ -73,8 +84,39 @@ pub struct Site {
     pub requested_bytes: u64,
     /// Bytes that I/O calls moved; 0 for other functions.
     pub moved_bytes: u64,
-    /// Total time of the calls that were timed.
+    /// Total time of the calls; 0 for calls that work in memory, unless all of them were timed.
     pub time_ns: u64,
+    /// The blocks of the heap that were made here; absent for functions that make none, and where the heap is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<SiteBlocks>,
+}
+
+/// The blocks of the heap that the calls of a site made. `realloc` frees a block at its site, and makes one at its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SiteBlocks {
+    /// Number of blocks that are live: at the end, or when the report was made.
+    pub live: u64,
+    /// Their bytes, as malloc_usable_size has them.
+    pub live_bytes: u64,
+    /// Bytes that were live here when the heap was at its peak ([`Stacks::peak_bytes`]).
+    pub live_bytes_at_peak: u64,
+    /// Number of blocks that were freed before their thread made another block.
+    pub temporary: u64,
+}
+
+impl SiteBlocks {
+    /// Adds those of the same site in another image.
+    pub(crate) fn add(&mut self, other: &SiteBlocks) {
+        for (to, by) in [
+            (&mut self.live, other.live),
+            (&mut self.live_bytes, other.live_bytes),
+            (&mut self.live_bytes_at_peak, other.live_bytes_at_peak),
+            (&mut self.temporary, other.temporary),
+        ] {
+            *to = to.saturating_add(by);
+        }
+    }
 }
 
 /// An index in [`Stacks`] that leads nowhere.
@@ -171,7 +213,7 @@ mod tests {
                 frame: Some(3),
                 ..Site::default()
             }],
-            ended: BTreeMap::new(),
+            ..Stacks::default()
         }
     }
 

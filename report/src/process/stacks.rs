@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use weir_record::clock::Rate;
 use weir_record::stacks::{Cut, Node, Place};
 
 use super::{Findings, text};
-use crate::model::{Frame, Module, Site, Stacks};
+use crate::model::{Frame, Heap, Module, Site, SiteBlocks, Stacks};
 
 /// The call stacks; none if none were taken.
 ///
-/// A node that two threads made at the same time may be there twice: such nodes are added up. A node that nothing was counted
-/// below is left out.
-pub fn stacks(findings: &Findings<'_>) -> Option<Stacks> {
+/// Each thread has leaves of its own, and a node that two threads made at the same time may be there twice: such nodes are added up.
+/// A node that nothing was counted below is left out.
+pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
     let region = findings.region;
     let nodes = region.nodes();
     if nodes.is_empty() {
@@ -19,7 +20,7 @@ pub fn stacks(findings: &Findings<'_>) -> Option<Stacks> {
     }
     let used = region.header.nodes_claimed().min(nodes.len());
     let nodes = nodes.get(..used).unwrap_or_default();
-    let is_counted = |node: &Node| node.key().is_leaf() && node.calls.get() != 0;
+    let header = region.header;
     let parent = |index: usize, node: &Node| {
         usize::try_from(node.parent())
             .ok()
@@ -35,6 +36,11 @@ pub fn stacks(findings: &Findings<'_>) -> Option<Stacks> {
         }
     }
     let modules = region.modules();
+    let read = Read {
+        rate: findings.rate,
+        peak: header.heap.marked_peak(),
+        is_heap_known: heap.not_known.is_none(),
+    };
     let mut found = Found {
         numbers: vec![None; nodes.len()],
         ..Found::default()
@@ -44,12 +50,12 @@ pub fn stacks(findings: &Findings<'_>) -> Option<Stacks> {
             continue;
         };
         match node.key().function() {
-            Some(function) => found.site(parent, function.name(), node, findings),
+            Some(function) => found.site(parent, function.name()).add(node, &read),
             None if node.key().is_leaf() => {}
             None => found.frame(index, parent, node.place(), modules.len()),
         }
     }
-    let cuts = Cut::ALL.map(|cut| (cut.name().to_owned(), region.header.cut(cut).get()));
+    let cuts = Cut::ALL.map(|cut| (cut.name().to_owned(), header.cut(cut).get()));
     Some(Stacks {
         modules: modules
             .iter()
@@ -59,7 +65,9 @@ pub fn stacks(findings: &Findings<'_>) -> Option<Stacks> {
             })
             .collect(),
         frames: found.frames,
-        sites: found.sites.into_values().collect(),
+        sites: found.sites.into_values().map(Sum::site).collect(),
+        peak_bytes: u64::try_from(header.heap.marked_bytes()).unwrap_or(0),
+        untracked_blocks: header.untracked_blocks.get(),
         ended: cuts.into_iter().filter(|&(_, calls)| calls != 0).collect(),
     })
 }
@@ -72,7 +80,80 @@ struct Found {
     numbers: Vec<Option<u32>>,
     /// The number of each frame, by its parent and place.
     known: HashMap<(Option<u32>, Option<u32>, u64), u32>,
-    sites: BTreeMap<(Option<u32>, &'static str), Site>,
+    sites: BTreeMap<(Option<u32>, &'static str), Sum>,
+}
+
+/// Whether anything was counted at a node.
+fn is_counted(node: &Node) -> bool {
+    let key = node.key();
+    if !key.is_leaf() {
+        return false;
+    }
+    let counters = node.calls();
+    // A leaf with blocks may have nothing but frees of what other threads made.
+    let counted = [
+        &counters.calls,
+        &counters.errors,
+        &counters.moved_bytes,
+        &counters.ticks,
+    ];
+    counted.into_iter().any(|counter| counter.get() != 0)
+}
+
+/// What is needed to read a leaf.
+struct Read {
+    rate: Option<Rate>,
+    /// The number of the heap's last peak.
+    peak: u32,
+    is_heap_known: bool,
+}
+
+/// The leaves of a site.
+struct Sum {
+    site: Site,
+    /// Blocks, their bytes, and bytes at the peak. In the leaf of a thread that frees more than it makes, they are below zero.
+    live: Option<[i64; 3]>,
+    temporary: u64,
+}
+
+impl Sum {
+    fn add(&mut self, node: &Node, read: &Read) {
+        let add = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
+        let counters = node.calls();
+        let site = &mut self.site;
+        add(&mut site.calls, counters.calls.get());
+        add(&mut site.requested_bytes, counters.requested_bytes.get());
+        if node.key().has_blocks() {
+            let (blocks, bytes) = node.live();
+            let at_peak = node.live_bytes_at_peak(read.peak);
+            if read.is_heap_known {
+                let sums = self.live.get_or_insert_default();
+                for (sum, by) in sums.iter_mut().zip([blocks, bytes, at_peak]) {
+                    *sum = sum.saturating_add(by);
+                }
+            }
+            add(&mut self.temporary, node.blocks().temporary.get());
+        } else {
+            add(&mut site.errors, counters.errors.get());
+            add(&mut site.moved_bytes, counters.moved_bytes.get());
+            let ns = read.rate.map_or(0, |rate| rate.ns(counters.ticks.get()));
+            add(&mut site.time_ns, ns);
+        }
+    }
+
+    fn site(self) -> Site {
+        let number = |sum: i64| u64::try_from(sum).unwrap_or(0);
+        let blocks = self.live.map(|[live, bytes, at_peak]| SiteBlocks {
+            live: number(live),
+            live_bytes: number(bytes),
+            live_bytes_at_peak: number(at_peak),
+            temporary: self.temporary,
+        });
+        Site {
+            blocks,
+            ..self.site
+        }
+    }
 }
 
 impl Found {
@@ -94,20 +175,17 @@ impl Found {
         self.numbers[index] = Some(number);
     }
 
-    fn site(&mut self, parent: usize, function: &'static str, node: &Node, of: &Findings<'_>) {
+    fn site(&mut self, parent: usize, function: &'static str) -> &mut Sum {
         let frame = self.numbers[parent];
-        let site = self.sites.entry((frame, function)).or_insert_with(|| Site {
-            frame,
-            function: function.to_owned(),
-            ..Site::default()
-        });
-        let add = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
-        add(&mut site.calls, node.calls.get());
-        add(&mut site.errors, node.errors.get());
-        add(&mut site.requested_bytes, node.requested_bytes.get());
-        add(&mut site.moved_bytes, node.moved_bytes.get());
-        let ns = of.rate.map_or(0, |rate| rate.ns(node.ticks.get()));
-        add(&mut site.time_ns, ns);
+        self.sites.entry((frame, function)).or_insert_with(|| Sum {
+            site: Site {
+                frame,
+                function: function.to_owned(),
+                ..Site::default()
+            },
+            live: None,
+            temporary: 0,
+        })
     }
 }
 

@@ -68,6 +68,12 @@ impl<'a> Tree<'a> {
         for (reason, &calls) in &stacks.ended {
             self.ended(reason, calls);
         }
+        for (to, by) in [
+            (&mut self.stacks.peak_bytes, stacks.peak_bytes),
+            (&mut self.stacks.untracked_blocks, stacks.untracked_blocks),
+        ] {
+            *to = to.saturating_add(by);
+        }
     }
 
     fn module(&mut self, module: &'a Module) -> Option<u32> {
@@ -159,6 +165,9 @@ impl<'a> Tree<'a> {
         ] {
             *to = to.saturating_add(by);
         }
+        if let Some(blocks) = &site.blocks {
+            sum.blocks.get_or_insert_default().add(blocks);
+        }
     }
 
     fn ended(&mut self, reason: &str, calls: u64) {
@@ -179,6 +188,7 @@ fn next(length: usize, most: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::SiteBlocks;
 
     fn module(path: &str, build_id: Option<&str>) -> Module {
         Module {
@@ -201,6 +211,12 @@ mod tests {
             function: function.to_owned(),
             calls,
             requested_bytes: 10 * calls,
+            blocks: (function == "malloc").then_some(SiteBlocks {
+                live: calls,
+                live_bytes: 10 * calls,
+                live_bytes_at_peak: 20 * calls,
+                temporary: 1,
+            }),
             ..Site::default()
         }
     }
@@ -216,6 +232,8 @@ mod tests {
             ],
             sites: vec![site(Some(1), "malloc", 5), site(Some(2), "read", 1)],
             ended: [("too_deep".to_owned(), 1)].into(),
+            peak_bytes: 1000,
+            untracked_blocks: 2,
         }
     }
 
@@ -240,6 +258,8 @@ mod tests {
                 site(None, "malloc", 16),
             ],
             ended: [("too_deep".to_owned(), 2), ("interrupted".to_owned(), 3)].into(),
+            peak_bytes: 500,
+            untracked_blocks: 1,
         }
     }
 
@@ -279,6 +299,16 @@ mod tests {
             both.ended,
             [("interrupted".to_owned(), 3), ("too_deep".to_owned(), 3)].into()
         );
+        assert_eq!((both.peak_bytes, both.untracked_blocks), (1500, 3));
+        let again = Stacks::together([&both, &one], MOST).expect("stacks");
+        let twice = SiteBlocks {
+            live: 10,
+            live_bytes: 100,
+            live_bytes_at_peak: 200,
+            temporary: 2,
+        };
+        assert_eq!(again.sites[0].blocks, Some(twice));
+        assert_eq!(again.sites[1].blocks, None, "read makes none");
     }
 
     #[test]

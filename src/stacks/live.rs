@@ -1,0 +1,160 @@
+//! Which leaf each live block was made at: a shadow of the heap.
+//!
+//! For each 16 bytes of addresses there is a number, at a place that the address gives: no hash, no lock, no search. Who owns a
+//! block alone writes its number, in memory that is touched as the heap is. Blocks are 16 bytes apart, or 8 where an allocator
+//! gives such small ones: those at odd multiples of 8 have numbers of their own. The memory is in parts, made when a block in
+//! their range appears.
+//!
+//! The numbers are private memory, which the kernel empties in a child: what its parent made is at no site there. What is live is
+//! counted at the leaves, in the region, and so survives the process.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+use rustix::mm::Advice;
+
+use crate::sys;
+
+/// Addresses of programs have so many bits (with five levels of page tables only where a program asks for it).
+const ADDRESS_BITS: u32 = 48;
+/// A part has the numbers for so many bits' worth of addresses: 64 MiB.
+const PART_BITS: u32 = 26;
+const PARTS: usize = 1 << (ADDRESS_BITS - PART_BITS);
+/// Blocks at odd multiples of 8 have parts of their own.
+const TOP_BYTES: usize = 2 * PARTS * size_of::<AtomicPtr<AtomicU32>>();
+/// A number stands for 16 bytes.
+const GRANULE_BITS: u32 = 4;
+const NUMBERS: usize = 1 << (PART_BITS - GRANULE_BITS);
+const PART_BYTES: usize = NUMBERS * size_of::<AtomicU32>();
+
+/// Where the parts are.
+static TOP: AtomicPtr<AtomicPtr<AtomicU32>> = AtomicPtr::new(ptr::null_mut());
+
+/// The image that counts now, in the upper bits of a number: a frame of the parent's may go on in a child.
+static IMAGE: AtomicU32 = AtomicU32::new(0);
+
+/// The lower bits of a number are that of a node, of which there are fewer than this.
+const NODE_BITS: u32 = weir_record::region::MAX_NODES.trailing_zeros();
+
+/// Begins in a new image, where no block has been made. False where there is no memory for it.
+pub fn begin() -> bool {
+    IMAGE.fetch_add(1, Ordering::Relaxed);
+    if TOP.load(Ordering::Relaxed).is_null() {
+        let Some(start) = sys::reserve(TOP_BYTES) else {
+            return false;
+        };
+        TOP.store(start.cast(), Ordering::Release);
+    }
+    true
+}
+
+/// The image that counts now.
+#[inline(always)]
+pub fn image() -> u32 {
+    IMAGE.load(Ordering::Relaxed)
+}
+
+/// Notes the leaf that a block was made at; `image` is what it was when the leaf was found. False where it cannot be noted.
+#[inline(always)]
+pub fn put(block: *const c_void, image: u32, leaf: u32) -> bool {
+    let Some(place) = place_of(block).or_else(|| make_place_of(block)) else {
+        return false;
+    };
+    place.store((image << NODE_BITS) | leaf, Ordering::Relaxed);
+    true
+}
+
+/// The leaf that a block was made at, which is forgotten: the block is about to be freed. None where none is noted.
+#[inline(always)]
+pub fn take(block: *const c_void) -> Option<u32> {
+    let place = place_of(block)?;
+    let number = place.load(Ordering::Relaxed);
+    if number == 0 {
+        return None;
+    }
+    place.store(0, Ordering::Relaxed);
+    let is_of_this_image = number >> NODE_BITS == (image() << NODE_BITS) >> NODE_BITS;
+    is_of_this_image.then_some(number & ((1 << NODE_BITS) - 1))
+}
+
+/// Where the number of a block is; none where its part is not there.
+#[inline(always)]
+fn place_of(block: *const c_void) -> Option<&'static AtomicU32> {
+    let part = part_of(block)?.load(Ordering::Acquire);
+    if part.is_null() {
+        return None;
+    }
+    let index = block.addr() >> GRANULE_BITS & (NUMBERS - 1);
+    // SAFETY: a part has so many numbers, and is never given back.
+    Some(unsafe { &*part.add(index) })
+}
+
+/// Where the part of a block is named; none for an address that no program has, or that is not a multiple of 8.
+#[inline(always)]
+fn part_of(block: *const c_void) -> Option<&'static AtomicPtr<AtomicU32>> {
+    let address = block.addr();
+    let top = TOP.load(Ordering::Relaxed);
+    let index = address >> PART_BITS;
+    if top.is_null() || index >= PARTS || !address.is_multiple_of(8) {
+        return None;
+    }
+    let odd = address >> 3 & 1;
+    // SAFETY: the table has twice so many entries, and is never given back.
+    Some(unsafe { &*top.add(2 * index + odd) })
+}
+
+#[cold]
+#[inline(never)]
+fn make_place_of(block: *const c_void) -> Option<&'static AtomicU32> {
+    let part = part_of(block)?;
+    let start = sys::reserve(PART_BYTES)?;
+    // SAFETY: private memory of our own without a file. Where the kernel does not know the advice, a child copies the numbers, and
+    // the image in them tells that they are not its own.
+    let _ = unsafe { rustix::mm::madvise(start, PART_BYTES, Advice::LinuxWipeOnFork) };
+    let none = ptr::null_mut();
+    let made = part.compare_exchange(none, start.cast(), Ordering::AcqRel, Ordering::Acquire);
+    if made.is_err() {
+        // SAFETY: another thread was faster, and nobody knows of this part.
+        unsafe { sys::unreserve(start, PART_BYTES) };
+    }
+    place_of(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: usize) -> *const c_void {
+        ptr::without_provenance(address)
+    }
+
+    #[test]
+    fn a_block_has_the_leaf_that_was_put_until_it_is_taken() {
+        assert!(begin());
+        // One test: the table is the process's.
+        let image = image();
+        let blocks = [0x10, 0x20, 0x28, 0x30, 0x7fff_ffff_fff0, 0x7fff_ffff_fff8];
+        for (leaf, block) in (1..).zip(blocks) {
+            assert_eq!(take(at(block)), None, "{block:#x}");
+            assert!(put(at(block), image, leaf));
+        }
+        for (leaf, block) in (1..).zip(blocks) {
+            assert_eq!(take(at(block)), Some(leaf), "{block:#x}");
+            assert_eq!(take(at(block)), None, "{block:#x}");
+        }
+        let most = weir_record::region::MAX_NODES as u32 - 1;
+        assert!(put(at(0x40), image, 1) && put(at(0x40), image, most));
+        assert_eq!(take(at(0x40)), Some(most));
+        for nothing in [0x44, 1 << ADDRESS_BITS, usize::MAX - 15] {
+            assert!(!put(at(nothing), image, 1), "{nothing:#x}");
+            assert_eq!(take(at(nothing)), None);
+        }
+        // What was put in another image.
+        assert!(put(at(0x50), image, 7));
+        assert!(begin());
+        assert_eq!(take(at(0x50)), None);
+        assert!(put(at(0x50), image, 7));
+        assert_eq!(take(at(0x50)), None);
+    }
+}
