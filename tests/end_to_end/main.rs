@@ -17,6 +17,7 @@
 //! real_build           a C project, built by two jobs
 //! followed             other root directories, other users, the background, programs that cannot be traced
 //! stacks               call stacks, beside another unwinder
+//! live_blocks          which blocks are live at which call site
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
 //! threads              many of them, their destructors, their cancellation
@@ -49,6 +50,7 @@ mod exports;
 mod files;
 mod followed;
 mod killed;
+mod live_blocks;
 mod loading;
 mod machine_code;
 mod names;

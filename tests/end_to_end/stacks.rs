@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use weir_record::functions::{Family, Function, Role};
 use weir_report::model::{Process, Stacks};
 
+use crate::live_blocks::live;
 use crate::support::real::Real;
 use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
@@ -49,6 +50,25 @@ fn expect_all_calls(process: &Process) {
         if function.family != "stdio" {
             assert_eq!(sum[2], function.moved_bytes, "{who}: bytes moved by {name}");
         }
+    }
+    // What a child inherited is at no site.
+    let heap = &process.heap;
+    if !process.forked && heap.not_known.is_none() {
+        let sums = live(process);
+        assert_eq!(
+            sums.live_bytes.cast_signed(),
+            heap.live_bytes,
+            "{who}: live bytes"
+        );
+        assert_eq!(
+            sums.live.cast_signed(),
+            heap.live_blocks,
+            "{who}: live blocks"
+        );
+        assert_eq!(
+            sums.live_bytes_at_peak, stacks.peak_bytes,
+            "{who}: bytes at the peak"
+        );
     }
 }
 

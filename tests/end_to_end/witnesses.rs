@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use weir_record::functions::{Function, Role};
 use weir_report::model::Process;
 
+use crate::live_blocks::live;
 use crate::support::heaptrack::{self, Allocations};
 use crate::support::real::{Real, Steady};
 use crate::support::strace::{self, Image, Sums};
@@ -19,6 +20,8 @@ impl Run {
     fn of(real: &Real) -> Run {
         let folder = real.folder();
         let program = real.program().in_folder(folder.path());
+        // With call stacks: heaptrack has the like of what they tell of blocks.
+        let program = program.env("WEIR_STACKS", "all");
         Run { folder, program }
     }
 
@@ -227,8 +230,10 @@ fn allocations(process: &Process) -> Allocations {
         }
     }
     // Blocks that were allocated and are not live any more.
-    sums.freed =
-        sums.calls - u64::try_from(process.heap.live_blocks).expect("more made than freed");
+    let live = live(process);
+    assert_eq!(live.live.cast_signed(), process.heap.live_blocks);
+    sums.freed = sums.calls - live.live;
+    sums.temporary = live.temporary;
     sums
 }
 

@@ -110,6 +110,7 @@ fn with_stacks(frames: usize) -> Report {
             ..Site::default()
         }],
         ended: [("too_deep".to_owned(), 2)].into(),
+        ..Stacks::default()
     });
     report
 }

@@ -20,6 +20,8 @@ pub struct Allocations {
     pub requested_bytes: u64,
     /// Blocks freed by free and realloc.
     pub freed: u64,
+    /// Those of them that were freed before another block was allocated.
+    pub temporary: u64,
 }
 
 /// Runs a program under heaptrack, in this folder, for comparison with a run in `mode`. heaptrack removes its own
@@ -85,6 +87,7 @@ fn read(record: &str) -> Allocations {
     let mut objects: Vec<Object> = Vec::new();
     let mut frames: Vec<Frame> = vec![Frame::default()];
     let mut live = HashSet::new();
+    let mut last = None;
     for line in record.lines() {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
@@ -111,10 +114,15 @@ fn read(record: &str) -> Allocations {
                     sums.calls += 1;
                     sums.requested_bytes += hexadecimal(size);
                     live.insert(block);
+                    last = Some(block);
                 }
             }
             // It also records freed blocks that were allocated before it began.
-            ["-", block] => sums.freed += u64::from(live.remove(block)),
+            ["-", block] => {
+                sums.freed += u64::from(live.remove(block));
+                sums.temporary += u64::from(last == Some(block));
+                last = last.filter(|&last| last != block);
+            }
             _ => (),
         }
     }

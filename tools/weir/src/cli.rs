@@ -351,6 +351,12 @@ pub enum Metric {
     Time,
     /// Bytes that I/O calls moved
     Moved,
+    /// Bytes of blocks that are live at the end: leaks, or kept on purpose
+    Live,
+    /// Bytes of blocks that were live at the peak of the heap
+    Peak,
+    /// Number of blocks that were freed before their thread made another
+    Temporary,
 }
 
 /// When to colour.

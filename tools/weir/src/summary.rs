@@ -6,7 +6,7 @@ use std::path::Path;
 
 use weir_report::model::{Function, Process, Report};
 
-use crate::cli::{Group, Sort};
+use crate::cli::{Group, Metric, Sort};
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
 use crate::report::sites::greatest;
@@ -19,8 +19,13 @@ use crate::{text, units};
 const FUNCTIONS: usize = 4;
 /// How many files and sockets are shown.
 const FILES: usize = 3;
-/// How many call sites of each group are shown.
-const CALL_SITES: [(Group, usize); 3] = [(Group::Allocation, 3), (Group::Io, 2), (Group::Wait, 1)];
+/// How many call sites are shown of each sum.
+const CALL_SITES: [(Group, Metric, usize); 4] = [
+    (Group::Allocation, Metric::Bytes, 3),
+    (Group::Allocation, Metric::Live, 2),
+    (Group::Io, Metric::Time, 2),
+    (Group::Wait, Metric::Time, 1),
+];
 /// How many shortcomings and notes are shown; the report has all.
 const SHORTCOMINGS: usize = 2;
 /// The widest that a line gets.
@@ -203,7 +208,7 @@ fn call_sites(report: &Report) -> Vec<String> {
     };
     let greatest: Vec<_> = CALL_SITES
         .into_iter()
-        .flat_map(|(group, count)| greatest(&sites, group, count))
+        .flat_map(|(group, metric, count)| greatest(&sites, group, metric, count))
         .collect();
     if greatest.is_empty() {
         return Vec::new();
@@ -218,7 +223,7 @@ fn call_sites(report: &Report) -> Vec<String> {
         table.push([
             Cell::new(site.place),
             Cell::new(site.called),
-            Cell::new(units::count(site.calls)),
+            Cell::new(site.count),
             Cell::new(site.share),
         ]);
     }

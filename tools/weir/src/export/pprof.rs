@@ -13,7 +13,7 @@ use prost::encoding::message;
 
 use super::Profile;
 use crate::cli::{Group, Metric};
-use crate::sites::Choice;
+use crate::sites::{Choice, Unit};
 
 /// The fields of `Profile`.
 mod field {
@@ -104,12 +104,12 @@ pub fn write(profile: &Profile, choices: &[Choice], out: &mut dyn Write) -> io::
         functions: HashMap::new(),
     };
     for &choice in choices {
-        let kind = pprof.strings.id(kind(choice))?;
+        let kind = pprof.strings.id(&kind(choice))?;
         let unit = pprof.strings.id(unit(choice.metric))?;
         pprof.put(field::SAMPLE_TYPE, &ValueType { kind, unit })?;
     }
     if let Some(&first) = choices.first() {
-        let kind = pprof.strings.id(kind(first))?;
+        let kind = pprof.strings.id(&kind(first))?;
         pprof.number(field::DEFAULT_SAMPLE_TYPE, kind)?;
     }
     let times = [
@@ -319,33 +319,35 @@ impl Strings {
     }
 }
 
-/// What a sum is called. Those of the Go runtime's profiles begin with alloc_, too.
-fn kind(choice: Choice) -> &'static str {
-    match (choice.group, choice.metric) {
-        (Group::Allocation, Metric::Bytes) => "alloc_bytes",
-        (Group::Allocation, Metric::Time) => "alloc_time",
-        (Group::Allocation, Metric::Moved) => "alloc_moved",
-        (Group::Allocation, Metric::Calls) => "alloc_calls",
-        (Group::Io, Metric::Bytes) => "io_requested",
-        (Group::Io, Metric::Time) => "io_time",
-        (Group::Io, Metric::Moved) => "io_bytes",
-        (Group::Io, Metric::Calls) => "io_calls",
-        (Group::Stdio, Metric::Bytes) => "stdio_requested",
-        (Group::Stdio, Metric::Time) => "stdio_time",
-        (Group::Stdio, Metric::Moved) => "stdio_bytes",
-        (Group::Stdio, Metric::Calls) => "stdio_calls",
-        (Group::Wait, Metric::Bytes) => "wait_requested",
-        (Group::Wait, Metric::Time) => "wait_time",
-        (Group::Wait, Metric::Moved) => "wait_bytes",
-        (Group::Wait, Metric::Calls) => "wait_calls",
-    }
+/// What a sum is called: the group, and what is summed. Those of allocations are called as in the Go runtime's profiles, where these
+/// have the like.
+fn kind(choice: Choice) -> String {
+    let group = match choice.group {
+        Group::Allocation => "alloc",
+        Group::Io => "io",
+        Group::Stdio => "stdio",
+        Group::Wait => "wait",
+    };
+    let sum = match (choice.group, choice.metric) {
+        (Group::Allocation, Metric::Bytes) => "bytes",
+        (Group::Allocation, Metric::Live) => return "inuse_bytes".to_owned(),
+        (_, Metric::Bytes) => "requested",
+        (Group::Allocation, Metric::Moved) => "moved",
+        (_, Metric::Moved) => "bytes",
+        (_, Metric::Calls) => "calls",
+        (_, Metric::Time) => "time",
+        (_, Metric::Live) => "live",
+        (_, Metric::Peak) => "peak_bytes",
+        (_, Metric::Temporary) => "temporary",
+    };
+    format!("{group}_{sum}")
 }
 
 fn unit(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Bytes | Metric::Moved => "bytes",
-        Metric::Calls => "count",
-        Metric::Time => "nanoseconds",
+    match metric.unit() {
+        Unit::Bytes => "bytes",
+        Unit::Number => "count",
+        Unit::Nanoseconds => "nanoseconds",
     }
 }
 

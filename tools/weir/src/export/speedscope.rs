@@ -8,8 +8,7 @@ use std::io::{self, Write};
 use serde_json::{json, to_writer};
 
 use super::Profile;
-use crate::cli::Metric;
-use crate::sites::Choice;
+use crate::sites::{Choice, Unit};
 
 const SCHEMA: &str = "https://www.speedscope.app/file-format-schema.json";
 
@@ -63,10 +62,10 @@ fn one(
     called: &HashMap<&str, usize>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let unit = match choice.metric {
-        Metric::Bytes | Metric::Moved => "bytes",
-        Metric::Calls => "none",
-        Metric::Time => "nanoseconds",
+    let unit = match choice.metric.unit() {
+        Unit::Bytes => "bytes",
+        Unit::Number => "none",
+        Unit::Nanoseconds => "nanoseconds",
     };
     let total = profile.total(choice);
     let name = choice.name();

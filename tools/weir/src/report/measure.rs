@@ -196,9 +196,6 @@ impl Totals {
     }
 
     fn add(&mut self, part: &Use<'_>) {
-        if part.calls == 0 && part.errors == 0 {
-            return;
-        }
         let add = |sum: &mut u64, number: u64| *sum = sum.saturating_add(number);
         add(&mut self.calls, part.calls);
         add(&mut self.errors, part.errors);

@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_who_is_asked_to_end_is_ended() {
         let asked = Asked::default();
-        let mut watch = Watch::new(-1, asked.clone());
+        let mut watch = Watch::new(libc::pid_t::MAX, asked.clone());
         asked.tell(libc::SIGUSR1);
         assert_eq!(watch.look(), None);
         assert_eq!(watch.since, None);

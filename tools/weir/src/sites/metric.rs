@@ -1,7 +1,7 @@
 //! What is summed, and of which functions.
 
 use weir_record::functions::{Family, Function as Known};
-use weir_report::model::Site;
+use weir_report::model::{Site, SiteBlocks};
 use weir_report::waits;
 
 use crate::cli::{Group, Metric};
@@ -15,15 +15,43 @@ impl Metric {
             Metric::Calls => site.calls,
             Metric::Time => site.time_ns,
             Metric::Moved => site.moved_bytes,
+            Metric::Live => blocks(site).live_bytes,
+            Metric::Peak => blocks(site).live_bytes_at_peak,
+            Metric::Temporary => blocks(site).temporary,
+        }
+    }
+
+    /// How many calls, or blocks, the sum is of.
+    pub fn count(self, site: &Site) -> u64 {
+        match self {
+            Metric::Live => blocks(site).live,
+            _ => site.calls,
+        }
+    }
+
+    /// What is counted so.
+    pub fn count_title(self) -> &'static str {
+        match self {
+            Metric::Live => "blocks",
+            _ => "calls",
+        }
+    }
+
+    /// The unit, as other tools name it.
+    pub fn unit(self) -> Unit {
+        match self {
+            Metric::Bytes | Metric::Moved | Metric::Live | Metric::Peak => Unit::Bytes,
+            Metric::Calls | Metric::Temporary => Unit::Number,
+            Metric::Time => Unit::Nanoseconds,
         }
     }
 
     /// A sum, for people.
     pub fn shown(self, sum: u64) -> String {
-        match self {
-            Metric::Bytes | Metric::Moved => units::bytes(sum),
-            Metric::Calls => units::count(sum),
-            Metric::Time => units::time(sum),
+        match self.unit() {
+            Unit::Bytes => units::bytes(sum),
+            Unit::Number => units::count(sum),
+            Unit::Nanoseconds => units::time(sum),
         }
     }
 
@@ -34,6 +62,9 @@ impl Metric {
             Metric::Calls => "calls",
             Metric::Time => "time",
             Metric::Moved => "moved",
+            Metric::Live => "live",
+            Metric::Peak => "at peak",
+            Metric::Temporary => "temporary",
         }
     }
 
@@ -44,8 +75,23 @@ impl Metric {
             Metric::Calls => "calls",
             Metric::Time => "time",
             Metric::Moved => "moved bytes",
+            Metric::Live => "live bytes at the end",
+            Metric::Peak => "live bytes at the peak",
+            Metric::Temporary => "temporary blocks",
         }
     }
+}
+
+/// What a sum is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Bytes,
+    Number,
+    Nanoseconds,
+}
+
+fn blocks(site: &Site) -> SiteBlocks {
+    site.blocks.unwrap_or_default()
 }
 
 /// A sum over the sites of a group.
@@ -59,9 +105,12 @@ pub struct Choice {
 
 impl Choice {
     /// All that tell something: no bytes are moved by allocations, and none are requested by waits.
-    pub const ALL: [Choice; 9] = [
+    pub const ALL: [Choice; 12] = [
         Choice::new(Group::Allocation, Metric::Bytes),
         Choice::new(Group::Allocation, Metric::Calls),
+        Choice::new(Group::Allocation, Metric::Peak),
+        Choice::new(Group::Allocation, Metric::Live),
+        Choice::new(Group::Allocation, Metric::Temporary),
         Choice::new(Group::Io, Metric::Time),
         Choice::new(Group::Io, Metric::Moved),
         Choice::new(Group::Io, Metric::Calls),
@@ -109,13 +158,18 @@ impl Group {
         }
     }
 
+    /// What its sites are listed by, unless something else is asked for. The first one is the most important.
+    pub fn metrics(self) -> &'static [Metric] {
+        match self {
+            Group::Allocation => &[Metric::Bytes, Metric::Peak, Metric::Live, Metric::Temporary],
+            Group::Io | Group::Wait => &[Metric::Time],
+            Group::Stdio => &[Metric::Moved],
+        }
+    }
+
     /// What is summed unless something else is asked for.
     pub fn metric(self) -> Metric {
-        match self {
-            Group::Allocation => Metric::Bytes,
-            Group::Io | Group::Wait => Metric::Time,
-            Group::Stdio => Metric::Moved,
-        }
+        self.metrics()[0]
     }
 }
 

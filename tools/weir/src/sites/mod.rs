@@ -24,7 +24,7 @@ use crate::cli::{Group, SiteArgs};
 use crate::failure::Failure;
 use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack};
 
-pub use metric::Choice;
+pub use metric::{Choice, Unit};
 #[cfg(test)]
 pub use pattern::Patterns;
 pub use pattern::Wanted;

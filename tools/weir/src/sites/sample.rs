@@ -1,6 +1,6 @@
 //! Call sites as a program in C++ has them, with names, for tests of what shows them.
 
-use weir_report::model::{Frame, Module, Site, Stacks};
+use weir_report::model::{Frame, Module, Site, SiteBlocks, Stacks};
 
 use super::Sites;
 use super::points::{Point, Points};
@@ -48,12 +48,14 @@ pub fn sites() -> Sites {
     let grow = sample.frame(Some(parse), SHELF, &[(grow, VECTOR, 440)]);
     let new = sample.frame(Some(grow), LIBC, &[("operator new", "", 0)]);
     sample.site(Some(new), "malloc", 48_000, 25_165_824, 0, 7_000);
+    sample.blocks(1, 524_304, 12_582_912, 3);
     let text = sample.frame(
         Some(load),
         SHELF,
         &[("shelf::parse", LOAD, 29), ("shelf::text_of", LOAD, 12)],
     );
     sample.site(Some(text), "realloc", 48_000, 1_572_864, 0, 0);
+    sample.blocks(120, 3_936, 1_572_864, 20_000);
     sample.site(Some(text), "free", 48_000, 0, 0, 0);
 
     let pack = sample.frame(Some(packs), SHELF, &[("shelf::pack", PACK, 17)]);
@@ -69,6 +71,7 @@ pub fn sites() -> Sites {
         sort = sample.frame(Some(sort), SHELF, &[("shelf::sort", PACK, 96)]);
     }
     sample.site(Some(sort), "calloc", 64, 4_194_304, 0, 0);
+    sample.blocks(0, 0, 0, 64);
 
     let serve = sample.frame(Some(serves), SHELF, &[("shelf::serve", SERVE, 120)]);
     sample.site(Some(serve), "poll", 210, 0, 0, 5_300_000_000);
@@ -171,7 +174,20 @@ impl Sample {
             requested_bytes: requested,
             moved_bytes: moved,
             time_ns,
+            blocks: None,
         });
+    }
+
+    /// Says what became of the blocks of the site that was made last.
+    fn blocks(&mut self, live: u64, live_bytes: u64, live_bytes_at_peak: u64, temporary: u64) {
+        if let Some(site) = self.stacks.sites.last_mut() {
+            site.blocks = Some(SiteBlocks {
+                live,
+                live_bytes,
+                live_bytes_at_peak,
+                temporary,
+            });
+        }
     }
 
     fn finish(mut self) -> Sites {

@@ -147,7 +147,7 @@ impl Built {
                     ..site(3, "write")
                 },
             ],
-            ended: BTreeMap::new(),
+            ..Stacks::default()
         });
         report
     }

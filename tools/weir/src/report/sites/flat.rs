@@ -20,18 +20,18 @@ const NO_STACK: &str = "(no stack)";
 pub struct Line {
     /// What is summed.
     pub sum: u64,
-    /// How often the function was called.
-    pub calls: u64,
+    /// How often the function was called, or how many blocks it made that are live ([`Metric::count`]).
+    pub count: u64,
 }
 
 pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, options: &Options) {
-    page.heading(part.group.name(), &part.aside());
+    page.heading(part.title(), &part.aside());
     let lines = lines(sites, wanted, part);
     let metric = part.metric;
     let mut table = Table::new([
         Column::number("share", 0),
         Column::number(metric.title(), 0),
-        Column::number("calls", 3),
+        Column::number(metric.count_title(), 3),
         Column::name("called", 2, 8),
         Column::name("by", 0, 16),
         Column::path("at", 1, 12),
@@ -44,7 +44,7 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
             Cell::new(metric.shown(line.sum)),
             Cell::new(match metric {
                 Metric::Calls => units::NONE.to_owned(),
-                _ => units::count(line.calls),
+                _ => units::count(line.count),
             }),
             Cell::new(called),
             Cell::new(point.map_or(NO_STACK.to_owned(), |point| {
@@ -91,10 +91,10 @@ pub fn lines<'s>(
         });
         let line = &mut lines[place].1;
         line.sum = line.sum.saturating_add(sum);
-        line.calls = line.calls.saturating_add(site.calls);
+        line.count = line.count.saturating_add(part.metric.count(site));
     }
     // Stable: equal ones stay as the report has them.
-    lines.sort_by_key(|(_, line)| Reverse((line.sum, line.calls)));
+    lines.sort_by_key(|(_, line)| Reverse((line.sum, line.count)));
     lines
 }
 

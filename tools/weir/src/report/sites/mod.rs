@@ -41,8 +41,8 @@ struct Part {
     total: u64,
     /// The sum over those that are wanted.
     kept: u64,
-    /// The calls of those that are wanted.
-    calls: u64,
+    /// The calls of those that are wanted, or their blocks ([`Metric::count`]).
+    count: u64,
 }
 
 /// A place in the program, and what one function that it called comes to.
@@ -51,25 +51,30 @@ pub struct Greatest {
     pub place: String,
     /// The function that it called.
     pub called: String,
-    /// How often.
-    pub calls: u64,
-    /// The part of all that functions of the group did, in words: `76.1 % of 17.6 MiB`.
+    /// How often, or of how many blocks the sum is: `50 blocks`.
+    pub count: String,
+    /// The part of all that functions of the group did, in words: `76.1 % of 17.6 MiB`, `45.0 % of 542 KiB still live`.
     pub share: String,
 }
 
 /// The places with the greatest sums of a group, at most so many: as [`page`] has them.
-pub fn greatest(sites: &Sites, group: Group, count: usize) -> Vec<Greatest> {
+pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Vec<Greatest> {
     let wanted = vec![true; sites.stacks.sites.len()];
-    let part = part(sites, &wanted, group, None);
+    let part = part(sites, &wanted, group, metric);
+    let is_live = metric == Metric::Live;
     let lines = flat::lines(sites, &wanted, &part).into_iter().take(count);
     let greatest = lines.map(|((called, point), line)| Greatest {
         place: flat::place(sites, point),
         called: called.to_owned(),
-        calls: line.calls,
+        count: match is_live {
+            true => text::counted(line.count, "block", "blocks"),
+            false => units::count(line.count),
+        },
         share: format!(
-            "{} of {}",
+            "{} of {}{}",
             units::share(line.sum, part.total),
-            part.metric.shown(part.total)
+            part.metric.shown(part.total),
+            if is_live { " still live" } else { "" }
         ),
     });
     greatest.collect()
@@ -107,13 +112,23 @@ fn rendered(report: &Report, processes: &[&Process], sites: &Sites, options: &Op
     }
     let parts: Vec<Part> = Group::ALL
         .into_iter()
-        .map(|group| part(sites, &wanted, group, options.metric))
+        .flat_map(|group| {
+            let metrics = match &options.metric {
+                Some(asked) => std::slice::from_ref(asked),
+                // A tree of each would be too much.
+                None if around.is_some() => &group.metrics()[..1],
+                None => group.metrics(),
+            };
+            metrics.iter().map(move |&metric| (group, metric))
+        })
+        .map(|(group, metric)| part(sites, &wanted, group, metric))
         .filter(|part| part.kept > 0)
         .collect();
     for part in &parts {
         flat::show(&mut page, sites, &wanted, part, options);
     }
-    for part in &parts {
+    let is_first = |part: &&Part| options.metric.is_some() || part.metric == part.group.metric();
+    for part in parts.iter().filter(is_first) {
         match &around {
             None => tree::show(&mut page, sites, &wanted, part, options),
             Some(around) => tree::show_around(&mut page, sites, &wanted, part, options, around),
@@ -200,13 +215,13 @@ fn words(reason: &str) -> &str {
     }
 }
 
-fn part(sites: &Sites, wanted: &[bool], group: Group, metric: Option<Metric>) -> Part {
+fn part(sites: &Sites, wanted: &[bool], group: Group, metric: Metric) -> Part {
     let mut part = Part {
         group,
-        metric: metric.unwrap_or(group.metric()),
+        metric,
         total: 0,
         kept: 0,
-        calls: 0,
+        count: 0,
     };
     for (site, &is_wanted) in sites.stacks.sites.iter().zip(wanted) {
         if Group::of(&site.function) != group {
@@ -216,13 +231,23 @@ fn part(sites: &Sites, wanted: &[bool], group: Group, metric: Option<Metric>) ->
         part.total = part.total.saturating_add(sum);
         if is_wanted {
             part.kept = part.kept.saturating_add(sum);
-            part.calls = part.calls.saturating_add(site.calls);
+            part.count = part.count.saturating_add(metric.count(site));
         }
     }
     part
 }
 
 impl Part {
+    /// What the table of its sites is called.
+    fn title(&self) -> &'static str {
+        match self.metric {
+            Metric::Peak => "Allocations at the peak",
+            Metric::Live => "Allocations still live",
+            Metric::Temporary => "Temporary allocations",
+            _ => self.group.name(),
+        }
+    }
+
     /// `by time; 12.3 ms in 456 calls`.
     fn aside(&self) -> String {
         let kept = self.metric.shown(self.kept);
@@ -232,10 +257,21 @@ impl Part {
         };
         match self.metric {
             Metric::Calls => format!("by calls; {whole} calls"),
+            Metric::Peak => format!("by {}; {whole}", self.metric.words()),
+            Metric::Temporary => format!(
+                "by {}; {whole} of {}",
+                self.metric.words(),
+                text::counted(self.count, "call", "calls")
+            ),
+            Metric::Live => format!(
+                "by {}; {whole} in {}",
+                self.metric.words(),
+                text::counted(self.count, "block", "blocks")
+            ),
             metric => format!(
                 "by {}; {whole} in {}",
                 metric.words(),
-                text::counted(self.calls, "call", "calls")
+                text::counted(self.count, "call", "calls")
             ),
         }
     }

@@ -25,7 +25,7 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
     if !options.all_frames {
         tree = tree.without_plumbing(sites);
     }
-    let name = format!("{} from caller to callee", part.group.name());
+    let name = format!("{} from caller to callee", part.title());
     page.heading(&name, &format!("by {}", part.metric.words()));
     Drawing::new(sites, &tree, part, options).draw(page);
 }
@@ -42,7 +42,7 @@ pub fn show_around(
     let wanted =
         |index: usize, site: &Site| wanted[index] && Group::of(&site.function) == part.group;
     let of = |site: &Site| part.metric.of(site);
-    let (name, by) = (part.group.name(), format!("by {}", part.metric.words()));
+    let (name, by) = (part.title(), format!("by {}", part.metric.words()));
     let centre = text::printable(around.pattern);
 
     let callers = Tree::of_callers(sites, &around.centres, wanted, of);
