@@ -94,7 +94,7 @@ pub fn count_resizing(
 ) {
     if has_failed {
         if let Some(leaf) = taken {
-            let _ = live::put(block, live::image(), leaf);
+            let _ = live::put(block, live::Mark::new(live::image(), leaf));
         }
     } else {
         count_freeing(slot, block, taken, bytes_before);
@@ -167,7 +167,7 @@ pub fn mark_peak() {
 
 fn note_block(slot: &Slot, leaf: Leaf, block: *const c_void, bytes: u64) {
     slot.last_block.set(block.addr() as u64);
-    if live::put(block, leaf.image, leaf.number) {
+    if live::put(block, leaf.mark) {
         shift(leaf.node, 1, bytes);
     } else if let Some(header) = process::header() {
         header.untracked_blocks.add_shared(1);

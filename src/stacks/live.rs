@@ -55,13 +55,25 @@ pub fn image() -> u32 {
     IMAGE.load(Ordering::Relaxed)
 }
 
-/// Notes the leaf that a block was made at; `image` is what it was when the leaf was found. False where it cannot be noted.
+/// What is noted of a block: the leaf that it was made at, and the image that counted when the leaf was found. Never 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(u32);
+
+impl Mark {
+    /// That of a leaf, which has a number above 0.
+    #[inline(always)]
+    pub fn new(image: u32, leaf: u32) -> Mark {
+        Mark((image << NODE_BITS) | leaf)
+    }
+}
+
+/// Marks a block that was made. False where that cannot be.
 #[inline(always)]
-pub fn put(block: *const c_void, image: u32, leaf: u32) -> bool {
+pub fn put(block: *const c_void, mark: Mark) -> bool {
     let Some(place) = place_of(block).or_else(|| make_place_of(block)) else {
         return false;
     };
-    place.store((image << NODE_BITS) | leaf, Ordering::Relaxed);
+    place.store(mark.0, Ordering::Relaxed);
     true
 }
 
@@ -134,6 +146,7 @@ mod tests {
         assert!(begin());
         // One test: the table is the process's.
         let image = image();
+        let put = |block, image, leaf| put(block, Mark::new(image, leaf));
         let blocks = [0x10, 0x20, 0x28, 0x30, 0x7fff_ffff_fff0, 0x7fff_ffff_fff8];
         for (leaf, block) in (1..).zip(blocks) {
             assert_eq!(take(at(block)), None, "{block:#x}");

@@ -82,15 +82,13 @@ pub fn forget_code() {
     }
 }
 
-/// A leaf that was found for a call.
+/// A leaf that was found for a call. Two registers.
 #[derive(Clone, Copy)]
 pub struct Leaf {
     /// Its counters.
     pub node: &'static Node,
-    /// Its number.
-    pub number: u32,
-    /// The image that counted when it was looked for ([`live::image`]).
-    pub image: u32,
+    /// What is noted of a block that is made there.
+    pub mark: live::Mark,
 }
 
 /// The leaf of a thread for a call of this function from where the program is; none where none can be had. It may be a shared one.
@@ -102,9 +100,9 @@ pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
     unsafe { state_of_caller(&raw mut state) };
     let (leaf, cut) = match memo::take(state.stack_pointer) {
         Ok(memo) => {
-            let (node, mut cut) = walk::callers(memo, state);
+            let (node, mut cut) = walk::callers(memo, &state);
             if IS_VERIFIED.load(Ordering::Relaxed) {
-                let verified = walk::callers_in_full(memo, state);
+                let verified = walk::callers_in_full(memo, &state);
                 if verified != (node, cut) {
                     cut = Some(Cut::Differs);
                 }
@@ -133,8 +131,7 @@ pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
     let number = leaf?;
     trie::node(number).map(|node| Leaf {
         node,
-        number,
-        image,
+        mark: live::Mark::new(image, number),
     })
 }
 

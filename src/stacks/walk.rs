@@ -26,34 +26,20 @@ const INNERMOST: usize = 64;
 
 /// The node of the callers of a state, and why the stack is cut, if it is.
 #[inline(always)]
-pub fn callers(memo: &mut Memo, state: State) -> (u32, Option<Cut>) {
+pub fn callers(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
     let epoch = EPOCH.load(Ordering::Acquire);
     if memo.epoch != epoch {
         memo.clear();
         memo.epoch = epoch;
     }
-    let mut walk = Walk {
-        span: memo.span(state.stack_pointer),
-        state,
-        fresh: 0,
-        top: 0,
-        is_whole: true,
-    };
-    walk.go(memo)
+    Walk::new(memo, state, true).go(memo)
 }
 
 /// The same without what is remembered, which stays as it is.
 #[cold]
 #[inline(never)]
-pub fn callers_in_full(memo: &mut Memo, state: State) -> (u32, Option<Cut>) {
-    let mut walk = Walk {
-        span: memo.span(state.stack_pointer),
-        state,
-        fresh: 0,
-        top: 0,
-        is_whole: false,
-    };
-    walk.go_alone(memo)
+pub fn callers_in_full(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
+    Walk::new(memo, state, false).go_alone(memo)
 }
 
 struct Walk {
@@ -80,6 +66,28 @@ enum Stepped {
 }
 
 impl Walk {
+    #[inline(always)]
+    fn new(memo: &mut Memo, state: &State, is_whole: bool) -> Walk {
+        // Word by word, as the words have been written just before: a wider load would have to wait until they are in the cache.
+        let word = |word: &usize| {
+            // SAFETY: a reference can be read.
+            unsafe { ptr::from_ref(word).read_volatile() }
+        };
+        let state = State {
+            return_address: word(&state.return_address),
+            stack_pointer: word(&state.stack_pointer),
+            frame_pointer: word(&state.frame_pointer),
+            link: word(&state.link),
+        };
+        Walk {
+            span: memo.span(state.stack_pointer),
+            state,
+            fresh: 0,
+            top: 0,
+            is_whole,
+        }
+    }
+
     #[inline(always)]
     fn go(&mut self, memo: &mut Memo) -> (u32, Option<Cut>) {
         // SAFETY: the span can be read.
