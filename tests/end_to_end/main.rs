@@ -18,6 +18,7 @@
 //! followed             other root directories, other users, the background, programs that cannot be traced
 //! stacks               call stacks, beside another unwinder
 //! live_blocks          which blocks are live at which call site
+//! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
 //! threads              many of them, their destructors, their cancellation
@@ -48,6 +49,7 @@ mod endings;
 mod exactness;
 mod exports;
 mod files;
+mod five_minutes;
 mod followed;
 mod killed;
 mod live_blocks;
