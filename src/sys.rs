@@ -6,7 +6,7 @@ use std::ptr;
 use std::time::Duration;
 
 use rustix::fd::BorrowedFd;
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 pub use weir_report::emit::Descriptor;
@@ -388,10 +388,21 @@ pub fn reserve(bytes: usize) -> Option<*mut c_void> {
         return None;
     }
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-    let access = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
     let start =
-        unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, access, flags) }.ok()?;
+        unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), flags) }
+            .ok()?;
+    // Where the program has all its future memory locked (mlockall(2)), the kernel would make all of this once it can be used.
+    // SAFETY: the mapping is whole, and ours.
+    let opened = unsafe {
+        let _ = rustix::mm::munlock(start, bytes);
+        rustix::mm::mprotect(start, bytes, MprotectFlags::READ | MprotectFlags::WRITE)
+    };
+    if opened.is_err() {
+        // SAFETY: nobody knows of it.
+        unsafe { unreserve(start, bytes) };
+        return None;
+    }
     // SAFETY: the mapping is whole; leaving it out of core dumps changes nothing of it.
     let _ = unsafe { rustix::mm::madvise(start, bytes, rustix::mm::Advice::LinuxDontDump) };
     Some(start)

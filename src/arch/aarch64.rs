@@ -16,6 +16,9 @@ pub(crate) use hooks::*;
 /// The machine, as the head of an executable file tells it (elf.h).
 pub const MACHINE: u16 = libc::EM_AARCH64;
 
+/// Addresses of programs have at most so many bits, unless a program asks for more (Documentation/arch/arm64/memory.rst of the kernel).
+pub const ADDRESS_BITS: u32 = 48;
+
 /// The largest page that the kernel may have (arch/arm64/Kconfig): 4, 16 or 64 KiB.
 pub const LARGEST_PAGE: usize = 64 * 1024;
 

@@ -16,6 +16,9 @@ pub(crate) use hooks::*;
 /// The machine, as the head of an executable file tells it (elf.h).
 pub const MACHINE: u16 = libc::EM_X86_64;
 
+/// Addresses of programs have at most so many bits, unless a program asks for more (Documentation/arch/x86/x86_64/mm.rst of the kernel).
+pub const ADDRESS_BITS: u32 = 47;
+
 /// The largest page that the kernel may have.
 pub const LARGEST_PAGE: usize = 4096;
 

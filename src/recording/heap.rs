@@ -142,16 +142,20 @@ impl Sink for Common {
         before: u64,
         next: impl Fn() -> *mut c_void,
     ) -> *mut c_void {
+        let moved = sites::Moved::before(block, |_| before);
         let after = next();
         if !after.is_null() || size == 0 {
-            sites::forget_block(block, before);
+            moved.is_gone();
+        } else {
+            moved.stays();
         }
         after
     }
 
     fn free(self, _: Function, _: u64, block: *mut c_void, next: impl Fn()) {
-        sites::forget_block(block, usable(block));
+        let moved = sites::Moved::before(block, usable);
         next();
+        moved.is_gone();
     }
 
     fn grow(self, bytes: u64) {
@@ -298,11 +302,13 @@ fn resize_unseen(
         Target::Common(counters) => resize_into(Common(counters), function, block, size, next).0,
         Target::Ours(_) if block.is_null() => from_arena(size, 1),
         other => {
-            let before = usable(block);
+            let moved = sites::Moved::before(block, usable);
             pass(other, function);
             let after = next();
             if !after.is_null() || size == Some(0) {
-                sites::forget_block(block, before);
+                moved.is_gone();
+            } else {
+                moved.stays();
             }
             after
         }
@@ -493,11 +499,10 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
         }
         Target::Common(counters) => release_into(Common(counters), function, block, size, next),
         other => {
-            if !block.is_null() && !arena::holds(block) {
-                sites::forget_block(block, usable(block));
-            }
+            let moved = sites::Moved::before(block, usable);
             pass(other, function);
             next();
+            moved.is_gone();
         }
     }
 }

@@ -143,16 +143,44 @@ pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, byte
     }
 }
 
-/// Takes a block from its site that is about to be freed, or moved, by who has no slot.
-pub fn forget_block(block: *const c_void, bytes: u64) {
-    if !modes::are(modes::STACKS) {
-        return;
+/// A block that is about to be freed, or moved, by a thread that has no slot.
+pub struct Moved {
+    block: *mut c_void,
+    taken: Option<u32>,
+    bytes: u64,
+}
+
+impl Moved {
+    /// Forgets where the block was made. `size` is asked only if that is known: before the library has started, nobody could answer.
+    #[inline(always)]
+    pub fn before(block: *mut c_void, size: impl Fn(*mut c_void) -> u64) -> Moved {
+        let taken = match modes::are(modes::STACKS) {
+            true => live::take(block),
+            false => None,
+        };
+        Moved {
+            block,
+            taken,
+            bytes: taken.map_or(0, |_| size(block)),
+        }
     }
-    let shared = live::take(block)
-        .and_then(stacks::node)
-        .and_then(|node| stacks::leaf_beside(node, LeafOwner::SHARED));
-    if let Some(shared) = shared {
-        shift(shared, 1_u64.wrapping_neg(), bytes.wrapping_neg());
+
+    /// It has been freed, or is elsewhere now.
+    pub fn is_gone(self) {
+        let Moved { taken, bytes, .. } = self;
+        let shared = taken
+            .and_then(stacks::node)
+            .and_then(|node| stacks::leaf_beside(node, LeafOwner::SHARED));
+        if let Some(shared) = shared {
+            shift(shared, 1_u64.wrapping_neg(), bytes.wrapping_neg());
+        }
+    }
+
+    /// It is still there.
+    pub fn stays(self) {
+        if let Some(leaf) = self.taken {
+            let _ = live::put(self.block, live::Mark::new(live::image(), leaf));
+        }
     }
 }
 

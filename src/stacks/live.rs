@@ -14,13 +14,11 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use rustix::mm::Advice;
 
-use crate::sys;
+use crate::{arch, sys};
 
-/// Addresses of programs have so many bits (with five levels of page tables only where a program asks for it).
-const ADDRESS_BITS: u32 = 48;
-/// A part has the numbers for so many bits' worth of addresses: 64 MiB.
-const PART_BITS: u32 = 26;
-const PARTS: usize = 1 << (ADDRESS_BITS - PART_BITS);
+/// A part has the numbers for so many bits' worth of addresses: 256 MiB.
+const PART_BITS: u32 = 28;
+const PARTS: usize = 1 << (arch::ADDRESS_BITS - PART_BITS);
 /// Blocks at odd multiples of 8 have parts of their own.
 const TOP_BYTES: usize = 2 * PARTS * size_of::<AtomicPtr<AtomicU32>>();
 /// A number stands for 16 bytes.
@@ -159,7 +157,7 @@ mod tests {
         let most = weir_record::region::MAX_NODES as u32 - 1;
         assert!(put(at(0x40), image, 1) && put(at(0x40), image, most));
         assert_eq!(take(at(0x40)), Some(most));
-        for nothing in [0x44, 1 << ADDRESS_BITS, usize::MAX - 15] {
+        for nothing in [0x44, 1 << arch::ADDRESS_BITS, usize::MAX - 15] {
             assert!(!put(at(nothing), image, 1), "{nothing:#x}");
             assert_eq!(take(at(nothing)), None);
         }

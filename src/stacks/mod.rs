@@ -31,7 +31,7 @@ use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
 use crate::environment;
 use crate::process::{self, modes};
-use crate::thread;
+use crate::{sys, thread};
 
 use memo::Memo;
 pub use memo::{leave, mappings_have_changed};
@@ -156,6 +156,8 @@ fn on_own_stack(parent: u32, key: Key) -> Option<&'static Node> {
     let found = trie::find(parent, key);
     let number = match found {
         Some(number) => Some(number),
+        // Nothing of a thread's is ours there.
+        None if !sys::has_thread_area() => find_or_make(parent, key),
         None => match memo::take(thread::stack_pointer()) {
             Ok(memo) => {
                 let mut made = None;

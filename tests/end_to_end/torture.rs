@@ -29,6 +29,9 @@ use crate::support::{Mode, Program, patient, scratch, victim};
 /// A program that has not ended after this time hangs. All others end within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// One in so many seeds runs with call stacks.
+const WITH_STACKS: u64 = 3;
+
 /// The default number of seeds.
 const SEEDS: u64 = 150;
 
@@ -184,6 +187,9 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
         program = program
             .env("WEIR_OUT", reports.join("report-%p.json"))
             .env("WEIR_REGION_DIR", regions.path());
+    }
+    if seed.is_multiple_of(WITH_STACKS) {
+        program = program.env("WEIR_STACKS", "all");
     }
     let mut command = program.command(mode, &reports.join("report.json"));
     command.current_dir(folder.path());
