@@ -46,7 +46,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Draw a report's call sites as a flame graph
     #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
-    Flame(StackArgs),
+    Flame(FlameArgs),
     /// Make reports from the region files of killed programs
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -244,7 +244,20 @@ pub struct ExportArgs {
     pub stacks: StackArgs,
 }
 
-/// `weir flame`, and what [`ExportArgs`] shares with it: which stacks, and where they go.
+/// `weir flame`
+#[derive(Debug, Args)]
+pub struct FlameArgs {
+    /// Show what changed since this report
+    ///
+    /// A function is as wide as its sums in both reports together. Red ones have more in FILE, blue ones had more in BEFORE.
+    #[arg(long, value_name = "BEFORE")]
+    pub diff: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub stacks: StackArgs,
+}
+
+/// What [`FlameArgs`] and [`ExportArgs`] share: which stacks, and where they go.
 #[derive(Debug, Args)]
 pub struct StackArgs {
     /// The report; - is standard input

@@ -59,7 +59,8 @@ The picture is SVG. In a browser, click a function to see what it led to.
 Examples:
   weir flame -o make.svg weir.make.4711.json
   weir flame -o io.svg --of io --metric time weir.make.4711.json
-  weir flame -o load.svg --focus load.cc weir.make.4711.json";
+  weir flame -o load.svg --focus load.cc weir.make.4711.json
+  weir flame -o change.svg --diff before.json after.json";
 
 pub const RECOVER_EXAMPLES: &str = "\
 A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes no

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Profile;
+use super::difference::Difference;
 use super::layout::layout;
 use crate::sites::{Choice, Tree, What};
 use crate::{text, units};
@@ -27,21 +28,92 @@ const DEEPEST: usize = 1000;
 const STYLE: &str = include_str!("flame/style.css");
 const SCRIPT: &str = include_str!("flame/script.js");
 
+/// A picture of one report.
 pub fn write(profile: &Profile, choice: Choice, out: &mut dyn Write) -> io::Result<()> {
     let tree = profile.tree(choice);
-    let inner = WIDTH - 2.0 * MARGIN;
-    let layout = layout(&tree, NARROWEST / inner, DEEPEST);
-    let height = HEAD + ROW * layout.depth as f64 + FOOT;
-    let title = profile.title();
-    let title = escaped(&title);
-    let sum = format!(
-        "{}: {}",
-        choice.name(),
-        choice.metric.shown(profile.total(choice))
-    );
-    writeln!(
-        out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="12" role="img" data-margin="{MARGIN}" data-character="{CHARACTER}">
+    let sum = choice.metric.shown(profile.total(choice));
+    let picture = Picture {
+        title: profile.title(),
+        aside: format!("{}: {sum}", choice.name()),
+        tree: &tree,
+        name: &|index| profile.name(tree.nodes[index as usize].what).to_owned(),
+        class: &|index| kind(profile, tree.nodes[index as usize].what).to_owned(),
+        note: &|index| note(profile, &tree, choice, index),
+    };
+    picture.draw(out)
+}
+
+/// A picture of what has changed from one report to another.
+pub fn write_difference(difference: &Difference<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let tree = &difference.tree;
+    let metric = difference.choice.metric;
+    let name = |index: u32| match tree.nodes[index as usize].what {
+        What::Called(name) => name.to_owned(),
+        What::Point(_) => String::new(),
+    };
+    let change = |(before, after)| {
+        let (sign, by) = match after >= before {
+            true => ('+', after - before),
+            false => ('-', before - after),
+        };
+        format!(
+            "{} before, {} after: {sign}{}",
+            metric.shown(before),
+            metric.shown(after),
+            metric.shown(by)
+        )
+    };
+    let picture = Picture {
+        title: difference.title.clone(),
+        aside: format!(
+            "{}: {}. Red: more than before, blue: less",
+            difference.choice.name(),
+            change(difference.totals())
+        ),
+        tree,
+        name: &name,
+        class: &|index| shade(difference.sums(index)).to_owned(),
+        note: &|index| format!("{}\n{}", name(index), change(difference.sums(index))),
+    };
+    picture.draw(out)
+}
+
+/// The class of a box of a difference: how much of what both have is more, or less, than it was.
+fn shade((before, after): (u64, u64)) -> &'static str {
+    let all = before.saturating_add(after).max(1) as f64;
+    let part = (after as f64 - before as f64) / all;
+    match part {
+        0.5.. => "grown much",
+        0.05.. => "grown",
+        -0.05.. => "same",
+        -0.5.. => "shrunk",
+        _ => "shrunk much",
+    }
+}
+
+/// What is drawn.
+struct Picture<'a> {
+    title: String,
+    /// What is summed, and the sum.
+    aside: String,
+    tree: &'a Tree<'a>,
+    /// The name of a node.
+    name: &'a dyn Fn(u32) -> String,
+    /// The class of its box, by which it has its colour.
+    class: &'a dyn Fn(u32) -> String,
+    /// What is said of it.
+    note: &'a dyn Fn(u32) -> String,
+}
+
+impl Picture<'_> {
+    fn draw(&self, out: &mut dyn Write) -> io::Result<()> {
+        let inner = WIDTH - 2.0 * MARGIN;
+        let layout = layout(self.tree, NARROWEST / inner, DEEPEST);
+        let height = HEAD + ROW * layout.depth as f64 + FOOT;
+        let title = escaped(&self.title);
+        writeln!(
+            out,
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="12" role="img" data-margin="{MARGIN}" data-character="{CHARACTER}">
 <title>{title}</title>
 <style>{STYLE}</style>
 <rect class="page" width="100%" height="100%"/>
@@ -50,50 +122,51 @@ pub fn write(profile: &Profile, choice: Choice, out: &mut dyn Write) -> io::Resu
 <text id="search" class="aside button" x="{}" y="20" text-anchor="end">search</text>
 <text id="reset" class="aside button" x="{}" y="38" text-anchor="end"/>
 <g id="boxes">"#,
-        escaped(&sum),
-        WIDTH - MARGIN,
-        WIDTH - MARGIN,
-    )?;
-    for place in &layout.places {
-        let node = &tree.nodes[place.node as usize];
-        let name = text::printable(profile.name(node.what));
-        let x = MARGIN + inner * place.start;
-        let y = HEAD + ROW * place.depth as f64;
-        let width = inner * place.width;
-        let shown = shown(&name, width);
-        let kind = kind(profile, node.what);
-        let note = note(profile, &tree, choice, place.node);
+            escaped(&self.aside),
+            WIDTH - MARGIN,
+            WIDTH - MARGIN,
+        )?;
+        for place in &layout.places {
+            let name = (self.name)(place.node);
+            let name = text::printable(&name);
+            let x = MARGIN + inner * place.start;
+            let y = HEAD + ROW * place.depth as f64;
+            let width = inner * place.width;
+            let shown = shown(&name, width);
+            let class = (self.class)(place.node);
+            let note = (self.note)(place.node);
+            writeln!(
+                out,
+                r#"<g class="{class}" data-x="{:.6}" data-w="{:.6}" data-d="{}"><title>{}</title><rect x="{x:.2}" y="{y}" width="{:.2}" height="{}" rx="1"/><text x="{:.2}" y="{}">{}</text></g>"#,
+                place.start,
+                place.width,
+                place.depth,
+                escaped(&note),
+                (width - 0.4).max(0.1),
+                ROW - 1.0,
+                x + 3.0,
+                y + 13.0,
+                escaped(&shown),
+            )?;
+        }
+        let foot = match layout.left_out {
+            0 => String::new(),
+            count => format!(
+                "{} too narrow to be seen",
+                text::counted(count, "box is", "boxes are")
+            ),
+        };
         writeln!(
             out,
-            r#"<g class="{kind}" data-x="{:.6}" data-w="{:.6}" data-d="{}"><title>{}</title><rect x="{x:.2}" y="{y}" width="{:.2}" height="{}" rx="1"/><text x="{:.2}" y="{}">{}</text></g>"#,
-            place.start,
-            place.width,
-            place.depth,
-            escaped(&note),
-            (width - 0.4).max(0.1),
-            ROW - 1.0,
-            x + 3.0,
-            y + 13.0,
-            escaped(&shown),
-        )?;
-    }
-    let foot = match layout.left_out {
-        0 => String::new(),
-        count => format!(
-            "{} too narrow to be seen",
-            text::counted(count, "box is", "boxes are")
-        ),
-    };
-    writeln!(
-        out,
-        r#"</g>
+            r#"</g>
 <text id="told" class="aside" x="{MARGIN}" y="{}">{}</text>
 <script><![CDATA[
 {SCRIPT}]]></script>
 </svg>"#,
-        height - 14.0,
-        escaped(&foot)
-    )
+            height - 14.0,
+            escaped(&foot)
+        )
+    }
 }
 
 /// The class of a box, by which it has its colour.

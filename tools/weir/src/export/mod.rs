@@ -5,10 +5,12 @@
 //! speedscope    JSON for speedscope.app
 //! pprof         profile.proto, for go tool pprof, Pyroscope, Parca
 //! flame         a picture, for browsers
+//! difference    what two reports have of each function
 //! layout        where a picture's boxes are
 //! file          where the text goes
 //! ```
 
+mod difference;
 mod file;
 mod flame;
 mod folded;
@@ -16,9 +18,11 @@ mod layout;
 mod pprof;
 mod speedscope;
 
+use std::path::Path;
+
 use weir_report::model::{Report, Site};
 
-use crate::cli::{ExportArgs, Format, Group, SiteArgs, StackArgs};
+use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs, StackArgs};
 use crate::failure::Failure;
 use crate::report;
 use crate::sites::{Choice, Sites, Tree, Wanted, What};
@@ -46,11 +50,21 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
 }
 
 /// Draws a flame graph.
-pub fn flame(args: &StackArgs) -> Result<(), Failure> {
-    let profile = load(args)?;
-    let choice = profile.choice(&args.sites)?;
-    let out = args.out.as_deref();
-    file::write(out, &|out| flame::write(&profile, choice, out))
+pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
+    let stacks = &args.stacks;
+    let profile = load(stacks)?;
+    let out = stacks.out.as_deref();
+    let Some(before) = &args.diff else {
+        let choice = profile.choice(&stacks.sites)?;
+        return file::write(out, &|out| flame::write(&profile, choice, out));
+    };
+    let before = load_file(before, None, &stacks.sites)?;
+    // What is gone now can still be shown.
+    let choice = profile
+        .choice(&stacks.sites)
+        .or_else(|_| before.choice(&stacks.sites))?;
+    let difference = difference::between(&before, &profile, choice);
+    file::write(out, &|out| flame::write_difference(&difference, out))
 }
 
 /// A report's call sites, and which of them are wanted.
@@ -61,10 +75,14 @@ struct Profile {
 }
 
 fn load(args: &StackArgs) -> Result<Profile, Failure> {
-    let report = report::load(&args.file)?;
-    let processes = report::processes(&report, args.process)?;
-    let sites = Sites::asked(&processes, &args.sites)?;
-    let wanted = sites.wanted(&Wanted::of(&args.sites));
+    load_file(&args.file, args.process, &args.sites)
+}
+
+fn load_file(file: &Path, process: Option<u32>, args: &SiteArgs) -> Result<Profile, Failure> {
+    let report = report::load(file)?;
+    let processes = report::processes(&report, process)?;
+    let sites = Sites::asked(&processes, args)?;
+    let wanted = sites.wanted(&Wanted::of(args));
     Ok(Profile {
         report,
         sites,

@@ -248,6 +248,19 @@ impl<'a> Tree<'a> {
         tree
     }
 
+    /// The tree of nodes that have their sums, and no children yet. A caller comes before what it calls.
+    pub fn of_nodes(nodes: Vec<Node<'a>>) -> Tree<'a> {
+        let mut tree = Tree {
+            nodes,
+            roots: Vec::new(),
+            total: 0,
+        };
+        tree.join();
+        let sums = tree.roots.iter().map(|&root| tree.nodes[root as usize].sum);
+        tree.total = sums.fold(0, u64::saturating_add);
+        tree
+    }
+
     fn child(
         &mut self,
         known: &mut HashMap<(Option<u32>, What<'a>), u32>,
@@ -268,18 +281,26 @@ impl<'a> Tree<'a> {
         })
     }
 
+    /// Adds what each node led to to its caller.
     fn add_up(&mut self) {
         for index in (0..self.nodes.len()).rev() {
             let Node {
                 parent, sum, calls, ..
             } = self.nodes[index];
-            match parent {
-                Some(parent) => {
-                    let parent = &mut self.nodes[parent as usize];
-                    parent.sum = parent.sum.saturating_add(sum);
-                    parent.calls = parent.calls.saturating_add(calls);
-                    parent.children.push(index as u32);
-                }
+            if let Some(parent) = parent {
+                let parent = &mut self.nodes[parent as usize];
+                parent.sum = parent.sum.saturating_add(sum);
+                parent.calls = parent.calls.saturating_add(calls);
+            }
+        }
+        self.join();
+    }
+
+    /// Tells each node what it calls.
+    fn join(&mut self) {
+        for index in (0..self.nodes.len()).rev() {
+            match self.nodes[index].parent {
+                Some(parent) => self.nodes[parent as usize].children.push(index as u32),
                 None => self.roots.push(index as u32),
             }
         }

@@ -416,6 +416,63 @@ fn a_flame_graph_is_a_picture() {
 }
 
 #[test]
+fn a_picture_of_what_has_changed() {
+    let built = Built::new();
+    let before = built.write_report();
+    let mut report = built.report();
+    let stacks = report.processes[0].stacks.as_mut().expect("stacks");
+    stacks.sites[0].requested_bytes = 1096;
+    let after = built.path("after.json");
+    std::fs::write(&after, serde_json::to_vec(&report).expect("JSON")).expect("written");
+    let drawn = |files: &[&str]| {
+        let output = weir(["flame", "--diff"])
+            .args(files)
+            .output()
+            .expect("ended");
+        assert_eq!(text(&output.stderr), "");
+        text(&output.stdout)
+    };
+    let change = "96 B before, 1.07 KiB after: +1000 B";
+    let svg = drawn(&[&before, &after]);
+    assert!(
+        svg.contains(&format!("Allocations by requested bytes: {change}. Red")),
+        "{svg}"
+    );
+    assert!(
+        svg.contains("<g class=\"grown much\" data-x=\"0.000000\""),
+        "{svg}"
+    );
+    assert!(
+        svg.contains(&format!("<title>malloc\n{change}</title>")),
+        "{svg}"
+    );
+    let svg = drawn(&[&after, &before]);
+    assert!(
+        svg.contains("1.07 KiB before, 96 B after: -1000 B"),
+        "{svg}"
+    );
+    assert!(
+        svg.contains("class=\"shrunk much\"") && !svg.contains("class=\"grown"),
+        "{svg}"
+    );
+    let svg = drawn(&[&after, &after]);
+    assert!(
+        svg.contains("class=\"same\"") && !svg.contains("much\""),
+        "{svg}"
+    );
+    let output = weir(["flame", "--diff", "nosuchfile.json", &after])
+        .output()
+        .expect("ended");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (
+            Some(125),
+            "weir: cannot read nosuchfile.json: No such file or directory\n".to_owned()
+        )
+    );
+}
+
+#[test]
 fn what_is_not_there_is_no_picture() {
     let built = Built::new();
     let report = built.write_report();
