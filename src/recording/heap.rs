@@ -145,9 +145,9 @@ impl Sink for Common {
         let moved = sites::Moved::before(block, |_| before);
         let after = next();
         if !after.is_null() || size == 0 {
-            moved.is_gone();
+            moved.went();
         } else {
-            moved.stays();
+            moved.stayed();
         }
         after
     }
@@ -155,7 +155,7 @@ impl Sink for Common {
     fn free(self, _: Function, _: u64, block: *mut c_void, next: impl Fn()) {
         let moved = sites::Moved::before(block, usable);
         next();
-        moved.is_gone();
+        moved.went();
     }
 
     fn grow(self, bytes: u64) {
@@ -306,9 +306,9 @@ fn resize_unseen(
             pass(other, function);
             let after = next();
             if !after.is_null() || size == Some(0) {
-                moved.is_gone();
+                moved.went();
             } else {
-                moved.stays();
+                moved.stayed();
             }
             after
         }
@@ -502,7 +502,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
             let moved = sites::Moved::before(block, usable);
             pass(other, function);
             next();
-            moved.is_gone();
+            moved.went();
         }
     }
 }

@@ -166,7 +166,7 @@ impl Moved {
     }
 
     /// It has been freed, or is elsewhere now.
-    pub fn is_gone(self) {
+    pub fn went(self) {
         let Moved { taken, bytes, .. } = self;
         let shared = taken
             .and_then(stacks::node)
@@ -177,7 +177,7 @@ impl Moved {
     }
 
     /// It is still there.
-    pub fn stays(self) {
+    pub fn stayed(self) {
         if let Some(leaf) = self.taken {
             let _ = live::put(self.block, live::Mark::new(live::image(), leaf));
         }

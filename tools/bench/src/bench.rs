@@ -78,7 +78,7 @@ impl Bench {
         let steps = match (load, contestant) {
             (Load::Pairs { .. } | Load::Deep { .. }, Contestant::Ltrace) => 200,
             (Load::Pairs { .. }, _) => 4_000_000,
-            (Load::Deep { .. }, _) => 1_000_000,
+            (Load::Deep { .. } | Load::Live { .. }, _) => 1_000_000,
             (Load::ReadWrite, Contestant::Strace | Contestant::Ltrace) => 200,
             (Load::ReadWrite, _) => 100_000,
             (Load::Surface { kind }, contestant) => {

@@ -18,6 +18,8 @@ pub enum Contestant {
     Limit(Timing),
     /// Under `weir run`.
     Weir(Timing),
+    /// Under `weir run --stacks all`: every call has its call stack, every block its call site.
+    Stacks,
     /// Under `weir run --coop`: calls that may block are made in two parts.
     Parted,
     /// With the library preloaded, and nothing else of Weir.
@@ -48,6 +50,7 @@ impl Contestant {
                 Some(value) => format!("`weir run --time {value}`"),
                 None => "`weir run`".into(),
             },
+            Self::Stacks => "`weir run --stacks all`".into(),
             Self::Parted => "`weir run --coop`".into(),
             Self::Preload => "`LD_PRELOAD=libweir.so`".into(),
             Self::Memusage => "`memusage`".into(),
@@ -64,7 +67,12 @@ impl Contestant {
             Self::Heaptrack => Some("heaptrack"),
             Self::Strace => Some("strace"),
             Self::Ltrace => Some("ltrace"),
-            Self::NoTool | Self::Limit(_) | Self::Weir(_) | Self::Parted | Self::Preload => None,
+            Self::NoTool
+            | Self::Limit(_)
+            | Self::Weir(_)
+            | Self::Stacks
+            | Self::Parted
+            | Self::Preload => None,
         }
     }
 
@@ -95,26 +103,12 @@ impl Contestant {
                 command.env("WEIR_OUT", folder.join(REPORT));
                 command
             }
-            Self::Weir(timing) => {
-                let mut command = Command::new(&product.weir);
-                command
-                    .args(["run", "--quiet", "--out"])
-                    .arg(folder.join(REPORT));
-                if let Some(value) = timing.option() {
-                    command.args(["--time", value]);
-                }
-                command.arg("--").arg(program);
-                command
-            }
-            Self::Parted => {
-                let mut command = Command::new(&product.weir);
-                command
-                    .args(["run", "--coop", "--quiet", "--out"])
-                    .arg(folder.join(REPORT))
-                    .arg("--")
-                    .arg(program);
-                command
-            }
+            Self::Weir(timing) => match timing.option() {
+                Some(value) => product.run(&["--time", value], program, folder),
+                None => product.run(&[], program, folder),
+            },
+            Self::Stacks => product.run(&["--stacks", "all"], program, folder),
+            Self::Parted => product.run(&["--coop"], program, folder),
             Self::Memusage => under("memusage", &[], program),
             Self::Heaptrack => under("heaptrack", &["-o", "heaptrack"], program),
             Self::Strace => under("strace", &["-f", "-c", "-o", "strace"], program),

@@ -23,6 +23,11 @@ pub enum Load {
         /// Depth of the recursion.
         frames: u32,
     },
+    /// malloc+free pairs with `blocks` blocks live, at random places.
+    Live {
+        /// How many blocks are live.
+        blocks: u32,
+    },
     /// A 64-byte read of /dev/zero and write to /dev/null.
     ReadWrite,
     /// Steps of one kind of other I/O.
@@ -48,6 +53,7 @@ impl Load {
         match self {
             Self::Pairs { .. } => "pairs",
             Self::Deep { .. } => "deep",
+            Self::Live { .. } => "live",
             Self::ReadWrite => "rw",
             Self::Surface { .. } => "surface",
             Self::Resident { .. } => "resident",
@@ -60,6 +66,7 @@ impl Load {
         match self {
             Self::Pairs { threads } => vec![threads.to_string(), steps.to_string()],
             Self::Deep { frames } => vec![frames.to_string(), steps.to_string()],
+            Self::Live { blocks } => vec![blocks.to_string(), steps.to_string()],
             Self::ReadWrite => vec![steps.to_string()],
             Self::Surface { kind } => vec![kind.to_string(), steps.to_string()],
             Self::Resident { threads } => vec![threads.to_string()],
@@ -80,7 +87,9 @@ impl Loads {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let loads = Self { folder };
-        for name in ["pairs", "deep", "rw", "surface", "resident", "calls"] {
+        for name in [
+            "pairs", "deep", "live", "rw", "surface", "resident", "calls",
+        ] {
             // A frame of `deep` is to stay a frame.
             let flags = ["-fno-optimize-sibling-calls", "-pthread"];
             compile(name, &flags, &loads.folder.join(name))?;

@@ -1,6 +1,6 @@
 //! Building Weir, finding what was built, reading its reports.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -24,6 +24,18 @@ pub struct Product {
 }
 
 impl Product {
+    /// `weir run` with these options, still without the program's arguments. The report goes into the folder.
+    pub fn run(&self, options: &[&str], program: &OsStr, folder: &Path) -> Command {
+        let mut command = Command::new(&self.weir);
+        command
+            .args(["run", "--quiet", "--out"])
+            .arg(folder.join(REPORT))
+            .args(options)
+            .arg("--")
+            .arg(program);
+        command
+    }
+
     /// Builds the workspace's default members in release mode, and takes what cargo says it made.
     pub fn build() -> Result<Self> {
         let output = Command::new(cargo())

@@ -8,6 +8,7 @@ mod memory;
 mod programs;
 mod scaling;
 mod server;
+mod stacks;
 mod startup;
 mod surface;
 mod writer;
@@ -29,6 +30,8 @@ pub enum Subject {
     Scaling,
     /// malloc+free pairs under 30 frames
     Deep,
+    /// what call stacks add to malloc+free pairs
+    Stacks,
     /// read+write pairs
     Io,
     /// sockets, stdio, opening and closing
@@ -65,6 +68,7 @@ impl Subject {
             Self::PairsTwoThreads => allocation::pairs(bench, 2)?,
             Self::Scaling => scaling::measure(bench)?,
             Self::Deep => allocation::deep(bench)?,
+            Self::Stacks => stacks::measure(bench)?,
             Self::Io => io::measure(bench)?,
             Self::Surface => surface::measure(bench)?,
             Self::Startup => startup::measure(bench)?,

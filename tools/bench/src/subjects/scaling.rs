@@ -13,6 +13,8 @@ use crate::timing::Timing;
 
 /// How much more than in one thread a pair's cost may be in each of two.
 const MOST_TO_ONE_THREAD: f64 = 1.10;
+/// The same with call stacks.
+const MOST_TO_ONE_THREAD_WITH_STACKS: f64 = 1.15;
 
 /// The tool's cost of a pair, which is its time less the time without a tool, in each of two threads
 /// against one thread. All four are neighbours in each round.
@@ -20,27 +22,34 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let contender =
         |contestant, threads| bench.contender(contestant, Load::Pairs { threads }, "ns_per_pair");
     let mut rows = Vec::new();
-    for timing in Timing::ALL {
-        for contestant in [Contestant::Limit(timing), Contestant::Weir(timing)] {
-            let runs = [
-                contender(Contestant::NoTool, 1),
-                contender(contestant, 1),
-                contender(Contestant::NoTool, 2),
-                contender(contestant, 2),
-            ];
-            let rounds = interleave(bench.rounds, &runs)?;
-            let values = rounds.per_round(|round| (round[3] - round[2]) / (round[1] - round[0]));
-            let ratio = Spread::of(&values).median;
-            let row = Row::values(contestant.label(), values);
-            rows.push(match contestant {
-                Contestant::Weir(_) => row.aiming_at(Target::new(
-                    Bound::AtMost(MOST_TO_ONE_THREAD),
-                    format!("≤ {MOST_TO_ONE_THREAD:.2}"),
-                    ratio,
-                )),
-                _ => row,
-            });
-        }
+    let contestants = Timing::ALL
+        .into_iter()
+        .flat_map(|timing| [Contestant::Limit(timing), Contestant::Weir(timing)])
+        .chain([Contestant::Stacks]);
+    for contestant in contestants {
+        let runs = [
+            contender(Contestant::NoTool, 1),
+            contender(contestant, 1),
+            contender(Contestant::NoTool, 2),
+            contender(contestant, 2),
+        ];
+        let rounds = interleave(bench.rounds, &runs)?;
+        let values = rounds.per_round(|round| (round[3] - round[2]) / (round[1] - round[0]));
+        let ratio = Spread::of(&values).median;
+        let row = Row::values(contestant.label(), values);
+        let most = match contestant {
+            Contestant::Weir(_) => Some(MOST_TO_ONE_THREAD),
+            Contestant::Stacks => Some(MOST_TO_ONE_THREAD_WITH_STACKS),
+            _ => None,
+        };
+        rows.push(match most {
+            Some(most) => row.aiming_at(Target::new(
+                Bound::AtMost(most),
+                format!("≤ {most:.2}"),
+                ratio,
+            )),
+            None => row,
+        });
     }
     Ok(Section::new(
         "What the tool adds to a pair in each of 2 threads, against 1 thread",
