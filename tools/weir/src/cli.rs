@@ -210,6 +210,13 @@ pub struct SiteArgs {
     #[arg(long, value_name = "PATTERN")]
     pub ignore: Vec<String>,
 
+    /// Leave out leaks that this file names, in LeakSanitizer's format
+    ///
+    /// A line is leak:PATTERN. PATTERN is a part of the name of a function, source file or object in the stack; * stands for any
+    /// text, ^ and $ for the beginning and the end. It concerns what is live at the end, and no other sum.
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+
     /// Look for separate debug files in this directory; can be repeated [default: /usr/lib/debug]
     ///
     /// Weir looks for DIR/.build-id/ab/cdef.debug, where abcdef is the build id, and for the name that is in an object's section
@@ -226,6 +233,7 @@ impl SiteArgs {
             (self.metric.is_some(), "--metric"),
             (!self.focus.is_empty(), "--focus"),
             (!self.ignore.is_empty(), "--ignore"),
+            (self.suppressions.is_some(), "--suppressions"),
             (!self.debug_dir.is_empty(), "--debug-dir"),
         ];
         let mut given = options.iter().filter(|(is_given, _)| *is_given);

@@ -4,6 +4,7 @@
 //! points      what frames are: functions, files, lines
 //! metric      what is summed, and of which functions
 //! pattern     which stacks are wanted
+//! suppressions  leaks that are known and wanted
 //! shorten     names that fit
 //! tree        the sums, callers above what they call
 //! ```
@@ -14,6 +15,7 @@ mod points;
 #[cfg(test)]
 pub mod sample;
 mod shorten;
+mod suppressions;
 mod tree;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ pub use pattern::Patterns;
 pub use pattern::Wanted;
 pub use points::{PointId, Points};
 pub use shorten::shortened;
+pub use suppressions::Suppressed;
+use suppressions::Suppressions;
 pub use tree::{Centre, Node, Tree, What};
 
 /// The stacks of one process or several, with the names of their frames.
@@ -40,6 +44,8 @@ pub struct Sites {
     pub points: Points,
     /// Which objects could not be looked into well: their index, and why.
     pub lacks: Vec<(u32, Lack)>,
+    /// The leaks that were left out, where a user asked for that.
+    pub suppressed: Option<Suppressed>,
 }
 
 impl Sites {
@@ -77,6 +83,7 @@ impl Sites {
             stacks,
             points,
             lacks,
+            suppressed: None,
         })
     }
 
@@ -86,11 +93,15 @@ impl Sites {
             [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
             given => given.to_vec(),
         };
+        let suppressions = args.suppressions.as_deref();
+        let suppressions = suppressions.map(Suppressions::read).transpose()?;
         let sites = Sites::of(processes.iter().copied(), &debug_directories);
-        sites.ok_or_else(|| {
+        let mut sites = sites.ok_or_else(|| {
             Failure::of_weir("the report has no call stacks")
                 .with_remedy("weir run --stacks all records them")
-        })
+        })?;
+        sites.suppressed = suppressions.map(|of| of.apply(&mut sites.stacks, &sites.points));
+        Ok(sites)
     }
 
     /// The points of a stack, the outermost function first.

@@ -215,6 +215,7 @@ impl Sample {
             stacks: self.stacks,
             points,
             lacks: vec![(LIBZ, Lack::NoLines)],
+            suppressed: None,
         }
     }
 }

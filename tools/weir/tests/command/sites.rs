@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use weir_report::model::{Frame, Module, Report, Site, Stacks};
+use weir_report::model::{Frame, Module, Report, Site, SiteBlocks, Stacks};
 
 use super::{refusal, sample, text, weir};
 
@@ -470,6 +470,55 @@ fn a_picture_of_what_has_changed() {
             "weir: cannot read nosuchfile.json: No such file or directory\n".to_owned()
         )
     );
+}
+
+#[test]
+fn a_leak_that_is_known_is_left_out() {
+    let built = Built::new();
+    let mut report = built.report();
+    let stacks = report.processes[0].stacks.as_mut().expect("stacks");
+    stacks.sites[0].blocks = Some(SiteBlocks {
+        live: 2,
+        live_bytes: 48,
+        ..SiteBlocks::default()
+    });
+    let file = built.path("leaks.json");
+    std::fs::write(&file, serde_json::to_vec(&report).expect("JSON")).expect("written");
+    let page = |suppressions: &str| {
+        let list = built.path("list");
+        std::fs::write(&list, suppressions).expect("written");
+        let arguments = [
+            "report",
+            "--by",
+            "site",
+            "--metric",
+            "live",
+            "--suppressions",
+        ];
+        let output = weir(arguments)
+            .args([&list, &file])
+            .output()
+            .expect("ended");
+        let said = text(&output.stderr).replace(&list, "LIST");
+        (output.status.code(), text(&output.stdout), said)
+    };
+    let (status, out, _) = page("leak:other\n");
+    assert_eq!(status, Some(0));
+    assert!(
+        out.contains("live bytes at the end; 48 B in 2 blocks"),
+        "{out}"
+    );
+    let (status, out, _) = page("# known\nleak:other\nleak:^outer$\n");
+    assert_eq!(status, Some(0));
+    assert!(
+        out.contains("suppressed  48 B still live in 2 blocks, by 1 of 2 patterns"),
+        "{out}"
+    );
+    assert!(!out.contains("Allocations still live"), "{out}");
+    let (status, out, said) = page("leak:x\nrace:y\n");
+    assert_eq!((status, out), (Some(125), String::new()));
+    let line = "weir: LIST: line 2 is no suppression of a leak; write leak:PATTERN, as for LeakSanitizer\n";
+    assert_eq!(said, line);
 }
 
 #[test]

@@ -177,6 +177,16 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
     }
+    if let Some(of) = sites.suppressed {
+        let left_out = format!(
+            "{} still live in {}, by {} of {}",
+            units::bytes(of.bytes),
+            text::counted(of.blocks, "block", "blocks"),
+            of.used,
+            text::counted(of.patterns as u64, "pattern", "patterns")
+        );
+        pairs.push(("suppressed", left_out));
+    }
     page.pairs(&pairs);
 }
 
