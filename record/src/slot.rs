@@ -189,11 +189,6 @@ impl HeapTotals {
     pub fn marked_peak(&self) -> u32 {
         self.marked_peaks.load(Ordering::Relaxed)
     }
-
-    /// How many bytes were live at that peak.
-    pub fn marked_bytes(&self) -> i64 {
-        self.marked_bytes.get_signed()
-    }
 }
 
 /// Whose a slot is.
@@ -474,7 +469,7 @@ mod tests {
         for live in [0, 5000, 5010, 5051, 4000, 5051, 6000] {
             heap.live_bytes.set(live);
             heap.mark_peak();
-            marked.push((heap.marked_peak(), heap.marked_bytes()));
+            marked.push((heap.marked_peak(), heap.marked_bytes.get()));
         }
         let expected = [
             (0, 0),

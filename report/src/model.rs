@@ -76,10 +76,40 @@ pub struct Report {
     /// Number of process images without an entry of their own in `processes`; absent where it is 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub folded_processes: u64,
+    /// The largest heap that all processes were seen to have at one moment; absent where there was one process only, and where
+    /// nobody looked while they ran (without `weir run`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree_peak: Option<TreePeak>,
     /// What Weir could not observe or did not measure, over all processes.
     pub missed: Missed,
     /// The cost of the measurement, over all processes.
     pub tool: Tool,
+}
+
+/// The heaps of all processes at the moment at which their sum was largest. `weir run` looks every 0.1 to 25 ms, more often where more
+/// happens; what was larger only in between is not seen. What a forked process inherited counts for it, too, although it shares that
+/// memory with its parent until either writes to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TreePeak {
+    /// The sum of their live bytes.
+    pub live_bytes: u64,
+    /// Time from the start of the first process image to that moment.
+    pub at_ns: u64,
+    /// Number of processes that had live bytes.
+    pub processes: u64,
+    /// The largest of them, the largest first.
+    pub largest: Vec<TreePeakPart>,
+}
+
+/// One process at the tree's peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TreePeakPart {
+    /// Process id.
+    pub pid: u32,
+    /// Its live bytes.
+    pub live_bytes: u64,
 }
 
 /// One process image: a process from its start, or from an exec, to its next exec or its end.

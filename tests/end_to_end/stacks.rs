@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weir_record::functions::{Family, Function, Role};
 use weir_report::model::{Process, Stacks};
 
-use crate::live_blocks::live;
+use crate::live_blocks::{expect_the_peak, live};
 use crate::support::real::Real;
 use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Outcome, Program, scratch, victim};
@@ -65,10 +65,7 @@ fn expect_all_calls(process: &Process) {
             heap.live_blocks,
             "{who}: live blocks"
         );
-        assert_eq!(
-            sums.live_bytes_at_peak, stacks.peak_bytes,
-            "{who}: bytes at the peak"
-        );
+        expect_the_peak(process);
     }
 }
 

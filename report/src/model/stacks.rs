@@ -27,8 +27,8 @@ pub struct Stacks {
     /// added.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
-    /// The heap when [`SiteBlocks::live_bytes_at_peak`] was noted, in bytes: the highest that was live, to a few hundredths. Blocks
-    /// that the image inherited at a fork are at no site, and not in here. For several images it is the sum of their peaks.
+    /// The sum of [`SiteBlocks::live_bytes_at_peak`]: the heap's peak, to a few hundredths. Blocks that the image inherited at a
+    /// fork are at no site, and not in here. For several images it is the sum of their peaks.
     #[serde(default)]
     pub peak_bytes: u64,
     /// Number of blocks that are at no site because there was no memory to note them.

@@ -55,6 +55,9 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             None => found.frame(index, parent, node.place(), modules.len()),
         }
     }
+    let sites: Vec<Site> = found.sites.into_values().map(Sum::site).collect();
+    let at_peak = sites.iter().filter_map(|site| site.blocks);
+    let at_peak = at_peak.fold(0, |sum: u64, of| sum.saturating_add(of.live_bytes_at_peak));
     let cuts = Cut::ALL.map(|cut| (cut.name().to_owned(), header.cut(cut).get()));
     Some(Stacks {
         modules: modules
@@ -65,8 +68,8 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             })
             .collect(),
         frames: found.frames,
-        sites: found.sites.into_values().map(Sum::site).collect(),
-        peak_bytes: u64::try_from(header.heap.marked_bytes()).unwrap_or(0),
+        sites,
+        peak_bytes: at_peak,
         untracked_blocks: header.untracked_blocks.get(),
         ended: cuts.into_iter().filter(|&(_, calls)| calls != 0).collect(),
     })

@@ -63,6 +63,7 @@ fn sample() -> Report {
             tool: Default::default(),
         }],
         folded_processes: 2,
+        tree_peak: None,
         missed: Default::default(),
         tool: Default::default(),
     }

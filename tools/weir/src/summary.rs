@@ -82,9 +82,16 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
     lines.push(if heap.not_known.is_some() && known.next().is_none() {
         format!("heap   {asked_for} asked for, peak and live at the end not known")
     } else {
+        // Of several processes that which they had at one moment, where that was seen.
+        let peak = match &report.tree_peak {
+            Some(peak) => {
+                let bytes = heap::at_once(peak, report.processes.iter());
+                format!("{} at once", units::bytes(bytes))
+            }
+            None => units::bytes(heap.peak_bytes),
+        };
         format!(
-            "heap   {asked_for} asked for, peak {}, {} live at the end in {} {}",
-            units::bytes(heap.peak_bytes),
+            "heap   {asked_for} asked for, peak {peak}, {} live at the end in {} {}",
             units::signed_bytes(heap.live_bytes),
             units::signed_count(heap.live_blocks),
             if heap.live_blocks == 1 {

@@ -1,6 +1,6 @@
 //! The heap: what was allocated, the peak, what is left.
 
-use weir_report::model::Heap;
+use weir_report::model::{Heap, Process, TreePeak};
 
 use super::measure::Totals;
 use super::page::Page;
@@ -34,6 +34,10 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         || processes.any(|process| process.heap.not_known.is_none());
     if is_known {
         pairs.push(("peak", peak(subject.heap)));
+        if let Some(of) = subject.tree_peak {
+            let bytes = at_once(of, subject.processes.iter().copied());
+            pairs.push(("at one moment", moment(of, bytes)));
+        }
         pairs.push((
             "live at the end",
             blocks(subject.heap.live_bytes, subject.heap.live_blocks),
@@ -62,6 +66,35 @@ pub fn asked_for(totals: &Totals, heap: &Heap) -> String {
         return NOT_KNOWN.to_owned();
     }
     units::bytes(totals.allocated_bytes)
+}
+
+/// How many processes are named at the tree's peak.
+const NAMED: usize = 3;
+
+/// What all processes had at one moment, at least: what was seen, or what one of them had at its own peak.
+pub fn at_once<'a>(peak: &TreePeak, processes: impl Iterator<Item = &'a Process>) -> u64 {
+    let images = processes.filter(|of| of.folded.is_none() && of.heap.not_known.is_none());
+    let largest = images.map(|process| process.heap.peak_bytes).max();
+    peak.live_bytes.max(largest.unwrap_or(0))
+}
+
+/// `at least 150 MiB; seen 512 ms after the start: 150 MiB in 3 processes (4711 50.0 MiB, …)`
+fn moment(peak: &TreePeak, at_least: u64) -> String {
+    let parts = peak.largest.iter().take(NAMED);
+    let mut named: Vec<String> = parts
+        .map(|part| format!("{} {}", part.pid, units::bytes(part.live_bytes)))
+        .collect();
+    if peak.processes > named.len() as u64 {
+        named.push("…".to_owned());
+    }
+    format!(
+        "at least {}; seen after {}: {} in {} ({})",
+        units::bytes(at_least),
+        units::time(peak.at_ns),
+        units::bytes(peak.live_bytes),
+        text::counted(peak.processes, "process", "processes"),
+        named.join(", ")
+    )
 }
 
 /// The peak, and how sure it is.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use weir_report::model::{
     Activity, Coroutines, End, EndKind, Files, Function, Heap, Missed, Process, Report, SlowCall,
-    Tool,
+    Tool, TreePeak,
 };
 
 /// The whole recording, or one process image of it: both have the same sections.
@@ -15,6 +15,7 @@ pub struct Subject<'a> {
     pub end: &'a End,
     pub functions: &'a BTreeMap<String, Function>,
     pub heap: &'a Heap,
+    pub tree_peak: Option<&'a TreePeak>,
     pub activities: &'a BTreeMap<String, Activity>,
     pub files: &'a Files,
     pub coroutines: Option<&'a Coroutines>,
@@ -37,6 +38,7 @@ impl<'a> Subject<'a> {
             end: &report.end,
             functions: &report.functions,
             heap: &report.heap,
+            tree_peak: report.tree_peak.as_ref(),
             activities: &report.activities,
             files: &report.files,
             coroutines: report.coroutines.as_ref(),
@@ -58,6 +60,7 @@ impl<'a> Subject<'a> {
             end: &process.end,
             functions: &process.functions,
             heap: &process.heap,
+            tree_peak: None,
             activities: &process.activities,
             files: &process.files,
             coroutines: process.coroutines.as_ref(),

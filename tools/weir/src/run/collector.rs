@@ -10,7 +10,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime};
 
 use weir_record::clock::Moment;
-use weir_report::model::{End, EndKind, Process};
+use weir_report::model::{End, EndKind, Process, TreePeak};
 use weir_report::read::{self, Limits};
 
 use super::ended::Ended;
@@ -22,6 +22,7 @@ use super::names::Names;
 use super::pace;
 use super::started::Starts;
 use super::told::Told;
+use super::tree_peak;
 
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
 /// change so soon after a scan may not show.
@@ -72,6 +73,7 @@ pub struct Collector {
     starts: Starts,
     told: Told,
     other_version: bool,
+    tree_peak: tree_peak::Watch,
 }
 
 impl Collector {
@@ -95,6 +97,7 @@ impl Collector {
             starts: Starts::default(),
             told: Told::default(),
             other_version: false,
+            tree_peak: tree_peak::Watch::default(),
         }
     }
 
@@ -116,9 +119,18 @@ impl Collector {
             }
             note_ends(&mut self.told, image, false);
         }
+        let running = self.images.iter().filter(|image| !image.is_leaving());
+        self.tree_peak
+            .look(running.map(|image| (image.pid(), image.live_bytes())), now);
         self.fold_ended();
         self.fold_unseen();
         fullest
+    }
+
+    /// The largest heap of all processes at one moment, where there were several.
+    pub fn tree_peak(&self) -> Option<TreePeak> {
+        let began = self.first_started.filter(|_| self.adopted > 1)?;
+        self.tree_peak.found(began)
     }
 
     /// Every image so far, as it is now.

@@ -380,7 +380,13 @@ impl Image {
         (self.is_leaving() && ran_ns >= SHORTEST_RUN_NS).then_some(latest)
     }
 
-    fn is_leaving(&self) -> bool {
+    /// How many bytes of its heap are live, those that it inherited included; give or take what its threads have not published.
+    pub fn live_bytes(&self) -> i64 {
+        self.region.header.heap.live_bytes.get_signed()
+    }
+
+    /// Whether it says that it ends.
+    pub fn is_leaving(&self) -> bool {
         matches!(
             self.region.header.phase(),
             Phase::Exiting | Phase::Replacing

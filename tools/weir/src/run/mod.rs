@@ -20,6 +20,7 @@
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
 //!   told          how processes ended, as their parents noted
+//!   tree_peak     the largest heap of all of them at one moment
 //!   started       the programs that they started, and which of them were never seen
 //! destination   the place of the report
 //! folder        a report of every process image
@@ -49,6 +50,7 @@ mod started;
 mod stopping;
 mod supervisor;
 pub mod told;
+mod tree_peak;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};
@@ -248,6 +250,7 @@ impl Recording<'_> {
                 .map(|argument| argument.to_string_lossy().into_owned())
                 .collect();
         }
+        report.tree_peak = self.collector.tree_peak();
         report.tool.writer_cpu_ns = own_processor_time_ns();
         report
     }

@@ -55,6 +55,7 @@ pub fn report() -> Report {
     }
     Report {
         folded_processes: 0,
+        tree_peak: None,
         schema: SCHEMA.to_owned(),
         weir_version: "0.1.0".to_owned(),
         command: strings(&[
