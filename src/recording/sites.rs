@@ -135,7 +135,7 @@ pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, byte
     } else if let Some(other) = stacks::leaf_beside(node, owner) {
         other
     } else {
-        return;
+        return note_untracked_free();
     };
     shift(own, 1_u64.wrapping_neg(), bytes.wrapping_neg());
     if slot.last_block.get() == block.addr() as u64 {
@@ -167,12 +167,12 @@ impl Moved {
 
     /// It has been freed, or is elsewhere now.
     pub fn went(self) {
-        let Moved { taken, bytes, .. } = self;
-        let shared = taken
-            .and_then(stacks::node)
-            .and_then(|node| stacks::leaf_beside(node, LeafOwner::SHARED));
-        if let Some(shared) = shared {
-            shift(shared, 1_u64.wrapping_neg(), bytes.wrapping_neg());
+        let Some(node) = self.taken.and_then(stacks::node) else {
+            return;
+        };
+        match stacks::leaf_beside(node, LeafOwner::SHARED) {
+            Some(shared) => shift(shared, 1_u64.wrapping_neg(), self.bytes.wrapping_neg()),
+            None => note_untracked_free(),
         }
     }
 
@@ -199,6 +199,14 @@ fn note_block(slot: &Slot, leaf: Leaf, block: *const c_void, bytes: u64) {
         shift(leaf.node, 1, bytes);
     } else if let Some(header) = process::header() {
         header.untracked_blocks.add_shared(1);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note_untracked_free() {
+    if let Some(header) = process::header() {
+        header.untracked_frees.add_shared(1);
     }
 }
 

@@ -145,8 +145,13 @@ fn begin_node(parent: u32, key: Key, place: Place) -> Option<u32> {
     if !ptr::eq(nodes.as_ptr(), NODES.load(Ordering::Relaxed)) {
         return None;
     }
+    let claimed = region.header.nodes_claimed();
+    // What is known already must be found again at its leaves: by threads that come to them later, and that free what was made there.
+    if !key.is_leaf() && claimed >= nodes.len() / 4 * 3 {
+        return None;
+    }
     // So that none is claimed that there is no room for.
-    if MADE.load(Ordering::Relaxed) >= nodes.len() && region.header.nodes_claimed() >= nodes.len() {
+    if MADE.load(Ordering::Relaxed) >= nodes.len() && claimed >= nodes.len() {
         return None;
     }
     let number = region.header.claim_node();

@@ -189,3 +189,21 @@ fn a_killed_program_s_blocks_are_known() {
     assert_eq!(sums.live, heap.live_blocks.unsigned_abs());
     assert_eq!(sums.live_bytes, heap.live_bytes.unsigned_abs());
 }
+
+/// There are more stacks than room: calls without a stack of their own are told, and no block is lost.
+#[test]
+fn where_there_is_no_room_for_more_stacks() {
+    let program = Program::new(victim("many_stacks")).env(STACKS.0, STACKS.1);
+    let outcome = program.run(Mode::Run).expect_status(0);
+    let process = outcome.process();
+    let stacks = process.stacks.as_ref().expect("stacks");
+    assert!(stacks.ended["no_room"] > 100_000, "{:?}", stacks.ended);
+    let calls = stacks.sites.iter().filter(|of| of.function == "malloc");
+    let calls: u64 = calls.map(|of| of.calls).sum();
+    assert_eq!(calls, process.functions["malloc"].calls);
+    let (sums, heap) = (live(process), &process.heap);
+    assert!(sums.live >= 400_000, "{sums:?}");
+    assert_eq!(sums.live, heap.live_blocks.unsigned_abs());
+    assert_eq!(sums.live_bytes, heap.live_bytes.unsigned_abs());
+    assert_eq!((stacks.untracked_blocks, stacks.untracked_frees), (0, 0));
+}

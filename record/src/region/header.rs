@@ -237,6 +237,8 @@ pub struct Header {
     cuts: [Counter; Cut::COUNT],
     /// Blocks that are live at no site, because there was no memory to note them.
     pub untracked_blocks: Counter,
+    /// Blocks that were freed and are still live at their site, because there was no room to note it.
+    pub untracked_frees: Counter,
     /// Files and sockets whose entry was given to another: they count in the first entry.
     pub folded_files: Counter,
     /// Times that the entry of a coroutine was given to another: they count in the first entry.

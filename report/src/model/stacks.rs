@@ -34,6 +34,9 @@ pub struct Stacks {
     /// Number of blocks that are at no site because there was no memory to note them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untracked_blocks: u64,
+    /// Number of blocks that were freed and are still counted as live at their site, because there was no room to note it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untracked_frees: u64,
 }
 
 fn is_zero(number: &u64) -> bool {

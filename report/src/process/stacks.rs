@@ -71,6 +71,7 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
         sites,
         peak_bytes: at_peak,
         untracked_blocks: header.untracked_blocks.get(),
+        untracked_frees: header.untracked_frees.get(),
         ended: cuts.into_iter().filter(|&(_, calls)| calls != 0).collect(),
     })
 }

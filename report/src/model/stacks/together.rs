@@ -71,6 +71,7 @@ impl<'a> Tree<'a> {
         for (to, by) in [
             (&mut self.stacks.peak_bytes, stacks.peak_bytes),
             (&mut self.stacks.untracked_blocks, stacks.untracked_blocks),
+            (&mut self.stacks.untracked_frees, stacks.untracked_frees),
         ] {
             *to = to.saturating_add(by);
         }
@@ -234,6 +235,7 @@ mod tests {
             ended: [("too_deep".to_owned(), 1)].into(),
             peak_bytes: 1000,
             untracked_blocks: 2,
+            untracked_frees: 4,
         }
     }
 
@@ -260,6 +262,7 @@ mod tests {
             ended: [("too_deep".to_owned(), 2), ("interrupted".to_owned(), 3)].into(),
             peak_bytes: 500,
             untracked_blocks: 1,
+            untracked_frees: 8,
         }
     }
 
@@ -300,6 +303,7 @@ mod tests {
             [("interrupted".to_owned(), 3), ("too_deep".to_owned(), 3)].into()
         );
         assert_eq!((both.peak_bytes, both.untracked_blocks), (1500, 3));
+        assert_eq!(both.untracked_frees, 12);
         let again = Stacks::together([&both, &one], MOST).expect("stacks");
         let twice = SiteBlocks {
             live: 10,

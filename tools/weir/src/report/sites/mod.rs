@@ -177,6 +177,14 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
     }
+    if stacks.untracked_blocks > 0 || stacks.untracked_frees > 0 {
+        let lost = format!(
+            "{} made and {} freed without a note: what is live at the sites is not exact",
+            text::counted(stacks.untracked_blocks, "block", "blocks"),
+            units::count(stacks.untracked_frees)
+        );
+        pairs.push(("not noted", lost));
+    }
     if let Some(of) = sites.suppressed {
         let left_out = format!(
             "{} still live in {}, by {} of {}",
