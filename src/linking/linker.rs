@@ -18,7 +18,7 @@ struct Found {
     reserved: [u64; 8],
 }
 
-/// The linker's `_dl_find_object`; 0 where it has none (before glibc 2.35).
+/// The C library's `_dl_find_object`, which asks the linker; 0 where it has none (before glibc 2.35).
 static FIND: AtomicUsize = AtomicUsize::new(0);
 
 /// What the linker answers.
@@ -33,10 +33,10 @@ pub enum Answer {
 
 /// Finds out whether it can be asked. For the start of the process.
 pub fn begin() {
-    let of_linker = objects::all()
+    let of_library = objects::all()
         .filter_map(|object| Tables::of(&object))
-        .filter(|tables| tables.soname().starts_with(b"ld-linux"));
-    let found = of_linker
+        .filter(|tables| tables.soname().starts_with(b"libc.so"));
+    let found = of_library
         .filter_map(|tables| tables.find(Name::new(b"_dl_find_object")))
         .find(|found| !found.is_indirect);
     FIND.store(found.map_or(0, |found| found.address), Ordering::Relaxed);
@@ -48,7 +48,7 @@ pub fn find(address: usize) -> Answer {
     if find == 0 {
         return Answer::Unknown;
     }
-    // SAFETY: the linker's function of this name, which has this type (dlfcn.h).
+    // SAFETY: the C library's function of this name, which has this type (dlfcn.h).
     let find = unsafe { transmute::<usize, extern "C" fn(*mut c_void, *mut Found) -> c_int>(find) };
     let mut found = Found {
         flags: 0,

@@ -13,7 +13,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
 use std::mem::{transmute, transmute_copy};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use libc::{
     iovec, mmsghdr, msghdr, nfds_t, off_t, off64_t, pid_t, pollfd, pthread_attr_t, pthread_t,
@@ -221,12 +221,36 @@ pub fn find_size_of_block() -> bool {
     let is_of_one_allocator =
         next_place(Function::Malloc) == next_place(Function::MallocUsableSize);
     let is_told = is_of_one_allocator && !IS_SANITIZERS.load(Ordering::Relaxed);
+    let malloc = next_place(Function::Malloc);
+    let others = (0..).zip(SELDOM_MADE);
+    let others = others.filter(|&(_, maker)| next_place(maker) != malloc);
+    let bits = others.fold(0, |bits, (place, _)| bits | 1 << place);
+    OF_ANOTHER.store(bits, Ordering::Relaxed);
     let _ = SIZE_OF_BLOCK.set(if is_told {
         address(Function::MallocUsableSize)
     } else {
         function_address(no_size as *const ())
     });
     is_told
+}
+
+/// Functions that make blocks, and that some allocators do not define.
+const SELDOM_MADE: [Function; 5] = [
+    Function::Memalign,
+    Function::AlignedAlloc,
+    Function::PosixMemalign,
+    Function::Valloc,
+    Function::Pvalloc,
+];
+/// Which of them are another object's than `malloc`, a bit for each.
+static OF_ANOTHER: AtomicU32 = AtomicU32::new(0);
+
+/// Whether the blocks of a function are of another allocator than those of `malloc`, which knows nothing of their size: jemalloc has
+/// no `pvalloc`, so that of the C library is called.
+#[inline(always)]
+pub fn is_of_another_allocator(function: Function) -> bool {
+    let place = SELDOM_MADE.iter().position(|&maker| maker == function);
+    place.is_some_and(|place| OF_ANOTHER.load(Ordering::Relaxed) & 1 << place != 0)
 }
 
 /// Whether the next `malloc` is a sanitizer's.

@@ -204,7 +204,7 @@ fn allocate_into<S: Sink>(
     if block.is_null() {
         S::Adder::add(&sink.counters().of(function).errors, 1);
     } else {
-        sink.grow(usable(block));
+        sink.grow(made(function, block));
     }
     block
 }
@@ -223,7 +223,7 @@ fn allocate_unseen(
             fork::inherit_anew();
             if coop::has_runtime() && !block.is_null() {
                 coop::count_heap(Heap {
-                    bytes: usable(block),
+                    bytes: made(function, block),
                     blocks: 1,
                     made: 1,
                 });
@@ -403,7 +403,7 @@ fn make_at_site(
     size: u64,
 ) -> *mut c_void {
     let (block, took_ticks) = timed_in_turn(next, slot, function, size);
-    let bytes = usable(block);
+    let bytes = made(function, block);
     sites::count_making(slot, function, size, took_ticks, block, bytes);
     block
 }
@@ -520,6 +520,15 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
         None => count_unseen(function),
     }
     next()
+}
+
+/// The size in bytes of a block that this function has made; 0 for NULL, and where nobody can tell.
+#[inline(always)]
+fn made(function: Function, block: *mut c_void) -> u64 {
+    if next::is_of_another_allocator(function) {
+        return 0;
+    }
+    usable(block)
 }
 
 /// The block's size in bytes as its allocator sees it; 0 for NULL.

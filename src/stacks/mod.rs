@@ -50,7 +50,8 @@ pub fn are_taken() -> bool {
 /// thread takes any.
 pub fn begin(region: &Region<'static>) {
     let mode = environment::get().stacks;
-    if !mode.are_taken() {
+    // Under a limit on memory there is no room for any, and none is taken from the program.
+    if !mode.are_taken() || region.all_nodes().is_empty() {
         return;
     }
     IS_VERIFIED.store(mode == Stacks::Verify, Ordering::Relaxed);

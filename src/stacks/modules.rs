@@ -160,11 +160,13 @@ pub fn around(address: usize) -> Code {
     let found = match linker::find(address) {
         Answer::Object(object) => object,
         Answer::NoObject => return Code::OfNone,
+        // Nobody can be asked: what is known has to do. To look at the linker's list takes system calls.
+        Answer::Unknown if sys::is_sealed() => {
+            return known(address).map_or(Code::NotKnown, Code::Of);
+        }
         Answer::Unknown => match objects::around(address) {
-            Some(object) if !sys::is_sealed() => object,
-            None if !sys::is_sealed() => return Code::OfNone,
-            // Nobody can be asked: what is known has to do.
-            _ => return known(address).map_or(Code::NotKnown, Code::Of),
+            Some(object) => object,
+            None => return Code::OfNone,
         },
     };
     match known(address) {

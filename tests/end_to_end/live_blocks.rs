@@ -161,6 +161,29 @@ fn blocks_of_eight_bytes() {
     }
 }
 
+/// jemalloc has no pvalloc: that of the C library is called, and jemalloc must not be asked about its block.
+#[test]
+fn a_block_of_another_allocator() {
+    for mode in Mode::MEASURED {
+        let library = "libjemalloc.so.2";
+        let preload = match mode {
+            Mode::Bare => format!("{}:{library}", weir::library().display()),
+            _ => library.to_owned(),
+        };
+        for stacks in ["off", "all"] {
+            let program = Program::new(victim("makes_pages"))
+                .env(STACKS.0, stacks)
+                .env("LD_PRELOAD", &preload);
+            let outcome = program.run(mode).expect_status(0);
+            assert_eq!(
+                (outcome.text().as_str(), outcome.complaints().as_str()),
+                ("made\n", "")
+            );
+            assert_eq!(outcome.process().functions["pvalloc"].calls, 1);
+        }
+    }
+}
+
 #[test]
 fn a_killed_program_s_blocks_are_known() {
     let folder = scratch();

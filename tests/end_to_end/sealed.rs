@@ -9,8 +9,15 @@ use crate::support::{Mode, Program, scratch, victim};
 /// Runs the victim, which the first forbidden call kills, and returns its report.
 #[track_caller]
 fn report_of(way: &str, what: &str, mode: Mode) -> Report {
+    report_with("off", way, what, mode)
+}
+
+/// The same with call stacks, or without.
+#[track_caller]
+fn report_with(stacks: &str, way: &str, what: &str, mode: Mode) -> Report {
     let regions = scratch();
-    let mut program = Program::new(victim("sealed")).args([way, what]);
+    let program = Program::new(victim("sealed")).args([way, what]);
+    let mut program = program.env("WEIR_STACKS", stacks);
     let plain = program.plain().expect_status(7);
     if mode == Mode::Bare {
         program = program
@@ -44,8 +51,8 @@ fn only_process(report: &Report) -> &Process {
 #[test]
 fn a_sealed_program_is_counted_to_its_end() {
     for mode in Mode::MEASURED {
-        for way in ["prctl", "seccomp"] {
-            let report = report_of(way, "alone", mode);
+        for (way, stacks) in [("prctl", "off"), ("seccomp", "off"), ("seccomp", "all")] {
+            let report = report_with(stacks, way, "alone", mode);
             let process = only_process(&report);
             let of = |name: &str| &process.functions[name];
             assert_eq!((of("read").calls, of("read").moved_bytes), (100, 6400));

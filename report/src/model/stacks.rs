@@ -104,7 +104,7 @@ pub struct SiteBlocks {
     pub live_bytes: u64,
     /// Bytes that were live here when the heap was at its peak ([`Stacks::peak_bytes`]).
     pub live_bytes_at_peak: u64,
-    /// Number of blocks that were freed before their thread made another block.
+    /// Number of blocks that were freed by the thread that made them, before it made another block.
     pub temporary: u64,
 }
 

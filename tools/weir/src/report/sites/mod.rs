@@ -174,6 +174,20 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
         let without = text::counted(without, "process", "processes");
         pairs.push(("without", format!("{without} had no stacks")));
     }
+    let threads = processes.iter().map(|of| of.missed.threads_without_slot);
+    let threads = threads.fold(0, u64::saturating_add);
+    if threads > 0 {
+        let threads = text::counted(threads, "thread", "threads");
+        pairs.push((
+            "no site",
+            format!("{threads} had no slot: their calls and blocks have no site"),
+        ));
+    }
+    let unknown = processes.iter().find_map(|of| of.heap.not_known.as_deref());
+    if let Some(reason) = unknown {
+        let reason = text::printable(reason).into_owned();
+        pairs.push(("heap not known", reason));
+    }
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
     }
