@@ -368,7 +368,7 @@ impl Cut {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::counter::{Alone, Shared};
