@@ -228,33 +228,26 @@ fn exec_from_a_thread() {
 #[test]
 fn the_peak_of_a_tree_is_that_of_one_moment() {
     const SIZE: u64 = 20_000_000;
-    let script = format!(
-        "import subprocess, sys, time\n\
-         child = lambda: subprocess.Popen([sys.executable, '-c', 'import time; kept = bytearray({SIZE}); time.sleep(1)'])\n\
-         children = [child() for _ in range(3)]\n\
-         for one in children: one.wait()\n\
-         child().wait()"
-    );
-    let program = Program::new("/usr/bin/python3").args(["-c", &script]);
+    let program = Program::new(victim("heaps_at_once")).arg(SIZE.to_string());
     let outcome = program.run(Mode::Run).expect_status(0);
     let [report] = &outcome.reports[..] else {
         panic!("one report");
     };
     let peak = report.tree_peak.as_ref().expect("several processes");
     let what = format!("{peak:?}");
-    // What python3 itself takes is a few MB in each of the four.
     assert!(
-        (3 * SIZE..3 * SIZE + SIZE).contains(&peak.live_bytes),
+        (3 * SIZE..3 * SIZE + SIZE / 4).contains(&peak.live_bytes),
         "{what}"
     );
     assert!(report.heap.peak_bytes > 4 * SIZE, "{what}");
-    assert_eq!((peak.processes, peak.largest.len()), (4, 4), "{what}");
     let large = peak.largest.iter().filter(|part| part.live_bytes > SIZE);
     assert_eq!(large.count(), 3, "{what}");
     assert!(peak.at_ns < report.duration_ns, "{what}");
 
     // One process has a peak of its own.
-    let outcome = Program::new("/bin/true").run(Mode::Run).expect_status(0);
+    let outcome = Program::new(victim("does_little"))
+        .run(Mode::Run)
+        .expect_status(0);
     assert!(
         outcome
             .reports
