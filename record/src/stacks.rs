@@ -23,11 +23,6 @@ impl LeafOwner {
     /// No thread alone: its counters are added to by locked instructions.
     pub const SHARED: LeafOwner = LeafOwner(0);
 
-    /// The thread that has the slot of this number.
-    pub const fn slot(index: usize) -> LeafOwner {
-        LeafOwner(index as u16 + 1)
-    }
-
     /// The thread that has a slot, by its place among the slots plus one; 0 is nobody's.
     #[inline(always)]
     pub(crate) const fn of_number(number: u32) -> LeafOwner {
@@ -155,7 +150,7 @@ pub struct Blocks {
     live_blocks: Counter,
     /// Their bytes, by what they really take.
     live_bytes: Counter,
-    /// Blocks that were freed before their thread made another.
+    /// Blocks that their thread freed before it made another.
     pub temporary: Counter,
     /// What `live_bytes` was at the peak that the node names.
     live_bytes_at_peak: Counter,
@@ -375,7 +370,11 @@ mod tests {
 
     #[test]
     fn a_leaf_is_told_from_an_address() {
-        let owners = [LeafOwner::SHARED, LeafOwner::slot(0), LeafOwner::slot(1023)];
+        let owners = [
+            LeafOwner::SHARED,
+            LeafOwner::of_number(1),
+            LeafOwner::of_number(1024),
+        ];
         for function in Function::ALL {
             for owner in owners {
                 for key in [Key::leaf(function, owner), Key::seldom(function, owner)] {
@@ -387,7 +386,7 @@ mod tests {
                 assert!(!Key::seldom(function, owner).has_blocks());
             }
         }
-        assert!(Key::leaf(Function::Realloc, LeafOwner::slot(5)).has_blocks());
+        assert!(Key::leaf(Function::Realloc, LeafOwner::of_number(6)).has_blocks());
         for without in [Function::Free, Function::Read, Function::MallocUsableSize] {
             assert!(!Key::leaf(without, LeafOwner::SHARED).has_blocks());
         }
@@ -406,7 +405,11 @@ mod tests {
     #[test]
     fn what_was_live_at_a_peak_stays_known() {
         let node = zeroed();
-        node.begin(1, Key::leaf(Function::Malloc, LeafOwner::slot(0)), NOWHERE);
+        node.begin(
+            1,
+            Key::leaf(Function::Malloc, LeafOwner::of_number(1)),
+            NOWHERE,
+        );
         node.shift_live::<Alone>(0, 1, 100);
         assert_eq!(node.live(), (1, 100));
         // Unchanged since the peak.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_zero;
+
 mod together;
 
 pub use together::MOST;
@@ -37,10 +39,6 @@ pub struct Stacks {
     /// Number of blocks that were freed and are still counted as live at their site, because there was no room to note it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub untracked_frees: u64,
-}
-
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// An object whose code is in the stacks.
@@ -87,7 +85,7 @@ pub struct Site {
     pub requested_bytes: u64,
     /// Bytes that I/O calls moved; 0 for other functions.
     pub moved_bytes: u64,
-    /// Total time of the calls; 0 for calls that work in memory, unless all of them were timed.
+    /// Total time of the calls that were timed; 0 for functions that make blocks of the heap, unless all of their calls were timed.
     pub time_ns: u64,
     /// The blocks of the heap that were made here; absent for functions that make none, and where the heap is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
