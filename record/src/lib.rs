@@ -6,6 +6,7 @@
 //! settings    the WEIR_* environment variables
 //! clock       ticks, and what they are in nanoseconds
 //! countdown   which calls are timed
+//! sampling    which blocks are sampled, and what a sampled one stands for
 //! counter     a number with one writer, safe against that writer's own signal handlers
 //! ring        the lock-free channel of latency samples, one producer and one consumer
 //! sample      what goes through it: a function and a duration in eight bytes
@@ -50,6 +51,7 @@ pub mod in_flight;
 pub mod region;
 pub mod ring;
 pub mod sample;
+pub mod sampling;
 pub mod settings;
 pub mod slot;
 pub mod slow;

@@ -1,5 +1,7 @@
 //! The settings of the preloaded library: environment variables, in one table.
 
+use std::fmt;
+
 /// Nanoseconds in a second.
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -84,17 +86,21 @@ pub const COOP: Setting = Setting {
 /// Whether call stacks are taken.
 pub const STACKS: Setting = Setting {
     name: "WEIR_STACKS",
-    values: "`off`, `all` or `verify`",
+    values: "`off`, `all`, `sampled`, `sampled:BYTES` or `verify`",
     default: "`off`",
-    meaning: "Which calls have their call stack taken: none; or every allocation and every I/O call. `verify` is `all`, and \
-              unwinds every stack a second time, in full, to count the stacks that differ: it is slow, and for tests of \
-              Weir.",
+    meaning: "Which calls have their call stack taken: none; every allocation and every I/O call; or every I/O call that ends in a \
+              system call, and of the heap's blocks one in BYTES that are allocated, on average (`K`, `M` and `G` may follow the \
+              number; 512K if it is not given). `verify` is `all`, and unwinds every stack a second time, in full, to count the \
+              stacks that differ: it is slow, and for tests of Weir.",
 };
 
 /// All of them.
 pub const ALL: [Setting; 8] = [
     OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW, COOP, STACKS,
 ];
+
+/// Of so many allocated bytes one is a sample, by default: what jemalloc and tcmalloc take.
+pub const DEFAULT_SAMPLED_BYTES: u64 = 512 * 1024;
 
 /// Which calls have their call stack taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,27 +110,29 @@ pub enum Stacks {
     Off,
     /// Every allocation and every I/O call.
     All,
-    /// The same, and each stack is checked by a second way.
+    /// Every call that ends in a system call, and blocks of the heap at random: one sample in so many bytes, on average (never 0).
+    Sampled(u64),
+    /// As `All`, and each stack is checked by a second way.
     Verify,
 }
 
 impl Stacks {
-    /// Reads `off`, `all` or `verify`.
+    /// The most bytes from sample to sample.
+    const MOST_BYTES: u64 = 1 << 40;
+
+    /// Reads `off`, `all`, `sampled`, `sampled:BYTES` or `verify`.
     pub fn parse(value: &[u8]) -> Option<Stacks> {
         match value {
             b"off" => Some(Stacks::Off),
             b"all" => Some(Stacks::All),
+            b"sampled" => Some(Stacks::Sampled(DEFAULT_SAMPLED_BYTES)),
             b"verify" => Some(Stacks::Verify),
-            _ => None,
-        }
-    }
-
-    /// What [`Stacks::parse`] reads.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Stacks::Off => "off",
-            Stacks::All => "all",
-            Stacks::Verify => "verify",
+            other => {
+                let bytes = parse_bytes(other.strip_prefix(b"sampled:")?)?;
+                (1..=Self::MOST_BYTES)
+                    .contains(&bytes)
+                    .then_some(Stacks::Sampled(bytes))
+            }
         }
     }
 
@@ -132,6 +140,45 @@ impl Stacks {
     pub const fn are_taken(self) -> bool {
         !matches!(self, Stacks::Off)
     }
+
+    /// Bytes from sample to sample, on average; 0 where blocks are not sampled.
+    pub const fn sampled_bytes(self) -> u64 {
+        match self {
+            Stacks::Sampled(bytes) => bytes,
+            _ => 0,
+        }
+    }
+}
+
+/// What [`Stacks::parse`] reads.
+impl fmt::Display for Stacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stacks::Off => f.write_str("off"),
+            Stacks::All => f.write_str("all"),
+            Stacks::Sampled(bytes) => write!(f, "sampled:{bytes}"),
+            Stacks::Verify => f.write_str("verify"),
+        }
+    }
+}
+
+/// Reads a number of bytes: digits, and `K`, `M` or `G` for powers of 1024.
+fn parse_bytes(value: &[u8]) -> Option<u64> {
+    let (digits, shift) = match value.split_last()? {
+        (b'K', digits) => (digits, 10),
+        (b'M', digits) => (digits, 20),
+        (b'G', digits) => (digits, 30),
+        _ => (value, 0),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.iter().try_fold(0_u64, |number, &digit| {
+        number
+            .checked_mul(10)?
+            .checked_add(u64::from(decimal(digit)?))
+    })?;
+    number.checked_mul(1 << shift)
 }
 
 /// One allocation call in so many is timed by default: at 12 ns for reading the clock twice, a tenth
@@ -231,12 +278,41 @@ mod tests {
     }
 
     #[test]
-    fn stacks_are_off_all_or_verified() {
-        for stacks in [Stacks::Off, Stacks::All, Stacks::Verify] {
-            assert_eq!(Stacks::parse(stacks.text().as_bytes()), Some(stacks));
+    fn stacks_are_off_all_sampled_or_verified() {
+        for stacks in [
+            Stacks::Off,
+            Stacks::All,
+            Stacks::Sampled(1),
+            Stacks::Sampled(1 << 40),
+            Stacks::Verify,
+        ] {
+            assert_eq!(Stacks::parse(stacks.to_string().as_bytes()), Some(stacks));
         }
-        assert_eq!(Stacks::parse(b"ALL"), None);
+        for (text, bytes) in [
+            ("sampled", 524_288),
+            ("sampled:64K", 65_536),
+            ("sampled:3M", 3 << 20),
+            ("sampled:1G", 1 << 30),
+        ] {
+            assert_eq!(Stacks::parse(text.as_bytes()), Some(Stacks::Sampled(bytes)));
+        }
+        for bad in [
+            "ALL",
+            "sampled:",
+            "sampled:0",
+            "sampled:K",
+            "sampled:1k",
+            "sampled:-1",
+            "sampled:1025G",
+            "sampled:1099511627777",
+            "sampled:99999999999999999999",
+            "sampled:17179869185G",
+        ] {
+            assert_eq!(Stacks::parse(bad.as_bytes()), None, "{bad}");
+        }
         assert!(!Stacks::Off.are_taken() && Stacks::All.are_taken());
+        assert_eq!(Stacks::Sampled(7).sampled_bytes(), 7);
+        assert_eq!(Stacks::All.sampled_bytes(), 0);
     }
 
     #[test]

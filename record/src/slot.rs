@@ -15,6 +15,7 @@ use crate::functions::{Family, Function, SIZED_COUNT, WAITING_COUNT};
 use crate::in_flight::InFlight;
 use crate::ring::Ring;
 use crate::sample::{Part, Sample};
+use crate::sampling::Sampling;
 use crate::slow::{SlowCall, SlowCalls};
 use crate::stacks::LeafOwner;
 
@@ -77,6 +78,8 @@ pub struct Counters {
     /// What to add to allocations less frees to get the blocks that are live: calls that made or
     /// freed none although the function's role says so (`free(NULL)`, `realloc` from NULL or to 0).
     pub blocks_adjustment: Counter,
+    /// Which blocks are sampled; not of the common counters.
+    pub sampling: Sampling,
     functions: [FunctionCounters; Function::COUNT],
     size_classes: [[Counter; SIZE_CLASSES]; SIZED_COUNT],
     parts: [PartCounters; WAITING_COUNT],
@@ -287,8 +290,11 @@ pub struct Slot {
     pub countdown: Countdown,
     /// The call that the thread is in. Here, in the cache line that every call reads.
     pub in_flight: InFlight,
-    /// The address of the block that the thread made last, where call stacks are taken.
+    /// The address of the block that the thread made last, where call stacks are taken. Where blocks are sampled, of the last one
+    /// that was.
     pub last_block: Counter,
+    /// Where blocks are sampled, how many blocks the thread had made when it made that one.
+    pub made_at_last_block: Counter,
     /// Its place among the slots plus one.
     number: AtomicU32,
     /// Whose it is.
@@ -332,6 +338,23 @@ impl Slot {
         {
             let above = self.counters.publish_above.get_signed();
             self.counters.live_bytes.get_signed() > above
+        }
+    }
+
+    /// Counts the bytes of a block that was made. Returns whether it is a sample; then [`Sampling::restart`] has to follow.
+    #[inline(always)]
+    pub fn is_sample(&self, bytes: u64) -> bool {
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: a counter of this slot, which is an atomic.
+        unsafe {
+            arch::take_away::<Slot, { offset_of!(Slot, counters.sampling.left) }>(self, bytes)
+        }
+        #[cfg(any(miri, loom))]
+        {
+            let left = &self.counters.sampling.left;
+            let (rest, is_below) = left.get().overflowing_sub(bytes);
+            left.set(rest);
+            is_below
         }
     }
 

@@ -109,6 +109,29 @@ pub const fn makes_blocks(function: Function) -> bool {
     matches!(row.family, Family::Alloc) && matches!(row.role, Role::Allocate | Role::Resize)
 }
 
+/// The functions that make blocks.
+pub const MAKERS: [Function; MAKER_COUNT] = {
+    let mut makers = [Function::Malloc; MAKER_COUNT];
+    let (mut found, mut index) = (0, 0);
+    while index < Function::COUNT {
+        if makes_blocks(Function::ALL[index]) {
+            makers[found] = Function::ALL[index];
+            found += 1;
+        }
+        index += 1;
+    }
+    makers
+};
+
+const MAKER_COUNT: usize = {
+    let (mut found, mut index) = (0, 0);
+    while index < Function::COUNT {
+        found += makes_blocks(Function::ALL[index]) as usize;
+        index += 1;
+    }
+    found
+};
+
 /// Where the code is that a return address leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

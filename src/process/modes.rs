@@ -8,6 +8,8 @@ pub const TWO_PARTS: u32 = 1;
 pub const COROUTINES: u32 = 2;
 /// Call stacks are taken.
 pub const STACKS: u32 = 4;
+/// They are to be taken of samples of the heap's blocks, and of I/O; [`STACKS`] follows with the first that is worth it.
+pub const SAMPLES: u32 = 8;
 
 static MODES: AtomicU32 = AtomicU32::new(0);
 

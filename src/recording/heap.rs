@@ -8,6 +8,7 @@ use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::slot::{Counters, Slot};
 
+use super::sites::By;
 use super::{count_unseen, pass, sites, timed, timed_in_turn, timed_now};
 use crate::coop::{self, Heap};
 use crate::life::{
@@ -43,6 +44,21 @@ trait Sink: Copy {
 
     /// Adds `bytes` to the live bytes.
     fn grow(self, bytes: u64);
+
+    /// Counts the bytes of a block that was made. Whether it is a sample: then [`Sink::count_sample`] has to follow.
+    fn is_sample(self, bytes: u64) -> bool;
+
+    /// Counts a block that is a sample at its site. `size` is what was asked for, in bytes.
+    fn count_sample(self, function: Function, size: u64, block: *mut c_void, bytes: u64);
+
+    /// A block is about to go: the leaf that it was made at, if it is a sample. It is forgotten.
+    fn take_sample(self, block: *mut c_void) -> Option<u32>;
+
+    /// A block is about to be freed: takes it from what is live at its site, if it is a sample.
+    fn free_sample(self, block: *mut c_void);
+
+    /// After a call that was to change the size of a sample: it has gone, or is still there. It had so many bytes.
+    fn end_resizing_sample(self, block: *mut c_void, leaf: u32, bytes: u64, is_gone: bool);
 
     /// Subtracts `bytes` from the live bytes.
     fn shrink(self, bytes: u64);
@@ -105,6 +121,40 @@ impl Sink for Own<'_> {
     }
 
     #[inline(always)]
+    fn is_sample(self, bytes: u64) -> bool {
+        self.0.is_sample(bytes)
+    }
+
+    #[inline(always)]
+    fn count_sample(self, function: Function, size: u64, block: *mut c_void, bytes: u64) {
+        sites::count_sample(self.0, function, size, block, bytes);
+    }
+
+    #[inline(always)]
+    fn take_sample(self, block: *mut c_void) -> Option<u32> {
+        match sites::may_be_sample(block) {
+            true => sites::taken_sample(block),
+            false => None,
+        }
+    }
+
+    #[inline(always)]
+    fn free_sample(self, block: *mut c_void) {
+        if sites::may_be_sample(block) {
+            sites::count_freeing_of_sample(self.0, block, usable);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_resizing_sample(self, block: *mut c_void, leaf: u32, bytes: u64, is_gone: bool) {
+        match is_gone {
+            true => sites::count_freeing(self.0, block, Some(leaf), bytes, By::Resizing),
+            false => sites::put_back(block, leaf),
+        }
+    }
+
+    #[inline(always)]
     fn shrink(self, bytes: u64) {
         if self.0.shrink(bytes) {
             publish(self.0);
@@ -162,6 +212,21 @@ impl Sink for Common {
         self.shift(bytes);
     }
 
+    fn is_sample(self, _: u64) -> bool {
+        false
+    }
+
+    fn count_sample(self, _: Function, _: u64, _: *mut c_void, _: u64) {}
+
+    /// [`sites::Moved`] does it.
+    fn take_sample(self, _: *mut c_void) -> Option<u32> {
+        None
+    }
+
+    fn free_sample(self, _: *mut c_void) {}
+
+    fn end_resizing_sample(self, _: *mut c_void, _: u32, _: u64, _: bool) {}
+
     fn shrink(self, bytes: u64) {
         self.shift(bytes.wrapping_neg());
     }
@@ -204,8 +269,27 @@ fn allocate_into<S: Sink>(
     if block.is_null() {
         S::Adder::add(&sink.counters().of(function).errors, 1);
     } else {
-        sink.grow(made(function, block));
+        let bytes = made(function, block);
+        if sink.is_sample(bytes) {
+            return made_sample(sink, function, requested, block, bytes);
+        }
+        sink.grow(bytes);
     }
+    block
+}
+
+/// The block, which is a sample. It is counted at its site before what is live may be at its peak.
+#[cold]
+#[inline(never)]
+fn made_sample<S: Sink>(
+    sink: S,
+    function: Function,
+    requested: u64,
+    block: *mut c_void,
+    bytes: u64,
+) -> *mut c_void {
+    sink.count_sample(function, requested, block, bytes);
+    sink.grow(bytes);
     block
 }
 
@@ -270,10 +354,20 @@ fn resize_into<S: Sink>(
     let before = usable(block);
     let counters = sink.counters();
     counters.count::<S::Adder>(function, requested);
+    let sample = sink.take_sample(block);
     let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
     S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
     S::Adder::add(&counters.blocks_adjustment, outcome.blocks.cast_unsigned());
+    if let Some(leaf) = sample {
+        sink.end_resizing_sample(block, leaf, before, !outcome.failed);
+    }
+    if !after.is_null() {
+        let bytes = before.wrapping_add(outcome.bytes);
+        if sink.is_sample(bytes) {
+            sink.count_sample(function, requested, after, bytes);
+        }
+    }
     sink.shift(outcome.bytes);
     (after, outcome)
 }
@@ -376,6 +470,7 @@ fn release_into<S: Sink>(
         S::Adder::add(&sink.counters().blocks_adjustment, 1);
     } else {
         sink.shrink(usable(block));
+        sink.free_sample(block);
     }
     sink.free(function, size as u64, block, next);
 }
@@ -454,7 +549,7 @@ fn free_due(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: 
 #[inline(never)]
 fn free_at_site(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: *mut c_void) {
     if let Some(leaf) = sites::taken(block) {
-        sites::count_freeing(slot, block, Some(leaf), usable(block));
+        sites::count_freeing(slot, block, Some(leaf), usable(block), By::Freeing);
     }
     timed_in_turn(next, slot, function, size);
 }

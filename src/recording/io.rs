@@ -10,11 +10,11 @@ use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 
 use super::{Outcome, pass, settle, sites, slot_or_target};
+use crate::coop;
 use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
-use crate::{coop, stacks};
 
 /// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
@@ -187,7 +187,7 @@ impl<S: Requested> Call<S> {
                 took_ticks,
             };
             end.record(function, self.fd);
-            if modes::are(modes::COROUTINES | modes::STACKS) {
+            if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
                 also_count(
                     slot,
                     function,
@@ -320,7 +320,7 @@ impl Subject {
             took_ticks,
         };
         end.record(self.function, fd);
-        if stacks::are_taken() {
+        if sites::are_counted(took_ticks) {
             let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
             sites::count_call(
                 Some(slot),
@@ -400,7 +400,7 @@ fn also_count(
     if coop::has_runtime() {
         coop::count_call(moved, false, 0);
     }
-    if stacks::are_taken() {
+    if sites::are_counted(took_ticks) {
         sites::count_call(
             Some(slot),
             function,

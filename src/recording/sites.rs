@@ -1,13 +1,16 @@
 //! Counts calls at their sites: the way by which the program came to them. And which blocks of the heap are live there.
 
 use std::ffi::c_void;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::counter::{Adder, Alone, Counter, Shared};
 use weir_record::functions::{Function, Role};
+use weir_record::sampling::Weight;
 use weir_record::slot::Slot;
-use weir_record::stacks::{LeafOwner, Node};
+use weir_record::stacks::{self as record, LeafOwner, Node};
 
 use crate::process::{self, modes};
+pub use crate::stacks::live::may_be_sample;
 use crate::stacks::{self, Leaf, live};
 
 /// Counts a call of stdio. `took_ticks` is 0 if it was not timed. A call that asks about a block has no site.
@@ -24,6 +27,28 @@ pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_tic
             add(leaf.node, &counters.ticks, took_ticks);
         }
     }
+}
+
+/// A process of which only samples of the heap are taken begins with its first I/O call that takes so many ticks, a tenth of a
+/// millisecond at 2.6 GHz, or with its hundredth: to begin costs more than most short programs have to tell.
+const LONG_TICKS: u64 = 1 << 18;
+const MANY_CALLS: u32 = 100;
+
+/// I/O calls before that.
+static CALLS_BEFORE: AtomicU32 = AtomicU32::new(0);
+
+/// Whether an I/O call is counted at its site. It took so many ticks.
+#[inline(always)]
+pub fn are_counted(took_ticks: u64) -> bool {
+    modes::are(modes::STACKS) || modes::are(modes::SAMPLES) && begins_with(took_ticks)
+}
+
+#[cold]
+#[inline(never)]
+fn begins_with(took_ticks: u64) -> bool {
+    let is_worth_it =
+        took_ticks >= LONG_TICKS || CALLS_BEFORE.fetch_add(1, Ordering::Relaxed) >= MANY_CALLS;
+    is_worth_it && stacks::begin_late()
 }
 
 /// Counts an I/O call that has been made; `slot` is the thread's, if it has one.
@@ -79,6 +104,79 @@ pub fn count_making(
     note_block(slot, leaf, block, bytes);
 }
 
+/// Counts a block that is a sample at its site, and notes it. `bytes` is its size, above 0.
+#[cold]
+#[inline(never)]
+pub fn count_sample(
+    slot: &Slot,
+    function: Function,
+    requested: u64,
+    block: *const c_void,
+    bytes: u64,
+) {
+    let Some(mean) = slot.counters.sampling.restart() else {
+        return;
+    };
+    if !stacks::begin_late() {
+        return;
+    }
+    let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
+        return;
+    };
+    let weight = Weight::of(bytes, mean);
+    let counters = leaf.node.blocks();
+    add(leaf.node, &counters.calls, weight.times(1));
+    add(
+        leaf.node,
+        &counters.requested_bytes,
+        weight.times(requested),
+    );
+    slot.made_at_last_block.set(made_by(slot));
+    note_block(slot, leaf, block, bytes);
+}
+
+/// How many blocks a thread has asked for.
+fn made_by(slot: &Slot) -> u64 {
+    let calls = |&function: &Function| slot.counters.of(function).calls.get();
+    record::MAKERS.iter().map(calls).fold(0, u64::wrapping_add)
+}
+
+/// Whether a thread has made no block since the last one that was a sample.
+#[cold]
+#[inline(never)]
+fn has_made_none_since(slot: &Slot, by: By) -> bool {
+    let since = made_by(slot).wrapping_sub(slot.made_at_last_block.get());
+    since
+        == match by {
+            By::Freeing => 0,
+            By::Resizing => 1,
+        }
+}
+
+/// The same as [`taken`], for a block that may be a sample.
+#[cold]
+#[inline(never)]
+pub fn taken_sample(block: *const c_void) -> Option<u32> {
+    match modes::are(modes::STACKS) {
+        true => live::take(block),
+        false => None,
+    }
+}
+
+/// Takes a block that may be a sample from what is live at its site. `size` is asked only if it is one.
+#[cold]
+#[inline(never)]
+pub fn count_freeing_of_sample(slot: &Slot, block: *mut c_void, size: impl Fn(*mut c_void) -> u64) {
+    if let Some(leaf) = taken_sample(block) {
+        count_freeing(slot, block, Some(leaf), size(block), By::Freeing);
+    }
+}
+
+/// A block that was taken is still there.
+pub fn put_back(block: *const c_void, leaf: u32) {
+    let _ = live::put(block, live::Mark::new(live::image(), leaf));
+}
+
 /// Counts a call that was to change the size of a block, and moves the block to its site. `before` is what [`taken`] gave for the
 /// block, and its bytes; `after` is NULL where there is none now. A call that has failed leaves the block where it is.
 #[inline(always)]
@@ -94,10 +192,10 @@ pub fn count_resizing(
 ) {
     if has_failed {
         if let Some(leaf) = taken {
-            let _ = live::put(block, live::Mark::new(live::image(), leaf));
+            put_back(block, leaf);
         }
     } else {
-        count_freeing(slot, block, taken, bytes_before);
+        count_freeing(slot, block, taken, bytes_before, By::Resizing);
     }
     let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
         return;
@@ -123,9 +221,18 @@ pub fn taken(block: *const c_void) -> Option<u32> {
     live::take(block)
 }
 
+/// What ends a block.
+#[derive(Clone, Copy)]
+pub enum By {
+    /// A call that frees it.
+    Freeing,
+    /// A call that makes another of it, and has been counted.
+    Resizing,
+}
+
 /// Takes a block that was made at a leaf from what is live there.
 #[inline(always)]
-pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, bytes: u64) {
+pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, bytes: u64, by: By) {
     let Some(node) = taken.and_then(stacks::node) else {
         return;
     };
@@ -137,9 +244,57 @@ pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, byte
     } else {
         return note_untracked_free();
     };
-    shift(own, 1_u64.wrapping_neg(), bytes.wrapping_neg());
-    if slot.last_block.get() == block.addr() as u64 {
-        add(own, &own.blocks().temporary, 1);
+    let amount = Amount::of(bytes);
+    shift(own, amount.negated());
+    if slot.last_block.get() == block.addr() as u64
+        && (!amount.is_of_sample || has_made_none_since(slot, by))
+    {
+        add(own, &own.blocks().temporary, amount.blocks);
+    }
+}
+
+/// What a block counts for: itself, or what it stands for where it is a sample.
+#[derive(Clone, Copy)]
+struct Amount {
+    blocks: u64,
+    bytes: u64,
+    is_of_sample: bool,
+}
+
+impl Amount {
+    /// Of a block of so many bytes.
+    #[inline(always)]
+    fn of(bytes: u64) -> Amount {
+        match modes::are(modes::SAMPLES) {
+            false => Amount {
+                blocks: 1,
+                bytes,
+                is_of_sample: false,
+            },
+            true => Amount::of_sample(bytes),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn of_sample(bytes: u64) -> Amount {
+        let mean = process::header().map_or(0, |header| header.sampled_bytes.get());
+        // A sample has at least one byte.
+        let weight = Weight::of(bytes.max(1), mean.max(1));
+        Amount {
+            blocks: weight.times(1),
+            bytes: weight.times(bytes),
+            is_of_sample: true,
+        }
+    }
+
+    #[inline(always)]
+    fn negated(self) -> Amount {
+        Amount {
+            blocks: self.blocks.wrapping_neg(),
+            bytes: self.bytes.wrapping_neg(),
+            ..self
+        }
     }
 }
 
@@ -171,7 +326,7 @@ impl Moved {
             return;
         };
         match stacks::leaf_beside(node, LeafOwner::SHARED) {
-            Some(shared) => shift(shared, 1_u64.wrapping_neg(), self.bytes.wrapping_neg()),
+            Some(shared) => shift(shared, Amount::of(self.bytes).negated()),
             None => note_untracked_free(),
         }
     }
@@ -179,7 +334,7 @@ impl Moved {
     /// It is still there.
     pub fn stayed(self) {
         if let Some(leaf) = self.taken {
-            let _ = live::put(self.block, live::Mark::new(live::image(), leaf));
+            put_back(self.block, leaf);
         }
     }
 }
@@ -196,7 +351,7 @@ pub fn mark_peak() {
 fn note_block(slot: &Slot, leaf: Leaf, block: *const c_void, bytes: u64) {
     slot.last_block.set(block.addr() as u64);
     if live::put(block, leaf.mark) {
-        shift(leaf.node, 1, bytes);
+        shift(leaf.node, Amount::of(bytes));
     } else if let Some(header) = process::header() {
         header.untracked_blocks.add_shared(1);
     }
@@ -221,12 +376,12 @@ fn count_seldom(leaf: &'static Node, ticks: u64, errors: u64) {
 }
 
 #[inline(always)]
-fn shift(leaf: &Node, blocks: u64, bytes: u64) {
+fn shift(leaf: &Node, by: Amount) {
     let peak = process::header().map_or(0, |header| header.heap.marked_peak());
     if leaf.key().owner().is_shared() {
-        leaf.shift_live::<Shared>(peak, blocks, bytes);
+        leaf.shift_live::<Shared>(peak, by.blocks, by.bytes);
     } else {
-        leaf.shift_live::<Alone>(peak, blocks, bytes);
+        leaf.shift_live::<Alone>(peak, by.blocks, by.bytes);
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Call, Outcome, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
 use crate::life::{start, writer};
-use crate::{files, stacks, sys};
+use crate::{files, sys};
 
 impl<S: Requested> Call<S> {
     /// Called before the call is made. If the call may have to wait, counts it, and returns how it waits. `None` if it
@@ -110,9 +110,9 @@ impl Subject {
     /// because it may drain the ring.
     #[inline(never)]
     fn push(self, parts: &TwoPhaseCall, outcome: &Outcome, requested: u64) {
-        if stacks::are_taken() {
+        let took_ticks = parts.took_ticks();
+        if sites::are_counted(took_ticks) {
             let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
-            let took_ticks = parts.took_ticks();
             let slot = slot_or_target().ok();
             sites::count_call(
                 slot,
@@ -129,7 +129,7 @@ impl Subject {
         else {
             return;
         };
-        let (began_ticks, took_ticks) = (parts.began_ticks(), parts.took_ticks());
+        let began_ticks = parts.began_ticks();
         let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.file);
         slot.ring.push(sample, writer::crowded);
         let wait_ticks = parts.wait_ticks();

@@ -76,12 +76,15 @@ pub fn claim() -> Option<&'static Slot> {
         true => 0,
     };
     slot.in_flight.end();
-    let is_every_due = modes::are(modes::STACKS);
-    slot.countdown.start(
-        one_in,
-        sys::ticks() ^ u64::from(thread.tid) << 40,
-        is_every_due,
-    );
+    let seed = sys::ticks() ^ u64::from(thread.tid) << 40;
+    let is_sampled = modes::are(modes::SAMPLES);
+    let is_every_due = modes::are(modes::STACKS) && !is_sampled;
+    slot.countdown.start(one_in, seed, is_every_due);
+    let sampled_bytes = match is_sampled {
+        true => region.header.sampled_bytes.get(),
+        false => 0,
+    };
+    slot.counters.sampling.start(sampled_bytes, seed);
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
 }

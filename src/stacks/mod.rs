@@ -31,7 +31,8 @@ use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
 use crate::environment;
 use crate::process::{self, modes};
-use crate::{sys, thread};
+use crate::sys::{self, Turn};
+use crate::thread;
 
 use memo::Memo;
 pub use memo::{leave, mappings_have_changed};
@@ -39,6 +40,8 @@ pub use trie::node;
 
 /// Whether every stack is unwound a second time, in full.
 static IS_VERIFIED: AtomicBool = AtomicBool::new(false);
+/// One thread begins.
+static BEGINNING: Turn = Turn::new();
 
 /// Whether stacks are taken.
 #[inline(always)]
@@ -46,8 +49,8 @@ pub fn are_taken() -> bool {
     modes::are(modes::STACKS)
 }
 
-/// Begins to take stacks in a new region, where the settings say so and there is memory for it. Signals are blocked, and no other
-/// thread takes any.
+/// Begins to take stacks in a new region, where the settings say so and there is room for it. Signals are blocked, and no other
+/// thread takes any. Where only samples are taken of the heap, stacks begin with the first [that is worth it](begin_late).
 pub fn begin(region: &Region<'static>) {
     let mode = environment::get().stacks;
     // Under a limit on memory there is no room for any, and none is taken from the program.
@@ -55,21 +58,59 @@ pub fn begin(region: &Region<'static>) {
         return;
     }
     IS_VERIFIED.store(mode == Stacks::Verify, Ordering::Relaxed);
+    region.header.sampled_bytes.set(mode.sampled_bytes());
+    if mode.sampled_bytes() == 0 {
+        begin_in(region);
+    } else {
+        modes::set(modes::SAMPLES);
+    }
+}
+
+/// Whether stacks are taken, which begins here, in a process of which only samples are taken, if it has not.
+#[cold]
+#[inline(never)]
+pub fn begin_late() -> bool {
+    if are_taken() {
+        return true;
+    }
+    if !modes::are(modes::SAMPLES) || sys::is_sealed() {
+        return false;
+    }
+    let Some(region) = process::mapped_region() else {
+        return false;
+    };
+    let begin = || {
+        // Another thread may have been faster.
+        if !are_taken() && !begin_in(&region) {
+            // There is no memory: it is not tried again.
+            modes::clear(modes::SAMPLES);
+            note(Cut::NoMemory);
+        }
+        Some(())
+    };
+    sys::with_signals_blocked(|| BEGINNING.with(begin));
+    are_taken()
+}
+
+fn begin_in(region: &Region<'static>) -> bool {
     modules::begin();
     walk::forget_stacks();
-    if rules::begin() && live::begin() && trie::begin(region) {
+    let has_begun = rules::begin() && live::begin() && trie::begin(region);
+    if has_begun {
         modes::set(modes::STACKS);
     }
+    has_begun
 }
 
 /// In a child of fork: there are no stacks until it has a region of its own.
 pub fn forked() {
-    modes::clear(modes::STACKS);
+    modes::clear(modes::STACKS | modes::SAMPLES);
+    BEGINNING.forget();
 }
 
 /// The process gives up the right to make system calls: what takes some is done now.
 pub fn prepare_for_sandbox() {
-    if are_taken() {
+    if begin_late() {
         modules::look_at_all();
     }
 }

@@ -11,6 +11,8 @@ use crate::support::recover::{recover, region_files};
 use crate::support::{Mode, Program, scratch, victim, weir};
 
 const STACKS: (&str, &str) = ("WEIR_STACKS", "all");
+/// All calls have their stacks. Where each byte is a sample, so has each block, on the other path.
+const ALL: [&str; 2] = ["all", "sampled:1"];
 
 /// What is live at the sites of a process, all together.
 pub fn live(process: &Process) -> SiteBlocks {
@@ -41,7 +43,7 @@ pub fn expect_the_peak(process: &Process) {
 }
 
 /// The sums of a process by the function that called the allocator, as `weir export` has them.
-fn by_function(report: &Report, pid: u32, metric: &str) -> BTreeMap<String, u64> {
+pub fn by_function(report: &Report, pid: u32, metric: &str) -> BTreeMap<String, u64> {
     let folder = scratch();
     let file = folder.path().join("report.json");
     fs::write(&file, serde_json::to_vec(report).expect("JSON")).expect("a file");
@@ -61,12 +63,19 @@ fn by_function(report: &Report, pid: u32, metric: &str) -> BTreeMap<String, u64>
     sums
 }
 
+/// Each of the modes with each of these.
+fn each(modes: [Mode; 2], with: [&'static str; 2]) -> impl Iterator<Item = (Mode, &'static str)> {
+    modes
+        .into_iter()
+        .flat_map(move |mode| with.map(|with| (mode, with)))
+}
+
 /// Blocks that other threads free, that realloc moves or fails to move, that signal handlers make, that take the place of
 /// others; and those of a child, which frees its parent's.
 #[test]
 fn each_site_has_the_blocks_that_the_program_says() {
-    for mode in Mode::MEASURED {
-        let program = Program::new(victim("live_blocks")).env(STACKS.0, STACKS.1);
+    for (mode, stacks) in each(Mode::MEASURED, ALL) {
+        let program = Program::new(victim("live_blocks")).env(STACKS.0, stacks);
         let outcome = program.run(mode).expect_status(0);
         let text = outcome.text();
         let processes = outcome.processes();
@@ -87,7 +96,11 @@ fn each_site_has_the_blocks_that_the_program_says() {
                 .collect();
             assert!(said.len() >= 4, "{text}");
             for &(site, sum) in &said {
-                assert_eq!(sums.get(site), Some(&sum), "{mode:?}: {metric} at {site}");
+                assert_eq!(
+                    sums.get(site),
+                    Some(&sum),
+                    "{mode:?}, {stacks}: {metric} at {site}"
+                );
             }
             // Nothing is where nothing was left.
             let gone = match metric {
@@ -108,15 +121,19 @@ fn each_site_has_the_blocks_that_the_program_says() {
                 _ => ["kept", "by_threads", "too_large", "for_others", "zeroed"],
             };
             for site in gone {
-                assert_eq!(sums.get(site), None, "{mode:?}: {metric} at {site}");
+                assert_eq!(
+                    sums.get(site),
+                    None,
+                    "{mode:?}, {stacks}: {metric} at {site}"
+                );
             }
         }
         let sums = live(parent);
         assert_eq!(sums.live_bytes, parent.heap.live_bytes.unsigned_abs());
         assert_eq!(sums.live, parent.heap.live_blocks.unsigned_abs());
-        let stacks = parent.stacks.as_ref().expect("stacks");
         expect_the_peak(parent);
-        assert_eq!(stacks.untracked_blocks, 0);
+        let recorded = parent.stacks.as_ref().expect("stacks");
+        assert_eq!(recorded.untracked_blocks, 0);
 
         // The first thousand were its parent's.
         assert!(child.forked && child.heap.inherited_blocks > 1000);
@@ -133,29 +150,32 @@ fn each_site_has_the_blocks_that_the_program_says() {
 #[test]
 fn blocks_of_eight_bytes() {
     for library in ["libjemalloc.so.2", "libtcmalloc.so.4", "libmimalloc.so.2"] {
-        for mode in Mode::MEASURED {
+        for (mode, stacks) in each(Mode::MEASURED, ALL) {
             let preload = match mode {
                 Mode::Bare => format!("{}:{library}", weir::library().display()),
                 _ => library.to_owned(),
             };
             let program = Program::new(victim("small_blocks"))
-                .env(STACKS.0, STACKS.1)
+                .env(STACKS.0, stacks)
                 .env("LD_PRELOAD", preload);
             let outcome = program.run(mode).expect_status(0);
             let process = outcome.process();
             let heap = &process.heap;
             assert_eq!(heap.not_known, None, "{library}");
             let sums = live(process);
-            assert_eq!(
-                sums.live,
+            let known = (sums.live, sums.live_bytes);
+            let (blocks, bytes) = (
                 heap.live_blocks.unsigned_abs(),
-                "{library}, {mode:?}"
-            );
-            assert_eq!(
-                sums.live_bytes,
                 heap.live_bytes.unsigned_abs(),
-                "{library}, {mode:?}"
             );
+            let which = format!("{library}, {mode:?}, {stacks}: {known:?} of {blocks}, {bytes}");
+            if stacks == "all" {
+                assert_eq!(known, (blocks, bytes), "{which}");
+            } else {
+                // Of blocks of 8 bytes, where there is a sample for each byte on average, one in e^8 is none: about 2 of 6700.
+                assert!((blocks - 20..=blocks).contains(&sums.live), "{which}");
+                assert!((bytes - 160..=bytes).contains(&sums.live_bytes), "{which}");
+            }
             assert!(sums.live > 6000, "{library}: {}", sums.live);
         }
     }
@@ -170,7 +190,7 @@ fn a_block_of_another_allocator() {
             Mode::Bare => format!("{}:{library}", weir::library().display()),
             _ => library.to_owned(),
         };
-        for stacks in ["off", "all"] {
+        for stacks in ["off", "all", "sampled:1"] {
             let program = Program::new(victim("makes_pages"))
                 .env(STACKS.0, stacks)
                 .env("LD_PRELOAD", &preload);

@@ -17,6 +17,7 @@
 //! real_build           a C project, built by two jobs
 //! followed             other root directories, other users, the background, programs that cannot be traced
 //! stacks               call stacks, beside another unwinder
+//! sampled              call stacks of samples: their estimates, and when they begin
 //! live_blocks          which blocks are live at which call site
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
@@ -60,6 +61,7 @@ mod processes;
 mod real_build;
 mod regressions;
 mod rough_programs;
+mod sampled;
 mod sealed;
 mod settings;
 mod signals;

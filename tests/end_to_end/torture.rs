@@ -29,7 +29,7 @@ use crate::support::{Mode, Program, patient, scratch, victim};
 /// A program that has not ended after this time hangs. All others end within a second.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// One in so many seeds runs with call stacks.
+/// Of so many seeds, one runs with call stacks, and one with those of samples.
 const WITH_STACKS: u64 = 3;
 
 /// The default number of seeds.
@@ -188,8 +188,11 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
             .env("WEIR_OUT", reports.join("report-%p.json"))
             .env("WEIR_REGION_DIR", regions.path());
     }
-    if seed.is_multiple_of(WITH_STACKS) {
-        program = program.env("WEIR_STACKS", "all");
+    match seed % WITH_STACKS {
+        0 => program = program.env("WEIR_STACKS", "all"),
+        // Samples are close to each other, so that there are many.
+        1 => program = program.env("WEIR_STACKS", "sampled:256"),
+        _ => {}
     }
     let mut command = program.command(mode, &reports.join("report.json"));
     command.current_dir(folder.path());

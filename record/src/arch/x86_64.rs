@@ -59,6 +59,29 @@ pub unsafe fn count_down(number: *mut u64) -> bool {
     false
 }
 
+/// Takes bytes from the number at this offset, and says whether there were fewer.
+///
+/// # Safety
+/// It is alive, and written by relaxed atomic accesses only.
+#[cfg(not(any(miri, loom)))]
+#[inline(always)]
+pub unsafe fn take_away<T, const AT: usize>(of: &T, bytes: u64) -> bool {
+    // SAFETY: a plain aligned 8-byte access is what a relaxed atomic one compiles to.
+    unsafe {
+        // As in `count_down`.
+        asm!(
+            "sub qword ptr [{of} + {at}], {bytes}",
+            "jb {is_below}",
+            of = in(reg) of,
+            at = const AT,
+            bytes = in(reg) bytes,
+            is_below = label { return true },
+            options(nostack),
+        );
+    }
+    false
+}
+
 /// Whether the first of two signed numbers, which are at these offsets, is above the other. The compiler would load both.
 ///
 /// # Safety

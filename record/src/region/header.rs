@@ -235,6 +235,8 @@ pub struct Header {
     modules_used: AtomicU32,
     /// Calls whose stack is not known to its outermost caller, by reason ([`Cut`]).
     cuts: [Counter; Cut::COUNT],
+    /// Where blocks are sampled, once in so many bytes on average; 0 where all are counted at their sites.
+    pub sampled_bytes: Counter,
     /// Blocks that are live at no site, because there was no memory to note them.
     pub untracked_blocks: Counter,
     /// Blocks that were freed and are still live at their site, because there was no room to note it.

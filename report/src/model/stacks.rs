@@ -29,6 +29,11 @@ pub struct Stacks {
     /// added.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
+    /// Where the sites of the heap are estimates: they are from samples, one for so many allocated bytes on average. An estimate of
+    /// N bytes has a standard error of at most the square root of N times this number. Sites of other functions are exact. Absent
+    /// where everything is. For several images it is the largest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_bytes: Option<u64>,
     /// The sum of [`SiteBlocks::live_bytes_at_peak`]: the heap's peak, to a few hundredths. Blocks that the image inherited at a
     /// fork are at no site, and not in here. For several images it is the sum of their peaks.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use weir_record::clock::Rate;
+use weir_record::sampling::SCALE;
 use weir_record::stacks::{Cut, Node, Place};
 
 use super::{Findings, text};
@@ -36,6 +37,7 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
         }
     }
     let modules = region.modules();
+    let sampled_bytes = header.sampled_bytes.get();
     let read = Read {
         rate: findings.rate,
         peak: header.heap.marked_peak(),
@@ -55,7 +57,9 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             None => found.frame(index, parent, node.place(), modules.len()),
         }
     }
-    let sites: Vec<Site> = found.sites.into_values().map(Sum::site).collect();
+    let scale = if sampled_bytes == 0 { 1 } else { SCALE };
+    let sites = found.sites.into_values();
+    let sites: Vec<Site> = sites.map(|sum| sum.site(scale)).collect();
     let at_peak = sites.iter().filter_map(|site| site.blocks);
     let at_peak = at_peak.fold(0, |sum: u64, of| sum.saturating_add(of.live_bytes_at_peak));
     let cuts = Cut::ALL.map(|cut| (cut.name().to_owned(), header.cut(cut).get()));
@@ -69,6 +73,7 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             .collect(),
         frames: found.frames,
         sites,
+        sampled_bytes: Some(sampled_bytes).filter(|&bytes| bytes != 0),
         peak_bytes: at_peak,
         untracked_blocks: header.untracked_blocks.get(),
         untracked_frees: header.untracked_frees.get(),
@@ -118,6 +123,7 @@ struct Sum {
     /// Blocks, their bytes, and bytes at the peak. In the leaf of a thread that frees more than it makes, they are below zero.
     live: Option<[i64; 3]>,
     temporary: u64,
+    makes_blocks: bool,
 }
 
 impl Sum {
@@ -128,6 +134,7 @@ impl Sum {
         add(&mut site.calls, counters.calls.get());
         add(&mut site.requested_bytes, counters.requested_bytes.get());
         if node.key().has_blocks() {
+            self.makes_blocks = true;
             let (blocks, bytes) = node.live();
             let at_peak = node.live_bytes_at_peak(read.peak);
             if read.is_heap_known {
@@ -145,15 +152,23 @@ impl Sum {
         }
     }
 
-    fn site(self) -> Site {
-        let number = |sum: i64| u64::try_from(sum).unwrap_or(0);
+    /// `scale` is in how many parts blocks were counted.
+    fn site(self, scale: u64) -> Site {
+        let whole = |sum: u64| (sum / scale) + u64::from(sum % scale > (scale - 1) / 2);
+        let number = |sum: i64| whole(u64::try_from(sum).unwrap_or(0));
         let blocks = self.live.map(|[live, bytes, at_peak]| SiteBlocks {
             live: number(live),
             live_bytes: number(bytes),
             live_bytes_at_peak: number(at_peak),
-            temporary: self.temporary,
+            temporary: whole(self.temporary),
         });
+        let (calls, requested_bytes) = match self.makes_blocks {
+            true => (whole(self.site.calls), whole(self.site.requested_bytes)),
+            false => (self.site.calls, self.site.requested_bytes),
+        };
         Site {
+            calls,
+            requested_bytes,
             blocks,
             ..self.site
         }
@@ -189,6 +204,7 @@ impl Found {
             },
             live: None,
             temporary: 0,
+            makes_blocks: false,
         })
     }
 }

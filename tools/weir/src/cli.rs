@@ -100,11 +100,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub coop: bool,
 
-    /// Record the call stack of every allocation and every I/O call: all, or off
+    /// Record call stacks: of every allocation and I/O call (all), of samples (sampled), or off
     ///
     /// The JSON report then has the call sites of each process: which function was called from where, how often, with how many
-    /// bytes, and how long the calls took. Calls take longer, and need more of the stack.
-    #[arg(long, value_name = "all|off", value_parser = stacks)]
+    /// bytes, and how long the calls took. With all, every number is exact; calls take longer, and need more of the stack. With
+    /// sampled, allocations are estimated from one sample in BYTES (512K), which costs next to nothing; calls that end in a system
+    /// call are all recorded, from the first of them on that takes 0.1 ms, or the first hundred.
+    #[arg(long, value_name = "off|sampled[:BYTES]|all", value_parser = stacks)]
     pub stacks: Option<Stacks>,
 
     /// Print errors and warnings only
@@ -400,7 +402,7 @@ fn timing(value: &str) -> Result<Timing, String> {
 fn stacks(value: &str) -> Result<Stacks, String> {
     Stacks::parse(value.as_bytes())
         .filter(|&stacks| stacks != Stacks::Verify)
-        .ok_or_else(|| "must be all or off".to_owned())
+        .ok_or_else(|| "must be off, all, sampled, or sampled:BYTES (from 1 to 1024G)".to_owned())
 }
 
 fn percent(value: &str) -> Result<f64, String> {

@@ -68,6 +68,7 @@ impl<'a> Tree<'a> {
         for (reason, &calls) in &stacks.ended {
             self.ended(reason, calls);
         }
+        self.stacks.sampled_bytes = self.stacks.sampled_bytes.max(stacks.sampled_bytes);
         for (to, by) in [
             (&mut self.stacks.peak_bytes, stacks.peak_bytes),
             (&mut self.stacks.untracked_blocks, stacks.untracked_blocks),
@@ -236,6 +237,7 @@ mod tests {
             peak_bytes: 1000,
             untracked_blocks: 2,
             untracked_frees: 4,
+            sampled_bytes: Some(64),
         }
     }
 
@@ -263,6 +265,7 @@ mod tests {
             peak_bytes: 500,
             untracked_blocks: 1,
             untracked_frees: 8,
+            sampled_bytes: None,
         }
     }
 
@@ -304,6 +307,7 @@ mod tests {
         );
         assert_eq!((both.peak_bytes, both.untracked_blocks), (1500, 3));
         assert_eq!(both.untracked_frees, 12);
+        assert_eq!(both.sampled_bytes, Some(64));
         let again = Stacks::together([&both, &one], MOST).expect("stacks");
         let twice = SiteBlocks {
             live: 10,

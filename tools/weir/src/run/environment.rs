@@ -72,7 +72,7 @@ fn build(
         ours.push((settings::COOP.name, b"on".to_vec()));
     }
     if let Some(stacks) = asked.stacks {
-        ours.push((settings::STACKS.name, stacks.text().into()));
+        ours.push((settings::STACKS.name, stacks.to_string().into()));
     }
     let library = library.as_os_str().as_bytes();
     let mut preloaded = false;

@@ -43,6 +43,8 @@ struct Part {
     kept: u64,
     /// The calls of those that are wanted, or their blocks ([`Metric::count`]).
     count: u64,
+    /// Whether the sums are estimated from samples.
+    is_estimate: bool,
 }
 
 /// A place in the program, and what one function that it called comes to.
@@ -71,8 +73,9 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
             false => units::count(line.count),
         },
         share: format!(
-            "{} of {}{}",
+            "{} of {}{}{}",
             units::share(line.sum, part.total),
+            if part.is_estimate { "about " } else { "" },
             part.metric.shown(part.total),
             if is_live { " still live" } else { "" }
         ),
@@ -188,6 +191,9 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
         let reason = text::printable(reason).into_owned();
         pairs.push(("heap not known", reason));
     }
+    if let Some(mean) = stacks.sampled_bytes {
+        pairs.push(("sampled", sampled(mean)));
+    }
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
     }
@@ -210,6 +216,21 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
         pairs.push(("suppressed", left_out));
     }
     page.pairs(&pairs);
+}
+
+/// What is said of estimates. The standard error of N bytes is the square root of N times the mean distance of samples.
+fn sampled(mean: u64) -> String {
+    let error = |samples: u64| {
+        let bytes = units::bytes(mean.saturating_mul(samples));
+        let percent = 100.0 / (samples as f64).sqrt();
+        (format!("{percent:.0} %"), bytes)
+    };
+    let (few_error, few) = error(25);
+    let (many_error, many) = error(2500);
+    format!(
+        "allocations are estimated, from one sample in {}; standard error {few_error} for {few}, {many_error} for {many}",
+        units::bytes(mean)
+    )
 }
 
 /// What is said of stacks that are not whole.
@@ -254,6 +275,7 @@ fn part(sites: &Sites, wanted: &[bool], group: Group, metric: Metric) -> Part {
         total: 0,
         kept: 0,
         count: 0,
+        is_estimate: group == Group::Allocation && sites.stacks.sampled_bytes.is_some(),
     };
     for (site, &is_wanted) in sites.stacks.sites.iter().zip(wanted) {
         if Group::of(&site.function) != group {
@@ -282,7 +304,8 @@ impl Part {
 
     /// `by time; 12.3 ms in 456 calls`.
     fn aside(&self) -> String {
-        let kept = self.metric.shown(self.kept);
+        let about = if self.is_estimate { "about " } else { "" };
+        let kept = format!("{about}{}", self.metric.shown(self.kept));
         let whole = match self.kept == self.total {
             true => kept,
             false => format!("{kept} of {}", self.metric.shown(self.total)),
