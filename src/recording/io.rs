@@ -188,14 +188,7 @@ impl<S: Requested> Call<S> {
             };
             end.record(function, self.fd);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(
-                    slot,
-                    function,
-                    requested,
-                    end.took_ticks,
-                    outcome.moved(),
-                    outcome.has_failed(),
-                );
+                also_count(slot, function, requested, took_ticks, outcome);
             }
             then(result);
             self.count_hot(&end);
@@ -203,8 +196,8 @@ impl<S: Requested> Call<S> {
             let time = is_timed.then_some((began_ticks, took_ticks));
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
-            if coop::has_runtime() {
-                coop::count_call(outcome.moved(), false, 0);
+            if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
+                also_count(slot, function, requested, took_ticks, outcome);
             }
         }
         result
@@ -320,17 +313,6 @@ impl Subject {
             took_ticks,
         };
         end.record(self.function, fd);
-        if sites::are_counted(took_ticks) {
-            let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
-            sites::count_call(
-                Some(slot),
-                self.function,
-                requested,
-                took_ticks,
-                moved,
-                has_failed,
-            );
-        }
         let times = [began_ticks, took_ticks];
         self.count(at, link, address(slot), &outcome, times);
     }
@@ -386,21 +368,16 @@ impl Subject {
     }
 }
 
-/// Counts a call for what not every process has: its coroutine, its site. The arguments are numbers, which stay in registers.
-#[cold]
-#[inline(never)]
-fn also_count(
-    slot: &Slot,
-    function: Function,
-    requested: u64,
-    took_ticks: u64,
-    moved: u64,
-    has_failed: bool,
-) {
+/// Counts a call for what not every process has: its coroutine, its site. Called when [`Subject::end`] has returned: it takes some
+/// of the stack.
+#[inline(always)]
+fn also_count(slot: &Slot, function: Function, requested: u64, took_ticks: u64, outcome: Outcome) {
+    let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
     if coop::has_runtime() {
         coop::count_call(moved, false, 0);
     }
-    if sites::are_counted(took_ticks) {
+    if sites::may_count() {
+        // Numbers, which stay in registers.
         sites::count_call(
             Some(slot),
             function,

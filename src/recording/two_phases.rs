@@ -43,7 +43,18 @@ impl<S: Requested> Call<S> {
         let subject = self.subject();
         let requested = requested.unwrap_or(0);
         subject.record(&parts, &outcome, requested);
-        subject.push(&parts, &outcome, requested);
+        subject.push(&parts, requested);
+        if sites::may_count() {
+            // From here, because it takes some of the stack.
+            sites::count_call(
+                slot_or_target().ok(),
+                self.function,
+                requested,
+                parts.took_ticks(),
+                outcome.moved(),
+                outcome.has_failed(),
+            );
+        }
         then(result);
         subject.count_for_files(&parts, &outcome);
         subject.count_parts(&parts, &outcome);
@@ -109,27 +120,14 @@ impl Subject {
     /// Pushes the durations of the call and of each part into the ring, if calls are timed. A function of its own,
     /// because it may drain the ring.
     #[inline(never)]
-    fn push(self, parts: &TwoPhaseCall, outcome: &Outcome, requested: u64) {
-        let took_ticks = parts.took_ticks();
-        if sites::are_counted(took_ticks) {
-            let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
-            let slot = slot_or_target().ok();
-            sites::count_call(
-                slot,
-                self.function,
-                requested,
-                took_ticks,
-                moved,
-                has_failed,
-            );
-        }
+    fn push(self, parts: &TwoPhaseCall, requested: u64) {
         let Some(slot) = slot_or_target()
             .ok()
             .filter(|slot| !slot.countdown.is_off())
         else {
             return;
         };
-        let began_ticks = parts.began_ticks();
+        let (began_ticks, took_ticks) = (parts.began_ticks(), parts.took_ticks());
         let sample = slot.time(self.function, began_ticks, took_ticks, requested, self.file);
         slot.ring.push(sample, writer::crowded);
         let wait_ticks = parts.wait_ticks();

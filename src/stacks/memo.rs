@@ -48,6 +48,16 @@ impl Frame {
         (first ^ self.words[0]) | (second ^ self.words[1]) == 0
     }
 
+    /// Whether it is the same frame: of the same function, at the same place, with the same callers.
+    #[inline(always)]
+    fn is_the_same(&self, other: &Frame) -> bool {
+        self.stack_pointer == other.stack_pointer
+            && self.return_address == other.return_address
+            && self.node == other.node
+            && self.needs_frame_pointer == other.needs_frame_pointer
+            && (self.frame_pointer == other.frame_pointer || !self.needs_frame_pointer)
+    }
+
     /// Whether a state is the frame's.
     #[inline(always)]
     pub fn is(&self, state: &State) -> bool {
@@ -81,6 +91,49 @@ const MOST_SPAN: usize = 256 * 1024 * 1024;
 /// Of how many stacks a thread remembers what can be read.
 const SPANS: usize = 4;
 
+/// The innermost frames of a stack, down to one that the last stack has too: a program often comes to two or three calls of the same
+/// function in turn.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Branch {
+    /// How many frames there are; 0 where nothing is remembered.
+    count: usize,
+    /// Where among the frames of the last stack the caller of the last of them stands.
+    at: usize,
+    /// That frame.
+    joined: Frame,
+    frames: [Frame; Branch::MOST],
+}
+
+impl Branch {
+    /// The most frames of one, Weir's own included.
+    const MOST: usize = 8;
+}
+
+/// How many branches a thread remembers.
+const BRANCHES: usize = 4;
+
+/// To remember branches takes time, which is lost where the program never comes by one again. So after this many stacks that
+/// led by none, branches are neither looked at nor kept until [`BRANCH_PERIOD`] is over.
+const BRANCH_TRIES: u32 = 8;
+const BRANCH_PERIOD: u32 = 64;
+
+/// The leaves that were found last: the parent of each, its function, its number.
+const LEAVES: usize = 8;
+
+/// A stack that has to be unwound. It stands in the memo, because the thread's own stack may be small.
+#[derive(Clone, Copy)]
+pub struct Sought {
+    /// Where to begin.
+    pub state: State,
+    /// What can be read of the stack.
+    pub span: Span,
+    /// The frames of the last stack that are as far out, and how many of them are as they were: see [`Memo::kept`].
+    pub at: usize,
+    /// See `at`.
+    pub kept: usize,
+}
+
 /// What a thread remembers of its last stack, and room for the frames of the next one.
 #[repr(C)]
 pub struct Memo {
@@ -94,8 +147,14 @@ pub struct Memo {
     pub top: usize,
     /// Why the stack ends, if that is not at its outermost caller.
     pub cut: Option<Cut>,
-    /// The leaf that was found last: its parent, its function, its number.
-    pub leaf: (u32, u32, u32),
+    /// The stack that is looked for.
+    pub sought: Sought,
+    leaves: [(u32, u32, u32); LEAVES],
+    branches: [Branch; BRANCHES],
+    /// The one of them that was of use last.
+    last_branch: usize,
+    /// How many stacks in a row led by none of them.
+    branch_misses: u32,
     spans: [Span; SPANS],
     next_span: usize,
     /// A stack of our own, for what takes much of it.
@@ -113,12 +172,101 @@ struct Room([u8; 16 * 1024]);
 impl Memo {
     /// Does `work` on a stack of our own, with signals blocked; in a sealed process, where they cannot be, on the thread's.
     pub fn on_own_stack(&mut self, mut work: impl FnMut()) {
-        if sys::is_sealed() {
-            return work();
+        self.aside(|_| work());
+    }
+
+    /// The same for work that needs the memo.
+    pub fn aside(&mut self, mut work: impl FnMut(&mut Memo)) {
+        let room = &raw mut self.room;
+        let is_there =
+            (room.addr()..room.wrapping_add(1).addr()).contains(&thread::stack_pointer());
+        if sys::is_sealed() || is_there {
+            return work(self);
         }
-        let top = (&raw mut self.room).wrapping_add(1).cast();
-        // SAFETY: the end of the room, which nobody else is on: the memo is taken.
+        let top = room.wrapping_add(1).cast();
+        let mut work = || work(self);
+        // SAFETY: the end of the room, which nobody else is on: the memo is taken, and nobody reads or writes the room by the memo.
         sys::with_signals_blocked(|| unsafe { sys::on_stack(top, &mut work) });
+    }
+
+    /// The leaf of a function below a node, if it was found not long ago.
+    #[inline(always)]
+    pub fn leaf(&self, parent: u32, function: u32) -> Option<u32> {
+        let (of_parent, of_function, leaf) = self.leaves[Self::leaf_place(parent, function)];
+        ((of_parent, of_function) == (parent, function) && leaf != ROOT).then_some(leaf)
+    }
+
+    /// Remembers a leaf.
+    pub fn keep_leaf(&mut self, parent: u32, function: u32, leaf: u32) {
+        self.leaves[Self::leaf_place(parent, function)] = (parent, function, leaf);
+    }
+
+    #[inline(always)]
+    fn leaf_place(parent: u32, function: u32) -> usize {
+        (parent ^ function) as usize % LEAVES
+    }
+
+    /// The node of a state whose frames lead to one of the last stack's by a way that is remembered. `kept` is as
+    /// [`Memo::kept`] has it.
+    #[inline(always)]
+    pub fn branch(&mut self, state: &State, kept: usize) -> Option<u32> {
+        self.branch_misses = self.branch_misses.wrapping_add(1);
+        if kept >= Self::ROOM || !self.tries_branches() {
+            return None;
+        }
+        // In turn: what was of use last is most likely not what is wanted.
+        for step in 1..=BRANCHES {
+            let index = (self.last_branch + step) % BRANCHES;
+            let branch = &self.branches[index];
+            if branch.count == 0 || !branch.frames[0].is(state) {
+                continue;
+            }
+            // SAFETY: what is kept can be read, and the branch's words stand between the stack pointer and there.
+            if unsafe { self.leads_on(branch, kept) } {
+                self.last_branch = index;
+                self.branch_misses = 0;
+                return Some(self.branches[index].frames[0].node);
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn tries_branches(&self) -> bool {
+        self.branch_misses % BRANCH_PERIOD <= BRANCH_TRIES
+    }
+
+    /// Whether a branch leads to a frame of the last stack, as it did.
+    ///
+    /// # Safety
+    /// If that frame is among those from `kept` on, the branch's words can be read.
+    #[inline(always)]
+    unsafe fn leads_on(&self, branch: &Branch, kept: usize) -> bool {
+        if branch.at < kept
+            || branch.at >= Self::ROOM
+            || !self.frames[branch.at].is_the_same(&branch.joined)
+        {
+            return false;
+        }
+        let frames = &branch.frames[..branch.count.min(Branch::MOST)];
+        // SAFETY: as the caller promises.
+        frames.iter().rev().all(|frame| unsafe { frame.holds() })
+    }
+
+    /// Remembers the frames in front of `at`, which have just been joined with it.
+    #[inline(always)]
+    pub fn keep_branch(&mut self, at: usize) {
+        let frames = &self.frames[self.first..at];
+        let count = frames.len();
+        if count == 0 || count > Branch::MOST || !self.tries_branches() {
+            return;
+        }
+        self.last_branch = (self.last_branch + 1) % BRANCHES;
+        let branch = &mut self.branches[self.last_branch];
+        branch.count = count;
+        branch.at = at;
+        branch.joined = self.frames[at];
+        branch.frames[..count].copy_from_slice(frames);
     }
 
     /// Room for the frames of the last stack, to whose front the next one adds.
@@ -152,7 +300,10 @@ impl Memo {
         self.first = Self::ROOM;
         self.top = 0;
         self.cut = None;
-        self.leaf = (ROOT, u32::MAX, 0);
+        self.leaves = [(ROOT, 0, ROOT); LEAVES];
+        for branch in &mut self.branches {
+            branch.count = 0;
+        }
     }
 
     /// What can be read of the stack that a stack pointer of the calling thread leads to, as far as is known.

@@ -88,7 +88,7 @@ pub fn begin_late() -> bool {
         }
         Some(())
     };
-    sys::with_signals_blocked(|| BEGINNING.with(begin));
+    sys::on_own_stack_if_possible(|| _ = BEGINNING.with(begin));
     are_taken()
 }
 
@@ -140,41 +140,107 @@ pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
     let mut state = State::default();
     // SAFETY: it writes one state.
     unsafe { state_of_caller(&raw mut state) };
-    let (leaf, cut) = match memo::take(state.stack_pointer) {
+    let found = match memo::take(state.stack_pointer) {
         Ok(memo) => {
-            let (node, mut cut) = walk::callers(memo, &state);
-            if IS_VERIFIED.load(Ordering::Relaxed) {
-                let verified = walk::callers_in_full(memo, &state);
-                if verified != (node, cut) {
-                    cut = Some(Cut::Differs);
-                }
-            }
-            let leaf = if (memo.leaf.0, memo.leaf.1) == (node, function as u32) {
-                Some(memo.leaf.2)
-            } else {
-                let leaf = trie::find(node, Key::leaf(function, owner))
-                    .or_else(|| make_leaf(memo, node, function, owner));
-                if let Some(leaf) = leaf {
-                    memo.leaf = (node, function as u32, leaf);
-                }
-                leaf
-            };
+            let found = found_with(memo, &state, function, owner);
             memo.give_back();
-            (leaf, cut)
+            found
         }
-        Err(cut) => (
-            find_or_make(trie::ROOT, Key::leaf(function, owner)),
-            Some(cut),
-        ),
+        Err(cut) => without_memo(function, owner, cut),
     };
-    if leaf.is_none() || cut.is_some() {
-        note(cut.unwrap_or(Cut::NoRoom));
+    found.leaf(image)
+}
+
+/// The same, with less of the thread's stack: what is not remembered is found on a stack of our own, at the cost of two system calls.
+/// Inlined, so that the two ways use the same part of the stack one after the other.
+#[inline(always)]
+pub fn leaf_aside(function: Function, owner: LeafOwner) -> Option<Leaf> {
+    let image = live::image();
+    let mut state = State::default();
+    // SAFETY: it writes one state.
+    unsafe { state_of_caller(&raw mut state) };
+    let mut found = recalled(&state, function);
+    if found.leaf == trie::ROOT {
+        found = found_aside(&state, function, owner);
     }
-    let number = leaf?;
-    trie::node(number).map(|node| Leaf {
-        node,
-        mark: live::Mark::new(image, number),
-    })
+    found.leaf(image)
+}
+
+/// The leaf, if both it and its stack are remembered.
+#[inline(never)]
+fn recalled(state: &State, function: Function) -> Found {
+    let Ok(memo) = memo::take(state.stack_pointer) else {
+        return Found::default();
+    };
+    let node = walk::recalled(memo, state);
+    let leaf = node.and_then(|node| memo.leaf(node, function as u32));
+    let cut = memo.cut;
+    memo.give_back();
+    Found {
+        leaf: leaf.unwrap_or(trie::ROOT),
+        cut,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn found_aside(state: &State, function: Function, owner: LeafOwner) -> Found {
+    match memo::take(state.stack_pointer) {
+        Ok(memo) => {
+            // In one, to take little of the stack.
+            let mut asked = (state, function, owner, Found::default());
+            memo.aside(|memo| asked.3 = found_with(memo, asked.0, asked.1, asked.2));
+            memo.give_back();
+            asked.3
+        }
+        Err(cut) => without_memo(function, owner, cut),
+    }
+}
+
+/// The number of a leaf, 0 where none could be had, and why the stack is cut, if it is.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    leaf: u32,
+    cut: Option<Cut>,
+}
+
+impl Found {
+    #[inline(always)]
+    fn leaf(self, image: u32) -> Option<Leaf> {
+        if self.leaf == trie::ROOT || self.cut.is_some() {
+            note(self.cut.unwrap_or(Cut::NoRoom));
+        }
+        if self.leaf == trie::ROOT {
+            return None;
+        }
+        trie::node(self.leaf).map(|node| Leaf {
+            node,
+            mark: live::Mark::new(image, self.leaf),
+        })
+    }
+}
+
+#[inline(always)]
+fn found_with(memo: &mut Memo, state: &State, function: Function, owner: LeafOwner) -> Found {
+    let (node, mut cut) = walk::callers(memo, state);
+    if IS_VERIFIED.load(Ordering::Relaxed) && walk::callers_in_full(memo, state) != (node, cut) {
+        cut = Some(Cut::Differs);
+    }
+    let leaf = memo.leaf(node, function as u32);
+    let leaf = leaf.or_else(|| find_leaf(memo, node, function, owner));
+    Found {
+        leaf: leaf.unwrap_or(trie::ROOT),
+        cut,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn without_memo(function: Function, owner: LeafOwner, cut: Cut) -> Found {
+    Found {
+        leaf: find_or_make(trie::ROOT, Key::leaf(function, owner)).unwrap_or(trie::ROOT),
+        cut: Some(cut),
+    }
 }
 
 /// The leaf of another owner at the same site.
@@ -219,12 +285,17 @@ const NO_PLACE: Place = Place {
     offset: 0,
 };
 
-#[cold]
 #[inline(never)]
-fn make_leaf(memo: &mut Memo, node: u32, function: Function, owner: LeafOwner) -> Option<u32> {
-    let mut made = None;
-    memo.on_own_stack(|| made = find_or_make(node, Key::leaf(function, owner)));
-    made
+fn find_leaf(memo: &mut Memo, node: u32, function: Function, owner: LeafOwner) -> Option<u32> {
+    let key = Key::leaf(function, owner);
+    let mut leaf = trie::find(node, key);
+    if leaf.is_none() {
+        memo.on_own_stack(|| leaf = find_or_make(node, key));
+    }
+    if let Some(leaf) = leaf {
+        memo.keep_leaf(node, function as u32, leaf);
+    }
+    leaf
 }
 
 /// Where the room for nodes gets scarce, threads share leaves.

@@ -3,6 +3,9 @@
 //! The index is private memory: numbers of nodes, found by hash. What it says is believed only if the node says the same, so
 //! that neither two threads nor what is left of a parent's index do harm. No lock is taken. A node that two threads make at once
 //! may be there twice; readers add such nodes up.
+//!
+//! The index has levels, each sixteen times as large as the one before, which are used in this order: the numbers of a
+//! program with few stacks lie close together, in few pages and cache lines.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -17,13 +20,27 @@ use crate::sys::{self, Turn};
 /// The number of the root.
 pub const ROOT: u32 = 0;
 
-const INDEX_ENTRIES: usize = 2 * MAX_NODES;
+/// Bits of the places of each level. All but the last are left when they are half full.
+const LEVEL_BITS: [u32; 3] = [13, 17, 21];
+const _: () = assert!(1 << LEVEL_BITS[2] == 2 * MAX_NODES);
+/// Where each level begins.
+const LEVEL_AT: [usize; 3] = [
+    0,
+    1 << LEVEL_BITS[0],
+    (1 << LEVEL_BITS[0]) + (1 << LEVEL_BITS[1]),
+];
+const INDEX_ENTRIES: usize = LEVEL_AT[2] + (1 << LEVEL_BITS[2]);
 const INDEX_BYTES: usize = INDEX_ENTRIES * size_of::<AtomicU32>();
+/// The bits of a number in an entry of the index.
+const NUMBER: u32 = MAX_NODES as u32 - 1;
+const _: () = assert!(MAX_NODES.is_power_of_two());
 /// How far from its place a number may stand.
 const MOST_STEPS: usize = 64;
 
 static INDEX: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 static NODES: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
+/// The last level of the index that is in use.
+static LEVEL: AtomicUsize = AtomicUsize::new(0);
 /// How many nodes, from the first, have their memory in this process.
 static MADE: AtomicUsize = AtomicUsize::new(0);
 /// Nodes get their memory in order.
@@ -33,6 +50,7 @@ static MAKING: Turn = Turn::new();
 pub fn begin(region: &Region<'static>) -> bool {
     NODES.store(ptr::null_mut(), Ordering::Relaxed);
     MADE.store(0, Ordering::Relaxed);
+    LEVEL.store(0, Ordering::Relaxed);
     MAKING.forget();
     let index = INDEX.load(Ordering::Relaxed);
     if index.is_null() {
@@ -77,64 +95,89 @@ pub fn node(number: u32) -> Option<&'static Node> {
 /// The number of the node that a key leads to from a parent; none where there is none yet.
 #[inline(always)]
 pub fn find(parent: u32, key: Key) -> Option<u32> {
-    let entry = entry_at(first_place(parent, key))?;
-    let number = entry.load(Ordering::Acquire);
-    if number != 0 && node(number).is_some_and(|node| node.is(parent, key)) {
-        return Some(number);
-    }
-    find_further(parent, key)
+    let hash = key.hash(parent);
+    // The last level has most nodes.
+    let level = LEVEL.load(Ordering::Relaxed);
+    let entry = entry_at(level, hash, 0)?.load(Ordering::Acquire);
+    number_in(entry, hash, parent, key).or_else(|| find_further(parent, key))
+}
+
+/// The number in an entry of the index, if it is that of the node. Most others are told by the part of the hash that the entry has.
+#[inline(always)]
+fn number_in(entry: u32, hash: u64, parent: u32, key: Key) -> Option<u32> {
+    let number = entry & NUMBER;
+    let is_it = entry != 0
+        && entry & !NUMBER == tag(hash)
+        && node(number).is_some_and(|node| node.is(parent, key));
+    is_it.then_some(number)
+}
+
+/// The upper bits of a hash, as an entry of the index has them beside the number.
+#[inline(always)]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32 & !NUMBER
 }
 
 #[inline(never)]
 fn find_further(parent: u32, key: Key) -> Option<u32> {
-    let first = first_place(parent, key);
-    let numbers = (0..MOST_STEPS).map_while(|step| {
-        let number = entry_at(first + step)?.load(Ordering::Acquire);
-        (number != 0).then_some(number)
-    });
-    numbers
-        .into_iter()
-        .find(|&number| node(number).is_some_and(|node| node.is(parent, key)))
+    let hash = key.hash(parent);
+    (0..=LEVEL.load(Ordering::Relaxed)).rev().find_map(|level| {
+        let mut entries = (0..MOST_STEPS).map_while(|step| {
+            let entry = entry_at(level, hash, step)?.load(Ordering::Acquire);
+            (entry != 0).then_some(entry)
+        });
+        entries.find_map(|entry| number_in(entry, hash, parent, key))
+    })
 }
 
+/// The entry so many steps behind the first place of a hash, in a level.
 #[inline(always)]
-fn first_place(parent: u32, key: Key) -> usize {
-    (key.hash(parent) >> 20) as usize % INDEX_ENTRIES
-}
-
-#[inline(always)]
-fn entry_at(place: usize) -> Option<&'static AtomicU32> {
+fn entry_at(level: usize, hash: u64, step: usize) -> Option<&'static AtomicU32> {
     let index = INDEX.load(Ordering::Relaxed);
+    let level = level.min(LEVEL_BITS.len() - 1);
+    let place = ((hash >> 20) as usize + step) & ((1 << LEVEL_BITS[level]) - 1);
     // SAFETY: NULL, or so many numbers, which are never given back.
     unsafe {
         index.as_ref()?;
-        index.add(place % INDEX_ENTRIES).as_ref()
+        index.add(LEVEL_AT[level] + place).as_ref()
     }
 }
 
 /// Makes the node that a key leads to from a parent, or finds it where another thread has made it. None where there is no room.
 pub fn make(parent: u32, key: Key, place: Place) -> Option<u32> {
-    let first = first_place(parent, key);
+    let hash = key.hash(parent);
+    let level = level_for_next()?;
     let mut made = None;
     for step in 0..MOST_STEPS {
-        let entry = entry_at(first + step)?;
-        let mut number = entry.load(Ordering::Acquire);
-        if number == 0 {
+        let entry = entry_at(level, hash, step)?;
+        let mut found = entry.load(Ordering::Acquire);
+        if found == 0 {
             let fresh = match made {
                 Some(fresh) => fresh,
                 None => begin_node(parent, key, place)?,
             };
             made = Some(fresh);
-            match entry.compare_exchange(0, fresh, Ordering::Release, Ordering::Acquire) {
+            let new = tag(hash) | fresh;
+            match entry.compare_exchange(0, new, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return Some(fresh),
-                Err(other) => number = other,
+                Err(other) => found = other,
             }
         }
-        if node(number).is_some_and(|node| node.is(parent, key)) {
+        if let Some(number) = number_in(found, hash, parent, key) {
             return Some(number);
         }
     }
     None
+}
+
+/// The level for the next node: the first that is less than half full.
+fn level_for_next() -> Option<usize> {
+    let claimed = process::header()?.nodes_claimed();
+    let last = LEVEL_BITS.len() - 1;
+    let is_half_full = |&level: &usize| level < last && claimed >= 1 << (LEVEL_BITS[level] - 1);
+    let level = (0..=last).find(|level| !is_half_full(level))?;
+    LEVEL.fetch_max(level, Ordering::Relaxed);
+    Some(level)
 }
 
 /// A new node.

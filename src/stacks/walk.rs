@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::stacks::{Cut, Key, Place};
 
-use super::memo::{Frame, MOST_FRAMES, Memo, Span};
+use super::memo::{Frame, MOST_FRAMES, Memo, Sought, Span};
 use super::modules::{self, Code};
 use super::rule::{self, Base, Rule, Says, Step};
 use super::trie::{self, ROOT};
@@ -27,19 +27,69 @@ const INNERMOST: usize = 64;
 /// The node of the callers of a state, and why the stack is cut, if it is.
 #[inline(always)]
 pub fn callers(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
+    match recalled(memo, state) {
+        Some(node) => (node, memo.cut),
+        None => unwound(memo),
+    }
+}
+
+/// The node, if the whole stack is remembered: then it is cut as the last one was. If not, what is needed to unwind it is in
+/// [`Memo::sought`].
+#[inline(always)]
+pub fn recalled(memo: &mut Memo, state: &State) -> Option<u32> {
     let epoch = EPOCH.load(Ordering::Acquire);
     if memo.epoch != epoch {
         memo.clear();
         memo.epoch = epoch;
     }
-    Walk::new(memo, state, true).go(memo)
+    // Word by word, as the words have been written just before: a wider load would have to wait until they are in the cache.
+    let word = |word: &usize| {
+        // SAFETY: a reference can be read.
+        unsafe { ptr::from_ref(word).read_volatile() }
+    };
+    let state = State {
+        return_address: word(&state.return_address),
+        stack_pointer: word(&state.stack_pointer),
+        frame_pointer: word(&state.frame_pointer),
+        link: word(&state.link),
+    };
+    let span = memo.span(state.stack_pointer);
+    // SAFETY: the span can be read.
+    let (at, kept) = unsafe { memo.kept(state.stack_pointer, &span) };
+    if at < Memo::ROOM && at >= kept && memo.frames[at].is(&state) {
+        memo.first = at;
+        return Some(memo.frames[at].node);
+    }
+    let node = memo.branch(&state, kept);
+    if node.is_none() {
+        memo.sought = Sought {
+            state,
+            span,
+            at,
+            kept,
+        };
+    }
+    node
+}
+
+/// The same for a stack that is not one of those that are remembered: that in [`Memo::sought`].
+#[inline(never)]
+fn unwound(memo: &mut Memo) -> (u32, Option<Cut>) {
+    let Sought {
+        state,
+        span,
+        at,
+        kept,
+    } = memo.sought;
+    Walk::new(state, span, true).go(memo, at, kept)
 }
 
 /// The same without what is remembered, which stays as it is.
 #[cold]
 #[inline(never)]
 pub fn callers_in_full(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
-    Walk::new(memo, state, false).go_alone(memo)
+    let span = memo.span(state.stack_pointer);
+    Walk::new(*state, span, false).go_alone(memo)
 }
 
 struct Walk {
@@ -67,20 +117,9 @@ enum Stepped {
 
 impl Walk {
     #[inline(always)]
-    fn new(memo: &mut Memo, state: &State, is_whole: bool) -> Walk {
-        // Word by word, as the words have been written just before: a wider load would have to wait until they are in the cache.
-        let word = |word: &usize| {
-            // SAFETY: a reference can be read.
-            unsafe { ptr::from_ref(word).read_volatile() }
-        };
-        let state = State {
-            return_address: word(&state.return_address),
-            stack_pointer: word(&state.stack_pointer),
-            frame_pointer: word(&state.frame_pointer),
-            link: word(&state.link),
-        };
+    fn new(state: State, span: Span, is_whole: bool) -> Walk {
         Walk {
-            span: memo.span(state.stack_pointer),
+            span,
             state,
             fresh: 0,
             top: 0,
@@ -88,10 +127,9 @@ impl Walk {
         }
     }
 
+    /// `at` and `kept` are as [`Memo::kept`] has them.
     #[inline(always)]
-    fn go(&mut self, memo: &mut Memo) -> (u32, Option<Cut>) {
-        // SAFETY: the span can be read.
-        let (mut at, mut kept) = unsafe { memo.kept(self.state.stack_pointer, &self.span) };
+    fn go(&mut self, memo: &mut Memo, mut at: usize, mut kept: usize) -> (u32, Option<Cut>) {
         let cut = loop {
             while at < Memo::ROOM && memo.frames[at].stack_pointer < self.state.stack_pointer {
                 at += 1;
@@ -114,7 +152,7 @@ impl Walk {
         let node = self.name(memo, ROOT, false);
         match cut {
             Some(Cut::TooDeep | Cut::NotReadable) => memo.clear(),
-            _ if self.is_whole && node.is_some() => self.remember(memo, Memo::ROOM, cut),
+            _ if self.is_whole && node.is_some() => _ = self.remember(memo, Memo::ROOM, cut),
             _ => {}
         }
         (
@@ -156,8 +194,8 @@ impl Walk {
             memo.clear();
             return (ROOT, Some(Cut::NoRoom));
         };
-        if self.is_whole {
-            self.remember(memo, at, cut);
+        if self.is_whole && self.remember(memo, at, cut) {
+            memo.keep_branch(at);
         }
         (node, cut)
     }
@@ -192,13 +230,13 @@ impl Walk {
         Some(node)
     }
 
-    /// Remembers the frames that were unwound in front of those from `at` on.
+    /// Remembers the frames that were unwound in front of those from `at` on. False where there is no room.
     #[inline(always)]
-    fn remember(&mut self, memo: &mut Memo, at: usize, cut: Option<Cut>) {
+    fn remember(&mut self, memo: &mut Memo, at: usize, cut: Option<Cut>) -> bool {
         let rest = Memo::ROOM - at;
         if self.fresh + rest > MOST_FRAMES {
             memo.clear();
-            return;
+            return false;
         }
         // The frames of the last stack stand at the end, so there is room in front.
         let first = at - self.fresh;
@@ -210,6 +248,7 @@ impl Walk {
             memo.top.max(self.top)
         };
         memo.cut = cut;
+        true
     }
 
     /// Unwinds a frame.
