@@ -11,7 +11,7 @@ use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
 use crate::report::sites::greatest;
 use crate::report::{ending, files, heap, in_flight, shortcomings};
-use crate::sites::Sites;
+use crate::sites::{Naming, Sites};
 use crate::symbols::DEBUG_DIRECTORY;
 use crate::{text, units};
 
@@ -210,7 +210,7 @@ fn used_files(report: &Report, sort: Sort) -> Vec<String> {
 
 /// Where in the program most was allocated, and most time went; none where no call stacks were recorded.
 fn call_sites(report: &Report) -> Vec<String> {
-    let Some(sites) = Sites::of(&report.processes, &[DEBUG_DIRECTORY.into()]) else {
+    let Some(sites) = Sites::of(&report.processes, &[DEBUG_DIRECTORY.into()], Naming::Quick) else {
         return Vec::new();
     };
     let greatest: Vec<_> = CALL_SITES

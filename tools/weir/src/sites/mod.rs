@@ -48,11 +48,26 @@ pub struct Sites {
     pub suppressed: Option<Suppressed>,
 }
 
+/// How much is done to name frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    /// All.
+    Whole,
+    /// What takes little time: the libraries of languages have no names, and large debug information is not read.
+    Quick,
+}
+
+impl Naming {
+    /// The most debug information that is read of one object for [`Naming::Quick`].
+    const QUICK_BYTES: u64 = 64 << 20;
+}
+
 impl Sites {
     /// Those of these processes, named with the help of debug files in these directories. None where no process has stacks.
     pub fn of<'a>(
         processes: impl IntoIterator<Item = &'a Process>,
         debug_directories: &[PathBuf],
+        naming: Naming,
     ) -> Option<Sites> {
         let stacks = processes.into_iter().filter_map(|of| of.stacks.as_ref());
         let stacks = Stacks::together(stacks, usize::MAX)?;
@@ -63,6 +78,19 @@ impl Sites {
                 points.add_nameless(&stacks, &frames);
                 continue;
             };
+            if frames.is_empty() {
+                continue;
+            }
+            if naming == Naming::Quick && points::is_library(&module.path) {
+                points.add(
+                    index,
+                    module,
+                    &stacks,
+                    &frames,
+                    vec![Vec::new(); frames.len()],
+                );
+                continue;
+            }
             // A return address is the one behind the call.
             let addresses: Vec<u64> = frames
                 .iter()
@@ -72,9 +100,13 @@ impl Sites {
                 path: &module.path,
                 build_id: module.build_id.as_deref(),
                 addresses: &addresses,
+                most_debug_bytes: match naming {
+                    Naming::Whole => u64::MAX,
+                    Naming::Quick => Naming::QUICK_BYTES,
+                },
             };
             let found = symbols::look_up(&asked, debug_directories);
-            if let Some(lack) = found.lack.filter(|_| !frames.is_empty()) {
+            if let Some(lack) = found.lack {
                 lacks.push((index, lack));
             }
             points.add(index, module, &stacks, &frames, found.places);
@@ -95,7 +127,7 @@ impl Sites {
         };
         let suppressions = args.suppressions.as_deref();
         let suppressions = suppressions.map(Suppressions::read).transpose()?;
-        let sites = Sites::of(processes.iter().copied(), &debug_directories);
+        let sites = Sites::of(processes.iter().copied(), &debug_directories, Naming::Whole);
         let mut sites = sites.ok_or_else(|| {
             Failure::of_weir("the report has no call stacks")
                 .with_remedy("weir run --stacks all records them")

@@ -72,22 +72,27 @@ impl Point {
             "_IO_",
             "_dl_",
         ];
-        const OBJECTS: [&str; 6] = [
-            "libc.so",
-            "ld-linux",
-            "libstdc++.so",
-            "libc++.so",
-            "libc++abi.so",
-            "libgcc_s.so",
-        ];
-        let object = text::file_name(&self.path);
         self.function == "_start"
             || FUNCTIONS
                 .iter()
                 .any(|start| self.function.starts_with(start))
-            || OBJECTS.iter().any(|start| object.starts_with(start))
+            || is_library(&self.path)
             || is_allocation_wrapper(&self.function)
     }
+}
+
+/// Whether an object is a library of a language.
+pub fn is_library(path: &str) -> bool {
+    const OBJECTS: [&str; 6] = [
+        "libc.so",
+        "ld-linux",
+        "libstdc++.so",
+        "libc++.so",
+        "libc++abi.so",
+        "libgcc_s.so",
+    ];
+    let object = text::file_name(path);
+    OBJECTS.iter().any(|start| object.starts_with(start))
 }
 
 /// Whether a function is by its name an allocation function of a program's own: `xmalloc`, `Perl_safesysmalloc`,

@@ -345,6 +345,7 @@ mod tests {
 
     use super::*;
     use crate::sample;
+    use crate::sites::Naming;
     use crate::sites::points::Points;
 
     /// main → parse → malloc 6, main → malloc 3, main → read 0, and malloc 1 from nowhere.
@@ -376,7 +377,7 @@ mod tests {
         };
         let mut process: Process = sample::report().processes.remove(0);
         process.stacks = Some(stacks);
-        Sites::of([&process], &[]).expect("stacks")
+        Sites::of([&process], &[], Naming::Whole).expect("stacks")
     }
 
     /// A centre's sums are those of its stacks, in both directions.
@@ -542,7 +543,7 @@ mod tests {
         sites.stacks.sites[0].frame = Some(299_999);
         sites.stacks.sites.truncate(1);
         process.stacks = Some(sites.stacks);
-        let sites = Sites::of([&process], &[]).expect("stacks");
+        let sites = Sites::of([&process], &[], Naming::Whole).expect("stacks");
         let tree = Tree::new(&sites, |_, _| true, |_| u64::MAX);
         assert_eq!((tree.nodes.len(), tree.nodes[0].sum), (300_001, u64::MAX));
     }

@@ -19,7 +19,8 @@ mod table;
 use std::fmt;
 use std::path::PathBuf;
 
-use search::Files;
+use object::Object;
+use search::{DEBUG_INFO, Files};
 
 /// Where debug files of other packages are, unless others are named.
 pub const DEBUG_DIRECTORY: &str = "/usr/lib/debug";
@@ -44,6 +45,8 @@ pub struct Asked<'a> {
     pub build_id: Option<&'a str>,
     /// Virtual addresses of the file.
     pub addresses: &'a [u64],
+    /// Larger debug information than so many bytes is left alone: to read it takes 10 ms for each megabyte.
+    pub most_debug_bytes: u64,
 }
 
 /// What is known.
@@ -98,7 +101,8 @@ pub fn look_up(asked: &Asked<'_>, debug_directories: &[PathBuf]) -> Found {
     let mut lack = files.lack.clone();
 
     let mut has_lines = false;
-    if let Some(debug) = files.with_dwarf() {
+    let is_small = |debug: &&Object| debug.section_bytes(DEBUG_INFO) <= asked.most_debug_bytes;
+    if let Some(debug) = files.with_dwarf().filter(is_small) {
         match dwarf::look_up(debug, files.supplement.as_ref(), asked.addresses) {
             Ok(found) => {
                 places = found;

@@ -121,13 +121,15 @@ impl Object {
 
     /// Whether a section has something in it.
     pub fn has_section(&self, name: &str) -> bool {
-        let Ok(elf) = self.elf() else { return false };
+        self.section_bytes(name) > 0
+    }
+
+    /// Bytes of a section, when it is not compressed; 0 where there is none.
+    pub fn section_bytes(&self, name: &str) -> u64 {
+        let Ok(elf) = self.elf() else { return 0 };
         let section = elf.section_by_name(name);
-        section.is_some_and(|section| {
-            section
-                .compressed_file_range()
-                .is_ok_and(|range| range.uncompressed_size > 0)
-        })
+        let range = section.and_then(|section| section.compressed_file_range().ok());
+        range.map_or(0, |range| range.uncompressed_size)
     }
 
     /// What is in a section; nothing where there is no such section.

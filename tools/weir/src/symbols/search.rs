@@ -26,7 +26,8 @@ pub struct Files {
     pub lack: Option<Lack>,
 }
 
-const DEBUG_INFO: &str = ".debug_info";
+/// The section with most of the debug information.
+pub const DEBUG_INFO: &str = ".debug_info";
 
 impl Files {
     /// Looks for them.

@@ -157,6 +157,7 @@ impl Built {
             path: &self.path("program"),
             build_id,
             addresses,
+            most_debug_bytes: u64::MAX,
         };
         look_up(&asked, &[self.directory.path().join("debug")])
     }
@@ -474,6 +475,7 @@ fn what_is_no_file_is_neither_read_nor_waited_for() {
             path: &path,
             build_id: Some("abcd"),
             addresses: &[1, 2],
+            most_debug_bytes: u64::MAX,
         };
         let found = look_up(&asked, &[]);
         assert_eq!((found.places.len(), found.lack), (2, lack), "{path}");

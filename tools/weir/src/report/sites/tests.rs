@@ -2,7 +2,8 @@ use std::path::Path;
 
 use super::*;
 use crate::sample;
-use crate::sites::{Patterns, sample as named};
+
+use crate::sites::{Naming, Patterns, sample as named};
 
 /// The page of `shelf`.
 fn shown(width: usize, change: impl FnOnce(&mut Options)) -> String {
@@ -157,7 +158,7 @@ fn forged_stacks_neither_panic_nor_command_the_terminal() {
         Some(Metric::Calls),
         Some(Metric::Moved),
     ] {
-        let sites = Sites::of(processes.iter().copied(), &[]).expect("stacks");
+        let sites = Sites::of(processes.iter().copied(), &[], Naming::Whole).expect("stacks");
         let options = Options {
             metric,
             wanted: Wanted::default(),
