@@ -30,9 +30,9 @@ pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_tic
 }
 
 /// A process of which only samples of the heap are taken begins with its first I/O call that takes so many ticks, a tenth of a
-/// millisecond at 2.6 GHz, or with its hundredth: to begin costs more than most short programs have to tell.
+/// millisecond at 2.6 GHz, or with its thousandth: to begin costs more than most short programs have to tell.
 const LONG_TICKS: u64 = 1 << 18;
-const MANY_CALLS: u32 = 100;
+const MANY_CALLS: u32 = 1000;
 
 /// I/O calls before that.
 static CALLS_BEFORE: AtomicU32 = AtomicU32::new(0);

@@ -11,6 +11,7 @@ use weir_record::stacks::Cut;
 
 use super::trie::ROOT;
 use crate::arch::State;
+use crate::process::modes;
 use crate::{sys, thread};
 
 /// The most frames of a stack that are followed.
@@ -97,7 +98,9 @@ const SPANS: usize = 4;
 #[repr(C)]
 pub struct Branch {
     /// How many frames there are; 0 where nothing is remembered.
-    count: usize,
+    count: u32,
+    /// What [`Memo::branch_epoch`] was.
+    epoch: u32,
     /// Where among the frames of the last stack the caller of the last of them stands.
     at: usize,
     /// That frame.
@@ -110,8 +113,19 @@ impl Branch {
     const MOST: usize = 8;
 }
 
-/// How many branches a thread remembers.
-const BRANCHES: usize = 4;
+/// Branches are remembered in sets of four, by what is called and where the stack is then.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct BranchSet {
+    branches: [Branch; WAYS],
+    /// Which of them makes room for another: not the one that was of use last.
+    next: usize,
+}
+
+const WAYS: usize = 4;
+
+/// How many sets a thread has.
+const BRANCH_SETS: usize = 16;
 
 /// To remember branches takes time, which is lost where the program never comes by one again. So after this many stacks that
 /// led by none, branches are neither looked at nor kept until [`BRANCH_PERIOD`] is over.
@@ -132,6 +146,8 @@ pub struct Sought {
     pub at: usize,
     /// See `at`.
     pub kept: usize,
+    /// Where it belongs among the branches.
+    pub set: usize,
 }
 
 /// What a thread remembers of its last stack, and room for the frames of the next one.
@@ -150,9 +166,9 @@ pub struct Memo {
     /// The stack that is looked for.
     pub sought: Sought,
     leaves: [(u32, u32, u32); LEAVES],
-    branches: [Branch; BRANCHES],
-    /// The one of them that was of use last.
-    last_branch: usize,
+    branch_sets: [BranchSet; BRANCH_SETS],
+    /// Changes when all branches are forgotten.
+    branch_epoch: u32,
     /// How many stacks in a row led by none of them.
     branch_misses: u32,
     spans: [Span; SPANS],
@@ -206,26 +222,36 @@ impl Memo {
         (parent ^ function) as usize % LEAVES
     }
 
+    /// Where the branches for calls of a function with this stack pointer are.
+    #[inline(always)]
+    pub fn branch_set(state: &State, function: u32) -> usize {
+        let place = (state.stack_pointer as u64 >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+        (place as usize ^ function as usize) % BRANCH_SETS
+    }
+
     /// The node of a state whose frames lead to one of the last stack's by a way that is remembered. `kept` is as
     /// [`Memo::kept`] has it.
     #[inline(always)]
-    pub fn branch(&mut self, state: &State, kept: usize) -> Option<u32> {
+    pub fn branch(&mut self, state: &State, set: usize, kept: usize) -> Option<u32> {
         self.branch_misses = self.branch_misses.wrapping_add(1);
         if kept >= Self::ROOM || !self.tries_branches() {
             return None;
         }
-        // In turn: what was of use last is most likely not what is wanted.
-        for step in 1..=BRANCHES {
-            let index = (self.last_branch + step) % BRANCHES;
-            let branch = &self.branches[index];
-            if branch.count == 0 || !branch.frames[0].is(state) {
+        for index in 0..WAYS {
+            let branch = &self.branch_sets[set].branches[index];
+            if branch.count == 0 || branch.epoch != self.branch_epoch || !branch.frames[0].is(state)
+            {
                 continue;
             }
             // SAFETY: what is kept can be read, and the branch's words stand between the stack pointer and there.
             if unsafe { self.leads_on(branch, kept) } {
-                self.last_branch = index;
+                let node = branch.frames[0].node;
+                let next = &mut self.branch_sets[set].next;
+                if *next == index {
+                    *next = (index + 1) % WAYS;
+                }
                 self.branch_misses = 0;
-                return Some(self.branches[index].frames[0].node);
+                return Some(node);
             }
         }
         None
@@ -233,7 +259,8 @@ impl Memo {
 
     #[inline(always)]
     fn tries_branches(&self) -> bool {
-        self.branch_misses % BRANCH_PERIOD <= BRANCH_TRIES
+        // Where what is not remembered takes two system calls, it is always worth it.
+        self.branch_misses % BRANCH_PERIOD <= BRANCH_TRIES || modes::are(modes::SAMPLES)
     }
 
     /// Whether a branch leads to a frame of the last stack, as it did.
@@ -248,7 +275,7 @@ impl Memo {
         {
             return false;
         }
-        let frames = &branch.frames[..branch.count.min(Branch::MOST)];
+        let frames = &branch.frames[..(branch.count as usize).min(Branch::MOST)];
         // SAFETY: as the caller promises.
         frames.iter().rev().all(|frame| unsafe { frame.holds() })
     }
@@ -261,9 +288,11 @@ impl Memo {
         if count == 0 || count > Branch::MOST || !self.tries_branches() {
             return;
         }
-        self.last_branch = (self.last_branch + 1) % BRANCHES;
-        let branch = &mut self.branches[self.last_branch];
-        branch.count = count;
+        let set = &mut self.branch_sets[self.sought.set % BRANCH_SETS];
+        let branch = &mut set.branches[set.next % WAYS];
+        set.next = (set.next + 1) % WAYS;
+        branch.count = count as u32;
+        branch.epoch = self.branch_epoch;
         branch.at = at;
         branch.joined = self.frames[at];
         branch.frames[..count].copy_from_slice(frames);
@@ -301,9 +330,8 @@ impl Memo {
         self.top = 0;
         self.cut = None;
         self.leaves = [(ROOT, 0, ROOT); LEAVES];
-        for branch in &mut self.branches {
-            branch.count = 0;
-        }
+        // To empty them all would touch their memory.
+        self.branch_epoch = self.branch_epoch.wrapping_add(1);
     }
 
     /// What can be read of the stack that a stack pointer of the calling thread leads to, as far as is known.

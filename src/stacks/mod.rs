@@ -159,21 +159,27 @@ pub fn leaf_aside(function: Function, owner: LeafOwner) -> Option<Leaf> {
     let mut state = State::default();
     // SAFETY: it writes one state.
     unsafe { state_of_caller(&raw mut state) };
-    let mut found = recalled(&state, function);
+    let mut found = recalled(&state, function, owner);
     if found.leaf == trie::ROOT {
         found = found_aside(&state, function, owner);
     }
     found.leaf(image)
 }
 
-/// The leaf, if both it and its stack are remembered.
+/// The leaf, if its stack is remembered and it has been made.
 #[inline(never)]
-fn recalled(state: &State, function: Function) -> Found {
+fn recalled(state: &State, function: Function, owner: LeafOwner) -> Found {
     let Ok(memo) = memo::take(state.stack_pointer) else {
         return Found::default();
     };
-    let node = walk::recalled(memo, state);
-    let leaf = node.and_then(|node| memo.leaf(node, function as u32));
+    let mut leaf = None;
+    if let Some(node) = walk::recalled(memo, state, function as u32) {
+        leaf = memo.leaf(node, function as u32);
+        if leaf.is_none() {
+            leaf = trie::find(node, Key::leaf(function, owner));
+            memo.keep_leaf(node, function as u32, leaf.unwrap_or(trie::ROOT));
+        }
+    }
     let cut = memo.cut;
     memo.give_back();
     Found {
@@ -222,7 +228,7 @@ impl Found {
 
 #[inline(always)]
 fn found_with(memo: &mut Memo, state: &State, function: Function, owner: LeafOwner) -> Found {
-    let (node, mut cut) = walk::callers(memo, state);
+    let (node, mut cut) = walk::callers(memo, state, function as u32);
     if IS_VERIFIED.load(Ordering::Relaxed) && walk::callers_in_full(memo, state) != (node, cut) {
         cut = Some(Cut::Differs);
     }

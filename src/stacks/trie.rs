@@ -75,7 +75,8 @@ pub fn begin(region: &Region<'static>) -> bool {
 
 /// Whether more than half of the nodes are in use.
 pub fn is_scarce() -> bool {
-    process::header().is_some_and(|header| header.nodes_claimed() > MAX_NODES / 2)
+    process::mapped_region()
+        .is_some_and(|region| region.header.nodes_claimed() > region.all_nodes().len() / 2)
 }
 
 /// The node of a number that has its memory.

@@ -24,10 +24,10 @@ pub fn forget_stacks() {
 /// A stack that is too deep is known by its innermost frames only.
 const INNERMOST: usize = 64;
 
-/// The node of the callers of a state, and why the stack is cut, if it is.
+/// The node of the callers of a state, where this function is called, and why the stack is cut, if it is.
 #[inline(always)]
-pub fn callers(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
-    match recalled(memo, state) {
+pub fn callers(memo: &mut Memo, state: &State, function: u32) -> (u32, Option<Cut>) {
+    match recalled(memo, state, function) {
         Some(node) => (node, memo.cut),
         None => unwound(memo),
     }
@@ -36,7 +36,7 @@ pub fn callers(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
 /// The node, if the whole stack is remembered: then it is cut as the last one was. If not, what is needed to unwind it is in
 /// [`Memo::sought`].
 #[inline(always)]
-pub fn recalled(memo: &mut Memo, state: &State) -> Option<u32> {
+pub fn recalled(memo: &mut Memo, state: &State, function: u32) -> Option<u32> {
     let epoch = EPOCH.load(Ordering::Acquire);
     if memo.epoch != epoch {
         memo.clear();
@@ -60,13 +60,15 @@ pub fn recalled(memo: &mut Memo, state: &State) -> Option<u32> {
         memo.first = at;
         return Some(memo.frames[at].node);
     }
-    let node = memo.branch(&state, kept);
+    let set = Memo::branch_set(&state, function);
+    let node = memo.branch(&state, set, kept);
     if node.is_none() {
         memo.sought = Sought {
             state,
             span,
             at,
             kept,
+            set,
         };
     }
     node
@@ -80,6 +82,7 @@ fn unwound(memo: &mut Memo) -> (u32, Option<Cut>) {
         span,
         at,
         kept,
+        ..
     } = memo.sought;
     Walk::new(state, span, true).go(memo, at, kept)
 }
