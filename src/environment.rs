@@ -191,6 +191,10 @@ impl Environment {
                 self.complain(&settings::COOP, value);
             }
         }
+        self.stacks = match self.has_session() {
+            true => Stacks::OF_RUN,
+            false => Stacks::default(),
+        };
         if let Some(value) = value(&settings::STACKS) {
             match Stacks::parse(value) {
                 Some(stacks) => self.stacks = stacks,

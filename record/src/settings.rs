@@ -87,7 +87,7 @@ pub const COOP: Setting = Setting {
 pub const STACKS: Setting = Setting {
     name: "WEIR_STACKS",
     values: "`off`, `all`, `sampled`, `sampled:BYTES` or `verify`",
-    default: "`off`",
+    default: "`sampled` with `weir run`, else `off`",
     meaning: "Which calls have their call stack taken: none; every allocation and every I/O call; or every I/O call that ends in a \
               system call, and of the heap's blocks one in BYTES that are allocated, on average (`K`, `M` and `G` may follow the \
               number; 512K if it is not given). `verify` is `all`, and unwinds every stack a second time, in full, to count the \
@@ -117,6 +117,9 @@ pub enum Stacks {
 }
 
 impl Stacks {
+    /// Under `weir run`, unless something else is asked for: it costs next to nothing, and the command makes the report.
+    pub const OF_RUN: Stacks = Stacks::Sampled(DEFAULT_SAMPLED_BYTES);
+
     /// The most bytes from sample to sample.
     const MOST_BYTES: u64 = 1 << 40;
 

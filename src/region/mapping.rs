@@ -33,6 +33,8 @@ const FEW: Room = Room {
     nodes: 0,
     modules: 0,
 };
+/// The nodes for call stacks where samples are taken: 8 MiB of addresses.
+const SAMPLED_NODES: usize = 1 << 17;
 /// How many entries for files get their memory at once.
 const FILES_AT_ONCE: usize = 16;
 /// How many of them get it first: most processes need no more.
@@ -381,12 +383,16 @@ fn within_limits() -> Room {
     let stacks = environment::get().stacks;
     match limited {
         true => FEW,
-        false if stacks.are_taken() => Room::MOST,
-        false => Room {
+        false if !stacks.are_taken() => Room {
             nodes: 0,
             modules: 0,
             ..Room::MOST
         },
+        false if stacks.sampled_bytes() > 1 => Room {
+            nodes: SAMPLED_NODES,
+            ..Room::MOST
+        },
+        false => Room::MOST,
     }
 }
 

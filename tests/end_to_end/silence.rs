@@ -6,9 +6,9 @@ use std::process::Command;
 use crate::support::{Mode, Program, scratch, victim};
 
 /// The system calls that `steady_state` makes between its markers, in each of its two threads.
-fn between_markers(mode: Mode) -> [Vec<String>; 2] {
+fn between_markers(mode: Mode, stacks: &str) -> [Vec<String>; 2] {
     let folder = scratch();
-    let program = Program::new(victim("steady_state"));
+    let program = Program::new(victim("steady_state")).env("WEIR_STACKS", stacks);
     let traced = program.command(mode, &folder.path().join("report.json"));
     let mut strace = Command::new("strace");
     // One file for each thread.
@@ -60,15 +60,16 @@ fn section(traces: &[String], markers: [u32; 2]) -> Vec<String> {
 }
 
 /// Makes 5,000 rounds of every kind of call, in the main thread and in another. The system calls are the same, one
-/// by one, as without us. The exception: a program with one thread and no `weir run` drains its own ring, once in
-/// 4096 timed calls, with signals blocked.
+/// by one, as without us. The exceptions: a program with one thread and no `weir run` drains its own ring, once in
+/// 4096 timed calls, with signals blocked; and call stacks of samples begin after a thousand calls, and are found with signals
+/// blocked until they are remembered.
 #[test]
 fn no_system_call_of_our_own() {
-    let [plain_main, plain_other] = between_markers(Mode::Plain);
+    let [plain_main, plain_other] = between_markers(Mode::Plain, "off");
     // The marker, and the system calls of each round.
     assert_eq!((plain_main.len(), plain_other.len()), (50_001, 50_001));
     for mode in Mode::MEASURED {
-        let [mut main, other] = between_markers(mode);
+        let [mut main, other] = between_markers(mode, "off");
         if matches!(mode, Mode::Bare) {
             let drains = take_drains(&mut main);
             // 45,000 I/O calls, and one in 128 of 55,000 others.
@@ -76,6 +77,16 @@ fn no_system_call_of_our_own() {
         }
         expect_equal(&main, &plain_main, mode);
         expect_equal(&other, &plain_other, mode);
+    }
+    let with_samples = between_markers(Mode::Run, "sampled");
+    for (calls, plain) in with_samples.iter().zip([&plain_main, &plain_other]) {
+        let of_our_own = calls.len() - plain.len();
+        assert!(of_our_own < 500, "{of_our_own} system calls of our own");
+        // Later ones are for the few blocks that are samples.
+        let is_other = |call: &&String| !call.starts_with("rt_sigprocmask(SIG_SETMASK, ");
+        let others: Vec<String> = calls.iter().filter(is_other).cloned().collect();
+        let last = |calls: &[String]| calls[calls.len() - 40_000..].to_vec();
+        expect_equal(&last(&others), &last(plain), Mode::Run);
     }
 }
 

@@ -157,13 +157,21 @@ fn a_killed_program_leaves_its_stacks() {
 /// Nothing is recorded, and the report has no such part.
 #[test]
 fn there_are_no_stacks_unless_asked_for() {
-    for mode in Mode::MEASURED {
-        for value in ["off", ""] {
-            let program = Program::new(victim("stack_witness")).env("WEIR_STACKS", value);
-            let outcome = program.run(mode).expect_status(0);
-            assert_eq!(outcome.process().stacks, None);
-        }
+    for (mode, value) in [(Mode::Bare, "off"), (Mode::Bare, ""), (Mode::Run, "off")] {
+        let program = Program::new(victim("stack_witness")).env("WEIR_STACKS", value);
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.process().stacks, None, "{mode:?}");
     }
+}
+
+/// `weir run` asks for samples.
+#[test]
+fn under_weir_run_there_are_samples() {
+    let program = Program::new(victim("sampled_sites"));
+    let outcome = program.run(Mode::Run).expect_status(0);
+    let stacks = outcome.process().stacks.as_ref().expect("stacks");
+    assert_eq!(stacks.sampled_bytes, Some(512 * 1024));
+    assert!(!stacks.sites.is_empty());
 }
 
 /// In real programs, every call of every process of the tree has its stack.

@@ -79,7 +79,8 @@ fn expect_no_slot(outcome: &Outcome) {
 /// Every kind of call, in each way.
 #[test]
 fn a_hook_takes_little_of_the_stack() {
-    let program = Program::new(victim("hook_stacks"));
+    let with_samples = Program::new(victim("hook_stacks")).env("WEIR_STACKS", "sampled:1");
+    let program = Program::new(victim("hook_stacks")).env("WEIR_STACKS", "off");
     let slotless = program.clone().arg("without a slot");
     // The C library itself takes more stack in a process with two threads: there its calls can be cancelled.
     let [alone, among_others] =
@@ -103,21 +104,12 @@ fn a_hook_takes_little_of_the_stack() {
         ("no slot", slotless.clone()),
         ("parted, no slot", slotless.clone().env("WEIR_COOP", "on")),
         ("coroutine, no slot", slotless.clone().arg("coroutine")),
-        ("samples", program.clone().env("WEIR_STACKS", "sampled:1")),
+        ("samples", with_samples.clone()),
         (
             "samples, parted",
-            program
-                .clone()
-                .env("WEIR_STACKS", "sampled:1")
-                .env("WEIR_COOP", "on"),
+            with_samples.clone().env("WEIR_COOP", "on"),
         ),
-        (
-            "samples, coroutine",
-            program
-                .clone()
-                .env("WEIR_STACKS", "sampled:1")
-                .arg("coroutine"),
-        ),
+        ("samples, coroutine", with_samples.clone().arg("coroutine")),
     ];
     for mode in Mode::MEASURED {
         for (way, outcome) in in_ways(mode, &ways) {

@@ -16,8 +16,10 @@ pub enum Contestant {
     NoTool,
     /// Under the C limit.
     Limit(Timing),
-    /// Under `weir run`.
+    /// Under `weir run`, which records the call stacks of samples.
     Weir(Timing),
+    /// Under `weir run --stacks off`: no call has its call stack.
+    Counts,
     /// Under `weir run --stacks all`: every call has its call stack, every block its call site.
     Stacks,
     /// Under `weir run --coop`: calls that may block are made in two parts.
@@ -50,6 +52,7 @@ impl Contestant {
                 Some(value) => format!("`weir run --time {value}`"),
                 None => "`weir run`".into(),
             },
+            Self::Counts => "`weir run --stacks off`".into(),
             Self::Stacks => "`weir run --stacks all`".into(),
             Self::Parted => "`weir run --coop`".into(),
             Self::Preload => "`LD_PRELOAD=libweir.so`".into(),
@@ -70,6 +73,7 @@ impl Contestant {
             Self::NoTool
             | Self::Limit(_)
             | Self::Weir(_)
+            | Self::Counts
             | Self::Stacks
             | Self::Parted
             | Self::Preload => None,
@@ -107,6 +111,7 @@ impl Contestant {
                 Some(value) => product.run(&["--time", value], program, folder),
                 None => product.run(&[], program, folder),
             },
+            Self::Counts => product.run(&["--stacks", "off"], program, folder),
             Self::Stacks => product.run(&["--stacks", "all"], program, folder),
             Self::Parted => product.run(&["--coop"], program, folder),
             Self::Memusage => under("memusage", &[], program),

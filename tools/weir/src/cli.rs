@@ -100,12 +100,12 @@ pub struct RunArgs {
     #[arg(long)]
     pub coop: bool,
 
-    /// Record call stacks: of every allocation and I/O call (all), of samples (sampled), or off
+    /// Which call stacks to record: of every allocation and I/O call (all), of samples, or none (off) [default: sampled]
     ///
     /// The JSON report then has the call sites of each process: which function was called from where, how often, with how many
     /// bytes, and how long the calls took. With all, every number is exact; calls take longer, and need more of the stack. With
     /// sampled, allocations are estimated from one sample in BYTES (512K), which costs next to nothing; calls that end in a system
-    /// call are all recorded, from the first of them on that takes 0.1 ms, or the first hundred.
+    /// call are all recorded, from the first of them on that takes 0.1 ms, or from the thousandth.
     #[arg(long, value_name = "off|sampled[:BYTES]|all", value_parser = stacks)]
     pub stacks: Option<Stacks>,
 

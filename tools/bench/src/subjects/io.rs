@@ -42,6 +42,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         });
     }
     for (contestant, count) in [
+        (Contestant::Counts, bench.rounds),
         (Contestant::Preload, bench.rounds),
         (Contestant::Strace, bench.few_rounds()),
         (Contestant::Ltrace, bench.few_rounds()),
