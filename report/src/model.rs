@@ -22,7 +22,9 @@ pub use files::{FileUse, Files, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
-pub use stacks::{BadIndex, Frame, MOST as MOST_FRAMES, Module, Site, SiteBlocks, Stacks};
+pub use stacks::{
+    BadIndex, CodeName, CodePlace, Frame, MOST as MOST_FRAMES, Module, Site, SiteBlocks, Stacks,
+};
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";

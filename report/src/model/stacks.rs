@@ -55,6 +55,34 @@ pub struct Module {
     /// Its build id, in lower-case hexadecimal; absent where the object has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
+    /// What its frames are, where `weir symbolize` has found it out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<CodeName>,
+}
+
+/// What a frame of an object is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CodeName {
+    /// [`Frame::offset`].
+    pub offset: u64,
+    /// The functions that the code is of: the innermost one first, the one that the others are inlined in last. Never empty.
+    pub places: Vec<CodePlace>,
+}
+
+/// A function, and a place in it. What is not known is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CodePlace {
+    /// The function as its language names it, without parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
+    /// Path of the source file, as the compiler was given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Line of the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
 }
 
 /// A frame: a function that made a call, as the stack has it.

@@ -69,6 +69,7 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             .map(|module| Module {
                 path: text(&module.path),
                 build_id: hexadecimal(module.build_id()),
+                names: Vec::new(),
             })
             .collect(),
         frames: found.frames,

@@ -102,6 +102,7 @@ fn with_stacks(frames: usize) -> Report {
         modules: vec![Module {
             path: "/bin/prögram".to_owned(),
             build_id: Some("0123abcd".to_owned()),
+            ..Module::default()
         }],
         frames: (0..frames).map(frame).collect(),
         sites: vec![Site {

@@ -47,6 +47,9 @@ pub enum Command {
     /// Draw a report's call sites as a flame graph
     #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
     Flame(FlameArgs),
+    /// Write the names of functions, files and lines into a report
+    #[command(after_help = help::SYMBOLIZE_EXAMPLES, after_long_help = help::SYMBOLIZE_EXAMPLES)]
+    Symbolize(SymbolizeArgs),
     /// Make reports from the region files of killed programs
     #[command(after_help = help::RECOVER_EXAMPLES, after_long_help = help::RECOVER_EXAMPLES)]
     Recover(RecoverArgs),
@@ -105,7 +108,7 @@ pub struct RunArgs {
     /// The JSON report then has the call sites of each process: which function was called from where, how often, with how many
     /// bytes, and how long the calls took. With all, every number is exact; calls take longer, and need more of the stack. With
     /// sampled, allocations are estimated from one sample in BYTES (512K), which costs next to nothing; calls that end in a system
-    /// call are all recorded, from the first of them on that takes 0.1 ms, or from the thousandth.
+    /// call are all recorded, from the first that takes 0.1 ms, the thousandth, or the first sample on.
     #[arg(long, value_name = "off|sampled[:BYTES]|all", value_parser = stacks)]
     pub stacks: Option<Stacks>,
 
@@ -284,6 +287,25 @@ pub struct StackArgs {
 
     #[command(flatten)]
     pub sites: SiteArgs,
+}
+
+/// `weir symbolize`
+#[derive(Debug, Args)]
+pub struct SymbolizeArgs {
+    /// The report; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Write to this file [default: FILE, in place of the report without names]
+    #[arg(short, long, value_name = "OUT")]
+    pub out: Option<PathBuf>,
+
+    /// Look for separate debug files in this directory; can be repeated [default: /usr/lib/debug]
+    ///
+    /// As a directory of debug files for a package has them: .build-id/ab/cdef.debug, or the name in the section
+    /// .gnu_debuglink. Weir also finds what debuginfod-find fetched.
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
 }
 
 /// `weir recover`

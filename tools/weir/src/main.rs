@@ -10,6 +10,7 @@
 //! | [`kept`] | files that the command contains, in the user's cache |
 //! | [`trust`] | whether other users can reach a directory |
 //! | [`summary`] | what `weir run` says at the end |
+//! | [`symbolize`] | names in a report, for where its files are not |
 //! | [`export`] | call sites in formats of other tools |
 //! | [`report`] | a report as tables for people |
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
@@ -52,6 +53,7 @@ mod session;
 mod sites;
 mod stack;
 mod summary;
+mod symbolize;
 mod symbols;
 mod text;
 mod trust;
@@ -95,6 +97,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Report(args) => done(report::execute(args)),
         Command::Export(args) => done(export::export(args)),
         Command::Flame(args) => done(export::flame(args)),
+        Command::Symbolize(args) => done(symbolize::execute(args)),
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
         Command::Library(args) => done(library::execute(args)),

@@ -1,8 +1,8 @@
 //! The stacks of several process images in one tree.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Frame, Module, Site, Stacks};
+use super::{CodeName, Frame, Module, Site, Stacks};
 
 /// How many frames, sites and objects are kept of images that share an entry.
 pub const MOST: usize = 1 << 17;
@@ -27,7 +27,13 @@ impl Stacks {
         for of_image in stacks {
             tree.add(of_image);
         }
-        Some(tree.stacks)
+        let Tree {
+            mut stacks, names, ..
+        } = tree;
+        for (module, names) in stacks.modules.iter_mut().zip(names) {
+            module.names = names.into_values().cloned().collect();
+        }
+        Some(stacks)
     }
 }
 
@@ -37,6 +43,8 @@ struct Tree<'a> {
     most: usize,
     /// By build id, or by path where there is none.
     modules: HashMap<(Option<&'a str>, &'a str), u32>,
+    /// Those of each object, by offset.
+    names: Vec<BTreeMap<u64, &'a CodeName>>,
     frames: HashMap<Frame, u32>,
     sites: HashMap<(Option<u32>, &'a str), usize>,
 }
@@ -83,12 +91,21 @@ impl<'a> Tree<'a> {
             Some(id) => (Some(id.as_str()), ""),
             None => (None, module.path.as_str()),
         };
-        if let Some(&known) = self.modules.get(&key) {
-            return Some(known);
-        }
-        let index = next(self.stacks.modules.len(), self.most)?;
-        self.stacks.modules.push(module.clone());
-        self.modules.insert(key, index);
+        let index = match self.modules.get(&key) {
+            Some(&known) => known,
+            None => {
+                let index = next(self.stacks.modules.len(), self.most)?;
+                self.stacks.modules.push(Module {
+                    names: Vec::new(),
+                    ..module.clone()
+                });
+                self.names.push(BTreeMap::new());
+                self.modules.insert(key, index);
+                index
+            }
+        };
+        let names = module.names.iter().map(|name| (name.offset, name));
+        self.names[index as usize].extend(names);
         Some(index)
     }
 
@@ -196,6 +213,7 @@ mod tests {
         Module {
             path: path.to_owned(),
             build_id: build_id.map(str::to_owned),
+            names: Vec::new(),
         }
     }
 

@@ -62,6 +62,14 @@ Examples:
   weir flame -o load.svg --focus load.cc weir.make.4711.json
   weir flame -o change.svg --diff before.json after.json";
 
+pub const SYMBOLIZE_EXAMPLES: &str = "\
+The names come from the files that ran, or from debug files with the same build
+id. A report with names shows them on every machine.
+
+Examples:
+  weir symbolize weir.make.4711.json
+  weir symbolize --debug-dir ./debug -o named.json weir.make.4711.json";
+
 pub const RECOVER_EXAMPLES: &str = "\
 A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes no
 report. It leaves its region file. `weir run` also reports programs that were

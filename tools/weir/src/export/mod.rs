@@ -20,6 +20,7 @@ mod speedscope;
 
 use std::path::Path;
 
+pub use file::write as to_file;
 use weir_report::model::{Report, Site};
 
 use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs, StackArgs};

@@ -3,6 +3,7 @@
 //! ```text
 //! points      what frames are: functions, files, lines
 //! metric      what is summed, and of which functions
+//! naming      names that are written into a report
 //! pattern     which stacks are wanted
 //! suppressions  leaks that are known and wanted
 //! shorten     names that fit
@@ -10,6 +11,7 @@
 //! ```
 
 mod metric;
+mod naming;
 mod pattern;
 mod points;
 #[cfg(test)]
@@ -18,15 +20,17 @@ mod shorten;
 mod suppressions;
 mod tree;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
-use weir_report::model::{Process, Stacks};
+use weir_report::model::{CodeName, Module, Process, Stacks};
 
 use crate::cli::{Group, SiteArgs};
 use crate::failure::Failure;
-use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack};
+use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
 
 pub use metric::{Choice, Unit};
+pub use naming::{Named, name};
 #[cfg(test)]
 pub use pattern::Patterns;
 pub use pattern::Wanted;
@@ -91,25 +95,17 @@ impl Sites {
                 );
                 continue;
             }
-            // A return address is the one behind the call.
-            let addresses: Vec<u64> = frames
-                .iter()
-                .map(|&frame| stacks.frames[frame as usize].offset.saturating_sub(1))
-                .collect();
-            let asked = Asked {
-                path: &module.path,
-                build_id: module.build_id.as_deref(),
-                addresses: &addresses,
-                most_debug_bytes: match naming {
-                    Naming::Whole => u64::MAX,
-                    Naming::Quick => Naming::QUICK_BYTES,
-                },
+            let places = match places_in(module, &stacks, &frames) {
+                Some(places) => places,
+                None => {
+                    let found = look_up(module, &stacks, &frames, debug_directories, naming);
+                    if let Some(lack) = found.lack {
+                        lacks.push((index, lack));
+                    }
+                    found.places
+                }
             };
-            let found = symbols::look_up(&asked, debug_directories);
-            if let Some(lack) = found.lack {
-                lacks.push((index, lack));
-            }
-            points.add(index, module, &stacks, &frames, found.places);
+            points.add(index, module, &stacks, &frames, places);
         }
         Some(Sites {
             stacks,
@@ -121,17 +117,11 @@ impl Sites {
 
     /// Those that a command line asks for.
     pub fn asked(processes: &[&Process], args: &SiteArgs) -> Result<Sites, Failure> {
-        let debug_directories = match args.debug_dir.as_slice() {
-            [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
-            given => given.to_vec(),
-        };
+        let debug_directories = debug_directories(&args.debug_dir);
         let suppressions = args.suppressions.as_deref();
         let suppressions = suppressions.map(Suppressions::read).transpose()?;
         let sites = Sites::of(processes.iter().copied(), &debug_directories, Naming::Whole);
-        let mut sites = sites.ok_or_else(|| {
-            Failure::of_weir("the report has no call stacks")
-                .with_remedy("weir run --stacks all records them")
-        })?;
+        let mut sites = sites.ok_or_else(no_stacks)?;
         sites.suppressed = suppressions.map(|of| of.apply(&mut sites.stacks, &sites.points));
         Ok(sites)
     }
@@ -206,6 +196,63 @@ impl Sites {
         });
         sites.collect()
     }
+}
+
+/// Where debug files are looked for: in these directories, or where packages put them.
+fn debug_directories(given: &[PathBuf]) -> Vec<PathBuf> {
+    match given {
+        [] => vec![PathBuf::from(DEBUG_DIRECTORY)],
+        given => given.to_vec(),
+    }
+}
+
+fn no_stacks() -> Failure {
+    Failure::of_weir("the report has no call stacks")
+        .with_remedy("weir run --stacks all records them")
+}
+
+/// What frames of an object are by the word of the report; none where it does not say it of all of them.
+fn places_in(module: &Module, stacks: &Stacks, frames: &[u32]) -> Option<Vec<Vec<Place>>> {
+    let names: HashMap<u64, &CodeName> = module
+        .names
+        .iter()
+        .map(|name| (name.offset, name))
+        .collect();
+    let frames = frames.iter().map(|&frame| {
+        let name = names.get(&stacks.frames[frame as usize].offset)?;
+        let places = name.places.iter().map(|place| Place {
+            function: place.function.clone(),
+            file: place.file.clone(),
+            line: place.line,
+        });
+        Some(places.collect())
+    });
+    frames.collect()
+}
+
+/// What the files of an object say of its frames.
+fn look_up(
+    module: &Module,
+    stacks: &Stacks,
+    frames: &[u32],
+    debug_directories: &[PathBuf],
+    naming: Naming,
+) -> symbols::Found {
+    // A return address is the one behind the call.
+    let addresses: Vec<u64> = frames
+        .iter()
+        .map(|&frame| stacks.frames[frame as usize].offset.saturating_sub(1))
+        .collect();
+    let asked = Asked {
+        path: &module.path,
+        build_id: module.build_id.as_deref(),
+        addresses: &addresses,
+        most_debug_bytes: match naming {
+            Naming::Whole => u64::MAX,
+            Naming::Quick => Naming::QUICK_BYTES,
+        },
+    };
+    symbols::look_up(&asked, debug_directories)
 }
 
 /// The frames of each object, and at the end those that are in none.

@@ -194,6 +194,7 @@ impl Sample {
         let module = |path: &str, build_id: &str| Module {
             path: path.to_owned(),
             build_id: Some(build_id.to_owned()),
+            ..Module::default()
         };
         self.stacks.modules = vec![
             module("/usr/bin/shelf", "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567"),

@@ -365,6 +365,7 @@ mod tests {
             modules: vec![Module {
                 path: "/nowhere/a.out".to_owned(),
                 build_id: None,
+                ..Module::default()
             }],
             frames: vec![frame(None, 1), frame(Some(0), 2), frame(Some(0), 3)],
             sites: vec![

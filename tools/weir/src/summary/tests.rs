@@ -68,6 +68,7 @@ fn call_sites_are_there_where_they_were_recorded() {
         modules: vec![Module {
             path: "/nowhere/a.out".to_owned(),
             build_id: None,
+            ..Module::default()
         }],
         frames: (1..=5).map(frame).collect(),
         sites: vec![

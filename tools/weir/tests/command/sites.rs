@@ -127,6 +127,7 @@ impl Built {
             modules: vec![Module {
                 path: self.path("program"),
                 build_id: Some(self.build_id()),
+                ..Module::default()
             }],
             frames: vec![
                 frame(None, self.returns("main", "outer")),
@@ -265,6 +266,91 @@ fn without_symbols_sites_are_object_and_address_and_debug_files_help() {
         .arg(found)
         .output();
     assert_eq!(text(&found.expect("ended").stdout), whole);
+}
+
+/// A report with names shows them where neither the program nor its debug files are.
+#[test]
+fn a_report_keeps_the_names_that_symbolize_wrote() {
+    let built = Built::new();
+    let whole = built.shown(&["report", "--by", "site"]);
+    let report = built.write_report();
+    let symbolize = |arguments: &[&str]| {
+        let output = weir([&["symbolize"], arguments].concat()).output();
+        let output = output.expect("ended");
+        assert_eq!(
+            (output.status.code(), text(&output.stderr)),
+            (Some(0), String::new())
+        );
+        text(&output.stdout)
+    };
+    let named = built.path("named.json");
+    let said = "4 places: 4 have the name of a function, 4 a line\n";
+    assert_eq!(symbolize(&["-o", &named, &report]), said);
+    // Beside them nothing has changed.
+    let read = |path: &str| -> Report {
+        serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("a report")
+    };
+    let mut without = read(&named);
+    for stacks in without
+        .processes
+        .iter_mut()
+        .filter_map(|of| of.stacks.as_mut())
+    {
+        for module in &mut stacks.modules {
+            assert!(!module.names.is_empty());
+            module.names.clear();
+        }
+    }
+    assert_eq!(without, read(&report));
+
+    std::fs::remove_file(built.path("program")).expect("removed");
+    let page = |report: &str| {
+        let output = weir(["report", "--by", "site", report]).output();
+        text(&output.expect("ended").stdout)
+    };
+    assert_eq!(page(&named), whole);
+    assert!(page(&report).contains("is not on this machine"));
+    // In place, and what is known stays where there are no files.
+    let gone = format!(
+        "is not on this machine (build id {})\n",
+        read(&report).processes[0]
+            .stacks
+            .as_ref()
+            .expect("stacks")
+            .modules[0]
+            .build_id
+            .as_ref()
+            .expect("an id")
+    );
+    let again = symbolize(&[&named]);
+    assert!(again.starts_with(said) && again.ends_with(&gone), "{again}");
+    assert_eq!(page(&named), whole);
+    assert!(
+        symbolize(&[&report]).starts_with("4 places: 0 have the name of a function, 0 a line\n")
+    );
+}
+
+#[test]
+fn symbolize_refuses_what_it_cannot_do() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("report.json");
+    let report = path.to_str().expect("UTF-8");
+    std::fs::write(&path, serde_json::to_vec(&sample::report()).expect("JSON")).expect("written");
+    let before = std::fs::read(&path).expect("a file");
+    let refused = |arguments: [&str; 2]| {
+        let (code, line) = refusal(&weir(arguments).output().expect("ended"));
+        assert_eq!(code, 125);
+        line
+    };
+    assert_eq!(
+        refused(["symbolize", report]),
+        "the report has no call stacks; weir run --stacks all records them"
+    );
+    assert_eq!(std::fs::read(&path).expect("a file"), before);
+    assert_eq!(
+        refused(["symbolize", "-"]),
+        "cannot write back to standard input; -o FILE says where the report with names goes"
+    );
 }
 
 #[test]
@@ -574,5 +660,5 @@ fn the_summary_says_where_a_program_called() {
     for function in ["main", "outer", "make", "inner"] {
         assert!(page.contains(function), "{page}");
     }
-    assert!(!run(&[]).contains("call site"));
+    assert!(!run(&["--stacks", "off"]).contains("call site"));
 }

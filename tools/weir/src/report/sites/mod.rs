@@ -4,7 +4,8 @@ mod flat;
 mod lacks;
 mod tree;
 
-use weir_report::model::{Process, Report};
+use weir_record::functions::{Function as Known, Timing};
+use weir_report::model::{Process, Report, Stacks};
 
 use super::page::Page;
 use crate::cli::{Group, Metric, ReportArgs};
@@ -75,7 +76,7 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
         share: format!(
             "{} of {}{}{}",
             units::share(line.sum, part.total),
-            if part.is_estimate { "about " } else { "" },
+            if part.is_estimate { "≈" } else { "" },
             part.metric.shown(part.total),
             if is_live { " still live" } else { "" }
         ),
@@ -193,6 +194,17 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     }
     if let Some(mean) = stacks.sampled_bytes {
         pairs.push(("sampled", sampled(mean)));
+        let (without, all) = io_without_site(processes, stacks);
+        if without > 0 {
+            pairs.push((
+                "no site",
+                format!(
+                    "{} of {}, before the first that took long, the first sample of the heap, or the thousandth",
+                    units::count(without),
+                    text::counted(all, "I/O call", "I/O calls")
+                ),
+            ));
+        }
     }
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
@@ -216,6 +228,21 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
         pairs.push(("suppressed", left_out));
     }
     page.pairs(&pairs);
+}
+
+/// Of the calls of I/O, how many were made before call stacks began, and all.
+fn io_without_site(processes: &[&Process], stacks: &Stacks) -> (u64, u64) {
+    // Of those that are always timed, stacks are recorded.
+    let is_io = |function: &str| {
+        let known = Known::from_name(function);
+        known.is_some_and(|known| known.row().family.timing() == Timing::Always)
+    };
+    let functions = processes.iter().flat_map(|process| &process.functions);
+    let calls = functions.filter(|(name, _)| is_io(name));
+    let all = calls.fold(0, |sum: u64, (_, of)| sum.saturating_add(of.calls));
+    let sites = stacks.sites.iter().filter(|site| is_io(&site.function));
+    let with = sites.fold(0, |sum: u64, site| sum.saturating_add(site.calls));
+    (all.saturating_sub(with), all)
 }
 
 /// What is said of estimates. The standard error of N bytes is the square root of N times the mean distance of samples.
@@ -304,7 +331,7 @@ impl Part {
 
     /// `by time; 12.3 ms in 456 calls`.
     fn aside(&self) -> String {
-        let about = if self.is_estimate { "about " } else { "" };
+        let about = if self.is_estimate { "≈" } else { "" };
         let kept = format!("{about}{}", self.metric.shown(self.kept));
         let whole = match self.kept == self.total {
             true => kept,
