@@ -5,7 +5,7 @@
 //! processor, but measured: two moments, each read on both clocks, the first at the start of the image
 //! and the second whenever a reader needs the rate.
 
-pub use crate::arch::{is_invariant, ticks};
+pub use crate::arch::{is_invariant, ticks, ticks_of_a_long_call};
 use crate::counter::Counter;
 
 /// One moment on three clocks.

@@ -1,7 +1,6 @@
 //! Counts calls at their sites: the way by which the program came to them. And which blocks of the heap are live there.
 
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::counter::{Adder, Alone, Counter, Shared};
 use weir_record::functions::{Function, Role};
@@ -29,26 +28,10 @@ pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_tic
     }
 }
 
-/// A process of which only samples of the heap are taken begins with its first I/O call that takes so many ticks, a tenth of a
-/// millisecond at 2.6 GHz, or with its thousandth: to begin costs more than most short programs have to tell.
-const LONG_TICKS: u64 = 1 << 18;
-const MANY_CALLS: u32 = 1000;
-
-/// I/O calls before that.
-static CALLS_BEFORE: AtomicU32 = AtomicU32::new(0);
-
 /// Whether I/O calls may be counted at their sites.
 #[inline(always)]
 pub fn may_count() -> bool {
     modes::are(modes::STACKS | modes::SAMPLES)
-}
-
-#[cold]
-#[inline(never)]
-fn begins_with(took_ticks: u64) -> bool {
-    let is_worth_it =
-        took_ticks >= LONG_TICKS || CALLS_BEFORE.fetch_add(1, Ordering::Relaxed) >= MANY_CALLS;
-    is_worth_it && stacks::begin_late()
 }
 
 /// Counts an I/O call that has been made, where [`may_count`] says so; `slot` is the thread's, if it has one.
@@ -79,7 +62,7 @@ fn count_call_aside(
     moved: u64,
     has_failed: bool,
 ) {
-    if modes::are(modes::STACKS) || begins_with(took_ticks) {
+    if stacks::are_taken() || stacks::begin_with_call(took_ticks) {
         note_mapping(function);
         let leaf = stacks::leaf_aside(function, owner_of(slot));
         add_call(leaf, requested, took_ticks, moved, has_failed);

@@ -101,6 +101,8 @@ pub struct Branch {
     count: u32,
     /// What [`Memo::branch_epoch`] was.
     epoch: u32,
+    /// Behind the last place that the frames' words stand at.
+    top: usize,
     /// Where among the frames of the last stack the caller of the last of them stands.
     at: usize,
     /// That frame.
@@ -239,11 +241,14 @@ impl Memo {
         }
         for index in 0..WAYS {
             let branch = &self.branch_sets[set].branches[index];
-            if branch.count == 0 || branch.epoch != self.branch_epoch || !branch.frames[0].is(state)
+            if branch.count == 0
+                || branch.epoch != self.branch_epoch
+                || branch.top > self.top
+                || !branch.frames[0].is(state)
             {
                 continue;
             }
-            // SAFETY: what is kept can be read, and the branch's words stand between the stack pointer and there.
+            // SAFETY: something is kept, so the stack can be read from the stack pointer to the memo's top; the words stand there.
             if unsafe { self.leads_on(branch, kept) } {
                 let node = branch.frames[0].node;
                 let next = &mut self.branch_sets[set].next;
@@ -266,7 +271,7 @@ impl Memo {
     /// Whether a branch leads to a frame of the last stack, as it did.
     ///
     /// # Safety
-    /// If that frame is among those from `kept` on, the branch's words can be read.
+    /// The branch's words can be read.
     #[inline(always)]
     unsafe fn leads_on(&self, branch: &Branch, kept: usize) -> bool {
         if branch.at < kept
@@ -288,11 +293,14 @@ impl Memo {
         if count == 0 || count > Branch::MOST || !self.tries_branches() {
             return;
         }
+        let places = frames.iter().flat_map(|frame| frame.places);
+        let top = places.map(|place| place.addr() + size_of::<usize>()).max();
         let set = &mut self.branch_sets[self.sought.set % BRANCH_SETS];
         let branch = &mut set.branches[set.next % WAYS];
         set.next = (set.next + 1) % WAYS;
         branch.count = count as u32;
         branch.epoch = self.branch_epoch;
+        branch.top = top.unwrap_or(usize::MAX);
         branch.at = at;
         branch.joined = self.frames[at];
         branch.frames[..count].copy_from_slice(frames);

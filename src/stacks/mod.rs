@@ -20,8 +20,9 @@ mod rules;
 mod trie;
 mod walk;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use weir_record::clock;
 use weir_record::functions::Function;
 use weir_record::region::Region;
 use weir_record::settings::Stacks;
@@ -62,8 +63,25 @@ pub fn begin(region: &Region<'static>) {
     if mode.sampled_bytes() == 0 {
         begin_in(region);
     } else {
+        CALLS_BEFORE.store(0, Ordering::Relaxed);
         modes::set(modes::SAMPLES);
     }
+}
+
+/// A process of which only samples are taken begins with its first I/O call that takes long, or with this many calls: to begin costs
+/// more than most short programs have to tell.
+const MANY_CALLS: u32 = 1000;
+
+/// I/O calls before that.
+static CALLS_BEFORE: AtomicU32 = AtomicU32::new(0);
+
+/// Whether stacks begin with this I/O call, which took so many ticks.
+#[cold]
+#[inline(never)]
+pub fn begin_with_call(took_ticks: u64) -> bool {
+    let is_worth_it = took_ticks >= clock::ticks_of_a_long_call()
+        || CALLS_BEFORE.fetch_add(1, Ordering::Relaxed) >= MANY_CALLS;
+    is_worth_it && begin_late()
 }
 
 /// Whether stacks are taken, which begins here, in a process of which only samples are taken, if it has not.

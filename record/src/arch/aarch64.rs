@@ -21,6 +21,21 @@ pub fn ticks() -> u64 {
     0
 }
 
+/// How many ticks a tenth of a millisecond has.
+pub fn ticks_of_a_long_call() -> u64 {
+    #[cfg(not(miri))]
+    {
+        let per_second: u64;
+        // SAFETY: reads a register, as every Linux lets programs do.
+        unsafe {
+            asm!("mrs {}, cntfrq_el0", out(reg) per_second, options(nomem, nostack, preserves_flags));
+        }
+        per_second / 10_000
+    }
+    #[cfg(miri)]
+    0
+}
+
 /// Whether the counter runs at one rate whatever the processor's frequency and sleep state: always (Arm Architecture
 /// Reference Manual, "The system counter").
 pub fn is_invariant() -> bool {
