@@ -388,7 +388,7 @@ fn within_limits() -> Room {
             modules: 0,
             ..Room::MOST
         },
-        false if stacks.sampled_bytes() > 1 => Room {
+        false if stacks.sampled_bytes() != 0 => Room {
             nodes: SAMPLED_NODES,
             ..Room::MOST
         },

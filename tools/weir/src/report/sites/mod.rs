@@ -70,13 +70,17 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
         place: flat::place(sites, point),
         called: called.to_owned(),
         count: match is_live {
-            true => text::counted(line.count, "block", "blocks"),
-            false => units::count(line.count),
+            true => format!(
+                "{}{}",
+                part.about(),
+                text::counted(line.count, "block", "blocks")
+            ),
+            false => format!("{}{}", part.about(), units::count(line.count)),
         },
         share: format!(
             "{} of {}{}{}",
             units::share(line.sum, part.total),
-            if part.is_estimate { "≈" } else { "" },
+            part.about(),
             part.metric.shown(part.total),
             if is_live { " still live" } else { "" }
         ),
@@ -329,9 +333,14 @@ impl Part {
         }
     }
 
+    /// What stands before a number.
+    fn about(&self) -> &'static str {
+        if self.is_estimate { "≈" } else { "" }
+    }
+
     /// `by time; 12.3 ms in 456 calls`.
     fn aside(&self) -> String {
-        let about = if self.is_estimate { "≈" } else { "" };
+        let about = self.about();
         let kept = format!("{about}{}", self.metric.shown(self.kept));
         let whole = match self.kept == self.total {
             true => kept,
@@ -341,17 +350,17 @@ impl Part {
             Metric::Calls => format!("by calls; {whole} calls"),
             Metric::Peak => format!("by {}; {whole}", self.metric.words()),
             Metric::Temporary => format!(
-                "by {}; {whole} of {}",
+                "by {}; {whole} of {about}{}",
                 self.metric.words(),
                 text::counted(self.count, "call", "calls")
             ),
             Metric::Live => format!(
-                "by {}; {whole} in {}",
+                "by {}; {whole} in {about}{}",
                 self.metric.words(),
                 text::counted(self.count, "block", "blocks")
             ),
             metric => format!(
-                "by {}; {whole} in {}",
+                "by {}; {whole} in {about}{}",
                 metric.words(),
                 text::counted(self.count, "call", "calls")
             ),

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use weir_report::model::{CodeName, CodePlace};
+
 use super::*;
 use crate::sample;
 
@@ -127,6 +129,24 @@ fn colours_change_nothing_but_colours() {
     assert_eq!(lines(&plain), lines(&shown(100, |_| {})));
 }
 
+/// Every number of allocations that is an estimate is marked as one, and no other.
+#[test]
+fn estimates_are_marked() {
+    let mut sites = named::sites();
+    let exact = greatest(&sites, Group::Allocation, Metric::Bytes, 1);
+    sites.stacks.sampled_bytes = Some(512 << 10);
+    let estimated = greatest(&sites, Group::Allocation, Metric::Bytes, 1);
+    assert_eq!(estimated[0].count, format!("≈{}", exact[0].count));
+    assert_eq!(estimated[0].share, exact[0].share.replace(" of ", " of ≈"));
+    let wanted = vec![true; sites.stacks.sites.len()];
+    let aside = |group, metric| part(&sites, &wanted, group, metric).aside();
+    assert_eq!(
+        aside(Group::Allocation, Metric::Bytes).matches('≈').count(),
+        2
+    );
+    assert!(!aside(Group::Io, Metric::Time).contains('≈'));
+}
+
 /// A report of many sites, with extremes and with names that are commands to a terminal.
 #[test]
 fn forged_stacks_neither_panic_nor_command_the_terminal() {
@@ -145,6 +165,17 @@ fn forged_stacks_neither_panic_nor_command_the_terminal() {
     for module in &mut stacks.modules {
         module.path = "/\x1b]0;x\x07\n".to_owned();
         module.build_id = Some("\x1b[2J".to_owned());
+        let place = CodePlace {
+            function: Some("\x1b[2Jf\u{202e}\n".to_owned()),
+            file: Some("/\x1b]0;x\x07\n".to_owned()),
+            line: Some(u32::MAX),
+        };
+        module.names = [0, u64::MAX]
+            .map(|offset| CodeName {
+                offset,
+                places: vec![place.clone()],
+            })
+            .into();
     }
     for (index, frame) in stacks.frames.iter_mut().enumerate() {
         frame.offset = u64::MAX * (index as u64 % 2);
