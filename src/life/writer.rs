@@ -109,7 +109,7 @@ pub fn crowded() {
 #[inline(never)]
 fn drain() {
     sys::with_signals_blocked(|| {
-        on_own_stack(|| {
+        on_own_stack(Duration::ZERO, || {
             sys::with_errno_kept(|| {
                 thread::ours_undisturbed(|| {
                     with_work(Duration::ZERO, |work| work.round(sys::now()));
@@ -293,8 +293,9 @@ fn let_go() {
     BUSY.store(false, Ordering::Release);
 }
 
-/// Does `work` on a stack of our own. If there is no memory for one, notes that in the header.
-fn on_own_stack(mut work: impl FnMut()) {
+/// Does `work` on a stack of our own, for which it may wait as long as `patience`. If there is no memory for one, notes
+/// that in the header.
+fn on_own_stack(patience: Duration, mut work: impl FnMut()) {
     #[cold]
     #[inline(never)]
     fn note_no_memory() {
@@ -311,7 +312,7 @@ fn on_own_stack(mut work: impl FnMut()) {
             work();
         }
     };
-    if !sys::undisturbed_on_own_stack(&mut work) && !reserve::on_stack(&mut work) {
+    if !sys::undisturbed_on_own_stack(&mut work) && !reserve::on_stack(patience, &mut work) {
         note_no_memory();
     }
 }
@@ -325,7 +326,7 @@ pub fn finish(keeps_region: bool) {
         return;
     }
     thread::ours(|| {
-        on_own_stack(|| {
+        on_own_stack(PATIENCE, || {
             let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
             if is_written {
                 leave_region(keeps_region);
@@ -351,7 +352,7 @@ fn leave_region(is_kept: bool) {
 pub fn take_back() -> bool {
     let mut is_back = false;
     thread::ours(|| {
-        on_own_stack(|| {
+        on_own_stack(PATIENCE, || {
             let done = with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
                 (0, path) => {
                     work.path = path;
