@@ -326,8 +326,14 @@ impl Function {
 
     /// The function of a name.
     pub fn from_name(name: &str) -> Option<Function> {
-        let place = BY_NAME.binary_search_by(|function| function.name().cmp(name));
-        BY_NAME.get(place.ok()?).copied()
+        let mut place = hash(name.as_bytes());
+        loop {
+            let function = BY_HASH[place % PLACES]?;
+            if function.name() == name {
+                return Some(function);
+            }
+            place += 1;
+        }
     }
 
     /// Where the function's size classes stand among those of the functions that have a size.
@@ -430,6 +436,34 @@ static BY_NAME: [Function; Function::COUNT] = {
     }
     sorted
 };
+
+/// The functions at the hashes of their names, or at the next free place after that. A report has all of its names looked
+/// up several times.
+static BY_HASH: [Option<Function>; PLACES] = {
+    let mut places = [None; PLACES];
+    let mut next = 0;
+    while next < Function::COUNT {
+        let mut place = hash(rows::NAMES[next].as_bytes());
+        while places[place % PLACES].is_some() {
+            place += 1;
+        }
+        places[place % PLACES] = Some(Function::ALL[next]);
+        next += 1;
+    }
+    places
+};
+const PLACES: usize = (2 * Function::COUNT).next_power_of_two();
+
+/// FNV-1a (Fowler, Noll, Vo), 32 bits.
+const fn hash(name: &[u8]) -> usize {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut at = 0;
+    while at < name.len() {
+        hash = (hash ^ name[at] as u32).wrapping_mul(0x0100_0193);
+        at += 1;
+    }
+    hash as usize
+}
 
 const fn is_before(one: Function, other: Function) -> bool {
     let one = rows::NAMES[one.index()].as_bytes();
