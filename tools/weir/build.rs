@@ -11,6 +11,7 @@ fn main() {
     bring_the_library();
     tell_the_version();
     link_the_unwinder();
+    order_the_functions();
 }
 
 fn bring_the_library() {
@@ -76,4 +77,19 @@ fn link_the_unwinder() {
         println!("cargo::rustc-link-search=native={}", directory.display());
         println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
     }
+}
+
+/// Has the linker put together what `weir run` executes (run-order.ld says why). Not if the builder has chosen a linker,
+/// or gives it options: some linkers do not read such a script.
+fn order_the_functions() {
+    println!("cargo::rerun-if-changed=run-order.ld");
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    let is_chosen = std::env::var_os("RUSTC_LINKER").is_some()
+        || variable("CARGO_ENCODED_RUSTFLAGS").contains("link");
+    if is_chosen || variable("CARGO_CFG_TARGET_ENV") != "gnu" {
+        return;
+    }
+    let folder = variable("CARGO_MANIFEST_DIR");
+    println!("cargo::rustc-link-arg-bins=-Wl,-T,{folder}/run-order.ld");
+    println!("cargo::rustc-env=WEIR_RUN_ORDER=asked");
 }

@@ -218,6 +218,7 @@ impl Recording<'_> {
     /// Makes an empty report and its summary while the program starts. The first time takes several times as long, because
     /// the kernel has to map code and memory; and at the end, the caller waits for weir.
     fn rehearse(&self, sort: Sort) {
+        moment::is_steady();
         let report = self.report(Vec::new(), ending::running(), self.launched);
         drop(emit::to_json(&report));
         let _ = summary(&report, Path::new(""), sort, &mut std::io::sink());

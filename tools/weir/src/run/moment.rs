@@ -15,10 +15,16 @@ pub fn now() -> Moment {
     }
 }
 
-/// Notes in a region whether the machine's time-stamp counter may change its rate: what counts there has not asked.
-pub fn note_steadiness(header: &Header) {
+/// Whether the machine's time-stamp counter never changes its rate. A virtual machine takes microseconds for the first
+/// answer.
+pub fn is_steady() -> bool {
     static IS_STEADY: OnceLock<bool> = OnceLock::new();
-    if !IS_STEADY.get_or_init(clock::is_invariant) {
+    *IS_STEADY.get_or_init(clock::is_invariant)
+}
+
+/// Notes in a region whether that counter may change its rate: what counts there has not asked.
+pub fn note_steadiness(header: &Header) {
+    if !is_steady() {
         header.note(Circumstance::UnsteadyClock);
     }
 }
