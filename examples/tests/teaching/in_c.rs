@@ -34,11 +34,11 @@ fn printed(output: &str) -> Vec<&str> {
 #[test]
 fn every_step_prints_the_same_in_both_languages() {
     for step in STEPS {
-        let in_rust = example(&[step]).output;
-        let in_c = example(&["--c", step]).output;
+        let in_rust = &example(&[step]).output;
+        let in_c = &example(&["--c", step]).output;
         assert!(in_c.contains("-shared -fPIC -o lib"), "{step}: {in_c}");
         assert!(!in_c.contains("$ cargo "), "{step}: {in_c}");
-        let (in_rust, in_c) = (printed(&in_rust), printed(&in_c));
+        let (in_rust, in_c) = (printed(in_rust), printed(in_c));
         assert!(in_c.len() > 3, "{step}: {in_c:?}");
         assert_eq!(in_rust, in_c, "{step}");
     }

@@ -128,11 +128,12 @@ fn quoted_output_is_what_is_printed() {
                 .unwrap_or_else(|| panic!("from which run?\n{}", block.lines.join("\n")));
             let output = outputs
                 .entry(command.to_owned())
-                .or_insert_with(|| example(&command.split(' ').collect::<Vec<_>>()).output);
+                .or_insert_with(|| example(&command.split(' ').collect::<Vec<_>>()));
             assert!(
-                quoted_from(&block.lines, output),
-                "quoted:\n{}\nprinted:\n{output}",
-                block.lines.join("\n")
+                quoted_from(&block.lines, &output.output),
+                "quoted:\n{}\nprinted:\n{}",
+                block.lines.join("\n"),
+                output.output
             );
         }
     }

@@ -1,9 +1,11 @@
 //! Runs a command and hands back what a terminal would show.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub const SIGSEGV: i32 = 11;
 
@@ -58,11 +60,19 @@ pub fn examples() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// `examples/run` with these arguments, which must succeed.
-pub fn example(arguments: &[&str]) -> Outcome {
-    let outcome = run(Command::new(examples().join("run")).args(arguments));
-    assert_eq!(outcome.code, Some(0), "{arguments:?}:\n{}", outcome.output);
-    outcome
+/// `examples/run` with these arguments, which must succeed. It runs once for all tests.
+pub fn example(arguments: &[&str]) -> Arc<Outcome> {
+    static RUNS: Mutex<BTreeMap<String, Arc<OnceLock<Arc<Outcome>>>>> = Mutex::new(BTreeMap::new());
+    let run_of = || {
+        let outcome = run(Command::new(examples().join("run")).args(arguments));
+        assert_eq!(outcome.code, Some(0), "{arguments:?}:\n{}", outcome.output);
+        Arc::new(outcome)
+    };
+    let this = {
+        let mut runs = RUNS.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(runs.entry(arguments.join(" ")).or_default())
+    };
+    Arc::clone(this.get_or_init(run_of))
 }
 
 /// Builds what an example needs, and says in which directory it is.
