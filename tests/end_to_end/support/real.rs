@@ -478,7 +478,7 @@ fn source(folder: &Path) {
 fn inserts() -> String {
     let mut script = String::from("create table t(id integer primary key, text);\n");
     for number in 0..10_000 {
-        if number == 300 {
+        if number == 100 {
             script += "begin;\n";
         }
         script += &format!("insert into t values({number}, 'row {number}');\n");
