@@ -10,7 +10,7 @@ use std::process::Command;
 fn main() {
     bring_the_library();
     tell_the_version();
-    link_the_unwinder();
+    link_statically();
     order_the_functions();
 }
 
@@ -59,37 +59,68 @@ fn git(arguments: &[&str]) -> Option<String> {
     output.status.success().then(|| text.trim_end().to_owned())
 }
 
-/// Makes the unwinder a part of the command, where the compiler has it as an archive: to load it as a library, which asks the
-/// processor for all its features, takes a tenth of a millisecond, and `weir run` is to cost a program little more.
-fn link_the_unwinder() {
+/// Makes the C library and the unwinder a part of the command, where the compiler has archives of both: to load libraries and
+/// to bind to them takes longer than all else that `weir run` does before it starts the program. Nothing is done if the builder
+/// has chosen a linker, or gives it options.
+fn link_statically() {
+    // What the compiler asks for, and the archive that it gets.
+    const ARCHIVES: [(&str, &str); 7] = [
+        ("c", "c"),
+        ("m", "m"),
+        ("pthread", "pthread"),
+        ("rt", "rt"),
+        ("util", "util"),
+        ("dl", "dl"),
+        ("gcc_s", "gcc_eh"),
+    ];
     let variable = |name| std::env::var(name).unwrap_or_default();
-    if variable("TARGET") != variable("HOST") || variable("CARGO_CFG_TARGET_ENV") != "gnu" {
+    if is_linker_chosen() || variable("TARGET") != variable("HOST") {
         return;
     }
-    let asked = Command::new("cc")
-        .arg("-print-file-name=libgcc_eh.a")
-        .output();
-    let answer = asked.map(|output| output.stdout).unwrap_or_default();
-    let answer = String::from_utf8_lossy(&answer);
-    // Where there is none, the answer is the bare name.
-    let directory = Path::new(answer.trim()).parent();
-    if let Some(directory) = directory.filter(|directory| directory.is_absolute()) {
-        println!("cargo::rustc-link-search=native={}", directory.display());
-        println!("cargo::rustc-link-lib=static:-bundle=gcc_eh");
+    // The compiler asks for libraries that may be shared. In this directory it finds the archives first.
+    let directory = PathBuf::from(variable("OUT_DIR")).join("archives");
+    let made = std::fs::create_dir_all(&directory).is_ok()
+        && compiler_s("rcrt1.o").is_some()
+        && ARCHIVES.iter().all(|(asked, given)| {
+            let link = directory.join(format!("lib{asked}.a"));
+            let _ = std::fs::remove_file(&link);
+            compiler_s(&format!("lib{given}.a"))
+                .is_some_and(|archive| std::os::unix::fs::symlink(archive, link).is_ok())
+        });
+    if made {
+        println!("cargo::rustc-link-arg-bins=-L{}", directory.display());
+        println!("cargo::rustc-link-arg-bins=-static-pie");
+        println!("cargo::rustc-env=WEIR_LINKED_STATICALLY=yes");
     }
 }
 
-/// Has the linker put together what `weir run` executes (run-order.ld says why). Not if the builder has chosen a linker,
-/// or gives it options: some linkers do not read such a script.
+/// Where the compiler has one of its own files, or the C library's; none if it has it not.
+fn compiler_s(file: &str) -> Option<PathBuf> {
+    let asked = Command::new("cc")
+        .arg(format!("-print-file-name={file}"))
+        .output()
+        .ok()?;
+    let answer = PathBuf::from(String::from_utf8(asked.stdout).ok()?.trim());
+    // Where there is none, the answer is the bare name.
+    answer.is_absolute().then_some(answer)
+}
+
+/// Whether the builder has chosen a linker or gives it options, or the C library is another: what we ask of a linker may
+/// not be for it.
+fn is_linker_chosen() -> bool {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    std::env::var_os("RUSTC_LINKER").is_some()
+        || variable("CARGO_ENCODED_RUSTFLAGS").contains("link")
+        || variable("CARGO_CFG_TARGET_ENV") != "gnu"
+}
+
+/// Has the linker put together what `weir run` executes (run-order.ld says why).
 fn order_the_functions() {
     println!("cargo::rerun-if-changed=run-order.ld");
-    let variable = |name| std::env::var(name).unwrap_or_default();
-    let is_chosen = std::env::var_os("RUSTC_LINKER").is_some()
-        || variable("CARGO_ENCODED_RUSTFLAGS").contains("link");
-    if is_chosen || variable("CARGO_CFG_TARGET_ENV") != "gnu" {
+    if is_linker_chosen() {
         return;
     }
-    let folder = variable("CARGO_MANIFEST_DIR");
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo::rustc-link-arg-bins=-Wl,-T,{folder}/run-order.ld");
     println!("cargo::rustc-env=WEIR_RUN_ORDER=asked");
 }

@@ -38,7 +38,6 @@ const HEADER: &[u8] = include_bytes!("../include/weir.h");
 #[derive(Debug)]
 pub struct Library {
     path: PathBuf,
-    is_as_built: bool,
     /// Where it was unpacked for this run alone; gone when this is dropped.
     _private: Option<TempDir>,
 }
@@ -50,12 +49,9 @@ impl Library {
     /// # Errors
     /// Where no copy can be made.
     pub fn locate(session: &Path) -> Result<Library, Failure> {
-        let ((library, length), private) = match installed() {
+        let (library, private) = match installed() {
             Some(installed) => (installed, None),
-            None => {
-                let (library, private) = unpacked(session)?;
-                ((library, EMBEDDED.len() as u64), private)
-            }
+            None => unpacked(session)?,
         };
         let path = if is_nameable(&library) {
             library
@@ -66,7 +62,6 @@ impl Library {
         };
         Ok(Library {
             path,
-            is_as_built: length == EMBEDDED.len() as u64,
             _private: private,
         })
     }
@@ -74,12 +69,6 @@ impl Library {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Whether it is as long as the one that was built with this command: then it runs with the C library that the command runs
-    /// with.
-    pub fn is_as_built(&self) -> bool {
-        self.is_as_built
     }
 }
 
@@ -90,20 +79,19 @@ fn is_nameable(path: &Path) -> bool {
     !path.as_os_str().as_bytes().iter().any(special)
 }
 
-/// The library beside the command, and its length.
-fn installed() -> Option<(PathBuf, u64)> {
+/// The library beside the command.
+fn installed() -> Option<PathBuf> {
     let command = std::env::current_exe().ok()?;
     let directory = command.parent()?;
     PLACES.into_iter().find_map(|place| {
         let library = directory.join(place);
         let there = fs::symlink_metadata(&library).ok()?;
         if there.is_file() && !place.starts_with("..") {
-            return Some((library, there.len()));
+            return Some(library);
         }
         // Through links, or other directories: the real path, which they cannot turn elsewhere.
         let library = fs::canonicalize(&library).ok()?;
-        let there = fs::metadata(&library).ok()?;
-        there.is_file().then_some((library, there.len()))
+        fs::metadata(&library).ok()?.is_file().then_some(library)
     })
 }
 
@@ -163,7 +151,7 @@ pub fn execute(args: &LibraryArgs) -> Result<(), Failure> {
 /// The library where it stays, also when this process has ended.
 fn lasting() -> Result<PathBuf, Failure> {
     let library = match installed() {
-        Some((library, _)) => beside_the_command(&library).unwrap_or(library),
+        Some(library) => beside_the_command(&library).unwrap_or(library),
         None => kept::in_cache(NAME, unpack_into)?,
     };
     if !is_nameable(&library) {

@@ -11,6 +11,8 @@ pub const MACHINE: elf::Machine = elf::EM_AARCH64;
 pub const DYNAMIC_LINKER: &str = "/lib/ld-linux-aarch64.so.1";
 /// The same as a library.
 pub const DYNAMIC_LINKER_NAME: &str = "ld-linux-aarch64.so.1";
+/// The version of the symbols of the first GNU C library for this machine. All later ones have it too.
+pub const FIRST_VERSION: &str = "GLIBC_2.17";
 /// What the dynamic linker puts in the place of `$PLATFORM`.
 pub const PLATFORM: &str = "aarch64";
 /// What it may put in the place of `$LIB`.

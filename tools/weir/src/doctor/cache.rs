@@ -1,6 +1,5 @@
 //! The dynamic linker's list of the system's libraries (`/etc/ld.so.cache`, ldconfig(8)).
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
@@ -16,9 +15,9 @@ const ENTRY: usize = 24;
 /// More than the list of any system takes.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The list; empty where there is none that can be read.
+/// The list, as it is in its file; empty where there is none that can be read.
 #[derive(Debug, Default)]
-pub struct Cache(HashMap<Vec<u8>, PathBuf>);
+pub struct Cache(Vec<u8>);
 
 impl Cache {
     /// The system's.
@@ -27,42 +26,38 @@ impl Cache {
         let file = File::open("/etc/ld.so.cache");
         let read = file.and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes));
         match read {
-            Ok(_) => Cache(parse(&bytes)),
-            Err(_) => Cache::default(),
+            Ok(_) if bytes.starts_with(MAGIC) => Cache(bytes),
+            _ => Cache::default(),
         }
     }
 
-    /// Where a library is.
+    /// Where a library is. Few are asked for, so the list is searched from its start each time.
     pub fn find(&self, name: &[u8]) -> Option<PathBuf> {
-        self.0.get(name).cloned()
+        let entries = 0..self.word(MAGIC.len())? as usize;
+        // The best for this processor comes first.
+        for index in entries {
+            let at = HEAD + index * ENTRY;
+            let (flags, key, value) = (self.word(at)?, self.word(at + 4)?, self.word(at + 8)?);
+            if flags == CACHE_FLAGS && self.is_text(key, name) {
+                let path = self.0.get(value as usize..)?;
+                let path = path.split(|&byte| byte == 0).next()?;
+                return Some(PathBuf::from(OsStr::from_bytes(path)));
+            }
+        }
+        None
     }
-}
 
-fn parse(bytes: &[u8]) -> HashMap<Vec<u8>, PathBuf> {
-    let mut list = HashMap::new();
-    if !bytes.starts_with(MAGIC) {
-        return list;
+    fn word(&self, at: usize) -> Option<u32> {
+        let word = self.0.get(at..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*word))
     }
-    let word = |at: usize| {
-        let part = bytes.get(at..).and_then(<[u8]>::first_chunk);
-        part.map(|&part| u32::from_le_bytes(part))
-    };
-    let text = |at: u32| bytes.get(at as usize..)?.split(|&byte| byte == 0).next();
-    for index in 0..word(MAGIC.len()).unwrap_or(0) as usize {
-        let at = HEAD + index * ENTRY;
-        let (Some(flags), Some(key), Some(value)) = (word(at), word(at + 4), word(at + 8)) else {
-            break;
-        };
-        if flags != CACHE_FLAGS {
-            continue;
-        }
-        if let (Some(name), Some(path)) = (text(key), text(value)) {
-            // The best for this processor comes first.
-            list.entry(name.to_owned())
-                .or_insert_with(|| PathBuf::from(OsStr::from_bytes(path)));
-        }
+
+    /// Whether a name is what stands there.
+    fn is_text(&self, at: u32, name: &[u8]) -> bool {
+        let after = self.0.get(at as usize..);
+        let rest = after.and_then(|after| after.strip_prefix(name));
+        rest.is_some_and(|rest| matches!(rest, [0, ..] | []))
     }
-    list
 }
 
 #[cfg(test)]
@@ -80,7 +75,8 @@ mod tests {
     fn a_list_that_ends_too_soon_is_read_to_its_end() {
         let whole = std::fs::read("/etc/ld.so.cache").expect("there");
         for length in [0, 19, 20, 47, 48, 60, whole.len() / 2] {
-            let _ = parse(&whole[..length]);
+            let cache = Cache(whole[..length].to_vec());
+            assert_eq!(cache.find(b"nosuchlibrary.so"), None);
         }
     }
 }

@@ -25,7 +25,9 @@ const ENDIAN: LittleEndian = LittleEndian;
 /// More than any program's headers, symbols or strings take.
 const MAX_PART: u64 = 64 << 20;
 /// More symbol versions than any library has.
-const MAX_VERSIONS: usize = 4096;
+const MAX_VERSIONS: usize = 512;
+/// What one takes: the heads of a version, and of its name and its predecessor's.
+const VERSION_BYTES: u64 = 36;
 /// A version that is needed only where it is there (VER_FLG_WEAK).
 const IS_WEAK: u16 = 2;
 /// The version that is the library's own name (VER_FLG_BASE).
@@ -276,7 +278,7 @@ impl<'d> Dynamic<'d> {
         let Some(address) = self.value(elf::DT_VERNEED) else {
             return Ok(needed);
         };
-        let table = self.bytes_from(address)?;
+        let table = self.versions_from(address)?;
         let mut at = 0;
         loop {
             let library = self.string(word(table, at + 4)?.into())?;
@@ -307,7 +309,7 @@ impl<'d> Dynamic<'d> {
         let Some(address) = self.value(elf::DT_VERDEF) else {
             return Ok(versions);
         };
-        let table = self.bytes_from(address)?;
+        let table = self.versions_from(address)?;
         let mut at = 0;
         while versions.len() < MAX_VERSIONS {
             if half(table, at + 2)? & IS_BASE == 0 {
@@ -360,9 +362,18 @@ impl<'d> Dynamic<'d> {
 
     /// What the file has from an address on, to the end of its segment.
     fn bytes_from(&self, address: u64) -> Result<&'d [u8], ()> {
+        self.at_most_from(address, MAX_PART)
+    }
+
+    /// The same, as far as a table of versions may reach.
+    fn versions_from(&self, address: u64) -> Result<&'d [u8], ()> {
+        self.at_most_from(address, MAX_VERSIONS as u64 * VERSION_BYTES)
+    }
+
+    fn at_most_from(&self, address: u64, bytes: u64) -> Result<&'d [u8], ()> {
         let range = self.file_range(address).ok_or(())?;
         self.data
-            .read_bytes_at(range.start, (range.end - range.start).min(MAX_PART))
+            .read_bytes_at(range.start, (range.end - range.start).min(bytes))
     }
 
     /// Where in the file an address and the rest of its segment are.

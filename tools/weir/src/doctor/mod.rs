@@ -11,7 +11,7 @@
 //! secure        whether the kernel would have the dynamic linker ignore LD_PRELOAD
 //! verdict       the consequences for tracing
 //! surroundings  the environment of the program: preloaded libraries, limits, a sandbox, no room
-//!   trial         runs weir itself under Weir
+//!   trial         runs a program that does nothing under Weir
 //! ```
 
 mod access;
@@ -58,10 +58,10 @@ pub struct Findings {
     pub dynamic_linker: Option<PathBuf>,
     /// What the dynamic linker loads, the program first; nothing where the file could not be read.
     loaded: Vec<Library>,
+    /// Whether they were not looked at, because they are nothing but the C library.
+    has_only_the_c_library: bool,
     /// What is preloaded already.
     preloads: Vec<Preload>,
-    /// Whether the program's libraries were not looked at, because they are weir's own.
-    is_as_simple_as_weir: bool,
     /// What the report will not show, and what else may surprise, a sentence each.
     pub remarks: Vec<String>,
 }
@@ -70,24 +70,23 @@ impl Findings {
     /// Refuses Weir's library where the program's libraries are too old for it: the dynamic linker would end the
     /// program.
     pub fn check(&self, library: &Own) -> Result<(), Failure> {
-        if self.is_as_simple_as_weir && library.is_as_built() {
-            return Ok(());
-        }
         let (Some(path), Some(dynamic_linker)) = (self.chain.last(), &self.dynamic_linker) else {
             return Ok(());
         };
-        let late = self.is_as_simple_as_weir.then(|| {
-            let image = elf::read(File::open(path).ok()?, Depth::Links).ok()?;
-            Some(load(path, image, dynamic_linker, Depth::Links).1)
-        });
-        let loaded = late.flatten();
-        let loaded = loaded.as_ref().unwrap_or(&self.loaded);
         let library = library.path();
         let ours = File::open(library).ok();
         let Some(ours) = ours.and_then(|file| elf::read(file, Depth::Links).ok()) else {
             return Ok(());
         };
-        match verdict::lacking(&ours, loaded) {
+        if verdict::has_only_first_versions(&ours) {
+            return Ok(());
+        }
+        let late = self.has_only_the_c_library.then(|| {
+            let image = elf::read(File::open(path).ok()?, Depth::Links).ok()?;
+            Some(load(path, image, dynamic_linker, Depth::Links).1)
+        });
+        let loaded = late.flatten();
+        match verdict::lacking(&ours, loaded.as_ref().unwrap_or(&self.loaded)) {
             Some((other, version)) => Err(refused(
                 path,
                 format_args!(
@@ -144,8 +143,8 @@ fn inspect_as(
         chain: Vec::new(),
         dynamic_linker: None,
         loaded: Vec::new(),
+        has_only_the_c_library: false,
         preloads: Vec::new(),
-        is_as_simple_as_weir: false,
         remarks: Vec::new(),
     };
     let mut next = search::find(program, path)?;
@@ -252,9 +251,10 @@ fn judge(
     let image = elf::read(file, depth).map_err(|error| refused(path, error))?;
     let dynamic_linker = verdict::of(path, &image).map_err(|trouble| refused(path, trouble))?;
     let is_plain = variable("LD_LIBRARY_PATH").is_empty() && variable("LD_PRELOAD").is_empty();
-    findings.is_as_simple_as_weir =
-        depth == Depth::Links && is_plain && verdict::is_as_simple_as_weir(&dynamic_linker, &image);
-    if findings.is_as_simple_as_weir {
+    findings.has_only_the_c_library = depth == Depth::Links
+        && is_plain
+        && verdict::has_only_the_c_library(&dynamic_linker, &image);
+    if findings.has_only_the_c_library {
         findings.dynamic_linker = Some(dynamic_linker);
         return Ok(());
     }

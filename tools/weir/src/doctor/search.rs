@@ -9,7 +9,7 @@ use crate::exit_code;
 use crate::failure::Failure;
 
 /// What execvp searches where PATH is not set.
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
+pub const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 /// The file that execvp would start: the name itself where it has a slash, else the first in PATH
 /// that may be executed.

@@ -1,5 +1,5 @@
-//! A trial: Weir traces weir itself, under `weir run` and with LD_PRELOAD alone, in the environment of the program. So the
-//! doctor knows what a sandbox, a limit or a file system forbids, and need not guess.
+//! A trial: Weir traces a program that does nothing, under `weir run` and with LD_PRELOAD alone, in the environment of the
+//! program. So the doctor knows what a sandbox, a limit or a file system forbids, and need not guess.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use weir_record::settings;
 use weir_report::read;
 
+use super::search;
 use crate::failure::Failure;
 use crate::session;
 use crate::text;
@@ -35,12 +36,15 @@ pub struct Trial {
 pub fn make(library: &Path, directory: &Path) -> Result<Trial, Failure> {
     let weir =
         own_path().ok_or_else(|| Failure::of_weir("the path of weir itself is not known"))?;
+    let idle = Idle::find(&weir)
+        .ok_or_else(|| Failure::of_weir("no program that does nothing can be traced here"))?;
     let out = directory.join("run.json");
     let mut run = Command::new(&weir);
     run.args(["run", "--quiet", "--out"])
         .arg(&out)
         .arg("--")
-        .arg(&weir);
+        .arg(&idle.program)
+        .args(idle.arguments);
     let run = measured(&mut run, directory, &out)?;
 
     let out = directory.join("alone.json");
@@ -49,12 +53,36 @@ pub fn make(library: &Path, directory: &Path) -> Result<Trial, Failure> {
         preload.push(":");
         preload.push(others);
     }
-    let mut bare = Command::new(&weir);
-    bare.env("LD_PRELOAD", preload)
+    let mut bare = Command::new(&idle.program);
+    bare.args(idle.arguments)
+        .env("LD_PRELOAD", preload)
         .env(settings::OUT.name, &out)
         .env_remove(settings::SESSION.name);
     let bare = measured(&mut bare, directory, &out)?;
     Ok(Trial { run, bare })
+}
+
+/// A program that does nothing, to be traced in a trial.
+struct Idle {
+    program: PathBuf,
+    arguments: &'static [&'static str],
+}
+
+impl Idle {
+    /// The system's, else weir itself, which can be traced only where it was not linked statically.
+    fn find(weir: &Path) -> Option<Idle> {
+        const SYSTEM_S: [(&str, &[&str]); 2] = [("true", &[]), ("sh", &["-c", ":"])];
+        let system_s = SYSTEM_S.into_iter().flat_map(|(name, arguments)| {
+            let places = search::DEFAULT_PATH.split(':');
+            places.map(move |place| (Path::new(place).join(name), arguments))
+        });
+        let own: (PathBuf, &[&str]) = (weir.to_owned(), &["--version"]);
+        let mut all = system_s.chain([own]);
+        all.find_map(|(program, arguments)| {
+            super::inspect(program.as_os_str()).ok()?;
+            Some(Idle { program, arguments })
+        })
+    }
 }
 
 fn own_path() -> Option<PathBuf> {
@@ -70,13 +98,14 @@ fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outco
     let errors = directory.join("errors");
     let stderr = File::create(&errors).map_err(|error| Failure::of_file("make", &errors, error))?;
     command
-        .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr);
     let spawned = command.spawn();
-    let mut child =
-        spawned.map_err(|error| Failure::of_weir("weir cannot be executed").because(error))?;
+    let mut child = spawned.map_err(|error| {
+        let program = command.get_program().display();
+        Failure::of_weir(format!("{program} cannot be executed")).because(error)
+    })?;
     let ended = wait(&mut child);
     remove_regions(child.id());
     let Some(ended) = ended else {

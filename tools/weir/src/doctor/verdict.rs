@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::elf::Image;
 use super::libraries::Library;
-use crate::arch::{DYNAMIC_LINKER, DYNAMIC_LINKER_NAME};
+use crate::arch::{DYNAMIC_LINKER, DYNAMIC_LINKER_NAME, FIRST_VERSION};
 use crate::text;
 
 /// So many functions are named at most.
@@ -38,9 +38,8 @@ pub fn of(path: &Path, image: &Image) -> Result<PathBuf, String> {
     Ok(dynamic_linker)
 }
 
-/// Whether a program is loaded with nothing but the C library that weir itself was loaded with: then there is no more to find
-/// out about its libraries.
-pub fn is_as_simple_as_weir(dynamic_linker: &Path, image: &Image) -> bool {
+/// Whether a program is loaded with nothing but the system's C library: then its libraries tell nothing more of it.
+pub fn has_only_the_c_library(dynamic_linker: &Path, image: &Image) -> bool {
     const C_LIBRARY: [&str; 6] = [
         "libc.so.6",
         "libm.so.6",
@@ -54,6 +53,13 @@ pub fn is_as_simple_as_weir(dynamic_linker: &Path, image: &Image) -> bool {
         && image.rpath.is_none()
         && image.runpath.is_none()
         && needed.all(|name| C_LIBRARY.contains(&name.as_str()))
+}
+
+/// Whether a library needs no more of any other than the symbols that the first GNU C library for this machine had: then all
+/// of them have what it needs.
+pub fn has_only_first_versions(ours: &Image) -> bool {
+    let mut needed = ours.needed_versions.iter();
+    needed.all(|(_, version)| version == FIRST_VERSION)
 }
 
 /// Judges a program by all that is loaded with it, itself first.
