@@ -11,12 +11,13 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::Timespec;
 pub use weir_report::emit::Descriptor;
 
-use crate::arch;
+use crate::arch::{self, FloatState};
 
 pub mod arguments;
 pub mod clock;
 pub mod counter;
 mod deadline;
+mod locks;
 pub mod looking;
 pub mod pages;
 pub mod process;
@@ -247,6 +248,16 @@ pub fn with_errno_kept<T>(work: impl FnOnce() -> T) -> T {
     let result = work();
     // SAFETY: as above; `work` stays on the same thread.
     unsafe { place.write(errno) };
+    result
+}
+
+/// Does work that calculates with floating point, which raises flags and, if the program asks for that, signals: both are the
+/// program's.
+#[inline(always)]
+pub fn with_float_state_kept<T>(work: impl FnOnce() -> T) -> T {
+    let state = FloatState::take();
+    let result = work();
+    state.give_back();
     result
 }
 

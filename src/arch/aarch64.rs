@@ -80,6 +80,37 @@ pub fn has_thread_area() -> bool {
     !pointer.is_null() && unsafe { pointer.read_volatile() } != 0
 }
 
+/// How the calling thread calculates with floating point, and what has happened while it did (FPCR and FPSR; Arm ARM, C5.2).
+pub struct FloatState {
+    control: u64,
+    status: u64,
+}
+
+impl FloatState {
+    /// Takes it from the thread, which then calculates as a program does at its start.
+    #[inline(always)]
+    pub fn take() -> FloatState {
+        let (control, status);
+        // SAFETY: all exceptions masked, rounding to nearest: Rust's own arithmetic expects this state.
+        unsafe {
+            asm!("mrs {}, fpcr", out(reg) control, options(nomem, nostack, preserves_flags));
+            asm!("mrs {}, fpsr", out(reg) status, options(nomem, nostack, preserves_flags));
+            asm!("msr fpcr, xzr", options(nostack, preserves_flags));
+        }
+        FloatState { control, status }
+    }
+
+    /// Gives it back.
+    #[inline(always)]
+    pub fn give_back(self) {
+        // SAFETY: what the processor has given.
+        unsafe {
+            asm!("msr fpsr, {}", in(reg) self.status, options(nostack, preserves_flags));
+            asm!("msr fpcr, {}", in(reg) self.control, options(nostack, preserves_flags));
+        }
+    }
+}
+
 /// Calls `call(argument)` on the stack that ends at `top`.
 ///
 /// # Safety

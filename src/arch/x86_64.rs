@@ -80,6 +80,36 @@ pub fn has_thread_area() -> bool {
     first != 0 && first == third
 }
 
+/// How the calling thread calculates with floating point, and what has happened while it did (MXCSR; AMD64 manual volume 1,
+/// 4.2.2). The x87 unit has a state of its own, which no code of ours touches.
+pub struct FloatState(u32);
+
+impl FloatState {
+    /// All exceptions masked, none raised, rounding to nearest: as a program starts.
+    const INITIAL: u32 = 0x1f80;
+
+    /// Takes it from the thread, which then calculates as a program does at its start.
+    #[inline(always)]
+    pub fn take() -> FloatState {
+        let (mut state, initial) = (0, Self::INITIAL);
+        // SAFETY: they write and read a word of our own. Rust's own arithmetic expects this state.
+        unsafe {
+            asm!("stmxcsr [{}]", in(reg) &raw mut state, options(nostack, preserves_flags));
+            asm!("ldmxcsr [{}]", in(reg) &raw const initial, options(nostack, preserves_flags));
+        }
+        FloatState(state)
+    }
+
+    /// Gives it back.
+    #[inline(always)]
+    pub fn give_back(self) {
+        // SAFETY: it reads a word of our own, which the processor has given.
+        unsafe {
+            asm!("ldmxcsr [{}]", in(reg) &raw const self.0, options(nostack, preserves_flags));
+        }
+    }
+}
+
 /// Calls `call(argument)` on the stack that ends at `top`.
 ///
 /// # Safety

@@ -269,7 +269,7 @@ fn with_work<T>(patience: Duration, act: impl FnOnce(&mut Work) -> T) -> Option<
             written_ns: sys::now().monotonic_ns,
             reports: 0,
         });
-        result = Some(act(work));
+        result = Some(sys::with_float_state_kept(|| act(work)));
     });
     if let Err(reason) = attempted {
         // The work may be in an inconsistent state, so no thread uses it again.

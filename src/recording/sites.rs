@@ -11,6 +11,7 @@ use weir_record::stacks::{self as record, LeafOwner, Node};
 use crate::process::{self, modes};
 pub use crate::stacks::live::may_be_sample;
 use crate::stacks::{self, Leaf, live};
+use crate::sys;
 
 /// Counts a call of stdio. `took_ticks` is 0 if it was not timed. A call that asks about a block has no site.
 #[inline(always)]
@@ -144,7 +145,7 @@ pub fn count_sample(
     block: *const c_void,
     bytes: u64,
 ) {
-    let Some(mean) = slot.counters.sampling.restart() else {
+    let Some(mean) = sys::with_float_state_kept(|| slot.counters.sampling.restart()) else {
         return;
     };
     if !stacks::begin_late() {
@@ -153,7 +154,7 @@ pub fn count_sample(
     let Some(leaf) = stacks::leaf_aside(function, slot.leaf_owner()) else {
         return;
     };
-    let weight = Weight::of(bytes, mean);
+    let weight = sys::with_float_state_kept(|| Weight::of(bytes, mean));
     let counters = leaf.node.blocks();
     add(leaf.node, &counters.calls, weight.times(1));
     add(
@@ -310,7 +311,7 @@ impl Amount {
     fn of_sample(bytes: u64) -> Amount {
         let mean = process::header().map_or(0, |header| header.sampled_bytes.get());
         // A sample has at least one byte.
-        let weight = Weight::of(bytes.max(1), mean.max(1));
+        let weight = sys::with_float_state_kept(|| Weight::of(bytes.max(1), mean.max(1)));
         Amount {
             blocks: weight.times(1),
             bytes: weight.times(bytes),

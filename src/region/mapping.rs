@@ -24,6 +24,7 @@ use weir_record::stacks::{Module, Node};
 use crate::environment::{self, Path};
 use crate::region::backing;
 use crate::sys::{self, Descriptor, pages::pages_around};
+use handed::Handed;
 
 /// The room of a region if address space or data is limited.
 const FEW: Room = Room {
@@ -133,7 +134,7 @@ fn nobody_would_read_it() -> bool {
 }
 
 /// Makes the region in a file without a name, and sends it to `weir`. If `weir` does not take it, gives it a name and
-/// stores that in `file`.
+/// stores that in `file`. If `weir` has ended, what is recorded goes nowhere.
 fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header, Room)> {
     let session = &environment::get().session;
     if session.is_empty() {
@@ -142,9 +143,13 @@ fn make_handed(pid: u32, room: Room, file: &mut Path) -> Option<(&'static Header
     let fd = handed::create(session.as_c_str())?;
     let before = current();
     let made = map_file(&fd, room)?;
-    let is_taken = handed::hand_over(&fd, session.as_bytes())
-        || backing::name_in_session(file, session.as_bytes(), pid)
-            && handed::name(&fd, file.as_c_str());
+    let is_taken = match handed::hand_over(&fd, session.as_bytes()) {
+        Handed::Over | Handed::ToNobody => true,
+        Handed::NotOver => {
+            backing::name_in_session(file, session.as_bytes(), pid)
+                && handed::name(&fd, file.as_c_str())
+        }
+    };
     if !is_taken {
         file.clear();
         return_to(before);

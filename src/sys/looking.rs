@@ -4,6 +4,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 
+use super::locks;
 use super::{call, peek};
 
 /// Why nothing was found.
@@ -23,6 +24,10 @@ pub enum Unseen {
 /// # Errors
 /// The reason why they are not known.
 pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
+    status(dir, path).map(|status| status.st_mode)
+}
+
+fn status(dir: c_int, path: *const c_char) -> Result<libc::stat, Unseen> {
     if path.is_null() {
         // Newer kernels take NULL for an empty path.
         return Err(Unseen::Unreadable);
@@ -39,7 +44,7 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     let result = unsafe { call(libc::SYS_newfstatat, arguments) };
     match -result as c_int {
         // SAFETY: the kernel has written it.
-        0 => Ok(unsafe { answer.assume_init() }.st_mode),
+        0 => Ok(unsafe { answer.assume_init() }),
         libc::EFAULT => Err(Unseen::Unreadable),
         libc::ENOENT | libc::ENOTDIR => Err(Unseen::Missing),
         _ => Err(Unseen::Otherwise),
@@ -53,8 +58,12 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// Opens a file for reading. `None` if that fails.
+    /// Opens a file for reading. `None` if that fails, or if the process holds a lock on the file: to close any descriptor of it
+    /// would release the lock (fcntl(2), "Advisory record locking").
     pub fn open(dir: c_int, path: *const c_char) -> Option<Looked> {
+        if locks::may_be_on(status(dir, path).ok()?.st_ino) {
+            return None;
+        }
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let arguments = [dir as usize, path.addr(), flags as usize, 0, 0];
         // SAFETY: the kernel reads the path, and fails if it cannot.

@@ -225,6 +225,35 @@ fn the_program_outlives_weir() {
     assert!(goes_on, "the program did not go on");
 }
 
+/// What starts after `weir` was killed leaves nothing: nobody would remove it.
+#[test]
+fn what_starts_after_weir_leaves_nothing() {
+    const PROGRAMS: usize = 20;
+    let folder = scratch();
+    let sessions = folder.path().join("sessions");
+    std::fs::create_dir(&sessions).expect("made");
+    let script = format!(
+        "kill -KILL $PPID
+         until [ \"$(cut -d ' ' -f 3 /proc/$PPID/stat)\" = Z ]; do sleep 0.01; done
+         for i in $(seq {PROGRAMS}); do cat /dev/null; done; echo all"
+    );
+    let mut weir_run = Command::new(weir::command());
+    weir_run
+        .args(["run", "--quiet", "--", "bash", "-c", &script])
+        .env("WEIR_REGION_DIR", &sessions)
+        .current_dir(folder.path())
+        .stdout(Stdio::piped());
+    let output = weir_run.output().expect("weir runs");
+    assert_eq!(output.status.signal(), Some(libc::SIGKILL));
+    // The pipe is closed when the shell has ended.
+    assert_eq!(output.stdout, b"all\n");
+    let session = std::fs::read_dir(&sessions).expect("there").next();
+    let session = session.expect("a session").expect("there").path();
+    let left = std::fs::read_dir(session).expect("there").count();
+    // The inbox.
+    assert_eq!(left, 1);
+}
+
 /// The pid of the only child of a process.
 fn child_of(pid: u32) -> i32 {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))

@@ -184,3 +184,24 @@ fn is_countdown(pair: &&[String]) -> bool {
     weir::architecture() == "aarch64"
         && matches!(words[..], ["str", _, base] if base.starts_with('x'))
 }
+
+/// The x87 unit of x86-64 has a state of its own, which is the program's.
+#[test]
+fn no_instruction_is_for_the_x87_unit() {
+    if weir::architecture() != "x86_64" {
+        return;
+    }
+    let text = output(weir::binutils("objdump").args(["--disassemble", "--no-show-raw-insn"]));
+    let mnemonics = text.lines().filter_map(|line| {
+        let (_, instruction) = line.split_once(":\t")?;
+        instruction.split_whitespace().next()
+    });
+    let mnemonics: Vec<&str> = mnemonics.collect();
+    assert!(mnemonics.contains(&"call") && mnemonics.contains(&"ret"));
+    // All of its instructions, and no others, have names that begin so.
+    let x87: Vec<_> = mnemonics
+        .iter()
+        .filter(|name| name.starts_with('f'))
+        .collect();
+    assert!(x87.is_empty(), "{x87:?}");
+}

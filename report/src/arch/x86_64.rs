@@ -6,9 +6,8 @@ use std::arch::global_asm;
 pub const OF_ANOTHER_MACHINE: &str =
     "is for another machine or word size; Weir traces 64-bit x86-64 programs";
 
-// `double log2(double)`, by the processor's own instruction (AMD64 manual volume 5, FYL2X: y times the
-// logarithm of x). The histograms ask for the logarithm of small whole numbers, and round it up.
-// Hidden: the program's calls do not come here.
+// `double log2(double)`. Hidden: the program's calls do not come here. The processor's own instruction (FYL2X) would change
+// the state of a unit that nothing else of ours uses, and that is the program's.
 global_asm!(
     ".pushsection .text.weir_log2,\"ax\",@progbits",
     ".globl log2",
@@ -16,14 +15,9 @@ global_asm!(
     ".type log2, @function",
     "log2:",
     ".cfi_startproc",
-    "movsd qword ptr [rsp - 8], xmm0",
-    "fld1",
-    "fld qword ptr [rsp - 8]",
-    "fyl2x",
-    "fstp qword ptr [rsp - 8]",
-    "movsd xmm0, qword ptr [rsp - 8]",
-    "ret",
+    "jmp {logarithm}",
     ".cfi_endproc",
     ".size log2, . - log2",
     ".popsection",
+    logarithm = sym crate::log2::logarithm,
 );

@@ -2,8 +2,8 @@
 //!
 //! If the file has a name in the session, the program can truncate it, also by accident. An access to the truncated
 //! part of a mapping ends the process. A file without a name is safe from that. The file gets a name if we cannot
-//! send it: `weir` is gone or busy, or the process was started under a seccomp filter, which may end it for a system
-//! call that it does not make itself.
+//! send it: `weir` is busy, or the process was started under a seccomp filter, which may end it for a system call that it
+//! does not make itself. If `weir` has ended, the file gets none: nobody would remove it.
 
 use std::ffi::CStr;
 use std::io::IoSlice;
@@ -11,6 +11,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix,
     SocketFlags, SocketType, sendmsg_addr, socket_with,
@@ -30,20 +31,37 @@ pub fn create(session: &CStr) -> Option<Descriptor> {
     file.ok().map(Descriptor::from)
 }
 
-/// Sends the file to `weir`. False if `weir` does not take it.
-pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
+/// What has become of a file that was to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// `weir` has it.
+    Over,
+    /// `weir` is there, and has not taken it.
+    NotOver,
+    /// `weir` has ended: it was killed.
+    ToNobody,
+}
+
+/// Sends the file to `weir`.
+pub fn hand_over(file: &Descriptor, session: &[u8]) -> Handed {
+    match send(file, session) {
+        Some(Ok(_)) => Handed::Over,
+        // The kernel closes a socket when its process ends.
+        Some(Err(Errno::CONNREFUSED)) => Handed::ToNobody,
+        _ => Handed::NotOver,
+    }
+}
+
+/// The result of sending; `None` if it could not be tried.
+fn send(file: &Descriptor, session: &[u8]) -> Option<Result<usize, Errno>> {
     // An address of a Unix socket has room for a hundred bytes or so.
     let mut path = Bytes::<128>::new();
     if !(path.push(session) && path.push(b"/") && path.push(INBOX.as_bytes())) {
-        return false;
+        return None;
     }
-    let Ok(address) = SocketAddrUnix::new(path.as_c_str()) else {
-        return false;
-    };
+    let address = SocketAddrUnix::new(path.as_c_str()).ok()?;
     let (family, kind) = (AddressFamily::UNIX, SocketType::DGRAM);
-    let Ok(socket) = socket_with(family, kind, SocketFlags::CLOEXEC, None) else {
-        return false;
-    };
+    let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None).ok()?;
     let socket = Descriptor::from(socket);
     let files = [file.as_fd()];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -51,8 +69,9 @@ pub fn hand_over(file: &Descriptor, session: &[u8]) -> bool {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     // A message must have at least one byte.
     let text = [IoSlice::new(b".")];
-    ancillary.push(SendAncillaryMessage::ScmRights(&files))
-        && sendmsg_addr(&socket, &address, &text, &mut ancillary, flags).is_ok()
+    ancillary
+        .push(SendAncillaryMessage::ScmRights(&files))
+        .then(|| sendmsg_addr(&socket, &address, &text, &mut ancillary, flags))
 }
 
 /// Gives the file a name. False if that fails.

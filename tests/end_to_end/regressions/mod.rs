@@ -8,6 +8,7 @@ mod ends;
 mod foreign;
 mod forks;
 mod numbers;
+mod own_state;
 mod stacks;
 mod taken;
 mod users;
