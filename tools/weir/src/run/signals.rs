@@ -1,8 +1,11 @@
 //! The signals that weir takes while a program runs, and what it does with them.
 //!
 //! A terminal sends its signals both to weir and to the program; weir runs until the program has
-//! ended. A signal from another process to weir is meant for the program, and passed on.
+//! ended. A signal from another process to weir is meant for the program, and passed on; but not what the program sends to its
+//! process group, which it has got itself, or to its parent.
 
+use std::fs::File;
+use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
@@ -79,7 +82,7 @@ impl Before {
 pub struct Came {
     /// Its number.
     pub signal: c_int,
-    /// Whether a process sent it, not the kernel for a terminal or a child.
+    /// Whether it is for the program, which has not got it: sent by another process, not by the kernel for a terminal or a child.
     pub sent: bool,
 }
 
@@ -110,8 +113,40 @@ fn wait_for(signals: &sigset_t, time: Duration) -> Option<Came> {
     (signal > 0).then_some(Came {
         signal,
         // What the kernel sends has codes above SI_USER, which is 0.
-        sent: info.si_code <= libc::SI_USER,
+        sent: info.si_code <= libc::SI_USER && !is_from_within(&info),
     })
+}
+
+/// Whether a process of the program's has sent a signal, which is in weir's process group.
+fn is_from_within(info: &libc::siginfo_t) -> bool {
+    /// Generations between weir and the sender.
+    const MOST: usize = 256;
+    if info.si_code != libc::SI_USER {
+        return false;
+    }
+    // SAFETY: kill has sent it, so its sender is known; the other calls give numbers. A sender that has gone has no group.
+    let (sender, own, is_of_our_group) = unsafe {
+        let sender = info.si_pid();
+        let group = libc::getpgid(sender);
+        (sender, libc::getpid(), group == libc::getpgrp())
+    };
+    let mut ancestors = std::iter::successors(Some(sender), |&pid| parent_of(pid)).take(MOST);
+    sender != own && is_of_our_group && ancestors.any(|pid| pid == own)
+}
+
+/// The parent of a process. Allocates nothing: there may be no memory.
+fn parent_of(pid: pid_t) -> Option<pid_t> {
+    let mut path = [0; 32];
+    let mut rest = &mut path[..];
+    write!(rest, "/proc/{pid}/stat").ok()?;
+    let unused = rest.len();
+    let path = str::from_utf8(&path[..path.len() - unused]).ok()?;
+    let mut text = [0; 256];
+    let read = File::open(path).ok()?.read(&mut text).ok()?;
+    // A name of at most 16 bytes in parentheses, which may be in it too; the state; the parent.
+    let after_name = text[..read].rsplit(|&byte| byte == b')').next()?;
+    let parent = after_name.split(|&byte| byte == b' ').nth(2)?;
+    str::from_utf8(parent).ok()?.parse().ok()
 }
 
 /// From now on weir may write to its terminal also where the program has taken the foreground, and has not given it back

@@ -27,7 +27,7 @@ fn run(kib: u64, is_hard: bool, end: &str) -> (Place, Output) {
     let script = format!(
         "trap 'uname > uname.txt; {end}' TERM
          for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep .01; done
-         kill -TERM $PPID
+         setsid kill -TERM $PPID
          for i in 1 2 3 4 5 6 7 8 9 10; do sleep .1; done"
     );
     let mut command = place.run(&["--interval", "0.02"], &["sh", "-c", &script]);

@@ -54,6 +54,33 @@ fn what_is_sent_to_weir_reaches_the_program() {
     }
 }
 
+/// It is in the program's group, and gets it too.
+#[test]
+fn what_the_program_sends_to_its_group_does_not_come_back() {
+    const PROGRAM: &str = "
+import os, signal, time
+signals = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2]
+came = []
+for number in signals:
+    signal.signal(number, lambda number, _: came.append(number))
+for number in signals:
+    os.kill(0, number)
+    if os.fork() == 0:
+        signal.signal(number, signal.SIG_IGN)
+        os.kill(0, number)
+        time.sleep(0.2)
+        os._exit(0)
+    time.sleep(0.1)
+    os.wait()
+time.sleep(0.2)
+assert sorted(came) == sorted(signals * 2), came
+";
+    let place = Place::new();
+    let mut command = place.run(&[], &["python3", "-c", PROGRAM]);
+    let output = command.process_group(0).output().expect("ended");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
 #[test]
 fn a_signal_that_ends_the_program_ends_weir_after_the_report() {
     let place = Place::new();
