@@ -1,98 +1,75 @@
-//! Whether a process holds record locks (fcntl(2)) on a file. The kernel releases them when the process closes any descriptor
-//! of the file, and so also one that Weir has opened.
+//! Whether the process may hold a record lock (fcntl(2)) on a file. The kernel releases all of them when the process closes any
+//! descriptor of the file, and so also one that Weir has opened. Hence there is none where no descriptor leads to the file.
+//!
+//! `/proc/locks` would say it too, but holds up all processes that lock something.
 
-use rustix::fs::{Mode, OFlags};
+use std::mem::MaybeUninit;
+
+use rustix::fs::{Mode, OFlags, RawDir};
 
 use super::Descriptor;
+use super::looking::status;
 use super::rooms::with_room_if_possible;
 
-/// What is read of the list of locks, and the line that it is in. Its zeroes are valid.
-struct Scan {
-    chunk: [u8; 384],
-    line: [u8; 112],
-}
+/// So many descriptors are looked at: each takes a system call.
+const MOST: usize = 1024;
+/// Room for entries of a directory.
+type Room = [MaybeUninit<u8>; 512];
 
-/// Whether a process, perhaps this one, holds a record lock on a file with this inode number. False if that cannot be found out.
+/// Whether a descriptor of the process leads to this file. False if that cannot be found out.
 #[inline(never)]
-pub fn may_be_on(inode: u64) -> bool {
-    with_room_if_possible(|scan: *mut Scan| {
-        // SAFETY: the room is ours, and zeroed.
-        let scan = unsafe { &mut *scan };
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let Ok(list) = rustix::fs::open(c"/proc/locks", flags, Mode::empty()) else {
-            return false;
-        };
-        scan.finds(inode, &Descriptor::from(list))
+pub fn may_be_on(file: &libc::stat) -> bool {
+    with_room_if_possible(|room: *mut Room| {
+        // SAFETY: the room is ours, and any bytes are valid.
+        is_open(file, unsafe { &mut *room })
     })
     .unwrap_or(false)
 }
 
-impl Scan {
-    fn finds(&mut self, inode: u64, list: &Descriptor) -> bool {
-        let mut length = 0;
-        while let Ok(read @ 1..) = rustix::io::read(list, &mut self.chunk) {
-            for &byte in &self.chunk[..read] {
-                if byte == b'\n' {
-                    if inode_of(&self.line[..length]) == Some(inode) {
-                        return true;
-                    }
-                    length = 0;
-                } else if length < self.line.len() {
-                    self.line[length] = byte;
-                    length += 1;
-                }
-            }
+fn is_open(file: &libc::stat, room: &mut Room) -> bool {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(list) = rustix::fs::open(c"/proc/self/fd", flags, Mode::empty()) else {
+        return false;
+    };
+    let list = Descriptor::from(list);
+    let mut entries = RawDir::new(&list, room);
+    for _ in 0..MOST {
+        let Some(Ok(entry)) = entries.next() else {
+            return false;
+        };
+        let number = str::from_utf8(entry.file_name().to_bytes());
+        let number = number.ok().and_then(|number| number.parse().ok());
+        let leads_there =
+            |other: libc::stat| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino);
+        if number
+            .and_then(|fd| status(fd, c"".as_ptr()).ok())
+            .is_some_and(leads_there)
+        {
+            return true;
         }
-        false
     }
-}
-
-/// The inode number of a record lock, as a line of the list has it (proc(5)): `1: POSIX  ADVISORY  WRITE 4711 fd:01:9041 0 EOF`.
-fn inode_of(line: &[u8]) -> Option<u64> {
-    let mut words = line
-        .split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty());
-    if words.nth(1)? != b"POSIX" {
-        return None;
-    }
-    let file = words.nth(3)?;
-    let inode = file.rsplit(|&byte| byte == b':').next()?;
-    str::from_utf8(inode).ok()?.parse().ok()
+    false
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::AsRawFd;
-    use std::os::unix::fs::MetadataExt;
+    use std::fs::File;
 
     use super::*;
 
     #[test]
-    fn a_line_has_an_inode() {
-        for (line, inode) in [
-            (
-                "1: POSIX  ADVISORY  WRITE 4711 fd:01:9041 0 EOF",
-                Some(9041),
-            ),
-            ("2: FLOCK  ADVISORY  WRITE 4711 fd:01:9041 0 EOF", None),
-            ("2: -> POSIX  ADVISORY  WRITE 4712 fd:01:9041 0 EOF", None),
-            ("3: POSIX", None),
-            ("", None),
-        ] {
-            assert_eq!(inode_of(line.as_bytes()), inode, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_lock_is_seen() {
+    fn a_file_that_is_open_is_found() {
         let path = std::env::temp_dir().join(format!("weir.lock.{}", std::process::id()));
-        let file = std::fs::File::create(&path).expect("made");
-        let inode = file.metadata().expect("there").ino();
-        let before = may_be_on(inode);
-        // SAFETY: it takes a descriptor of ours, and no pointer.
-        let locked = unsafe { libc::lockf(file.as_raw_fd(), libc::F_TLOCK, 0) };
-        let after = may_be_on(inode);
+        let file = File::create(&path).expect("made");
+        let others: Vec<File> = (0..100)
+            .map(|_| File::open("/dev/null").expect("there"))
+            .collect();
+        let there = status(std::os::fd::AsRawFd::as_raw_fd(&file), c"".as_ptr()).expect("there");
+        let open = may_be_on(&there);
+        drop(file);
+        let closed = may_be_on(&there);
+        drop(others);
         let _ = std::fs::remove_file(&path);
-        assert_eq!((before, locked, after), (false, 0, true));
+        assert_eq!((open, closed), (true, false));
     }
 }

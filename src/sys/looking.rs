@@ -27,7 +27,8 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     status(dir, path).map(|status| status.st_mode)
 }
 
-fn status(dir: c_int, path: *const c_char) -> Result<libc::stat, Unseen> {
+/// What the kernel says of that file.
+pub(super) fn status(dir: c_int, path: *const c_char) -> Result<libc::stat, Unseen> {
     if path.is_null() {
         // Newer kernels take NULL for an empty path.
         return Err(Unseen::Unreadable);
@@ -58,10 +59,10 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// Opens a file for reading. `None` if that fails, or if the process holds a lock on the file: to close any descriptor of it
-    /// would release the lock (fcntl(2), "Advisory record locking").
+    /// Opens a file for reading. `None` if that fails, or if the process may hold a lock on the file: to close any descriptor of
+    /// it would release the lock (fcntl(2), "Advisory record locking").
     pub fn open(dir: c_int, path: *const c_char) -> Option<Looked> {
-        if locks::may_be_on(status(dir, path).ok()?.st_ino) {
+        if locks::may_be_on(&status(dir, path).ok()?) {
             return None;
         }
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
