@@ -1,59 +1,65 @@
 //! Whether the process may hold a record lock (fcntl(2)) on a file. The kernel releases all of them when the process closes any
-//! descriptor of the file, and so also one that Weir has opened. Hence there is none where no descriptor leads to the file.
+//! descriptor of the file, and so also one that Weir has opened. Hence there is none where the process does not have the file open.
 //!
 //! `/proc/locks` would say it too, but holds up all processes that lock something.
 
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
 use rustix::fs::{Mode, OFlags, RawDir};
 
-use super::Descriptor;
 use super::looking::status;
 use super::rooms::with_room_if_possible;
+use super::{Descriptor, call};
 
 /// So many descriptors are looked at: each takes a system call.
 const MOST: usize = 1024;
 /// Room for entries of a directory.
 type Room = [MaybeUninit<u8>; 512];
 
-/// Whether a descriptor of the process leads to this file. False if that cannot be found out.
+/// A descriptor by which the process has this file open. None if there is none, or that cannot be found out.
 #[inline(never)]
-pub fn may_be_on(file: &libc::stat) -> bool {
+pub fn descriptor_of(file: &libc::stat) -> Option<c_int> {
     with_room_if_possible(|room: *mut Room| {
         // SAFETY: the room is ours, and any bytes are valid.
-        is_open(file, unsafe { &mut *room })
+        found(file, unsafe { &mut *room })
     })
-    .unwrap_or(false)
+    .flatten()
 }
 
-fn is_open(file: &libc::stat, room: &mut Room) -> bool {
+fn found(file: &libc::stat, room: &mut Room) -> Option<c_int> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(list) = rustix::fs::open(c"/proc/self/fd", flags, Mode::empty()) else {
-        return false;
-    };
-    let list = Descriptor::from(list);
+    let list = rustix::fs::open(c"/proc/self/fd", flags, Mode::empty());
+    let list = Descriptor::from(list.ok()?);
     let mut entries = RawDir::new(&list, room);
     for _ in 0..MOST {
-        let Some(Ok(entry)) = entries.next() else {
-            return false;
-        };
+        let entry = entries.next()?.ok()?;
         let number = str::from_utf8(entry.file_name().to_bytes());
-        let number = number.ok().and_then(|number| number.parse().ok());
-        let leads_there =
-            |other: libc::stat| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino);
-        if number
-            .and_then(|fd| status(fd, c"".as_ptr()).ok())
-            .is_some_and(leads_there)
-        {
-            return true;
+        let Some(fd) = number.ok().and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        let leads_there = status(fd, c"".as_ptr())
+            .is_ok_and(|other| (other.st_dev, other.st_ino) == (file.st_dev, file.st_ino));
+        if leads_there && is_open(fd) {
+            return Some(fd);
         }
     }
-    false
+    None
+}
+
+/// Whether a descriptor has its file open: one that only names it (O_PATH) has no part in locks.
+fn is_open(fd: c_int) -> bool {
+    let arguments = [fd as usize, libc::F_GETFL as usize, 0, 0, 0];
+    // SAFETY: it takes two numbers.
+    let flags = unsafe { call(libc::SYS_fcntl, arguments) };
+    flags >= 0 && flags & libc::O_PATH as isize == 0
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
 
     use super::*;
 
@@ -64,12 +70,17 @@ mod tests {
         let others: Vec<File> = (0..100)
             .map(|_| File::open("/dev/null").expect("there"))
             .collect();
-        let there = status(std::os::fd::AsRawFd::as_raw_fd(&file), c"".as_ptr()).expect("there");
-        let open = may_be_on(&there);
+        let there = status(file.as_raw_fd(), c"".as_ptr()).expect("there");
+        let open = descriptor_of(&there);
+        let expected = file.as_raw_fd();
         drop(file);
-        let closed = may_be_on(&there);
-        drop(others);
+        let named = File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH)
+            .open(&path);
+        let closed = descriptor_of(&there);
+        drop((others, named));
         let _ = std::fs::remove_file(&path);
-        assert_eq!((open, closed), (true, false));
+        assert_eq!((open, closed), (Some(expected), None));
     }
 }

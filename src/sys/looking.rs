@@ -59,11 +59,12 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// Opens a file for reading. `None` if that fails, or if the process may hold a lock on the file: to close any descriptor of
-    /// it would release the lock (fcntl(2), "Advisory record locking").
+    /// Opens a file for reading. `None` if that fails. If the process has the file open, its descriptor is used: to close one of our
+    /// own would release the locks that the process has on the file (fcntl(2), "Advisory record locking").
     pub fn open(dir: c_int, path: *const c_char) -> Option<Looked> {
-        if locks::may_be_on(&status(dir, path).ok()?) {
-            return None;
+        if let Some(fd) = locks::descriptor_of(&status(dir, path).ok()?) {
+            let borrowed = Looked::borrow(fd);
+            return borrowed.read_at(0, &mut []).map(|_| borrowed);
         }
         let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOCTTY | libc::O_NONBLOCK;
         let arguments = [dir as usize, path.addr(), flags as usize, 0, 0];
