@@ -86,10 +86,15 @@ const _: () = assert!(size_of::<State>() == arch::THREAD_STATE_BYTES);
 /// its parent's.
 #[inline(always)]
 pub fn slot() -> Option<&'static Slot> {
-    let slot: *const Slot =
-        std::ptr::with_exposed_provenance(arch::masked_thread_state!(copied::PAGE));
-    // SAFETY: NULL, or a slot of the region that `attached` stored, which stays mapped.
-    unsafe { slot.as_ref() }
+    let slot = arch::first_of_thread_state();
+    if !arch::shares_bits!(slot, copied::PAGE) {
+        return None;
+    }
+    // SAFETY: it has a bit. So the compiler need not ask whether it is NULL.
+    unsafe { std::hint::assert_unchecked(slot != 0) };
+    let slot: *const Slot = std::ptr::with_exposed_provenance(slot);
+    // SAFETY: not NULL. A slot of the region that `attached` stored, which stays mapped.
+    Some(unsafe { &*slot })
 }
 
 fn state() -> *mut State {

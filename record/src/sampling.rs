@@ -11,12 +11,12 @@ use crate::counter::Counter;
 /// those of about the mean size by much.
 pub const SCALE: u64 = 1024;
 
-/// A countdown of bytes to the next sample.
+/// The bytes to the next sample.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Sampling {
-    /// Bytes to the next sample; [`Slot::is_sample`](crate::slot::Slot::is_sample) takes from them.
-    pub(crate) left: Counter,
+    /// Bytes to the next sample, when it was last asked ([`Counters::has_passed_sample`](crate::slot::Counters::has_passed_sample)).
+    pub(crate) to_next: Counter,
     random: Counter,
     /// Bytes from sample to sample, on average; 0 is none.
     mean: Counter,
@@ -24,17 +24,17 @@ pub struct Sampling {
 
 impl Sampling {
     /// Sets it up for a thread: a sample in `mean` bytes on average, none if that is 0.
-    pub fn start(&self, mean: u64, seed: u64) {
+    pub(crate) fn start(&self, mean: u64, seed: u64) {
         self.mean.set(mean);
         self.random.set(seed);
         self.restart();
     }
 
-    /// Sets the countdown again. Returns the mean distance in bytes; none if nothing is sampled.
+    /// Draws the next sample. Returns the mean distance in bytes; none if nothing is sampled.
     pub fn restart(&self) -> Option<u64> {
         let mean = self.mean.get();
         if mean == 0 {
-            self.left.set(u64::MAX);
+            self.to_next.set(u64::MAX);
             return None;
         }
         // Knuth's MMIX multiplier; the upper bits are random enough.
@@ -45,7 +45,7 @@ impl Sampling {
             .wrapping_add(1_442_695_040_888_963_407);
         self.random.set(random);
         // The cast cuts off the fraction: a block with more bytes than that has the point.
-        self.left.set((mean as f64 * exponential(random)) as u64);
+        self.to_next.set((mean as f64 * exponential(random)) as u64);
         Some(mean)
     }
 }
@@ -117,7 +117,7 @@ impl Weight {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::slot::Slot;
+    use crate::slot::{Due, HeapTotals, Slot};
 
     fn zeroed() -> Box<Slot> {
         // SAFETY: it is made of atomics, for which zeroes are valid.
@@ -137,26 +137,38 @@ mod tests {
         assert!((36.0..37.0).contains(&exponential(0)));
     }
 
+    /// Counts the bytes of a block that was made. Whether it is a sample.
+    fn is_sample(slot: &Slot, bytes: u64) -> bool {
+        if !slot.grow(bytes) {
+            return false;
+        }
+        let due = slot.counters.settle_making();
+        if due == Due::Nothing {
+            return false;
+        }
+        if due == Due::Sample {
+            assert!(slot.counters.has_passed_sample());
+            slot.counters.sampling.restart();
+        }
+        // SAFETY: as in `zeroed`.
+        let heap = unsafe { Box::<HeapTotals>::new_zeroed().assume_init() };
+        slot.counters.publish(&heap);
+        due == Due::Sample
+    }
+
     #[test]
     fn nothing_is_sampled_without_a_mean() {
         let slot = zeroed();
-        let sampling = &slot.counters.sampling;
-        sampling.start(0, 7);
-        assert!((0..1000).all(|_| !slot.is_sample(1 << 50)));
-        // Even then it goes on.
-        assert!(slot.is_sample(u64::MAX));
-        assert_eq!(sampling.restart(), None);
+        slot.counters.start_sampling(0, 7);
+        assert!((0..1000).all(|_| !is_sample(&slot, 1 << 50)));
+        assert_eq!(slot.counters.sampling.restart(), None);
     }
 
     #[test]
     fn a_large_block_is_always_sampled_and_stands_for_itself() {
         let slot = zeroed();
-        let sampling = &slot.counters.sampling;
-        sampling.start(1, 7);
-        for _ in 0..1000 {
-            assert!(slot.is_sample(64));
-            assert_eq!(sampling.restart(), Some(1));
-        }
+        slot.counters.start_sampling(1, 7);
+        assert!((0..1000).all(|_| is_sample(&slot, 64)));
         assert_eq!(Weight::of(64, 1).times(64), 64 * SCALE);
     }
 
@@ -170,13 +182,11 @@ mod tests {
         const SEEDS: u64 = 50;
         let mut blocks = [0_u64; SIZES.len()];
         let slot = zeroed();
-        let sampling = &slot.counters.sampling;
         for seed in 0..SEEDS {
-            sampling.start(MEAN, seed);
+            slot.counters.start_sampling(MEAN, seed);
             for _ in 0..ROUNDS {
                 for (sum, size) in blocks.iter_mut().zip(SIZES) {
-                    if slot.is_sample(size) {
-                        sampling.restart();
+                    if is_sample(&slot, size) {
                         *sum += Weight::of(size, MEAN).times(1);
                     }
                 }

@@ -19,9 +19,9 @@ use crate::sampling::Sampling;
 use crate::slow::{SlowCall, SlowCalls};
 use crate::stacks::LeafOwner;
 
-/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first, and those from 2^43
-/// (8 TiB) on the last.
-pub const SIZE_CLASSES: usize = 44;
+/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first. Every size has one: the hot path need not
+/// ask whether it is too large.
+pub const SIZE_CLASSES: usize = u64::BITS as usize;
 
 /// The counters of one function, one cache line.
 #[derive(Debug)]
@@ -69,12 +69,16 @@ pub struct PartCounters {
 pub struct Counters {
     /// Bytes allocated less bytes freed.
     pub live_bytes: Counter,
-    /// `live_bytes` above which it must be published.
-    publish_above: Counter,
-    /// `live_bytes` below which it must be published.
-    publish_below: Counter,
+    /// Bytes that may be made until something is due: the next sample, or to publish. Below zero, as a signed number, it is.
+    makeable: Counter,
+    /// What `makeable` was when it was last set.
+    makeable_at_first: Counter,
+    /// Bytes that may be freed until it is due to publish. Below zero, as a signed number, it is.
+    freeable: Counter,
     /// What of `live_bytes` the region's total has.
     published: Counter,
+    /// How far `live_bytes` may be from `published`.
+    publish_step: Counter,
     /// What to add to allocations less frees to get the blocks that are live: calls that made or
     /// freed none although the function's role says so (`free(NULL)`, `realloc` from NULL or to 0).
     pub blocks_adjustment: Counter,
@@ -126,17 +130,80 @@ impl Counters {
     pub fn count_size<A: Adder>(&self, function: Function, requested: u64) {
         if let Some(index) = function.sized_index() {
             A::add(&self.of(function).requested_bytes, requested);
-            let class = (63 - (requested | 1).leading_zeros()).min(SIZE_CLASSES as u32 - 1);
+            let class = 63 - (requested | 1).leading_zeros();
             A::add(&self.size_classes[index][class as usize], 1);
         }
     }
 
-    /// Adds to the live bytes, or, wrapping, takes from them. True where [`Counters::publish`] is due.
+    /// Sets up which blocks are samples, for a new owner: as [`Sampling::start`].
+    pub fn start_sampling(&self, mean: u64, seed: u64) {
+        self.sampling.start(mean, seed);
+        // What the owner before made is not on the way to the sample.
+        self.makeable_at_first.set(0);
+        self.makeable.set(0);
+    }
+
+    /// After [`Slot::grow`] has said that something may be due. Where it is nothing, some more bytes may be made now. For the owner.
     #[inline(always)]
-    pub fn shift(&self, by: u64) -> bool {
-        self.live_bytes.add(by);
-        let live = self.live_bytes.get_signed();
-        live > self.publish_above.get_signed() || live < self.publish_below.get_signed()
+    pub fn settle_making(&self) -> Due {
+        let (rest, is_passed) = self.sampling.to_next.get().overflowing_sub(self.made());
+        if is_passed {
+            return Due::Sample;
+        }
+        let unpublished = self.unpublished();
+        if self.is_to_publish(unpublished) {
+            return Due::Publishing;
+        }
+        self.sampling.to_next.set(rest);
+        self.set_makeable(self.publish_step.get().wrapping_sub(unpublished), rest);
+        Due::Nothing
+    }
+
+    /// The same after [`Slot::shrink`]. Whether it is due to publish.
+    #[inline(always)]
+    pub fn settle_freeing(&self) -> bool {
+        let unpublished = self.unpublished();
+        if self.is_to_publish(unpublished) {
+            return true;
+        }
+        self.freeable
+            .set(self.publish_step.get().wrapping_add(unpublished));
+        false
+    }
+
+    /// Whether a sample is in what was made since it was last asked; then [`Sampling::restart`] has to follow. For the owner.
+    pub fn has_passed_sample(&self) -> bool {
+        let made = self.made();
+        self.makeable_at_first.set(self.makeable.get());
+        let (rest, is_passed) = self.sampling.to_next.get().overflowing_sub(made);
+        self.sampling.to_next.set(if is_passed { 0 } else { rest });
+        is_passed
+    }
+
+    /// Whether the live bytes have moved so far that it is due to publish: half of what they may, so that at least half of it is made
+    /// or freed between two questions.
+    #[inline(always)]
+    fn is_to_publish(&self, unpublished: u64) -> bool {
+        unpublished.cast_signed().unsigned_abs() >= self.publish_step.get() / 2
+    }
+
+    #[inline(always)]
+    fn made(&self) -> u64 {
+        self.makeable_at_first
+            .get()
+            .wrapping_sub(self.makeable.get())
+    }
+
+    #[inline(always)]
+    fn unpublished(&self) -> u64 {
+        self.live_bytes.get().wrapping_sub(self.published.get())
+    }
+
+    #[inline(always)]
+    fn set_makeable(&self, room: u64, to_next_sample: u64) {
+        let makeable = room.min(to_next_sample);
+        self.makeable_at_first.set(makeable);
+        self.makeable.set(makeable);
     }
 
     /// Brings the region's live and peak bytes up to date with this thread; for the owner.
@@ -148,9 +215,23 @@ impl Counters {
         let total = heap.live_bytes.add_shared(unpublished).cast_signed();
         heap.peak_bytes.raise_shared(total);
         let step = publish_step(total);
-        self.publish_above.set(live.wrapping_add(step));
-        self.publish_below.set(live.wrapping_sub(step));
+        self.publish_step.set(step);
+        // Where nobody has asked for a sample, the next block is one in place of this.
+        self.has_passed_sample();
+        self.set_makeable(step, self.sampling.to_next.get());
+        self.freeable.set(step);
     }
+}
+
+/// What is due when a block has been made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Neither was near enough.
+    Nothing,
+    /// The total of what is live: [`Counters::publish`] has to follow.
+    Publishing,
+    /// The block is a sample: [`Counters::has_passed_sample`], [`Sampling::restart`] and [`Counters::publish`] have to follow.
+    Sample,
 }
 
 /// How far a thread's live bytes may move before the total learns of it: a 64th of the heap, within
@@ -321,61 +402,49 @@ impl Slot {
         LeafOwner::of_number(self.number.load(Ordering::Relaxed))
     }
 
-    /// Adds to the live bytes. True where [`Counters::publish`] is due.
+    /// Counts the bytes of a block that was made. True where something is due: then [`Counters::settle_making`] has to follow.
     #[inline(always)]
     pub fn grow(&self, by: u64) -> bool {
         self.counters.live_bytes.add(by);
-        #[cfg(not(any(miri, loom)))]
-        // SAFETY: two counters of this slot, which are atomics.
-        unsafe {
-            arch::is_above::<
-                Slot,
-                { offset_of!(Slot, counters.live_bytes) },
-                { offset_of!(Slot, counters.publish_above) },
-            >(self)
-        }
-        #[cfg(any(miri, loom))]
-        {
-            let above = self.counters.publish_above.get_signed();
-            self.counters.live_bytes.get_signed() > above
-        }
+        self.is_due_by_making(by)
     }
 
-    /// Counts the bytes of a block that was made. Returns whether it is a sample; then [`Sampling::restart`] has to follow.
-    #[inline(always)]
-    pub fn is_sample(&self, bytes: u64) -> bool {
-        #[cfg(not(any(miri, loom)))]
-        // SAFETY: a counter of this slot, which is an atomic.
-        unsafe {
-            arch::take_away::<Slot, { offset_of!(Slot, counters.sampling.left) }>(self, bytes)
-        }
-        #[cfg(any(miri, loom))]
-        {
-            let left = &self.counters.sampling.left;
-            let (rest, is_below) = left.get().overflowing_sub(bytes);
-            left.set(rest);
-            is_below
-        }
-    }
-
-    /// Takes from the live bytes. True where [`Counters::publish`] is due.
+    /// Counts the bytes of a block that is freed. True where something is due: then [`Counters::settle_freeing`] has to follow.
     #[inline(always)]
     pub fn shrink(&self, by: u64) -> bool {
         self.counters.live_bytes.add(by.wrapping_neg());
+        self.is_due_by_freeing(by)
+    }
+
+    /// Counts the bytes of a block that was freed, and of one that was made, by one call. True where something is due: then
+    /// [`Counters::has_passed_sample`] is to be asked, and [`Counters::publish`] has to follow.
+    #[inline(always)]
+    pub fn replace(&self, freed: u64, made: u64) -> bool {
+        self.counters.live_bytes.add(made.wrapping_sub(freed));
+        let is_due = self.is_due_by_freeing(freed);
+        self.is_due_by_making(made) || is_due
+    }
+
+    #[inline(always)]
+    fn is_due_by_making(&self, bytes: u64) -> bool {
         #[cfg(not(any(miri, loom)))]
-        // SAFETY: two counters of this slot, which are atomics.
+        // SAFETY: a counter of this slot, which is an atomic.
         unsafe {
-            !arch::is_above::<
-                Slot,
-                { offset_of!(Slot, counters.live_bytes) },
-                { offset_of!(Slot, counters.publish_below) },
-            >(self)
+            arch::take_away::<Slot, { offset_of!(Slot, counters.makeable) }>(self, bytes)
         }
         #[cfg(any(miri, loom))]
-        {
-            let below = self.counters.publish_below.get_signed();
-            self.counters.live_bytes.get_signed() <= below
+        take_away(&self.counters.makeable, bytes)
+    }
+
+    #[inline(always)]
+    fn is_due_by_freeing(&self, bytes: u64) -> bool {
+        #[cfg(not(any(miri, loom)))]
+        // SAFETY: a counter of this slot, which is an atomic.
+        unsafe {
+            arch::take_away::<Slot, { offset_of!(Slot, counters.freeable) }>(self, bytes)
         }
+        #[cfg(any(miri, loom))]
+        take_away(&self.counters.freeable, bytes)
     }
 
     /// Counts the duration of a call, keeps it where it is among the slowest, and gives the sample.
@@ -449,6 +518,13 @@ impl Slot {
     }
 }
 
+/// Takes from a number, and says whether it is below zero then, as a signed one.
+#[cfg(any(miri, loom))]
+fn take_away(number: &Counter, bytes: u64) -> bool {
+    number.set(number.get().wrapping_sub(bytes));
+    number.get_signed() < 0
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -472,7 +548,7 @@ mod tests {
         }
         let classes = slot.counters.size_classes(Function::Malloc).unwrap();
         let of = |class: usize| classes[class].get();
-        assert_eq!([of(0), of(1), of(2), of(10), of(43)], [2, 2, 1, 2, 1]);
+        assert_eq!([of(0), of(1), of(2), of(10), of(63)], [2, 2, 1, 2, 1]);
         assert_eq!(slot.counters.of(Function::Malloc).calls.get(), 8);
     }
 
@@ -511,20 +587,68 @@ mod tests {
         let slot = zeroed();
         let heap = heap();
         let counters = &slot.counters;
+        counters.start_sampling(0, 7);
+        assert!(slot.grow(1));
+        assert_eq!(counters.settle_making(), Due::Publishing);
         counters.publish(&heap);
+        assert_eq!(heap.live_bytes.get(), 1);
         assert!(!slot.grow(4096));
         assert!(slot.grow(1));
+        // It remains due until it is done.
+        assert!(slot.grow(1));
+        assert_eq!(counters.settle_making(), Due::Publishing);
         counters.publish(&heap);
-        assert_eq!(heap.live_bytes.get(), 4097);
-        assert!(!slot.shrink(4095));
+        assert_eq!(heap.live_bytes.get(), 4099);
+        assert!(!slot.shrink(4096));
         assert!(slot.shrink(1));
         assert!(slot.shrink(1));
+        assert!(counters.settle_freeing());
         counters.publish(&heap);
-        assert_eq!((heap.live_bytes.get(), heap.peak_bytes.get()), (0, 4097));
+        assert_eq!((heap.live_bytes.get(), heap.peak_bytes.get()), (1, 4099));
         // If a thread frees blocks that others allocated, its value becomes negative.
-        assert!(slot.shrink(5000));
+        assert!(slot.shrink(5001));
         counters.publish(&heap);
         assert_eq!(heap.live_bytes.get_signed(), -5000);
+        // What makes and frees by turns need not publish.
+        assert!(!slot.grow(4096) && !slot.shrink(4096));
+        assert!(slot.grow(100));
+        assert_eq!(counters.settle_making(), Due::Nothing);
+        assert!(!slot.grow(3900) && slot.shrink(100));
+        assert!(counters.settle_freeing());
+        counters.publish(&heap);
+        // One call that frees and makes.
+        assert!(!slot.replace(4000, 4096));
+        assert!(slot.replace(0, 1));
+    }
+
+    /// The total is never further off than a step, and what makes and frees by turns needs it seldom.
+    #[test]
+    fn what_is_not_published_is_within_a_step() {
+        let slot = zeroed();
+        let heap = heap();
+        slot.counters.start_sampling(0, 7);
+        let mut random = 1_u64;
+        let mut published = 0;
+        for _ in 0..100_000 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let bytes = random >> 54;
+            let is_due = match random >> 32 & 1 {
+                0 => slot.grow(bytes) && slot.counters.settle_making() != Due::Nothing,
+                _ => slot.shrink(bytes) && slot.counters.settle_freeing(),
+            };
+            if is_due {
+                slot.counters.publish(&heap);
+                published += 1;
+            }
+            let unpublished = slot.counters.unpublished().cast_signed();
+            assert!(
+                unpublished.unsigned_abs() <= publish_step(0),
+                "{unpublished}"
+            );
+        }
+        assert!((100..20_000).contains(&published), "{published}");
     }
 
     #[test]

@@ -154,31 +154,33 @@ global_asm!(
 /// Bytes of a thread's state.
 pub const THREAD_STATE_BYTES: usize = 64;
 
-/// The first word of the calling thread's state, with those bits that the static `page` has set in its own first word.
-macro_rules! masked_thread_state {
-    ($page:path) => {{
-        let word: usize;
-        // SAFETY: reads the first word of this thread's state, and that of the page. The offset is in the global offset
-        // table because the library has static thread-local storage.
-        unsafe {
-            ::std::arch::asm!(
-                "adrp {word}, :gottprel:weir_thread_state",
-                "ldr {word}, [{word}, :gottprel_lo12:weir_thread_state]",
-                "mrs {other}, tpidr_el0",
-                "ldr {word}, [{other}, {word}]",
-                "adrp {other}, {page}",
-                "ldr {other}, [{other}, :lo12:{page}]",
-                "and {word}, {word}, {other}",
-                word = out(reg) word,
-                other = out(reg) _,
-                page = sym $page,
-                options(readonly, nostack, preserves_flags),
-            );
-        }
-        word
-    }};
+/// The first word of the calling thread's state.
+#[inline(always)]
+pub fn first_of_thread_state() -> usize {
+    let word: usize;
+    // SAFETY: reads the first word of this thread's state. The offset is in the global offset table because the library has
+    // static thread-local storage.
+    unsafe {
+        asm!(
+            "adrp {word}, :gottprel:weir_thread_state",
+            "ldr {word}, [{word}, :gottprel_lo12:weir_thread_state]",
+            "mrs {pointer}, tpidr_el0",
+            "ldr {word}, [{pointer}, {word}]",
+            word = out(reg) word,
+            pointer = out(reg) _,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    word
 }
-pub(crate) use masked_thread_state;
+
+/// Whether a word has a bit set that the first word of the static `mask` has, too.
+macro_rules! shares_bits {
+    ($word:expr, $mask:path) => {
+        $word & $mask.0[0].load(::std::sync::atomic::Ordering::Relaxed) != 0
+    };
+}
+pub(crate) use shares_bits;
 
 /// The calling thread's state.
 #[inline(always)]
@@ -284,4 +286,15 @@ pub unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
         "ldp x29, x30, [sp], #160",
         "ret",
     )
+}
+
+/// Whether the byte at a place of a table is not 0.
+///
+/// # Safety
+/// The table has the place, and is written by relaxed atomic accesses only.
+#[inline(always)]
+pub unsafe fn is_set(table: *const u8, place: usize) -> bool {
+    // SAFETY: as the caller promises.
+    let byte = unsafe { std::sync::atomic::AtomicU8::from_ptr(table.add(place).cast_mut()) };
+    byte.load(std::sync::atomic::Ordering::Relaxed) != 0
 }

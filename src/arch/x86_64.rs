@@ -153,26 +153,46 @@ global_asm!(
 /// Bytes of a thread's state.
 pub const THREAD_STATE_BYTES: usize = 64;
 
-/// The first word of the calling thread's state, with those bits that the static `page` has set in its own first word.
-macro_rules! masked_thread_state {
-    ($page:path) => {{
-        let word: usize;
-        // SAFETY: reads the first word of this thread's state, and that of the page. The offset is in the global offset
-        // table because the library has static thread-local storage.
-        unsafe {
-            ::std::arch::asm!(
-                "mov {word}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
-                "mov {word}, qword ptr fs:[{word}]",
-                "and {word}, qword ptr [rip + {page}]",
-                word = out(reg) word,
-                page = sym $page,
-                options(readonly, nostack),
-            );
-        }
-        word
+/// The first word of the calling thread's state.
+#[inline(always)]
+pub fn first_of_thread_state() -> usize {
+    let word: usize;
+    // SAFETY: reads the first word of this thread's state. The offset is in the global offset table because the library has
+    // static thread-local storage.
+    unsafe {
+        asm!(
+            "mov {word}, qword ptr [rip + weir_thread_state@GOTTPOFF]",
+            "mov {word}, qword ptr fs:[{word}]",
+            word = out(reg) word,
+            options(readonly, nostack, preserves_flags),
+        );
+    }
+    word
+}
+
+/// Whether a word has a bit set that the first word of the static `mask` has, too.
+macro_rules! shares_bits {
+    ($word:expr, $mask:path) => {{
+        let word: usize = $word;
+        let shares = || {
+            // SAFETY: reads the static's first word, which is an atomic: an aligned 8-byte load is what a relaxed one compiles to.
+            unsafe {
+                // The compiler would load the mask by an instruction of its own.
+                ::std::arch::asm!(
+                    "test qword ptr [rip + {mask}], {word}",
+                    "jz {none}",
+                    mask = sym $mask,
+                    word = in(reg) word,
+                    none = label { return false },
+                    options(readonly, nostack),
+                );
+            }
+            true
+        };
+        shares()
     }};
 }
-pub(crate) use masked_thread_state;
+pub(crate) use shares_bits;
 
 /// The calling thread's state.
 #[inline(always)]
@@ -263,4 +283,25 @@ pub unsafe extern "C" fn go_back(way_out: usize, result: usize) -> ! {
         "pop rbx",
         "ret",
     )
+}
+
+/// Whether the byte at a place of a table is not 0.
+///
+/// # Safety
+/// The table has the place, and is written by relaxed atomic accesses only.
+#[inline(always)]
+pub unsafe fn is_set(table: *const u8, place: usize) -> bool {
+    // SAFETY: a load of a byte is what a relaxed atomic one compiles to.
+    unsafe {
+        // One instruction: the compiler would load, and compare.
+        asm!(
+            "cmp byte ptr [{table} + {place}], 0",
+            "jne {is_set}",
+            table = in(reg) table,
+            place = in(reg) place,
+            is_set = label { return true },
+            options(readonly, nostack),
+        );
+    }
+    false
 }

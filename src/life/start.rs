@@ -15,6 +15,7 @@ use weir_record::region::{Circumstance, Header};
 use crate::environment::{self, Path};
 use crate::life::{attach, fork, inheritance};
 use crate::linking::{c_library, entries, linker, next, objects, provenance, streams, uring};
+use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header};
 use crate::region::{mapping, slots};
 use crate::{coop, files, stacks, sys, thread};
@@ -182,6 +183,7 @@ fn begin(generation: u32) -> Option<()> {
         .uncounted_calls
         .set(UNCOUNTED.swap(0, Ordering::Relaxed));
     header.complete();
+    marked_blocks::begin();
     undisturbed(generation, || {
         slots::begin();
         process::set_header(ptr::from_ref(header).cast_mut(), None);

@@ -11,6 +11,8 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::marked_blocks;
+
 /// The size of the arena in bytes. Untouched pages cost nothing.
 const SIZE: usize = 256 * 1024;
 /// The alignment of each block in bytes, and the room before the block for its size.
@@ -25,7 +27,7 @@ unsafe impl Sync for Arena {}
 static ARENA: Arena = Arena(UnsafeCell::new([0; SIZE]));
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether a pointer is into the arena.
+/// Whether a pointer is into the arena. Every block of it is [marked](marked_blocks).
 #[inline(always)]
 pub fn holds(block: *const c_void) -> bool {
     block.addr().wrapping_sub(ARENA.0.get().addr()) < SIZE
@@ -61,11 +63,13 @@ pub fn allocate(size: usize, align: usize) -> *mut c_void {
     };
     // SAFETY: `start - ALIGN .. start + needed` is within the arena. The update of `USED` gives it to this call
     // alone. `start` is a multiple of 16, so the size before it is aligned.
-    unsafe {
+    let block: *mut c_void = unsafe {
         let block = ARENA.0.get().cast::<u8>().add(start);
         block.sub(ALIGN).cast::<usize>().write(needed);
         block.cast()
-    }
+    };
+    marked_blocks::mark_for_good(block);
+    block
 }
 
 /// The size of a block of the arena, in bytes.
@@ -88,6 +92,7 @@ mod tests {
         assert!(!first.is_null() && !second.is_null());
         assert_eq!(second.addr() % 64, 0);
         assert!(holds(first) && holds(second));
+        assert!(marked_blocks::may_have(first) && marked_blocks::may_have(second));
         assert!(!holds(ptr::null()) && !holds(ptr::from_ref(&USED).cast()));
         // SAFETY: both are starts of blocks.
         unsafe {

@@ -3,5 +3,6 @@
 pub mod arena;
 pub mod bytes;
 pub mod giving_up;
+pub mod marked_blocks;
 pub mod own_heap;
 pub mod reserve;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
-use weir_record::slot::{Counters, Slot};
+use weir_record::slot::{Counters, Due, Slot};
 
 use super::sites::By;
 use super::{count_unseen, pass, sites, timed, timed_in_turn, timed_now};
@@ -16,7 +16,7 @@ use crate::life::{
     fork,
 };
 use crate::linking::next;
-use crate::memory::arena;
+use crate::memory::{arena, marked_blocks};
 use crate::{process, sys, thread};
 
 /// The counters for a call of the heap. Every operation uses them in the same way, whether they are shared or not.
@@ -42,29 +42,21 @@ trait Sink: Copy {
     /// The same for a call that frees `block`.
     fn free(self, function: Function, size: u64, block: *mut c_void, next: impl Fn());
 
-    /// Adds `bytes` to the live bytes.
-    fn grow(self, bytes: u64);
+    /// Counts the bytes of a block that was made, and the block at its site if it is a sample. `size` is what was asked for, in bytes.
+    /// Returns the block.
+    fn grow(self, function: Function, size: u64, block: *mut c_void, bytes: u64) -> *mut c_void;
 
-    /// Counts the bytes of a block that was made. Whether it is a sample: then [`Sink::count_sample`] has to follow.
-    fn is_sample(self, bytes: u64) -> bool;
+    /// Counts the bytes of a block that is freed.
+    fn shrink(self, bytes: u64);
 
-    /// Counts a block that is a sample at its site. `size` is what was asked for, in bytes.
-    fn count_sample(self, function: Function, size: u64, block: *mut c_void, bytes: u64);
-
-    /// A block is about to go: the leaf that it was made at, if it is a sample. It is forgotten.
-    fn take_sample(self, block: *mut c_void) -> Option<u32>;
+    /// The same as both, for a call that has freed one block and made another.
+    fn replace(self, function: Function, size: u64, freed: u64, block: *mut c_void, bytes: u64);
 
     /// A block is about to be freed: takes it from what is live at its site, if it is a sample.
     fn free_sample(self, block: *mut c_void);
 
     /// After a call that was to change the size of a sample: it has gone, or is still there. It had so many bytes.
     fn end_resizing_sample(self, block: *mut c_void, leaf: u32, bytes: u64, is_gone: bool);
-
-    /// Subtracts `bytes` from the live bytes.
-    fn shrink(self, bytes: u64);
-
-    /// Adds `bytes` to the live bytes. A negative number wraps around.
-    fn shift(self, bytes: u64);
 }
 
 /// The slot of the calling thread, which alone counts there.
@@ -114,35 +106,30 @@ impl Sink for Own<'_> {
     }
 
     #[inline(always)]
-    fn grow(self, bytes: u64) {
+    fn grow(self, function: Function, size: u64, block: *mut c_void, bytes: u64) -> *mut c_void {
         if self.0.grow(bytes) {
-            publish(self.0);
+            return settle_making(self.0, function, size, block, bytes);
+        }
+        block
+    }
+
+    #[inline(always)]
+    fn shrink(self, bytes: u64) {
+        if self.0.shrink(bytes) {
+            settle_freeing(self.0);
         }
     }
 
     #[inline(always)]
-    fn is_sample(self, bytes: u64) -> bool {
-        self.0.is_sample(bytes)
-    }
-
-    #[inline(always)]
-    fn count_sample(self, function: Function, size: u64, block: *mut c_void, bytes: u64) {
-        sites::count_sample(self.0, function, size, block, bytes);
-    }
-
-    #[inline(always)]
-    fn take_sample(self, block: *mut c_void) -> Option<u32> {
-        match sites::may_be_sample(block) {
-            true => sites::taken_sample(block),
-            false => None,
+    fn replace(self, function: Function, size: u64, freed: u64, block: *mut c_void, bytes: u64) {
+        if self.0.replace(freed, bytes) {
+            count_sample(self.0, function, size, block, bytes);
         }
     }
 
     #[inline(always)]
     fn free_sample(self, block: *mut c_void) {
-        if sites::may_be_sample(block) {
-            sites::count_freeing_of_sample(self.0, block, usable);
-        }
+        sites::count_freeing_of_sample(self.0, block, usable);
     }
 
     #[cold]
@@ -151,20 +138,6 @@ impl Sink for Own<'_> {
         match is_gone {
             true => sites::count_freeing(self.0, block, Some(leaf), bytes, By::Resizing),
             false => sites::put_back(block, leaf),
-        }
-    }
-
-    #[inline(always)]
-    fn shrink(self, bytes: u64) {
-        if self.0.shrink(bytes) {
-            publish(self.0);
-        }
-    }
-
-    #[inline(always)]
-    fn shift(self, bytes: u64) {
-        if self.0.counters.shift(bytes) {
-            publish(self.0);
         }
     }
 }
@@ -208,29 +181,27 @@ impl Sink for Common {
         moved.went();
     }
 
-    fn grow(self, bytes: u64) {
+    fn grow(self, _: Function, _: u64, block: *mut c_void, bytes: u64) -> *mut c_void {
         self.shift(bytes);
+        block
     }
-
-    fn is_sample(self, _: u64) -> bool {
-        false
-    }
-
-    fn count_sample(self, _: Function, _: u64, _: *mut c_void, _: u64) {}
-
-    /// [`sites::Moved`] does it.
-    fn take_sample(self, _: *mut c_void) -> Option<u32> {
-        None
-    }
-
-    fn free_sample(self, _: *mut c_void) {}
-
-    fn end_resizing_sample(self, _: *mut c_void, _: u32, _: u64, _: bool) {}
 
     fn shrink(self, bytes: u64) {
         self.shift(bytes.wrapping_neg());
     }
 
+    fn replace(self, _: Function, _: u64, freed: u64, _: *mut c_void, bytes: u64) {
+        self.shift(bytes.wrapping_sub(freed));
+    }
+
+    /// [`sites::Moved`] does it.
+    fn free_sample(self, _: *mut c_void) {}
+
+    fn end_resizing_sample(self, _: *mut c_void, _: u32, _: u64, _: bool) {}
+}
+
+impl Common {
+    /// Adds to the live bytes. A negative number wraps around.
     fn shift(self, bytes: u64) {
         self.0.live_bytes.add_shared(bytes);
         if let Some(header) = process::header() {
@@ -268,29 +239,9 @@ fn allocate_into<S: Sink>(
     let block = sink.make(function, requested, next);
     if block.is_null() {
         S::Adder::add(&sink.counters().of(function).errors, 1);
-    } else {
-        let bytes = made(function, block);
-        if sink.is_sample(bytes) {
-            return made_sample(sink, function, requested, block, bytes);
-        }
-        sink.grow(bytes);
+        return block;
     }
-    block
-}
-
-/// The block, which is a sample. It is counted at its site before what is live may be at its peak.
-#[cold]
-#[inline(never)]
-fn made_sample<S: Sink>(
-    sink: S,
-    function: Function,
-    requested: u64,
-    block: *mut c_void,
-    bytes: u64,
-) -> *mut c_void {
-    sink.count_sample(function, requested, block, bytes);
-    sink.grow(bytes);
-    block
+    sink.grow(function, requested, block, made(function, block))
 }
 
 #[cold]
@@ -332,29 +283,49 @@ pub fn resize(
     size: Option<usize>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> *mut c_void {
-    if arena::holds(block) {
-        return out_of_arena(block, size);
+    if marked_blocks::may_have(block) {
+        return resize_marked(function, block, size, next);
     }
     match thread::slot() {
-        Some(slot) => resize_into(Own(slot), function, block, size, next).0,
+        Some(slot) => resize_into(Own(slot), function, block, size, None, next).0,
         None => resize_unseen(function, block, size, next),
     }
 }
 
-/// Returns the block, and how the heap has changed.
+/// The same for a block that may be NULL, of the arena, or a sample.
+#[inline(never)]
+fn resize_marked(
+    function: Function,
+    block: *mut c_void,
+    size: Option<usize>,
+    next: impl Fn() -> *mut c_void + Copy,
+) -> *mut c_void {
+    if arena::holds(block) {
+        return out_of_arena(block, size);
+    }
+    match thread::slot() {
+        Some(slot) => {
+            let sample = sites::taken_sample(block);
+            resize_into(Own(slot), function, block, size, sample, next).0
+        }
+        None => resize_unseen(function, block, size, next),
+    }
+}
+
+/// Returns the block, and how the heap has changed. `sample` is the leaf that the block was made at, if it is a sample.
 #[inline(always)]
 fn resize_into<S: Sink>(
     sink: S,
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
+    sample: Option<u32>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> (*mut c_void, Resized) {
     let requested = size.unwrap_or(0) as u64;
     let before = usable(block);
     let counters = sink.counters();
     counters.count::<S::Adder>(function, requested);
-    let sample = sink.take_sample(block);
     let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
     S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
@@ -362,13 +333,9 @@ fn resize_into<S: Sink>(
     if let Some(leaf) = sample {
         sink.end_resizing_sample(block, leaf, before, !outcome.failed);
     }
-    if !after.is_null() {
-        let bytes = before.wrapping_add(outcome.bytes);
-        if sink.is_sample(bytes) {
-            sink.count_sample(function, requested, after, bytes);
-        }
+    if !outcome.failed {
+        sink.replace(function, requested, outcome.freed, after, outcome.made);
     }
-    sink.shift(outcome.bytes);
     (after, outcome)
 }
 
@@ -382,18 +349,21 @@ fn resize_unseen(
 ) -> *mut c_void {
     match attach::target() {
         Target::Own(slot) => {
-            let (after, outcome) = resize_into(Own(slot), function, block, size, next);
+            let sample = sites::taken_sample(block);
+            let (after, outcome) = resize_into(Own(slot), function, block, size, sample, next);
             fork::inherit_anew();
             if coop::has_runtime() {
                 coop::count_heap(Heap {
-                    bytes: outcome.bytes,
+                    bytes: outcome.made.wrapping_sub(outcome.freed),
                     blocks: outcome.blocks.cast_unsigned(),
                     made: u64::from(outcome.blocks > 0),
                 });
             }
             after
         }
-        Target::Common(counters) => resize_into(Common(counters), function, block, size, next).0,
+        Target::Common(counters) => {
+            resize_into(Common(counters), function, block, size, None, next).0
+        }
         Target::Ours(_) if block.is_null() => from_arena(size, 1),
         other => {
             let moved = sites::Moved::before(block, usable);
@@ -412,8 +382,10 @@ fn resize_unseen(
 /// How a resize changed the heap.
 struct Resized {
     failed: bool,
-    /// The difference in bytes; a negative one wraps around.
-    bytes: u64,
+    /// Bytes of the block that is gone.
+    freed: u64,
+    /// Bytes of the block that is there now.
+    made: u64,
     /// The difference in blocks.
     blocks: i64,
 }
@@ -422,23 +394,25 @@ impl Resized {
     #[inline(always)]
     fn of(block: *mut c_void, size: Option<usize>, before: u64, after: *mut c_void) -> Resized {
         if !after.is_null() {
-            let bytes = usable(after).wrapping_sub(before);
             Resized {
                 failed: false,
-                bytes,
+                freed: before,
+                made: usable(after),
                 blocks: i64::from(block.is_null()),
             }
         } else if size == Some(0) && !block.is_null() {
             // The GNU C library frees the block then.
             Resized {
                 failed: false,
-                bytes: before.wrapping_neg(),
+                freed: before,
+                made: 0,
                 blocks: -1,
             }
         } else {
             Resized {
                 failed: true,
-                bytes: 0,
+                freed: 0,
+                made: 0,
                 blocks: 0,
             }
         }
@@ -448,6 +422,23 @@ impl Resized {
 /// Records a call that frees a heap block. `size` is the size that the program passed, in bytes, or 0.
 #[inline(always)]
 pub fn release(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
+    if marked_blocks::may_have(block) {
+        return release_marked(function, block, size, next);
+    }
+    match thread::slot() {
+        Some(slot) => {
+            let sink = Own(slot);
+            slot.counters.count::<Alone>(function, size as u64);
+            sink.shrink(usable(block));
+            sink.free(function, size as u64, block, next);
+        }
+        None => release_unseen(function, block, size, next),
+    }
+}
+
+/// The same for a block that may be NULL, of the arena, or a sample.
+#[inline(never)]
+fn release_marked(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
     if arena::holds(block) {
         return;
     }
@@ -633,7 +624,52 @@ fn usable(block: *mut c_void) -> u64 {
     unsafe { next::size_of_block(block) as u64 }
 }
 
+/// Does what is due at a block that was made. Returns the block. Most often it is nothing: what makes and frees by turns comes here
+/// once in some kilobytes.
+#[inline(never)]
+fn settle_making(
+    slot: &Slot,
+    function: Function,
+    size: u64,
+    block: *mut c_void,
+    bytes: u64,
+) -> *mut c_void {
+    match slot.counters.settle_making() {
+        Due::Nothing => block,
+        Due::Publishing => {
+            publish(slot);
+            block
+        }
+        Due::Sample => count_sample(slot, function, size, block, bytes),
+    }
+}
+
+/// Counts a block at its site if it is a sample, and before what is live may be at its peak. Returns the block.
 #[cold]
+#[inline(never)]
+fn count_sample(
+    slot: &Slot,
+    function: Function,
+    size: u64,
+    block: *mut c_void,
+    bytes: u64,
+) -> *mut c_void {
+    if !block.is_null() && slot.counters.has_passed_sample() {
+        sites::count_sample(slot, function, size, block, bytes);
+    }
+    publish(slot);
+    block
+}
+
+/// Does what is due after a block was freed.
+#[inline(never)]
+fn settle_freeing(slot: &Slot) {
+    if slot.counters.settle_freeing() {
+        publish(slot);
+    }
+}
+
+/// Brings the total of what is live up to date.
 #[inline(never)]
 fn publish(slot: &Slot) {
     if let Some(header) = process::header() {

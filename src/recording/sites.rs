@@ -9,7 +9,6 @@ use weir_record::slot::Slot;
 use weir_record::stacks::{self as record, LeafOwner, Node};
 
 use crate::process::{self, modes};
-pub use crate::stacks::live::may_be_sample;
 use crate::stacks::{self, Leaf, live};
 use crate::sys;
 
@@ -184,19 +183,16 @@ fn has_made_none_since(slot: &Slot, by: By) -> bool {
         }
 }
 
-/// The same as [`taken`], for a block that may be a sample.
-#[cold]
-#[inline(never)]
+/// The same as [`taken`], where blocks are samples.
+#[inline(always)]
 pub fn taken_sample(block: *const c_void) -> Option<u32> {
-    match modes::are(modes::STACKS) {
+    match modes::are(modes::SAMPLES) && modes::are(modes::STACKS) {
         true => live::take(block),
         false => None,
     }
 }
 
-/// Takes a block that may be a sample from what is live at its site. `size` is asked only if it is one.
-#[cold]
-#[inline(never)]
+/// Takes a block from what is live at its site, if it is a sample. `size` is asked only then.
 pub fn count_freeing_of_sample(slot: &Slot, block: *mut c_void, size: impl Fn(*mut c_void) -> u64) {
     if let Some(leaf) = taken_sample(block) {
         count_freeing(slot, block, Some(leaf), size(block), By::Freeing);

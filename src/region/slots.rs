@@ -84,7 +84,7 @@ pub fn claim() -> Option<&'static Slot> {
         true => region.header.sampled_bytes.get(),
         false => 0,
     };
-    sys::with_float_state_kept(|| slot.counters.sampling.start(sampled_bytes, seed));
+    sys::with_float_state_kept(|| slot.counters.start_sampling(sampled_bytes, seed));
     TAKEN.fetch_add(1, Ordering::SeqCst);
     Some(slot)
 }

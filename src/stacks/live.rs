@@ -8,15 +8,16 @@
 //! The numbers are private memory, which the kernel empties in a child: what its parent made is at no site there. What is live is
 //! counted at the leaves, in the region, and so survives the process.
 //!
-//! Where only samples of the blocks are noted, a free must not pay for a look at a number that is not there: a small table says by
-//! the lower bits of an address whether the block can be a sample.
+//! Where only samples of the blocks are noted, a free must not pay for a look at a number that is not there: a sample is
+//! [marked](marked_blocks).
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 use rustix::mm::Advice;
 
+use crate::memory::marked_blocks;
 use crate::process::modes;
 use crate::{arch, sys};
 
@@ -77,7 +78,7 @@ pub fn put(block: *const c_void, mark: Mark) -> bool {
     };
     place.store(mark.0, Ordering::Relaxed);
     if modes::are(modes::SAMPLES) {
-        note_sample(block);
+        marked_blocks::mark(block);
     }
     true
 }
@@ -92,7 +93,7 @@ pub fn take(block: *const c_void) -> Option<u32> {
     }
     place.store(0, Ordering::Relaxed);
     if modes::are(modes::SAMPLES) {
-        forget_sample(block);
+        marked_blocks::unmark(block);
     }
     let is_of_this_image = number >> NODE_BITS == (image() << NODE_BITS) >> NODE_BITS;
     is_of_this_image.then_some(number & ((1 << NODE_BITS) - 1))
@@ -141,39 +142,6 @@ fn make_place_of(block: *const c_void) -> Option<&'static AtomicU32> {
     place_of(block)
 }
 
-/// Bits of an address by which samples are told from other blocks.
-const SAMPLE_BITS: u32 = 16;
-
-/// How many samples are live at addresses with the same such bits; from [`MANY`] on it is not known.
-static SAMPLES: [AtomicU8; 1 << SAMPLE_BITS] = [const { AtomicU8::new(0) }; 1 << SAMPLE_BITS];
-
-const MANY: u8 = u8::MAX;
-
-/// Whether a block may be a sample. Most that are not are known not to be.
-#[inline(always)]
-pub fn may_be_sample(block: *const c_void) -> bool {
-    samples_beside(block).load(Ordering::Relaxed) != 0
-}
-
-#[inline(always)]
-fn samples_beside(block: *const c_void) -> &'static AtomicU8 {
-    &SAMPLES[block.addr() >> GRANULE_BITS & (SAMPLES.len() - 1)]
-}
-
-#[cold]
-#[inline(never)]
-fn note_sample(block: *const c_void) {
-    let more = |samples: u8| Some(samples.saturating_add(1));
-    let _ = samples_beside(block).fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-}
-
-#[cold]
-#[inline(never)]
-fn forget_sample(block: *const c_void) {
-    let fewer = |samples: u8| (samples != MANY && samples != 0).then(|| samples - 1);
-    let _ = samples_beside(block).fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,27 +178,14 @@ mod tests {
         assert_eq!(take(at(0x50)), None);
         assert!(put(at(0x50), image, 7));
         assert_eq!(take(at(0x50)), None);
-        // Samples; two of them have the same lower bits.
+        // Samples are marked.
         modes::set(modes::SAMPLES);
         let image = super::image();
-        assert!(!may_be_sample(at(0x10_0060)));
-        assert!(put(at(0x10_0060), image, 1) && put(at(0x20_0060), image, 2));
-        let may_be =
-            [0x10_0060, 0x20_0060, 0x30_0060, 0x10_0070].map(|block| may_be_sample(at(block)));
-        assert_eq!(may_be, [true, true, true, false]);
-        assert_eq!(take(at(0x10_0060)), Some(1));
-        assert_eq!(take(at(0x30_0060)), None);
-        assert!(may_be_sample(at(0x20_0060)));
-        assert_eq!(take(at(0x20_0060)), Some(2));
-        assert!(!may_be_sample(at(0x20_0060)));
-        // More than are counted: it is not known from then on.
-        for block in 1..=300 {
-            assert!(put(at(block << 20 | 0x80), image, 1));
-        }
-        for block in 1..=300 {
-            assert_eq!(take(at(block << 20 | 0x80)), Some(1));
-        }
-        assert!(may_be_sample(at(0x80)));
+        assert!(put(at(0x7_0060), image, 1) && put(at(0x7_0070), image, 2));
+        assert_eq!(take(at(0x7_0080)), None);
+        assert_eq!(take(at(0x7_0060)), Some(1));
+        assert!(marked_blocks::may_have(at(0x7_0070)));
+        assert_eq!(take(at(0x7_0070)), Some(2));
         modes::clear(modes::SAMPLES);
     }
 }

@@ -110,7 +110,8 @@ pub unsafe fn count_down(number: *mut u64) -> bool {
     left == 0
 }
 
-/// Takes bytes from the number at this offset, and says whether there were fewer. A handler that comes between shifts a sample.
+/// Takes bytes from the number at this offset, and says whether it is below zero then, as a signed one. A handler that comes between
+/// shifts a sample.
 ///
 /// # Safety
 /// It is alive, and written by relaxed atomic accesses only.
@@ -120,23 +121,7 @@ pub unsafe fn take_away<T, const AT: usize>(of: &T, bytes: u64) -> bool {
     let number = std::ptr::from_ref(of).cast::<u64>().cast_mut();
     // SAFETY: as the caller promises.
     let number = unsafe { AtomicU64::from_ptr(number.byte_add(AT)) };
-    let (left, is_below) = number.load(Ordering::Relaxed).overflowing_sub(bytes);
+    let left = number.load(Ordering::Relaxed).wrapping_sub(bytes);
     number.store(left, Ordering::Relaxed);
-    is_below
-}
-
-/// Whether the first of two signed numbers, which are at these offsets, is above the other.
-///
-/// # Safety
-/// They are alive, and written by relaxed atomic accesses only.
-#[cfg(not(any(miri, loom)))]
-#[inline(always)]
-pub unsafe fn is_above<T, const FIRST: usize, const OTHER: usize>(of: &T) -> bool {
-    let at = |offset| {
-        let number = std::ptr::from_ref(of).cast::<u64>().cast_mut();
-        // SAFETY: as the caller promises.
-        let number = unsafe { AtomicU64::from_ptr(number.byte_add(offset)) };
-        number.load(Ordering::Relaxed).cast_signed()
-    };
-    at(FIRST) > at(OTHER)
+    left.cast_signed() < 0
 }

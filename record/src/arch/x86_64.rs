@@ -64,7 +64,7 @@ pub unsafe fn count_down(number: *mut u64) -> bool {
     false
 }
 
-/// Takes bytes from the number at this offset, and says whether there were fewer.
+/// Takes bytes from the number at this offset, and says whether it is below zero then, as a signed one.
 ///
 /// # Safety
 /// It is alive, and written by relaxed atomic accesses only.
@@ -76,36 +76,12 @@ pub unsafe fn take_away<T, const AT: usize>(of: &T, bytes: u64) -> bool {
         // As in `count_down`.
         asm!(
             "sub qword ptr [{of} + {at}], {bytes}",
-            "jb {is_below}",
+            "js {is_below}",
             of = in(reg) of,
             at = const AT,
             bytes = in(reg) bytes,
             is_below = label { return true },
             options(nostack),
-        );
-    }
-    false
-}
-
-/// Whether the first of two signed numbers, which are at these offsets, is above the other. The compiler would load both.
-///
-/// # Safety
-/// They are alive, and written by relaxed atomic accesses only.
-#[cfg(not(any(miri, loom)))]
-#[inline(always)]
-pub unsafe fn is_above<T, const FIRST: usize, const OTHER: usize>(of: &T) -> bool {
-    // SAFETY: two aligned 8-byte loads, which are what relaxed atomic ones compile to.
-    unsafe {
-        asm!(
-            "mov {first}, qword ptr [{of} + {first_at}]",
-            "cmp {first}, qword ptr [{of} + {other_at}]",
-            "jg {is_above}",
-            of = in(reg) of,
-            first = out(reg) _,
-            first_at = const FIRST,
-            other_at = const OTHER,
-            is_above = label { return true },
-            options(nostack, readonly),
         );
     }
     false

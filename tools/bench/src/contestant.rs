@@ -19,7 +19,7 @@ pub enum Contestant {
     /// Under `weir run`, which records the call stacks of samples.
     Weir(Timing),
     /// Under `weir run --stacks off`: no call has its call stack.
-    Counts,
+    Counts(Timing),
     /// Under `weir run --stacks all`: every call has its call stack, every block its call site.
     Stacks,
     /// Under `weir run --coop`: calls that may block are made in two parts.
@@ -52,7 +52,10 @@ impl Contestant {
                 Some(value) => format!("`weir run --time {value}`"),
                 None => "`weir run`".into(),
             },
-            Self::Counts => "`weir run --stacks off`".into(),
+            Self::Counts(timing) => match timing.option() {
+                Some(value) => format!("`weir run --stacks off --time {value}`"),
+                None => "`weir run --stacks off`".into(),
+            },
             Self::Stacks => "`weir run --stacks all`".into(),
             Self::Parted => "`weir run --coop`".into(),
             Self::Preload => "`LD_PRELOAD=libweir.so`".into(),
@@ -73,7 +76,7 @@ impl Contestant {
             Self::NoTool
             | Self::Limit(_)
             | Self::Weir(_)
-            | Self::Counts
+            | Self::Counts(_)
             | Self::Stacks
             | Self::Parted
             | Self::Preload => None,
@@ -111,7 +114,10 @@ impl Contestant {
                 Some(value) => product.run(&["--time", value], program, folder),
                 None => product.run(&[], program, folder),
             },
-            Self::Counts => product.run(&["--stacks", "off"], program, folder),
+            Self::Counts(timing) => match timing.option() {
+                Some(value) => product.run(&["--stacks", "off", "--time", value], program, folder),
+                None => product.run(&["--stacks", "off"], program, folder),
+            },
             Self::Stacks => product.run(&["--stacks", "all"], program, folder),
             Self::Parted => product.run(&["--coop"], program, folder),
             Self::Memusage => under("memusage", &[], program),

@@ -33,8 +33,10 @@ pub fn measure(bench: &Bench) -> Result<Section> {
     let mut rows = Vec::new();
     let mut bare = [0.0; FUNCTIONS.len()];
     let limits = Timing::ALL.map(Contestant::Limit);
-    let weirs = Timing::ALL.map(Contestant::Weir);
-    for contestant in [Contestant::NoTool].into_iter().chain(limits).chain(weirs) {
+    let counts = Timing::ALL.map(Contestant::Counts);
+    let stacks = [Contestant::Weir(Timing::Sampled), Contestant::Stacks];
+    let first = [Contestant::NoTool].into_iter();
+    for contestant in first.chain(limits).chain(counts).chain(stacks) {
         let mut cells = vec![match contestant {
             Contestant::NoTool => contestant.label(),
             _ => format!("{} adds", contestant.label()),

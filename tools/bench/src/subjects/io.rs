@@ -42,7 +42,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         });
     }
     for (contestant, count) in [
-        (Contestant::Counts, bench.rounds),
+        (Contestant::Counts(Timing::Sampled), bench.rounds),
         (Contestant::Preload, bench.rounds),
         (Contestant::Strace, bench.few_rounds()),
         (Contestant::Ltrace, bench.few_rounds()),

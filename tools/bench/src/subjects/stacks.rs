@@ -38,7 +38,7 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         let contender = |contestant| bench.contender(contestant, load, UNIT);
         let runs = [
             contender(Contestant::NoTool),
-            contender(Contestant::Counts),
+            contender(Contestant::Counts(Timing::Sampled)),
             contender(Contestant::Stacks),
             contender(Contestant::Weir(Timing::Sampled)),
         ];
@@ -86,7 +86,10 @@ pub fn measure(bench: &Bench) -> Result<Section> {
         ("samples", Contestant::Weir(Timing::Sampled)),
         ("all call stacks", Contestant::Stacks),
     ] {
-        let runs = [contender(Contestant::Counts), contender(contestant)];
+        let runs = [
+            contender(Contestant::Counts(Timing::Sampled)),
+            contender(contestant),
+        ];
         let rounds = interleave(bench.rounds, &runs)?;
         let added = rounds.per_round(|round| (round[1] - round[0]) / 2.0);
         let median = Spread::of(&added).median;
