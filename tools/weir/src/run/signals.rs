@@ -110,7 +110,8 @@ fn wait_for(signals: &sigset_t, time: Duration) -> Option<Came> {
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: a set and a time that may be read, and information that may be written.
     let signal = unsafe { libc::sigtimedwait(signals, &mut info, &time) };
-    (signal > 0).then_some(Came {
+    // Not `then_some`: who sent a signal is asked only where one came.
+    (signal > 0).then(|| Came {
         signal,
         // What the kernel sends has codes above SI_USER, which is 0.
         sent: info.si_code <= libc::SI_USER && !is_from_within(&info),

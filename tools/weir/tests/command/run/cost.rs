@@ -8,17 +8,16 @@ use super::{Place, weir};
 /// The calls of weir's own process around a program that does nothing; those with which it loads libraries and starts
 /// processes and threads.
 fn own_calls(options: &[&str]) -> Vec<String> {
+    traced_calls("trace=openat,clone,clone3,fork,vfork", options, &["true"])
+}
+
+/// The calls of weir's own process around a program, of those that strace is to trace.
+fn traced_calls(which: &str, options: &[&str], program: &[&str]) -> Vec<String> {
     let place = Place::new();
     let head = ["run", "--quiet", "--out", "report.json"];
-    let traced = weir(head.iter().chain(options).chain(&["--", "true"]));
+    let traced = weir(head.iter().chain(options).chain(&["--"]).chain(program));
     let mut strace = place.settle(Command::new("strace"));
-    strace.args([
-        "-f",
-        "-o",
-        "trace",
-        "-e",
-        "trace=openat,clone,clone3,fork,vfork",
-    ]);
+    strace.args(["-f", "-o", "trace", "-e", which]);
     // Where it is set, weir looks whose libraries the program gets by it.
     strace.env_remove("LD_LIBRARY_PATH");
     strace.arg(traced.get_program()).args(traced.get_args());
@@ -61,4 +60,22 @@ fn no_library_is_loaded() {
         assert!(loaded.is_empty(), "{loaded:?}");
     }
     assert_eq!(count(&calls, "/proc/self/maps"), 0, "{calls:?}");
+}
+
+/// While the program runs, weir waits, and looks whether a region was handed to it. Of other calls there is less than one for each
+/// time.
+#[test]
+fn little_is_done_while_the_program_waits() {
+    let calls = traced_calls("trace=all", &[], &["sleep", "0.5"]);
+    let is_wait = |call: &&String| call.starts_with("rt_sigtimedwait(");
+    // Not at first, when it takes over the first region.
+    let later = &calls[calls.len() / 2..];
+    let last = later.iter().rposition(|call| is_wait(&call));
+    let later = &later[..last.expect("weir waits")];
+    let waits = later.iter().filter(is_wait).count();
+    assert!(waits > 5, "{calls:#?}");
+    let known = ["rt_sigtimedwait", "recvmsg", "<... "];
+    let is_other = |call: &&String| !known.iter().any(|name| call.starts_with(name));
+    let others: Vec<&String> = later.iter().filter(is_other).collect();
+    assert!(others.len() < waits, "{waits}: {others:#?}");
 }
