@@ -305,6 +305,8 @@ pub struct FileEntry {
     pub links: AtomicU32,
     /// The next entry of the same hash bucket; for the recording side.
     pub next: AtomicU32,
+    /// How many names it has had.
+    names: AtomicU32,
     own: FileCounters,
     shared: FileCounters,
     /// The name; of a long one, the end.
@@ -336,6 +338,14 @@ impl FileEntry {
         self.transfers.forget();
         self.kind.store(kind as u32, Ordering::Relaxed);
         self.hash.store(hash, Ordering::Relaxed);
+        let names = self.names.load(Ordering::Relaxed);
+        self.names.store(names.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether it has had one name only: what refers to it means that file.
+    #[inline(always)]
+    pub fn has_its_first_name(&self) -> bool {
+        self.names.load(Ordering::Relaxed) == 1
     }
 
     /// What it is.

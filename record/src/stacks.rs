@@ -15,6 +15,43 @@ use crate::text::Text;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key(u64);
 
+/// What was called: a function, and the file that the call is about, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Called(u32);
+
+impl Called {
+    const FILE_SHIFT: u32 = 16;
+
+    /// A function.
+    #[inline(always)]
+    pub const fn of(function: Function) -> Called {
+        Called(function.index() as u32)
+    }
+
+    /// A function, for the file that has this entry; 0 is none.
+    #[inline(always)]
+    pub const fn about(function: Function, file: u16) -> Called {
+        Called((file as u32) << Self::FILE_SHIFT | function.index() as u32)
+    }
+
+    /// A number of its own.
+    #[inline(always)]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The function.
+    pub fn function(self) -> Option<Function> {
+        Function::from_index(self.function_bits() as usize)
+    }
+
+    /// The number of the function.
+    #[inline(always)]
+    pub const fn function_bits(self) -> u32 {
+        self.0 & ((1 << Self::FILE_SHIFT) - 1)
+    }
+}
+
 /// Whose a leaf is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeafOwner(u16);
@@ -47,26 +84,46 @@ impl Key {
     /// Set in the key of a leaf of what is seldom counted.
     const SELDOM: u64 = 1 << 62;
     const OWNER_SHIFT: u32 = 16;
+    const FILE_SHIFT: u32 = 32;
+    const FILE: u64 = (u16::MAX as u64) << Self::FILE_SHIFT;
 
     /// A return address.
     pub const fn address(address: u64) -> Key {
         Key(address & !(Self::LEAF | Self::SELDOM))
     }
 
-    /// Calls of this function. It has [`Blocks`] where the function [makes blocks](makes_blocks), and else [`Calls`].
-    pub const fn leaf(function: Function, owner: LeafOwner) -> Key {
-        Key(Self::LEAF | (owner.0 as u64) << Self::OWNER_SHIFT | function.index() as u64)
+    /// Such calls. It has [`Blocks`] where the function [makes blocks](makes_blocks), and else [`Calls`].
+    #[inline(always)]
+    pub const fn leaf(called: Called, owner: LeafOwner) -> Key {
+        let file = (called.0 >> Called::FILE_SHIFT) as u64;
+        Key(Self::LEAF
+            | file << Self::FILE_SHIFT
+            | (owner.0 as u64) << Self::OWNER_SHIFT
+            | called.function_bits() as u64)
     }
 
     /// Of a function that makes blocks, what is seldom counted: errors and time. It has [`Calls`].
     pub const fn seldom(function: Function, owner: LeafOwner) -> Key {
-        Key(Self::leaf(function, owner).0 | Self::SELDOM)
+        Key(Self::leaf(Called::of(function), owner).0 | Self::SELDOM)
     }
 
     /// The function, of a leaf.
     pub fn function(self) -> Option<Function> {
         let index = (self.0 & ((1 << Self::OWNER_SHIFT) - 1)) as usize;
         Function::from_index(index).filter(|_| self.is_leaf())
+    }
+
+    /// The entry of the file that the calls are about, of a leaf; none where that is not known.
+    pub const fn file(self) -> Option<usize> {
+        match (self.0 & Self::FILE) >> Self::FILE_SHIFT {
+            file if self.is_leaf() && file != 0 => Some(file as usize),
+            _ => None,
+        }
+    }
+
+    /// The same leaf for calls about any file.
+    pub const fn of_any_file(self) -> Key {
+        Key(self.0 & !Self::FILE)
     }
 
     /// Whose it is, of a leaf.
@@ -400,18 +457,32 @@ mod tests {
         ];
         for function in Function::ALL {
             for owner in owners {
-                for key in [Key::leaf(function, owner), Key::seldom(function, owner)] {
+                for key in [
+                    Key::leaf(Called::of(function), owner),
+                    Key::seldom(function, owner),
+                ] {
                     assert_eq!((key.function(), key.owner()), (Some(function), owner));
                     let shared = key.of_owner(LeafOwner::SHARED);
                     assert_eq!(shared.function(), Some(function));
                     assert!(shared.owner().is_shared() && shared.of_owner(owner) == key);
+                    assert_eq!(key.file(), None);
                 }
+                let of_file = Key::leaf(Called::about(function, u16::MAX), owner);
+                assert_eq!(
+                    (of_file.function(), of_file.owner()),
+                    (Some(function), owner)
+                );
+                assert_eq!(of_file.file(), Some(usize::from(u16::MAX)));
+                assert_eq!(
+                    of_file.of_any_file(),
+                    Key::leaf(Called::of(function), owner)
+                );
                 assert!(!Key::seldom(function, owner).has_blocks());
             }
         }
-        assert!(Key::leaf(Function::Realloc, LeafOwner::of_number(6)).has_blocks());
+        assert!(Key::leaf(Called::of(Function::Realloc), LeafOwner::of_number(6)).has_blocks());
         for without in [Function::Free, Function::Read, Function::MallocUsableSize] {
-            assert!(!Key::leaf(without, LeafOwner::SHARED).has_blocks());
+            assert!(!Key::leaf(Called::of(without), LeafOwner::SHARED).has_blocks());
         }
         let address = Key::address(Function::Malloc.index() as u64);
         assert!(!address.is_leaf());
@@ -430,7 +501,7 @@ mod tests {
         let node = zeroed();
         node.begin(
             1,
-            Key::leaf(Function::Malloc, LeafOwner::of_number(1)),
+            Key::leaf(Called::of(Function::Malloc), LeafOwner::of_number(1)),
             NOWHERE,
         );
         node.shift_live::<Alone>(0, 1, 100);

@@ -44,7 +44,8 @@ pub fn process(findings: Findings<'_>) -> Process {
     let functions = functions::functions(&findings);
     let provenance = provenance::provenance(findings.region);
     let heap = heap::heap(&findings, &provenance);
-    let stacks = stacks::stacks(&findings, &heap);
+    let files = files(&findings);
+    let stacks = stacks::stacks(&findings, &heap, &files);
     Process {
         pid: header.pid.load(Relaxed),
         parent_pid: header.parent_pid.load(Relaxed),
@@ -59,7 +60,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         heap,
         threads: threads::threads(&findings),
         activities: activity::activities(findings.totals, findings.rate),
-        files: files(&findings),
+        files,
         coroutines: coroutines::coroutines(&findings),
         stacks,
         slowest: slow::slowest(&findings, false),

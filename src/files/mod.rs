@@ -72,6 +72,28 @@ pub fn count_by(link: u32, slot: u64, access: &Access) {
     }
 }
 
+/// The number of the file that a descriptor leads to, for the site of a call; 0 where it has no entry, or not for good. If the
+/// descriptor is not known, asks the kernel first, unless the call failed.
+pub fn number(fd: c_int, failed: bool) -> u16 {
+    if fd < 0 {
+        return 0;
+    }
+    if links::get(fd) == UNKNOWN && !failed {
+        find(fd);
+    }
+    number_of(links::get(fd))
+}
+
+/// The same of the entry that a link leads to.
+pub fn number_of(link: u32) -> u16 {
+    let has_its_first_name = table::entry(link).is_some_and(FileEntry::has_its_first_name);
+    match link {
+        OVERFLOW_ENTRY => 0,
+        link if has_its_first_name => u16::try_from(link).unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// Counts the two parts of a call on a descriptor, in ticks.
 pub fn count_parts(fd: c_int, wait_ticks: u64, transfer_ticks: u64) {
     if fd >= 0

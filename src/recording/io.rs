@@ -8,6 +8,7 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::file::{Access, Deed};
 use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
+use weir_record::stacks::Called;
 
 use super::{Outcome, pass, settle, sites, slot_or_target};
 use crate::coop;
@@ -188,7 +189,7 @@ impl<S: Requested> Call<S> {
             };
             end.record(function, self.fd);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(slot, function, requested, took_ticks, outcome);
+                also_count(slot, self.subject(), link, requested, took_ticks, outcome);
             }
             then(result);
             self.count_hot(&end);
@@ -197,7 +198,7 @@ impl<S: Requested> Call<S> {
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(slot, function, requested, took_ticks, outcome);
+                also_count(slot, self.subject(), link, requested, took_ticks, outcome);
             }
         }
         result
@@ -317,6 +318,17 @@ impl Subject {
         self.count(at, link, address(slot), &outcome, times);
     }
 
+    /// What a site knows of the call: the function, and the file. `link` is that of a descriptor that has been closed.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn called(self, link: u32, has_failed: bool) -> Called {
+        let file = match self.function.row().role {
+            Role::Close => files::number_of(link),
+            _ => files::number(self.file, has_failed),
+        };
+        Called::about(self.function, file)
+    }
+
     /// The same as [`Subject::count`], but not inlined, to keep the hook small.
     #[inline(never)]
     fn count_elsewhere(
@@ -371,7 +383,14 @@ impl Subject {
 /// Counts a call for what not every process has: its coroutine, its site. Called when [`Subject::end`] has returned: it takes some
 /// of the stack.
 #[inline(always)]
-fn also_count(slot: &Slot, function: Function, requested: u64, took_ticks: u64, outcome: Outcome) {
+fn also_count(
+    slot: &Slot,
+    subject: Subject,
+    link: u32,
+    requested: u64,
+    took_ticks: u64,
+    outcome: Outcome,
+) {
     let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
     if coop::has_runtime() {
         coop::count_call(moved, false, 0);
@@ -380,7 +399,7 @@ fn also_count(slot: &Slot, function: Function, requested: u64, took_ticks: u64, 
         // Numbers, which stay in registers.
         sites::count_call(
             Some(slot),
-            function,
+            subject.called(link, has_failed),
             requested,
             took_ticks,
             moved,

@@ -6,7 +6,7 @@ use weir_record::counter::{Adder, Alone, Counter, Shared};
 use weir_record::functions::{Function, Role};
 use weir_record::sampling::Weight;
 use weir_record::slot::Slot;
-use weir_record::stacks::{self as record, LeafOwner, Node};
+use weir_record::stacks::{self as record, Called, LeafOwner, Node};
 
 use crate::process::{self, modes};
 use crate::stacks::{self, Leaf, live};
@@ -18,7 +18,7 @@ pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_tic
     if matches!(function.row().role, Role::Query) {
         return;
     }
-    if let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) {
+    if let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) {
         let counters = leaf.node.calls();
         add(leaf.node, &counters.calls, 1);
         add(leaf.node, &counters.requested_bytes, requested);
@@ -38,7 +38,7 @@ pub fn may_count() -> bool {
 #[inline(always)]
 pub fn count_call(
     slot: Option<&Slot>,
-    function: Function,
+    called: Called,
     requested: u64,
     took_ticks: u64,
     moved: u64,
@@ -49,22 +49,22 @@ pub fn count_call(
         true => count_call_aside,
         false => count_call_here,
     };
-    count(slot, function, requested, took_ticks, moved, has_failed);
+    count(slot, called, requested, took_ticks, moved, has_failed);
 }
 
 #[cold]
 #[inline(never)]
 fn count_call_aside(
     slot: Option<&Slot>,
-    function: Function,
+    called: Called,
     requested: u64,
     took_ticks: u64,
     moved: u64,
     has_failed: bool,
 ) {
     if stacks::are_taken() || stacks::begin_with_call(took_ticks) {
-        note_mapping(function);
-        let leaf = stacks::leaf_aside(function, owner_of(slot));
+        note_mapping(called);
+        let leaf = stacks::leaf_aside(called, owner_of(slot));
         add_call(leaf, requested, took_ticks, moved, has_failed);
     }
 }
@@ -73,20 +73,21 @@ fn count_call_aside(
 #[inline(never)]
 fn count_call_here(
     slot: Option<&Slot>,
-    function: Function,
+    called: Called,
     requested: u64,
     took_ticks: u64,
     moved: u64,
     has_failed: bool,
 ) {
-    note_mapping(function);
-    let leaf = stacks::leaf(function, owner_of(slot));
+    note_mapping(called);
+    let leaf = stacks::leaf(called, owner_of(slot));
     add_call(leaf, requested, took_ticks, moved, has_failed);
 }
 
 #[inline(always)]
-fn note_mapping(function: Function) {
-    if matches!(function.row().role, Role::Map | Role::Unmap) {
+fn note_mapping(called: Called) {
+    let role = called.function().map(|function| function.row().role);
+    if matches!(role, Some(Role::Map | Role::Unmap)) {
         stacks::mappings_have_changed();
     }
 }
@@ -119,7 +120,7 @@ pub fn count_making(
     block: *const c_void,
     bytes: u64,
 ) {
-    let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
+    let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) else {
         return;
     };
     let counters = leaf.node.blocks();
@@ -150,7 +151,7 @@ pub fn count_sample(
     if !stacks::begin_late() {
         return;
     }
-    let Some(leaf) = stacks::leaf_aside(function, slot.leaf_owner()) else {
+    let Some(leaf) = stacks::leaf_aside(Called::of(function), slot.leaf_owner()) else {
         return;
     };
     let weight = sys::with_float_state_kept(|| Weight::of(bytes, mean));
@@ -224,7 +225,7 @@ pub fn count_resizing(
     } else {
         count_freeing(slot, block, taken, bytes_before, By::Resizing);
     }
-    let Some(leaf) = stacks::leaf(function, slot.leaf_owner()) else {
+    let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) else {
         return;
     };
     let counters = leaf.node.blocks();

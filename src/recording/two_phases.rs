@@ -48,7 +48,7 @@ impl<S: Requested> Call<S> {
             // From here, because it takes some of the stack.
             sites::count_call(
                 slot_or_target().ok(),
-                self.function,
+                subject.called(files::UNKNOWN, outcome.has_failed()),
                 requested,
                 parts.took_ticks(),
                 outcome.moved(),

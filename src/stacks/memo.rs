@@ -7,7 +7,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use weir_record::stacks::Cut;
+use weir_record::stacks::{Called, Cut};
 
 use super::trie::ROOT;
 use crate::arch::State;
@@ -134,7 +134,7 @@ const BRANCH_SETS: usize = 16;
 const BRANCH_TRIES: u32 = 8;
 const BRANCH_PERIOD: u32 = 64;
 
-/// The leaves that were found last: the parent of each, its function, its number.
+/// The leaves that were found last: the parent of each, what was called, its number.
 const LEAVES: usize = 8;
 
 /// A stack that has to be unwound. It stands in the memo, because the thread's own stack may be small.
@@ -207,21 +207,21 @@ impl Memo {
         sys::with_signals_blocked(|| unsafe { sys::on_stack(top, &mut work) });
     }
 
-    /// The leaf of a function below a node, if it was found not long ago.
+    /// The leaf of a call below a node, if it was found not long ago.
     #[inline(always)]
-    pub fn leaf(&self, parent: u32, function: u32) -> Option<u32> {
-        let (of_parent, of_function, leaf) = self.leaves[Self::leaf_place(parent, function)];
-        ((of_parent, of_function) == (parent, function) && leaf != ROOT).then_some(leaf)
+    pub fn leaf(&self, parent: u32, called: Called) -> Option<u32> {
+        let (of_parent, of_call, leaf) = self.leaves[Self::leaf_place(parent, called)];
+        ((of_parent, of_call) == (parent, called.bits()) && leaf != ROOT).then_some(leaf)
     }
 
     /// Remembers a leaf.
-    pub fn keep_leaf(&mut self, parent: u32, function: u32, leaf: u32) {
-        self.leaves[Self::leaf_place(parent, function)] = (parent, function, leaf);
+    pub fn keep_leaf(&mut self, parent: u32, called: Called, leaf: u32) {
+        self.leaves[Self::leaf_place(parent, called)] = (parent, called.bits(), leaf);
     }
 
     #[inline(always)]
-    fn leaf_place(parent: u32, function: u32) -> usize {
-        (parent ^ function) as usize % LEAVES
+    fn leaf_place(parent: u32, called: Called) -> usize {
+        (parent ^ called.function_bits()) as usize % LEAVES
     }
 
     /// Where the branches for calls of a function with this stack pointer are.

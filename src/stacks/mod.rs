@@ -23,10 +23,9 @@ mod walk;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use weir_record::clock;
-use weir_record::functions::Function;
 use weir_record::region::Region;
 use weir_record::settings::Stacks;
-use weir_record::stacks::{Cut, Key, LeafOwner, Node, Place};
+use weir_record::stacks::{Called, Cut, Key, LeafOwner, Node, Place};
 
 use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
@@ -151,20 +150,20 @@ pub struct Leaf {
     pub mark: live::Mark,
 }
 
-/// The leaf of a thread for a call of this function from where the program is; none where none can be had. It may be a shared one.
+/// The leaf of a thread for such a call from where the program is; none where none can be had. It may be a shared one.
 #[inline(never)]
-pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
+pub fn leaf(called: Called, owner: LeafOwner) -> Option<Leaf> {
     let image = live::image();
     let mut state = State::default();
     // SAFETY: it writes one state.
     unsafe { state_of_caller(&raw mut state) };
     let found = match memo::take(state.stack_pointer) {
         Ok(memo) => {
-            let found = found_with(memo, &state, function, owner);
+            let found = found_with(memo, &state, called, owner);
             memo.give_back();
             found
         }
-        Err(cut) => without_memo(function, owner, cut),
+        Err(cut) => without_memo(called, owner, cut),
     };
     found.leaf(image)
 }
@@ -172,30 +171,30 @@ pub fn leaf(function: Function, owner: LeafOwner) -> Option<Leaf> {
 /// The same, with less of the thread's stack: what is not remembered is found on a stack of our own, at the cost of two system calls.
 /// Inlined, so that the two ways use the same part of the stack one after the other.
 #[inline(always)]
-pub fn leaf_aside(function: Function, owner: LeafOwner) -> Option<Leaf> {
+pub fn leaf_aside(called: Called, owner: LeafOwner) -> Option<Leaf> {
     let image = live::image();
     let mut state = State::default();
     // SAFETY: it writes one state.
     unsafe { state_of_caller(&raw mut state) };
-    let mut found = recalled(&state, function, owner);
+    let mut found = recalled(&state, called, owner);
     if found.leaf == trie::ROOT {
-        found = found_aside(&state, function, owner);
+        found = found_aside(&state, called, owner);
     }
     found.leaf(image)
 }
 
 /// The leaf, if its stack is remembered and it has been made.
 #[inline(never)]
-fn recalled(state: &State, function: Function, owner: LeafOwner) -> Found {
+fn recalled(state: &State, called: Called, owner: LeafOwner) -> Found {
     let Ok(memo) = memo::take(state.stack_pointer) else {
         return Found::default();
     };
     let mut leaf = None;
-    if let Some(node) = walk::recalled(memo, state, function as u32) {
-        leaf = memo.leaf(node, function as u32);
+    if let Some(node) = walk::recalled(memo, state, called.function_bits()) {
+        leaf = memo.leaf(node, called);
         if leaf.is_none() {
-            leaf = trie::find(node, Key::leaf(function, owner));
-            memo.keep_leaf(node, function as u32, leaf.unwrap_or(trie::ROOT));
+            leaf = find_made(node, Key::leaf(called, owner));
+            memo.keep_leaf(node, called, leaf.unwrap_or(trie::ROOT));
         }
     }
     let cut = memo.cut;
@@ -208,16 +207,16 @@ fn recalled(state: &State, function: Function, owner: LeafOwner) -> Found {
 
 #[cold]
 #[inline(never)]
-fn found_aside(state: &State, function: Function, owner: LeafOwner) -> Found {
+fn found_aside(state: &State, called: Called, owner: LeafOwner) -> Found {
     match memo::take(state.stack_pointer) {
         Ok(memo) => {
             // In one, to take little of the stack.
-            let mut asked = (state, function, owner, Found::default());
+            let mut asked = (state, called, owner, Found::default());
             memo.aside(|memo| asked.3 = found_with(memo, asked.0, asked.1, asked.2));
             memo.give_back();
             asked.3
         }
-        Err(cut) => without_memo(function, owner, cut),
+        Err(cut) => without_memo(called, owner, cut),
     }
 }
 
@@ -245,13 +244,13 @@ impl Found {
 }
 
 #[inline(always)]
-fn found_with(memo: &mut Memo, state: &State, function: Function, owner: LeafOwner) -> Found {
-    let (node, mut cut) = walk::callers(memo, state, function as u32);
+fn found_with(memo: &mut Memo, state: &State, called: Called, owner: LeafOwner) -> Found {
+    let (node, mut cut) = walk::callers(memo, state, called.function_bits());
     if IS_VERIFIED.load(Ordering::Relaxed) && walk::callers_in_full(memo, state) != (node, cut) {
         cut = Some(Cut::Differs);
     }
-    let leaf = memo.leaf(node, function as u32);
-    let leaf = leaf.or_else(|| find_leaf(memo, node, function, owner));
+    let leaf = memo.leaf(node, called);
+    let leaf = leaf.or_else(|| find_leaf(memo, node, called, owner));
     Found {
         leaf: leaf.unwrap_or(trie::ROOT),
         cut,
@@ -260,9 +259,9 @@ fn found_with(memo: &mut Memo, state: &State, function: Function, owner: LeafOwn
 
 #[cold]
 #[inline(never)]
-fn without_memo(function: Function, owner: LeafOwner, cut: Cut) -> Found {
+fn without_memo(called: Called, owner: LeafOwner, cut: Cut) -> Found {
     Found {
-        leaf: find_or_make(trie::ROOT, Key::leaf(function, owner)).unwrap_or(trie::ROOT),
+        leaf: find_or_make(trie::ROOT, Key::leaf(called, owner)).unwrap_or(trie::ROOT),
         cut: Some(cut),
     }
 }
@@ -272,7 +271,7 @@ fn without_memo(function: Function, owner: LeafOwner, cut: Cut) -> Found {
 #[inline(never)]
 pub fn leaf_beside(leaf: &'static Node, owner: LeafOwner) -> Option<&'static Node> {
     let function = leaf.key().function()?;
-    on_own_stack(leaf.parent(), Key::leaf(function, owner))
+    on_own_stack(leaf.parent(), Key::leaf(Called::of(function), owner))
 }
 
 /// The leaf for what is seldom counted at a site.
@@ -310,24 +309,44 @@ const NO_PLACE: Place = Place {
 };
 
 #[inline(never)]
-fn find_leaf(memo: &mut Memo, node: u32, function: Function, owner: LeafOwner) -> Option<u32> {
-    let key = Key::leaf(function, owner);
-    let mut leaf = trie::find(node, key);
+fn find_leaf(memo: &mut Memo, node: u32, called: Called, owner: LeafOwner) -> Option<u32> {
+    let key = Key::leaf(called, owner);
+    let mut leaf = find_made(node, key);
     if leaf.is_none() {
         memo.on_own_stack(|| leaf = find_or_make(node, key));
     }
     if let Some(leaf) = leaf {
-        memo.keep_leaf(node, function as u32, leaf);
+        memo.keep_leaf(node, called, leaf);
     }
     leaf
 }
 
-/// Where the room for nodes gets scarce, threads share leaves.
-fn find_or_make(parent: u32, key: Key) -> Option<u32> {
-    let key = match trie::is_scarce() && !key.owner().is_first() {
+/// The leaf of a key; or the one in its place, where there is no room for it.
+#[inline(always)]
+fn find_made(parent: u32, key: Key) -> Option<u32> {
+    trie::find(parent, key).or_else(|| {
+        trie::find(
+            parent,
+            Some(in_place_of(key)).filter(|&other| other != key)?,
+        )
+    })
+}
+
+/// The key of the leaf for calls that have this one. Where the room for nodes gets scarce, calls about several files share a leaf,
+/// and then threads do.
+fn in_place_of(key: Key) -> Key {
+    let key = match key.file() {
+        Some(_) if trie::is_in_use(trie::FOR_FILES) => key.of_any_file(),
+        _ => key,
+    };
+    match trie::is_in_use(trie::FOR_OWNERS) && !key.owner().is_first() {
         true => key.of_owner(LeafOwner::SHARED),
         false => key,
-    };
+    }
+}
+
+fn find_or_make(parent: u32, key: Key) -> Option<u32> {
+    let key = in_place_of(key);
     trie::find(parent, key).or_else(|| trie::make(parent, key, NO_PLACE))
 }
 

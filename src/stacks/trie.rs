@@ -73,10 +73,14 @@ pub fn begin(region: &Region<'static>) -> bool {
     true
 }
 
-/// Whether more than half of the nodes are in use.
-pub fn is_scarce() -> bool {
-    process::mapped_region()
-        .is_some_and(|region| region.header.nodes_claimed() > region.all_nodes().len() / 2)
+/// The part of the nodes that leaves for files may fill.
+pub const FOR_FILES: usize = MAX_NODES / 4;
+/// The part of the nodes that leaves of threads may fill.
+pub const FOR_OWNERS: usize = MAX_NODES / 2;
+
+/// Whether more than so many nodes are in use.
+pub fn is_in_use(nodes: usize) -> bool {
+    process::header().is_some_and(|header| header.nodes_claimed() > nodes)
 }
 
 /// The node of a number that has its memory.

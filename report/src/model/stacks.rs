@@ -23,6 +23,9 @@ pub struct Stacks {
     pub frames: Vec<Frame>,
     /// The call sites.
     pub sites: Vec<Site>,
+    /// The files and sockets that calls of the sites were about: those that the process lists in its `files`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SiteFile>,
     /// Number of calls whose stack is not complete, by reason: the unwinder came to code of which it knows nothing
     /// (`unknown_code`), the stack is too deep (`too_deep`), there was no room for another frame (`no_room`), memory of the
     /// stack could not be read (`not_readable`), a signal handler interrupted the unwinder (`interrupted`). More reasons can be
@@ -123,6 +126,52 @@ pub struct Site {
     /// The blocks of the heap that were made here; absent for functions that make none, and where the heap is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<SiteBlocks>,
+    /// The same numbers by file. Calls that are about none that is listed are in the site's numbers only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_file: Vec<FilePart>,
+}
+
+/// A file or socket that calls were about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SiteFile {
+    /// What it is, as in `files`.
+    pub kind: String,
+    /// Its name, as in `files`.
+    pub name: String,
+}
+
+/// The calls of a site that were about one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FilePart {
+    /// Index in [`Stacks::files`].
+    pub file: u32,
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub errors: u64,
+    /// Bytes that were requested.
+    pub requested_bytes: u64,
+    /// Bytes that were moved.
+    pub moved_bytes: u64,
+    /// Total time of the calls that were timed.
+    pub time_ns: u64,
+}
+
+impl FilePart {
+    /// Adds other calls about the same file.
+    pub(crate) fn add(&mut self, other: &FilePart) {
+        for (to, by) in [
+            (&mut self.calls, other.calls),
+            (&mut self.errors, other.errors),
+            (&mut self.requested_bytes, other.requested_bytes),
+            (&mut self.moved_bytes, other.moved_bytes),
+            (&mut self.time_ns, other.time_ns),
+        ] {
+            *to = to.saturating_add(by);
+        }
+    }
 }
 
 /// The blocks of the heap that the calls of a site made. `realloc` frees a block at its site, and makes one at its own.
@@ -171,6 +220,11 @@ pub enum BadIndex {
         /// The site.
         site: usize,
     },
+    /// Of a file of a site.
+    File {
+        /// The site.
+        site: usize,
+    },
 }
 
 impl fmt::Display for BadIndex {
@@ -181,6 +235,7 @@ impl fmt::Display for BadIndex {
             }
             BadIndex::Module { frame } => write!(f, "the module of frame {frame} does not exist"),
             BadIndex::Frame { site } => write!(f, "the frame of site {site} does not exist"),
+            BadIndex::File { site } => write!(f, "a file of site {site} does not exist"),
         }
     }
 }
@@ -202,11 +257,16 @@ impl Stacks {
                 return Err(BadIndex::Module { frame });
             }
         }
-        let mut sites = self.sites.iter();
-        match sites.position(|site| !leads_below(site.frame, self.frames.len())) {
-            Some(site) => Err(BadIndex::Frame { site }),
-            None => Ok(()),
+        for (index, site) in self.sites.iter().enumerate() {
+            if !leads_below(site.frame, self.frames.len()) {
+                return Err(BadIndex::Frame { site: index });
+            }
+            let mut files = site.by_file.iter();
+            if files.any(|part| !leads_below(Some(part.file), self.files.len())) {
+                return Err(BadIndex::File { site: index });
+            }
         }
+        Ok(())
     }
 
     /// The frames of a stack from the innermost on, each with its index.
@@ -270,7 +330,7 @@ mod tests {
     fn an_index_that_leads_nowhere_is_found() {
         assert_eq!(sample().check(), Ok(()));
         type Damage = fn(&mut Stacks);
-        let damages: [(BadIndex, Damage); 5] = [
+        let damages: [(BadIndex, Damage); 6] = [
             (BadIndex::Parent { frame: 1 }, |of| {
                 of.frames[1].parent = Some(1)
             }),
@@ -285,6 +345,9 @@ mod tests {
             }),
             (BadIndex::Frame { site: 0 }, |of| {
                 of.sites[0].frame = Some(4)
+            }),
+            (BadIndex::File { site: 0 }, |of| {
+                of.sites[0].by_file = vec![FilePart::default()]
             }),
         ];
         for (bad, damage) in damages {

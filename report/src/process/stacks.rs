@@ -1,19 +1,22 @@
 //! Call stacks: from the nodes in the region to frames and sites.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use weir_record::clock::Rate;
+use weir_record::file::FileEntry;
 use weir_record::sampling::SCALE;
 use weir_record::stacks::{Cut, Node, Place};
 
 use super::{Findings, text};
-use crate::model::{Frame, Heap, Module, Site, SiteBlocks, Stacks};
+use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteFile, Stacks};
 
 /// The call stacks; none if none were taken.
 ///
 /// Each thread has leaves of its own, and a node that two threads made at the same time may be there twice: such nodes are added up.
 /// A node that nothing was counted below is left out.
-pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
+///
+/// Calls are told by file for the files that the image lists.
+pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Stacks> {
     let region = findings.region;
     let nodes = region.nodes();
     if nodes.is_empty() {
@@ -43,6 +46,8 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
         peak: header.heap.marked_peak(),
         is_heap_known: heap.not_known.is_none(),
     };
+    let mut named = Vec::new();
+    let numbers = numbers(region.files(), files, &mut named);
     let mut found = Found {
         numbers: vec![None; nodes.len()],
         ..Found::default()
@@ -52,7 +57,13 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             continue;
         };
         match node.key().function() {
-            Some(function) => found.site(parent, function.name()).add(node, &read),
+            Some(function) => {
+                let file = node
+                    .key()
+                    .file()
+                    .and_then(|file| numbers.get(file).copied()?);
+                found.site(parent, function.name()).add(node, &read, file);
+            }
             None if node.key().is_leaf() => {}
             None => found.frame(index, parent, node.place(), modules.len()),
         }
@@ -74,12 +85,36 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap) -> Option<Stacks> {
             .collect(),
         frames: found.frames,
         sites,
+        files: named,
         sampled_bytes: Some(sampled_bytes).filter(|&bytes| bytes != 0),
         peak_bytes: at_peak,
         untracked_blocks: header.untracked_blocks.get(),
         untracked_frees: header.untracked_frees.get(),
         ended: cuts.into_iter().filter(|&(_, calls)| calls != 0).collect(),
     })
+}
+
+/// For each entry of the table of files its index in `named`, if the image lists it. An entry that had another name before is left
+/// out: what was counted for it may be for that one.
+fn numbers(entries: &[FileEntry], files: &Files, named: &mut Vec<SiteFile>) -> Vec<Option<u32>> {
+    let listed = files
+        .listed
+        .iter()
+        .map(|file| (file.kind.as_str(), file.name.as_str()));
+    let listed: HashSet<(&str, &str)> = listed.collect();
+    let number = |entry: &FileEntry| {
+        let file = SiteFile {
+            kind: entry.kind().name().to_owned(),
+            name: text(&entry.name),
+        };
+        let is_listed = listed.contains(&(file.kind.as_str(), file.name.as_str()));
+        if !is_listed || !entry.has_its_first_name() {
+            return None;
+        }
+        named.push(file);
+        u32::try_from(named.len() - 1).ok()
+    };
+    entries.iter().map(number).collect()
 }
 
 /// What has been found so far.
@@ -125,10 +160,11 @@ struct Sum {
     live: Option<[i64; 3]>,
     temporary: u64,
     makes_blocks: bool,
+    by_file: BTreeMap<u32, FilePart>,
 }
 
 impl Sum {
-    fn add(&mut self, node: &Node, read: &Read) {
+    fn add(&mut self, node: &Node, read: &Read, file: Option<u32>) {
         let add = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
         let counters = node.calls();
         let site = &mut self.site;
@@ -150,6 +186,21 @@ impl Sum {
             add(&mut site.moved_bytes, counters.moved_bytes.get());
             let ns = read.rate.map_or(0, |rate| rate.ns(counters.ticks.get()));
             add(&mut site.time_ns, ns);
+            if let Some(file) = file {
+                let part = FilePart {
+                    file,
+                    calls: counters.calls.get(),
+                    errors: counters.errors.get(),
+                    requested_bytes: counters.requested_bytes.get(),
+                    moved_bytes: counters.moved_bytes.get(),
+                    time_ns: ns,
+                };
+                let sum = self.by_file.entry(file).or_insert(FilePart {
+                    file,
+                    ..FilePart::default()
+                });
+                sum.add(&part);
+            }
         }
     }
 
@@ -171,6 +222,7 @@ impl Sum {
             calls,
             requested_bytes,
             blocks,
+            by_file: self.by_file.into_values().collect(),
             ..self.site
         }
     }
@@ -206,6 +258,7 @@ impl Found {
             live: None,
             temporary: 0,
             makes_blocks: false,
+            by_file: BTreeMap::new(),
         })
     }
 }

@@ -215,6 +215,13 @@ pub struct SiteArgs {
     #[arg(long, value_name = "PATTERN")]
     pub ignore: Vec<String>,
 
+    /// End stacks of I/O calls with the file or socket that the calls were about
+    ///
+    /// It stands as a caller of the function: --focus and --around find it by its name. So --around NAME shows who reads and writes
+    /// a file.
+    #[arg(long)]
+    pub files: bool,
+
     /// Leave out leaks that this file names, in LeakSanitizer's format
     ///
     /// A line is leak:PATTERN. PATTERN is a part of the name of a function, source file or object in the stack; * stands for any
@@ -238,6 +245,7 @@ impl SiteArgs {
             (self.metric.is_some(), "--metric"),
             (!self.focus.is_empty(), "--focus"),
             (!self.ignore.is_empty(), "--ignore"),
+            (self.files, "--files"),
             (self.suppressions.is_some(), "--suppressions"),
             (!self.debug_dir.is_empty(), "--debug-dir"),
         ];

@@ -1,10 +1,11 @@
 //! The stacks of several process images in one tree.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use super::{CodeName, Frame, Module, Site, Stacks};
+use super::{CodeName, FilePart, Frame, Module, Site, SiteFile, Stacks};
 
-/// How many frames, sites and objects are kept of images that share an entry.
+/// How many frames, sites, objects, files and parts by file are kept of images that share an entry.
 pub const MOST: usize = 1 << 17;
 
 /// The key of [`Stacks::ended`] for stacks that were cut because there are too many frames.
@@ -28,10 +29,16 @@ impl Stacks {
             tree.add(of_image);
         }
         let Tree {
-            mut stacks, names, ..
+            mut stacks,
+            names,
+            parts,
+            ..
         } = tree;
         for (module, names) in stacks.modules.iter_mut().zip(names) {
             module.names = names.into_values().cloned().collect();
+        }
+        for ((site, _), part) in parts {
+            stacks.sites[site].by_file.push(part);
         }
         Some(stacks)
     }
@@ -47,6 +54,9 @@ struct Tree<'a> {
     names: Vec<BTreeMap<u64, &'a CodeName>>,
     frames: HashMap<Frame, u32>,
     sites: HashMap<(Option<u32>, &'a str), usize>,
+    files: HashMap<&'a SiteFile, u32>,
+    /// By site and file.
+    parts: BTreeMap<(usize, u32), FilePart>,
 }
 
 /// Where a frame is in the tree.
@@ -65,13 +75,14 @@ impl<'a> Tree<'a> {
             let place = self.frame(frame, &modules, &placed);
             placed.push(place);
         }
+        let files: Vec<Option<u32>> = stacks.files.iter().map(|of| self.file(of)).collect();
         for site in &stacks.sites {
             let place = site.frame.and_then(|frame| placed.get(frame as usize));
             let place = place.copied().unwrap_or(Placed {
                 frame: None,
                 is_cut: false,
             });
-            self.site(site, place);
+            self.site(site, place, &files);
         }
         for (reason, &calls) in &stacks.ended {
             self.ended(reason, calls);
@@ -149,7 +160,17 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn site(&mut self, site: &'a Site, place: Placed) {
+    fn file(&mut self, file: &'a SiteFile) -> Option<u32> {
+        if let Some(&known) = self.files.get(file) {
+            return Some(known);
+        }
+        let index = next(self.stacks.files.len(), self.most)?;
+        self.stacks.files.push(file.clone());
+        self.files.insert(file, index);
+        Some(index)
+    }
+
+    fn site(&mut self, site: &'a Site, place: Placed, files: &[Option<u32>]) {
         let mut place = place;
         let function = site.function.as_str();
         let is_new = !self.sites.contains_key(&(place.frame, function));
@@ -186,6 +207,18 @@ impl<'a> Tree<'a> {
         }
         if let Some(blocks) = &site.blocks {
             sum.blocks.get_or_insert_default().add(blocks);
+        }
+        for part in &site.by_file {
+            let Some(&Some(file)) = files.get(part.file as usize) else {
+                continue;
+            };
+            let has_room = self.parts.len() < self.most;
+            match self.parts.entry((index, file)) {
+                Entry::Occupied(mut sum) => sum.get_mut().add(part),
+                // Else the calls stay in the numbers of the site.
+                Entry::Vacant(place) if has_room => _ = place.insert(FilePart { file, ..*part }),
+                Entry::Vacant(_) => {}
+            }
         }
     }
 
@@ -241,6 +274,27 @@ mod tests {
         }
     }
 
+    fn file(name: &str) -> SiteFile {
+        SiteFile {
+            kind: "file".to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    /// A site whose calls were about files: the index and the calls of each.
+    fn about(site: Site, files: &[(u32, u64)]) -> Site {
+        let part = |&(file, calls): &(u32, u64)| FilePart {
+            file,
+            calls,
+            moved_bytes: 100 * calls,
+            ..FilePart::default()
+        };
+        Site {
+            by_file: files.iter().map(part).collect(),
+            ..site
+        }
+    }
+
     /// main → parse, and main → run.
     fn one() -> Stacks {
         Stacks {
@@ -250,7 +304,11 @@ mod tests {
                 frame(Some(0), Some(0), 2),
                 frame(Some(0), Some(1), 3),
             ],
-            sites: vec![site(Some(1), "malloc", 5), site(Some(2), "read", 1)],
+            sites: vec![
+                site(Some(1), "malloc", 5),
+                about(site(Some(2), "read", 1), &[(0, 1)]),
+            ],
+            files: vec![file("/etc/one")],
             ended: [("too_deep".to_owned(), 1)].into(),
             peak_bytes: 1000,
             untracked_blocks: 2,
@@ -274,11 +332,12 @@ mod tests {
                 frame(None, None, 0x7f00),
             ],
             sites: vec![
-                site(Some(1), "read", 2),
+                about(site(Some(1), "read", 2), &[(0, 1), (1, 1)]),
                 site(Some(2), "read", 4),
                 site(Some(3), "malloc", 8),
                 site(None, "malloc", 16),
             ],
+            files: vec![file("/etc/other"), file("/etc/one")],
             ended: [("too_deep".to_owned(), 2), ("interrupted".to_owned(), 3)].into(),
             peak_bytes: 500,
             untracked_blocks: 1,
@@ -314,6 +373,14 @@ mod tests {
                 (None, "malloc", 16)
             ]
         );
+        assert_eq!(both.files, [file("/etc/one"), file("/etc/other")]);
+        let by_file = |stacks: &Stacks| -> Vec<(u32, u64, u64)> {
+            let parts = stacks.sites.iter().flat_map(|site| &site.by_file);
+            parts
+                .map(|part| (part.file, part.calls, part.moved_bytes))
+                .collect()
+        };
+        assert_eq!(by_file(&both), [(0, 2, 200), (1, 1, 100)]);
         assert!(
             both.sites
                 .iter()

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! points      what frames are: functions, files, lines
+//! files       stacks that end with a file
 //! metric      what is summed, and of which functions
 //! naming      names that are written into a report
 //! pattern     which stacks are wanted
@@ -10,6 +11,7 @@
 //! tree        the sums, callers above what they call
 //! ```
 
+mod files;
 mod metric;
 mod naming;
 mod pattern;
@@ -122,6 +124,9 @@ impl Sites {
         let suppressions = suppressions.map(Suppressions::read).transpose()?;
         let sites = Sites::of(processes.iter().copied(), &debug_directories, Naming::Whole);
         let mut sites = sites.ok_or_else(no_stacks)?;
+        if args.files {
+            sites.split_by_file();
+        }
         sites.suppressed = suppressions.map(|of| of.apply(&mut sites.stacks, &sites.points));
         Ok(sites)
     }

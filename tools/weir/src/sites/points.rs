@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use weir_report::model::{Module, Stacks};
+use weir_report::model::{Module, SiteFile, Stacks};
 
 use crate::symbols::Place;
 use crate::text;
@@ -207,6 +207,20 @@ impl Points {
             });
             self.frames[frame as usize] = [id].into();
         }
+    }
+
+    /// Adds a frame that stands for a file, behind all others.
+    pub fn add_file(&mut self, frame: u32, file: &SiteFile) {
+        let id = self.id(Point {
+            function: match file.name.as_str() {
+                "" => file.kind.clone(),
+                name => name.to_owned(),
+            },
+            is_named: true,
+            ..Point::default()
+        });
+        debug_assert_eq!(self.frames.len(), frame as usize);
+        self.frames.push([id].into());
     }
 
     /// Gives a frame its points.

@@ -170,11 +170,10 @@ impl Sample {
             frame,
             function: function.to_owned(),
             calls,
-            errors: 0,
             requested_bytes: requested,
             moved_bytes: moved,
             time_ns,
-            blocks: None,
+            ..Site::default()
         });
     }
 
