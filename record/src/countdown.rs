@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::arch;
 use crate::counter::Counter;
 
+/// More calls than any thread makes.
+const NEVER: u64 = i64::MAX.cast_unsigned();
+
 /// A countdown of calls, set again at random so that no pattern in the program can hide from it.
 #[derive(Debug)]
 #[repr(C)]
@@ -16,6 +19,8 @@ pub struct Countdown {
     one_in: AtomicU32,
     /// As `left`, where every call is due.
     left_to_time: Counter,
+    /// How many ticks the last call took, where every call is due.
+    last_took: Counter,
 }
 
 impl Countdown {
@@ -37,10 +42,11 @@ impl Countdown {
         self.left.set(1);
         let left = self.left_to_time.get().wrapping_sub(1);
         self.left_to_time.set(left);
-        if left == 0 {
+        let is_due = left.cast_signed() <= 0;
+        if is_due {
             self.restart_at_random();
         }
-        left == 0
+        is_due
     }
 
     /// Times nothing from now on; for the owner. What [`Countdown::turn_on`] takes to time as before.
@@ -57,7 +63,8 @@ impl Countdown {
         self.restart_at_random();
     }
 
-    /// Counts a call. Returns whether to time it.
+    /// Counts a call. Returns whether it is due: then [`Countdown::restart`] has to follow. Until that every call is: a signal handler
+    /// that comes before it, and perhaps jumps away, finds the countdown run out.
     #[inline(always)]
     pub fn due(&self) -> bool {
         #[cfg(not(any(miri, loom)))]
@@ -69,8 +76,24 @@ impl Countdown {
         {
             let left = self.left.get().wrapping_sub(1);
             self.left.set(left);
-            left == 0
+            left.cast_signed() <= 0
         }
+    }
+
+    /// Whether every call is due, for another reason than to be timed.
+    #[inline(always)]
+    pub fn is_every_due(&self) -> bool {
+        self.one_in.load(Ordering::Relaxed) & Self::EVERY != 0
+    }
+
+    /// How many ticks the last call took that was due, where every call is; 0 if it was not timed.
+    pub fn last_took(&self) -> u64 {
+        self.last_took.get()
+    }
+
+    /// Keeps the ticks of a call, to be counted at its site.
+    pub fn set_last_took(&self, ticks: u64) {
+        self.last_took.set(ticks);
     }
 
     /// Whether every call is timed.
@@ -113,7 +136,7 @@ impl Countdown {
         self.random.set(random);
         let one_in = self.one_in.load(Ordering::Relaxed);
         let left = match one_in & !Self::EVERY {
-            0 => u64::MAX,
+            0 => NEVER,
             // Uniform over 1 to 2N - 1, the mean of which is N.
             one_in => 1 + (((random >> 32) * (2 * u64::from(one_in) - 1)) >> 32),
         };
@@ -148,6 +171,18 @@ mod tests {
                 }
             }
             assert!(expected.contains(&timed), "1 in {one_in}: {timed}");
+        }
+    }
+
+    /// A signal handler comes between a call that is due and what follows, and makes calls of its own; then it jumps away.
+    #[test]
+    fn calls_are_due_until_it_is_set_again() {
+        let countdown = zeroed();
+        for (one_in, is_every_due) in [(1, false), (2, false), (0, true), (128, true)] {
+            countdown.start(one_in, 42, is_every_due);
+            while !countdown.due() {}
+            assert!((0..1000).all(|_| countdown.due()), "1 in {one_in}");
+            countdown.restart();
         }
     }
 

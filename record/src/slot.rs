@@ -135,7 +135,7 @@ impl Counters {
         }
     }
 
-    /// Sets up which blocks are samples, for a new owner: as [`Sampling::start`].
+    /// Sets up which blocks are samples, for a new owner: one in `mean` bytes on average, none if that is 0.
     pub fn start_sampling(&self, mean: u64, seed: u64) {
         self.sampling.start(mean, seed);
         // What the owner before made is not on the way to the sample.

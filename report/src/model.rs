@@ -366,7 +366,8 @@ pub struct Heap {
     pub peak_error_bytes: u64,
     /// Bytes that were live when a forked image started; `live_bytes` includes them.
     pub inherited_bytes: i64,
-    /// Blocks that were live when a forked image started; `live_blocks` includes them.
+    /// Blocks that were live when a forked image started; `live_blocks` includes them. Too high by one for each thread that was about to
+    /// get a block at that moment.
     pub inherited_blocks: i64,
     /// The reason why the heap is not known, or not known for all processes; absent where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,8 +19,9 @@ use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
 use super::links::OVERFLOW_ENTRY;
+use crate::process::{self, copied};
 use crate::region::mapping;
-use crate::{process, sys, thread};
+use crate::{sys, thread};
 
 /// The first entry with a name. Entry 0 stands for all files that have no entry of their own.
 const FIRST: usize = 1;
@@ -199,11 +200,14 @@ impl Table {
         }
     }
 
-    /// Counts the entry at `index` as used. False if the table is another now.
+    /// Counts the entry at `index` as used. False if the table is another now; and in a child that no hook has seen yet, whose table is
+    /// its parent's, who may fill the same entry.
+    #[inline(never)]
     fn use_one(&self, index: usize) -> bool {
         let before = USED.load(Ordering::Relaxed);
         let after = u64::from(self.0) << 32 | (index as u64 + 1);
-        self.is_current()
+        copied::is_copy() != Some(true)
+            && self.is_current()
             && USED
                 .compare_exchange(before, after, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()

@@ -4,7 +4,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 
-use super::{Outcome, pass, settle, slot_or_target, timed};
+use super::{Outcome, pass, settle, sites, slot_or_target, timed};
 use crate::life::attach::Target;
 
 /// Makes a call by `next`, and records it as [`Call::make`](super::Call::make) does. `size` is in bytes.
@@ -21,11 +21,18 @@ pub fn buffered<R: Copy>(
         Err(other) => return unseen(other, function, size, judge, next, then),
     };
     slot.counters.count::<Alone>(function, size as u64);
-    let result = if slot.countdown.due() {
-        timed(next, slot, function, size as u64)
-    } else {
-        next()
-    };
+    if slot.countdown.due() {
+        let result = timed(next, slot, function, size as u64);
+        let outcome = judge(result);
+        settle::<Alone>(&slot.counters, function, outcome);
+        if slot.countdown.is_every_due() {
+            let end = sites::End::of(outcome.moved(), outcome.has_failed());
+            sites::count_in_memory(slot, function, size as u64, end);
+        }
+        then(result);
+        return result;
+    }
+    let result = next();
     settle::<Alone>(&slot.counters, function, judge(result));
     then(result);
     result

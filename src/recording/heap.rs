@@ -42,6 +42,9 @@ trait Sink: Copy {
     /// The same for a call that frees `block`.
     fn free(self, function: Function, size: u64, block: *mut c_void, next: impl Fn());
 
+    /// What is live by its counters, in bytes, to see whether a call that is made now is nested ([`live_before`]).
+    fn live_bytes(self) -> Option<u64>;
+
     /// Counts the bytes of a block that was made, and the block at its site if it is a sample. `size` is what was asked for, in bytes.
     /// Returns the block.
     fn grow(self, function: Function, size: u64, block: *mut c_void, bytes: u64) -> *mut c_void;
@@ -103,6 +106,11 @@ impl Sink for Own<'_> {
         } else {
             next();
         }
+    }
+
+    #[inline(always)]
+    fn live_bytes(self) -> Option<u64> {
+        Some(self.0.counters.live_bytes.get())
     }
 
     #[inline(always)]
@@ -181,6 +189,11 @@ impl Sink for Common {
         moved.went();
     }
 
+    /// Other threads count there, too.
+    fn live_bytes(self) -> Option<u64> {
+        None
+    }
+
     fn grow(self, _: Function, _: u64, block: *mut c_void, bytes: u64) -> *mut c_void {
         self.shift(bytes);
         block
@@ -236,12 +249,41 @@ fn allocate_into<S: Sink>(
     // A request of `None` must fail: it counts as a call of 0 bytes and an error.
     let requested = size.unwrap_or(0) as u64;
     sink.counters().count::<S::Adder>(function, requested);
+    let before = live_before(sink, function);
     let block = sink.make(function, requested, next);
     if block.is_null() {
         S::Adder::add(&sink.counters().of(function).errors, 1);
         return block;
     }
-    sink.grow(function, requested, block, made(function, block))
+    let bytes = made(function, block);
+    if has_counted(sink, before, bytes) {
+        S::Adder::add(&sink.counters().blocks_adjustment, 1_u64.wrapping_neg());
+        return block;
+    }
+    sink.grow(function, requested, block, bytes)
+}
+
+/// What is live before a call that may be nested. Nothing of calls of `malloc` and `free`: these are what allocators build the others
+/// on, and they are to be quick.
+///
+/// An allocator in a library may do a `calloc` by its own `malloc`, or a `realloc` by `malloc` and `free`: through the dynamic
+/// linker, and so by our hooks. Such a call has counted for what is live already.
+#[inline(always)]
+fn live_before<S: Sink>(sink: S, function: Function) -> Option<u64> {
+    match function {
+        Function::Malloc | Function::Free => None,
+        _ => sink.live_bytes(),
+    }
+}
+
+/// Whether a call that has changed what is live by so many bytes has counted for that, by calls of its own. A signal handler that comes
+/// in between, and makes and keeps a block of just that size, would be taken for it.
+#[inline(always)]
+fn has_counted<S: Sink>(sink: S, before: Option<u64>, bytes: u64) -> bool {
+    let (Some(before), Some(now)) = (before, sink.live_bytes()) else {
+        return false;
+    };
+    now != before && now.wrapping_sub(before) == bytes
 }
 
 #[cold]
@@ -326,13 +368,17 @@ fn resize_into<S: Sink>(
     let before = usable(block);
     let counters = sink.counters();
     counters.count::<S::Adder>(function, requested);
+    let live = live_before(sink, function);
     let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
     S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
-    S::Adder::add(&counters.blocks_adjustment, outcome.blocks.cast_unsigned());
     if let Some(leaf) = sample {
         sink.end_resizing_sample(block, leaf, before, !outcome.failed);
     }
+    if has_counted(sink, live, outcome.made.wrapping_sub(outcome.freed)) {
+        return (after, outcome);
+    }
+    S::Adder::add(&counters.blocks_adjustment, outcome.blocks.cast_unsigned());
     if !outcome.failed {
         sink.replace(function, requested, outcome.freed, after, outcome.made);
     }
@@ -429,8 +475,7 @@ pub fn release(function: Function, block: *mut c_void, size: usize, next: impl F
         Some(slot) => {
             let sink = Own(slot);
             slot.counters.count::<Alone>(function, size as u64);
-            sink.shrink(usable(block));
-            sink.free(function, size as u64, block, next);
+            free_counted(sink, function, block, size, next, || {});
         }
         None => release_unseen(function, block, size, next),
     }
@@ -459,11 +504,33 @@ fn release_into<S: Sink>(
     sink.counters().count::<S::Adder>(function, size as u64);
     if block.is_null() {
         S::Adder::add(&sink.counters().blocks_adjustment, 1);
-    } else {
-        sink.shrink(usable(block));
-        sink.free_sample(block);
+        return sink.free(function, size as u64, block, next);
     }
+    free_counted(sink, function, block, size, next, || {
+        sink.free_sample(block)
+    });
+}
+
+/// Frees a block that is not NULL, and counts its bytes. `also` is called before it is freed.
+#[inline(always)]
+fn free_counted<S: Sink>(
+    sink: S,
+    function: Function,
+    block: *mut c_void,
+    size: usize,
+    next: impl Fn() + Copy,
+    also: impl Fn(),
+) {
+    let bytes = usable(block);
+    sink.shrink(bytes);
+    also();
+    let before = live_before(sink, function);
     sink.free(function, size as u64, block, next);
+    if has_counted(sink, before, bytes.wrapping_neg()) {
+        // A nested call has counted it, too.
+        S::Adder::add(&sink.counters().blocks_adjustment, 1);
+        sink.grow(function, 0, ptr::null_mut(), bytes);
+    }
 }
 
 /// Makes a block by a call that is due: it is to be timed, or counted at its site. Not inlined, because the hot path needs its
@@ -488,9 +555,13 @@ fn make_at_site(
     function: Function,
     size: u64,
 ) -> *mut c_void {
+    let before = live_before(Own(slot), function);
     let (block, took_ticks) = timed_in_turn(next, slot, function, size);
     let bytes = made(function, block);
-    sites::count_making(slot, function, size, took_ticks, block, bytes);
+    // A nested call has noted the block at its own site.
+    let is_noted = has_counted(Own(slot), before, bytes);
+    let block_of_site = Some(block.cast_const()).filter(|_| !is_noted);
+    sites::count_making(slot, function, size, took_ticks, block_of_site, bytes);
     block
 }
 
@@ -520,10 +591,17 @@ fn resize_at_site(
     before: u64,
 ) -> *mut c_void {
     let taken = sites::taken(block);
+    let live = live_before(Own(slot), function);
     let (after, took_ticks) = timed_in_turn(next, slot, function, size);
     let has_failed = after.is_null() && (size != 0 || block.is_null());
     let old = (block.cast_const(), taken, before);
-    let new = (after.cast_const(), usable(after));
+    let bytes = usable(after);
+    // A nested call has noted the new block at its own site. Of one of the same size, what is live does not tell.
+    let is_noted = match bytes == before {
+        true => sites::is_noted(after),
+        false => has_counted(Own(slot), live, bytes.wrapping_sub(before)),
+    };
+    let new = (Some(after.cast_const()).filter(|_| !is_noted), bytes);
     sites::count_resizing(slot, function, size, took_ticks, has_failed, old, new);
     after
 }

@@ -189,7 +189,14 @@ impl<S: Requested> Call<S> {
             };
             end.record(function, self.fd);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(slot, self.subject(), link, requested, took_ticks, outcome);
+                also_count(
+                    slot,
+                    function,
+                    self.about(link),
+                    requested,
+                    took_ticks,
+                    outcome,
+                );
             }
             then(result);
             self.count_hot(&end);
@@ -198,7 +205,14 @@ impl<S: Requested> Call<S> {
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(slot, self.subject(), link, requested, took_ticks, outcome);
+                also_count(
+                    slot,
+                    function,
+                    self.about(link),
+                    requested,
+                    took_ticks,
+                    outcome,
+                );
             }
         }
         result
@@ -240,6 +254,16 @@ impl<S: Requested> Call<S> {
             files::unlink(self.file)
         } else {
             files::UNKNOWN
+        }
+    }
+
+    /// What tells the file that the call was about, for its site: `link`, for a descriptor that it has closed, else the descriptor.
+    /// One number, to take little of the stack.
+    #[inline(always)]
+    fn about(&self, link: u32) -> u32 {
+        match self.function.constant_row().role {
+            Role::Close => link,
+            _ => self.file.cast_unsigned(),
         }
     }
 
@@ -318,17 +342,6 @@ impl Subject {
         self.count(at, link, address(slot), &outcome, times);
     }
 
-    /// What a site knows of the call: the function, and the file. `link` is that of a descriptor that has been closed.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn called(self, link: u32, has_failed: bool) -> Called {
-        let file = match self.function.row().role {
-            Role::Close => files::number_of(link),
-            _ => files::number(self.file, has_failed),
-        };
-        Called::about(self.function, file)
-    }
-
     /// The same as [`Subject::count`], but not inlined, to keep the hook small.
     #[inline(never)]
     fn count_elsewhere(
@@ -380,13 +393,24 @@ impl Subject {
     }
 }
 
+/// What a site knows of a call: the function, and the file, by what [`Call::about`] gave.
+#[cold]
+#[inline(never)]
+pub(super) fn called(function: Function, about: u32, has_failed: bool) -> Called {
+    let file = match function.row().role {
+        Role::Close => files::number_of(about),
+        _ => files::number(about.cast_signed(), has_failed),
+    };
+    Called::about(function, file)
+}
+
 /// Counts a call for what not every process has: its coroutine, its site. Called when [`Subject::end`] has returned: it takes some
 /// of the stack.
 #[inline(always)]
 fn also_count(
     slot: &Slot,
-    subject: Subject,
-    link: u32,
+    function: Function,
+    about: u32,
     requested: u64,
     took_ticks: u64,
     outcome: Outcome,
@@ -399,7 +423,7 @@ fn also_count(
         // Numbers, which stay in registers.
         sites::count_call(
             Some(slot),
-            subject.called(link, has_failed),
+            called(function, about, has_failed),
             requested,
             took_ticks,
             moved,

@@ -113,14 +113,21 @@ impl Outcome {
     }
 }
 
-/// Makes a call, and times it. Not inlined, because the untimed path needs its registers. `next` is the first
-/// parameter, because it holds the program's first argument.
+/// Makes a call that is due, and times it if it is its turn. Where every call is due, [`Countdown::last_took`] has its time afterwards.
+/// Not inlined, because the untimed path needs its registers. `next` is the first parameter, because it holds the program's first
+/// argument.
+///
+/// [`Countdown::last_took`]: weir_record::countdown::Countdown::last_took
 #[inline(never)]
 fn timed<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
-    if !slot.countdown.restart() {
-        return with_site(next, slot, function, size);
+    if !slot.countdown.restart() && !slot.countdown.is_to_be_timed() {
+        // Before the call: to take little of the stack.
+        slot.countdown.set_last_took(0);
+        return next();
     }
-    timed_now(next, slot, function, size).0
+    let (result, took_ticks) = timed_now(next, slot, function, size);
+    slot.countdown.set_last_took(took_ticks);
+    result
 }
 
 /// Makes a call and times it. The result, and how many ticks it took.
@@ -132,14 +139,6 @@ fn timed_now<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64
     let sample = slot.time(function, began_ticks, took_ticks, size, NO_FD);
     slot.ring.push(sample, writer::crowded);
     (result, took_ticks)
-}
-
-/// Makes a call, times it if it is its turn, and counts it at its site.
-#[inline(never)]
-fn with_site<T>(next: impl Fn() -> T, slot: &Slot, function: Function, size: u64) -> T {
-    let (result, took_ticks) = timed_in_turn(next, slot, function, size);
-    sites::count_in_memory(slot, function, size, took_ticks);
-    result
 }
 
 /// Makes a call where every call is due, and times it if it is its turn. The result, and how many ticks it took; 0 if it was not

@@ -12,20 +12,37 @@ use crate::process::{self, modes};
 use crate::stacks::{self, Leaf, live};
 use crate::sys;
 
-/// Counts a call of stdio. `took_ticks` is 0 if it was not timed. A call that asks about a block has no site.
-#[inline(always)]
-pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, took_ticks: u64) {
-    if matches!(function.row().role, Role::Query) {
-        return;
+/// How many bytes a call moved, and whether it failed: one number, to take little of the stack.
+#[derive(Clone, Copy)]
+pub struct End(u64);
+
+impl End {
+    const FAILED: u64 = 1 << 63;
+
+    /// Of a call that moved so many bytes.
+    #[inline(always)]
+    pub fn of(moved: u64, has_failed: bool) -> End {
+        End((moved & !Self::FAILED) | if has_failed { Self::FAILED } else { 0 })
     }
-    if let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) {
-        let counters = leaf.node.calls();
-        add(leaf.node, &counters.calls, 1);
-        add(leaf.node, &counters.requested_bytes, requested);
-        if took_ticks != 0 {
-            add(leaf.node, &counters.ticks, took_ticks);
-        }
+
+    #[inline(always)]
+    fn moved(self) -> u64 {
+        self.0 & !Self::FAILED
     }
+
+    #[inline(always)]
+    fn has_failed(self) -> bool {
+        self.0 & Self::FAILED != 0
+    }
+}
+
+/// Counts a call of stdio, which was the last that was due. Numbers, which stay in registers.
+#[cold]
+#[inline(never)]
+pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, end: End) {
+    let leaf = stacks::leaf(Called::of(function), slot.leaf_owner());
+    let took_ticks = slot.countdown.last_took();
+    add_call(leaf, requested, took_ticks, end.moved(), end.has_failed());
 }
 
 /// Whether I/O calls may be counted at their sites.
@@ -110,14 +127,15 @@ fn add_call(leaf: Option<Leaf>, requested: u64, took_ticks: u64, moved: u64, has
     }
 }
 
-/// Counts a call that was to make a block, and notes the block. `block` is NULL, with `bytes` 0, where it has failed.
+/// Counts a call that was to make a block, and notes the block. `block` is NULL, with `bytes` 0, where it has failed, and none where
+/// another call has noted it.
 #[inline(always)]
 pub fn count_making(
     slot: &Slot,
     function: Function,
     requested: u64,
     took_ticks: u64,
-    block: *const c_void,
+    block: Option<*const c_void>,
     bytes: u64,
 ) {
     let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) else {
@@ -126,13 +144,15 @@ pub fn count_making(
     let counters = leaf.node.blocks();
     add(leaf.node, &counters.calls, 1);
     add(leaf.node, &counters.requested_bytes, requested);
-    if block.is_null() {
+    if block.is_some_and(|block| block.is_null()) {
         return count_seldom(leaf.node, 0, 1);
     }
     if took_ticks != 0 && slot.countdown.are_all_timed() {
         count_seldom(leaf.node, took_ticks, 0);
     }
-    note_block(slot, leaf, block, bytes);
+    if let Some(block) = block {
+        note_block(slot, leaf, block, bytes);
+    }
 }
 
 /// Counts a block that is a sample at its site, and notes it. `bytes` is its size, above 0.
@@ -206,7 +226,7 @@ pub fn put_back(block: *const c_void, leaf: u32) {
 }
 
 /// Counts a call that was to change the size of a block, and moves the block to its site. `before` is what [`taken`] gave for the
-/// block, and its bytes; `after` is NULL where there is none now. A call that has failed leaves the block where it is.
+/// block, and its bytes; `after` is NULL where there is none now, and none where another call has noted it. A call that has failed leaves the block where it is.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub fn count_resizing(
@@ -216,7 +236,7 @@ pub fn count_resizing(
     took_ticks: u64,
     has_failed: bool,
     (block, taken, bytes_before): (*const c_void, Option<u32>, u64),
-    (after, bytes): (*const c_void, u64),
+    (after, bytes): (Option<*const c_void>, u64),
 ) {
     if has_failed {
         if let Some(leaf) = taken {
@@ -237,7 +257,7 @@ pub fn count_resizing(
     if took_ticks != 0 && slot.countdown.are_all_timed() {
         count_seldom(leaf.node, took_ticks, 0);
     }
-    if !after.is_null() {
+    if let Some(after) = after.filter(|after| !after.is_null()) {
         note_block(slot, leaf, after, bytes);
     }
 }
@@ -247,6 +267,11 @@ pub fn count_resizing(
 #[inline(always)]
 pub fn taken(block: *const c_void) -> Option<u32> {
     live::take(block)
+}
+
+/// Whether a block is noted as live at a site.
+pub fn is_noted(block: *const c_void) -> bool {
+    live::has(block)
 }
 
 /// What ends a block.

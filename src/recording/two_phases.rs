@@ -11,7 +11,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
-use super::io::{Requested, Subject};
+use super::io::{Requested, Subject, called};
 use super::{Call, Outcome, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
@@ -48,7 +48,11 @@ impl<S: Requested> Call<S> {
             // From here, because it takes some of the stack.
             sites::count_call(
                 slot_or_target().ok(),
-                subject.called(files::UNKNOWN, outcome.has_failed()),
+                called(
+                    subject.function,
+                    subject.file.cast_unsigned(),
+                    outcome.has_failed(),
+                ),
                 requested,
                 parts.took_ticks(),
                 outcome.moved(),

@@ -22,6 +22,7 @@ use weir_record::slot::Slot;
 use weir_record::stacks::{Module, Node};
 
 use crate::environment::{self, Path};
+use crate::process::copied;
 use crate::region::backing;
 use crate::sys::{self, Descriptor, pages::pages_around};
 use handed::Handed;
@@ -230,6 +231,15 @@ pub fn make_section(header: &Header, section: Section) -> bool {
     made
 }
 
+/// Whether no more of the region's memory can be made: in a sandbox; and in a child that no hook has seen yet, where a frame of the parent's
+/// goes on. The region is the parent's there, who would read of more entries in the header than it has memory for.
+///
+/// Not inlined, to take little of the stack.
+#[inline(never)]
+fn is_fixed() -> bool {
+    sys::is_sealed() || copied::is_copy() == Some(true)
+}
+
 /// Makes the memory of some entries for files, from `index` on. Returns how many; `None` if there is no memory left.
 pub fn make_files(index: usize) -> Option<usize> {
     let at_once = if index == 0 {
@@ -262,7 +272,7 @@ pub fn make_files(index: usize) -> Option<usize> {
 /// Makes the memory of all entries for coroutines. Returns how many; `None` if there is no memory left.
 pub fn make_coroutines() -> Option<usize> {
     let room = room();
-    if sys::is_sealed() {
+    if is_fixed() {
         return None;
     }
     let bytes = room.coroutines * size_of::<Coroutine>();
@@ -273,7 +283,7 @@ pub fn make_coroutines() -> Option<usize> {
 pub fn make_nodes(index: usize) -> Option<usize> {
     let room = room();
     let count = room.nodes.checked_sub(index)?.min(NODES_AT_ONCE);
-    if count == 0 || sys::is_sealed() {
+    if count == 0 || is_fixed() {
         return None;
     }
     let bytes = count * size_of::<Node>();
@@ -284,7 +294,7 @@ pub fn make_nodes(index: usize) -> Option<usize> {
 pub fn make_modules(index: usize) -> Option<usize> {
     let room = room();
     let count = room.modules.checked_sub(index)?.min(MODULES_AT_ONCE);
-    if count == 0 || sys::is_sealed() {
+    if count == 0 || is_fixed() {
         return None;
     }
     let bytes = count * size_of::<Module>();

@@ -99,6 +99,11 @@ pub fn take(block: *const c_void) -> Option<u32> {
     is_of_this_image.then_some(number & ((1 << NODE_BITS) - 1))
 }
 
+/// Whether a block is marked.
+pub fn has(block: *const c_void) -> bool {
+    place_of(block).is_some_and(|place| place.load(Ordering::Relaxed) != 0)
+}
+
 /// Where the number of a block is; none where its part is not there.
 #[inline(always)]
 fn place_of(block: *const c_void) -> Option<&'static AtomicU32> {
@@ -159,7 +164,7 @@ mod tests {
         let blocks = [0x10, 0x20, 0x28, 0x30, 0x7fff_ffff_fff0, 0x7fff_ffff_fff8];
         for (leaf, block) in (1..).zip(blocks) {
             assert_eq!(take(at(block)), None, "{block:#x}");
-            assert!(put(at(block), image, leaf));
+            assert!(!has(at(block)) && put(at(block), image, leaf) && has(at(block)));
         }
         for (leaf, block) in (1..).zip(blocks) {
             assert_eq!(take(at(block)), Some(leaf), "{block:#x}");

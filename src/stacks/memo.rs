@@ -416,7 +416,8 @@ impl Memo {
         // SAFETY: a memo of the calling thread, whose other call does not go on before this one is over.
         let spans = unsafe { (&raw const (*memo).spans).read() };
         let is_on = |span: &Span, place: usize| (span.from..span.to).contains(&place);
-        let is_left = user < stack_pointer
+        // A handler's frame is further in: not even at the same place.
+        let is_left = user <= stack_pointer
             && spans
                 .iter()
                 .any(|span| is_on(span, user) && is_on(span, stack_pointer));

@@ -13,11 +13,12 @@ use weir_record::region::MAX_MODULES;
 use weir_record::stacks::{Module, Place};
 
 use super::call_frames::UnwindTable;
+use crate::environment;
 use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
+use crate::process::{self, copied};
 use crate::region::mapping;
 use crate::sys::{self, Turn};
-use crate::{environment, process};
 
 /// A loaded object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -241,6 +242,10 @@ fn add(object: Object, address: usize) -> Option<Known> {
 fn entry_of(object: &Object, known: &Known, build_id: &[u8]) -> Option<usize> {
     let region = process::mapped_region()?;
     let header = region.header;
+    // A child that no hook has seen yet adds nothing to its parent's region, and may read of more entries there than it has memory for.
+    if copied::is_copy() == Some(true) {
+        return None;
+    }
     let used = header.modules_used();
     let mut path = [0; 456];
     let path = path_of(object, &mut path);

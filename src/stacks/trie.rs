@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 use weir_record::region::{MAX_NODES, Region};
 use weir_record::stacks::{Key, Node, Place};
 
-use crate::process;
+use crate::process::{self, copied};
 use crate::region::mapping;
 use crate::sys::{self, Turn};
 
@@ -189,6 +189,10 @@ fn level_for_next() -> Option<usize> {
 fn begin_node(parent: u32, key: Key, place: Place) -> Option<u32> {
     let region = process::mapped_region()?;
     let nodes = region.all_nodes();
+    // In a child that no hook has seen yet, nothing is added to its parent's region.
+    if copied::is_copy() == Some(true) {
+        return None;
+    }
     // Another region's, in a child that has not been told.
     if !ptr::eq(nodes.as_ptr(), NODES.load(Ordering::Relaxed)) {
         return None;

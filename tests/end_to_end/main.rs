@@ -49,6 +49,7 @@ mod documents;
 mod endings;
 mod exactness;
 mod exports;
+mod file_sites;
 mod files;
 mod five_minutes;
 mod followed;

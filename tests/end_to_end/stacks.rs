@@ -35,21 +35,21 @@ fn expect_all_calls(process: &Process) {
     for reason in ["differs", "no_room", "no_memory", "not_readable"] {
         assert_eq!(stacks.ended.get(reason), None, "{who}: {reason}");
     }
-    let mut calls: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    let mut calls: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
     for site in &stacks.sites {
         let sum = calls.entry(&site.function).or_default();
         sum[0] += site.calls;
         sum[1] += site.requested_bytes;
         sum[2] += site.moved_bytes;
+        sum[3] += site.errors;
     }
     let counted = process.functions.iter().filter(|(name, _)| has_sites(name));
     for (name, function) in counted {
         let sum = calls.get(&**name).copied().unwrap_or_default();
         assert_eq!(sum[0], function.calls, "{who}: calls of {name}");
         assert_eq!(sum[1], function.requested_bytes, "{who}: bytes of {name}");
-        if function.family != "stdio" {
-            assert_eq!(sum[2], function.moved_bytes, "{who}: bytes moved by {name}");
-        }
+        assert_eq!(sum[2], function.moved_bytes, "{who}: bytes moved by {name}");
+        assert_eq!(sum[3], function.errors, "{who}: errors of {name}");
     }
     // What a child inherited is at no site.
     let heap = &process.heap;

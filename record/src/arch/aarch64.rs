@@ -95,8 +95,8 @@ pub fn add(number: &AtomicU64, by: u64) {
     number.fetch_add(by, Ordering::Relaxed);
 }
 
-/// Takes one from a number, and says whether nothing is left. A handler that comes between shifts a sample, and nothing is
-/// lost.
+/// Takes one from a number, and says whether nothing is left: it is not above zero, as a signed one. A handler that comes between
+/// shifts a sample, and nothing is lost.
 ///
 /// # Safety
 /// It is alive, and written by relaxed atomic accesses only.
@@ -107,7 +107,7 @@ pub unsafe fn count_down(number: *mut u64) -> bool {
     let number = unsafe { AtomicU64::from_ptr(number) };
     let left = number.load(Ordering::Relaxed).wrapping_sub(1);
     number.store(left, Ordering::Relaxed);
-    left == 0
+    left.cast_signed() <= 0
 }
 
 /// Takes bytes from the number at this offset, and says whether it is below zero then, as a signed one. A handler that comes between

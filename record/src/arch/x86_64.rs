@@ -43,7 +43,7 @@ pub fn add(number: &AtomicU64, by: u64) {
     number.store(sum, Ordering::Relaxed);
 }
 
-/// Takes one from a number, and says whether nothing is left.
+/// Takes one from a number, and says whether nothing is left: it is not above zero, as a signed one.
 ///
 /// # Safety
 /// It is alive, and written by relaxed atomic accesses only.
@@ -55,7 +55,7 @@ pub unsafe fn count_down(number: *mut u64) -> bool {
         // One instruction, the outcome of which is in the flags: the compiler would load, store and test.
         asm!(
             "dec qword ptr [{number}]",
-            "jz {is_out}",
+            "jle {is_out}",
             number = in(reg) number,
             is_out = label { return true },
             options(nostack),

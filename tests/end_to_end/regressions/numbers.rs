@@ -5,8 +5,9 @@ use std::fs;
 
 use weir_report::model::{EndKind, FileUse, InFlight, Process};
 
+use crate::live_blocks;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Outcome, Program, scratch, victim};
+use crate::support::{Mode, Outcome, Program, scratch, victim, weir};
 
 /// The files of all processes, by kind and name. Names in `folder` are relative to it.
 fn files_in(outcome: &Outcome, folder: &str) -> BTreeMap<(String, String), FileUse> {
@@ -120,6 +121,54 @@ fn what_frees_past_us_is_named() {
                 "{:?}",
                 process.heap
             );
+        }
+    }
+}
+
+/// Runs a program with an allocator of its own, in a library behind ours.
+fn with_allocator(program: &Program, library: &str, mode: Mode) -> Outcome {
+    let allocator = victim(library);
+    let preload = match mode {
+        Mode::Bare => format!("{}:{}", weir::library().display(), allocator.display()),
+        _ => allocator.display().to_string(),
+    };
+    program.clone().env("LD_PRELOAD", preload).run(mode)
+}
+
+/// An allocator that does one call by others, which pass by our hooks, makes one block of it.
+#[test]
+fn a_call_that_is_made_of_others_counts_for_the_heap_once() {
+    for stacks in ["off", "sampled", "sampled:1000", "all"] {
+        let program = Program::new(victim("nests")).env("WEIR_STACKS", stacks);
+        for mode in Mode::MEASURED {
+            let outcome = with_allocator(&program, "nesting_library", mode).expect_status(0);
+            let heap = &outcome.process().heap;
+            assert_eq!(heap.not_known, None);
+            let live = format!("{} blocks, {} bytes\n", heap.live_blocks, heap.live_bytes);
+            assert_eq!(live, outcome.text(), "{mode:?} {stacks}");
+            if stacks == "all" {
+                let sums = live_blocks::live(outcome.process());
+                assert_eq!(sums.live.cast_signed(), heap.live_blocks, "{mode:?}");
+                assert_eq!(sums.live_bytes.cast_signed(), heap.live_bytes, "{mode:?}");
+            }
+        }
+    }
+}
+
+/// A signal handler that jumps out of a call, wherever that was, leaves nothing behind that later calls would suffer from.
+#[test]
+fn calls_have_their_sites_after_jumps_out_of_handlers() {
+    for (function, stacks) in [("malloc", "all"), ("write", "all"), ("write", "sampled")] {
+        let program = Program::new(victim("jumps_from_handlers"))
+            .arg(function)
+            .env("WEIR_STACKS", stacks);
+        for mode in Mode::MEASURED {
+            let outcome = with_allocator(&program, "nesting_library", mode).expect_status(0);
+            let stacks = outcome.process().stacks.as_ref().expect("stacks");
+            let of = stacks.sites.iter().filter(|site| site.function == function);
+            let with_stack = of.filter(|site| site.frame.is_some());
+            let calls: u64 = with_stack.map(|site| site.calls).sum();
+            assert!(calls >= 999_000, "{mode:?} {function}: {calls}");
         }
     }
 }
