@@ -280,10 +280,12 @@ fn live_before<S: Sink>(sink: S, function: Function) -> Option<u64> {
 /// in between, and makes and keeps a block of just that size, would be taken for it.
 #[inline(always)]
 fn has_counted<S: Sink>(sink: S, before: Option<u64>, bytes: u64) -> bool {
-    let (Some(before), Some(now)) = (before, sink.live_bytes()) else {
+    // First: where nothing is asked, nothing is loaded.
+    let Some(before) = before else {
         return false;
     };
-    now != before && now.wrapping_sub(before) == bytes
+    let now = sink.live_bytes();
+    now.is_some_and(|now| now != before && now.wrapping_sub(before) == bytes)
 }
 
 #[cold]
