@@ -18,7 +18,7 @@ use crate::functions::{Function, SIZED_COUNT, WAITING_COUNT};
 use crate::ring;
 use crate::slot::{Counters, Slot};
 use crate::slow;
-use crate::stacks::{Module, Node};
+use crate::stacks::{InterpretedCode, Module, Node};
 
 pub use header::{Circumstance, Header, MAX_OBJECTS, Maker, Phase, Provenance, Section};
 pub use parts::{Part, Parts};
@@ -27,7 +27,7 @@ pub use parts::{Part, Parts};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 16;
+const LAYOUT_VERSION: u64 = 17;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -45,6 +45,7 @@ pub const LAYOUT: u64 = {
         size_of::<Coroutine>() as u64,
         size_of::<Node>() as u64,
         size_of::<Module>() as u64,
+        size_of::<InterpretedCode>() as u64,
     ];
     // FNV-1a over the numbers.
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
@@ -71,6 +72,9 @@ pub const MAX_NODES: usize = 1 << 20;
 /// The most loaded objects that a region has entries for.
 pub const MAX_MODULES: usize = 1024;
 
+/// The most functions of interpreted code that a region has entries for.
+pub const MAX_INTERPRETED: usize = 1 << 13;
+
 /// How much a region has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
@@ -84,6 +88,8 @@ pub struct Room {
     pub nodes: usize,
     /// Entries for loaded objects; none where stacks are off.
     pub modules: usize,
+    /// Entries for functions of interpreted code; none where stacks are off.
+    pub interpreted: usize,
 }
 
 impl Room {
@@ -94,11 +100,12 @@ impl Room {
         coroutines: MAX_COROUTINES,
         nodes: MAX_NODES,
         modules: MAX_MODULES,
+        interpreted: MAX_INTERPRETED,
     };
 
     /// Bytes of the region.
     pub const fn bytes(self) -> usize {
-        self.module_at(self.modules)
+        self.interpreted_at(self.interpreted)
     }
 
     /// Where the entry of this number begins.
@@ -124,6 +131,11 @@ impl Room {
     /// Where the entry for the loaded object of this number begins.
     pub const fn module_at(self, index: usize) -> usize {
         self.node_at(self.nodes) + index * size_of::<Module>()
+    }
+
+    /// Where the entry for the interpreted function of this number begins.
+    pub const fn interpreted_at(self, index: usize) -> usize {
+        self.module_at(self.modules) + index * size_of::<InterpretedCode>()
     }
 }
 
@@ -232,6 +244,16 @@ impl<'a> Region<'a> {
         self.entries(Part::Modules, MAX_MODULES)
     }
 
+    /// The entries for functions of interpreted code that are in use.
+    pub fn interpreted(&self) -> &'a [InterpretedCode] {
+        first(self.all_interpreted(), self.header.interpreted_used())
+    }
+
+    /// All of them, also those whose memory may not be there yet.
+    pub fn all_interpreted(&self) -> &'a [InterpretedCode] {
+        self.entries(Part::Interpreted, MAX_INTERPRETED)
+    }
+
     /// The entries of a part, `most` at most.
     fn entries<T: OfAtomics>(&self, part: Part, most: usize) -> &'a [T] {
         let memory = std::ptr::from_ref(self.header).cast();
@@ -265,6 +287,7 @@ impl OfAtomics for Slot {}
 impl OfAtomics for Coroutine {}
 impl OfAtomics for Node {}
 impl OfAtomics for Module {}
+impl OfAtomics for InterpretedCode {}
 
 /// The entries of a part, as many as lie within the memory, `most` at most.
 ///
@@ -294,6 +317,7 @@ mod tests {
             coroutines: 16,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         }
     }
 
@@ -329,6 +353,7 @@ mod tests {
         let room = Room {
             nodes: 8,
             modules: 4,
+            interpreted: 2,
             ..room(2)
         };
         let memory = Memory::new(room.bytes());
@@ -343,8 +368,10 @@ mod tests {
         assert_eq!(header.bytes_used(), room.node_at(8));
         header.use_modules(1);
         assert_eq!(header.bytes_used(), room.module_at(1));
+        header.use_interpreted(1);
+        assert_eq!(header.bytes_used(), room.interpreted_at(1));
         // By a damaged region's word there is more than it has room for.
-        header.use_modules(usize::MAX);
+        header.use_interpreted(usize::MAX);
         assert_eq!(header.bytes_used(), room.bytes());
     }
 
@@ -407,6 +434,7 @@ mod tests {
             coroutines: 99,
             nodes: 64,
             modules: 8,
+            interpreted: 8,
         });
         memory.header().complete();
         memory.header().use_slots(usize::MAX >> 1);

@@ -4,12 +4,16 @@
 //! from there, and has the counters of such calls: those of one thread, so that it adds without locked instructions, or of all
 //! threads that have no leaf of their own. Node 0 is the root: no caller is known.
 
+mod interpreted;
+
 use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use crate::counter::{Adder, Counter};
 use crate::functions::{Family, Function, Role};
 use crate::text::Text;
+
+pub use interpreted::{InterpretedCode, Line};
 
 /// What a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +87,50 @@ impl Key {
     const LEAF: u64 = 1 << 63;
     /// Set in the key of a leaf of what is seldom counted.
     const SELDOM: u64 = 1 << 62;
+    /// Set in the key of a frame of interpreted code; no address of a program has it, as it does not have the others.
+    const INTERPRETED: u64 = 1 << 61;
+    /// Set in the key of a node that joins two stacks.
+    const JOINED: u64 = 1 << 60;
+    const MARKS: u64 = Self::LEAF | Self::SELDOM | Self::INTERPRETED | Self::JOINED;
+    /// Set in the key of a frame of interpreted code that the interpreter began with: the frame before it is of another run of it.
+    const BEGINS: u64 = 1 << 59;
+    const CODE_SHIFT: u32 = 32;
     const OWNER_SHIFT: u32 = 16;
     const FILE_SHIFT: u32 = 32;
     const FILE: u64 = (u16::MAX as u64) << Self::FILE_SHIFT;
 
     /// A return address.
     pub const fn address(address: u64) -> Key {
-        Key(address & !(Self::LEAF | Self::SELDOM))
+        Key(address & !Self::MARKS)
+    }
+
+    /// A frame of interpreted code: an instruction of the function that has this entry. `begins` says that the interpreter was called
+    /// for it.
+    pub const fn interpreted(code: u16, instruction: u32, begins: bool) -> Key {
+        let begins = if begins { Self::BEGINS } else { 0 };
+        Key(Self::INTERPRETED | begins | (code as u64) << Self::CODE_SHIFT | instruction as u64)
+    }
+
+    /// The stack of interpreted code that ends with this node, beside the one that the interpreter is in, which ends with the parent.
+    #[inline(always)]
+    pub const fn joined(interpreted: u32) -> Key {
+        Key(Self::JOINED | interpreted as u64)
+    }
+
+    /// Of a frame of interpreted code, whether the interpreter was called for it; none of other nodes.
+    pub const fn begins(self) -> Option<bool> {
+        match self.0 & (Self::LEAF | Self::INTERPRETED) {
+            Self::INTERPRETED => Some(self.0 & Self::BEGINS != 0),
+            _ => None,
+        }
+    }
+
+    /// The last node of the stack of interpreted code, of a node that joins one.
+    pub const fn joined_node(self) -> Option<u32> {
+        match self.0 & Self::MARKS {
+            Self::JOINED => Some(self.0 as u32),
+            _ => None,
+        }
     }
 
     /// Such calls. It has [`Blocks`] where the function [makes blocks](makes_blocks), and else [`Calls`].
@@ -166,6 +207,15 @@ pub const fn makes_blocks(function: Function) -> bool {
     matches!(row.family, Family::Alloc) && matches!(row.role, Role::Allocate | Role::Resize)
 }
 
+/// Whether calls of a function have sites, where the stacks of all calls are taken: not those that free blocks or ask about them, and not
+/// those that make, end or replace processes, or are only counted.
+pub fn has_sites(function: Function) -> bool {
+    let row = function.row();
+    let is_timed = !matches!(row.family, Family::Process | Family::CountOnly);
+    let is_io = !matches!(row.family, Family::Alloc | Family::Stdio);
+    is_timed && (is_io || !matches!(row.role, Role::Free | Role::Query))
+}
+
 /// The functions that make blocks.
 pub const MAKERS: [Function; MAKER_COUNT] = {
     let mut makers = [Function::Malloc; MAKER_COUNT];
@@ -196,6 +246,8 @@ pub struct Place {
     pub module: Option<u32>,
     /// The return address, less the module's load bias: as the module's file has it.
     pub offset: u64,
+    /// Whether it is in an interpreter's loop, which runs the code of [other frames](Key::interpreted).
+    pub is_interpreter: bool,
 }
 
 /// The counters of calls.
@@ -245,7 +297,7 @@ pub struct Node {
     /// Of a frame, the number of the module plus one; 0 is none. Of blocks, the number of the last peak since which their live
     /// bytes have changed.
     number: AtomicU32,
-    /// Of a frame, its offset; of a leaf, its counters.
+    /// Of a frame, its offset, and whether it is an interpreter's; of a leaf, its counters.
     words: [Counter; 6],
 }
 
@@ -253,15 +305,47 @@ const _: () = assert!(size_of::<Node>() == 64);
 const _: () = assert!(size_of::<Calls>() == size_of::<[Counter; 6]>());
 const _: () = assert!(size_of::<Blocks>() == size_of::<[Counter; 6]>());
 
+/// In the second word of a frame: it is an interpreter's.
+const INTERPRETER: u64 = 1;
+/// It is, or one of its callers' frames.
+const IN_INTERPRETER: u64 = 2;
+
 impl Node {
     /// Says what the node is, before it is shown to other threads.
-    pub fn begin(&self, parent: u32, key: Key, place: Place) {
+    ///
+    /// `is_in_interpreter` says whether a caller's frame is an interpreter's.
+    pub fn begin(&self, parent: u32, key: Key, place: Place, is_in_interpreter: bool) {
         self.key.store(key.0, Ordering::Relaxed);
         self.parent.store(parent, Ordering::Relaxed);
         if !key.is_leaf() {
             let module = place.module.map_or(0, |module| module.wrapping_add(1));
             self.number.store(module, Ordering::Relaxed);
             self.words[0].set(place.offset);
+            let is_interpreter = u64::from(place.is_interpreter);
+            let is_in_one = u64::from(is_in_interpreter | place.is_interpreter);
+            self.words[1].set((is_interpreter * INTERPRETER) | (is_in_one * IN_INTERPRETER));
+        }
+    }
+
+    /// Says that the node is a frame of interpreted code, before it is shown to other threads.
+    pub fn begin_interpreted(&self, parent: u32, key: Key, line: Line) {
+        self.key.store(key.0, Ordering::Relaxed);
+        self.parent.store(parent, Ordering::Relaxed);
+        self.number.store(u32::from(line.code), Ordering::Relaxed);
+        self.words[0].set(u64::from(line.line));
+    }
+
+    /// Whether a frame is an interpreter's, or one of its callers' is.
+    #[inline(always)]
+    pub fn is_in_interpreter(&self) -> bool {
+        self.words[1].get() & IN_INTERPRETER != 0
+    }
+
+    /// Which line it is, of a frame of interpreted code.
+    pub fn line(&self) -> Line {
+        Line {
+            code: self.number.load(Ordering::Relaxed) as u16,
+            line: self.words[0].get() as u32,
         }
     }
 
@@ -288,6 +372,7 @@ impl Node {
         Place {
             module: self.number.load(Ordering::Relaxed).checked_sub(1),
             offset: self.words[0].get(),
+            is_interpreter: self.words[1].get() & INTERPRETER != 0,
         }
     }
 
@@ -406,7 +491,7 @@ pub enum Cut {
     NoRoom = 4,
     /// A signal handler interrupted the recording of a stack twice over.
     Interrupted = 5,
-    /// The thread has no memory for its stacks, or no slot.
+    /// The thread has no memory for its stacks, or no slot, or shares its thread-local storage with another thread.
     NoMemory = 6,
     /// The check of every stack by a second way found another one.
     Differs = 7,
@@ -503,6 +588,7 @@ mod tests {
             1,
             Key::leaf(Called::of(Function::Malloc), LeafOwner::of_number(1)),
             NOWHERE,
+            false,
         );
         node.shift_live::<Alone>(0, 1, 100);
         assert_eq!(node.live(), (1, 100));
@@ -523,6 +609,7 @@ mod tests {
     const NOWHERE: Place = Place {
         module: None,
         offset: 0,
+        is_interpreter: false,
     };
 
     #[test]
@@ -531,8 +618,10 @@ mod tests {
         let place = Place {
             module: Some(0),
             offset: 7,
+            is_interpreter: false,
         };
-        node.begin(3, Key::address(99), place);
+        node.begin(3, Key::address(99), place, true);
+        assert!(node.is_in_interpreter());
         assert!(node.is(3, Key::address(99)));
         assert!(!node.is(2, Key::address(99)));
         assert_eq!((node.parent(), node.place()), (3, place));

@@ -58,6 +58,8 @@ impl<'n> Name<'n> {
 pub struct Definition {
     /// The address. If `is_indirect`, the address of the function that chooses the function.
     pub address: usize,
+    /// Its bytes, by the table.
+    pub bytes: usize,
     /// Whether the function is chosen when it is bound.
     pub is_indirect: bool,
 }
@@ -275,6 +277,7 @@ impl Tables {
         };
         Definition {
             address: base.wrapping_add(entry.value),
+            bytes: entry.size as usize,
             is_indirect: entry.info & 15 == INDIRECT,
         }
     }

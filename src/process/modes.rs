@@ -10,6 +10,8 @@ pub const COROUTINES: u32 = 2;
 pub const STACKS: u32 = 4;
 /// They are to be taken of samples of the heap's blocks, and of I/O; [`STACKS`] follows with the first that is worth it.
 pub const SAMPLES: u32 = 8;
+/// CPython is loaded: its frames are in the stacks.
+pub const PYTHON: u32 = 16;
 
 static MODES: AtomicU32 = AtomicU32::new(0);
 

@@ -19,7 +19,7 @@ use weir_record::coroutine::Coroutine;
 use weir_record::file::FileEntry;
 use weir_record::region::{Circumstance, Header, MAX_SLOTS, Room, Section};
 use weir_record::slot::Slot;
-use weir_record::stacks::{Module, Node};
+use weir_record::stacks::{InterpretedCode, Module, Node};
 
 use crate::environment::{self, Path};
 use crate::process::copied;
@@ -34,6 +34,7 @@ const FEW: Room = Room {
     coroutines: 64,
     nodes: 0,
     modules: 0,
+    interpreted: 0,
 };
 /// The nodes for call stacks where samples are taken: 8 MiB of addresses.
 const SAMPLED_NODES: usize = 1 << 17;
@@ -45,6 +46,8 @@ const FIRST_FILES: usize = 4;
 const NODES_AT_ONCE: usize = 1024;
 /// Entries for loaded objects that get their memory at once.
 const MODULES_AT_ONCE: usize = 16;
+/// Entries for functions of interpreted code that get their memory at once.
+const INTERPRETED_AT_ONCE: usize = 64;
 /// The number of slots if the kernel cannot make memory page by page and report failure (before Linux 5.14). All of
 /// them get their memory at the start.
 const SLOTS_AT_ONCE: usize = 16;
@@ -62,6 +65,7 @@ static SLOTS: AtomicU32 = AtomicU32::new(0);
 static COROUTINES: AtomicU32 = AtomicU32::new(0);
 static NODES: AtomicU32 = AtomicU32::new(0);
 static MODULES: AtomicU32 = AtomicU32::new(0);
+static INTERPRETED: AtomicU32 = AtomicU32::new(0);
 
 fn room() -> Room {
     Room {
@@ -70,6 +74,7 @@ fn room() -> Room {
         coroutines: COROUTINES.load(Ordering::Relaxed) as usize,
         nodes: NODES.load(Ordering::Relaxed) as usize,
         modules: MODULES.load(Ordering::Relaxed) as usize,
+        interpreted: INTERPRETED.load(Ordering::Relaxed) as usize,
     }
 }
 
@@ -79,6 +84,7 @@ fn set_room(room: Room) {
     COROUTINES.store(room.coroutines as u32, Ordering::Relaxed);
     NODES.store(room.nodes as u32, Ordering::Relaxed);
     MODULES.store(room.modules as u32, Ordering::Relaxed);
+    INTERPRETED.store(room.interpreted as u32, Ordering::Relaxed);
 }
 
 /// A new region's memory.
@@ -301,6 +307,20 @@ pub fn make_modules(index: usize) -> Option<usize> {
     make_memory(room.module_at(index), bytes, bytes).then_some(count)
 }
 
+/// Makes the memory of some entries for functions of interpreted code, from this one on. How many; none where there is none left.
+pub fn make_interpreted(index: usize) -> Option<usize> {
+    let room = room();
+    let count = room
+        .interpreted
+        .checked_sub(index)?
+        .min(INTERPRETED_AT_ONCE);
+    if count == 0 || is_fixed() {
+        return None;
+    }
+    let bytes = count * size_of::<InterpretedCode>();
+    make_memory(room.interpreted_at(index), bytes, bytes).then_some(count)
+}
+
 /// In a forked child: moves its parent's region to other addresses, and puts memory of the child's own in its place.
 /// Returns the region's new place. Signals are blocked.
 ///
@@ -401,6 +421,7 @@ fn within_limits() -> Room {
         false if !stacks.are_taken() => Room {
             nodes: 0,
             modules: 0,
+            interpreted: 0,
             ..Room::MOST
         },
         false if stacks.sampled_bytes() != 0 => Room {
@@ -422,6 +443,7 @@ fn map_file(file: &Descriptor, room: Room) -> Option<(&'static Header, Room)> {
         coroutines: fewer(room.coroutines, FEW.coroutines),
         nodes: fewer(room.nodes, FEW.nodes),
         modules: fewer(room.modules, FEW.modules),
+        interpreted: fewer(room.interpreted, FEW.interpreted),
         ..room
     };
     let slots = limit
@@ -461,6 +483,7 @@ fn fill(file: &Descriptor, header: &'static Header, room: Room) -> Option<(&'sta
         coroutines: room.coroutines.min(FEW.coroutines),
         nodes: FEW.nodes,
         modules: FEW.modules,
+        interpreted: FEW.interpreted,
     };
     allocate(file, 0, room.bytes())?;
     for section in Section::ALL {

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::stacks::{Called, Cut};
 
+use super::python::Remembered;
 use super::trie::ROOT;
 use crate::arch::State;
 use crate::process::modes;
@@ -165,6 +166,8 @@ pub struct Memo {
     pub top: usize,
     /// Why the stack ends, if that is not at its outermost caller.
     pub cut: Option<Cut>,
+    /// Whether a signal handler's frame was found in the stack that was looked for last.
+    pub is_behind_handler: bool,
     /// The stack that is looked for.
     pub sought: Sought,
     leaves: [(u32, u32, u32); LEAVES],
@@ -177,6 +180,8 @@ pub struct Memo {
     next_span: usize,
     /// A stack of our own, for what takes much of it.
     room: Room,
+    /// What is remembered of Python's frames.
+    pub python: Remembered,
     /// The frames of the last stack stand at the end.
     pub frames: [Frame; Memo::ROOM],
     /// The frames of the stack that is being unwound.
@@ -475,7 +480,7 @@ fn take_level(memos: *mut Memo, stack_pointer: usize) -> Result<&'static mut Mem
     Err(Cut::Interrupted)
 }
 
-/// What stands in place of a pointer where there is no memory.
+/// What stands in place of a pointer where there is no memory, or where the memory would be shared.
 const NO_MEMORY: usize = 1;
 
 #[cold]
@@ -502,6 +507,12 @@ fn make() -> Result<(), Cut> {
         unsafe { sys::unreserve(start, BYTES) };
     }
     Ok(())
+}
+
+/// The calling thread is about to share its thread-local storage with another, and from now on has no memo: both would be in it at once.
+/// What an interrupted call is using stays.
+pub fn share() {
+    thread::set_stacks(ptr::without_provenance_mut(NO_MEMORY));
 }
 
 /// The calling thread ends, or takes no more stacks.

@@ -5,9 +5,11 @@
 //! rule          what it says of one return address, packed
 //! rules         the rules that have been read
 //! modules       the loaded objects
+//! versioned     words that are read while they may be written
 //! trie          the nodes in the region, and how they are found
 //! live          at which leaf each live block was made
 //! memo          what a thread remembers of its last stack
+//! python        the frames of CPython, which are in no stack
 //! walk          from a call to its outermost caller
 //! ```
 
@@ -15,9 +17,11 @@ mod call_frames;
 pub mod live;
 mod memo;
 mod modules;
+mod python;
 mod rule;
 mod rules;
 mod trie;
+mod versioned;
 mod walk;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -25,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use weir_record::clock;
 use weir_record::region::Region;
 use weir_record::settings::Stacks;
-use weir_record::stacks::{Called, Cut, Key, LeafOwner, Node, Place};
+use weir_record::stacks::{Called, Cut, Key, LeafOwner, Node};
 
 use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
@@ -35,7 +39,8 @@ use crate::sys::{self, Turn};
 use crate::thread;
 
 use memo::Memo;
-pub use memo::{leave, mappings_have_changed};
+pub use memo::{leave, mappings_have_changed, share};
+use trie::What;
 pub use trie::node;
 
 /// Whether every stack is unwound a second time, in full.
@@ -111,6 +116,7 @@ pub fn begin_late() -> bool {
 
 fn begin_in(region: &Region<'static>) -> bool {
     modules::begin();
+    python::begin();
     walk::forget_stacks();
     let has_begun = rules::begin() && live::begin() && trie::begin(region);
     if has_begun {
@@ -190,14 +196,16 @@ fn recalled(state: &State, called: Called, owner: LeafOwner) -> Found {
         return Found::default();
     };
     let mut leaf = None;
+    let mut cut = None;
     if let Some(node) = walk::recalled(memo, state, called.function_bits()) {
+        let (node, cut_of_python) = python::joined(memo, node);
+        cut = memo.cut.or(cut_of_python);
         leaf = memo.leaf(node, called);
         if leaf.is_none() {
             leaf = find_made(node, Key::leaf(called, owner));
             memo.keep_leaf(node, called, leaf.unwrap_or(trie::ROOT));
         }
     }
-    let cut = memo.cut;
     memo.give_back();
     Found {
         leaf: leaf.unwrap_or(trie::ROOT),
@@ -249,6 +257,8 @@ fn found_with(memo: &mut Memo, state: &State, called: Called, owner: LeafOwner) 
     if IS_VERIFIED.load(Ordering::Relaxed) && walk::callers_in_full(memo, state) != (node, cut) {
         cut = Some(Cut::Differs);
     }
+    let (node, cut_of_python) = python::joined(memo, node);
+    cut = cut.or(cut_of_python);
     let leaf = memo.leaf(node, called);
     let leaf = leaf.or_else(|| find_leaf(memo, node, called, owner));
     Found {
@@ -302,12 +312,6 @@ fn on_own_stack(parent: u32, key: Key) -> Option<&'static Node> {
     trie::node(number?)
 }
 
-/// A leaf has no place: the frame that it goes on from has.
-const NO_PLACE: Place = Place {
-    module: None,
-    offset: 0,
-};
-
 #[inline(never)]
 fn find_leaf(memo: &mut Memo, node: u32, called: Called, owner: LeafOwner) -> Option<u32> {
     let key = Key::leaf(called, owner);
@@ -347,7 +351,7 @@ fn in_place_of(key: Key) -> Key {
 
 fn find_or_make(parent: u32, key: Key) -> Option<u32> {
     let key = in_place_of(key);
-    trie::find(parent, key).or_else(|| trie::make(parent, key, NO_PLACE))
+    trie::find(parent, key).or_else(|| trie::make(parent, key, What::Nothing))
 }
 
 #[cold]

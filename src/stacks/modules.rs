@@ -7,12 +7,14 @@
 
 use std::ffi::CStr;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use weir_record::region::MAX_MODULES;
 use weir_record::stacks::{Module, Place};
 
 use super::call_frames::UnwindTable;
+use super::python;
+use super::versioned::Versioned;
 use crate::environment;
 use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
@@ -60,30 +62,22 @@ impl Known {
         Place {
             module: u32::try_from(self.entry).ok(),
             offset: address.wrapping_sub(self.base) as u64,
+            is_interpreter: python::is_interpreter(address),
         }
     }
 }
 
-/// An entry of the list. It is read as it is written, without a lock: a number that was odd, or has changed, says so.
-struct Entry {
-    version: AtomicU32,
-    words: [AtomicUsize; 7],
-}
+/// An entry of the list.
+struct Entry(Versioned<7>);
 
 impl Entry {
     const fn new() -> Entry {
-        Entry {
-            version: AtomicU32::new(0),
-            words: [const { AtomicUsize::new(0) }; 7],
-        }
+        Entry(Versioned::new())
     }
 
     fn get(&self) -> Option<Known> {
-        let before = self.version.load(Ordering::Acquire);
-        let [base, from, to, unwind, unwind_start, unwind_end, entry] =
-            std::array::from_fn(|index| self.words[index].load(Ordering::Acquire));
-        let is_whole = before.is_multiple_of(2) && self.version.load(Ordering::Relaxed) == before;
-        is_whole.then_some(Known {
+        let [base, from, to, unwind, unwind_start, unwind_end, entry] = self.0.get()?;
+        Some(Known {
             base,
             from,
             to,
@@ -105,15 +99,8 @@ impl Entry {
             unwind_end,
             entry,
         } = known;
-        self.version.fetch_add(1, Ordering::AcqRel);
-        for (word, value) in
-            self.words
-                .iter()
-                .zip([base, from, to, unwind, unwind_start, unwind_end, entry])
-        {
-            word.store(value, Ordering::Release);
-        }
-        self.version.fetch_add(1, Ordering::Release);
+        self.0
+            .set([base, from, to, unwind, unwind_start, unwind_end, entry]);
     }
 }
 
@@ -134,6 +121,7 @@ pub fn begin() {
 
 /// Forgets where the objects are: some have gone, or the region is another.
 pub fn forget() {
+    python::leave();
     for entry in used() {
         if entry.get().is_none_or(|known| known.to != 0) {
             entry.set(Known::default());
@@ -223,6 +211,7 @@ fn add(object: Object, address: usize) -> Option<Known> {
         return None;
     }
     known.entry = entry_of(&object, &known, build_id)?;
+    python::meet(&object);
     let used = USED.load(Ordering::Relaxed);
     let free = LIST[..used.min(MAX_MODULES)]
         .iter()

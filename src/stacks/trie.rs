@@ -11,7 +11,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 use weir_record::region::{MAX_NODES, Region};
-use weir_record::stacks::{Key, Node, Place};
+use weir_record::stacks::{Key, Line, Node, Place};
 
 use crate::process::{self, copied};
 use crate::region::mapping;
@@ -148,8 +148,25 @@ fn entry_at(level: usize, hash: u64, step: usize) -> Option<&'static AtomicU32> 
     }
 }
 
+/// What a new node says besides its key.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// A frame: where its code is.
+    Place(Place),
+    /// A frame of interpreted code: which line.
+    Line(Line),
+    /// No frame: that it goes on from.
+    Nothing,
+}
+
+const NOWHERE: Place = Place {
+    module: None,
+    offset: 0,
+    is_interpreter: false,
+};
+
 /// Makes the node that a key leads to from a parent, or finds it where another thread has made it. None where there is no room.
-pub fn make(parent: u32, key: Key, place: Place) -> Option<u32> {
+pub fn make(parent: u32, key: Key, what: What) -> Option<u32> {
     let hash = key.hash(parent);
     let level = level_for_next()?;
     let mut made = None;
@@ -159,7 +176,7 @@ pub fn make(parent: u32, key: Key, place: Place) -> Option<u32> {
         if found == 0 {
             let fresh = match made {
                 Some(fresh) => fresh,
-                None => begin_node(parent, key, place)?,
+                None => begin_node(parent, key, what)?,
             };
             made = Some(fresh);
             let new = tag(hash) | fresh;
@@ -186,7 +203,7 @@ fn level_for_next() -> Option<usize> {
 }
 
 /// A new node.
-fn begin_node(parent: u32, key: Key, place: Place) -> Option<u32> {
+fn begin_node(parent: u32, key: Key, what: What) -> Option<u32> {
     let region = process::mapped_region()?;
     let nodes = region.all_nodes();
     // In a child that no hook has seen yet, nothing is added to its parent's region.
@@ -210,7 +227,17 @@ fn begin_node(parent: u32, key: Key, place: Place) -> Option<u32> {
     while number >= MADE.load(Ordering::Acquire) {
         make_more(&region)?;
     }
-    nodes.get(number)?.begin(parent, key, place);
+    let made = nodes.get(number)?;
+    match what {
+        What::Place(place) => {
+            let is_in_interpreter = node(parent).is_some_and(|callers| {
+                parent != ROOT && !key.is_leaf() && callers.is_in_interpreter()
+            });
+            made.begin(parent, key, place, is_in_interpreter);
+        }
+        What::Line(line) => made.begin_interpreted(parent, key, line),
+        What::Nothing => made.begin(parent, key, NOWHERE, false),
+    }
     u32::try_from(number).ok()
 }
 

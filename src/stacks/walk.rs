@@ -8,7 +8,7 @@ use weir_record::stacks::{Cut, Key, Place};
 use super::memo::{Frame, MOST_FRAMES, Memo, Sought, Span};
 use super::modules::{self, Code};
 use super::rule::{self, Base, Rule, Says, Step};
-use super::trie::{self, ROOT};
+use super::trie::{self, ROOT, What};
 use super::{call_frames, rules};
 use crate::arch::State;
 use crate::arch::unwinding::INTERRUPTED;
@@ -37,6 +37,7 @@ pub fn callers(memo: &mut Memo, state: &State, function: u32) -> (u32, Option<Cu
 /// [`Memo::sought`].
 #[inline(always)]
 pub fn recalled(memo: &mut Memo, state: &State, function: u32) -> Option<u32> {
+    memo.is_behind_handler = false;
     let epoch = EPOCH.load(Ordering::Acquire);
     if memo.epoch != epoch {
         memo.clear();
@@ -144,6 +145,7 @@ impl Walk {
                 Stepped::On => {}
                 Stepped::Interrupted => {
                     self.is_whole = false;
+                    memo.is_behind_handler = true;
                     self.span = memo.span(self.state.stack_pointer);
                     // SAFETY: the span can be read.
                     (at, kept) = unsafe { memo.kept(self.state.stack_pointer, &self.span) };
@@ -505,7 +507,7 @@ impl Frame {
 #[inline(never)]
 fn make(memo: &mut Memo, parent: u32, key: Key, address: usize) -> Option<u32> {
     let mut made = None;
-    memo.on_own_stack(|| made = trie::make(parent, key, place_of(address)));
+    memo.on_own_stack(|| made = trie::make(parent, key, What::Place(place_of(address))));
     made
 }
 
@@ -547,6 +549,7 @@ fn place_of(address: usize) -> Place {
         Code::OfNone | Code::NotKnown => Place {
             module: None,
             offset: address as u64,
+            is_interpreter: false,
         },
     }
 }

@@ -17,6 +17,7 @@
 //! real_build           a C project, built by two jobs
 //! followed             other root directories, other users, the background, programs that cannot be traced
 //! stacks               call stacks, beside another unwinder
+//! python               call stacks of Python: functions and lines
 //! sampled              call stacks of samples: their estimates, and when they begin
 //! live_blocks          which blocks are live at which call site
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
@@ -59,6 +60,7 @@ mod loading;
 mod machine_code;
 mod names;
 mod processes;
+mod python;
 mod real_build;
 mod regressions;
 mod rough_programs;

@@ -15,6 +15,7 @@ pub const ROOM: Room = Room {
     coroutines: 16,
     nodes: 0,
     modules: 0,
+    interpreted: 0,
 };
 
 /// A change is a place, of four bytes, and a value, of eight.

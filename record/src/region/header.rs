@@ -5,7 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use super::parts::{Part, Parts};
-use super::{LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_MODULES, MAX_NODES, MAX_SLOTS, Room};
+use super::{
+    LAYOUT, MAGIC, MAX_COROUTINES, MAX_FILES, MAX_INTERPRETED, MAX_MODULES, MAX_NODES, MAX_SLOTS,
+    Room,
+};
 use crate::clock::SharedMoment;
 use crate::coroutine::Coroutine;
 use crate::counter::Counter;
@@ -13,7 +16,7 @@ use crate::ends::Ends;
 use crate::file::FileEntry;
 use crate::functions::Function;
 use crate::slot::{Counters, HeapTotals, Slot};
-use crate::stacks::{Cut, Module, Node};
+use crate::stacks::{Cut, InterpretedCode, Module, Node};
 use crate::starts::{self, Starts};
 use crate::text::Text;
 
@@ -233,6 +236,8 @@ pub struct Header {
     nodes_claimed: AtomicU32,
     /// How many entries for loaded objects are in use.
     modules_used: AtomicU32,
+    /// How many entries for functions of interpreted code are in use.
+    interpreted_used: AtomicU32,
     /// Calls whose stack is not known to its outermost caller, by reason ([`Cut`]).
     cuts: [Counter; Cut::COUNT],
     /// Where blocks are sampled, once in so many bytes on average; 0 where all are counted at their sites.
@@ -347,6 +352,10 @@ impl Header {
                 Part::Modules,
                 room.module_at(0)..room.module_at(room.modules),
             ),
+            (
+                Part::Interpreted,
+                room.interpreted_at(0)..room.interpreted_at(room.interpreted),
+            ),
         ];
         for (part, place) in parts {
             self.parts.set(part, place);
@@ -451,12 +460,17 @@ impl Header {
                 self.parts
                     .entries::<Module>(Part::Modules, length, MAX_MODULES),
             ),
+            interpreted: entries(self.parts.entries::<InterpretedCode>(
+                Part::Interpreted,
+                length,
+                MAX_INTERPRETED,
+            )),
         }
     }
 
     /// Bytes of the region, by its own word, but never more than those of [`Room::MOST`]: the last part ends there.
     pub fn length(&self) -> usize {
-        self.parts.get(Part::Modules, Room::MOST.bytes()).end
+        self.parts.get(Part::Interpreted, Room::MOST.bytes()).end
     }
 
     /// How many entries for files have ever been used, by the region's own word.
@@ -493,10 +507,12 @@ impl Header {
         let coroutines = self.coroutines_used().min(room.coroutines);
         let nodes = self.nodes_made().min(room.nodes);
         let modules = self.modules_used().min(room.modules);
+        let interpreted = self.interpreted_used().min(room.interpreted);
         let ends = [
             (coroutines, room.coroutine_at(coroutines)),
             (nodes, room.node_at(nodes)),
             (modules, room.module_at(modules)),
+            (interpreted, room.interpreted_at(interpreted)),
         ];
         let used = ends.into_iter().filter(|&(count, _)| count > 0);
         used.map(|(_, end)| end).fold(slots, usize::max)
@@ -540,6 +556,16 @@ impl Header {
     /// Sets the number of entries for loaded objects that are in use.
     pub fn use_modules(&self, count: usize) {
         self.modules_used.store(count as u32, Ordering::Release);
+    }
+
+    /// How many entries for functions of interpreted code are in use, by the region's own word.
+    pub fn interpreted_used(&self) -> usize {
+        self.interpreted_used.load(Ordering::Acquire) as usize
+    }
+
+    /// Sets the number of entries for functions of interpreted code that are in use.
+    pub fn use_interpreted(&self, count: usize) {
+        self.interpreted_used.store(count as u32, Ordering::Release);
     }
 
     /// Calls whose stack is cut for this reason.

@@ -25,6 +25,8 @@ pub enum Part {
     Nodes,
     /// Loaded objects whose code is in them ([`Module`](crate::stacks::Module)).
     Modules,
+    /// Functions of interpreted code ([`InterpretedCode`](crate::stacks::InterpretedCode)).
+    Interpreted,
 }
 
 /// How many parts the table has room for.

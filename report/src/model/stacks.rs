@@ -55,6 +55,13 @@ pub struct Stacks {
 pub struct Module {
     /// Path of its file.
     pub path: String,
+    /// The language, such as `python`, where this is no object but a source file whose code an interpreter runs. Then `names` has all of
+    /// its frames, and their offsets have no other meaning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The language whose code this object runs, such as `python`: frames of that code stand in the place of those of its loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interprets: Option<String>,
     /// Its build id, in lower-case hexadecimal; absent where the object has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
@@ -129,6 +136,35 @@ pub struct Site {
     /// The same numbers by file. Calls that are about none that is listed are in the site's numbers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_file: Vec<FilePart>,
+}
+
+impl Site {
+    /// Adds other calls of the same function from the same place.
+    pub fn add(&mut self, other: &Site) {
+        self.add_sums(other);
+        for part in &other.by_file {
+            match self.by_file.iter_mut().find(|own| own.file == part.file) {
+                Some(own) => own.add(part),
+                None => self.by_file.push(*part),
+            }
+        }
+    }
+
+    /// The same without the parts by file.
+    pub(crate) fn add_sums(&mut self, other: &Site) {
+        for (to, by) in [
+            (&mut self.calls, other.calls),
+            (&mut self.errors, other.errors),
+            (&mut self.requested_bytes, other.requested_bytes),
+            (&mut self.moved_bytes, other.moved_bytes),
+            (&mut self.time_ns, other.time_ns),
+        ] {
+            *to = to.saturating_add(by);
+        }
+        if let Some(blocks) = &other.blocks {
+            self.blocks.get_or_insert_default().add(blocks);
+        }
+    }
 }
 
 /// A file or socket that calls were about.

@@ -1,12 +1,17 @@
 //! Call stacks: from the nodes in the region to frames and sites.
 
+mod joined;
+mod sources;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use weir_record::clock::Rate;
 use weir_record::file::FileEntry;
 use weir_record::sampling::SCALE;
-use weir_record::stacks::{Cut, Node, Place};
+use weir_record::stacks::{Cut, InterpretedCode, Node, Place};
 
+use self::joined::Joined;
+use self::sources::Sources;
 use super::{Findings, text};
 use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteFile, Stacks};
 
@@ -33,13 +38,17 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
     let mut is_wanted = vec![false; nodes.len()];
     for (index, node) in nodes.iter().enumerate().skip(1).rev() {
         is_wanted[index] |= is_counted(node);
+        // The frames of stacks that are joined are found by the node that joins them.
         if is_wanted[index]
+            && node.key().joined_node().is_none()
             && let Some(parent) = parent(index, node)
         {
             is_wanted[parent] = true;
         }
     }
     let modules = region.modules();
+    let mut interpreters: HashSet<u32> = HashSet::new();
+    let interpreted = region.interpreted();
     let sampled_bytes = header.sampled_bytes.get();
     let read = Read {
         rate: findings.rate,
@@ -65,7 +74,18 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
                 found.site(parent, function.name()).add(node, &read, file);
             }
             None if node.key().is_leaf() => {}
-            None => found.frame(index, parent, node.place(), modules.len()),
+            None => match node.key().joined_node() {
+                Some(other) => {
+                    let places = joined::places(nodes, parent, other as usize);
+                    interpreters.extend(joined::interpreters(nodes, parent));
+                    found.numbers[index] = found.joined(&places, modules.len(), interpreted);
+                }
+                None => {
+                    let parent = found.numbers[parent];
+                    let number = found.frame(parent, node.place(), modules.len());
+                    found.numbers[index] = Some(number);
+                }
+            },
         }
     }
     let scale = if sampled_bytes == 0 { 1 } else { SCALE };
@@ -75,13 +95,15 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
     let at_peak = at_peak.fold(0, |sum: u64, of| sum.saturating_add(of.live_bytes_at_peak));
     let cuts = Cut::ALL.map(|cut| (cut.name().to_owned(), header.cut(cut).get()));
     Some(Stacks {
-        modules: modules
-            .iter()
-            .map(|module| Module {
+        modules: (0..)
+            .zip(modules)
+            .map(|(index, module)| Module {
+                interprets: interpreters.contains(&index).then(|| PYTHON.to_owned()),
                 path: text(&module.path),
                 build_id: hexadecimal(module.build_id()),
-                names: Vec::new(),
+                ..Module::default()
             })
+            .chain(found.sources.modules())
             .collect(),
         frames: found.frames,
         sites,
@@ -93,6 +115,9 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
         ended: cuts.into_iter().filter(|&(_, calls)| calls != 0).collect(),
     })
 }
+
+/// The language that is known.
+const PYTHON: &str = "python";
 
 /// For each entry of the table of files its index in `named`, if the image lists it. An entry that had another name before is left
 /// out: what was counted for it may be for that one.
@@ -126,6 +151,7 @@ struct Found {
     /// The number of each frame, by its parent and place.
     known: HashMap<(Option<u32>, Option<u32>, u64), u32>,
     sites: BTreeMap<(Option<u32>, &'static str), Sum>,
+    sources: Sources,
 }
 
 /// Whether anything was counted at a node.
@@ -229,22 +255,44 @@ impl Sum {
 }
 
 impl Found {
-    fn frame(&mut self, index: usize, parent: usize, place: Place, modules: usize) {
-        let parent = self.numbers[parent];
+    fn frame(&mut self, parent: Option<u32>, place: Place, modules: usize) -> u32 {
         let module = place.module.filter(|&module| (module as usize) < modules);
+        self.frame_at(parent, module, place.offset)
+    }
+
+    fn frame_at(&mut self, parent: Option<u32>, module: Option<u32>, offset: u64) -> u32 {
         let next = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
-        let number = *self
-            .known
-            .entry((parent, module, place.offset))
-            .or_insert(next);
+        let number = *self.known.entry((parent, module, offset)).or_insert(next);
         if number == next {
             self.frames.push(Frame {
                 parent,
                 module,
-                offset: place.offset,
+                offset,
             });
         }
-        self.numbers[index] = Some(number);
+        number
+    }
+
+    /// The frames of stacks that are joined, from the outermost on.
+    fn joined(
+        &mut self,
+        places: &[Joined],
+        modules: usize,
+        interpreted: &[InterpretedCode],
+    ) -> Option<u32> {
+        let mut frame = None;
+        for place in places {
+            let number = match *place {
+                Joined::Native(place) => self.frame(frame, place, modules),
+                Joined::Interpreted(line) => {
+                    let (source, offset) = self.sources.name(line, interpreted);
+                    let module = u32::try_from(modules + source).ok();
+                    self.frame_at(frame, module, offset)
+                }
+            };
+            frame = Some(number);
+        }
+        frame
     }
 
     fn site(&mut self, parent: usize, function: &'static str) -> &mut Sum {

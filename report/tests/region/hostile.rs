@@ -63,6 +63,7 @@ fn noise_behind_a_valid_head() {
             coroutines: 16,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         });
         memory.header().complete();
         survives(&memory, &mut random);
@@ -81,6 +82,7 @@ fn one_byte_everywhere() {
             coroutines: 16,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         });
         memory.header().complete();
         memory.header().use_slots(2);
@@ -122,6 +124,7 @@ fn damaged_words() {
             coroutines: random.magnitude(16) as usize,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         });
         // Damages the table of parts, which `prepare` has just written.
         for _ in 0..random.magnitude(3) {

@@ -67,6 +67,7 @@ impl Memory {
             coroutines: 16,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         };
         let layout = Layout::from_size_align(room.bytes(), 4096).unwrap();
         // SAFETY: the size is not zero.

@@ -222,6 +222,12 @@ pub struct SiteArgs {
     #[arg(long)]
     pub files: bool,
 
+    /// Show an interpreter's own functions between those of its language
+    ///
+    /// Without it, stacks with functions of Python do not have those of CPython. Those of extension modules they have.
+    #[arg(long)]
+    pub native: bool,
+
     /// Leave out leaks that this file names, in LeakSanitizer's format
     ///
     /// A line is leak:PATTERN. PATTERN is a part of the name of a function, source file or object in the stack; * stands for any
@@ -246,6 +252,7 @@ impl SiteArgs {
             (!self.focus.is_empty(), "--focus"),
             (!self.ignore.is_empty(), "--ignore"),
             (self.files, "--files"),
+            (self.native, "--native"),
             (self.suppressions.is_some(), "--suppressions"),
             (!self.debug_dir.is_empty(), "--debug-dir"),
         ];

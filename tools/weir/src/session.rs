@@ -104,6 +104,7 @@ pub fn in_directory(parent: &Path) -> io::Result<TempDir> {
         coroutines: 0,
         nodes: 0,
         modules: 0,
+        interpreted: 0,
     };
     if !has_room(directory.path(), needed.bytes() as u64)? {
         return Err(io::ErrorKind::StorageFull.into());

@@ -115,6 +115,10 @@ impl<'a> Tree<'a> {
                 index
             }
         };
+        let merged = &mut self.stacks.modules[index as usize];
+        if merged.interprets.is_none() {
+            merged.interprets.clone_from(&module.interprets);
+        }
         let names = module.names.iter().map(|name| (name.offset, name));
         self.names[index as usize].extend(names);
         Some(index)
@@ -195,19 +199,7 @@ impl<'a> Tree<'a> {
                 });
                 sites.len() - 1
             });
-        let sum = &mut sites[index];
-        for (to, by) in [
-            (&mut sum.calls, site.calls),
-            (&mut sum.errors, site.errors),
-            (&mut sum.requested_bytes, site.requested_bytes),
-            (&mut sum.moved_bytes, site.moved_bytes),
-            (&mut sum.time_ns, site.time_ns),
-        ] {
-            *to = to.saturating_add(by);
-        }
-        if let Some(blocks) = &site.blocks {
-            sum.blocks.get_or_insert_default().add(blocks);
-        }
+        sites[index].add_sums(site);
         for part in &site.by_file {
             let Some(&Some(file)) = files.get(part.file as usize) else {
                 continue;
@@ -246,7 +238,7 @@ mod tests {
         Module {
             path: path.to_owned(),
             build_id: build_id.map(str::to_owned),
-            names: Vec::new(),
+            ..Module::default()
         }
     }
 

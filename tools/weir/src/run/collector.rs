@@ -505,6 +505,7 @@ mod tests {
             coroutines: 0,
             nodes: 0,
             modules: 0,
+            interpreted: 0,
         });
         header.started.set(Moment {
             ticks: 1000 + after_ns,

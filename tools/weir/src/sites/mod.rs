@@ -3,6 +3,7 @@
 //! ```text
 //! points      what frames are: functions, files, lines
 //! files       stacks that end with a file
+//! interpreters  stacks without an interpreter's own functions
 //! metric      what is summed, and of which functions
 //! naming      names that are written into a report
 //! pattern     which stacks are wanted
@@ -12,6 +13,7 @@
 //! ```
 
 mod files;
+mod interpreters;
 mod metric;
 mod naming;
 mod pattern;
@@ -128,6 +130,9 @@ impl Sites {
             sites.split_by_file();
         }
         sites.suppressed = suppressions.map(|of| of.apply(&mut sites.stacks, &sites.points));
+        if !args.native {
+            sites.leave_out_interpreters();
+        }
         Ok(sites)
     }
 

@@ -7,7 +7,7 @@ use weir_report::model::{CodeName, CodePlace, Module, Process, Stacks};
 
 use super::{Naming, by_module, debug_directories, look_up, no_stacks};
 use crate::failure::Failure;
-use crate::symbols::{Lack, Place};
+use crate::symbols::{Found, Lack, Place};
 
 /// How much was found.
 #[derive(Debug, Default)]
@@ -34,13 +34,20 @@ pub fn name(processes: &mut [Process], debug_dir: &[PathBuf]) -> Result<Named, F
         if frames.is_empty() {
             continue;
         }
-        let of_files = look_up(
-            module,
-            &together,
-            &frames,
-            &debug_directories,
-            Naming::Whole,
-        );
+        let of_files = match module.language {
+            // The report has its names.
+            Some(_) => Found {
+                places: vec![Vec::new(); frames.len()],
+                lack: None,
+            },
+            None => look_up(
+                module,
+                &together,
+                &frames,
+                &debug_directories,
+                Naming::Whole,
+            ),
+        };
         if let Some(lack) = of_files.lack {
             named.lacks.push((module.clone(), lack));
         }

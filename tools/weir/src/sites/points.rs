@@ -27,6 +27,8 @@ pub struct Point {
     pub is_inlined: bool,
     /// Whether the function's name is known.
     pub is_named: bool,
+    /// Whether it is an interpreter's.
+    pub is_interpreter: bool,
 }
 
 impl Point {
@@ -72,7 +74,8 @@ impl Point {
             "_IO_",
             "_dl_",
         ];
-        self.function == "_start"
+        self.is_interpreter
+            || self.function == "_start"
             || FUNCTIONS
                 .iter()
                 .any(|start| self.function.starts_with(start))
@@ -181,6 +184,7 @@ impl Points {
                         module: Some(index),
                         path: module.path.clone(),
                         is_inlined: at < last,
+                        is_interpreter: module.interprets.is_some(),
                     }),
                 );
             }
@@ -189,6 +193,7 @@ impl Points {
                     function: nameless(&module.path, offset),
                     module: Some(index),
                     path: module.path.clone(),
+                    is_interpreter: module.interprets.is_some(),
                     ..Point::default()
                 }));
             }
@@ -221,6 +226,12 @@ impl Points {
         });
         debug_assert_eq!(self.frames.len(), frame as usize);
         self.frames.push([id].into());
+    }
+
+    /// Adds a frame with the points of another, behind all others.
+    pub fn add_copy(&mut self, frame: u32, other: u32) {
+        debug_assert_eq!(self.frames.len(), frame as usize);
+        self.frames.push(self.frames[other as usize].clone());
     }
 
     /// Gives a frame its points.

@@ -114,6 +114,7 @@ impl Sample {
                 module: Some(module),
                 path: path.to_owned(),
                 is_inlined: place > 0,
+                is_interpreter: false,
                 is_named: true,
             })
             .collect();

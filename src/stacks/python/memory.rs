@@ -1,0 +1,133 @@
+//! Memory of the interpreter, as far as it can be read.
+//!
+//! A thread that holds the interpreter's lock keeps its own frames, and what they lead to, from being freed. What it reads of them is
+//! read as the interpreter does. In all other cases the memory may go at any time, and is read through the kernel.
+
+use std::ptr;
+
+use crate::sys;
+
+const PAGE: usize = 4096;
+/// Pages that are kept: most stacks are on one or two.
+const PAGES: usize = 2;
+
+/// A word that cannot go; none where there can be no word.
+///
+/// # Safety
+/// An address that is aligned, and not on the first page, can be read.
+#[inline(always)]
+pub unsafe fn word_directly(at: usize) -> Option<usize> {
+    if !at.is_multiple_of(size_of::<usize>()) || at < PAGE {
+        return None;
+    }
+    // SAFETY: as the caller promises.
+    Some(unsafe { ptr::with_exposed_provenance::<usize>(at).read() })
+}
+
+/// How memory is read, and what was read of it.
+#[repr(C)]
+pub struct Memory {
+    is_direct: bool,
+    next: usize,
+    /// The pages' addresses; 0 where there is none.
+    at: [usize; PAGES],
+    pages: [[u8; PAGE]; PAGES],
+}
+
+impl Memory {
+    /// Begins to read. `is_direct` says that nothing that is asked for can go.
+    #[inline(always)]
+    pub fn begin(&mut self, is_direct: bool) {
+        self.is_direct = is_direct;
+        self.at = [0; PAGES];
+    }
+
+    /// Whether nothing can go.
+    #[inline(always)]
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
+    /// The word at an address.
+    #[inline(always)]
+    pub fn word(&mut self, at: usize) -> Option<usize> {
+        if self.is_direct {
+            // SAFETY: as `begin` was promised.
+            return unsafe { word_directly(at) };
+        }
+        self.word_through_kernel(at)
+    }
+
+    #[inline(never)]
+    fn word_through_kernel(&mut self, at: usize) -> Option<usize> {
+        let mut bytes = [0; size_of::<usize>()];
+        self.copy(at, &mut bytes)?;
+        Some(usize::from_ne_bytes(bytes))
+    }
+
+    /// A byte.
+    #[inline(always)]
+    pub fn byte(&mut self, at: usize) -> Option<u8> {
+        let mut byte = [0];
+        self.copy(at, &mut byte)?;
+        Some(byte[0])
+    }
+
+    /// Four bytes.
+    pub fn half(&mut self, at: usize) -> Option<u32> {
+        let mut bytes = [0; 4];
+        self.copy(at, &mut bytes)?;
+        Some(u32::from_ne_bytes(bytes))
+    }
+
+    /// Copies what is at an address.
+    pub fn copy(&mut self, at: usize, into: &mut [u8]) -> Option<()> {
+        if at < PAGE || at.checked_add(into.len())? > isize::MAX as usize {
+            return None;
+        }
+        if self.is_direct {
+            for (index, byte) in into.iter_mut().enumerate() {
+                // SAFETY: as `begin` was promised.
+                *byte = unsafe { ptr::with_exposed_provenance::<u8>(at + index).read_volatile() };
+            }
+            return Some(());
+        }
+        self.copy_through_kernel(at, into)
+    }
+
+    #[inline(never)]
+    fn copy_through_kernel(&mut self, mut at: usize, mut into: &mut [u8]) -> Option<()> {
+        while !into.is_empty() {
+            let page = self.page(at & !(PAGE - 1))?;
+            let part = &page[at & (PAGE - 1)..];
+            let count = part.len().min(into.len());
+            let (now, rest) = into.split_at_mut(count);
+            now.copy_from_slice(&part[..count]);
+            at += count;
+            into = rest;
+        }
+        Some(())
+    }
+
+    fn page(&mut self, at: usize) -> Option<&[u8; PAGE]> {
+        let known = self.at.iter().position(|&known| known == at);
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let index = self.next % PAGES;
+                self.next = index + 1;
+                self.at[index] = 0;
+                let part = libc::iovec {
+                    iov_base: ptr::with_exposed_provenance_mut(at),
+                    iov_len: PAGE,
+                };
+                if sys::is_sealed() || sys::peek(&[part], &mut self.pages[index])? != PAGE {
+                    return None;
+                }
+                self.at[index] = at;
+                index
+            }
+        };
+        Some(&self.pages[index])
+    }
+}
