@@ -17,7 +17,7 @@ pub const PROGRAM_BYTES: usize = 232;
 /// The process id of a note whose process does not know its id. In a sandbox it may not ask for it.
 pub const UNKNOWN_PID: u32 = 0;
 
-/// The environment that the program was given lacks LD_PRELOAD.
+/// The environment that the program was given does not have our library in LD_PRELOAD.
 pub const NOT_PRELOADED: u32 = 1;
 /// The directory of the recording cannot be used from where the program was started: another user, another root.
 pub const OUT_OF_REACH: u32 = 2;
@@ -35,6 +35,8 @@ pub const LIBRARY_OUT_OF_REACH: u32 = 64;
 pub const MUST_BE_FIRST: u32 = 128;
 /// A filter of system calls holds in the program too, and could end it for those of the library's start.
 pub const FILTERED: u32 = 256;
+/// With [`NOT_PRELOADED`]: the environment has an LD_PRELOAD, with other libraries.
+pub const OTHERS_PRELOADED: u32 = 512;
 
 // A state is one of these, and above them a number that is another for every note.
 const FREE: u32 = 0;

@@ -22,12 +22,17 @@ impl FunctionTotals {
     /// Those of one thread.
     pub fn of(counters: &Counters, function: Function) -> FunctionTotals {
         let parts = counters.parts(function);
+        let smallest = smallest_sum(counters, function);
         let counters = counters.of(function);
         FunctionTotals {
             wait_ticks: parts.map_or(0, |parts| parts.wait_ticks.get()),
             calls: counters.calls.get(),
             errors: counters.errors.get(),
-            requested_bytes: counters.requested_bytes.get(),
+            requested_bytes: match counters.requested_bytes.get() {
+                // The counter wraps, and a sum that is less than twice the smallest possible one is seen to have done so.
+                sum if u128::from(sum) < smallest => u64::MAX,
+                sum => sum,
+            },
             moved_bytes: counters.moved_bytes.get(),
             timed: counters.timed.get(),
             ticks: counters.ticks.get(),
@@ -59,6 +64,18 @@ impl FunctionTotals {
             *total = total.saturating_add(part);
         }
     }
+}
+
+/// The least that the requests of a function can add up to, given how many there were of each class of size.
+fn smallest_sum(counters: &Counters, function: Function) -> u128 {
+    // Fewer bytes than these never wrap in the time that a computer lasts.
+    const LARGE_CLASS: usize = 48;
+    let Some(classes) = counters.size_classes(function) else {
+        return 0;
+    };
+    let large = classes.iter().zip(0_u32..).skip(LARGE_CLASS);
+    let sums = large.map(|(calls, class)| u128::from(calls.get()) << class);
+    sums.fold(0, u128::saturating_add)
 }
 
 /// The counters of all threads at about one moment.

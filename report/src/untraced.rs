@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use weir_record::region::Header;
 use weir_record::starts::{
     FAILED, FILTERED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC,
-    OTHER_MACHINE, OUT_OF_REACH, STATIC, Start,
+    OTHER_MACHINE, OTHERS_PRELOADED, OUT_OF_REACH, STATIC, Start,
 };
 
 use crate::model::{Missed, Untraced};
@@ -77,13 +77,16 @@ pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
     if kind(flags).is_some() {
         return None;
     }
+    if flags & OTHERS_PRELOADED != 0 {
+        return Some("was started with an LD_PRELOAD of its own, without Weir's library".into());
+    }
     if flags & NOT_PRELOADED != 0 {
         let text = format!("was started without Weir's library in LD_PRELOAD (see {mended_by})");
         return Some(text.into());
     }
     if flags & LIBRARY_OUT_OF_REACH != 0 {
         return Some(
-            "was started in another root directory or as another user, who cannot read Weir's library; Weir did not preload it".into(),
+            "was started from another root directory or mount namespace, or as another user, where Weir's library cannot be read; Weir did not preload it".into(),
         );
     }
     if flags & FILTERED != 0 {
@@ -92,7 +95,7 @@ pub fn hindrance(flags: u32, mended_by: &str) -> Option<Cow<'static, str>> {
         );
     }
     (flags & OUT_OF_REACH != 0).then(|| {
-        "was started in another root directory or as another user, who cannot enter the directory of the recording".into()
+        "was started from another root directory or mount namespace, or as another user, where the directory of the recording cannot be used".into()
     })
 }
 
@@ -132,6 +135,10 @@ mod tests {
         assert!(
             hindrance(NOT_PRELOADED | OUT_OF_REACH, BY_OPTION)
                 .is_some_and(|told| told.contains("LD_PRELOAD (see --follow-cleared)"))
+        );
+        assert!(
+            hindrance(NOT_PRELOADED | OTHERS_PRELOADED, BY_OPTION)
+                .is_some_and(|told| told.contains("an LD_PRELOAD of its own"))
         );
     }
 

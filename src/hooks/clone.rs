@@ -11,7 +11,7 @@ use crate::arch;
 use crate::life::{end, fork, inject_environment};
 use crate::linking::next;
 use crate::process::{self, vfork};
-use crate::{recording, sys, thread};
+use crate::{recording, stacks, sys, thread};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -45,11 +45,12 @@ fn borrows_memory(flags: u64) -> bool {
 }
 
 /// Notes that a child runs at the same time as its parent, with the same thread-local storage. Both count into the
-/// parent's slot without locked instructions, so each may lose what the other adds.
+/// parent's slot without locked instructions, so each may lose what the other adds. Neither takes stacks any more.
 fn note_shared_area(flags: u64) {
     let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
     if has(libc::CLONE_VM) && !has(libc::CLONE_SETTLS) && !has(libc::CLONE_VFORK) {
         vfork::begin_beside();
+        stacks::share();
         if let Some(header) = process::header() {
             header.note(Circumstance::SharedThreadArea);
         }

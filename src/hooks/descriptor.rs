@@ -54,6 +54,14 @@ io_hooks! {
         fd fd,
         before if flags & !libc::O_CLOEXEC == 0 { coop::closing_for(fd, to) },
         then |result| duplicated(fd, result);
+    // It makes the terminal the standard descriptors, and closes its own.
+    LoginTty = fn login_tty(fd: c_int) -> c_int: returns::status,
+        fd fd,
+        before coop::closing_range(0, 2),
+        then |result| if result == 0 {
+            files::closed_range(0, 2);
+            files::closed_range(fd.cast_unsigned(), fd.cast_unsigned());
+        };
     Fcntl = fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int: returns::status,
         fd fd,
         then |result| files::controlled(fd, command, result);

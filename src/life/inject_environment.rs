@@ -141,6 +141,7 @@ fn change_for(start: &mut Start, environment: Strings) -> Option<Change> {
     start.preload = match is_given {
         true if is_out_of_reach => Preload::OutOfReach,
         true => Preload::Given,
+        false if found.has(0) => Preload::OfOthers,
         false => Preload::Lacking,
     };
     let entries = found.entries;

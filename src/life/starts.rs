@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use weir_record::region::{Header, Section};
 use weir_record::starts::{
     FAILED, FILTERED, LIBRARY_OUT_OF_REACH, MUST_BE_FIRST, NOT_PRELOADED, OTHER_LIBC,
-    OTHER_MACHINE, OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket, UNKNOWN_PID,
+    OTHER_MACHINE, OTHERS_PRELOADED, OUT_OF_REACH, PROGRAM_BYTES, STATIC, Ticket, UNKNOWN_PID,
 };
 
 use crate::life::programs::{Kind, Program};
@@ -44,8 +44,10 @@ impl Start {
 pub enum Preload {
     /// It does, or that is not known.
     Given,
-    /// No: its environment does not name the library.
+    /// No: its environment has no LD_PRELOAD.
     Lacking,
+    /// No: its environment has an LD_PRELOAD that does not name the library.
+    OfOthers,
     /// No: a seccomp filter could end it for the system calls of Weir's start.
     Filtered,
     /// No: the program could not read the library, so LD_PRELOAD does not name it.
@@ -202,6 +204,7 @@ fn flags(start: &Start) -> u32 {
         Preload::Given => 0,
         Preload::Filtered => FILTERED,
         Preload::Lacking => NOT_PRELOADED,
+        Preload::OfOthers => NOT_PRELOADED | OTHERS_PRELOADED,
         Preload::OutOfReach => LIBRARY_OUT_OF_REACH,
     };
     let environment = environment::get();

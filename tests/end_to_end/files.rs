@@ -72,7 +72,7 @@ fn a_child_of_vfork_has_descriptors_of_its_own() {
 }
 
 /// A child of clone in its parent's memory; files without a name, or without a directory; a number that stdio has
-/// closed.
+/// closed; terminals that forkpty and login_tty put in the place of files.
 #[test]
 fn numbers_that_become_another_s() {
     in_way("cloned", |outcome, files| {
@@ -88,7 +88,8 @@ fn numbers_that_become_another_s() {
             bytes
         };
         assert_eq!(written_to("memfd"), [8, 16]);
-        assert_eq!(written_to("terminal").iter().sum::<u64>(), 5);
+        assert_eq!(written(files, "standard output before"), (1, 1, 3));
+        assert_eq!(written_to("terminal").iter().sum::<u64>(), 5 + 7);
         assert_eq!(written_to("pipe").iter().sum::<u64>(), 0);
         assert_eq!(written_to("directory").iter().sum::<u64>(), 0);
     });

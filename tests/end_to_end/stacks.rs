@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_record::functions::{Family, Function, Role};
+use weir_record::functions::Function;
 use weir_report::model::{Process, Stacks};
 
 use crate::live_blocks::{expect_the_peak, live};
@@ -19,12 +19,7 @@ fn stacks(process: &Process) -> &Stacks {
 
 /// Whether a function's calls have a site: all that are timed, except those that give back a block or ask about one.
 fn has_sites(name: &str) -> bool {
-    let row = Function::from_name(name)
-        .expect("a function of the table")
-        .row();
-    let is_timed = !matches!(row.family, Family::Process | Family::CountOnly);
-    let is_counted = row.family != Family::Alloc && row.family != Family::Stdio;
-    is_timed && (is_counted || !matches!(row.role, Role::Free | Role::Query))
+    weir_record::stacks::has_sites(Function::from_name(name).expect("a function of the table"))
 }
 
 /// The sites have every call that was counted, and no stack was another one when it was unwound in full.

@@ -12,6 +12,7 @@
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <utmp.h>
 
 NAMED(int, fcntl_plain, fcntl, int, int, ...);
 NAMED(int, fcntl_alias, __fcntl, int, int, ...);
@@ -63,6 +64,7 @@ static void copies(void) {
     MUST(TRY(dup, dup(bad)) < 0 && errno == EBADF);
     MUST(TRY(dup2, dup2(bad, 5)) < 0 && errno == EBADF);
     MUST(TRY(dup3, dup3(one, one, 0)) < 0 && errno == EINVAL);
+    MUST(TRY(login_tty, login_tty(bad)) < 0 && errno == EBADF);
     MUST(TRY(fcntl, fcntl_plain(bad, F_GETFD)) < 0 && errno == EBADF);
     MUST(TRY(fcntl, fcntl_plain(one, 9999, 1)) < 0 && errno == EINVAL);
     struct winsize size;

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #define MUST(what)                                                        \
     do {                                                                  \
@@ -130,6 +131,17 @@ static void cloned(void) {
     child = forkpty(&terminal, NULL, NULL, NULL);
     if (!child) {
         put(1, 5);
+        _exit(0);
+    }
+    MUST(waitpid(child, NULL, 0) == child);
+    int end, log = made("standard output before");
+    MUST(!openpty(&terminal, &end, NULL, NULL, NULL));
+    child = fork();
+    if (!child) {
+        MUST(dup2(log, 1) == 1);
+        put(1, 3);
+        MUST(!login_tty(end));
+        put(1, 7);
         _exit(0);
     }
     MUST(waitpid(child, NULL, 0) == child);

@@ -51,7 +51,7 @@ static char bytes[1 << 16];
 static struct iovec vectors[20];
 static struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 2};
 static struct mmsghdr messages[2];
-static FILE *stream;
+static FILE *stream, *unbuffered;
 
 // A system call that takes no stack.
 static long plainly(long number, long a, long b, long c, long d) {
@@ -173,6 +173,8 @@ static struct weir_coop runtime = {
     CALL(fread, MUST(fread(bytes, 1, 5000, stream) == 5000))                                                           \
     CALL(getc, MUST(getc(stream) >= 0))                                                                                \
     CALL(fflush, MUST(fflush(stream) == 0))                                                                            \
+    CALL(fscanf, MUST(fscanf(stream, "%*5c") == 0))                                                                    \
+    CALL(fputs_unbuffered, MUST(fputs("text", unbuffered) >= 0))                                                       \
     CALL(syscall, MUST(syscall(SYS_getppid) > 0))                                                                      \
     /* Processes: the parent sees how much of the stack a child of vfork takes. */                                     \
     CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
@@ -408,6 +410,7 @@ int main(int argc, char **argv) {
     MUST((file = open("a file", O_RDWR | O_CREAT, 0600)) >= 0 && write(file, bytes, 100) == 100);
     MUST((folder = open(".", O_RDONLY | O_DIRECTORY)) >= 0);
     MUST((stream = fopen("/dev/zero", "r")) != NULL && (event = eventfd(0, 0)) >= 0);
+    MUST((unbuffered = fopen("/dev/null", "w")) != NULL && setvbuf(unbuffered, NULL, _IONBF, 0) == 0);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) == 0);
     MUST(socketpair(AF_UNIX, SOCK_DGRAM, 0, datagrams) == 0 && pipe(pipes) == 0);
     MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, full) == 0);

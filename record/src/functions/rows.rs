@@ -141,6 +141,7 @@ functions! {
     Dup2 = "dup2": Descriptor Open Descriptor, fd 0;
     Dup2Alias = "__dup2": Descriptor Open Descriptor, fd 0;
     Dup3 = "dup3": Descriptor Open Descriptor, fd 0;
+    LoginTty = "login_tty": Descriptor Control Status, fd 0;
     Fcntl = "fcntl": Descriptor Control Status, fd 0;
     FcntlAlias = "__fcntl": Descriptor Control Status, fd 0;
     Fcntl64 = "fcntl64": Descriptor Control Status, fd 0;

@@ -290,3 +290,25 @@ fn only_functions_that_were_called_are_in_a_process_and_two_families_are_in_ever
     assert_eq!(report.functions["lseek"].family, "file");
     assert_eq!(report.functions["malloc"].latency, None);
 }
+
+/// A sum past 2^64 - 1 is told as that, and no sum that wrapped.
+#[test]
+fn requests_that_no_number_has_room_for() {
+    let memory = Memory::new(4);
+    let threads = [0, 1].map(|index| memory.thread(index, "worker"));
+    for (function, sizes) in [
+        (Function::Malloc, &[u64::MAX, 1000, u64::MAX][..]),
+        (Function::Calloc, &[3 << 62, 1 << 61]),
+        (Function::Realloc, &[1 << 63, 1 << 63]),
+    ] {
+        for &size in sizes {
+            threads[0].call(function, size);
+        }
+        threads[1].call(function, 77);
+    }
+    let report = memory.report(10_000_000_000);
+    let told = |name: &str| report.functions[name].requested_bytes;
+    assert_eq!(told("malloc"), u64::MAX);
+    assert_eq!(told("calloc"), (3 << 62) + (1 << 61) + 77);
+    assert_eq!(told("realloc"), u64::MAX);
+}

@@ -204,3 +204,19 @@ fn a_thread_with_its_maker_s_thread_area() {
         );
     }
 }
+
+/// Such threads have one place for what a thread remembers of its stacks: they must not both be in it.
+#[test]
+fn threads_with_their_maker_s_thread_area_take_no_stacks() {
+    let program = Program::new(victim("clone_shared_area_io"));
+    for stacks in ["sampled", "all"] {
+        for mode in Mode::MEASURED {
+            for _ in 0..4 {
+                let program = program.clone().env("WEIR_STACKS", stacks);
+                let outcome = program.run(mode).expect_status(5);
+                let stacks = outcome.process().stacks.as_ref().expect("stacks");
+                assert!(stacks.ended.contains_key("no_memory"), "{mode:?}");
+            }
+        }
+    }
+}

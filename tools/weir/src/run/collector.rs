@@ -29,6 +29,9 @@ use super::tree_peak;
 const STAMP_BLUR: Duration = Duration::from_millis(20);
 /// How often the directory is asked about, where regions are handed over: few are found there then.
 const BETWEEN_QUESTIONS: Duration = Duration::from_millis(100);
+/// How often what was handed over is taken, each time as much as is taken at once, before no more is waited for: who sends for ever holds
+/// nothing up. A socket of this kind keeps 512 messages at most, unless somebody has raised that (net.unix.max_dgram_qlen).
+const MOST_LOOKS: usize = 32;
 /// How long a region may take to be finished, before only a change of the directory has it looked at.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many files without a name weir has open at the most: descriptors are limited.
@@ -104,7 +107,7 @@ impl Collector {
     /// Looks at everything once. Returns how many samples the fullest ring had; where programs were started, which
     /// also take room that is limited, no less than a busy one has.
     pub fn turn(&mut self) -> usize {
-        let mut found = self.received();
+        let (mut found, _) = self.received();
         if self.is_scan_due() {
             found.extend(self.scanned());
         }
@@ -226,14 +229,22 @@ impl Collector {
 
     /// Finds everything that is new. In one go: of two images of a process one may have been handed over, and the other not.
     fn look(&mut self) {
-        let mut found = self.received();
-        found.extend(self.scanned());
-        self.adopt_all(found);
+        for _ in 0..MOST_LOOKS {
+            let (mut found, are_all) = self.received();
+            found.extend(self.scanned());
+            self.adopt_all(found);
+            if are_all {
+                break;
+            }
+            // Each has a descriptor until then.
+            self.name();
+        }
     }
 
-    /// The regions that were handed over.
-    fn received(&mut self) -> Vec<Image> {
-        let taken = self.inbox.as_ref().map(Inbox::take).unwrap_or_default();
+    /// Regions that were handed over, and whether they are all.
+    fn received(&mut self) -> (Vec<Image>, bool) {
+        let taken = self.inbox.as_ref().map(Inbox::take);
+        let (taken, are_all) = taken.unwrap_or((Vec::new(), true));
         let now = Instant::now();
         let waiting = std::mem::take(&mut self.unfinished);
         let new = taken.into_iter().map(|file| (file, now));
@@ -253,7 +264,7 @@ impl Collector {
         let surplus = self.unfinished.len().saturating_sub(MOST_NAMELESS);
         self.unfinished.drain(..surplus);
         self.never_finished += surplus;
-        found
+        (found, are_all)
     }
 
     /// Gives names to files that have none and last.
@@ -434,13 +445,18 @@ impl Collector {
         note_starts(&mut self.starts, &image);
         note_ends(&mut self.told, &mut image, true);
         let (pid, parent) = (image.pid(), image.parent_pid());
-        let end = self.told.end(end, pid, parent, image.started().ticks);
+        let began = image.started().ticks;
+        let end = self.told.end(end, pid, parent, began);
         let children = image.children();
         let (mut process, file) = image.close(now, end);
         if children > 0 {
             process.missed.notes.push(of_children(children));
         }
-        if process.end.how == EndKind::Exec && !self.starts.is_awaited(process.pid) {
+        // What it became may have been found first, and have ended.
+        if process.end.how == EndKind::Exec
+            && !self.starts.is_awaited(pid)
+            && !self.starts.has_seen_after(pid, began)
+        {
             process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
         self.keep(process);
@@ -560,6 +576,24 @@ mod tests {
                     .collect();
                 assert_eq!(told, expected, "{phase:?}, {order:?}");
             }
+        }
+    }
+
+    /// One of two images was handed over, and has ended when the other is found, which has a name.
+    #[test]
+    fn what_an_image_became_is_known_when_it_has_ended() {
+        for (first, notes) in [(10, &[][..]), (0, &[BECAME_UNKNOWN.to_owned()])] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut collector = Collector::new(directory.path(), None, 0);
+            collector.adopt_all(vec![handed(region(first, Phase::Exiting))]);
+            let image = collector.images.pop().expect("an image");
+            collector
+                .close(image, moment::now(), super::super::ending::exited(Some(0)))
+                .remove();
+            collector.adopt_all(vec![handed(region(5, Phase::Replacing))]);
+            let processes = collector.finish(ExitStatus::from_raw(0), moment::now());
+            let replaced = processes.iter().find(|of| of.end.how == EndKind::Exec);
+            assert_eq!(replaced.expect("an exec").missed.notes, notes, "{first}");
         }
     }
 

@@ -48,18 +48,18 @@ impl Inbox {
         })
     }
 
-    /// What has been handed over since the last time.
-    pub fn take(&self) -> Vec<File> {
+    /// What has been handed over since the last time, and whether that was all.
+    pub fn take(&self) -> (Vec<File>, bool) {
         let mut files = Vec::new();
         for _ in 0..AT_ONCE {
             match self.receive() {
                 Ok(received) => {
                     files.extend(received.into_iter().filter(|file| self.is_plain(file)))
                 }
-                Err(_) => break,
+                Err(_) => return (files, true),
             }
         }
-        files
+        (files, false)
     }
 
     fn receive(&self) -> io::Result<Vec<File>> {
@@ -134,7 +134,7 @@ mod tests {
         let session = tempfile::tempdir().unwrap();
         let inbox = Inbox::new(session.path()).expect("a socket");
         let to = session.path().join(INBOX);
-        assert!(inbox.take().is_empty());
+        assert!(inbox.take().0.is_empty());
         let file = tempfile::tempfile_in(session.path()).unwrap();
         file.write_at(b"region", 0).unwrap();
         let zero = File::open("/dev/zero").unwrap();
@@ -143,12 +143,13 @@ mod tests {
         send(&to, &[]);
         send(&to, &[&zero, &directory, &file, &elsewhere]);
         send(&to, &[&file]);
-        let taken = inbox.take();
+        let (taken, are_all) = inbox.take();
+        assert!(are_all);
         assert_eq!(taken.len(), 2);
         let mut text = [0; 6];
         taken[1].read_exact_at(&mut text, 0).unwrap();
         assert_eq!(&text, b"region");
-        assert!(inbox.take().is_empty());
+        assert!(inbox.take().0.is_empty());
         drop(inbox);
         assert!(!to.exists());
     }

@@ -86,6 +86,11 @@ impl Starts {
             .retain(|pid, &mut began| began > median || started.contains(pid));
     }
 
+    /// Whether an image of the process was seen that began later.
+    pub fn has_seen_after(&self, pid: u32, ticks: u64) -> bool {
+        self.seen.get(&pid).is_some_and(|&latest| latest > ticks)
+    }
+
     /// Whether the process was started as something that has not been seen.
     pub fn is_awaited(&self, pid: u32) -> bool {
         let mut pending = self.pending.iter();

@@ -5,6 +5,7 @@ mod lacks;
 mod tree;
 
 use weir_record::functions::{Function as Known, Timing};
+use weir_record::stacks::has_sites;
 use weir_report::model::{Process, Report, Stacks};
 
 use super::page::Page;
@@ -198,17 +199,23 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     }
     if let Some(mean) = stacks.sampled_bytes {
         pairs.push(("sampled", sampled(mean)));
-        let (without, all) = io_without_site(processes, stacks);
-        if without > 0 {
-            pairs.push((
-                "no site",
-                format!(
-                    "{} of {}, before the first that took long, the first sample of the heap, or the thousandth",
-                    units::count(without),
-                    text::counted(all, "I/O call", "I/O calls")
-                ),
-            ));
-        }
+    }
+    let (without, all) = without_site(processes, stacks);
+    if without > 0 {
+        let (of, why) = match stacks.sampled_bytes {
+            Some(_) => (
+                text::counted(all, "I/O call", "I/O calls"),
+                "before the first that took long, the first sample of the heap, or the thousandth; or left by a jump or a cancellation",
+            ),
+            None => (
+                text::counted(all, "call", "calls"),
+                "left by a jump, an exception or a cancellation, made while a thread ended, or not over at the end",
+            ),
+        };
+        pairs.push((
+            "no site",
+            format!("{} of {of}, {why}", units::count(without)),
+        ));
     }
     if let Some(incomplete) = incomplete(sites) {
         pairs.push(("incomplete", incomplete));
@@ -234,17 +241,24 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     page.pairs(&pairs);
 }
 
-/// Of the calls of I/O, how many were made before call stacks began, and all.
-fn io_without_site(processes: &[&Process], stacks: &Stacks) -> (u64, u64) {
-    // Of those that are always timed, stacks are recorded.
-    let is_io = |function: &str| {
-        let known = Known::from_name(function);
-        known.is_some_and(|known| known.row().family.timing() == Timing::Always)
+/// Of the calls that should have a site, how many have none, and all.
+fn without_site(processes: &[&Process], stacks: &Stacks) -> (u64, u64) {
+    let is_sampled = stacks.sampled_bytes.is_some();
+    let should_have = |function: &str| {
+        Known::from_name(function).is_some_and(|known| match is_sampled {
+            // Of those that are always timed, stacks are recorded.
+            true => known.row().family.timing() == Timing::Always,
+            false => has_sites(known),
+        })
     };
-    let functions = processes.iter().flat_map(|process| &process.functions);
-    let calls = functions.filter(|(name, _)| is_io(name));
+    // Of samples, no stacks may have begun.
+    let may_have_sites = |of: &&&Process| of.stacks.is_some() || is_sampled;
+    let functions = processes.iter().filter(may_have_sites);
+    let functions = functions.flat_map(|process| &process.functions);
+    let calls = functions.filter(|(name, _)| should_have(name));
     let all = calls.fold(0, |sum: u64, (_, of)| sum.saturating_add(of.calls));
-    let sites = stacks.sites.iter().filter(|site| is_io(&site.function));
+    let sites = stacks.sites.iter();
+    let sites = sites.filter(|site| should_have(&site.function));
     let with = sites.fold(0, |sum: u64, site| sum.saturating_add(site.calls));
     (all.saturating_sub(with), all)
 }
