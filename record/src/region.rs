@@ -73,7 +73,7 @@ pub const MAX_NODES: usize = 1 << 20;
 pub const MAX_MODULES: usize = 1024;
 
 /// The most functions of interpreted code that a region has entries for.
-pub const MAX_INTERPRETED: usize = 1 << 13;
+pub const MAX_INTERPRETED: usize = 1 << 14;
 
 /// How much a region has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use libc::{off_t, off64_t, size_t};
 use super::io_hooks;
 use crate::files;
 use crate::recording::returns;
+use crate::stacks;
 
 io_hooks! {
     Mmap = fn mmap(place: *mut c_void, size: size_t, protection: c_int, flags: c_int, fd: c_int, at: off_t) -> *mut c_void: returns::address,
@@ -16,7 +17,8 @@ io_hooks! {
         fd fd, size size,
         then |at| files::mapped(fd, size, flags, at);
     Munmap = fn munmap(place: *mut c_void, size: size_t) -> c_int: returns::status,
-        size size;
+        size size,
+        before stacks::before_unmapping();
     Mremap = fn mremap(place: *mut c_void, before: size_t, size: size_t, flags: c_int, to: *mut c_void) -> *mut c_void: returns::address,
         size size;
     Msync = fn msync(place: *mut c_void, size: size_t, flags: c_int) -> c_int: returns::status,

@@ -40,6 +40,7 @@ use crate::thread;
 
 use memo::Memo;
 pub use memo::{leave, mappings_have_changed, share};
+pub use python::before_unmapping;
 use trie::What;
 pub use trie::node;
 

@@ -49,6 +49,11 @@ def handle(_number, _frame):
     os.lseek(null, 1, os.SEEK_SET)
 
 
+class Seeker:
+    def __init__(self, fd):
+        os.lseek(fd, 5, os.SEEK_SET)
+
+
 class Waiter:
     async def wait(self, fd):
         await asyncio.sleep(0)
@@ -83,9 +88,19 @@ told.append(("handle", handle.__code__.co_firstlineno + 1, "lseek", 20))
 asyncio.run(wait_for_all(zero))
 told.append(("Waiter.wait", Waiter.wait.__code__.co_firstlineno + 2, "lseek", 40))
 
+for _ in range(60):
+    Seeker(null)
+told.append(("Seeker.__init__", Seeker.__init__.__code__.co_firstlineno + 1, "lseek", 60))
+
 text = "\n\n\ndef made():\n  for _ in range(44):\n    os.lseek(null, 3, os.SEEK_SET)\nmade()\n"
 exec(compile(text, "/no/such/ünïcode.py", "exec"))
 told.append(("made", 6, "lseek", 44))
+
+# Code objects that go, and others that come in their place.
+for number in range(200):
+    exec(compile("os.lseek(null, 6, os.SEEK_SET)", f"/no/such/{number}.py", "exec"))
+
+exec(compile("os.lseek(null, 7, os.SEEK_SET)", "/no/such/" + "x" * 500 + "/end.py", "exec"))
 
 # Without the interpreter's lock, at the same time.
 threads = [threading.Thread(target=Reader().read_all, args=(zero, 300 + each)) for each in range(6)]

@@ -30,6 +30,11 @@ impl InterpretedCode {
         self.function.set(function);
     }
 
+    /// A number that differs between most functions.
+    pub fn hash_of(file: &[u8], function: &[u8], first_line: u32) -> u64 {
+        hash(file, function, first_line)
+    }
+
     /// Whether it is this function.
     pub fn is(&self, file: &[u8], function: &[u8], first_line: u32) -> bool {
         fn begins(bytes: impl Iterator<Item = u8>, text: &[u8]) -> bool {

@@ -1,6 +1,9 @@
 //! Functions of Python: their entries in the region, and the lines of their instructions.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+
+use weir_record::region::MAX_INTERPRETED;
+use weir_record::stacks::InterpretedCode;
 
 use super::layout::{self, Field};
 use super::memory::Memory;
@@ -9,18 +12,20 @@ use crate::region::mapping;
 use crate::stacks::versioned::Versioned;
 use crate::sys::Turn;
 
-/// What a code object says of itself. Another function's, at the same address later, differs.
+/// A code object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code {
+#[repr(C)]
+pub struct Id {
+    /// Its address.
     at: usize,
-    file: usize,
-    name: usize,
-    lines: usize,
-    first_line: u32,
+    /// What it says of itself: that of another function, which may be at the same address later, differs.
+    signature: usize,
 }
 
-/// Entries that were found not long ago, by the address of the code object: five words of it, and the entry's number.
-static KNOWN: [Versioned<6>; 4096] = [const { Versioned::new() }; 4096];
+/// Entries that were found not long ago: the code object, and the entry's number.
+static KNOWN: [Versioned<3>; 4096] = [const { Versioned::new() }; 4096];
+/// The numbers of the entries plus one, by the hash of the function; 0 is none.
+static INDEX: [AtomicU16; 2 * MAX_INTERPRETED] = [const { AtomicU16::new(0) }; 2 * MAX_INTERPRETED];
 /// How many entries of the region have their memory.
 static MADE: AtomicUsize = AtomicUsize::new(0);
 /// One thread adds at a time.
@@ -33,49 +38,134 @@ const NAME_BYTES: usize = 168;
 /// A new region: it has no entry yet. Signals are blocked, and no other thread takes stacks.
 pub fn begin() {
     ADDING.forget();
-    MADE.store(0, Ordering::Relaxed);
+    // Most processes have none.
+    if MADE.swap(0, Ordering::Relaxed) == 0 {
+        return;
+    }
+    for number in &INDEX {
+        number.store(0, Ordering::Relaxed);
+    }
     for known in &KNOWN {
         if known.get().is_none_or(|[at, ..]| at != 0) {
-            known.set([0; 6]);
+            known.set([0; 3]);
         }
     }
 }
 
-impl Code {
-    /// The code object at an address; none if there is no object of this type.
-    pub fn at(at: usize, code_type: usize, memory: &mut Memory) -> Option<Code> {
-        const TYPE: usize = 8; // PyObject: the type, behind the count of references
-        if memory.word(at + TYPE)? != code_type {
-            return None;
+impl Id {
+    /// The code object at an address. `word` reads.
+    #[inline(always)]
+    pub fn of(
+        at: usize,
+        fields: &Fields,
+        mut word: impl FnMut(usize) -> Option<usize>,
+    ) -> Option<Id> {
+        const WORD: usize = size_of::<usize>();
+        const MIX: usize = 0x9e37_79b9_7f4a_7c15;
+        let first_line = word(at.wrapping_add(fields.first_line & !(WORD - 1)))?;
+        let mut signature = first_line.wrapping_mul(MIX);
+        for (text, turn) in [(fields.file, 1), (fields.name, 33)] {
+            let text = word(at.wrapping_add(text))?;
+            let hash = word(text.wrapping_add(TEXT_HASH))?;
+            // Most texts have one, of 64 bits. Of the others, what stands at both ends has to do.
+            if hash != NO_HASH {
+                signature ^= hash.rotate_left(turn);
+                continue;
+            }
+            let length = word(text.wrapping_add(TEXT_LENGTH))?;
+            let from = text.wrapping_add(fields.text);
+            let first = word(from)?;
+            // Up to the last byte; behind it, there may be anything.
+            let end = from.wrapping_add(length.min(MOST_TEXT));
+            let bits = 8 * (end % WORD);
+            let last = match bits {
+                0 => 0,
+                bits => word(end & !(WORD - 1))? & ((1 << bits) - 1),
+            };
+            for (part, by) in [(length, 0), (first, 17), (last, 27)] {
+                signature ^= part.rotate_left(turn + by);
+            }
         }
-        let mut word = |field| memory.word(at + layout::of(field));
-        let [file, name, lines] = [word(Field::File)?, word(Field::Name)?, word(Field::Lines)?];
-        Some(Code {
-            at,
-            file,
-            name,
-            lines,
-            first_line: memory.half(at + layout::of(Field::FirstLine))?,
-        })
+        Some(Id { at, signature })
     }
 
-    fn place(&self) -> &'static Versioned<6> {
-        let hash = (self.at as u64 >> 4).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
+    #[inline(always)]
+    pub fn hash(self) -> usize {
+        (self.at >> 4) ^ self.signature
+    }
+
+    fn place(self) -> &'static Versioned<3> {
+        let hash = (self.hash() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48;
         &KNOWN[hash as usize % KNOWN.len()]
     }
 
     /// The number of the function's entry, if it was found not long ago.
     #[inline(always)]
-    pub fn known(&self) -> Option<u16> {
-        let [at, file, name, lines, first_line, entry] = self.place().get()?;
-        let known = Code {
-            at,
+    pub fn known(self) -> Option<u16> {
+        let [at, signature, entry] = self.place().get()?;
+        (Id { at, signature } == self).then_some(entry as u16)
+    }
+}
+
+/// Where an [`Id`] finds what it is made of.
+pub struct Fields {
+    first_line: usize,
+    file: usize,
+    name: usize,
+    text: usize,
+}
+
+impl Fields {
+    /// By the layout of now.
+    #[inline(always)]
+    pub fn now() -> Fields {
+        Fields {
+            first_line: layout::of(Field::FirstLine),
+            file: layout::of(Field::File),
+            name: layout::of(Field::Name),
+            text: layout::of(Field::Ascii),
+        }
+    }
+}
+
+/// PyASCIIObject (unicodeobject.h): how many characters, and their hash.
+const TEXT_LENGTH: usize = 16;
+const TEXT_HASH: usize = 24;
+const NO_HASH: usize = usize::MAX;
+/// A text that is longer is none.
+const MOST_TEXT: usize = 1 << 20;
+
+/// What a code object says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    id: Id,
+    file: usize,
+    name: usize,
+    lines: usize,
+    first_line: u32,
+}
+
+impl Code {
+    /// The code object; none if there is no object of this type.
+    pub fn of(id: Id, code_type: usize, memory: &mut Memory) -> Option<Code> {
+        const TYPE: usize = 8; // PyObject: the type, behind the count of references
+        if memory.word(id.at + TYPE)? != code_type {
+            return None;
+        }
+        let mut word = |field| memory.word(id.at + layout::of(field));
+        let [file, name, lines] = [word(Field::File)?, word(Field::Name)?, word(Field::Lines)?];
+        Some(Code {
+            id,
             file,
             name,
             lines,
-            first_line: first_line as u32,
-        };
-        (known == *self).then_some(entry as u16)
+            first_line: memory.half(id.at + layout::of(Field::FirstLine))?,
+        })
+    }
+
+    /// Whether it is the interpreter's own, which calls `__init__` (from 3.12 on): its file is its name.
+    pub fn is_trampoline(&self) -> bool {
+        self.file == self.name
     }
 
     /// The number of the function's entry, which is made if it is not there. None where there is no room, or nothing can be read. Signals
@@ -87,15 +177,8 @@ impl Code {
         let name = text(self.name, text_type, memory, &mut name)?;
         ADDING.with(|| {
             let entry = add(file, name, self.first_line)?;
-            let Code {
-                at,
-                file,
-                name,
-                lines,
-                first_line,
-            } = *self;
-            let words = [at, file, name, lines, first_line as usize, entry.into()];
-            self.place().set(words);
+            let Id { at, signature } = self.id;
+            self.id.place().set([at, signature, entry.into()]);
             Some(entry)
         })
     }
@@ -116,22 +199,32 @@ fn add(file: &[u8], name: &[u8], first_line: u32) -> Option<u16> {
     if copied::is_copy() == Some(true) {
         return None;
     }
-    let mut entries = region.interpreted().iter();
-    if let Some(known) = entries.position(|entry| entry.is(file, name, first_line)) {
-        return u16::try_from(known).ok();
+    let entries = region.all_interpreted();
+    let mut place = InterpretedCode::hash_of(file, name, first_line) as usize % INDEX.len();
+    // It is never more than half full.
+    while let Some(number) = INDEX[place].load(Ordering::Relaxed).checked_sub(1) {
+        let entry = entries.get(usize::from(number))?;
+        if entry.is(file, name, first_line) {
+            return Some(number);
+        }
+        place = (place + 1) % INDEX.len();
     }
     let used = header.interpreted_used();
     if used >= MADE.load(Ordering::Relaxed) {
         let more = mapping::make_interpreted(used)?;
         MADE.store(used + more, Ordering::Relaxed);
     }
-    let entry = region.all_interpreted().get(used)?;
-    entry.begin(file, name, first_line);
+    let number = u16::try_from(used).ok()?;
+    entries.get(used)?.begin(file, name, first_line);
     header.use_interpreted(used + 1);
-    u16::try_from(used).ok()
+    INDEX[place].store(number + 1, Ordering::Relaxed);
+    Some(number)
 }
 
-/// The text of a `str` in UTF-8, cut to fit.
+/// In place of what is left out.
+const CUT: &[u8] = "…".as_bytes();
+
+/// The text of a `str` in UTF-8. One that is too long loses its beginning: the end of a path says more.
 fn text<'b>(
     at: usize,
     text_type: usize,
@@ -139,38 +232,55 @@ fn text<'b>(
     into: &'b mut [u8],
 ) -> Option<&'b [u8]> {
     const TYPE: usize = 8;
-    const LENGTH: usize = 16;
     // Bit fields: two bits of interning, three of the width, then whether the text follows, and whether it is ASCII (unicodeobject.h).
     const STATE: usize = 32;
     if memory.word(at + TYPE)? != text_type {
         return None;
     }
-    let length = memory.word(at + LENGTH)?;
+    let length = memory.word(at + TEXT_LENGTH)?;
     let state = memory.half(at + STATE)?;
     let (width, is_compact, is_ascii) = (state >> 2 & 7, state >> 5 & 1 != 0, state >> 6 & 1 != 0);
     if !is_compact || !matches!(width, 1 | 2 | 4) {
         return None;
     }
-    let from = at
-        + layout::of(if is_ascii {
-            Field::Ascii
-        } else {
-            Field::Unicode
-        });
-    let mut used = 0;
-    for index in 0..length.min(into.len()) {
+    let width = width as usize;
+    let head = if is_ascii {
+        Field::Ascii
+    } else {
+        Field::Unicode
+    };
+    let from = at + layout::of(head);
+    let letter = |memory: &mut Memory, index: usize| {
         let mut bytes = [0; 4];
-        let width = width as usize;
         memory.copy(from + index * width, &mut bytes[..width])?;
-        let letter =
-            char::from_u32(u32::from_le_bytes(bytes)).unwrap_or(char::REPLACEMENT_CHARACTER);
-        let Some(room) = into.get_mut(used..used + letter.len_utf8()) else {
-            break;
-        };
+        let letter = char::from_u32(u32::from_le_bytes(bytes));
+        Some(letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+    };
+    // The first of the last letters that have so much room.
+    let first_in = |memory: &mut Memory, room: usize| {
+        let (mut first, mut used) = (length, 0);
+        while let Some(before) = first.checked_sub(1) {
+            used += letter(memory, before)?.len_utf8();
+            if used > room {
+                break;
+            }
+            first = before;
+        }
+        Some(first)
+    };
+    let (mut first, mut used) = (first_in(memory, into.len())?, 0);
+    if first > 0 {
+        first = first_in(memory, into.len().saturating_sub(CUT.len()))?;
+        used = CUT.len();
+        into.get_mut(..used)?.copy_from_slice(CUT);
+    }
+    for index in first..length {
+        let letter = letter(memory, index)?;
+        let room = into.get_mut(used..used + letter.len_utf8())?;
         letter.encode_utf8(room);
         used += letter.len_utf8();
     }
-    Some(&into[..used])
+    into.get(..used)
 }
 
 /// A table of lines: entries, each for some instructions.

@@ -10,20 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Field {
-    /// `_PyRuntimeState`: the first interpreter.
+    /// `_PyRuntimeState`: the thread that ends the interpreter; NULL before that.
+    Finalizing,
+    /// `_PyRuntimeState`: the first interpreter; behind it, the main one.
     Interpreters,
-    /// `PyInterpreterState`: the next one.
-    NextInterpreter,
-    /// `PyInterpreterState`: its first thread.
-    Threads,
+    /// `_PyRuntimeState`: the key of thread-specific data by which a thread has its state (`autoTSSkey`).
+    Key,
     /// `PyInterpreterState`: its lock, the GIL; before 3.12 the runtime has one (`_PyRuntimeState`: who holds it).
     Lock,
-    /// `PyThreadState`: the next thread.
-    NextThread,
-    /// `PyThreadState`: its interpreter.
-    Interpreter,
-    /// `PyThreadState`: the kernel's number of the thread.
-    ThreadId,
     /// `PyThreadState`: the innermost frame, or (before 3.13) what has it.
     Current,
     /// `_PyCFrame`: the innermost frame; [`DIRECT`] where the thread has it itself.
@@ -72,31 +66,28 @@ pub const LAST_HOLDER: usize = 8;
 pub const LOCKED: usize = 16;
 
 const V3_11: [u32; COUNT] = [
-    40, 0, 16, 576, 8, 16, 160, 56, 8, 32, 56, 48, 68, 112, 128, 136, 72, 184, 48, 72,
+    24, 40, 592, 576, 56, 8, 32, 56, 48, 68, 112, 128, 136, 72, 184, 48, 72,
 ];
 const V3_12: [u32; COUNT] = [
-    40, 0, 72, 384, 8, 16, 144, 56, 0, 0, 56, 8, 70, 112, 128, 136, 68, 192, 40, 56,
+    24, 40, 1544, 384, 56, 0, 0, 56, 8, 70, 112, 128, 136, 68, 192, 40, 56,
 ];
-/// Only what is not described by the runtime itself is used.
+/// Only what the runtime does not describe itself: where a thread's key is, and text.
 const V3_13: [u32; COUNT] = [
-    632,
-    7264,
-    7344,
-    16,
-    8,
-    16,
-    160,
-    72,
+    0,
+    0,
+    2160,
+    0,
+    0,
     DIRECT as u32,
     0,
-    56,
-    8,
-    70,
-    112,
-    128,
-    136,
-    68,
-    200,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
     40,
     56,
 ];
@@ -151,14 +142,11 @@ pub fn begin(version: u64, runtime: usize, word: impl Fn(usize) -> usize) -> boo
 const COOKIE: [u8; 8] = *b"xdebugpy";
 
 /// Where the description has each field, in words from its start (3.13).
-const DESCRIBED: [(Field, usize); 16] = [
+const DESCRIBED: [(Field, usize); 13] = [
+    (Field::Finalizing, 4),
     (Field::Interpreters, 5),
-    (Field::NextInterpreter, 8),
-    (Field::Threads, 9),
-    (Field::NextThread, 21),
-    (Field::Interpreter, 22),
+    (Field::Lock, 14),
     (Field::Current, 23),
-    (Field::ThreadId, 25),
     (Field::Previous, 29),
     (Field::Code, 30),
     (Field::Instruction, 31),

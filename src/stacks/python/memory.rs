@@ -1,14 +1,12 @@
-//! Memory of the interpreter, as far as it can be read.
-//!
-//! A thread that holds the interpreter's lock keeps its own frames, and what they lead to, from being freed. What it reads of them is
-//! read as the interpreter does. In all other cases the memory may go at any time, and is read through the kernel.
+//! Memory of the interpreter, which is read as the interpreter does: while a [`Kept`](super::thread::Kept) says that it stays. Behind a
+//! signal handler, the interpreter may be in the middle of something: then it is read through the kernel.
 
 use std::ptr;
 
 use crate::sys;
 
 const PAGE: usize = 4096;
-/// Pages that are kept: most stacks are on one or two.
+/// Pages that are kept.
 const PAGES: usize = 2;
 
 /// A word that cannot go; none where there can be no word.
@@ -24,7 +22,7 @@ pub unsafe fn word_directly(at: usize) -> Option<usize> {
     Some(unsafe { ptr::with_exposed_provenance::<usize>(at).read() })
 }
 
-/// How memory is read, and what was read of it.
+/// How memory is read, and what was read of it through the kernel.
 #[repr(C)]
 pub struct Memory {
     is_direct: bool,
@@ -35,14 +33,14 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Begins to read. `is_direct` says that nothing that is asked for can go.
+    /// Begins to read. `is_direct` says that all that is asked for can be read.
     #[inline(always)]
     pub fn begin(&mut self, is_direct: bool) {
         self.is_direct = is_direct;
         self.at = [0; PAGES];
     }
 
-    /// Whether nothing can go.
+    /// Whether it is read without the kernel.
     #[inline(always)]
     pub fn is_direct(&self) -> bool {
         self.is_direct

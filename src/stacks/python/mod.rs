@@ -26,10 +26,11 @@ use super::trie::{self, ROOT, What};
 use crate::linking::objects::Object;
 use crate::linking::symbols::{Name, Tables};
 use crate::process::modes;
-use code::Code;
+use code::{Code, Fields, Id};
 use layout::{Beginning, Field};
 use memory::Memory;
-use thread::{Known, Runtime};
+pub use thread::before_unmapping;
+use thread::{Kept, Runtime};
 
 /// Where the runtime begins (`_PyRuntime`), and where it ends.
 static RUNTIME: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
@@ -42,6 +43,12 @@ static TEXT_TYPE: AtomicUsize = AtomicUsize::new(0);
 /// A new region.
 pub fn begin() {
     code::begin();
+    thread::forget_readers();
+}
+
+fn runtime() -> Runtime {
+    let [from, to] = [0, 1].map(|end| RUNTIME[end].load(Ordering::Relaxed));
+    Runtime { from, to }
 }
 
 /// An object whose code is on a stack: it may be CPython. For whoever is alone at work on the list of objects.
@@ -61,7 +68,7 @@ fn look_at(object: &Object) -> Option<()> {
     let (code_type, text_type) = (find(b"PyCode_Type")?, find(b"PyUnicode_Type")?);
     // SAFETY: of data of the object, which is loaded.
     let word = |at: usize| unsafe { ptr::with_exposed_provenance::<usize>(at).read_unaligned() };
-    if !layout::begin(word(version.address) as u64, runtime.address, word) {
+    if !thread::begin() || !layout::begin(word(version.address) as u64, runtime.address, word) {
         return None;
     }
     for (range, symbol) in [(&RUNTIME, runtime), (&LOOP, run)] {
@@ -90,12 +97,11 @@ const MOST_FRAMES: usize = 1024;
 /// Of a deeper stack, these innermost ones are kept.
 const INNERMOST: usize = 64;
 
-/// A frame of Python: two words, which are compared at every call.
+/// A frame of Python: three words, which are compared at every call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 struct Frame {
-    /// The address of its code object.
-    code: usize,
+    code: Id,
     /// The instruction that it is at, in units of two bytes, in the upper bits; and whether the interpreter was called for it.
     place: usize,
 }
@@ -118,8 +124,6 @@ struct Recent {
     callers: u32,
     node: u32,
     frame: Frame,
-    /// Its code object's table of lines: another function at the same address has another one.
-    lines: usize,
 }
 
 const RECENT: usize = 64;
@@ -129,7 +133,7 @@ impl Recent {
     #[inline(always)]
     fn place(&self) -> usize {
         let Frame { code, place } = self.frame;
-        let mixed = (code >> 4) as u64 ^ place as u64 ^ u64::from(self.callers) << 20;
+        let mixed = (code.hash() ^ place) as u64 ^ u64::from(self.callers) << 20;
         (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize % RECENT
     }
 }
@@ -141,7 +145,6 @@ pub struct Remembered {
     epoch: u32,
     /// How many frames there are.
     count: usize,
-    thread: Known,
     memory: Memory,
     /// Frames that were looked for not long ago.
     recent: [Recent; RECENT],
@@ -204,21 +207,21 @@ fn join_newly(memo: &mut Memo, node: u32, key: Key) -> Option<u32> {
 
 /// The node of the innermost frame of Python; the root where there is none.
 fn node_of_frames(memo: &mut Memo) -> Result<(u32, Option<Cut>), Cut> {
-    let [from, to] = [0, 1].map(|end| RUNTIME[end].load(Ordering::Relaxed));
-    let (epoch, may_be_direct) = (memo.epoch, !memo.is_behind_handler);
+    let runtime = runtime();
+    let (epoch, is_direct) = (memo.epoch, !memo.is_behind_handler);
     let own = &mut memo.python;
     if own.epoch != epoch {
         own.epoch = epoch;
         own.count = 0;
         own.forget_recent();
-        own.thread = Known::default();
     }
-    let state = own
-        .thread
-        .state(Runtime { from, to }, &mut own.memory, may_be_direct);
-    let Some(state) = state else {
+    let Some(state) = runtime.state() else {
         return Ok((ROOT, None));
     };
+    let Some(_kept) = Kept::new(runtime, state) else {
+        return Err(Cut::NotReadable);
+    };
+    own.memory.begin(is_direct);
     let (count, cut) = match own.gather(state).ok_or(Cut::NotReadable)? {
         MOST_FRAMES => (INNERMOST, Some(Cut::TooDeep)),
         count => (count, None),
@@ -235,7 +238,11 @@ fn node_of_frames(memo: &mut Memo) -> Result<(u32, Option<Cut>), Cut> {
         // So many are right, if this one cannot be named.
         memo.python.count = index;
         let frame = memo.python.fresh[count - 1 - index];
-        node = node_of(memo, node, frame)?;
+        node = match node_of(memo, node, frame) {
+            Ok(node) => node,
+            // The call is at its callers.
+            Err(cut) => return Ok((node, Some(cut))),
+        };
         memo.python.frames[index] = frame;
         memo.python.nodes[index] = node;
     }
@@ -286,7 +293,8 @@ impl Remembered {
         let owner_word = owner_at & !(size_of::<usize>() - 1);
         let owner_shift = (owner_at - owner_word) * 8;
         let beginning = layout::beginning();
-        let mut at = Known::current_frame(state, memory)?;
+        let fields = Fields::now();
+        let mut at = thread::current_frame(state, memory)?;
         let mut count = 0;
         // A list that was read while it was freed may be a circle.
         for _ in 0..2 * MOST_FRAMES {
@@ -313,7 +321,7 @@ impl Remembered {
             let instruction = word(memory, at.wrapping_add(instruction_at))?;
             let first = code.wrapping_add(instructions_at);
             self.fresh[count] = Frame {
-                code,
+                code: Id::of(code, &fields, |at| word(memory, at))?,
                 // Before the first one, where the function has just been called.
                 place: instruction.saturating_sub(first) & !1 | usize::from(begins),
             };
@@ -326,12 +334,9 @@ impl Remembered {
 
 /// The node of a frame that is not the one that was there last.
 fn node_of(memo: &mut Memo, callers: u32, frame: Frame) -> Result<u32, Cut> {
-    let lines_at = frame.code.wrapping_add(layout::of(Field::Lines));
-    let lines = memo.python.memory.word(lines_at).ok_or(Cut::NotReadable)?;
     let known = Recent {
         callers,
         frame,
-        lines,
         node: ROOT,
     };
     let recent = &mut memo.python.recent[known.place()];
@@ -351,8 +356,11 @@ fn node_of(memo: &mut Memo, callers: u32, frame: Frame) -> Result<u32, Cut> {
 #[inline(never)]
 fn node_by_entry(memo: &mut Memo, callers: u32, frame: Frame) -> Result<u32, Cut> {
     let code_type = CODE_TYPE.load(Ordering::Relaxed);
-    let code = Code::at(frame.code, code_type, &mut memo.python.memory).ok_or(Cut::NotReadable)?;
-    if let Some(entry) = code.known() {
+    let code = Code::of(frame.code, code_type, &mut memo.python.memory).ok_or(Cut::NotReadable)?;
+    if code.is_trampoline() && !frame.begins() {
+        return Ok(callers);
+    }
+    if let Some(entry) = frame.code.known() {
         let key = Key::interpreted(entry, frame.instruction(), frame.begins());
         if let Some(node) = trie::find(callers, key) {
             return Ok(node);
@@ -366,7 +374,7 @@ fn node_by_entry(memo: &mut Memo, callers: u32, frame: Frame) -> Result<u32, Cut
 /// Makes the node. Signals are blocked.
 fn make(memory: &mut Memory, callers: u32, frame: Frame, code: &Code) -> Result<u32, Cut> {
     let text_type = TEXT_TYPE.load(Ordering::Relaxed);
-    let entry = code.known().or_else(|| code.entry(text_type, memory));
+    let entry = frame.code.known().or_else(|| code.entry(text_type, memory));
     let entry = entry.ok_or(Cut::NoRoom)?;
     let key = Key::interpreted(entry, frame.instruction(), frame.begins());
     if let Some(node) = trie::find(callers, key) {
