@@ -15,7 +15,7 @@
     F(sync_file_range) F(ftruncate) F(ftruncate64) F(fallocate) F(fallocate64) \
     F(posix_fallocate) F(posix_fallocate64) F(posix_fadvise) F(posix_fadvise64) \
     F(copy_file_range) F(sendfile) F(sendfile64) F(splice) F(tee) F(vmsplice) F(dup) F(dup2) \
-    F(__dup2) F(dup3) F(fcntl) F(__fcntl) F(fcntl64) F(ioctl) F(pipe) F(__pipe) F(pipe2) \
+    F(__dup2) F(dup3) F(login_tty) F(fcntl) F(__fcntl) F(fcntl64) F(ioctl) F(pipe) F(__pipe) F(pipe2) \
     F(eventfd) F(eventfd_read) F(eventfd_write) F(signalfd) F(timerfd_create) F(inotify_init) \
     F(inotify_init1) F(memfd_create) F(epoll_create) F(epoll_create1) F(epoll_ctl) \
     F(close_range) F(closefrom) F(socket) F(socketpair) F(bind) F(listen) F(connect) \
