@@ -71,6 +71,12 @@ fn look_at(object: &Object) -> Option<()> {
     if !thread::begin() || !layout::begin(word(version.address) as u64, runtime.address, word) {
         return None;
     }
+    // A build with other objects (Py_TRACE_REFS) has another size, at another place: PyTypeObject, tp_basicsize (object.h), of
+    // PyUnicodeObject, which is a compact one and a pointer.
+    const BASIC_SIZE: usize = 32;
+    if word(text_type.address + BASIC_SIZE) != layout::of(Field::Unicode) + size_of::<usize>() {
+        return None;
+    }
     for (range, symbol) in [(&RUNTIME, runtime), (&LOOP, run)] {
         range[0].store(symbol.address, Ordering::Relaxed);
         range[1].store(symbol.address + symbol.bytes, Ordering::Relaxed);
