@@ -3,6 +3,7 @@
 use std::arch::{asm, global_asm, naked_asm};
 use std::ffi::c_void;
 
+pub mod framed;
 #[cfg(not(test))]
 mod freestanding;
 mod hooks;

@@ -6,6 +6,7 @@
 //! ```text
 //! (the file)    system calls, the thread's pointer and state, other stacks, the machine's numbers
 //! freestanding  what compiled Rust takes from the C library otherwise
+//! framed        entries that call a function from a frame which says where the program is
 //! hooks         bodies of naked functions: variable arguments, calls passed on by a jump, children
 //! unwinding     registers by their numbers in unwind information, and where the kernel keeps them
 //! ```

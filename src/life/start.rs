@@ -14,7 +14,9 @@ use weir_record::region::{Circumstance, Header};
 
 use crate::environment::{self, Path};
 use crate::life::{attach, fork, inheritance};
-use crate::linking::{c_library, entries, linker, next, objects, provenance, streams, uring};
+use crate::linking::{
+    c_library, entries, frames, linker, next, objects, provenance, streams, uring,
+};
 use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header};
 use crate::region::{mapping, slots};
@@ -107,6 +109,9 @@ fn begin(generation: u32) -> Option<()> {
         linker::begin();
         // SAFETY: called once, by the thread that starts the first image.
         unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
+        if frames::are_used() && stacks::leaving::begin() {
+            frames::begin(stacks::leaving::to_program);
+        }
     }
     let environment = environment::get();
     if environment.is_secure {

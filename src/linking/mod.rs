@@ -3,6 +3,7 @@
 pub mod bypasses;
 pub mod c_library;
 pub mod entries;
+pub mod frames;
 pub mod linker;
 pub mod next;
 pub mod objects;

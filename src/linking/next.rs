@@ -24,7 +24,7 @@ use weir_record::functions::Function;
 use weir_record::region::MAX_OBJECTS;
 
 use crate::linking::{
-    c_library,
+    c_library, frames,
     objects::{self, Object},
     symbols::{Definition, Hash, Name, Tables},
 };
@@ -72,8 +72,14 @@ static OBJECT_COUNT: AtomicUsize = AtomicUsize::new(0);
 static OWN_PLACE: AtomicU8 = AtomicU8::new(0);
 
 /// The address of the function behind ours.
-#[inline(always)]
 pub fn address(function: Function) -> NonZeroUsize {
+    let called = called(function);
+    frames::target(function).unwrap_or(called)
+}
+
+/// The address that is called for it: its own, or that of the entry that calls it.
+#[inline(always)]
+fn called(function: Function) -> NonZeroUsize {
     match NEXT[function.index()].get() {
         Some(address) => address,
         None => resolve(function),
@@ -83,7 +89,7 @@ pub fn address(function: Function) -> NonZeroUsize {
 /// Finds the function behind ours, if it has not been found.
 #[cold]
 pub fn ensure(function: Function) {
-    address(function);
+    called(function);
 }
 
 /// Finds all functions, and all else that is needed from the same objects. Called once, when the first image starts.
@@ -129,6 +135,7 @@ const AHEAD: usize = 8;
 /// Finds those functions in an object that no earlier object defines.
 fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let mut place = 0;
+    let is_framed = is_behind && frames::are_wanted_by(tables);
     for function in Function::ALL {
         let index = function.index();
         if let Some(&hash) = HASHES.get(index + AHEAD) {
@@ -150,8 +157,12 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
         }
         of.store(place, Ordering::Relaxed);
         if is_behind && let Some(address) = bind(function, found) {
-            let _ = NEXT[index].set(address);
-            if function == Function::Malloc && tables.find(OF_SANITIZERS).is_some() {
+            let called = match is_framed {
+                true => frames::entry(function, address),
+                false => address,
+            };
+            let _ = NEXT[index].set(called);
+            if function == Function::Malloc && is_framed {
                 IS_SANITIZERS.store(true, Ordering::Relaxed);
             }
         }
@@ -255,8 +266,6 @@ pub fn is_of_another_allocator(function: Function) -> bool {
 
 /// Whether the next `malloc` is a sanitizer's.
 static IS_SANITIZERS: AtomicBool = AtomicBool::new(false);
-/// A function that every sanitizer with an allocator defines (sanitizer/allocator_interface.h).
-const OF_SANITIZERS: Name<'static> = Name::new(b"__sanitizer_get_ownership");
 
 extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
     0
@@ -342,7 +351,7 @@ fn stand_in(function: Function) -> Option<NonZeroUsize> {
         F::Isoc23Vfwscanf => F::Isoc99Vfwscanf,
         _ => return None,
     };
-    Some(address(other))
+    Some(called(other))
 }
 
 fn absent() -> NonZeroUsize {
@@ -383,6 +392,13 @@ macro_rules! next_call {
         // SAFETY: the hook's caller promises what the next function requires. The function has been found, because
         // the code that records a call has a slot or has called `ensure`. The row's function has this type.
         unsafe {
+            const {
+                let arguments: &[&str] = &[$(stringify!($argument)),*];
+                assert!(
+                    arguments.len() <= $crate::arch::ARGUMENT_REGISTERS
+                        || !$crate::linking::frames::can_have(::weir_record::functions::Function::$function)
+                );
+            }
             $crate::linking::next::of::<unsafe extern "C-unwind" fn($($type),*) $(-> $result)?>(
                 ::weir_record::functions::Function::$function,
             )($($argument),*)

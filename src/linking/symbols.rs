@@ -51,6 +51,11 @@ impl<'n> Name<'n> {
     pub const fn with_hash(text: &'n [u8], hash: Hash) -> Name<'n> {
         Name { text, hash: hash.0 }
     }
+
+    /// The name itself.
+    pub const fn text(&self) -> &'n [u8] {
+        self.text
+    }
 }
 
 /// A definition that was found.
@@ -218,15 +223,35 @@ impl Tables {
     /// The version of a name that this object needs from others. `None` if it does not need the name, or needs it in
     /// no version.
     pub fn needed_version(&self, name: &[u8]) -> Option<&'static [u8]> {
-        let Hashes::Gnu(Gnu { first, .. }) = self.hashes else {
-            return None;
+        let index = self.undefined(name)?;
+        self.name_of_needed(self.version(index) & !HIDDEN)
+    }
+
+    /// Whether this object needs a name from others.
+    pub fn needs(&self, name: &[u8]) -> bool {
+        self.undefined(name).is_some()
+    }
+
+    /// The symbol of a name that this object needs from others.
+    fn undefined(&self, name: &[u8]) -> Option<u32> {
+        let end = match &self.hashes {
+            // The hash table does not have undefined symbols: they come before those that it has.
+            Hashes::Gnu(gnu) if !gnu.is_empty() => gnu.first,
+            Hashes::Gnu(_) => self.symbols_before_strings(),
+            // SAFETY: the table of an object that is loaded. Its second word is the number of symbols.
+            Hashes::SystemV(table) => unsafe { read::<[u32; 2]>(*table)[1] },
         };
-        // The hash table does not have undefined symbols: they come before those that it has.
-        let index = (1..first).find(|&index| {
+        (1..end).find(|&index| {
             let entry = self.entry(index);
             entry.section == UNDEFINED && self.string(entry.name as usize) == name
-        })?;
-        self.name_of_needed(self.version(index) & !HIDDEN)
+        })
+    }
+
+    /// How many symbols there are, of an object whose hash table does not say it. The linker that makes such a table (ld of the GNU
+    /// binutils) puts the strings right behind the symbols.
+    fn symbols_before_strings(&self) -> u32 {
+        let bytes = self.strings.addr().checked_sub(self.symbols.addr());
+        bytes.map_or(0, |bytes| (bytes / size_of::<Entry>()) as u32)
     }
 
     /// Calls `show` with each symbol that defines a name, until it returns false.
@@ -404,6 +429,12 @@ impl Gnu {
             chain: ptr::with_exposed_provenance(chain),
             first,
         }
+    }
+
+    /// Whether the table has no symbol. It does not say then how many symbols come before those that it has.
+    fn is_empty(&self) -> bool {
+        // SAFETY: a bucket of the table of an object that is loaded.
+        self.bucket_count == 0 || (self.bucket_count == 1 && unsafe { self.buckets.read() } == 0)
     }
 
     /// Prefetches the first link of a hash's chain, and calls `expect` with the index of its symbol.

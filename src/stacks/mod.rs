@@ -10,10 +10,12 @@
 //! live          at which leaf each live block was made
 //! memo          what a thread remembers of its last stack
 //! python        the frames of CPython, which are in no stack
+//! leaving       from code of ours to the program, for calls that look for their callers
 //! walk          from a call to its outermost caller
 //! ```
 
 mod call_frames;
+pub mod leaving;
 pub mod live;
 mod memo;
 mod modules;

@@ -51,10 +51,14 @@ impl Known {
         })
     }
 
+    /// Whether an address is in its code.
+    pub fn holds(&self, address: usize) -> bool {
+        (self.from..self.to).contains(&address)
+    }
+
     /// Whether it is this library.
     pub fn is_ours(&self) -> bool {
-        let here = Known::is_ours as *const () as usize;
-        (self.from..self.to).contains(&here)
+        self.holds(Known::is_ours as *const () as usize)
     }
 
     /// Where a return address is in it.
@@ -168,7 +172,7 @@ fn known(address: usize) -> Option<Known> {
     used()
         .iter()
         .filter_map(Entry::get)
-        .find(|known| (known.from..known.to).contains(&address))
+        .find(|known| known.holds(address))
 }
 
 /// Adds the object that the code at an address is of.
@@ -180,9 +184,7 @@ fn add_found(object: Object, address: usize) -> Code {
     }
     let change = || {
         for entry in used() {
-            let is_stale = |known: Known| {
-                (known.from..known.to).contains(&address) && known.base != object.base()
-            };
+            let is_stale = |known: Known| known.holds(address) && known.base != object.base();
             if entry.get().is_some_and(is_stale) {
                 entry.set(Known::default());
             }
@@ -204,10 +206,25 @@ pub fn look_at_all() {
     });
 }
 
+/// This library, as [`look_at_own`] has found it.
+static OWN: Entry = Entry::new();
+
+/// Looks at this library. For the start of the process.
+pub fn look_at_own() -> Option<()> {
+    let (known, _) = segments_of(&objects::ours()?)?;
+    OWN.set(known);
+    Some(())
+}
+
+/// This library, as [`look_at_own`] has found it. It has no entry in the region here.
+pub fn own() -> Option<Known> {
+    OWN.get()
+}
+
 /// Adds an object to the list, if an address is in its code.
 fn add(object: Object, address: usize) -> Option<Known> {
     let (mut known, build_id) = segments_of(&object)?;
-    if !(known.from..known.to).contains(&address) {
+    if !known.holds(address) {
         return None;
     }
     known.entry = entry_of(&object, &known, build_id)?;

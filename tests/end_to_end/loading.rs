@@ -131,3 +131,29 @@ fn an_allocator_that_does_not_tell_sizes() {
         assert!(process.missed.notes.iter().any(told), "{mode:?}");
     }
 }
+
+/// A sanitizer's functions look for their callers by frame pointers, which the hooks do not have.
+#[test]
+fn an_allocator_that_looks_for_its_callers() {
+    let program = Program::new(victim("calls_sanitizing"));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(
+        plain.text().matches(": found").count(),
+        14,
+        "{}",
+        plain.text()
+    );
+    let ways: [&[_]; 3] = [
+        &[],
+        &[("WEIR_STACKS", "off")],
+        &[("WEIR_STACKS", "all"), ("WEIR_TIME", "all")],
+    ];
+    for mode in Mode::MEASURED {
+        for way in ways {
+            let program = Program::new(victim("calls_sanitizing"));
+            let set = |program: Program, (name, value): &(&str, &str)| program.env(name, value);
+            let program = way.iter().fold(program, set);
+            program.run(mode).expect_same(&plain);
+        }
+    }
+}

@@ -13,3 +13,16 @@ fn each_caller_gets_its_own_version() {
         }
     }
 }
+
+/// What the caller was bound to is read from its symbols. Its hash table, which leads to those that it defines, may have none, or may
+/// be of the older form.
+#[test]
+fn whatever_hash_table_the_caller_has() {
+    for name in ["older_version_alone", "older_version_with_old_table"] {
+        let plain = Program::new(victim(name)).plain();
+        assert_eq!(plain.text(), "destructor\n", "{name}: the older version");
+        for mode in Mode::MEASURED {
+            Program::new(victim(name)).run(mode).expect_same(&plain);
+        }
+    }
+}

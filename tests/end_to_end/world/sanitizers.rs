@@ -1,12 +1,13 @@
 //! Programs that are built with a sanitizer. They run as without Weir, or Weir refuses them in one line before
 //! anything runs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
 use super::World;
 use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, weir};
+use crate::support::{Mode, Outcome, Program, scratch, victim, weir};
 
 const SOURCE: &str = r#"
 #include <pthread.h>
@@ -132,4 +133,122 @@ fn leak() {
 fn undefined() {
     expect_unharmed_or_refused(&["-fsanitize=undefined"]);
     expect_unharmed_or_refused(&["-fsanitize=undefined", "-static-libubsan"]);
+}
+
+/// The settings by which calls take different ways through the library.
+const WAYS: [&[(&str, &str)]; 3] = [
+    &[],
+    &[("WEIR_STACKS", "off")],
+    &[("WEIR_STACKS", "all"), ("WEIR_TIME", "all")],
+];
+
+/// A victim that ends with a report of its sanitizer, with these options for reports.
+fn reporting(name: &str, options: &str) -> Program {
+    // A leak ends the program by a way of the sanitizer's own, which leaves a region in place of a report.
+    let program = Program::new(victim(name)).without_reports();
+    program
+        .before_exec(without_random_addresses)
+        .env("ASAN_OPTIONS", "verify_asan_link_order=0")
+        .env("LSAN_OPTIONS", options)
+        .env("TSAN_OPTIONS", options)
+}
+
+/// The stacks of a sanitizer's report: of each, the functions of the victim, from the innermost.
+fn stacks(outcome: &Outcome, source: &str) -> BTreeSet<Vec<String>> {
+    let mut stacks = BTreeSet::new();
+    let mut stack = Vec::new();
+    for line in outcome.complaints().lines().chain([""]) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words
+            .first()
+            .is_none_or(|word| !word.starts_with('#') || *word == "#0")
+        {
+            stacks.insert(std::mem::take(&mut stack));
+        }
+        if words.iter().any(|word| word.contains(source)) {
+            let function = words.iter().find(|word| {
+                word.starts_with(|first: char| first.is_ascii_lowercase()) && **word != "in"
+            });
+            stack.push(function.expect("a frame has a function").to_string());
+        }
+    }
+    stacks.remove(&Vec::new());
+    stacks
+}
+
+#[track_caller]
+fn expect_stacks(name: &str, source: &str, innermost: &[&str]) {
+    let program = reporting(name, "");
+    let plain = program.plain();
+    let expected = stacks(&plain, source);
+    for function in innermost {
+        let is_there = expected.iter().any(|stack| stack[0] == *function);
+        assert!(is_there, "{function}: {}", plain.complaints());
+    }
+    for mode in Mode::MEASURED {
+        for way in WAYS {
+            let program = reporting(name, "");
+            let program = way
+                .iter()
+                .fold(program, |program, (name, value)| program.env(name, value));
+            let outcome = program.run(mode);
+            assert_eq!(outcome.status, plain.status, "{mode:?}, {way:?}");
+            let found = stacks(&outcome, source);
+            assert_eq!(
+                found,
+                expected,
+                "{mode:?}, {way:?}: {}",
+                outcome.complaints()
+            );
+        }
+    }
+}
+
+/// What a suppression names is found in the stacks, so the program ends as without Weir.
+#[track_caller]
+fn expect_suppressed(name: &str, lines: &str) {
+    let folder = scratch();
+    let list = folder.path().join("list");
+    std::fs::write(&list, lines).expect("a file");
+    let program = reporting(name, &format!("suppressions={}", list.display()));
+    let plain = program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode);
+        assert_eq!(
+            outcome.status,
+            plain.status,
+            "{mode:?}: {}",
+            outcome.complaints()
+        );
+    }
+}
+
+/// The functions of the victim that call an allocating function themselves, and keep a frame pointer.
+const LEAKING: [&str; 7] = [
+    "leaks_malloc",
+    "leaks_calloc",
+    "leaks_realloc",
+    "leaks_reallocarray",
+    "leaks_memalign",
+    "leaks_aligned_alloc",
+    "leaks_valloc",
+];
+
+#[test]
+fn stacks_of_leaks() {
+    let all = LEAKING
+        .map(|function| format!("leak:^{function}$\n"))
+        .concat()
+        + "leak:^by_posix_memalign_of$\nleak:getdelim\nleak:strdup\n";
+    for name in ["leaks_by_name", "leaks_by_name_of_address"] {
+        expect_stacks(name, "leaks_by_name.c", &LEAKING);
+        expect_suppressed(name, &all);
+    }
+}
+
+#[test]
+fn stacks_of_races() {
+    let innermost = ["reads", "makes", "writer"];
+    expect_stacks("race_in_read", "race_in_read.c", &innermost);
+    expect_suppressed("race_in_read", "race:^reads$\n");
 }
