@@ -54,20 +54,11 @@ unsafe extern "C-unwind" fn reallocarray(
     count: size_t,
     size: size_t,
 ) -> *mut c_void {
-    resize(
-        Function::Reallocarray,
-        block,
-        count.checked_mul(size),
-        // The C library's reallocarray calls realloc, which is interposed: that call would be counted, too.
-        || match count.checked_mul(size) {
-            // SAFETY: the next function has the same contract, and our caller keeps it.
-            Some(bytes) => unsafe { next::realloc(block, bytes) },
-            None => {
-                sys::set_errno(libc::ENOMEM);
-                ptr::null_mut()
-            }
-        },
-    )
+    let product = count.checked_mul(size);
+    // SAFETY: the next function has the same contract, and our caller keeps it.
+    resize(Function::Reallocarray, block, product, move || unsafe {
+        next::reallocarray(block, count, size)
+    })
 }
 
 /// # Safety

@@ -110,7 +110,7 @@ fn begin(generation: u32) -> Option<()> {
         // SAFETY: called once, by the thread that starts the first image.
         unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
         if frames::are_used() && stacks::leaving::begin() {
-            frames::begin(stacks::leaving::to_program);
+            frames::begin(stacks::leaving::to_program, stacks::leaving::linker());
         }
     }
     let environment = environment::get();

@@ -5,11 +5,15 @@
 //! themselves, but by an entry for each, which pushes a frame record that leads to the program. Where the program is, is found by
 //! unwind information ([`begin`]).
 //!
+//! LeakSanitizer does not report what the dynamic linker has allocated. It knows it by the address that its function returns to. So
+//! calls of the linker's return through a piece of the linker's own code, which returns to the entry.
+//!
 //! ThreadSanitizer keeps a stack of its own instead: compiled code says when a function begins, with its return address, and when it
 //! ends. An entry does the same, for a hook that was called by such code.
 
 use std::mem::transmute;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use weir_record::functions::Function;
@@ -39,6 +43,14 @@ pub type ToProgram = fn(&mut State) -> bool;
 /// The [`ToProgram`]; 0 until there is one.
 static TO_PROGRAM: AtomicUsize = AtomicUsize::new(0);
 
+/// Whose calls return through code of its own.
+pub struct ReturnsThrough {
+    /// Its code.
+    pub code: Range<usize>,
+    /// The code that returns ([`arch::framed::RETURN`]).
+    pub through: usize,
+}
+
 /// What an entry needs to know of a call. The order of its words is that of the entries' code.
 #[repr(C)]
 struct Call {
@@ -46,6 +58,10 @@ struct Call {
     state: State,
     /// The function that is to be called.
     target: usize,
+    /// Code through which it returns, of [`Kind::ThroughLinker`].
+    through: usize,
+    /// The program's frame pointer and a return address into it: what a function with a frame pointer pushes.
+    record: [usize; 2],
 }
 
 /// How an entry is to call its function.
@@ -57,6 +73,8 @@ enum Kind {
     Framed = 1,
     /// The same, and [`end_call`] follows.
     Announced = 2,
+    /// As framed, with a return address in the dynamic linker.
+    ThroughLinker = 3,
 }
 
 arch::framed::framed_entries!(Function::COUNT, begin_call, end_call);
@@ -110,8 +128,17 @@ pub fn are_used() -> bool {
     ARE_USED.load(Ordering::Relaxed)
 }
 
-/// From here on, entries find the program by `to_program`.
-pub fn begin(to_program: ToProgram) {
+/// Where the dynamic linker's code begins and ends, and [code that returns](arch::framed::RETURN) in it; 0 where there is none.
+static LINKER: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+
+/// From here on, entries find the program by `to_program`, and calls of the dynamic linker's return through its code.
+pub fn begin(to_program: ToProgram, linker: Option<ReturnsThrough>) {
+    if let Some(linker) = linker {
+        let words = [linker.code.start, linker.code.end, linker.through];
+        for (place, word) in LINKER.iter().zip(words) {
+            place.store(word, Ordering::Relaxed);
+        }
+    }
     TO_PROGRAM.store(to_program as usize, Ordering::Relaxed);
 }
 
@@ -130,6 +157,12 @@ unsafe extern "C" fn begin_call(call: &mut Call, entry: usize) -> Kind {
     let to_program = unsafe { transmute::<usize, ToProgram>(to_program) };
     if !to_program(&mut call.state) {
         return Kind::Plain;
+    }
+    call.record = [call.state.frame_pointer, call.state.return_address];
+    let [from, to, through] = LINKER.each_ref().map(|word| word.load(Ordering::Relaxed));
+    if (from..to).contains(&call.state.return_address) {
+        call.through = through;
+        return Kind::ThroughLinker;
     }
     let begins = BEGINS.load(Ordering::Relaxed);
     if begins == 0 || !is_announcing(call.state.return_address) {

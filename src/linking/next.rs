@@ -165,6 +165,9 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
             if function == Function::Malloc && is_framed {
                 IS_SANITIZERS.store(true, Ordering::Relaxed);
             }
+            if function == Function::Reallocarray && !c_library::is(tables) {
+                HAS_OWN_REALLOCARRAY.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -266,6 +269,10 @@ pub fn is_of_another_allocator(function: Function) -> bool {
 
 /// Whether the next `malloc` is a sanitizer's.
 static IS_SANITIZERS: AtomicBool = AtomicBool::new(false);
+
+/// Whether the next `reallocarray` is not the C library's, which multiplies and calls `realloc`. A sanitizer's reports a product that
+/// is too large.
+static HAS_OWN_REALLOCARRAY: AtomicBool = AtomicBool::new(false);
 
 extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
     0
@@ -406,6 +413,28 @@ macro_rules! next_call {
     };
 }
 pub(crate) use next_call;
+
+/// Changes a block's size, to a product that may be too large.
+///
+/// # Safety
+/// The same contract as reallocarray(3). The calling thread has a slot, or the functions have been found.
+#[inline(always)]
+pub unsafe fn reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
+    if HAS_OWN_REALLOCARRAY.load(Ordering::Relaxed) {
+        return next_call!(
+            Reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void
+        );
+    }
+    // The C library's calls realloc, which is interposed: that call would be counted, too.
+    match count.checked_mul(size) {
+        // SAFETY: as the caller promises.
+        Some(bytes) => unsafe { realloc(block, bytes) },
+        None => {
+            sys::set_errno(libc::ENOMEM);
+            std::ptr::null_mut()
+        }
+    }
+}
 
 macro_rules! next {
     ($(fn $name:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)+) => {$(

@@ -2,9 +2,15 @@
 
 use std::ptr;
 
+use super::call_frames::{Cfa, Row, Saved};
 use super::rule::{self, Base, Rule, Says, Step};
 use super::{modules, rules};
 use crate::arch::State;
+use crate::arch::framed::{RETURN, RETURN_ALIGN, RETURN_TAKES};
+use crate::arch::unwinding::STACK_POINTER;
+use crate::linking::frames::ReturnsThrough;
+use crate::linking::objects::{self, Object};
+use crate::linking::symbols::Tables;
 
 /// How many frames of ours there may be, from a hook to the call of a function behind it.
 const MOST_FRAMES: usize = 32;
@@ -72,4 +78,40 @@ fn caller(state: &State, step: Step) -> Option<State> {
         frame_pointer: step.frame_pointer_at.map_or(state.frame_pointer, word),
         link: 0,
     })
+}
+
+/// The dynamic linker's code, and a piece of it that returns. None where it has none whose unwind information can be followed. For the
+/// start of the process.
+pub fn linker() -> Option<ReturnsThrough> {
+    let is_linker = |object: &Object| {
+        Tables::of(object).is_some_and(|tables| tables.soname().starts_with(b"ld-linux"))
+    };
+    let known = modules::look_at(&objects::all().find(is_linker)?)?;
+    let (takes, is_with_frame_pointer) = RETURN_TAKES;
+    let expected = Row {
+        cfa: Cfa::Register(STACK_POINTER, takes),
+        frame_pointer: match is_with_frame_pointer {
+            true => Saved::AtCfa(-takes),
+            false => Saved::Same,
+        },
+        return_address: Saved::AtCfa(-8),
+        is_signal_frame: false,
+    };
+    let table = known.unwind_table()?;
+    // SAFETY: the linker stays loaded. Where its unwind information says something of, there is code.
+    let is_as_expected = |at: usize| unsafe { table.row(at) } == Some(expected);
+    // As a return address, it is looked up by the instruction before it.
+    let is_it = |&at: &usize| is_return(at) && is_as_expected(at - 1) && is_as_expected(at);
+    let code = known.code();
+    let places = code.clone().step_by(RETURN_ALIGN).skip(1);
+    let within = places.take_while(|at| at + RETURN.len() <= code.end);
+    let through = { within }.find(is_it)?;
+    Some(ReturnsThrough { code, through })
+}
+
+/// Whether the code at an address of the linker's returns.
+fn is_return(at: usize) -> bool {
+    let place = ptr::with_exposed_provenance::<[u8; RETURN.len()]>(at);
+    // SAFETY: within the linker's code, which can be read.
+    unsafe { place.read() == *RETURN }
 }

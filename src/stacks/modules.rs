@@ -6,6 +6,7 @@
 //! another may be at its place. To add an object takes system calls; so a process that seals itself looks at all of them before.
 
 use std::ffi::CStr;
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -49,6 +50,11 @@ impl Known {
             start: self.unwind_start,
             end: self.unwind_end,
         })
+    }
+
+    /// Where its code begins and ends.
+    pub fn code(&self) -> Range<usize> {
+        self.from..self.to
     }
 
     /// Whether an address is in its code.
@@ -211,9 +217,13 @@ static OWN: Entry = Entry::new();
 
 /// Looks at this library. For the start of the process.
 pub fn look_at_own() -> Option<()> {
-    let (known, _) = segments_of(&objects::ours()?)?;
-    OWN.set(known);
+    OWN.set(look_at(&objects::ours()?)?);
     Some(())
+}
+
+/// An object, without an entry in the region. For the start of the process.
+pub fn look_at(object: &Object) -> Option<Known> {
+    segments_of(object).map(|(known, _)| known)
 }
 
 /// This library, as [`look_at_own`] has found it. It has no entry in the region here.

@@ -139,7 +139,7 @@ fn an_allocator_that_looks_for_its_callers() {
     let plain = program.plain().expect_status(0);
     assert_eq!(
         plain.text().matches(": found").count(),
-        14,
+        15,
         "{}",
         plain.text()
     );

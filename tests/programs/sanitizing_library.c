@@ -13,12 +13,19 @@ int __sanitizer_get_ownership(const void *block) { return block != NULL; }
 void *last_callers[MOST];
 size_t last_depth;
 
+/* The addresses that calls have returned to, from the first call on. */
+#define MOST_RETURNS 1000
+void *returns[MOST_RETURNS];
+size_t return_count;
+
 struct record {
     struct record *outer;
     void *caller;
 };
 
 static void note(const struct record *record) {
+    if (return_count < MOST_RETURNS)
+        returns[return_count++] = record->caller;
     for (last_depth = 0; last_depth < MOST && record->caller; last_depth++) {
         last_callers[last_depth] = record->caller;
         if (record->outer <= record || (char *)record->outer - (char *)record > 1 << 20) {

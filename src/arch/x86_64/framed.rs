@@ -3,8 +3,8 @@
 /// The code of so many entries behind the label `weir_framed_entries`, [`ENTRY_BYTES`] apart.
 ///
 /// An entry has `$begin(call, entry)` fill in a `Call`, which returns a `Kind`, and calls the target with all arguments as they came,
-/// which are in registers: from the frame that it was itself called from, or behind a frame record (a frame pointer and a return
-/// address) of the program's; and has `$end()` called after it, or not.
+/// which are in registers. Plainly: from the frame that it was itself called from. Otherwise behind the frame record of the `Call`; and
+/// has `$end()` called after it, or lets it return through a [`RETURN`] elsewhere.
 macro_rules! framed_entries {
     ($count:expr, $begin:path, $end:path) => {
         ::std::arch::global_asm!(
@@ -25,68 +25,78 @@ macro_rules! framed_entries {
             "push rbp",
             ".cfi_adjust_cfa_offset 8",
             ".cfi_offset rbp, -16",
-            "push rdi",
-            "push rsi",
-            "push rdx",
-            "push rcx",
-            "push r8",
-            "push r9",
-            // How many arguments are in vector registers, where their number varies.
-            "push rax",
-            // A `Call`, from its end: no target, no link, and the frame pointer, stack pointer and return address of the hook.
-            "push 0",
-            "push 0",
-            "push rbp",
-            "lea r10, [rsp + 96]",
-            "push r10",
-            "push [rsp + 96]",
-            ".cfi_adjust_cfa_offset 96",
+            // From the stack pointer: a `Call`, and the registers of arguments. The last has how many are in vector registers, where
+            // their number varies.
+            "sub rsp, 128",
+            ".cfi_adjust_cfa_offset 128",
+            "mov [rsp + 64], rdi",
+            "mov [rsp + 72], rsi",
+            "mov [rsp + 80], rdx",
+            "mov [rsp + 88], rcx",
+            "mov [rsp + 96], r8",
+            "mov [rsp + 104], r9",
+            "mov [rsp + 112], rax",
+            "mov r10, [rsp + 136]",
+            "mov [rsp], r10",
+            "lea r10, [rsp + 144]",
+            "mov [rsp + 8], r10",
+            "mov [rsp + 16], rbp",
+            "mov qword ptr [rsp + 24], 0",
             "mov rdi, rsp",
             "mov rsi, r11",
             "call {begin}",
-            // The instructions up to the jumps leave the flags as they are.
-            "cmp eax, 1",
-            "mov r10, [rsp]",
-            "mov rbp, [rsp + 16]",
+            "mov r10d, eax",
+            "mov rdi, [rsp + 64]",
+            "mov rsi, [rsp + 72]",
+            "mov rdx, [rsp + 80]",
+            "mov rcx, [rsp + 88]",
+            "mov r8, [rsp + 96]",
+            "mov r9, [rsp + 104]",
+            "mov rax, [rsp + 112]",
             "mov r11, [rsp + 32]",
-            "lea rsp, [rsp + 40]",
-            "pop rax",
-            "pop r9",
-            "pop r8",
-            "pop rcx",
-            "pop rdx",
-            "pop rsi",
-            "pop rdi",
-            ".cfi_adjust_cfa_offset -96",
-            "jb 4f",
-            ".cfi_remember_state",
-            "push r10",
-            "push rbp",
-            "mov rbp, rsp",
-            ".cfi_def_cfa rbp, 32",
-            "ja 3f",
+            "test r10d, r10d",
+            "jz 6f",
+            "lea rbp, [rsp + 48]",
+            "cmp r10d, 2",
+            "je 3f",
+            "ja 4f",
             "call r11",
             "2:",
-            "add rsp, 16",
-            "pop rbp",
-            ".cfi_def_cfa rsp, 8",
+            ".cfi_remember_state",
+            "mov rbp, [rsp + 128]",
+            "add rsp, 136",
+            ".cfi_def_cfa_offset 8",
             ".cfi_restore rbp",
             "ret",
             "3:",
-            ".cfi_def_cfa rbp, 32",
-            ".cfi_offset rbp, -16",
+            ".cfi_restore_state",
+            ".cfi_remember_state",
             "call r11",
-            "push rax",
-            "push rdx",
+            "mov [rsp + 64], rax",
+            "mov [rsp + 72], rdx",
             "call {end}",
-            "pop rdx",
-            "pop rax",
+            "mov rax, [rsp + 64]",
+            "mov rdx, [rsp + 72]",
             "jmp 2b",
             "4:",
-            ".cfi_restore_state",
-            // As it was: nothing was found in its place.
-            "pop rbp",
+            "mov r10, [rsp + 40]",
+            "sub rsp, 8",
+            ".cfi_adjust_cfa_offset 8",
+            // The `ret` elsewhere returns to behind this instruction.
+            "call 5f",
+            "add rsp, 8",
             ".cfi_adjust_cfa_offset -8",
+            "jmp 2b",
+            "5:",
+            ".cfi_adjust_cfa_offset 16",
+            "push r10",
+            ".cfi_adjust_cfa_offset 8",
+            "jmp r11",
+            "6:",
+            ".cfi_restore_state",
+            "mov rbp, [rsp + 128]",
+            "add rsp, 136",
+            ".cfi_def_cfa_offset 8",
             ".cfi_restore rbp",
             "jmp r11",
             ".cfi_endproc",
@@ -102,3 +112,11 @@ pub(crate) use framed_entries;
 
 /// Bytes from an entry to the next.
 pub const ENTRY_BYTES: usize = 16;
+
+/// Code that returns to the address on top of the stack.
+pub const RETURN: &[u8] = b"\xc3";
+/// Where such code may begin: at multiples of so many bytes.
+pub const RETURN_ALIGN: usize = 1;
+/// What the unwind information of such code says, if it is to be followed: how many bytes it takes from the stack, and whether the
+/// frame pointer is among them, first.
+pub const RETURN_TAKES: (i32, bool) = (8, false);

@@ -142,6 +142,11 @@ const WAYS: [&[(&str, &str)]; 3] = [
     &[("WEIR_STACKS", "all"), ("WEIR_TIME", "all")],
 ];
 
+fn in_way(program: Program, way: &[(&str, &str)]) -> Program {
+    let set = |program: Program, (name, value): &(&str, &str)| program.env(name, value);
+    way.iter().fold(program, set)
+}
+
 /// A victim that ends with a report of its sanitizer, with these options for reports.
 fn reporting(name: &str, options: &str) -> Program {
     // A leak ends the program by a way of the sanitizer's own, which leaves a region in place of a report.
@@ -187,10 +192,7 @@ fn expect_stacks(name: &str, source: &str, innermost: &[&str]) {
     }
     for mode in Mode::MEASURED {
         for way in WAYS {
-            let program = reporting(name, "");
-            let program = way
-                .iter()
-                .fold(program, |program, (name, value)| program.env(name, value));
+            let program = in_way(reporting(name, ""), way);
             let outcome = program.run(mode);
             assert_eq!(outcome.status, plain.status, "{mode:?}, {way:?}");
             let found = stacks(&outcome, source);
@@ -251,4 +253,40 @@ fn stacks_of_races() {
     let innermost = ["reads", "makes", "writer"];
     expect_stacks("race_in_read", "race_in_read.c", &innermost);
     expect_suppressed("race_in_read", "race:^reads$\n");
+}
+
+/// A sanitizer's functions of other names are not used in place of one that it has.
+#[test]
+fn a_product_that_is_too_large() {
+    let program = reporting("product_too_large", "");
+    let plain = program.plain();
+    let reports = |outcome: &Outcome| outcome.complaints().contains("reallocarray-overflow");
+    assert!(reports(&plain), "{}", plain.complaints());
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode);
+        assert!(reports(&outcome), "{mode:?}: {}", outcome.complaints());
+        assert_eq!(outcome.status, plain.status, "{mode:?}");
+    }
+}
+
+/// What the dynamic linker allocates is known by who called the allocator.
+#[test]
+fn what_the_linker_keeps_is_no_leak() {
+    for name in ["linker_allocates", "linker_allocates_with_address"] {
+        for case in ["0", "1", "2", "3"] {
+            let program = reporting(name, "").arg(case);
+            let plain = program.plain().expect_status(0);
+            for mode in Mode::MEASURED {
+                for way in WAYS {
+                    let outcome = in_way(program.clone(), way).run(mode);
+                    assert_eq!(
+                        outcome.complaints(),
+                        plain.complaints(),
+                        "{name} {case}, {mode:?}"
+                    );
+                    outcome.expect_same(&plain);
+                }
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::c_int;
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+static STDOUT_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Takes both. For the start of `main`, while there is one thread and nothing has been opened.
 pub fn take() {
@@ -14,6 +15,9 @@ pub fn take() {
         // SAFETY: asks about a descriptor, which need not be open.
         if unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1 {
             occupy_next();
+            if fd == libc::STDOUT_FILENO {
+                STDOUT_CLOSED.store(true, Ordering::Relaxed);
+            }
         }
     }
     SIGPIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
@@ -31,6 +35,11 @@ fn occupy_next() {
             return;
         }
     }
+}
+
+/// Whether standard output was closed: what is written there goes nowhere.
+pub fn is_stdout_closed() -> bool {
+    STDOUT_CLOSED.load(Ordering::Relaxed)
 }
 
 /// What SIGPIPE did: SIG_IGN or SIG_DFL.

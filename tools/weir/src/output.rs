@@ -1,10 +1,13 @@
 //! Standard output: how wide it is, whether it takes colours, and what its failures mean.
 
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+
+use rustix::io::Errno;
 
 use crate::cli::ColorWhen;
 use crate::failure::Failure;
+use crate::inherited;
 
 /// The width if no other is known.
 const DEFAULT_WIDTH: usize = 80;
@@ -18,8 +21,17 @@ pub fn print(text: &str) -> Result<(), Failure> {
 
 /// As [`print`], of what need not be text, such as a path.
 pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    write(&|out| out.write_all(bytes))
+}
+
+/// Has `export` write to it, with the same failures as [`print`].
+pub fn write(export: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = match inherited::is_stdout_closed() {
+        true => Err(Errno::BADF.into()),
+        false => export(&mut out).and_then(|()| out.flush()),
+    };
+    match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Failure::of_weir("cannot write to standard output").because(error))
         }

@@ -1,11 +1,12 @@
 //! Where what is exported goes.
 
 use std::fs::{self, Permissions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// What writes an export.
 pub type Export<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
@@ -14,13 +15,7 @@ pub type Export<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
 /// once it is complete, in place of one that was there before.
 pub fn write(path: Option<&Path>, export: Export<'_>) -> Result<(), Failure> {
     let Some(path) = path else {
-        let mut out = BufWriter::new(io::stdout().lock());
-        return match export(&mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::of_weir("cannot write to standard output").because(error))
-            }
-            _ => Ok(()),
-        };
+        return output::write(export);
     };
     to_file(path, export).map_err(|error| Failure::of_file("write", path, error))
 }

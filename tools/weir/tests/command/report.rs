@@ -1,4 +1,5 @@
 use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
 use super::{fed, refusal, sample, text, weir};
@@ -144,6 +145,32 @@ fn an_output_that_cannot_be_written_is_a_failure() {
             "cannot write to standard output: No space left on device".to_owned()
         )
     );
+}
+
+#[test]
+fn a_closed_output_is_a_failure() {
+    let file = sample_file();
+    let file = file.path().to_str().expect("a name");
+    let commands: [&[&str]; 5] = [
+        &["schema"],
+        &["--version"],
+        &["report", file],
+        &["completions", "bash"],
+        &["doctor", "/bin/true"],
+    ];
+    for arguments in commands {
+        let mut command = weir(arguments);
+        // SAFETY: closes a descriptor in the child, which nothing there uses before exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::close(libc::STDOUT_FILENO);
+                Ok(())
+            })
+        };
+        let output = command.stderr(Stdio::piped()).output().expect("ended");
+        let said = "cannot write to standard output: Bad file descriptor".to_owned();
+        assert_eq!(refusal(&output), (125, said), "{arguments:?}");
+    }
 }
 
 #[test]
