@@ -42,6 +42,8 @@ pub struct Environment {
     pub is_parted: bool,
     /// Which calls have their call stack taken.
     pub stacks: Stacks,
+    /// Whether call stacks follow frame pointers through code without unwind information.
+    pub follows_frame_pointers: bool,
     /// The program's own segments, as the kernel tells where they are: address and number; 0 where it does not.
     pub program_headers: (usize, usize),
     /// Whether a setting had a value that is not valid.
@@ -115,6 +117,7 @@ impl Environment {
             additions: Additions::new(),
             is_parted: false,
             stacks: Stacks::Off,
+            follows_frame_pointers: false,
             program_headers: (0, 0),
             has_bad_setting: false,
             is_secure: false,
@@ -199,6 +202,12 @@ impl Environment {
             match Stacks::parse(value) {
                 Some(stacks) => self.stacks = stacks,
                 None => self.complain(&settings::STACKS, value),
+            }
+        }
+        if let Some(value) = value(&settings::FRAME_POINTERS) {
+            self.follows_frame_pointers = value == b"on";
+            if !self.follows_frame_pointers {
+                self.complain(&settings::FRAME_POINTERS, value);
             }
         }
         if let Some(value) = value(&settings::FOLLOW) {

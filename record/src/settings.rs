@@ -94,9 +94,26 @@ pub const STACKS: Setting = Setting {
               stacks that differ: it is slow, and for tests of Weir.",
 };
 
+/// Whether call stacks go by frame pointers where nothing else is known.
+pub const FRAME_POINTERS: Setting = Setting {
+    name: "WEIR_FRAME_POINTERS",
+    values: "`on`",
+    default: "unset: a call stack ends at code without unwind information",
+    meaning: "Call stacks follow frame pointers through code without unwind information, such as code that a program makes while \
+              it runs. Where such code keeps no frame pointer, functions are missing or wrong.",
+};
+
 /// All of them.
-pub const ALL: [Setting; 8] = [
-    OUT, TIME, INTERVAL, REGION_DIR, SESSION, FOLLOW, COOP, STACKS,
+pub const ALL: [Setting; 9] = [
+    OUT,
+    TIME,
+    INTERVAL,
+    REGION_DIR,
+    SESSION,
+    FOLLOW,
+    COOP,
+    STACKS,
+    FRAME_POINTERS,
 ];
 
 /// Of so many allocated bytes one is a sample, by default: what jemalloc and tcmalloc take.

@@ -49,6 +49,15 @@ pub struct Row {
 }
 
 impl Row {
+    /// Of code that keeps a frame pointer, which leads to that of the caller and the return address behind it: on all architectures
+    /// alike.
+    pub const BY_FRAME_POINTER: Row = Row {
+        cfa: Cfa::Register(FRAME_POINTER, 16),
+        frame_pointer: Saved::AtCfa(-16),
+        return_address: Saved::AtCfa(-8),
+        is_signal_frame: false,
+    };
+
     const FIRST: Row = Row {
         cfa: Cfa::Other,
         frame_pointer: Saved::Same,

@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::stacks::{Cut, Key, Place};
 
+use super::call_frames::Row;
 use super::memo::{Frame, MOST_FRAMES, Memo, Sought, Span};
 use super::modules::{self, Code};
 use super::rule::{self, Base, Rule, Says, Step};
+use super::rules;
 use super::trie::{self, ROOT, What};
-use super::{call_frames, rules};
 use crate::arch::State;
 use crate::arch::unwinding::INTERRUPTED;
+use crate::environment;
 
 /// Raised when what is remembered is of another image, or of code that has gone.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
@@ -532,8 +534,14 @@ fn learn_here(address: usize) -> Option<Rule> {
     Some(rule)
 }
 
-/// What unwind information says of the call in front of a return address.
-fn row_of(address: usize) -> Option<call_frames::Row> {
+/// How to get to the caller of the call in front of a return address.
+fn row_of(address: usize) -> Option<Row> {
+    let follows = || environment::get().follows_frame_pointers;
+    unwind_row(address).or_else(|| follows().then_some(Row::BY_FRAME_POINTER))
+}
+
+/// What unwind information says of it.
+fn unwind_row(address: usize) -> Option<Row> {
     let call = address.wrapping_sub(1);
     let Code::Of(known) = modules::around(call) else {
         return None;

@@ -30,6 +30,7 @@
 //! silence              no system call and no allocation of our own
 //! settings             the environment variables, valid and not valid
 //! machine_code         additions to counters that no signal can split
+//! made_code            stacks through code that a program makes while it runs
 //! world                common programs: allocators, compilers, languages, servers, a browser
 //! uring                I/O that does not use the C library, and what the report says about it
 //! exports              the dynamic symbols are exactly the table of functions
@@ -58,6 +59,7 @@ mod killed;
 mod live_blocks;
 mod loading;
 mod machine_code;
+mod made_code;
 mod names;
 mod processes;
 mod python;

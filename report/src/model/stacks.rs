@@ -55,8 +55,9 @@ pub struct Stacks {
 pub struct Module {
     /// Path of its file.
     pub path: String,
-    /// The language, such as `python`, where this is no object but a source file whose code an interpreter runs. Then `names` has all of
-    /// its frames, and their offsets have no other meaning.
+    /// The language, such as `python`, where this is no object but a source file whose code an interpreter runs: the offsets of its
+    /// frames have no other meaning. `jit` where it is the code that a program has made while it ran: they are addresses. In both
+    /// cases `names` has all frames.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The language whose code this object runs, such as `python`: frames of that code stand in the place of those of its loop.

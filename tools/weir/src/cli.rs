@@ -112,6 +112,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "off|sampled[:BYTES]|all", value_parser = stacks)]
     pub stacks: Option<Stacks>,
 
+    /// Have call stacks follow frame pointers through code without unwind information, such as that of a JIT compiler
+    ///
+    /// Without this option, a call stack ends at code that a program makes while it runs. With it, the program must keep frame
+    /// pointers in such code: V8 does, and the JVM with -XX:+PreserveFramePointer. The functions have names if the program
+    /// writes them to /tmp/perf-PID.map, as for perf: node with --perf-basic-prof, the JVM with -XX:+DumpPerfMapAtExit.
+    #[arg(long)]
+    pub frame_pointers: bool,
+
     /// Print errors and warnings only
     #[arg(short, long)]
     pub quiet: bool,

@@ -89,7 +89,13 @@ pub fn load(file: &Path) -> Result<Report, Failure> {
     } else {
         (file.to_string_lossy(), read::load(file))
     };
-    report.map_err(|error| Failure::of_weir(format!("cannot read {name}")).because(error))
+    let mut report =
+        report.map_err(|error| Failure::of_weir(format!("cannot read {name}")).because(error))?;
+    report
+        .processes
+        .iter_mut()
+        .for_each(crate::sites::name_made_code);
+    Ok(report)
 }
 
 /// All processes, or the images of the one that is asked for.

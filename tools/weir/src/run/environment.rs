@@ -19,6 +19,8 @@ pub struct Asked {
     pub is_parted: bool,
     /// Which calls have their call stack taken.
     pub stacks: Option<Stacks>,
+    /// Whether call stacks follow frame pointers through code without unwind information.
+    pub follows_frame_pointers: bool,
 }
 
 /// The environment for the program, in the order and with the oddities of weir's own.
@@ -73,6 +75,9 @@ fn build(
     }
     if let Some(stacks) = asked.stacks {
         ours.push((settings::STACKS.name, stacks.to_string().into()));
+    }
+    if asked.follows_frame_pointers {
+        ours.push((settings::FRAME_POINTERS.name, b"on".to_vec()));
     }
     let library = library.as_os_str().as_bytes();
     let mut preloaded = false;
@@ -186,9 +191,16 @@ mod tests {
             follows: true,
             is_parted: true,
             stacks: Some(Stacks::All),
+            follows_frame_pointers: true,
             ..Asked::default()
         };
-        for set in ["WEIR_FOLLOW=cleared", "WEIR_COOP=on", "WEIR_STACKS=all"] {
+        let settings = [
+            "WEIR_FOLLOW=cleared",
+            "WEIR_COOP=on",
+            "WEIR_STACKS=all",
+            "WEIR_FRAME_POINTERS=on",
+        ];
+        for set in settings {
             assert!(built_as(&own, asked).contains(&set.to_owned()));
             assert!(!built(&own, None).contains(&set.to_owned()));
         }

@@ -71,7 +71,7 @@ use crate::failure::{Failure, complain, with_causes};
 use crate::library::Library;
 use crate::session::Session;
 use crate::summary::summary;
-use crate::{doctor, text};
+use crate::{doctor, sites, text};
 use collector::Collector;
 use destination::Destination;
 use folder::Folder;
@@ -108,6 +108,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         follows: args.follow_cleared,
         is_parted: args.coop,
         stacks: args.stacks,
+        follows_frame_pointers: args.frame_pointers,
     };
     let environment = environment::with(library.path(), session.path(), asked)
         .map_err(|error| Failure::of_weir("the library cannot be preloaded").because(error))?;
@@ -136,7 +137,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
-    let report = recording.finish(status);
+    let mut report = recording.finish(status);
+    report.processes.iter_mut().for_each(sites::name_made_code);
     signals::write_also_in_the_background();
 
     if other_version {

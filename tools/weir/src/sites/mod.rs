@@ -4,6 +4,7 @@
 //! points      what frames are: functions, files, lines
 //! files       stacks that end with a file
 //! interpreters  stacks without an interpreter's own functions
+//! made_code   code that a program makes while it runs
 //! metric      what is summed, and of which functions
 //! naming      names that are written into a report
 //! pattern     which stacks are wanted
@@ -14,6 +15,7 @@
 
 mod files;
 mod interpreters;
+mod made_code;
 mod metric;
 mod naming;
 mod pattern;
@@ -33,6 +35,7 @@ use crate::cli::{Group, SiteArgs};
 use crate::failure::Failure;
 use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
 
+pub use made_code::name_made_code;
 pub use metric::{Choice, Unit};
 pub use naming::{Named, name};
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn key(module: &Module) -> String {
     }
 }
 
-fn code_place(place: Place) -> CodePlace {
+pub(super) fn code_place(place: Place) -> CodePlace {
     CodePlace {
         function: place.function,
         file: place.file,

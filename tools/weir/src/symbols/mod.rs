@@ -4,6 +4,7 @@
 //! search      which file has the code, and which ones have its symbols
 //! object      a file that may be damaged, hostile, or no file at all
 //! dwarf       functions, files and lines from debug information
+//! perf_map    what a program says of code that it makes while it runs
 //! table       functions from the table of symbols, where there is no debug information
 //! demangle    the names as the source has them
 //! ```
@@ -13,6 +14,7 @@
 mod demangle;
 mod dwarf;
 mod object;
+pub mod perf_map;
 mod search;
 mod table;
 
