@@ -11,6 +11,10 @@
 //! unwinding     registers by their numbers in unwind information, and where the kernel keeps them
 //! ```
 
+use std::num::NonZeroUsize;
+
+use libc::c_int;
+
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
 #[cfg(target_arch = "x86_64")]
@@ -33,6 +37,32 @@ pub struct State {
     pub frame_pointer: usize,
     /// The register for a return address that has not been stored; 0 where the processor has none, or it is not known.
     pub link: usize,
+}
+
+/// What the body of a hook with variable arguments answers: a result, or where the hook is to go on. It is in two registers.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Answer {
+    result: usize,
+    jump: usize,
+}
+
+impl Answer {
+    /// The hook returns this.
+    pub fn result(result: c_int) -> Answer {
+        Answer {
+            result: result as usize,
+            jump: 0,
+        }
+    }
+
+    /// The hook jumps there, with its arguments.
+    pub fn jump(to: NonZeroUsize) -> Answer {
+        Answer {
+            result: 0,
+            jump: to.get(),
+        }
+    }
 }
 
 /// Keeps the linker from exporting a symbol of its own making.

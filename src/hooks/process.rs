@@ -293,22 +293,36 @@ impl Variable {
     }
 }
 
-/// Defines a hook for a variadic function. Its body gets pointers to the arguments.
+/// Defines a hook for a variadic function. Its body gets pointers to the arguments, and goes on with the function `by`. Another
+/// library's function of the hook's name, in an object that does not have `by`, is called itself: the hook counts, and jumps there.
 macro_rules! variadic {
-    ($($name:ident, $manual:literal, $body:path;)+) => {$(
+    ($($function:ident = $name:ident, $manual:literal, $body:path, by $by:ident;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name() {
-            arch::with_pointers!($body)
+            #[unsafe(naked)]
+            unsafe extern "C-unwind" fn with_pointers() {
+                arch::with_pointers!($body)
+            }
+            extern "C" fn answer() -> usize {
+                match next::apart_from(Function::$function, Function::$by) {
+                    Some(address) => {
+                        recording::count(Function::$function);
+                        address.get()
+                    }
+                    None => (with_pointers as *const ()).addr(),
+                }
+            }
+            arch::jump_to_answer!(answer)
         }
     )+};
 }
 
 variadic! {
-    execl, "exec(3)", execl_body;
-    execlp, "exec(3)", execlp_body;
-    execle, "exec(3)", execle_body;
+    Execl = execl, "exec(3)", execl_body, by Execve;
+    Execlp = execlp, "exec(3)", execlp_body, by Execvp;
+    Execle = execle, "exec(3)", execle_body, by Execve;
 }
 
 unsafe extern "C" fn execl_body(path: *const c_char, registers: Strings, stack: Strings) -> c_int {

@@ -1,8 +1,8 @@
 //! Formatted output and input.
 //!
 //! Stable Rust cannot define a variadic function. So the hook is a naked function: it stores the registers that may
-//! hold arguments in the layout of a `va_list`, and calls a body. The body calls the C library's form of the function
-//! that takes a `va_list`.
+//! hold arguments in the layout of a `va_list`, and calls a body. The body calls the form of the function that takes a
+//! `va_list`. Where another library has only the variadic form, that one must be called: the hook counts, and jumps there.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -10,9 +10,9 @@ use libc::{FILE, wchar_t};
 use weir_record::functions::Function;
 
 use super::stdio_hooks;
-use crate::arch::{self, Arguments, Registers};
+use crate::arch::{self, Answer, Arguments, Registers};
 use crate::linking::{next, streams};
-use crate::recording::{NO_SIZE, buffered, returns, stdio_returns};
+use crate::recording::{self, NO_SIZE, buffered, returns, stdio_returns};
 
 /// A fixed argument, converted from its register.
 trait Fixed {
@@ -49,7 +49,11 @@ macro_rules! variadic_hooks {
             unsafe extern "C-unwind" fn body(
                 registers: *const Registers,
                 on_stack: *const c_void,
-            ) -> c_int {
+            ) -> Answer {
+                if let Some(address) = next::apart_from(Function::$function, Function::$by) {
+                    recording::count(Function::$function);
+                    return Answer::jump(address);
+                }
                 // SAFETY: the naked function has just stored the registers there.
                 let general = unsafe { (*registers).general };
                 let mut count = 0;
@@ -57,12 +61,13 @@ macro_rules! variadic_hooks {
                     let $argument = <$type>::from_register(general[count]);
                     count += 1;
                 )*
-                buffered(Function::$function, NO_SIZE, $judge, || {
+                let result = buffered(Function::$function, NO_SIZE, $judge, || {
                     let mut list = Arguments::after(count, registers, on_stack);
                     let list = &raw mut list;
                     next::ensure(Function::$by);
                     next::next_call!($by($($argument: $type,)* list: *mut Arguments) -> c_int)
-                }, |_| {})
+                }, |_| {});
+                Answer::result(result)
             }
             arch::with_registers!(body)
         }

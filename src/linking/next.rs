@@ -204,6 +204,16 @@ pub fn next_place(function: Function) -> u8 {
     PLACES[function.index()].next.load(Ordering::Relaxed)
 }
 
+/// The function behind ours, if it is in another object than that of a function which could do its work.
+#[inline(always)]
+pub fn apart_from(function: Function, other: Function) -> Option<NonZeroUsize> {
+    let place = next_place(function);
+    if place == 0 || place == next_place(other) {
+        return None;
+    }
+    Some(address(function))
+}
+
 /// The place of the object, searched before ours, that gets the program's calls; 0 if they reach us.
 pub fn before_place(function: Function) -> u8 {
     PLACES[function.index()].before.load(Ordering::Relaxed)

@@ -157,3 +157,18 @@ fn an_allocator_that_looks_for_its_callers() {
         }
     }
 }
+
+/// Weir's hooks for variable arguments call the functions that take a `va_list`. Another library may have only the former.
+#[test]
+fn another_library_s_functions_with_variable_arguments() {
+    let program = Program::new(victim("prints_by_library"));
+    let plain = program.plain().expect_status(0);
+    assert_eq!(plain.text().matches("own ").count(), 17, "{}", plain.text());
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let functions = &outcome.process().functions;
+        let calls = ["printf", "fprintf", "dprintf", "__isoc99_fscanf", "execl"]
+            .map(|name| functions[name].calls);
+        assert_eq!(calls, [9, 3, 4, 3, 1], "{mode:?}");
+    }
+}

@@ -42,7 +42,8 @@ impl Arguments {
     }
 }
 
-/// Stores all registers in which arguments may have come, and calls `body(registers, arguments on the stack)`.
+/// Stores all registers in which arguments may have come, and calls `body(registers, arguments on the stack)`. Its answer is an
+/// [`Answer`](super::Answer): returns the result, or jumps on with all registers and the stack as they were.
 macro_rules! with_registers {
     ($body:path) => {
         ::std::arch::naked_asm!(
@@ -63,11 +64,29 @@ macro_rules! with_registers {
             "add x0, sp, #16",
             "add x1, sp, #208",
             "bl {body}",
+            "cbnz x1, 3f",
             "ldp x29, x30, [sp], #208",
+            ".cfi_remember_state",
             ".cfi_def_cfa_offset 0",
             ".cfi_restore x29",
             ".cfi_restore x30",
             "ret",
+            "3:",
+            ".cfi_restore_state",
+            "mov x16, x1",
+            "ldp x0, x1, [sp, #16]",
+            "ldp x2, x3, [sp, #32]",
+            "ldp x4, x5, [sp, #48]",
+            "ldp x6, x7, [sp, #64]",
+            "ldp q0, q1, [sp, #80]",
+            "ldp q2, q3, [sp, #112]",
+            "ldp q4, q5, [sp, #144]",
+            "ldp q6, q7, [sp, #176]",
+            "ldp x29, x30, [sp], #208",
+            ".cfi_def_cfa_offset 0",
+            ".cfi_restore x29",
+            ".cfi_restore x30",
+            "br x16",
             ".cfi_endproc",
             body = sym $body,
         )

@@ -36,7 +36,8 @@ impl Arguments {
     }
 }
 
-/// Stores all registers in which arguments may have come, and calls `body(registers, arguments on the stack)`.
+/// Stores all registers in which arguments may have come, and calls `body(registers, arguments on the stack)`. Its answer is an
+/// [`Answer`](super::Answer): returns the result, or jumps on with all registers and the stack as they were.
 macro_rules! with_registers {
     ($body:path) => {
         ::std::arch::naked_asm!(
@@ -51,6 +52,7 @@ macro_rules! with_registers {
             "mov [rsp + 32], r8",
             "mov [rsp + 40], r9",
             // The most that there are in vector registers.
+            "mov [rsp + 176], rax",
             "test al, al",
             "je 2f",
             "movaps [rsp + 48], xmm0",
@@ -65,9 +67,36 @@ macro_rules! with_registers {
             "mov rdi, rsp",
             "lea rsi, [rsp + 192]",
             "call {body}",
+            "test rdx, rdx",
+            "jnz 3f",
             "add rsp, 184",
+            ".cfi_remember_state",
             ".cfi_adjust_cfa_offset -184",
             "ret",
+            "3:",
+            ".cfi_restore_state",
+            "mov r11, rdx",
+            "mov rdi, [rsp]",
+            "mov rsi, [rsp + 8]",
+            "mov rdx, [rsp + 16]",
+            "mov rcx, [rsp + 24]",
+            "mov r8, [rsp + 32]",
+            "mov r9, [rsp + 40]",
+            "mov rax, [rsp + 176]",
+            "test al, al",
+            "je 4f",
+            "movaps xmm0, [rsp + 48]",
+            "movaps xmm1, [rsp + 64]",
+            "movaps xmm2, [rsp + 80]",
+            "movaps xmm3, [rsp + 96]",
+            "movaps xmm4, [rsp + 112]",
+            "movaps xmm5, [rsp + 128]",
+            "movaps xmm6, [rsp + 144]",
+            "movaps xmm7, [rsp + 160]",
+            "4:",
+            "add rsp, 184",
+            ".cfi_adjust_cfa_offset -184",
+            "jmp r11",
             ".cfi_endproc",
             body = sym $body,
         )
