@@ -293,10 +293,10 @@ impl Variable {
     }
 }
 
-/// Defines a hook for a variadic function. Its body gets pointers to the arguments, and goes on with the function `by`. Another
-/// library's function of the hook's name, in an object that does not have `by`, is called itself: the hook counts, and jumps there.
+/// Defines a hook for a variadic function. Its body gets pointers to the arguments, and goes on with another function, which takes an
+/// array. Another library's function of the hook's name is called itself: the hook counts, and jumps there.
 macro_rules! variadic {
-    ($($function:ident = $name:ident, $manual:literal, $body:path, by $by:ident;)+) => {$(
+    ($($function:ident = $name:ident, $manual:literal, $body:path;)+) => {$(
         #[doc = concat!("# Safety\nAs ", $manual, " has it.")]
         #[unsafe(naked)]
         #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -306,7 +306,7 @@ macro_rules! variadic {
                 arch::with_pointers!($body)
             }
             extern "C" fn answer() -> usize {
-                match next::apart_from(Function::$function, Function::$by) {
+                match next::of_another_library(Function::$function) {
                     Some(address) => {
                         recording::count(Function::$function);
                         address.get()
@@ -320,9 +320,9 @@ macro_rules! variadic {
 }
 
 variadic! {
-    Execl = execl, "exec(3)", execl_body, by Execve;
-    Execlp = execlp, "exec(3)", execlp_body, by Execvp;
-    Execle = execle, "exec(3)", execle_body, by Execve;
+    Execl = execl, "exec(3)", execl_body;
+    Execlp = execlp, "exec(3)", execlp_body;
+    Execle = execle, "exec(3)", execle_body;
 }
 
 unsafe extern "C" fn execl_body(path: *const c_char, registers: Strings, stack: Strings) -> c_int {

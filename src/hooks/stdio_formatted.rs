@@ -2,7 +2,7 @@
 //!
 //! Stable Rust cannot define a variadic function. So the hook is a naked function: it stores the registers that may
 //! hold arguments in the layout of a `va_list`, and calls a body. The body calls the form of the function that takes a
-//! `va_list`. Where another library has only the variadic form, that one must be called: the hook counts, and jumps there.
+//! `va_list`. But if the variadic form is another library's, that one must be called: the hook counts, and jumps there.
 
 use std::ffi::{c_char, c_int, c_void};
 
@@ -50,7 +50,7 @@ macro_rules! variadic_hooks {
                 registers: *const Registers,
                 on_stack: *const c_void,
             ) -> Answer {
-                if let Some(address) = next::apart_from(Function::$function, Function::$by) {
+                if let Some(address) = next::of_another_library(Function::$function) {
                     recording::count(Function::$function);
                     return Answer::jump(address);
                 }

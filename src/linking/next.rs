@@ -154,6 +154,8 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
         };
         if place == 0 {
             place = note(object);
+            let is_others = is_behind && !is_framed && !c_library::is(tables);
+            ARE_OTHERS[usize::from(place)].store(is_others, Ordering::Relaxed);
         }
         of.store(place, Ordering::Relaxed);
         if is_behind && let Some(address) = bind(function, found) {
@@ -204,14 +206,17 @@ pub fn next_place(function: Function) -> u8 {
     PLACES[function.index()].next.load(Ordering::Relaxed)
 }
 
-/// The function behind ours, if it is in another object than that of a function which could do its work.
+/// Which of the objects are neither the C library nor a sanitizer, by their places: these two have functions that take a `va_list`, or
+/// an array, in place of variable arguments, and treat them alike.
+static ARE_OTHERS: [AtomicBool; MAX_OBJECTS + 1] =
+    [const { AtomicBool::new(false) }; MAX_OBJECTS + 1];
+
+/// The function behind ours, if it is another library's: then none of another name may be called in its place.
 #[inline(always)]
-pub fn apart_from(function: Function, other: Function) -> Option<NonZeroUsize> {
-    let place = next_place(function);
-    if place == 0 || place == next_place(other) {
-        return None;
-    }
-    Some(address(function))
+pub fn of_another_library(function: Function) -> Option<NonZeroUsize> {
+    let place = usize::from(next_place(function));
+    let is_others = ARE_OTHERS.get(place)?.load(Ordering::Relaxed);
+    is_others.then(|| address(function))
 }
 
 /// The place of the object, searched before ours, that gets the program's calls; 0 if they reach us.

@@ -8,6 +8,7 @@ mod ends;
 mod foreign;
 mod forks;
 mod numbers;
+mod other_libraries;
 mod own_state;
 mod stacks;
 mod taken;
