@@ -37,7 +37,7 @@ impl Arguments {
 }
 
 /// Stores all registers in which arguments may have come, and calls `body(registers, arguments on the stack)`. Its answer is an
-/// [`Answer`](super::Answer): returns the result, or jumps on with all registers and the stack as they were.
+/// [`Answer`](crate::arch::Answer): returns the result, or jumps on with all registers and the stack as they were.
 macro_rules! with_registers {
     ($body:path) => {
         ::std::arch::naked_asm!(
