@@ -95,7 +95,7 @@ fn unwound(memo: &mut Memo) -> (u32, Option<Cut>) {
 #[inline(never)]
 pub fn callers_in_full(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
     let span = memo.span(state.stack_pointer);
-    Walk::new(*state, span, false).go_alone(memo)
+    Walk::new(*state, span, true).go_alone(memo)
 }
 
 struct Walk {
@@ -172,7 +172,10 @@ impl Walk {
         let cut = loop {
             match self.step(memo) {
                 Stepped::On => {}
-                Stepped::Interrupted => self.span = memo.span(self.state.stack_pointer),
+                Stepped::Interrupted => {
+                    self.is_whole = false;
+                    self.span = memo.span(self.state.stack_pointer);
+                }
                 Stepped::Outermost => break None,
                 Stepped::Cut(cut) => break Some(cut),
             }
@@ -343,9 +346,6 @@ impl Walk {
                 frame_pointer
             }
         };
-        if next == 0 {
-            return self.end(memo, is_ours, Stepped::Outermost);
-        }
         let uses_frame_pointer = step.base != Base::Stack;
         memo.fresh[self.fresh] = Frame {
             return_address,
@@ -366,6 +366,10 @@ impl Walk {
                 ..memo.fresh[self.fresh - 1]
             };
             self.fresh += 1;
+        }
+        // That there is no caller is in the words that were read: they are compared as those of other frames.
+        if next == 0 {
+            return Stepped::Outermost;
         }
         self.state = State {
             return_address: next,

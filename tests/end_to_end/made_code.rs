@@ -98,6 +98,27 @@ fn unasked_stacks_end_there() {
     }
 }
 
+/// A stack may end at a record that is linked to another later.
+#[test]
+fn the_way_is_found_anew_where_a_record_is_linked() {
+    for stacks in ["all", "verify"] {
+        for mode in Mode::MEASURED {
+            let program = Program::new(victim("links_stacks"))
+                .env("WEIR_STACKS", stacks)
+                .env("WEIR_FRAME_POINTERS", "on");
+            let outcome = program.run(mode).expect_status(0);
+            let calls: u64 = outcome.text().trim().parse().expect("a number");
+            let stacks = outcome.process().stacks.as_ref().expect("stacks");
+            assert_eq!(stacks.ended, BTreeMap::new(), "{mode:?}");
+            let of_malloc = stacks.sites.iter().filter(|site| site.function == "malloc");
+            let lengths = of_malloc.map(|site| (stacks.chain(site.frame).count(), site.calls));
+            let found: BTreeMap<usize, u64> = lengths.filter(|&(frames, _)| frames <= 3).collect();
+            // The function that calls it, the code before that, and what its record was linked to.
+            assert_eq!(found, BTreeMap::from([(2, calls), (3, calls)]), "{mode:?}");
+        }
+    }
+}
+
 /// Node says which JavaScript its calls came from. A call of `readSync` is one read.
 #[test]
 fn node_reads_where_its_script_does() {
