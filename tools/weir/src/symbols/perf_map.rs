@@ -12,6 +12,8 @@ use super::Place;
 
 /// No more is read of a file, in bytes.
 const MOST_BYTES: u64 = 512 << 20;
+/// No more of a name is kept, in bytes: each place in the function has it.
+const MOST_OF_NAME: usize = 4096;
 
 /// What a file says of these addresses, which are in order: for each the function, where it is known.
 ///
@@ -69,6 +71,7 @@ fn parts(line: &[u8]) -> Option<(u64, u64, &[u8])> {
     };
     let (start, bytes) = (number()?, number()?);
     let name = parts.next()?.trim_ascii();
+    let name = &name[..name.len().min(MOST_OF_NAME)];
     (bytes != 0 && !name.is_empty()).then_some((start, bytes, name))
 }
 
