@@ -15,6 +15,7 @@ use crate::arch;
 use crate::memory::bytes::Bytes;
 use crate::sys::looking::{self, Looked, Unseen};
 
+mod known;
 mod links;
 mod search;
 
@@ -93,17 +94,16 @@ pub fn look(program: Program) -> Kind {
 /// Examines the file at a path.
 fn at(dir: c_int, path: *const c_char) -> Kind {
     // Only a regular file can be executed. To open another kind of file may have effects.
-    match looking::mode(dir, path) {
-        Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => {}
+    let kind = match looking::status(dir, path) {
+        Ok(file) if file.st_mode & libc::S_IFMT == libc::S_IFREG => known::kind(&file),
         Ok(_) => return Kind::Unknown,
         Err(unseen) => return unseen.into(),
-    }
-    match Looked::open(dir, path) {
-        Some(file) => match through_scripts(file) {
-            // A dynamic linker gets the program as an argument, and obeys LD_PRELOAD.
-            Kind::Static => of_name(path),
-            kind => kind,
-        },
+    };
+    let opened = || Looked::open(dir, path).map(through_scripts);
+    match kind.or_else(opened) {
+        // A dynamic linker gets the program as an argument, and obeys LD_PRELOAD.
+        Some(Kind::Static) => of_name(path),
+        Some(kind) => kind,
         // If the path is empty, the descriptor is the program's.
         None if dir != libc::AT_FDCWD => open(dir),
         None => Kind::Unknown,
@@ -112,8 +112,12 @@ fn at(dir: c_int, path: *const c_char) -> Kind {
 
 /// Examines the file of a descriptor.
 fn open(fd: c_int) -> Kind {
-    match looking::mode(fd, c"".as_ptr()) {
-        Ok(mode) if mode & libc::S_IFMT == libc::S_IFREG => {}
+    match looking::status(fd, c"".as_ptr()) {
+        Ok(file) if file.st_mode & libc::S_IFMT == libc::S_IFREG => {
+            if let Some(kind) = known::kind(&file) {
+                return kind;
+            }
+        }
         _ => return Kind::Unknown,
     }
     let borrowed = Looked::borrow(fd);
@@ -139,8 +143,14 @@ fn through_scripts(first: Looked) -> Kind {
         };
         head[read..].fill(0);
         let Some(interpreter) = interpreter(&mut head) else {
-            return of_binary(&file, &mut head, read);
+            let kind = of_binary(&file, &mut head, read);
+            known::remember(&file, kind);
+            return kind;
         };
+        let status = looking::status(libc::AT_FDCWD, interpreter.as_ptr());
+        if let Some(kind) = status.ok().and_then(|status| known::kind(&status)) {
+            return kind;
+        }
         match Looked::open(libc::AT_FDCWD, interpreter.as_ptr()) {
             Some(next) => file = next,
             None => return Kind::Unknown,

@@ -6,3 +6,4 @@ pub mod giving_up;
 pub mod marked_blocks;
 pub mod own_heap;
 pub mod reserve;
+pub mod versioned;

@@ -5,7 +5,6 @@
 //! rule          what it says of one return address, packed
 //! rules         the rules that have been read
 //! modules       the loaded objects
-//! versioned     words that are read while they may be written
 //! trie          the nodes in the region, and how they are found
 //! live          at which leaf each live block was made
 //! memo          what a thread remembers of its last stack
@@ -23,7 +22,6 @@ mod python;
 mod rule;
 mod rules;
 mod trie;
-mod versioned;
 mod walk;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

@@ -15,7 +15,7 @@ use weir_record::stacks::{Module, Place};
 
 use super::call_frames::UnwindTable;
 use super::python;
-use super::versioned::Versioned;
+use crate::memory::versioned::Versioned;
 use crate::environment;
 use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};

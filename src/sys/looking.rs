@@ -27,8 +27,11 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     status(dir, path).map(|status| status.st_mode)
 }
 
-/// What the kernel says of that file.
-pub(super) fn status(dir: c_int, path: *const c_char) -> Result<libc::stat, Unseen> {
+/// What the kernel says of that file: its type, and what tells it from others.
+///
+/// # Errors
+/// The reason why it is not known.
+pub fn status(dir: c_int, path: *const c_char) -> Result<libc::stat, Unseen> {
     if path.is_null() {
         // Newer kernels take NULL for an empty path.
         return Err(Unseen::Unreadable);
@@ -77,6 +80,11 @@ impl Looked {
     /// A file that is open already. Its descriptor stays open.
     pub fn borrow(fd: c_int) -> Looked {
         Looked { fd, is_ours: false }
+    }
+
+    /// What the kernel says of the file.
+    pub fn status(&self) -> Option<libc::stat> {
+        status(self.fd, c"".as_ptr()).ok()
     }
 
     /// Reads from an offset in bytes, and keeps the descriptor's own offset. Returns the number of bytes read; `None`

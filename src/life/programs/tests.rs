@@ -193,3 +193,33 @@ fn names_are_looked_for_as_execvp_does_it() {
     assert_eq!(kind("text"), Kind::Dynamic, "the shell's");
     assert_eq!(look(Program::Searched(c"sh".as_ptr())), Kind::Dynamic);
 }
+
+#[test]
+fn a_file_is_examined_once_and_again_when_it_has_changed() {
+    let shell = looking::status(libc::AT_FDCWD, c"/bin/sh".as_ptr()).expect("there");
+    assert_eq!(look(Program::Path(c"/bin/sh".as_ptr())), Kind::Dynamic);
+    assert_eq!(known::kind(&shell), Some(Kind::Dynamic));
+    let changes: [fn(&mut libc::stat); 5] = [
+        |file| file.st_dev += 1,
+        |file| file.st_ino += 64,
+        |file| file.st_size += 1,
+        |file| file.st_mtime_nsec += 1,
+        |file| file.st_ctime_nsec += 1,
+    ];
+    for change in changes {
+        let mut other = shell;
+        change(&mut other);
+        assert_eq!(known::kind(&other), None);
+    }
+}
+
+#[test]
+fn a_file_that_changes_within_a_moment_is_not_taken_for_what_it_was() {
+    let folder = Folder::new("changes");
+    for _ in 0..50 {
+        for (name, kind) in [("ld-linux", Kind::Dynamic), ("ld-musls", Kind::OtherLibc)] {
+            let content = elf(64, arch::MACHINE, 1, Some(&format!("/lib/{name}.so")));
+            assert_eq!(look_at(&folder.file("program", content)), kind);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use super::layout::{self, Field};
 use super::memory::Memory;
 use crate::process::{self, copied};
 use crate::region::mapping;
-use crate::stacks::versioned::Versioned;
+use crate::memory::versioned::Versioned;
 use crate::sys::Turn;
 
 /// A code object.

@@ -28,6 +28,22 @@ impl<const N: usize> Versioned<N> {
     /// Writes them. For whoever is alone at work.
     pub fn set(&self, words: [usize; N]) {
         self.version.fetch_add(1, Ordering::AcqRel);
+        self.finish(words);
+    }
+
+    /// Writes them, unless somebody else is at it, or was and was ended.
+    pub fn try_set(&self, words: [usize; N]) {
+        let version = self.version.load(Ordering::Relaxed);
+        let (new, acquire, relaxed) = (version | 1, Ordering::AcqRel, Ordering::Relaxed);
+        let exchanged = self
+            .version
+            .compare_exchange(version & !1, new, acquire, relaxed);
+        if exchanged.is_ok() {
+            self.finish(words);
+        }
+    }
+
+    fn finish(&self, words: [usize; N]) {
         for (place, word) in self.words.iter().zip(words) {
             place.store(word, Ordering::Release);
         }
