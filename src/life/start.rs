@@ -20,6 +20,7 @@ use crate::linking::{
 use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header};
 use crate::region::{mapping, slots};
+use crate::stacks::leaving;
 use crate::{coop, files, stacks, sys, thread};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,8 +110,8 @@ fn begin(generation: u32) -> Option<()> {
         linker::begin();
         // SAFETY: called once, by the thread that starts the first image.
         unsafe { environment::read(|| objects::ours().map(|own| own.name())) };
-        if frames::are_used() && stacks::leaving::begin() {
-            frames::begin(stacks::leaving::to_program, stacks::leaving::linker());
+        if frames::are_used() && leaving::begin() {
+            frames::begin(leaving::to_program, leaving::linker(), leaving::way);
         }
     }
     let environment = environment::get();

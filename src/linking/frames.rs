@@ -9,7 +9,9 @@
 //! calls of the linker's return through a piece of the linker's own code, which returns to the entry.
 //!
 //! ThreadSanitizer keeps a stack of its own instead: compiled code says when a function begins, with its return address, and when it
-//! ends. An entry does the same, for a hook that was called by such code.
+//! ends. An entry does the same, for a hook that was called by such code. Of other code it knows only the address that its function
+//! returns to; by that it also knows code that is to be ignored (`called_from_lib`). So calls of such code return through a piece of the
+//! function that called the hook.
 
 use std::mem::transmute;
 use std::num::NonZeroUsize;
@@ -43,6 +45,20 @@ pub type ToProgram = fn(&mut State) -> bool;
 /// The [`ToProgram`]; 0 until there is one.
 static TO_PROGRAM: AtomicUsize = AtomicUsize::new(0);
 
+/// Code in the function that has called a hook, through which the function behind the hook can return.
+pub struct Way {
+    /// The code that returns ([`arch::framed::RETURN`]).
+    pub through: usize,
+    /// How many bytes an unwinder takes of the stack there, as the unwind information says; between the sizes of two words and
+    /// [`arch::framed::MOST_BEHIND`].
+    pub bytes: usize,
+}
+
+/// Finds the [`Way`] for a call, by the return address into code of this object.
+pub type FindWay = fn(usize, &Object) -> Option<Way>;
+/// The [`FindWay`]; 0 until there is one.
+static FIND_WAY: AtomicUsize = AtomicUsize::new(0);
+
 /// Whose calls return through code of its own.
 pub struct ReturnsThrough {
     /// Its code.
@@ -58,9 +74,10 @@ struct Call {
     state: State,
     /// The function that is to be called.
     target: usize,
-    /// Code through which it returns, of [`Kind::ThroughLinker`].
+    /// Code through which it returns, of [`Kind::ThroughLinker`] and [`Kind::ThroughCaller`].
     through: usize,
-    /// The program's frame pointer and a return address into it: what a function with a frame pointer pushes.
+    /// The program's frame pointer and a return address into it: what a function with a frame pointer pushes. Of
+    /// [`Kind::ThroughCaller`], the frame pointer and [`Way::bytes`].
     record: [usize; 2],
 }
 
@@ -75,6 +92,8 @@ enum Kind {
     Announced = 2,
     /// As framed, with a return address in the dynamic linker.
     ThroughLinker = 3,
+    /// With a return address in the function that called the hook.
+    ThroughCaller = 4,
 }
 
 arch::framed::framed_entries!(Function::COUNT, begin_call, end_call);
@@ -131,15 +150,17 @@ pub fn are_used() -> bool {
 /// Where the dynamic linker's code begins and ends, and [code that returns](arch::framed::RETURN) in it; 0 where there is none.
 static LINKER: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
 
-/// From here on, entries find the program by `to_program`, and calls of the dynamic linker's return through its code.
-pub fn begin(to_program: ToProgram, linker: Option<ReturnsThrough>) {
+/// From here on, entries find the program by `to_program`, calls of the dynamic linker's return through its code, and others by ways
+/// that `find_way` finds.
+pub fn begin(to_program: ToProgram, linker: Option<ReturnsThrough>, find_way: FindWay) {
     if let Some(linker) = linker {
         let words = [linker.code.start, linker.code.end, linker.through];
         for (place, word) in LINKER.iter().zip(words) {
             place.store(word, Ordering::Relaxed);
         }
     }
-    TO_PROGRAM.store(to_program as usize, Ordering::Relaxed);
+    FIND_WAY.store(find_way as usize, Ordering::Relaxed);
+    TO_PROGRAM.store(to_program as usize, Ordering::Release);
 }
 
 /// An entry of ours was called, and is to call its function. Returns how.
@@ -149,7 +170,7 @@ pub fn begin(to_program: ToProgram, linker: Option<ReturnsThrough>) {
 unsafe extern "C" fn begin_call(call: &mut Call, entry: usize) -> Kind {
     let index = (entry - (&raw const ENTRIES).addr()) / ENTRY_BYTES;
     call.target = TARGETS[index].load(Ordering::Relaxed);
-    let to_program = TO_PROGRAM.load(Ordering::Relaxed);
+    let to_program = TO_PROGRAM.load(Ordering::Acquire);
     if to_program == 0 {
         return Kind::Plain;
     }
@@ -165,8 +186,22 @@ unsafe extern "C" fn begin_call(call: &mut Call, entry: usize) -> Kind {
         return Kind::ThroughLinker;
     }
     let begins = BEGINS.load(Ordering::Relaxed);
-    if begins == 0 || !is_announcing(call.state.return_address) {
+    if begins == 0 {
         return Kind::Framed;
+    }
+    // A return address stands behind the instruction that it is about.
+    let Answer::Object(object) = linker::find(call.state.return_address.wrapping_sub(1)) else {
+        return Kind::Framed;
+    };
+    if !is_announcing(&object) {
+        // SAFETY: `begin` has stored a function of this type.
+        let find_way = unsafe { transmute::<usize, FindWay>(FIND_WAY.load(Ordering::Relaxed)) };
+        let Some(way) = find_way(call.state.return_address, &object) else {
+            return Kind::Framed;
+        };
+        call.through = way.through;
+        call.record[1] = way.bytes;
+        return Kind::ThroughCaller;
     }
     // SAFETY: ThreadSanitizer's function, which takes a return address. It may be called here: the code that has called the hook
     // calls it, too.
@@ -185,17 +220,14 @@ static KNOWN: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 const IS_KNOWN: usize = 1;
 const ANNOUNCES: usize = 2;
 
-/// Whether the code at an address says where its functions begin. Other code may run where ThreadSanitizer knows nothing of the
+/// Whether the code of an object says where its functions begin. Other code may run where ThreadSanitizer knows nothing of the
 /// thread, and could not bear to be told.
-fn is_announcing(address: usize) -> bool {
-    let Answer::Object(object) = linker::find(address.wrapping_sub(1)) else {
-        return false;
-    };
+fn is_announcing(object: &Object) -> bool {
     let known = KNOWN.iter().map(|entry| entry.load(Ordering::Relaxed));
     let base = object.base();
     match { known }.find(|known| known & IS_KNOWN != 0 && known & !(IS_KNOWN | ANNOUNCES) == base) {
         Some(known) => known & ANNOUNCES != 0,
-        None => look_at(&object),
+        None => look_at(object),
     }
 }
 

@@ -79,6 +79,8 @@ const FORMAT: u8 = 0x0f;
 
 /// The search table's entries that are read: pairs of signed 32-bit offsets from the table's start.
 const SEARCHABLE: u8 = 0x3b;
+/// The size of a pair in bytes.
+const PAIR: usize = 8;
 
 /// Memory that is read from the front.
 #[derive(Clone, Copy)]
@@ -199,6 +201,7 @@ struct Common {
     data_factor: i64,
     pointer_encoding: u8,
     has_augmentation: bool,
+    has_handlers: bool,
     is_signal_frame: bool,
     instructions: Reader,
 }
@@ -227,6 +230,7 @@ impl Common {
             data_factor: entry.signed()?,
             pointer_encoding: 0,
             has_augmentation: first == Some(b'z'),
+            has_handlers: false,
             is_signal_frame: false,
             instructions: entry,
         };
@@ -250,6 +254,7 @@ impl Common {
                         let encoding = data.byte()?;
                         // Where the personality is does not matter, but how long it is.
                         data.pointer(encoding & FORMAT, 0)?;
+                        common.has_handlers = true;
                     }
                     b'S' => common.is_signal_frame = true,
                     _ => return None,
@@ -274,6 +279,14 @@ pub struct UnwindTable {
     pub end: usize,
 }
 
+/// What unwind information says of a function, or of a part of one.
+pub struct FunctionPart {
+    /// Where its code begins and ends.
+    pub code: Range<usize>,
+    /// Whether it has handlers of exceptions, or destructors: what an unwinder does there depends on the place.
+    pub has_handlers: bool,
+}
+
 impl UnwindTable {
     /// How to get to the caller from an instruction at this address; none where nothing is said of it.
     ///
@@ -284,9 +297,26 @@ impl UnwindTable {
         row_of(at, self.start..end, address)
     }
 
-    /// Where the entry is that may be about an address, and where what holds it ends.
-    fn entry_of(&self, address: usize) -> Option<(usize, usize)> {
-        const PAIR: usize = 8;
+    /// The function, or the part of one, that is at this address; none where nothing is said of it.
+    ///
+    /// # Safety
+    /// As for [`UnwindTable::row`].
+    pub unsafe fn function(&self, address: usize) -> Option<FunctionPart> {
+        let (at, end) = self.entry_of(address)?;
+        let entry = Entry::read(at, self.start..end, address)?;
+        Some(FunctionPart {
+            code: entry.code,
+            has_handlers: entry.common.has_handlers,
+        })
+    }
+
+    /// Whether what it says of an address can be found. If not, others may still find it.
+    pub fn is_searchable(&self) -> bool {
+        self.search_table().is_some()
+    }
+
+    /// Where the entries begin, where the table of pairs begins by which they are searched, and how many pairs that has.
+    fn search_table(&self) -> Option<(usize, usize, usize)> {
         let mut head = Reader {
             at: self.header,
             end: self.end,
@@ -298,9 +328,12 @@ impl UnwindTable {
         let entries = head.pointer(to_entries, self.header)?;
         let count = head.pointer(to_count, self.header)?;
         let table = head.at;
-        if count > (self.end.checked_sub(table)?) / PAIR {
-            return None;
-        }
+        (count <= (self.end.checked_sub(table)?) / PAIR).then_some((entries, table, count))
+    }
+
+    /// Where the entry is that may be about an address, and where what holds it ends.
+    fn entry_of(&self, address: usize) -> Option<(usize, usize)> {
+        let (entries, table, count) = self.search_table()?;
         let pair = |index: usize| -> Option<(usize, usize)> {
             let mut pair = Reader {
                 at: table + index * PAIR,
@@ -333,22 +366,45 @@ impl UnwindTable {
     }
 }
 
+/// What is said of a function.
+struct Entry {
+    common: Common,
+    /// The function.
+    code: Range<usize>,
+    /// What follows in the entry.
+    rest: Reader,
+}
+
+impl Entry {
+    /// The entry at a place. None where it is not about this address.
+    fn read(at: usize, within: Range<usize>, address: usize) -> Option<Entry> {
+        let end = within.end;
+        let mut entry = Reader { at, end }.entry()?;
+        let here = entry.at;
+        let back = entry.word()? as usize;
+        if back == 0 {
+            return None;
+        }
+        let common = here.checked_sub(back).filter(|at| within.contains(at))?;
+        let common = Common::read(common, end)?;
+        let begin = entry.pointer(common.pointer_encoding, 0)?;
+        let bytes = entry.pointer(common.pointer_encoding & FORMAT, 0)?;
+        if address.checked_sub(begin)? >= bytes {
+            return None;
+        }
+        Some(Entry {
+            code: begin..begin.checked_add(bytes)?,
+            common,
+            rest: entry,
+        })
+    }
+}
+
 /// The row for an address, of the entry there.
 fn row_of(at: usize, within: Range<usize>, address: usize) -> Option<Row> {
-    let end = within.end;
-    let mut entry = Reader { at, end }.entry()?;
-    let here = entry.at;
-    let back = entry.word()? as usize;
-    if back == 0 {
-        return None;
-    }
-    let common = here.checked_sub(back).filter(|at| within.contains(at))?;
-    let common = Common::read(common, end)?;
-    let begin = entry.pointer(common.pointer_encoding, 0)?;
-    let bytes = entry.pointer(common.pointer_encoding & FORMAT, 0)?;
-    if address.checked_sub(begin)? >= bytes {
-        return None;
-    }
+    let found = Entry::read(at, within, address)?;
+    let (common, mut entry) = (found.common, found.rest);
+    let begin = found.code.start;
     if common.has_augmentation {
         let bytes = entry.unsigned()?;
         entry.skip(bytes)?;

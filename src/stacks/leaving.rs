@@ -2,15 +2,17 @@
 
 use std::ptr;
 
-use super::call_frames::{Cfa, Row, Saved};
+use super::call_frames::{Cfa, Row, Saved, UnwindTable};
 use super::rule::{self, Base, Rule, Says, Step};
 use super::{modules, rules};
 use crate::arch::State;
-use crate::arch::framed::{RETURN, RETURN_ALIGN, RETURN_TAKES};
-use crate::arch::unwinding::STACK_POINTER;
-use crate::linking::frames::ReturnsThrough;
+use crate::arch::framed::{MOST_BEHIND, RETURN, RETURN_ALIGN, RETURN_TAKES};
+use crate::arch::unwinding::{FRAME_POINTER, STACK_POINTER};
+use crate::linking::frames::{ReturnsThrough, Way};
+use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
 use crate::linking::symbols::Tables;
+use crate::memory::versioned::Versioned;
 
 /// How many frames of ours there may be, from a hook to the call of a function behind it.
 const MOST_FRAMES: usize = 32;
@@ -109,9 +111,99 @@ pub fn linker() -> Option<ReturnsThrough> {
     Some(ReturnsThrough { code, through })
 }
 
-/// Whether the code at an address of the linker's returns.
+/// Whether the code at an address returns. The address is in an object's code, which can be read.
 fn is_return(at: usize) -> bool {
     let place = ptr::with_exposed_provenance::<[u8; RETURN.len()]>(at);
-    // SAFETY: within the linker's code, which can be read.
+    // SAFETY: within an object's code, as the callers ensure.
     unsafe { place.read() == *RETURN }
+}
+
+/// The ways that were found: the return address, the base of its object, the code that returns, and the bytes there.
+static WAYS: [Versioned<4>; 256] = [const { Versioned::new() }; 256];
+
+/// How the function behind a hook can return through the function that has called the hook, or if that has no code that returns,
+/// through one behind it in the same object. At any time, in any thread; the object stays loaded, as its function is at work.
+pub fn way(return_address: usize, object: &Object) -> Option<Way> {
+    if MOST_BEHIND == 0 {
+        return None;
+    }
+    let kept = &WAYS[return_address % WAYS.len()];
+    if let Some([address, base, through, bytes]) = kept.get()
+        && (address, base) == (return_address, object.base())
+        && (through == 0 || is_still_return(through, base))
+    {
+        return (through != 0).then_some(Way { through, bytes });
+    }
+    let found = find_way(return_address, object);
+    let (through, bytes) = found
+        .as_ref()
+        .map_or((0, 0), |way| (way.through, way.bytes));
+    kept.try_set([return_address, object.base(), through, bytes]);
+    found
+}
+
+/// Whether code that was found in an object returns: another object may be at its place now.
+fn is_still_return(at: usize, base: usize) -> bool {
+    matches!(linker::find(at), Answer::Object(object) if object.base() == base) && is_return(at)
+}
+
+#[cold]
+fn find_way(return_address: usize, object: &Object) -> Option<Way> {
+    /// How much code behind the function is searched, in bytes.
+    const FURTHER: usize = 1 << 16;
+    let known = modules::look_at(object)?;
+    let code = known.code();
+    let table = known.unwind_table();
+    if table.as_ref().is_some_and(|table| !table.is_searchable()) {
+        return None;
+    }
+    // SAFETY: the object stays loaded.
+    let function = table
+        .as_ref()
+        .and_then(|table| unsafe { table.function(return_address - 1) });
+    let (from, to) = match &function {
+        Some(function) => (
+            function.code.start.max(code.start),
+            function.code.end.min(code.end),
+        ),
+        None => (return_address, return_address),
+    };
+    let further = to.saturating_add(FURTHER).min(code.end);
+    let at = |at: usize| {
+        let fits = at + RETURN.len() <= code.end && is_return(at);
+        let bytes = fits.then(|| match (&function, &table) {
+            (Some(_), Some(table)) => bytes_at(table, at),
+            // An unwinder ends there, as it would at the call.
+            _ => Some(FEWEST_BEHIND),
+        });
+        Some(Way {
+            through: at,
+            bytes: bytes.flatten()?,
+        })
+    };
+    // The nearest behind the call, whose line is the nearest, too.
+    let behind = return_address + 1..to;
+    let before = from + 1..return_address;
+    { behind }.chain(before).chain(to + 1..further).find_map(at)
+}
+
+/// The fewest bytes of the stack that an unwinder takes where an entry has a function return through its caller.
+const FEWEST_BEHIND: usize = 16;
+
+/// How many bytes of the stack an unwinder takes at this return address, where code returns. None where an entry cannot provide them.
+fn bytes_at(table: &UnwindTable, at: usize) -> Option<usize> {
+    // SAFETY: the object stays loaded.
+    let (function, row) = unsafe { (table.function(at - 1)?, table.row(at - 1)?) };
+    // Where it has handlers, each place at which a call returns is listed. At others a program is ended.
+    if function.has_handlers || row.return_address != Saved::AtCfa(-8) || row.is_signal_frame {
+        return None;
+    }
+    let bytes = match row.cfa {
+        Cfa::Register(STACK_POINTER, bytes) => usize::try_from(bytes).ok()?,
+        // The entry has the frame pointer lead to the second word.
+        Cfa::Register(FRAME_POINTER, 16) => 24,
+        _ => return None,
+    };
+    let fits = (FEWEST_BEHIND..=MOST_BEHIND).contains(&bytes) && bytes.is_multiple_of(8);
+    fits.then_some(bytes)
 }

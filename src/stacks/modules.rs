@@ -15,10 +15,10 @@ use weir_record::stacks::{Module, Place};
 
 use super::call_frames::UnwindTable;
 use super::python;
-use crate::memory::versioned::Versioned;
 use crate::environment;
 use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
+use crate::memory::versioned::Versioned;
 use crate::process::{self, copied};
 use crate::region::mapping;
 use crate::sys::{self, Turn};

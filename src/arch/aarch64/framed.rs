@@ -95,6 +95,9 @@ macro_rules! framed_entries {
 }
 pub(crate) use framed_entries;
 
+/// The most bytes of the stack that an unwinder may take at a [`RETURN`]; 0 where it may take no other number than [`RETURN_TAKES`].
+pub const MOST_BEHIND: usize = 0;
+
 /// Bytes from an entry to the next.
 pub const ENTRY_BYTES: usize = 16;
 

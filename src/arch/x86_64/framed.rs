@@ -5,6 +5,11 @@
 /// An entry has `$begin(call, entry)` fill in a `Call`, which returns a `Kind`, and calls the target with all arguments as they came,
 /// which are in registers. Plainly: from the frame that it was itself called from. Otherwise behind the frame record of the `Call`; and
 /// has `$end()` called after it, or lets it return through a [`RETURN`] elsewhere.
+///
+/// Behind such a [`RETURN`], unwind information may say that the frame takes more of the stack than that word. Then
+/// the way of an unwinder parts from that of the processor there: it finds a return address where it is said to be, which leads to code
+/// that is never executed. What is said of that code finds the frame of the entry by the word behind, and each register that a
+/// function keeps.
 macro_rules! framed_entries {
     ($count:expr, $begin:path, $end:path) => {
         ::std::arch::global_asm!(
@@ -79,6 +84,8 @@ macro_rules! framed_entries {
             "mov rdx, [rsp + 72]",
             "jmp 2b",
             "4:",
+            "cmp r10d, 3",
+            "ja 7f",
             "mov r10, [rsp + 40]",
             "sub rsp, 8",
             ".cfi_adjust_cfa_offset 8",
@@ -94,21 +101,71 @@ macro_rules! framed_entries {
             "jmp r11",
             "6:",
             ".cfi_restore_state",
+            ".cfi_remember_state",
             "mov rbp, [rsp + 128]",
             "add rsp, 136",
             ".cfi_def_cfa_offset 8",
             ".cfi_restore rbp",
             "jmp r11",
+            "7:",
+            ".cfi_restore_state",
+            // From the stack pointer: what the `RETURN` takes, what an unwinder takes there, and the registers that a function keeps.
+            "sub rsp, {behind}",
+            ".cfi_adjust_cfa_offset {behind}",
+            "mov [rsp + {kept}], rbx",
+            "mov [rsp + {kept} + 8], r12",
+            "mov [rsp + {kept} + 16], r13",
+            "mov [rsp + {kept} + 24], r14",
+            "mov [rsp + {kept} + 32], r15",
+            // The frame pointer's record, where an unwinder goes by that: the return address is written behind it.
+            "mov rax, [rsp + {behind} + 48]",
+            "mov [rsp + 8], rax",
+            "lea rbp, [rsp + 8]",
+            "mov rax, [rsp + {behind} + 56]",
+            "add rax, rsp",
+            "lea r10, [rip + 9f]",
+            "mov [rax - 8], r10",
+            "lea r10, [rsp + {behind}]",
+            "mov [rax], r10",
+            "lea r10, [rip + 8f]",
+            "mov [rsp], r10",
+            "mov rax, [rsp + {behind} + 112]",
+            "push qword ptr [rsp + {behind} + 40]",
+            ".cfi_adjust_cfa_offset 8",
+            "jmp r11",
+            ".cfi_adjust_cfa_offset -16",
+            "8:",
+            "add rsp, {behind} - 8",
+            ".cfi_adjust_cfa_offset 8 - {behind}",
+            "jmp 2b",
+            // DW_CFA_def_cfa_expression: DW_OP_breg7 (rsp) 0, DW_OP_deref, DW_OP_plus_uconst 144.
+            ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x23, 0x90, 0x01",
+            ".cfi_offset rbx, {kept} - {behind} - 144",
+            ".cfi_offset r12, {kept} - {behind} - 136",
+            ".cfi_offset r13, {kept} - {behind} - 128",
+            ".cfi_offset r14, {kept} - {behind} - 120",
+            ".cfi_offset r15, {kept} - {behind} - 112",
+            // What is said of a return address is about the instruction before it.
+            "nop",
+            "9:",
+            "ud2",
             ".cfi_endproc",
             ".size weir_framed_entries, . - weir_framed_entries",
             ".popsection",
             count = const $count,
+            behind = const $crate::arch::framed::BEHIND,
+            kept = const $crate::arch::framed::MOST_BEHIND + 16,
             begin = sym $begin,
             end = sym $end,
         );
     };
 }
 pub(crate) use framed_entries;
+
+/// The most bytes of the stack that an unwinder may take at a [`RETURN`]; 0 where it may take no other number than [`RETURN_TAKES`].
+pub const MOST_BEHIND: usize = 480;
+/// Room for them, for the word behind them, and for five registers; a multiple of 16.
+pub const BEHIND: usize = MOST_BEHIND + 64;
 
 /// Bytes from an entry to the next.
 pub const ENTRY_BYTES: usize = 16;

@@ -7,9 +7,9 @@ use weir_record::stacks::InterpretedCode;
 
 use super::layout::{self, Field};
 use super::memory::Memory;
+use crate::memory::versioned::Versioned;
 use crate::process::{self, copied};
 use crate::region::mapping;
-use crate::memory::versioned::Versioned;
 use crate::sys::Turn;
 
 /// A code object.

@@ -181,7 +181,7 @@ pub fn remarks(path: &Path, loaded: &[Library]) -> Vec<String> {
     }
     if let Some(library) = others.iter().find(|library| library.image.has_sanitizer) {
         remarks.push(format!(
-            "{path} has a sanitizer ({}), whose functions come after Weir's: the sanitizer's own allocations are counted as the program's, and its stacks have one frame more, of libweir.so (with ThreadSanitizer in place of a caller that is not compiled with it, so that a suppression of that one may not match)",
+            "{path} has a sanitizer ({}), whose functions come after Weir's: the sanitizer's own allocations are counted as the program's, and its stacks have one frame more, of libweir.so",
             named(library)
         ));
     }
