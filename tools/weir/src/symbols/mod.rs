@@ -4,6 +4,7 @@
 //! search      which file has the code, and which ones have its symbols
 //! object      a file that may be damaged, hostile, or no file at all
 //! dwarf       functions, files and lines from debug information
+//! split       debug information in files beside the program's
 //! perf_map    what a program says of code that it makes while it runs
 //! table       functions from the table of symbols, where there is no debug information
 //! demangle    the names as the source has them
@@ -16,6 +17,7 @@ mod dwarf;
 mod object;
 pub mod perf_map;
 mod search;
+mod split;
 mod table;
 
 use std::fmt;
@@ -23,6 +25,7 @@ use std::path::PathBuf;
 
 use object::Object;
 use search::{DEBUG_INFO, Files};
+use split::Parts;
 
 /// Where debug files of other packages are, unless others are named.
 pub const DEBUG_DIRECTORY: &str = "/usr/lib/debug";
@@ -74,6 +77,10 @@ pub enum Lack {
     NoSymbols,
     /// The file has symbols, but no debug information.
     NoLines,
+    /// Debug information in a file of its own is not there, or is not of this program: which file.
+    NoPart(String),
+    /// Some of the debug information in files of its own was not read, as it is too large.
+    TooManyParts,
     /// The debug information cannot be read: why.
     NoUse(String),
     /// Nothing tells whether the file is the one that ran.
@@ -88,6 +95,13 @@ impl fmt::Display for Lack {
             Lack::Changed => f.write_str("is not the file that ran: its build id is another"),
             Lack::NoSymbols => f.write_str("has no symbols"),
             Lack::NoLines => f.write_str("has no debug information, only names of functions"),
+            Lack::NoPart(path) => write!(
+                f,
+                "has lines, but functions that were inlined are in files that are not there (-gsplit-dwarf): {path}"
+            ),
+            Lack::TooManyParts => f.write_str(
+                "has lines, but not all functions that were inlined: they are in files with more than 1 GiB (-gsplit-dwarf)",
+            ),
             Lack::NoUse(why) => write!(f, "has debug information that cannot be used: {why}"),
             Lack::Unverified => {
                 f.write_str("has no build id: the names are wrong if it changed since it ran")
@@ -105,10 +119,14 @@ pub fn look_up(asked: &Asked<'_>, debug_directories: &[PathBuf]) -> Found {
     let mut has_lines = false;
     let is_small = |debug: &&Object| debug.section_bytes(DEBUG_INFO) <= asked.most_debug_bytes;
     if let Some(debug) = files.with_dwarf().filter(is_small) {
-        match dwarf::look_up(debug, files.supplement.as_ref(), asked.addresses) {
+        let parts = Parts::of(debug, asked.addresses.len(), asked.most_debug_bytes);
+        match dwarf::look_up(debug, files.supplement.as_ref(), &parts, asked.addresses) {
             Ok(found) => {
                 places = found;
                 has_lines = true;
+                let missing = parts.missing().map(|path| path.display().to_string());
+                let too_many = parts.are_too_large().then_some(Lack::TooManyParts);
+                lack = lack.or(missing.map(Lack::NoPart)).or(too_many);
             }
             Err(error) => lack = lack.or(Some(Lack::NoUse(error.to_string()))),
         }

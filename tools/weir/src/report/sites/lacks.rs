@@ -44,6 +44,12 @@ pub fn show(page: &mut Page, sites: &Sites) {
              with -dbgsym at the end of its name; Fedora: dnf debuginfo-install), or let debuginfod-find debuginfo BUILD-ID fetch them.",
         );
     }
+    if has(|lack| matches!(lack, Lack::NoPart(_))) {
+        page.remark(
+            "Keep the .dwo files that the compiler has made where they are, or beside the program; or put a package of them beside it, \
+             with .dwp behind the program's whole name (dwp -e PROGRAM -o PROGRAM.dwp).",
+        );
+    }
     if has(|lack| matches!(lack, Lack::Missing | Lack::Changed | Lack::Unreadable(_))) {
         page.remark(
             "Read the report where the program ran, before its files change. Elsewhere debug symbols will do: they are found by \
