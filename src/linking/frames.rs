@@ -49,7 +49,7 @@ static TO_PROGRAM: AtomicUsize = AtomicUsize::new(0);
 pub struct Way {
     /// The code that returns ([`arch::framed::RETURN`]).
     pub through: usize,
-    /// How many bytes an unwinder takes of the stack there, as the unwind information says; between the sizes of two words and
+    /// How many bytes an unwinder takes of the stack there, as the unwind information says; from the size of a word up to
     /// [`arch::framed::MOST_BEHIND`].
     pub bytes: usize,
 }
@@ -74,10 +74,10 @@ struct Call {
     state: State,
     /// The function that is to be called.
     target: usize,
-    /// Code through which it returns, of [`Kind::ThroughLinker`] and [`Kind::ThroughCaller`].
+    /// Code through which it returns, of [`Kind::Through`] and [`Kind::ThroughFrame`].
     through: usize,
     /// The program's frame pointer and a return address into it: what a function with a frame pointer pushes. Of
-    /// [`Kind::ThroughCaller`], the frame pointer and [`Way::bytes`].
+    /// [`Kind::ThroughFrame`], the frame pointer and [`Way::bytes`].
     record: [usize; 2],
 }
 
@@ -90,10 +90,10 @@ enum Kind {
     Framed = 1,
     /// The same, and [`end_call`] follows.
     Announced = 2,
-    /// As framed, with a return address in the dynamic linker.
-    ThroughLinker = 3,
-    /// With a return address in the function that called the hook.
-    ThroughCaller = 4,
+    /// As framed, with a return address elsewhere, where an unwinder takes what the code does.
+    Through = 3,
+    /// With a return address elsewhere, where an unwinder takes what its information says, and finds the registers there.
+    ThroughFrame = 4,
 }
 
 arch::framed::framed_entries!(Function::COUNT, begin_call, end_call);
@@ -183,7 +183,7 @@ unsafe extern "C" fn begin_call(call: &mut Call, entry: usize) -> Kind {
     let [from, to, through] = LINKER.each_ref().map(|word| word.load(Ordering::Relaxed));
     if (from..to).contains(&call.state.return_address) {
         call.through = through;
-        return Kind::ThroughLinker;
+        return Kind::Through;
     }
     let begins = BEGINS.load(Ordering::Relaxed);
     if begins == 0 {
@@ -201,7 +201,7 @@ unsafe extern "C" fn begin_call(call: &mut Call, entry: usize) -> Kind {
         };
         call.through = way.through;
         call.record[1] = way.bytes;
-        return Kind::ThroughCaller;
+        return Kind::ThroughFrame;
     }
     // SAFETY: ThreadSanitizer's function, which takes a return address. It may be called here: the code that has called the hook
     // calls it, too.

@@ -187,8 +187,8 @@ fn find_way(return_address: usize, object: &Object) -> Option<Way> {
     { behind }.chain(before).chain(to + 1..further).find_map(at)
 }
 
-/// The fewest bytes of the stack that an unwinder takes where an entry has a function return through its caller.
-const FEWEST_BEHIND: usize = 16;
+/// The fewest bytes of the stack that an unwinder takes where code returns: the return address.
+const FEWEST_BEHIND: usize = size_of::<usize>();
 
 /// How many bytes of the stack an unwinder takes at this return address, where code returns. None where an entry cannot provide them.
 fn bytes_at(table: &UnwindTable, at: usize) -> Option<usize> {

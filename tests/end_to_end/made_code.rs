@@ -65,6 +65,30 @@ fn the_way_through_it_is_followed_and_has_names() {
     assert_eq!(outer, (Some("/nowhere/made.js"), Some(12)));
 }
 
+/// Of the two forms in which a program tells perf of its code, one has lines.
+#[test]
+fn a_dump_of_the_code_has_the_line_of_a_call() {
+    let folder = scratch();
+    let program = Program::new(victim("makes_code")).in_folder(folder.path());
+    let program = program
+        .arg("dump")
+        .env("WEIR_STACKS", "all")
+        .env("WEIR_FRAME_POINTERS", "on");
+    let outcome = program.run(Mode::Run).expect_status(0);
+    let calls: u64 = outcome.text().trim().parse().expect("a number");
+    let stacks = outcome.process().stacks.as_ref().expect("stacks");
+    let way = vec!["inner_made".to_owned(), "outer_made".to_owned()];
+    let found = by_made(stacks, "read");
+    assert_eq!(found.get(&way), Some(&calls), "{found:?}");
+    let site = stacks.sites.iter().find(|site| site.function == "read");
+    let places = made(stacks, site.expect("a site").frame);
+    let lines = places
+        .iter()
+        .map(|place| (place.file.as_deref(), place.line));
+    let expected = [(None, None), (Some("/nowhere/dumped.x"), Some(34))];
+    assert_eq!(lines.collect::<Vec<_>>(), expected);
+}
+
 /// The library writes no names into its own report, but the way is the same.
 #[test]
 fn the_way_is_followed_by_the_bare_library() {

@@ -1,6 +1,6 @@
 // flags: -O1 -g -fno-builtin -D_GNU_SOURCE
-/* Makes code while it runs, with frame pointers and without unwind information, and tells perf of it. The code calls functions of
- * this file, which make calls. Prints how many. */
+/* Makes code while it runs, with frame pointers and without unwind information, and tells perf of it: by /tmp/perf-PID.map, or with an
+ * argument by jit-PID.dump in this folder. The code calls functions of this file, which make calls. Prints how many. */
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,7 +45,70 @@ __attribute__((noinline)) static void outermost(void) {
     kept = kept;
 }
 
-int main(void) {
+static int map(void) {
+    char path[64];
+    sprintf(path, "/tmp/perf-%d.map", (int)getpid());
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return 0;
+    /* The code that was there before is of no account. */
+    fprintf(file, "%lx %x JS:~before /nowhere/before.js:1:1\n", (long)code, 2 * APART);
+    fprintf(file, "%lx %x JS:~outer_made /nowhere/made.js:12:5\n", (long)made(0), (int)sizeof calling);
+    fprintf(file, "%lx %x inner_made\n", (long)made(1), (int)sizeof calling);
+    fclose(file);
+    return 1;
+}
+
+static void put(FILE *file, uint64_t number, int bytes) { fwrite(&number, bytes, 1, file); }
+
+/* The head of a record: its kind, its size, and a time. */
+static void begin(FILE *file, int kind, size_t body) {
+    put(file, kind, 4);
+    put(file, 16 + body, 4);
+    put(file, 0, 8);
+}
+
+static void load(FILE *file, char *at, const char *name) {
+    begin(file, 0, 40 + strlen(name) + 1 + sizeof calling);
+    put(file, getpid(), 4);
+    put(file, getpid(), 4);
+    put(file, (uintptr_t)at, 8);
+    put(file, (uintptr_t)at, 8);
+    put(file, sizeof calling, 8);
+    put(file, 0, 8);
+    fwrite(name, strlen(name) + 1, 1, file);
+    fwrite(calling, sizeof calling, 1, file);
+}
+
+/* The form is that of Linux's tools/perf/Documentation/jitdump-specification.txt. */
+static int dump(void) {
+    char path[64];
+    sprintf(path, "jit-%d.dump", (int)getpid());
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        return 0;
+    put(file, 0x4a695444, 4);
+    put(file, 1, 4);
+    put(file, 40, 4);
+    put(file, 0, 8);
+    put(file, getpid(), 4);
+    put(file, 0, 16);
+    static const char source[] = "/nowhere/dumped.x";
+    begin(file, 2, 16 + 16 + sizeof source);
+    put(file, (uintptr_t)made(0), 8);
+    put(file, 1, 8);
+    put(file, (uintptr_t)made(0), 8);
+    put(file, 34, 4);
+    put(file, 0, 4);
+    fwrite(source, sizeof source, 1, file);
+    load(file, (char *)made(0), "outer_made");
+    load(file, (char *)made(1), "inner_made");
+    fclose(file);
+    return 1;
+}
+
+int main(int count, char **arguments) {
+    (void)arguments;
     code = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (code == MAP_FAILED)
         return 1;
@@ -54,16 +117,8 @@ int main(void) {
     if (mprotect(code, 4096, PROT_READ | PROT_EXEC) != 0)
         return 2;
     __builtin___clear_cache(code, code + 4096);
-    char path[64];
-    sprintf(path, "/tmp/perf-%d.map", (int)getpid());
-    FILE *map = fopen(path, "w");
-    if (map == NULL)
+    if (!(count > 1 ? dump() : map()))
         return 3;
-    /* The code that was there before is of no account. */
-    fprintf(map, "%lx %x JS:~before /nowhere/before.js:1:1\n", (long)code, 2 * APART);
-    fprintf(map, "%lx %x JS:~outer_made /nowhere/made.js:12:5\n", (long)made(0), (int)sizeof calling);
-    fprintf(map, "%lx %x inner_made\n", (long)made(1), (int)sizeof calling);
-    fclose(map);
     zero = open("/dev/zero", O_RDONLY);
     for (int round = 0; round < ROUNDS; round++)
         outermost();

@@ -29,6 +29,12 @@ void reads_elsewhere(char *into) {
     close(file);
 }
 
+/* Between the end of its frame and its return, there may be another instruction. */
+__attribute__((optimize("O2"))) int reads_and_adds(int file, char *into) {
+    int bytes = read(file, into, 4);
+    return bytes + 1;
+}
+
 /* Ends with a call to free, and so without code of its own that returns, if the compiler may. */
 __attribute__((optimize("optimize-sibling-calls"))) void frees_elsewhere(char *block) { free(block); }
 

@@ -6,10 +6,9 @@
 /// which are in registers. Plainly: from the frame that it was itself called from. Otherwise behind the frame record of the `Call`; and
 /// has `$end()` called after it, or lets it return through a [`RETURN`] elsewhere.
 ///
-/// Behind such a [`RETURN`], unwind information may say that the frame takes more of the stack than that word. Then
-/// the way of an unwinder parts from that of the processor there: it finds a return address where it is said to be, which leads to code
-/// that is never executed. What is said of that code finds the frame of the entry by the word behind, and each register that a
-/// function keeps.
+/// At such a [`RETURN`], unwind information may say that the frame takes more of the stack than that word, and that registers were stored
+/// in it. So the entry has a frame ready, of as many bytes. An unwinder takes them, finds a return address at their end, and behind
+/// them where the entry's own frame is, which has the registers.
 macro_rules! framed_entries {
     ($count:expr, $begin:path, $end:path) => {
         ::std::arch::global_asm!(
@@ -123,32 +122,35 @@ macro_rules! framed_entries {
             "lea rbp, [rsp + 8]",
             "mov rax, [rsp + {behind} + 56]",
             "add rax, rsp",
-            "lea r10, [rip + 9f]",
+            // Both the processor and an unwinder come to the same place, by different ways.
+            "lea r10, [rip + 8f]",
+            "mov [rsp], r10",
             "mov [rax - 8], r10",
             "lea r10, [rsp + {behind}]",
             "mov [rax], r10",
-            "lea r10, [rip + 8f]",
-            "mov [rsp], r10",
             "mov rax, [rsp + {behind} + 112]",
             "push qword ptr [rsp + {behind} + 40]",
             ".cfi_adjust_cfa_offset 8",
             "jmp r11",
-            ".cfi_adjust_cfa_offset -16",
-            "8:",
-            "add rsp, {behind} - 8",
-            ".cfi_adjust_cfa_offset 8 - {behind}",
-            "jmp 2b",
-            // DW_CFA_def_cfa_expression: DW_OP_breg7 (rsp) 0, DW_OP_deref, DW_OP_plus_uconst 144.
+            // What is said of a return address is about the instruction before it: for an unwinder, which has the word behind what it
+            // took at its stack pointer. DW_CFA_def_cfa_expression: DW_OP_breg7 (rsp) 0, DW_OP_deref, DW_OP_plus_uconst 144.
             ".cfi_escape 0x0f, 6, 0x77, 0, 0x06, 0x23, 0x90, 0x01",
             ".cfi_offset rbx, {kept} - {behind} - 144",
             ".cfi_offset r12, {kept} - {behind} - 136",
             ".cfi_offset r13, {kept} - {behind} - 128",
             ".cfi_offset r14, {kept} - {behind} - 120",
             ".cfi_offset r15, {kept} - {behind} - 112",
-            // What is said of a return address is about the instruction before it.
             "nop",
-            "9:",
-            "ud2",
+            "8:",
+            ".cfi_def_cfa rsp, {behind} + 136",
+            ".cfi_restore rbx",
+            ".cfi_restore r12",
+            ".cfi_restore r13",
+            ".cfi_restore r14",
+            ".cfi_restore r15",
+            "add rsp, {behind} - 8",
+            ".cfi_adjust_cfa_offset 8 - {behind}",
+            "jmp 2b",
             ".cfi_endproc",
             ".size weir_framed_entries, . - weir_framed_entries",
             ".popsection",

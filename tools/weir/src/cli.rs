@@ -116,7 +116,7 @@ pub struct RunArgs {
     ///
     /// Without this option, a call stack ends at code that a program makes while it runs. With it, the program must keep frame
     /// pointers in such code: V8 does, and the JVM with -XX:+PreserveFramePointer. The functions have names if the program
-    /// writes them to /tmp/perf-PID.map, as for perf: node with --perf-basic-prof, the JVM with -XX:+DumpPerfMapAtExit.
+    /// writes them to /tmp/perf-PID.map or jit-PID.dump, as for perf: node with --perf-basic-prof, the JVM with -XX:+DumpPerfMapAtExit.
     #[arg(long)]
     pub frame_pointers: bool,
 

@@ -6,6 +6,7 @@
 //! dwarf       functions, files and lines from debug information
 //! split       debug information in files beside the program's
 //! perf_map    what a program says of code that it makes while it runs
+//! jitdump     the same, with lines, in another form
 //! table       functions from the table of symbols, where there is no debug information
 //! demangle    the names as the source has them
 //! ```
@@ -14,6 +15,7 @@
 
 mod demangle;
 mod dwarf;
+pub mod jitdump;
 mod object;
 pub mod perf_map;
 mod search;

@@ -41,7 +41,7 @@ pub fn read(path: &Path, since_unix_ns: u64, addresses: &[u64]) -> io::Result<Ve
 }
 
 /// Opens the file if it is one, and of this user or root. Anybody can make files of this name.
-fn open(path: &Path, since_unix_ns: u64) -> io::Result<File> {
+pub(super) fn open(path: &Path, since_unix_ns: u64) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let file = OpenOptions::new()
         .read(true)
@@ -86,18 +86,25 @@ const KINDS: [&str; 7] = [
     "RegExp",
 ];
 
+/// Whether a name is V8's.
+pub(super) fn is_of_v8(name: &str) -> bool {
+    of_v8(name).is_some()
+}
+
+/// What V8 puts behind the kind in a name of its own.
+fn of_v8(name: &str) -> Option<&str> {
+    let (kind, rest) = name.split_once(':')?;
+    KINDS.contains(&kind).then_some(rest)
+}
+
 /// The function of a name. V8's have the place of the function behind it: `LazyCompile:*name /path/file.js:12:5`.
-fn place(name: &str) -> Place {
-    let whole = || Place {
-        function: Some(name.to_owned()),
-        ..Place::default()
+pub(super) fn place(name: &str) -> Place {
+    let Some(rest) = of_v8(name) else {
+        return Place {
+            function: Some(name.to_owned()),
+            ..Place::default()
+        };
     };
-    let Some((kind, rest)) = name.split_once(':') else {
-        return whole();
-    };
-    if !KINDS.contains(&kind) {
-        return whole();
-    }
     let rest = rest.trim_start_matches(['*', '~', '^', '+', '-', '\'']);
     let (function, at) = match rest.split_once(' ') {
         Some(parts) => parts,
