@@ -220,8 +220,10 @@ fn debug_directories(given: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn no_stacks() -> Failure {
-    Failure::of_weir("the report has no call stacks")
-        .with_remedy("weir run --stacks all records them")
+    Failure::of_weir(
+        "the report has no call stacks: they were off, or no call of the program was a sample",
+    )
+    .with_remedy("weir run --stacks all records them")
 }
 
 /// What frames of an object are by the word of the report; none where it does not say it of all of them.

@@ -81,7 +81,7 @@ fn call_sites_are_asked_for() {
         told(&["--by", "site"]),
         (
             125,
-            "the report has no call stacks; weir run --stacks all records them".to_owned()
+            "the report has no call stacks: they were off, or no call of the program was a sample; weir run --stacks all records them".to_owned()
         )
     );
     for option in ["--metric=calls", "--focus=x", "--ignore=x", "--debug-dir=x"] {
