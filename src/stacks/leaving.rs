@@ -13,6 +13,7 @@ use crate::linking::linker::{self, Answer};
 use crate::linking::objects::{self, Object};
 use crate::linking::symbols::Tables;
 use crate::memory::versioned::Versioned;
+use crate::sys;
 
 /// How many frames of ours there may be, from a hook to the call of a function behind it.
 const MOST_FRAMES: usize = 32;
@@ -151,9 +152,12 @@ fn is_still_return(at: usize, base: usize) -> bool {
 fn find_way(return_address: usize, object: &Object) -> Option<Way> {
     /// How much code behind the function is searched, in bytes.
     const FURTHER: usize = 1 << 16;
-    let known = modules::look_at(object)?;
-    let code = known.code();
-    let table = known.unwind_table();
+    if sys::is_sealed() {
+        // To look at an object takes system calls.
+        return None;
+    }
+    let code = modules::code_around(object, return_address - 1)?;
+    let table = modules::look_at(object)?.unwind_table();
     if table.as_ref().is_some_and(|table| !table.is_searchable()) {
         return None;
     }

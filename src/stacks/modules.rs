@@ -212,6 +212,21 @@ pub fn look_at_all() {
     });
 }
 
+/// The segment of an object's code with this address, if it can be read.
+pub fn code_around(object: &Object, address: usize) -> Option<Range<usize>> {
+    let base = object.base();
+    let segments = object.segments().or_else(|| program_segments(base))?;
+    let can_be_read = libc::PF_X | libc::PF_R;
+    let code = segments
+        .iter()
+        .filter(|of| of.p_type == libc::PT_LOAD && of.p_flags & can_be_read == can_be_read);
+    let places = code.map(|of| {
+        let from = base.wrapping_add(of.p_vaddr as usize);
+        from..from.wrapping_add(of.p_memsz as usize)
+    });
+    { places }.find(|place| place.contains(&address))
+}
+
 /// This library, as [`look_at_own`] has found it.
 static OWN: Entry = Entry::new();
 
