@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime};
@@ -64,6 +65,8 @@ pub struct Collector {
     /// Files that are no regions, or not yet, since when.
     refused: HashMap<OsString, Instant>,
     inbox: Option<Inbox>,
+    /// Whether something was in it when it was looked at last.
+    is_busy: bool,
     names: Names,
     /// Files that were handed over and are no regions yet, since when.
     unfinished: Vec<(File, Instant)>,
@@ -91,6 +94,7 @@ impl Collector {
             last: Vec::new(),
             refused: HashMap::new(),
             inbox,
+            is_busy: true,
             names: Names::new(directory),
             unfinished: Vec::new(),
             never_finished: 0,
@@ -104,10 +108,22 @@ impl Collector {
         }
     }
 
-    /// Looks at everything once. Returns how many samples the fullest ring had; where programs were started, which
-    /// also take room that is limited, no less than a busy one has.
-    pub fn turn(&mut self) -> usize {
-        let (mut found, _) = self.received();
+    /// What becomes readable when the next process appears. None where processes have appeared lately: more may come soon, and those
+    /// that come together are looked at together.
+    pub fn next_process(&self) -> Option<BorrowedFd<'_>> {
+        self.inbox
+            .as_ref()
+            .filter(|_| !self.is_busy)
+            .map(AsFd::as_fd)
+    }
+
+    /// Looks at everything once, but not for new processes where it is known that none has [appeared](Self::next_process). Returns how
+    /// many samples the fullest ring had; where programs were started, which also take room that is limited, no less than a busy one has.
+    pub fn turn(&mut self, may_have_appeared: bool) -> usize {
+        let (mut found, _) = match may_have_appeared {
+            true => self.received(),
+            false => (self.recognized(Vec::new()), true),
+        };
         if self.is_scan_due() {
             found.extend(self.scanned());
         }
@@ -243,11 +259,17 @@ impl Collector {
 
     /// Regions that were handed over, and whether they are all.
     fn received(&mut self) -> (Vec<Image>, bool) {
-        let taken = self.inbox.as_ref().map(Inbox::take);
-        let (taken, are_all) = taken.unwrap_or((Vec::new(), true));
+        let taken = self.inbox.as_ref().map(Inbox::take).unwrap_or_default();
+        self.is_busy = taken.was_something();
+        let are_all = taken.are_all();
+        (self.recognized(taken.files), are_all)
+    }
+
+    /// The regions among files that were handed over now, and those that were before and were none yet.
+    fn recognized(&mut self, files: Vec<File>) -> Vec<Image> {
         let now = Instant::now();
         let waiting = std::mem::take(&mut self.unfinished);
-        let new = taken.into_iter().map(|file| (file, now));
+        let new = files.into_iter().map(|file| (file, now));
         let mut found = Vec::new();
         for (file, since) in waiting.into_iter().chain(new) {
             match Image::handed(file) {
@@ -264,7 +286,7 @@ impl Collector {
         let surplus = self.unfinished.len().saturating_sub(MOST_NAMELESS);
         self.unfinished.drain(..surplus);
         self.never_finished += surplus;
-        (found, are_all)
+        found
     }
 
     /// Gives names to files that have none and last.
@@ -607,7 +629,7 @@ mod tests {
         fs::write(file("7-4.json"), "{}").unwrap();
         fs::write(file("7-5.json.tmp"), "not yet").unwrap();
         let mut collector = Collector::new(directory.path(), None, 7);
-        collector.turn();
+        collector.turn(true);
         assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
         assert_eq!(collector.unread(), 3);
         assert!(!collector.found_other_version());
@@ -618,7 +640,7 @@ mod tests {
     #[test]
     fn a_session_that_is_gone_is_no_trouble() {
         let mut collector = Collector::new(Path::new("/nonexistent"), None, 7);
-        assert_eq!(collector.turn(), 0);
+        assert_eq!(collector.turn(true), 0);
         assert_eq!(collector.finish(ExitStatus::from_raw(0), moment::now()), []);
     }
 }

@@ -3,7 +3,7 @@
 //! A process in the session can send anything. Weir reads only regular files of the session's file system, and closes others.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
@@ -48,18 +48,23 @@ impl Inbox {
         })
     }
 
-    /// What has been handed over since the last time, and whether that was all.
-    pub fn take(&self) -> (Vec<File>, bool) {
-        let mut files = Vec::new();
-        for _ in 0..AT_ONCE {
+    /// What has been handed over since the last time.
+    pub fn take(&self) -> Taken {
+        let mut taken = Taken::default();
+        while taken.messages < AT_ONCE {
             match self.receive() {
                 Ok(received) => {
-                    files.extend(received.into_iter().filter(|file| self.is_plain(file)))
+                    taken.messages += 1;
+                    let plain = received.into_iter().filter(|file| self.is_plain(file));
+                    taken.files.extend(plain);
                 }
-                Err(_) => return (files, true),
+                Err(error) => {
+                    taken.has_failed = error.kind() != ErrorKind::WouldBlock;
+                    break;
+                }
             }
         }
-        (files, false)
+        taken
     }
 
     fn receive(&self) -> io::Result<Vec<File>> {
@@ -86,6 +91,27 @@ impl Inbox {
         // A read could wait for another file system.
         file.metadata()
             .is_ok_and(|metadata| metadata.is_file() && metadata.dev() == self.device)
+    }
+}
+
+/// What was taken from the socket at once.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// The files.
+    pub files: Vec<File>,
+    messages: usize,
+    has_failed: bool,
+}
+
+impl Taken {
+    /// Whether anything was there, be it of no use, or may be there still.
+    pub fn was_something(&self) -> bool {
+        self.messages > 0 || self.has_failed
+    }
+
+    /// Whether that was all.
+    pub fn are_all(&self) -> bool {
+        self.messages < AT_ONCE
     }
 }
 
@@ -134,7 +160,7 @@ mod tests {
         let session = tempfile::tempdir().unwrap();
         let inbox = Inbox::new(session.path()).expect("a socket");
         let to = session.path().join(INBOX);
-        assert!(inbox.take().0.is_empty());
+        assert!(!inbox.take().was_something());
         let file = tempfile::tempfile_in(session.path()).unwrap();
         file.write_at(b"region", 0).unwrap();
         let zero = File::open("/dev/zero").unwrap();
@@ -143,13 +169,16 @@ mod tests {
         send(&to, &[]);
         send(&to, &[&zero, &directory, &file, &elsewhere]);
         send(&to, &[&file]);
-        let (taken, are_all) = inbox.take();
-        assert!(are_all);
-        assert_eq!(taken.len(), 2);
+        let taken = inbox.take();
+        assert!(taken.was_something() && taken.are_all());
+        assert_eq!(taken.files.len(), 2);
         let mut text = [0; 6];
-        taken[1].read_exact_at(&mut text, 0).unwrap();
+        taken.files[1].read_exact_at(&mut text, 0).unwrap();
         assert_eq!(&text, b"region");
-        assert!(inbox.take().0.is_empty());
+        send(&to, &[]);
+        let taken = inbox.take();
+        assert!(taken.was_something() && taken.files.is_empty());
+        assert!(!inbox.take().was_something());
         drop(inbox);
         assert!(!to.exists());
     }

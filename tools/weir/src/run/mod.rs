@@ -77,7 +77,7 @@ use destination::Destination;
 use folder::Folder;
 use inbox::Inbox;
 use pace::{Pace, Ticks};
-use supervisor::Supervisor;
+use supervisor::{Found, Supervisor};
 
 /// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal.
 pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
@@ -192,7 +192,8 @@ impl Recording<'_> {
         let mut pace = Pace::new();
         loop {
             let wait = snapshots.as_ref().map_or(Duration::MAX, Ticks::wait);
-            if let Some(status) = supervisor.end_within(pace.wait().min(wait)) {
+            let found = supervisor.wait(pace.wait().min(wait), self.collector.next_process());
+            if let Found::End(status) = found {
                 let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
                 return in_place.unwrap_or(status);
             }
@@ -208,7 +209,8 @@ impl Recording<'_> {
                     snapshots = None;
                 }
             }
-            pace.adapt(self.collector.turn());
+            let may_have_appeared = !matches!(found, Found::Nothing);
+            pace.adapt(self.collector.turn(may_have_appeared));
             if self.collector.first_started().is_none()
                 && let Some(said) = self.hanging.look()
             {

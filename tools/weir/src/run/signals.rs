@@ -7,10 +7,12 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 use std::time::Duration;
 
 use libc::{c_int, pid_t, sigset_t};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::inherited;
 
@@ -89,6 +91,57 @@ pub struct Came {
 /// Waits so long for one of the signals that were held back.
 pub fn wait(time: Duration) -> Option<Came> {
     wait_for(&taken(), time)
+}
+
+/// A descriptor that is readable while one of the signals that were held back waits. None where none can be made.
+pub fn descriptor() -> Option<OwnedFd> {
+    // SAFETY: a set that may be read.
+    let made = unsafe { libc::signalfd(-1, &taken(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    // SAFETY: a new descriptor, which is nobody else's.
+    (made >= 0).then(|| unsafe { OwnedFd::from_raw_fd(made) })
+}
+
+/// Something else that is awaited together with signals, in the same system call.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// A [`descriptor`] for the signals.
+    pub signals: &'a OwnedFd,
+    /// What is to become readable.
+    pub other: BorrowedFd<'a>,
+}
+
+/// What [`wait_beside`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// A signal came.
+    Signal(Came),
+    /// The other descriptor is readable.
+    Readable,
+    /// The time has passed.
+    Nothing,
+}
+
+/// Waits so long for one of the signals that were held back, or for the other descriptor.
+pub fn wait_beside(beside: Beside<'_>, time: Duration) -> Waited {
+    let mut awaited = [
+        PollFd::new(beside.signals, PollFlags::IN),
+        PollFd::from_borrowed_fd(beside.other, PollFlags::IN),
+    ];
+    let limit = Timespec::try_from(time).ok();
+    match poll(&mut awaited, limit.as_ref()) {
+        // Woken by a signal that is not held back, or there is no memory: the caller goes on, as if the time had passed.
+        Ok(0) | Err(_) => return Waited::Nothing,
+        Ok(_) => {}
+    }
+    let [signals, other] = awaited.map(|of| of.revents());
+    if !signals.is_empty() {
+        return wait(Duration::ZERO).map_or(Waited::Nothing, Waited::Signal);
+    }
+    match other.contains(PollFlags::IN) {
+        true => Waited::Readable,
+        // It is broken, and would be at once again.
+        false => wait(time).map_or(Waited::Nothing, Waited::Signal),
+    }
 }
 
 /// Waits so long for a signal that is to be passed on; takes no news of the program's end.

@@ -1,5 +1,6 @@
 //! Between weir and the program: passes signals on, and reports the end of the program.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::thread;
@@ -9,7 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use libc::{c_int, pid_t};
 
 use super::hanging::Asked;
-use super::{no_memory, signals, stopping};
+use super::signals::{self, Beside, Waited};
+use super::{no_memory, stopping};
 
 /// How long a thread sleeps that has nothing else to do.
 const LONG: Duration = Duration::from_secs(3600);
@@ -19,8 +21,23 @@ const LONG: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Supervisor {
     child: Child,
+    /// The descriptor by which signals are awaited together with something else.
+    signals: Option<OwnedFd>,
     /// Where a thread of its own supervises.
     elsewhere: Option<Receiver<News>>,
+}
+
+/// What [`Supervisor::wait`] found.
+#[derive(Clone, Copy, Debug)]
+pub enum Found {
+    /// The program has ended like this.
+    End(ExitStatus),
+    /// The descriptor is readable.
+    Readable,
+    /// The time has passed, and the descriptor has not become readable.
+    Nothing,
+    /// The time has passed. Nobody looked at a descriptor.
+    TimeOnly,
 }
 
 impl Supervisor {
@@ -32,6 +49,7 @@ impl Supervisor {
                 asked,
                 may_have_changed: true,
             },
+            signals: signals::descriptor(),
             elsewhere: None,
         }
     }
@@ -43,7 +61,7 @@ impl Supervisor {
         let (sender, news) = bounded(2);
         let mut child = self.child.clone();
         let until_end = move || {
-            for came in std::iter::repeat_with(|| child.news_within(LONG)).flatten() {
+            for came in std::iter::repeat_with(|| child.news_within(LONG, None).ok()).flatten() {
                 // Who no longer listens does not need the status.
                 if sender.send(came).is_err() || matches!(came, News::Ended(_)) {
                     break;
@@ -55,25 +73,32 @@ impl Supervisor {
         self.elsewhere = thread.is_ok().then_some(news);
     }
 
-    /// Waits so long at the most; how the program ended, once it did. To be called by the thread that started the
-    /// program.
-    pub fn end_within(&mut self, time: Duration) -> Option<ExitStatus> {
+    /// Waits so long at the most for the program's end, or until a descriptor is readable. To be called by the thread that
+    /// started the program.
+    pub fn wait(&mut self, time: Duration, other: Option<BorrowedFd<'_>>) -> Found {
         let end = Instant::now() + time;
         loop {
-            match self.news_within(end.saturating_duration_since(Instant::now()))? {
-                News::Ended(status) => return Some(status),
-                News::Held => let_go(self.child.pid),
+            match self.news_within(end.saturating_duration_since(Instant::now()), other) {
+                Ok(News::Ended(status)) => return Found::End(status),
+                Ok(News::Held) => let_go(self.child.pid),
+                Err(found) => return found,
             }
         }
     }
 
-    fn news_within(&mut self, time: Duration) -> Option<News> {
+    fn news_within(
+        &mut self,
+        time: Duration,
+        other: Option<BorrowedFd<'_>>,
+    ) -> Result<News, Found> {
         match self.elsewhere.as_ref().map(|news| news.recv_timeout(time)) {
-            Some(Ok(news)) => Some(news),
-            Some(Err(RecvTimeoutError::Timeout)) => None,
+            Some(Ok(news)) => Ok(news),
+            Some(Err(RecvTimeoutError::Timeout)) => Err(Found::TimeOnly),
             Some(Err(RecvTimeoutError::Disconnected)) | None => {
                 self.elsewhere = None;
-                self.child.news_within(time)
+                let beside = other.zip(self.signals.as_ref());
+                let beside = beside.map(|(other, signals)| Beside { signals, other });
+                self.child.news_within(time, beside)
             }
         }
     }
@@ -103,18 +128,26 @@ struct Child {
 }
 
 impl Child {
-    fn news_within(&mut self, time: Duration) -> Option<News> {
+    fn news_within(&mut self, time: Duration, beside: Option<Beside<'_>>) -> Result<News, Found> {
         let end = Instant::now() + time;
         loop {
             // Nobody else waits for the child, so the pid is the child's for as long as this goes on.
             while self.may_have_changed {
                 match change(self.pid) {
-                    Some(Change::News(news)) => return Some(news),
+                    Some(Change::News(news)) => return Ok(news),
                     Some(Change::Stopped(signal)) => stopping::stop_with(self.pid, signal),
                     None => self.may_have_changed = false,
                 }
             }
-            let came = signals::wait(end.saturating_duration_since(Instant::now()))?;
+            let left = end.saturating_duration_since(Instant::now());
+            let came = match beside {
+                None => signals::wait(left).ok_or(Found::TimeOnly)?,
+                Some(beside) => match signals::wait_beside(beside, left) {
+                    Waited::Signal(came) => came,
+                    Waited::Readable => return Err(Found::Readable),
+                    Waited::Nothing => return Err(Found::Nothing),
+                },
+            };
             self.asked.tell(came.signal);
             if came.signal == libc::SIGCHLD {
                 self.may_have_changed = true;
