@@ -1,10 +1,9 @@
-//! After its start, a hook makes no system call of its own, and it never allocates from the program's heap. `weir run` makes one each
-//! time it looks.
+//! After its start, a hook makes no system call of its own, and it never allocates from the program's heap.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, scratch, victim};
 
 /// The system calls that `steady_state` makes between its markers, in each of its two threads.
 fn between_markers(mode: Mode, stacks: &str) -> [Vec<String>; 2] {
@@ -58,29 +57,6 @@ fn section(traces: &[String], markers: [u32; 2]) -> Vec<String> {
         .take_while(|line| !line.starts_with(&last))
         .map(|line| line.split("0x").next().unwrap_or(line).to_owned())
         .collect()
-}
-
-/// While a program sleeps, `weir run` waits for signals and new processes, in one call.
-#[test]
-fn one_system_call_for_each_look() {
-    let folder = scratch();
-    let trace = folder.path().join("trace");
-    let run = Command::new("strace")
-        .args(["-qq", "-o"])
-        .arg(&trace)
-        .arg(weir::command())
-        .args(["run", "--quiet", "--out", "report.json", "--", "sleep", "1"])
-        .current_dir(folder.path())
-        .status()
-        .expect("strace runs");
-    assert!(run.success());
-    let trace = std::fs::read_to_string(trace).expect("a trace");
-    let calls = |name: &str| trace.lines().filter(|line| line.starts_with(name)).count();
-    let looks = calls("poll(") + calls("ppoll(");
-    assert!(looks > 40, "{looks} looks\n{trace}");
-    // The first looks are for processes that may come together, and the last is told of the end.
-    let others = calls("recvmsg(") + calls("rt_sigtimedwait(");
-    assert!(others < 10, "{others} beside {looks} looks\n{trace}");
 }
 
 /// Makes 5,000 rounds of every kind of call, in the main thread and in another. The system calls are the same, one

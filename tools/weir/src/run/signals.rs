@@ -129,9 +129,10 @@ pub fn wait_beside(beside: Beside<'_>, time: Duration) -> Waited {
     ];
     let limit = Timespec::try_from(time).ok();
     match poll(&mut awaited, limit.as_ref()) {
-        // Woken by a signal that is not held back, or there is no memory: the caller goes on, as if the time had passed.
-        Ok(0) | Err(_) => return Waited::Nothing,
+        Ok(0) => return Waited::Nothing,
         Ok(_) => {}
+        // It cannot be done, and would fail at once again; or a signal came that is not held back.
+        Err(_) => return wait(time).map_or(Waited::Nothing, Waited::Signal),
     }
     let [signals, other] = awaited.map(|of| of.revents());
     if !signals.is_empty() {
