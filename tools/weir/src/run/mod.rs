@@ -120,7 +120,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     no_memory::stay_with(pid, session.path(), handed);
     let asked = hanging::Asked::default();
     let hanging = hanging::Watch::new(pid, asked.clone());
-    let mut supervisor = Supervisor::new(pid, asked);
+    let mut supervisor = Supervisor::new(pid, asked, inbox.is_none());
     if args.interval.is_some() {
         // A snapshot may have to wait for its reader.
         supervisor.be_independent();

@@ -41,15 +41,16 @@ pub enum Found {
 }
 
 impl Supervisor {
-    /// Over a child; `asked` gets the signals that ask it to end.
-    pub fn new(pid: pid_t, asked: Asked) -> Supervisor {
+    /// Over a child; `asked` gets the signals that ask it to end. `is_alone` says that nothing else will be awaited: where
+    /// descriptors are few, each is needed for something else.
+    pub fn new(pid: pid_t, asked: Asked, is_alone: bool) -> Supervisor {
         Supervisor {
             child: Child {
                 pid,
                 asked,
                 may_have_changed: true,
             },
-            signals: signals::descriptor(),
+            signals: (!is_alone).then(signals::descriptor).flatten(),
             elsewhere: None,
         }
     }
