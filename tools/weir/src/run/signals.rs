@@ -115,9 +115,9 @@ pub struct Beside<'a> {
 pub enum Waited {
     /// A signal came.
     Signal(Came),
-    /// The other descriptor is readable.
+    /// The other descriptor is readable, or may be.
     Readable,
-    /// The time has passed.
+    /// The time has passed, and it is not.
     Nothing,
 }
 
@@ -131,8 +131,8 @@ pub fn wait_beside(beside: Beside<'_>, time: Duration) -> Waited {
     match poll(&mut awaited, limit.as_ref()) {
         Ok(0) => return Waited::Nothing,
         Ok(_) => {}
-        // It cannot be done, and would fail at once again; or a signal came that is not held back.
-        Err(_) => return wait(time).map_or(Waited::Nothing, Waited::Signal),
+        // It would fail at once again.
+        Err(_) => return wait_blindly(time),
     }
     let [signals, other] = awaited.map(|of| of.revents());
     if !signals.is_empty() {
@@ -140,9 +140,14 @@ pub fn wait_beside(beside: Beside<'_>, time: Duration) -> Waited {
     }
     match other.contains(PollFlags::IN) {
         true => Waited::Readable,
-        // It is broken, and would be at once again.
-        false => wait(time).map_or(Waited::Nothing, Waited::Signal),
+        // It would wake us at once again.
+        false => wait_blindly(time),
     }
+}
+
+/// Waits for signals alone, as the other descriptor cannot be asked: it may be readable.
+fn wait_blindly(time: Duration) -> Waited {
+    wait(time).map_or(Waited::Readable, Waited::Signal)
 }
 
 /// Waits so long for a signal that is to be passed on; takes no news of the program's end.
@@ -251,5 +256,35 @@ fn empty() -> sigset_t {
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         set.assume_init()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::pipe;
+    use std::os::fd::AsFd;
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_what_is_readable_and_no_sooner() {
+        let time = Duration::from_millis(30);
+        let signals = descriptor().unwrap();
+        let waited = |other: BorrowedFd<'_>| {
+            let began = Instant::now();
+            let beside = Beside {
+                signals: &signals,
+                other,
+            };
+            (wait_beside(beside, time), began.elapsed() >= time)
+        };
+        let (reader, mut writer) = pipe().unwrap();
+        assert_eq!(waited(reader.as_fd()), (Waited::Nothing, true));
+        writer.write_all(b".").unwrap();
+        assert_eq!(waited(reader.as_fd()), (Waited::Readable, false));
+        // One that has an error and nothing to read, all the time.
+        drop(reader);
+        assert_eq!(waited(writer.as_fd()), (Waited::Readable, true));
     }
 }

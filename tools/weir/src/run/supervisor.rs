@@ -32,7 +32,7 @@ pub struct Supervisor {
 pub enum Found {
     /// The program has ended like this.
     End(ExitStatus),
-    /// The descriptor is readable.
+    /// The descriptor is readable, or may be.
     Readable,
     /// The time has passed, and the descriptor has not become readable.
     Nothing,
