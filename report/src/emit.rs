@@ -89,11 +89,15 @@ fn add_to(channel: &Descriptor, json: &[u8]) -> Result<(), Errno> {
 pub fn may_replace(path: &Path) -> Result<(), Errno> {
     let (place, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
     match found {
-        Found::Channel | Found::Open => match place.open_channel(&found) {
-            // Its reader has not opened it yet.
+        Found::Open => match place.open_channel(&found) {
             Ok(_) | Err(Errno::NXIO) => Ok(()),
             Err(error) => Err(error),
         },
+        // Not opened: to its reader, the end of a pipe is there when its last writer closes it.
+        Found::Channel => {
+            let name = place.name.as_c_str();
+            accessat(&place.directory, name, Access::WRITE_OK, AtFlags::empty())
+        }
         // Only the kernel makes files there.
         Found::Nothing if fstatfs(&place.directory)?.f_type == PROC_SUPER_MAGIC => {
             Err(Errno::NOENT)

@@ -9,6 +9,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -130,6 +131,28 @@ fn what_is_no_file_is_written_to() {
     )
     .unwrap();
     assert_eq!(replace(&pipe, b"nobody reads"), Err(Errno::NXIO));
+    may_replace(&pipe).unwrap();
+}
+
+#[test]
+fn a_reader_of_a_pipe_is_not_disturbed_by_the_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, 0o600.into(), 0).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::read_to_string(pipe).unwrap()
+    });
+    // Whether it waits already is not known: it is asked for long enough.
+    for _ in 0..200 {
+        may_replace(&pipe).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    while replace(&pipe, b"report") == Err(Errno::NXIO) && !reader.is_finished() {
+        std::thread::yield_now();
+    }
+    assert_eq!(reader.join().unwrap(), "report");
 }
 
 #[test]
