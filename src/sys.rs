@@ -33,8 +33,8 @@ pub use deadline::Deadline;
 pub use pages::page_bytes;
 pub use sealed::{is_sealed, set_sealed};
 pub use stacks::{
-    OWN_STACK, is_left, on_first_stack, on_own_stack, on_own_stack_if_possible, on_stack,
-    undisturbed_on_own_stack,
+    OWN_STACK, is_left, on_first_stack, on_own_stack, on_own_stack_if_possible,
+    on_ready_stack_if_possible, on_stack, undisturbed_on_own_stack,
 };
 pub use turn::Turn;
 

@@ -75,7 +75,7 @@ fn begin_replacing(start: &Start) -> Option<Replacing> {
     }
     let mut replacing = None;
     // The thread's stack may be small; this builds the program's path, and may write a report.
-    sys::on_own_stack_if_possible(|| replacing = end::begin_replacing(start));
+    sys::on_ready_stack_if_possible(|| replacing = end::begin_replacing(start));
     replacing
 }
 

@@ -79,7 +79,7 @@ fn change(known: &mut Start, environment: Strings) -> Option<Room> {
             }
         }
     };
-    sys::with_errno_kept(|| sys::on_own_stack_if_possible(look));
+    sys::with_errno_kept(|| sys::on_ready_stack_if_possible(look));
     room
 }
 

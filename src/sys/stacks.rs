@@ -41,9 +41,28 @@ pub fn on_own_stack_if_possible(mut work: impl FnMut()) {
     }
 }
 
+/// The same for work that takes little of it, and is done at each exec: on the stack that is always there, unless it is taken. No
+/// memory has to be made for it.
+pub fn on_ready_stack_if_possible(mut work: impl FnMut()) {
+    let is_done = with_signals_blocked(|| on_stack_that_is_there(&mut work));
+    if !is_done {
+        on_own_stack_if_possible(work);
+    }
+}
+
 /// The same on a stack that is always there, for the start of an image. If that stack is taken, because a signal
 /// handler has interrupted its user, on one of [`on_own_stack`].
 pub fn on_first_stack(mut work: impl FnMut()) -> bool {
+    let is_done = match is_on_signal_stack() {
+        true => with_signals_blocked(|| on_stack_that_is_there(&mut work)),
+        false => on_stack_that_is_there(&mut work),
+    };
+    is_done || on_own_stack(work)
+}
+
+/// Does `work` on a stack in the library's own data. False, and nothing done, if it is taken. It stays taken in a child that is
+/// forked meanwhile, and after one of vfork that is killed here: others then have to do without it.
+fn on_stack_that_is_there(work: &mut impl FnMut()) -> bool {
     const BYTES: usize = 64 * 1024;
     #[repr(align(4096))]
     struct Stack(UnsafeCell<[u8; BYTES]>);
@@ -52,15 +71,10 @@ pub fn on_first_stack(mut work: impl FnMut()) -> bool {
     static STACK: Stack = Stack(UnsafeCell::new([0; BYTES]));
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
     if IS_TAKEN.swap(true, Ordering::Acquire) {
-        return on_own_stack(work);
+        return false;
     }
     // SAFETY: the end of the stack, which is ours alone until the work is done.
-    let mut work = || unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), &mut work) };
-    if is_on_signal_stack() {
-        with_signals_blocked(work);
-    } else {
-        work();
-    }
+    unsafe { on_stack(STACK.0.get().byte_add(BYTES).cast(), work) };
     IS_TAKEN.store(false, Ordering::Release);
     true
 }
