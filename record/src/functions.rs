@@ -336,11 +336,12 @@ impl Function {
         }
     }
 
-    /// Where the function's size classes stand among those of the functions that have a size.
-    pub const fn sized_index(self) -> Option<usize> {
+    /// Where the calls of a function that has a size are counted by it.
+    pub const fn sized(self) -> Option<Sized> {
         match SIZED_INDEX[self.index()] {
             UNSIZED => None,
-            index => Some(index as usize),
+            index if (index as usize) < OFTEN_SIZED_COUNT => Some(Sized::Often(index as usize)),
+            index => Some(Sized::Seldom(index as usize - OFTEN_SIZED_COUNT)),
         }
     }
 
@@ -390,6 +391,42 @@ impl Function {
         }
     }
 }
+
+/// Where a function's calls are counted by size: its place among the functions of the same kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sized {
+    /// In the counters of each thread.
+    Often(usize),
+    /// In one table of the process, which has memory once such a function is called: most programs call none of them.
+    Seldom(usize),
+}
+
+/// The functions whose calls each thread counts by size: those that programs call often.
+const OFTEN_SIZED: [Function; OFTEN_SIZED_COUNT] = [
+    Function::Malloc,
+    Function::Calloc,
+    Function::Realloc,
+    Function::PosixMemalign,
+    Function::AlignedAlloc,
+    Function::Read,
+    Function::Pread64,
+    Function::Readv,
+    Function::Write,
+    Function::Pwrite64,
+    Function::Writev,
+    Function::Recv,
+    Function::Recvmsg,
+    Function::Send,
+    Function::Sendmsg,
+    Function::Fread,
+    Function::Fwrite,
+    Function::StdioRead,
+    Function::StdioWrite,
+];
+/// How many functions each thread counts by size.
+pub const OFTEN_SIZED_COUNT: usize = 19;
+/// How many functions are counted by size in the table of the process.
+pub const SELDOM_SIZED_COUNT: usize = SIZED_COUNT - OFTEN_SIZED_COUNT;
 
 const NONE: u16 = u16::MAX;
 const UNSIZED: u16 = NONE;
@@ -481,10 +518,16 @@ const fn is_before(one: Function, other: Function) -> bool {
 const SIZED_INDEX: [u16; Function::COUNT] = {
     let mut indices = [UNSIZED; Function::COUNT];
     let mut next = 0;
+    while next < OFTEN_SIZED_COUNT {
+        indices[OFTEN_SIZED[next].index()] = next as u16;
+        next += 1;
+    }
     let mut function = 0;
     while function < Function::COUNT {
-        if !matches!(rows::TABLE[function].size, Size::None) {
-            indices[function] = next;
+        let is_sized = !matches!(rows::TABLE[function].size, Size::None);
+        assert!(is_sized || indices[function] == UNSIZED);
+        if is_sized && indices[function] == UNSIZED {
+            indices[function] = next as u16;
             next += 1;
         }
         function += 1;
@@ -549,11 +592,18 @@ mod tests {
 
     #[test]
     fn sized_functions_are_numbered_without_a_gap() {
-        let indices: Vec<usize> = Function::ALL
-            .into_iter()
-            .filter_map(Function::sized_index)
-            .collect();
-        assert_eq!(indices, (0..SIZED_COUNT).collect::<Vec<_>>());
-        assert_eq!(Function::Free.sized_index(), None);
+        let mut often: Vec<usize> = Vec::new();
+        let mut seldom: Vec<usize> = Vec::new();
+        for function in Function::ALL {
+            match function.sized() {
+                Some(Sized::Often(index)) => often.push(index),
+                Some(Sized::Seldom(index)) => seldom.push(index),
+                None => {}
+            }
+        }
+        often.sort_unstable();
+        assert_eq!(often, (0..OFTEN_SIZED_COUNT).collect::<Vec<_>>());
+        assert_eq!(seldom, (0..SELDOM_SIZED_COUNT).collect::<Vec<_>>());
+        assert_eq!(Function::Free.sized(), None);
     }
 }

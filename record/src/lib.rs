@@ -53,6 +53,7 @@ pub mod ring;
 pub mod sample;
 pub mod sampling;
 pub mod settings;
+pub mod sizes;
 pub mod slot;
 pub mod slow;
 pub mod spread;

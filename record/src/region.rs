@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 use crate::coroutine::Coroutine;
 use crate::errnos;
 use crate::file::FileEntry;
-use crate::functions::{Function, SIZED_COUNT, WAITING_COUNT};
+use crate::functions::{Function, OFTEN_SIZED_COUNT, SIZED_COUNT, WAITING_COUNT};
 use crate::ring;
 use crate::slot::{Counters, Slot};
 use crate::slow;
@@ -27,7 +27,7 @@ pub use parts::{Part, Parts};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 17;
+const LAYOUT_VERSION: u64 = 18;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -37,6 +37,7 @@ pub const LAYOUT: u64 = {
         size_of::<Slot>() as u64,
         Function::COUNT as u64,
         SIZED_COUNT as u64,
+        OFTEN_SIZED_COUNT as u64,
         WAITING_COUNT as u64,
         ring::CAPACITY as u64,
         errnos::CAPACITY as u64,

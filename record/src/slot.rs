@@ -11,17 +11,14 @@ use crate::arch;
 use crate::countdown::Countdown;
 use crate::counter::{Adder, Counter};
 use crate::errnos::Errnos;
-use crate::functions::{Family, Function, SIZED_COUNT, WAITING_COUNT};
+use crate::functions::{Family, Function, OFTEN_SIZED_COUNT, Sized, WAITING_COUNT};
 use crate::in_flight::InFlight;
 use crate::ring::Ring;
 use crate::sample::{Part, Sample};
 use crate::sampling::Sampling;
+use crate::sizes::{SizeClasses, class_of};
 use crate::slow::{SlowCall, SlowCalls};
 use crate::stacks::LeafOwner;
-
-/// Classes of size, by the position of the highest bit; sizes 0 and 1 share the first. Every size has one: the hot path need not
-/// ask whether it is too large.
-pub const SIZE_CLASSES: usize = u64::BITS as usize;
 
 /// The counters of one function, one cache line.
 #[derive(Debug)]
@@ -85,7 +82,7 @@ pub struct Counters {
     /// Which blocks are sampled; not of the common counters.
     pub sampling: Sampling,
     functions: [FunctionCounters; Function::COUNT],
-    size_classes: [[Counter; SIZE_CLASSES]; SIZED_COUNT],
+    size_classes: [SizeClasses; OFTEN_SIZED_COUNT],
     parts: [PartCounters; WAITING_COUNT],
     /// Failed calls by errno.
     pub errnos: Errnos,
@@ -101,11 +98,13 @@ impl Counters {
         &self.functions[function.index()]
     }
 
-    /// Calls of a function by size class; none for a function without a size.
-    pub fn size_classes(&self, function: Function) -> Option<&[Counter; SIZE_CLASSES]> {
-        function
-            .sized_index()
-            .map(|index| &self.size_classes[index])
+    /// Calls of a function by size class; none for a function without a size, and for one whose classes are in the table of the
+    /// process.
+    pub fn size_classes(&self, function: Function) -> Option<&SizeClasses> {
+        match function.sized()? {
+            Sized::Often(index) => Some(&self.size_classes[index]),
+            Sized::Seldom(_) => None,
+        }
     }
 
     /// The calls of a function that were made in two parts; none for a function that cannot wait.
@@ -118,21 +117,19 @@ impl Counters {
         &self.slow[family.index()]
     }
 
-    /// Counts a call and, where the function has one, its size.
+    /// Counts the size that a call asked for, where the function has one. False if the call is still to be counted in the table of
+    /// the process ([`SeldomSizes`](crate::sizes::SeldomSizes)).
+    #[must_use]
     #[inline(always)]
-    pub fn count<A: Adder>(&self, function: Function, requested: u64) {
-        A::add(&self.of(function).calls, 1);
-        self.count_size::<A>(function, requested);
-    }
-
-    /// Counts the size that a call asked for, where the function has one.
-    #[inline(always)]
-    pub fn count_size<A: Adder>(&self, function: Function, requested: u64) {
-        if let Some(index) = function.sized_index() {
-            A::add(&self.of(function).requested_bytes, requested);
-            let class = 63 - (requested | 1).leading_zeros();
-            A::add(&self.size_classes[index][class as usize], 1);
+    pub fn count_size<A: Adder>(&self, function: Function, requested: u64) -> bool {
+        let Some(sized) = function.sized() else {
+            return true;
+        };
+        A::add(&self.of(function).requested_bytes, requested);
+        if let Sized::Often(index) = sized {
+            A::add(&self.size_classes[index][class_of(requested)], 1);
         }
+        matches!(sized, Sized::Often(_))
     }
 
     /// Sets up which blocks are samples, for a new owner: one in `mean` bytes on average, none if that is 0.
@@ -544,12 +541,20 @@ mod tests {
     fn sizes_go_to_the_class_of_their_highest_bit() {
         let slot = zeroed();
         for size in [0, 1, 2, 3, 4, 1024, 2047, u64::MAX] {
-            slot.counters.count::<Alone>(Function::Malloc, size);
+            assert!(slot.counters.count_size::<Alone>(Function::Malloc, size));
         }
         let classes = slot.counters.size_classes(Function::Malloc).unwrap();
         let of = |class: usize| classes[class].get();
         assert_eq!([of(0), of(1), of(2), of(10), of(63)], [2, 2, 1, 2, 1]);
-        assert_eq!(slot.counters.of(Function::Malloc).calls.get(), 8);
+    }
+
+    #[test]
+    fn a_size_that_the_slot_has_no_class_for_is_left_to_the_process() {
+        let slot = zeroed();
+        assert!(!slot.counters.count_size::<Alone>(Function::Mmap, 4096));
+        let mapped = slot.counters.of(Function::Mmap).requested_bytes.get();
+        assert_eq!(mapped, 4096);
+        assert!(slot.counters.count_size::<Alone>(Function::Free, 8));
     }
 
     fn heap() -> HeapTotals {

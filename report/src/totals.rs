@@ -2,6 +2,7 @@
 
 use weir_record::functions::{Family, Function};
 use weir_record::region::Region;
+use weir_record::sizes::{SeldomSizes, SizeClasses};
 use weir_record::slot::Counters;
 
 /// The counters of one function.
@@ -19,25 +20,29 @@ pub struct FunctionTotals {
 }
 
 impl FunctionTotals {
-    /// Those of one thread.
-    pub fn of(counters: &Counters, function: Function) -> FunctionTotals {
+    /// Those of one thread. `seldom` is the table of its process.
+    pub fn of(
+        counters: &Counters,
+        seldom: Option<&SeldomSizes>,
+        function: Function,
+    ) -> FunctionTotals {
         let parts = counters.parts(function);
-        let smallest = smallest_sum(counters, function);
-        let counters = counters.of(function);
-        FunctionTotals {
+        let own = counters.of(function);
+        let mut totals = FunctionTotals {
             wait_ticks: parts.map_or(0, |parts| parts.wait_ticks.get()),
-            calls: counters.calls.get(),
-            errors: counters.errors.get(),
-            requested_bytes: match counters.requested_bytes.get() {
-                // The counter wraps, and a sum that is less than twice the smallest possible one is seen to have done so.
-                sum if u128::from(sum) < smallest => u64::MAX,
-                sum => sum,
-            },
-            moved_bytes: counters.moved_bytes.get(),
-            timed: counters.timed.get(),
-            ticks: counters.ticks.get(),
-            reentrant: counters.reentrant.get(),
+            calls: own.calls.get(),
+            errors: own.errors.get(),
+            requested_bytes: own.requested_bytes.get(),
+            moved_bytes: own.moved_bytes.get(),
+            timed: own.timed.get(),
+            ticks: own.ticks.get(),
+            reentrant: own.reentrant.get(),
+        };
+        // Most functions are called by no thread, and their classes are on pages that need not be read.
+        if totals.calls != 0 && has_wrapped(totals.requested_bytes, counters, seldom, function) {
+            totals.requested_bytes = u64::MAX;
         }
+        totals
     }
 
     /// Whether the function was called.
@@ -66,13 +71,26 @@ impl FunctionTotals {
     }
 }
 
-/// The least that the requests of a function can add up to, given how many there were of each class of size.
-fn smallest_sum(counters: &Counters, function: Function) -> u128 {
+/// Whether a thread's requests added up to more than the counter of their bytes can hold. A sum that is less than the smallest
+/// possible one is seen to have wrapped. Of a function with its classes in the table of the process, it is not known which thread's
+/// sum has: every one's may have.
+fn has_wrapped(
+    sum: u64,
+    counters: &Counters,
+    seldom: Option<&SeldomSizes>,
+    function: Function,
+) -> bool {
+    if let Some(classes) = counters.size_classes(function) {
+        return u128::from(sum) < smallest_sum(classes);
+    }
+    let classes = seldom.and_then(|sizes| sizes.of(function));
+    classes.is_some_and(|classes| smallest_sum(classes) > u128::from(u64::MAX))
+}
+
+/// The least that requests can add up to, given how many there were of each class of size.
+fn smallest_sum(classes: &SizeClasses) -> u128 {
     // Fewer bytes than these never wrap in the time that a computer lasts.
     const LARGE_CLASS: usize = 48;
-    let Some(classes) = counters.size_classes(function) else {
-        return 0;
-    };
     let large = classes.iter().zip(0_u32..).skip(LARGE_CLASS);
     let sums = large.map(|(calls, class)| u128::from(calls.get()) << class);
     sums.fold(0, u128::saturating_add)
@@ -102,11 +120,13 @@ impl Totals {
         };
         // Where each function stands in the list, plus one.
         let mut places = [0_u16; Function::COUNT];
+        let seldom = region.header.seldom_sizes();
         for slot in region.slots() {
-            totals.allocating_slots += u64::from(totals.add(&slot.counters, &mut places));
+            let allocates = totals.add(&slot.counters, seldom, &mut places);
+            totals.allocating_slots += u64::from(allocates);
         }
         if let Some(common) = region.header.common() {
-            totals.add(common, &mut places);
+            totals.add(common, seldom, &mut places);
         }
         totals
             .functions
@@ -115,10 +135,15 @@ impl Totals {
     }
 
     /// Adds those of one thread. True where it has called an allocation function.
-    fn add(&mut self, counters: &Counters, places: &mut [u16; Function::COUNT]) -> bool {
+    fn add(
+        &mut self,
+        counters: &Counters,
+        seldom: Option<&SeldomSizes>,
+        places: &mut [u16; Function::COUNT],
+    ) -> bool {
         let mut allocates = false;
         for (function, place) in Function::ALL.into_iter().zip(places) {
-            let part = FunctionTotals::of(counters, function);
+            let part = FunctionTotals::of(counters, seldom, function);
             if part.is_zero() {
                 continue;
             }

@@ -4,7 +4,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::functions::Function;
 
-use super::{Outcome, pass, settle, sites, slot_or_target, timed};
+use super::{Outcome, count_in, pass, settle, sites, slot_or_target, timed};
 use crate::life::attach::Target;
 
 /// Makes a call by `next`, and records it as [`Call::make`](super::Call::make) does. `size` is in bytes.
@@ -20,7 +20,7 @@ pub fn buffered<R: Copy>(
         Ok(slot) => slot,
         Err(other) => return unseen(other, function, size, judge, next, then),
     };
-    slot.counters.count::<Alone>(function, size as u64);
+    count_in::<Alone>(&slot.counters, function, size as u64);
     if slot.countdown.due() {
         let result = timed(next, slot, function, size as u64);
         let outcome = judge(result);
@@ -52,7 +52,7 @@ fn unseen<R: Copy>(
         pass(target, function);
         return next();
     };
-    counters.count::<Shared>(function, size as u64);
+    count_in::<Shared>(counters, function, size as u64);
     let result = next();
     settle::<Shared>(counters, function, judge(result));
     then(result);

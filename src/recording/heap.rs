@@ -9,7 +9,7 @@ use weir_record::functions::Function;
 use weir_record::slot::{Counters, Due, Slot};
 
 use super::sites::By;
-use super::{count_unseen, pass, sites, timed, timed_in_turn, timed_now};
+use super::{count_in, count_unseen, pass, sites, timed, timed_in_turn, timed_now};
 use crate::coop::{self, Heap};
 use crate::life::{
     attach::{self, Target},
@@ -248,7 +248,7 @@ fn allocate_into<S: Sink>(
 ) -> *mut c_void {
     // A request of `None` must fail: it counts as a call of 0 bytes and an error.
     let requested = size.unwrap_or(0) as u64;
-    sink.counters().count::<S::Adder>(function, requested);
+    count_in::<S::Adder>(sink.counters(), function, requested);
     let before = live_before(sink, function);
     let block = sink.make(function, requested, next);
     if block.is_null() {
@@ -369,7 +369,7 @@ fn resize_into<S: Sink>(
     let requested = size.unwrap_or(0) as u64;
     let before = usable(block);
     let counters = sink.counters();
-    counters.count::<S::Adder>(function, requested);
+    count_in::<S::Adder>(counters, function, requested);
     let live = live_before(sink, function);
     let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
@@ -476,7 +476,7 @@ pub fn release(function: Function, block: *mut c_void, size: usize, next: impl F
     match thread::slot() {
         Some(slot) => {
             let sink = Own(slot);
-            slot.counters.count::<Alone>(function, size as u64);
+            count_in::<Alone>(&slot.counters, function, size as u64);
             free_counted(sink, function, block, size, next, || {});
         }
         None => release_unseen(function, block, size, next),
@@ -503,7 +503,7 @@ fn release_into<S: Sink>(
     size: usize,
     next: impl Fn() + Copy,
 ) {
-    sink.counters().count::<S::Adder>(function, size as u64);
+    count_in::<S::Adder>(sink.counters(), function, size as u64);
     if block.is_null() {
         S::Adder::add(&sink.counters().blocks_adjustment, 1);
         return sink.free(function, size as u64, block, next);
@@ -678,7 +678,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
 pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
     match thread::slot() {
         Some(slot) => {
-            slot.counters.count::<Alone>(function, 0);
+            count_in::<Alone>(&slot.counters, function, 0);
             if slot.countdown.due() {
                 return timed(next, slot, function, 0);
             }

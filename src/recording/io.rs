@@ -10,7 +10,7 @@ use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
 use weir_record::stacks::Called;
 
-use super::{Outcome, pass, settle, sites, slot_or_target};
+use super::{Outcome, count_size_in, pass, settle, sites, slot_or_target};
 use crate::coop;
 use crate::files;
 use crate::life::attach::Target;
@@ -153,7 +153,7 @@ impl<S: Requested> Call<S> {
         let counters = &slot.counters;
         counters.of(function).calls.add(1);
         if let Some(requested) = size.before() {
-            counters.count_size::<Alone>(function, requested);
+            count_size_in::<Alone>(counters, function, requested);
         }
         let link = self.link_before();
         let is_timed = !slot.countdown.is_off();
@@ -173,7 +173,7 @@ impl<S: Requested> Call<S> {
         let outcome = judge(result);
         let requested = match size.after(outcome) {
             Some(requested) => {
-                counters.count_size::<Alone>(function, requested);
+                count_size_in::<Alone>(counters, function, requested);
                 requested
             }
             None => size.before().unwrap_or(0),
@@ -237,7 +237,7 @@ impl<S: Requested> Call<S> {
         let result = next();
         let outcome = judge(result);
         if let Some(requested) = self.size.before().or(self.size.after(outcome)) {
-            counters.count_size::<Shared>(self.function, requested);
+            count_size_in::<Shared>(counters, self.function, requested);
         }
         settle::<Shared>(counters, self.function, outcome);
         then(result);

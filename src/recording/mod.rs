@@ -32,7 +32,7 @@ pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 /// Counts a call, and neither makes nor times it.
 pub fn count(function: Function) {
     match thread::slot() {
-        Some(slot) => slot.counters.count::<Alone>(function, 0),
+        Some(slot) => count_in::<Alone>(&slot.counters, function, 0),
         None => count_unseen(function),
     }
 }
@@ -41,8 +41,8 @@ pub fn count(function: Function) {
 #[inline(never)]
 fn count_unseen(function: Function) {
     match attach::target() {
-        Target::Own(slot) => slot.counters.count::<Alone>(function, 0),
-        Target::Common(counters) => counters.count::<Shared>(function, 0),
+        Target::Own(slot) => count_in::<Alone>(&slot.counters, function, 0),
+        Target::Common(counters) => count_in::<Shared>(counters, function, 0),
         other => pass(other, function),
     }
 }
@@ -62,6 +62,21 @@ pub fn count_failure_of(function: Function, errno: i32) {
                 settle::<Shared>(counters, function, failed);
             }
         }
+    }
+}
+
+/// Counts a call and, where the function has one, the size that it asks for in bytes.
+#[inline(always)]
+fn count_in<A: Adder>(counters: &Counters, function: Function, requested: u64) {
+    A::add(&counters.of(function).calls, 1);
+    count_size_in::<A>(counters, function, requested);
+}
+
+/// Counts the size in bytes that a call asked for, where the function has one.
+#[inline(always)]
+fn count_size_in<A: Adder>(counters: &Counters, function: Function, requested: u64) {
+    if !counters.count_size::<A>(function, requested) {
+        region::count_seldom_size(function, requested);
     }
 }
 

@@ -12,7 +12,7 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
 use super::io::{Requested, Subject, called};
-use super::{Call, Outcome, settle, sites, slot_or_target};
+use super::{Call, Outcome, count_size_in, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
 use crate::life::{start, writer};
@@ -110,11 +110,11 @@ impl Subject {
         match slot_or_target() {
             Ok(slot) => {
                 slot.in_flight.end();
-                slot.counters.count_size::<Alone>(self.function, requested);
+                count_size_in::<Alone>(&slot.counters, self.function, requested);
                 settle::<Alone>(&slot.counters, self.function, *outcome);
             }
             Err(Target::Common(counters)) => {
-                counters.count_size::<Shared>(self.function, requested);
+                count_size_in::<Shared>(counters, self.function, requested);
                 settle::<Shared>(counters, self.function, *outcome);
             }
             Err(_) => {}

@@ -4,7 +4,8 @@ pub mod backing;
 pub mod mapping;
 pub mod slots;
 
-use weir_record::region::Section;
+use weir_record::functions::Function;
+use weir_record::region::{Circumstance, Section};
 use weir_record::slot::Counters;
 
 use crate::process::header;
@@ -16,4 +17,17 @@ pub fn common() -> Option<&'static Counters> {
         return None;
     }
     header.common()
+}
+
+/// Counts a call of a seldom function by the size that it asked for, in bytes.
+#[cold]
+#[inline(never)]
+pub fn count_seldom_size(function: Function, requested: u64) {
+    let Some(header) = header() else { return };
+    if !mapping::make_section(header, Section::SeldomSizes) {
+        header.note(Circumstance::NoSizesMemory);
+    }
+    if let Some(sizes) = header.seldom_sizes() {
+        sizes.count(function, requested);
+    }
 }

@@ -15,13 +15,14 @@ use crate::counter::Counter;
 use crate::ends::Ends;
 use crate::file::FileEntry;
 use crate::functions::Function;
+use crate::sizes::SeldomSizes;
 use crate::slot::{Counters, HeapTotals, Slot};
 use crate::stacks::{Cut, InterpretedCode, Module, Node};
 use crate::starts::{self, Starts};
 use crate::text::Text;
 
 /// How many loaded objects the header can name.
-pub const MAX_OBJECTS: usize = 32;
+pub const MAX_OBJECTS: usize = 15;
 
 /// Of how many descriptors, from the first, the header tells where they lead.
 pub const MAX_LINKS: usize = 256;
@@ -116,11 +117,13 @@ pub enum Circumstance {
     NoSlotMemory = 21,
     /// A thread has no slot because another took too long to make one.
     SlotAwaited = 22,
+    /// There was no memory to count the calls of seldom functions by size.
+    NoSizesMemory = 23,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 23] = [
+    pub const ALL: [Circumstance; 24] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -144,6 +147,7 @@ impl Circumstance {
         Circumstance::OtherNamespace,
         Circumstance::NoSlotMemory,
         Circumstance::SlotAwaited,
+        Circumstance::NoSizesMemory,
     ];
 }
 
@@ -160,15 +164,18 @@ pub enum Section {
     Ends = 2,
     /// The counters of threads that have no slot.
     Common = 3,
+    /// The calls of seldom functions by size.
+    SeldomSizes = 4,
 }
 
 impl Section {
     /// All of them.
-    pub const ALL: [Section; 4] = [
+    pub const ALL: [Section; 5] = [
         Section::FirstStarts,
         Section::Starts,
         Section::Ends,
         Section::Common,
+        Section::SeldomSizes,
     ];
 
     /// As many notes as lie within two pages: more than most shells need.
@@ -184,6 +191,7 @@ impl Section {
             Section::Starts => (offset_of!(Header, starts), size_of::<Starts>()),
             Section::Ends => (offset_of!(Header, ends), size_of::<Ends>()),
             Section::Common => (offset_of!(Header, common), size_of::<Counters>()),
+            Section::SeldomSizes => (offset_of!(Header, seldom_sizes), size_of::<SeldomSizes>()),
         };
         from..from + length
     }
@@ -295,6 +303,7 @@ pub struct Header {
     starts: Starts,
     ends: Ends,
     common: Counters,
+    seldom_sizes: SeldomSizes,
 }
 
 impl Header {
@@ -334,6 +343,12 @@ impl Header {
         self.has_section(Section::Common).then_some(&self.common)
     }
 
+    /// The calls of seldom functions by size, where they have their memory.
+    pub fn seldom_sizes(&self) -> Option<&SeldomSizes> {
+        self.has_section(Section::SeldomSizes)
+            .then_some(&self.seldom_sizes)
+    }
+
     /// Fills in what a reader checks first. The region is not valid before [`Header::complete`].
     pub fn prepare(&self, room: Room) {
         self.layout.store(LAYOUT, Ordering::Relaxed);
@@ -341,6 +356,7 @@ impl Header {
             (Part::Starts, Section::Starts.bytes()),
             (Part::Ends, Section::Ends.bytes()),
             (Part::Common, Section::Common.bytes()),
+            (Part::SeldomSizes, Section::SeldomSizes.bytes()),
             (Part::Files, room.file_at(0)..room.file_at(room.files)),
             (Part::Slots, room.slot_at(0)..room.slot_at(room.slots)),
             (

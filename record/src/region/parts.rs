@@ -27,6 +27,8 @@ pub enum Part {
     Modules,
     /// Functions of interpreted code ([`InterpretedCode`](crate::stacks::InterpretedCode)).
     Interpreted,
+    /// The calls of seldom functions by size ([`SeldomSizes`](crate::sizes::SeldomSizes)).
+    SeldomSizes,
 }
 
 /// How many parts the table has room for.

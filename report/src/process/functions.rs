@@ -6,7 +6,8 @@ use weir_record::clock::Rate;
 use weir_record::functions::{Family, Function};
 use weir_record::region::Region;
 use weir_record::sample::Part;
-use weir_record::slot::{PartCounters, SIZE_CLASSES};
+use weir_record::sizes::SIZE_CLASSES;
+use weir_record::slot::PartCounters;
 
 use super::Findings;
 use crate::latency::{self, Timed};
@@ -134,8 +135,11 @@ fn errnos(region: Region<'_>) -> BTreeMap<&'static str, BTreeMap<String, u64>> {
 /// Calls by size, for the sizes that occurred.
 fn size_classes(region: Region<'_>, function: Function) -> Vec<model::SizeClass> {
     let mut sums = [0_u64; SIZE_CLASSES];
-    for counters in region.counters() {
-        let classes = counters.size_classes(function).into_iter().flatten();
+    let of_threads = region.counters();
+    let of_threads = of_threads.filter_map(|counters| counters.size_classes(function));
+    let of_process = region.header.seldom_sizes();
+    let of_process = of_process.and_then(|sizes| sizes.of(function));
+    for classes in of_threads.chain(of_process) {
         for (sum, class) in sums.iter_mut().zip(classes) {
             *sum = sum.saturating_add(class.get());
         }

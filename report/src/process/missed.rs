@@ -167,6 +167,9 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
         Circumstance::NoSlotMemory => Some(
             "there was no memory for the counters of more threads: those that came later share theirs",
         ),
+        Circumstance::NoSizesMemory => Some(
+            "there was no memory to count the calls of some functions by size: they are in no class of size",
+        ),
         Circumstance::SlotAwaited => Some(
             "a thread that was making its counters did not run for a second: others did not wait, and share theirs",
         ),

@@ -48,9 +48,10 @@ fn name(owner: &Owner) -> String {
 }
 
 fn functions(findings: &Findings<'_>, counters: &Counters) -> BTreeMap<String, ThreadFunction> {
+    let seldom = findings.region.header.seldom_sizes();
     Function::ALL
         .into_iter()
-        .map(|function| (function, FunctionTotals::of(counters, function)))
+        .map(|function| (function, FunctionTotals::of(counters, seldom, function)))
         .filter(|(_, total)| total.calls != 0)
         .map(|(function, total)| {
             let reported = ThreadFunction {

@@ -300,6 +300,9 @@ fn requests_that_no_number_has_room_for() {
         (Function::Malloc, &[u64::MAX, 1000, u64::MAX][..]),
         (Function::Calloc, &[3 << 62, 1 << 61]),
         (Function::Realloc, &[1 << 63, 1 << 63]),
+        // Their sizes are in the table of the process.
+        (Function::Memalign, &[1 << 63, 1 << 63]),
+        (Function::Valloc, &[1 << 62, 1 << 62]),
     ] {
         for &size in sizes {
             threads[0].call(function, size);
@@ -311,4 +314,6 @@ fn requests_that_no_number_has_room_for() {
     assert_eq!(told("malloc"), u64::MAX);
     assert_eq!(told("calloc"), (3 << 62) + (1 << 61) + 77);
     assert_eq!(told("realloc"), u64::MAX);
+    assert_eq!(told("memalign"), u64::MAX);
+    assert_eq!(told("valloc"), (1 << 63) + 77);
 }

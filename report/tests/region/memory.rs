@@ -3,10 +3,10 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 
 use weir_record::clock::Moment;
-use weir_record::counter::{Alone, Shared};
+use weir_record::counter::{Adder, Alone, Shared};
 use weir_record::functions::Function;
 use weir_record::region::{Header, Region, Room, Section};
-use weir_record::slot::{Slot, Tenancy};
+use weir_record::slot::{Counters, Slot, Tenancy};
 use weir_report::model::{End, EndKind, Report};
 use weir_report::recording;
 use weir_report::writer::Writer;
@@ -134,7 +134,17 @@ impl Memory {
         let header = self.header();
         header.open_section(Section::Common);
         let common = header.common().expect("it has its memory");
-        common.count::<Shared>(function, size);
+        self.count::<Shared>(common, function, size);
+    }
+
+    fn count<A: Adder>(&self, counters: &Counters, function: Function, size: u64) {
+        A::add(&counters.of(function).calls, 1);
+        if !counters.count_size::<A>(function, size) {
+            let header = self.header();
+            header.open_section(Section::SeldomSizes);
+            let sizes = header.seldom_sizes().expect("they have their memory");
+            sizes.count(function, size);
+        }
     }
 }
 
@@ -157,7 +167,8 @@ pub struct Thread<'m> {
 impl Thread<'_> {
     /// A call that is not timed.
     pub fn call(&self, function: Function, size: u64) {
-        self.slot.counters.count::<Alone>(function, size);
+        self.memory
+            .count::<Alone>(&self.slot.counters, function, size);
     }
 
     /// A call that took `took_ns` nanoseconds, and began `began_ns` nanoseconds after the start.

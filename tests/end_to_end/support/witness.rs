@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weir_record::slot::SIZE_CLASSES;
+use weir_record::sizes::SIZE_CLASSES;
 use weir_report::model::{Function, Process};
 
 use super::Outcome;
