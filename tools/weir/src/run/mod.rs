@@ -132,8 +132,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         program: &args.program,
         launched,
         hanging,
+        unrehearsed: Some(args.sort),
     };
-    recording.rehearse(args.sort);
     let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
@@ -172,12 +172,17 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     Ok(status)
 }
 
+/// How long to leave the processor to a program that has just been executed. The kernel makes a little more of it.
+const UNTIL_STARTED: Duration = Duration::from_micros(20);
+
 /// A recording in progress.
 struct Recording<'a> {
     collector: Collector,
     program: &'a [OsString],
     launched: Moment,
     hanging: hanging::Watch,
+    /// How the summary will be sorted, until [`Recording::rehearse`] has been called.
+    unrehearsed: Option<Sort>,
 }
 
 impl Recording<'_> {
@@ -192,7 +197,11 @@ impl Recording<'_> {
         let mut pace = Pace::new();
         loop {
             let wait = snapshots.as_ref().map_or(Duration::MAX, Ticks::wait);
-            let found = supervisor.wait(pace.wait().min(wait), self.collector.next_process());
+            let mut wait = wait.min(pace.wait());
+            if self.unrehearsed.is_some() {
+                wait = wait.min(UNTIL_STARTED);
+            }
+            let found = supervisor.wait(wait, self.collector.next_process());
             if let Found::End(status) = found {
                 let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
                 return in_place.unwrap_or(status);
@@ -211,6 +220,9 @@ impl Recording<'_> {
             }
             let may_have_appeared = !matches!(found, Found::Nothing);
             pace.adapt(self.collector.turn(may_have_appeared));
+            if let Some(sort) = self.unrehearsed.take() {
+                self.rehearse(sort);
+            }
             if self.collector.first_started().is_none()
                 && let Some(said) = self.hanging.look()
             {
@@ -219,11 +231,16 @@ impl Recording<'_> {
         }
     }
 
-    /// Makes an empty report and its summary while the program starts. The first time takes several times as long, because
-    /// the kernel has to map code and memory; and at the end, the caller waits for weir.
-    fn rehearse(&self, sort: Sort) {
+    /// Makes a report and its summary, for nobody, while the program starts. The first time takes several times as long,
+    /// because the kernel has to map code and memory; and at the end, the caller waits for weir.
+    ///
+    /// After a wait: until then, the program waits for the processor that weir is on. The kernel wakes a parent where its child is,
+    /// once the child has executed the program; after the wait it has weir run on another, if there is one.
+    fn rehearse(&mut self, sort: Sort) {
         moment::is_steady();
-        let report = self.report(Vec::new(), ending::running(), self.launched);
+        let now = moment::now();
+        let processes = self.collector.snapshot(now);
+        let report = self.report(processes, ending::running(), now);
         drop(emit::to_json(&report));
         let _ = summary(&report, Path::new(""), sort, &mut std::io::sink());
     }

@@ -78,3 +78,23 @@ fn little_is_done_while_the_program_waits() {
     let others: Vec<&String> = later.iter().filter(is_other).collect();
     assert!(others.len() < waits, "{waits}: {others:#?}");
 }
+
+/// The kernel wakes weir on the processor where the program is about to begin: all that weir does before it waits, the program waits for.
+#[test]
+fn weir_waits_as_soon_as_the_program_is_started() {
+    let calls = traced_calls("trace=all", &[], &["sleep", "0.1"]);
+    let after_start = calls
+        .iter()
+        .skip_while(|call| !call.contains("CLONE_VFORK"))
+        .skip(1);
+    let before_wait: Vec<&String> = after_start
+        .take_while(|call| !call.contains("poll(") && !call.contains("rt_sigtimedwait("))
+        .filter(|call| !call.starts_with("<... "))
+        .collect();
+    assert!(before_wait.len() <= 10, "{before_wait:#?}");
+    // It lists no directory, and makes no report.
+    for later in ["getdents", "CLOCK_PROCESS_CPUTIME_ID"] {
+        let is_later = |call: &&&String| call.contains(later);
+        assert_eq!(before_wait.iter().find(is_later), None);
+    }
+}
