@@ -6,11 +6,13 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime};
 
 use weir_record::clock::Moment;
+use weir_record::region::Header;
 use weir_report::model::{End, EndKind, Process, TreePeak};
 use weir_report::read::{self, Limits};
 
@@ -72,6 +74,8 @@ pub struct Collector {
     unfinished: Vec<(File, Instant)>,
     /// How many never became one.
     never_finished: usize,
+    /// How many are kept, and in no report: there was no memory for them.
+    kept: usize,
     scanned: Option<SystemTime>,
     /// When the directory was last asked whether it has changed.
     asked: Option<Instant>,
@@ -98,6 +102,7 @@ impl Collector {
             names: Names::new(directory),
             unfinished: Vec::new(),
             never_finished: 0,
+            kept: 0,
             scanned: None,
             asked: None,
             first_started: None,
@@ -197,10 +202,18 @@ impl Collector {
         processes
     }
 
-    /// The report is written: no region is needed any more, and none is taken.
-    pub fn remove_regions(&mut self) {
-        self.last.drain(..).for_each(RegionFile::remove);
+    /// From now on, no region is taken. Those that are in a report are removed. Returns how many are in none, and where they are.
+    pub fn settle(&mut self, has_report: bool) -> Option<(usize, PathBuf)> {
         self.inbox = None;
+        for file in std::mem::take(&mut self.last) {
+            if has_report {
+                file.remove();
+            } else {
+                self.kept += usize::from(file.keep(&mut self.names));
+            }
+        }
+        let kept = Some(self.kept).filter(|&kept| kept > 0)?;
+        self.names.keep().map(|directory| (kept, directory))
     }
 
     /// When the first image started.
@@ -211,7 +224,7 @@ impl Collector {
     /// How many regions could not be read: their processes ended while they made them, or the system will
     /// not have them mapped.
     pub fn unread(&self) -> usize {
-        self.refused.len() + self.unfinished.len() + self.never_finished
+        self.refused.len() + self.unfinished.len() + self.never_finished + self.kept
     }
 
     /// Whether there were regions that another version of the library made.
@@ -274,7 +287,8 @@ impl Collector {
         for (file, since) in waiting.into_iter().chain(new) {
             match Image::handed(file) {
                 Ok(image) => found.push(image),
-                Err((NoImage::Unfinished, file)) if now < since + PATIENCE => {
+                Err((NoImage::NoMemory, file)) if self.keeps(&file) => self.kept += 1,
+                Err((NoImage::Unfinished | NoImage::NoMemory, file)) if now < since + PATIENCE => {
                     self.unfinished.push((file, since));
                 }
                 Err((reason, _)) => {
@@ -287,6 +301,14 @@ impl Collector {
         self.unfinished.drain(..surplus);
         self.never_finished += surplus;
         found
+    }
+
+    /// Keeps the file of a region that there is no memory for. False if it is none, or none yet.
+    fn keeps(&mut self, file: &File) -> bool {
+        let mut first = [0; Header::MAKER_BYTES];
+        let is_read = file.read_exact_at(&mut first, 0).is_ok();
+        let maker = is_read.then(|| Header::maker(&first)).flatten();
+        maker.is_some_and(|maker| self.names.give(file, maker.pid).is_some())
     }
 
     /// Gives names to files that have none and last.
@@ -334,6 +356,10 @@ impl Collector {
             Ok(image) => {
                 self.refused.remove(name);
                 Some(image)
+            }
+            Err(NoImage::NoMemory) if self.names.take(path, 0) => {
+                self.kept += 1;
+                None
             }
             Err(reason) => {
                 self.other_version |= matches!(reason, NoImage::OtherVersion);

@@ -61,9 +61,10 @@ pub struct Image {
     ended: Option<End>,
 }
 
-/// The file of a region whose image is closed: what is left where there is no memory to write the report.
+/// The file of a region whose image is closed: what is left where the report cannot be written.
 #[derive(Debug)]
 pub struct RegionFile {
+    pid: u32,
     nameless: Option<File>,
     path: Option<PathBuf>,
 }
@@ -75,6 +76,15 @@ impl RegionFile {
         // Where it cannot be removed now, it is with its directory.
         let _ = self.path.as_deref().map(std::fs::remove_file);
     }
+
+    /// Keeps it with a name: there is no report. Whether that was possible.
+    pub fn keep(self, names: &mut Names) -> bool {
+        match (&self.nameless, &self.path) {
+            (Some(file), _) => names.give(file, self.pid).is_some(),
+            (None, Some(path)) => names.take(path, self.pid),
+            (None, None) => false,
+        }
+    }
 }
 
 /// Why a file is no image.
@@ -84,6 +94,8 @@ pub enum NoImage {
     Unfinished,
     /// It was made by another version of the library.
     OtherVersion,
+    /// There is no memory to map it.
+    NoMemory,
     /// It cannot be opened or mapped.
     Unavailable,
 }
@@ -122,6 +134,7 @@ impl Image {
     fn of(file: &File) -> Result<Image, NoImage> {
         let mapping = Mapping::shared(file).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => NoImage::Unfinished,
+            io::ErrorKind::OutOfMemory => NoImage::NoMemory,
             _ => NoImage::Unavailable,
         })?;
         let region = match mapping.region() {
@@ -267,6 +280,7 @@ impl Image {
     /// The region's file, of an image that nobody looks at any more.
     pub fn leave(self) -> RegionFile {
         RegionFile {
+            pid: self.pid(),
             nameless: self.nameless,
             path: self.path,
         }

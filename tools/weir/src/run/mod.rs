@@ -160,8 +160,14 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     }
     let written = write(&report, &mut destination);
     no_memory::is_written(!args.quiet);
-    // Where there was no memory for the report, the regions are what is left.
-    recording.collector.remove_regions();
+    // Where there was no memory for the report, or no way to write it, the regions are what is left.
+    if let Some((count, directory)) = recording.collector.settle(written.is_some()) {
+        complain(&format!(
+            "{} in no report and kept; make reports by weir recover {}/*",
+            text::counted(count as u64, "region is", "regions are"),
+            directory.display()
+        ));
+    }
     drop(session);
     if let Some(path) = written.filter(|_| !args.quiet) {
         // If standard error is closed, there is no reader.

@@ -30,17 +30,38 @@ impl Names {
 
     /// Gives a file a name. None where it cannot have one.
     pub fn give(&mut self, file: &File, pid: u32) -> Option<PathBuf> {
+        let path = self.next(pid)?;
+        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let named = linkat(CWD, link, CWD, &path, AtFlags::SYMLINK_FOLLOW);
+        named.ok().map(|()| path)
+    }
+
+    /// Moves a file that has a name to the others. Whether it is there.
+    pub fn take(&mut self, file: &Path, pid: u32) -> bool {
+        let is_there = |directory: &TempDir| file.parent() == Some(directory.path());
+        self.directory.as_ref().is_some_and(is_there)
+            || self
+                .next(pid)
+                .is_some_and(|path| std::fs::rename(file, path).is_ok())
+    }
+
+    /// Has the directory stay. Returns it; none where no file got a name.
+    pub fn keep(&mut self) -> Option<PathBuf> {
+        self.directory.take().map(TempDir::keep)
+    }
+
+    /// A path in the directory that no file has.
+    fn next(&mut self, pid: u32) -> Option<PathBuf> {
         if self.directory.is_none() {
             self.directory = self.parent.as_deref().and_then(in_directory);
         }
         let directory = self.directory.as_ref()?;
         self.given += 1;
-        let path = directory
-            .path()
-            .join(format!("{pid}-{}.region", self.given));
-        let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let named = linkat(CWD, link, CWD, &path, AtFlags::SYMLINK_FOLLOW);
-        named.ok().map(|()| path)
+        Some(
+            directory
+                .path()
+                .join(format!("{pid}-{}.region", self.given)),
+        )
     }
 }
 
@@ -77,6 +98,17 @@ mod tests {
         );
         drop(names);
         assert!(!directory.exists());
+        // One that stays.
+        let mut names = Names::new(&session);
+        let file = tempfile::tempfile_in(parent.path()).unwrap();
+        let path = names.give(&file, 7).expect("a name");
+        let named = parent.path().join("8.region");
+        fs::write(&named, "named").unwrap();
+        assert!(names.take(&path, 7) && path.exists());
+        assert!(names.take(&named, 8) && !named.exists());
+        let directory = names.keep().expect("a directory");
+        drop(names);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2);
         // One that has gone for good.
         let mut names = Names::new(Path::new("/nonexistent/session"));
         assert!(names.give(&file, 7).is_none());

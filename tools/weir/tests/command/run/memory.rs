@@ -129,3 +129,66 @@ fn a_soft_limit_does_not_hold_for_weir() {
         assert_eq!(place.report().end.status, Some(3));
     }
 }
+
+/// The names of the programs in the reports that `weir recover` makes of what is left, in order.
+fn recovered(place: &Place) -> Vec<String> {
+    let output = place.settle(super::weir(["recover", "--clean"])).output();
+    let listed = text(&output.expect("ended").stdout);
+    let name = |line: &str| {
+        Some(
+            line.split_once("), report in ")?
+                .0
+                .rsplit_once('(')?
+                .1
+                .to_owned(),
+        )
+    };
+    let mut names: Vec<String> = listed.lines().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+/// The program takes addresses from weir: enough are left for the regions of three processes.
+#[test]
+fn a_region_that_there_are_no_addresses_for_is_kept() {
+    const OTHERS: usize = 20;
+    let place = Place::new();
+    let script = format!(
+        "prlimit --pid $PPID --as=900000000:
+         i=0; while [ $i -lt {OTHERS} ]; do sleep 1 & i=$((i+1)); done; wait; exit 3"
+    );
+    let output = place.run_shell(&script).output().expect("ended");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let report = place.report();
+    let executables = report
+        .processes
+        .iter()
+        .map(|process| process.executable.as_str());
+    let reported = executables.filter(|of| of.ends_with("/sleep")).count();
+    assert!(reported < OTHERS, "{reported}");
+    let left = recovered(&place);
+    let first = format!("weir: {} regions are in no report and kept; ", left.len());
+    assert!(said.starts_with(&first), "{said}");
+    let sleeps = left.iter().filter(|name| *name == "sleep").count();
+    assert_eq!(reported + sleeps, OTHERS, "{left:?}");
+}
+
+/// The program takes from weir what it needs to write the report.
+#[test]
+fn where_no_report_can_be_written_the_regions_are_kept() {
+    for limit in ["--fsize=0", "--nofile=3"] {
+        let place = Place::new();
+        let script = format!("sleep 1 & sleep .3; prlimit --pid $PPID {limit}:; exit 3");
+        let output = place.run_shell(&script).output().expect("ended");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{limit}: {said}");
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        let left = recovered(&place);
+        let last = format!("weir: {} regions are in no report and kept; ", left.len());
+        assert!(said.contains(&last), "{limit}: {said}{left:?}");
+        for name in ["sh", "sleep"] {
+            assert!(left.iter().any(|of| of == name), "{limit}: {left:?}");
+        }
+    }
+}
