@@ -141,7 +141,7 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
     match header.sharers.get() {
         0 => {}
         1 => notes.push("1 forked process could not make a region of its own, and is counted in this one".to_owned()),
-        many => notes.push(format!("{many} forked processes could not make regions of their own, and are counted in this one")),
+        many => notes.push(format!("{many} forked processes could not make regions of their own (a limit on files or memory, or a full file system), and are counted in this one")),
     }
     notes
 }

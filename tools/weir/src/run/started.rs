@@ -147,7 +147,7 @@ fn reason(program: &OsStr, kind: Option<&str>) -> String {
         false => doctor::inspect(program).map(drop),
     };
     let Err(refusal) = inspected else {
-        return kind.unwrap_or("ended before its first call, or could not make a region (as another user, or in a full file system), or lost its LD_PRELOAD").to_owned();
+        return kind.unwrap_or("ended before its first call, or could not make a region (as another user, in a full file system, or at a limit on its files), or lost its LD_PRELOAD").to_owned();
     };
     if let Some(kind) = kind.filter(|_| refusal.code == exit_code::NOT_FOUND) {
         return kind.to_owned();
