@@ -42,6 +42,8 @@ pub struct Environment {
     pub is_parted: bool,
     /// Which calls have their call stack taken.
     pub stacks: Stacks,
+    /// Whether blocks have lifetimes where all have stacks.
+    pub has_lifetimes: bool,
     /// Whether call stacks follow frame pointers through code without unwind information.
     pub follows_frame_pointers: bool,
     /// The program's own segments, as the kernel tells where they are: address and number; 0 where it does not.
@@ -117,6 +119,7 @@ impl Environment {
             additions: Additions::new(),
             is_parted: false,
             stacks: Stacks::Off,
+            has_lifetimes: false,
             follows_frame_pointers: false,
             program_headers: (0, 0),
             has_bad_setting: false,
@@ -202,6 +205,12 @@ impl Environment {
             match Stacks::parse(value) {
                 Some(stacks) => self.stacks = stacks,
                 None => self.complain(&settings::STACKS, value),
+            }
+        }
+        if let Some(value) = value(&settings::LIFETIMES) {
+            self.has_lifetimes = value == b"on";
+            if !self.has_lifetimes {
+                self.complain(&settings::LIFETIMES, value);
             }
         }
         if let Some(value) = value(&settings::FRAME_POINTERS) {

@@ -103,8 +103,17 @@ pub const FRAME_POINTERS: Setting = Setting {
               it runs. Where such code keeps no frame pointer, functions are missing or wrong.",
 };
 
+/// Whether all blocks have lifetimes.
+pub const LIFETIMES: Setting = Setting {
+    name: "WEIR_LIFETIMES",
+    values: "`on`",
+    default: "unset: with `WEIR_STACKS=sampled` only",
+    meaning: "With `WEIR_STACKS=all`, also how long blocks of the heap lived, and since when those live that are still there. \
+              Each call then reads the clock. Samples have it always.",
+};
+
 /// All of them.
-pub const ALL: [Setting; 9] = [
+pub const ALL: [Setting; 10] = [
     OUT,
     TIME,
     INTERVAL,
@@ -113,6 +122,7 @@ pub const ALL: [Setting; 9] = [
     FOLLOW,
     COOP,
     STACKS,
+    LIFETIMES,
     FRAME_POINTERS,
 ];
 

@@ -5,6 +5,7 @@
 //! threads that have no leaf of their own. Node 0 is the root: no caller is known.
 
 mod interpreted;
+pub mod lifetimes;
 
 use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -85,13 +86,13 @@ impl LeafOwner {
 impl Key {
     /// Set in the key of a leaf; no address of a program has it.
     const LEAF: u64 = 1 << 63;
-    /// Set in the key of a leaf of what is seldom counted.
-    const SELDOM: u64 = 1 << 62;
+    /// Set in the key of a node with further counters of a leaf with blocks.
+    const BESIDE: u64 = 1 << 62;
     /// Set in the key of a frame of interpreted code; no address of a program has it, as it does not have the others.
     const INTERPRETED: u64 = 1 << 61;
     /// Set in the key of a node that joins two stacks.
     const JOINED: u64 = 1 << 60;
-    const MARKS: u64 = Self::LEAF | Self::SELDOM | Self::INTERPRETED | Self::JOINED;
+    const MARKS: u64 = Self::LEAF | Self::BESIDE | Self::INTERPRETED | Self::JOINED;
     /// Set in the key of a frame of interpreted code that the interpreter began with: the frame before it is of another run of it.
     const BEGINS: u64 = 1 << 59;
     const CODE_SHIFT: u32 = 32;
@@ -143,9 +144,18 @@ impl Key {
             | called.function_bits() as u64)
     }
 
-    /// Of a function that makes blocks, what is seldom counted: errors and time. It has [`Calls`].
-    pub const fn seldom(function: Function, owner: LeafOwner) -> Key {
-        Key(Self::leaf(Called::of(function), owner).0 | Self::SELDOM)
+    /// Of a function that makes blocks, a group of counters beside the leaf's own.
+    pub const fn beside(function: Function, owner: LeafOwner, group: Group) -> Key {
+        let leaf = Self::leaf(Called::about(function, group.0), owner);
+        Key(leaf.0 | Self::BESIDE)
+    }
+
+    /// Which counters, of a node beside a leaf.
+    pub const fn group(self) -> Option<Group> {
+        match self.0 & (Self::LEAF | Self::BESIDE) == Self::LEAF | Self::BESIDE {
+            true => Some(Group((self.0 >> Self::FILE_SHIFT) as u16)),
+            false => None,
+        }
     }
 
     /// The function, of a leaf.
@@ -157,7 +167,9 @@ impl Key {
     /// The entry of the file that the calls are about, of a leaf; none where that is not known.
     pub const fn file(self) -> Option<usize> {
         match (self.0 & Self::FILE) >> Self::FILE_SHIFT {
-            file if self.is_leaf() && file != 0 => Some(file as usize),
+            file if self.is_leaf() && self.0 & Self::BESIDE == 0 && file != 0 => {
+                Some(file as usize)
+            }
             _ => None,
         }
     }
@@ -188,7 +200,7 @@ impl Key {
     /// Whether it is that of a leaf with [`Blocks`].
     #[inline(always)]
     pub fn has_blocks(self) -> bool {
-        self.0 & Self::SELDOM == 0 && self.function().is_some_and(makes_blocks)
+        self.0 & Self::BESIDE == 0 && self.function().is_some_and(makes_blocks)
     }
 
     /// A number that differs between most keys and parents.
@@ -198,6 +210,15 @@ impl Key {
             (self.0 ^ ((parent as u64) << 40 | parent as u64)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ mixed >> 29
     }
+}
+
+/// Counters of a site that makes blocks, in a node beside its leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group(u16);
+
+impl Group {
+    /// What is seldom counted: errors and time. The node has [`Calls`].
+    pub const SELDOM: Group = Group(0);
 }
 
 /// Whether calls of a function make blocks of the heap.
@@ -383,6 +404,17 @@ impl Node {
         unsafe { &*ptr::from_ref(&self.words).cast() }
     }
 
+    /// The counters of a leaf, or of a node beside one, by number.
+    #[inline(always)]
+    pub fn numbered(&self) -> &[Counter; 6] {
+        &self.words
+    }
+
+    /// Whether anything was counted at a leaf, or at a node beside one.
+    pub fn is_counted(&self) -> bool {
+        self.key().is_leaf() && self.words.iter().any(|counter| counter.get() != 0)
+    }
+
     /// The counters of a leaf with blocks.
     #[inline(always)]
     pub fn blocks(&self) -> &Blocks {
@@ -544,7 +576,8 @@ mod tests {
             for owner in owners {
                 for key in [
                     Key::leaf(Called::of(function), owner),
-                    Key::seldom(function, owner),
+                    Key::beside(function, owner, Group::SELDOM),
+                    Key::beside(function, owner, Group(7)),
                 ] {
                     assert_eq!((key.function(), key.owner()), (Some(function), owner));
                     let shared = key.of_owner(LeafOwner::SHARED);
@@ -562,7 +595,12 @@ mod tests {
                     of_file.of_any_file(),
                     Key::leaf(Called::of(function), owner)
                 );
-                assert!(!Key::seldom(function, owner).has_blocks());
+                for group in [Group::SELDOM, Group(7)] {
+                    let beside = Key::beside(function, owner, group);
+                    assert!(!beside.has_blocks());
+                    assert_eq!(beside.group(), Some(group));
+                }
+                assert_eq!(of_file.group(), None);
             }
         }
         assert!(Key::leaf(Called::of(Function::Realloc), LeafOwner::of_number(6)).has_blocks());

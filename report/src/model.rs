@@ -23,8 +23,8 @@ pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};
 pub use stacks::{
-    BadIndex, CodeName, CodePlace, FilePart, Frame, MOST as MOST_FRAMES, Module, Site, SiteBlocks,
-    SiteFile, Stacks,
+    BadIndex, CodeName, CodePlace, FilePart, Frame, Lifetimes, MOST as MOST_FRAMES, Module, Since,
+    Site, SiteBlocks, SiteFile, Stacks,
 };
 
 /// The value of [`Report::schema`] that this crate writes and reads.

@@ -12,6 +12,8 @@ pub const STACKS: u32 = 4;
 pub const SAMPLES: u32 = 8;
 /// CPython is loaded: its frames are in the stacks.
 pub const PYTHON: u32 = 16;
+/// Blocks are noted with the time at which they were made.
+pub const LIFETIMES: u32 = 32;
 
 static MODES: AtomicU32 = AtomicU32::new(0);
 

@@ -17,6 +17,7 @@ use crate::life::{
 };
 use crate::linking::next;
 use crate::memory::{arena, marked_blocks};
+use crate::stacks::live::Taken;
 use crate::{process, sys, thread};
 
 /// The counters for a call of the heap. Every operation uses them in the same way, whether they are shared or not.
@@ -59,7 +60,7 @@ trait Sink: Copy {
     fn free_sample(self, block: *mut c_void);
 
     /// After a call that was to change the size of a sample: it has gone, or is still there. It had so many bytes.
-    fn end_resizing_sample(self, block: *mut c_void, leaf: u32, bytes: u64, is_gone: bool);
+    fn end_resizing_sample(self, block: *mut c_void, sample: Taken, bytes: u64, is_gone: bool);
 }
 
 /// The slot of the calling thread, which alone counts there.
@@ -142,10 +143,10 @@ impl Sink for Own<'_> {
 
     #[cold]
     #[inline(never)]
-    fn end_resizing_sample(self, block: *mut c_void, leaf: u32, bytes: u64, is_gone: bool) {
+    fn end_resizing_sample(self, block: *mut c_void, sample: Taken, bytes: u64, is_gone: bool) {
         match is_gone {
-            true => sites::count_freeing(self.0, block, Some(leaf), bytes, By::Resizing),
-            false => sites::put_back(block, leaf),
+            true => sites::count_freeing(self.0, block, Some(sample), bytes, By::Resizing),
+            false => sites::put_back(block, sample, bytes),
         }
     }
 }
@@ -210,7 +211,7 @@ impl Sink for Common {
     /// [`sites::Moved`] does it.
     fn free_sample(self, _: *mut c_void) {}
 
-    fn end_resizing_sample(self, _: *mut c_void, _: u32, _: u64, _: bool) {}
+    fn end_resizing_sample(self, _: *mut c_void, _: Taken, _: u64, _: bool) {}
 }
 
 impl Common {
@@ -356,14 +357,14 @@ fn resize_marked(
     }
 }
 
-/// Returns the block, and how the heap has changed. `sample` is the leaf that the block was made at, if it is a sample.
+/// Returns the block, and how the heap has changed. `sample` is what was noted of the block, if it is a sample.
 #[inline(always)]
 fn resize_into<S: Sink>(
     sink: S,
     function: Function,
     block: *mut c_void,
     size: Option<usize>,
-    sample: Option<u32>,
+    sample: Option<Taken>,
     next: impl Fn() -> *mut c_void + Copy,
 ) -> (*mut c_void, Resized) {
     let requested = size.unwrap_or(0) as u64;
@@ -374,8 +375,8 @@ fn resize_into<S: Sink>(
     let after = sink.resize(function, requested, block, before, next);
     let outcome = Resized::of(block, size, before, after);
     S::Adder::add(&counters.of(function).errors, u64::from(outcome.failed));
-    if let Some(leaf) = sample {
-        sink.end_resizing_sample(block, leaf, before, !outcome.failed);
+    if let Some(sample) = sample {
+        sink.end_resizing_sample(block, sample, before, !outcome.failed);
     }
     if has_counted(sink, live, outcome.made.wrapping_sub(outcome.freed)) {
         return (after, outcome);
@@ -619,8 +620,8 @@ fn free_due(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: 
 
 #[inline(never)]
 fn free_at_site(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: *mut c_void) {
-    if let Some(leaf) = sites::taken(block) {
-        sites::count_freeing(slot, block, Some(leaf), usable(block), By::Freeing);
+    if let Some(taken) = sites::taken(block) {
+        sites::count_freeing(slot, block, Some(taken), usable(block), By::Freeing);
     }
     timed_in_turn(next, slot, function, size);
 }

@@ -4,12 +4,14 @@ use std::ffi::c_void;
 
 use weir_record::counter::{Adder, Alone, Counter, Shared};
 use weir_record::functions::{Function, Role};
-use weir_record::sampling::Weight;
+use weir_record::sampling::{SCALE, Weight};
 use weir_record::slot::Slot;
-use weir_record::stacks::{self as record, Called, LeafOwner, Node};
+use weir_record::stacks::lifetimes::{self, Counted, Stamp};
+use weir_record::stacks::{self as record, Called, Group, LeafOwner, Node};
 
 use crate::process::{self, modes};
-use crate::stacks::{self, Leaf, live};
+use crate::stacks::live::{self, Taken};
+use crate::stacks::{self, Leaf};
 use crate::sys;
 
 /// How many bytes a call moved, and whether it failed: one number, to take little of the stack.
@@ -206,7 +208,7 @@ fn has_made_none_since(slot: &Slot, by: By) -> bool {
 
 /// The same as [`taken`], where blocks are samples.
 #[inline(always)]
-pub fn taken_sample(block: *const c_void) -> Option<u32> {
+pub fn taken_sample(block: *const c_void) -> Option<Taken> {
     match modes::are(modes::SAMPLES) && modes::are(modes::STACKS) {
         true => live::take(block),
         false => None,
@@ -215,14 +217,15 @@ pub fn taken_sample(block: *const c_void) -> Option<u32> {
 
 /// Takes a block from what is live at its site, if it is a sample. `size` is asked only then.
 pub fn count_freeing_of_sample(slot: &Slot, block: *mut c_void, size: impl Fn(*mut c_void) -> u64) {
-    if let Some(leaf) = taken_sample(block) {
-        count_freeing(slot, block, Some(leaf), size(block), By::Freeing);
+    if let Some(taken) = taken_sample(block) {
+        count_freeing(slot, block, Some(taken), size(block), By::Freeing);
     }
 }
 
-/// A block that was taken is still there.
-pub fn put_back(block: *const c_void, leaf: u32) {
-    let _ = live::put(block, live::Mark::new(live::image(), leaf));
+/// A block that was taken is still there. `bytes` is its size.
+pub fn put_back(block: *const c_void, taken: Taken, bytes: u64) {
+    let mark = live::Mark::new(live::image(), taken.leaf());
+    let _ = live::put(block, mark, bytes, taken.stamp());
 }
 
 /// Counts a call that was to change the size of a block, and moves the block to its site. `before` is what [`taken`] gave for the
@@ -235,12 +238,12 @@ pub fn count_resizing(
     requested: u64,
     took_ticks: u64,
     has_failed: bool,
-    (block, taken, bytes_before): (*const c_void, Option<u32>, u64),
+    (block, taken, bytes_before): (*const c_void, Option<Taken>, u64),
     (after, bytes): (Option<*const c_void>, u64),
 ) {
     if has_failed {
-        if let Some(leaf) = taken {
-            put_back(block, leaf);
+        if let Some(taken) = taken {
+            put_back(block, taken, bytes_before);
         }
     } else {
         count_freeing(slot, block, taken, bytes_before, By::Resizing);
@@ -262,10 +265,10 @@ pub fn count_resizing(
     }
 }
 
-/// A block is about to be freed: the leaf that it was made at, which is forgotten. To be called before the block is freed: then its
+/// A block is about to be freed: what was noted of it, which is forgotten. To be called before the block is freed: then its
 /// address may be another thread's.
 #[inline(always)]
-pub fn taken(block: *const c_void) -> Option<u32> {
+pub fn taken(block: *const c_void) -> Option<Taken> {
     live::take(block)
 }
 
@@ -285,8 +288,9 @@ pub enum By {
 
 /// Takes a block that was made at a leaf from what is live there.
 #[inline(always)]
-pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, bytes: u64, by: By) {
-    let Some(node) = taken.and_then(stacks::node) else {
+pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<Taken>, bytes: u64, by: By) {
+    let Some(taken) = taken else { return };
+    let Some(node) = stacks::node(taken.leaf()) else {
         return;
     };
     let owner = slot.leaf_owner();
@@ -299,6 +303,9 @@ pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<u32>, byte
     };
     let amount = Amount::of(bytes);
     shift(own, amount.negated());
+    if let Some(made) = taken.stamp() {
+        count_end(own, amount, made);
+    }
     if slot.last_block.get() == block.addr() as u64
         && (!amount.is_of_sample || has_made_none_since(slot, by))
     {
@@ -354,7 +361,7 @@ impl Amount {
 /// A block that is about to be freed, or moved, by a thread that has no slot.
 pub struct Moved {
     block: *mut c_void,
-    taken: Option<u32>,
+    taken: Option<Taken>,
     bytes: u64,
 }
 
@@ -375,19 +382,24 @@ impl Moved {
 
     /// It has been freed, or is elsewhere now.
     pub fn went(self) {
-        let Some(node) = self.taken.and_then(stacks::node) else {
+        let Some(taken) = self.taken else { return };
+        let Some(node) = stacks::node(taken.leaf()) else {
             return;
         };
-        match stacks::leaf_beside(node, LeafOwner::SHARED) {
-            Some(shared) => shift(shared, Amount::of(self.bytes).negated()),
-            None => note_untracked_free(),
+        let Some(shared) = stacks::leaf_beside(node, LeafOwner::SHARED) else {
+            return note_untracked_free();
+        };
+        let amount = Amount::of(self.bytes);
+        shift(shared, amount.negated());
+        if let Some(made) = taken.stamp() {
+            count_end(shared, amount, made);
         }
     }
 
     /// It is still there.
     pub fn stayed(self) {
-        if let Some(leaf) = self.taken {
-            put_back(self.block, leaf);
+        if let Some(taken) = self.taken {
+            put_back(self.block, taken, self.bytes);
         }
     }
 }
@@ -403,8 +415,16 @@ pub fn mark_peak() {
 
 fn note_block(slot: &Slot, leaf: Leaf, block: *const c_void, bytes: u64) {
     slot.last_block.set(block.addr() as u64);
-    if live::put(block, leaf.mark) {
-        shift(leaf.node, Amount::of(bytes));
+    let made = match modes::are(modes::LIFETIMES) {
+        true => Stamp::at(since_start_ns()),
+        false => None,
+    };
+    if live::put(block, leaf.mark, bytes, made) {
+        let amount = Amount::of(bytes);
+        shift(leaf.node, amount);
+        if let Some(made) = made {
+            count_birth(leaf.node, amount.bytes, made);
+        }
     } else if let Some(header) = process::header() {
         header.untracked_blocks.add_shared(1);
     }
@@ -422,10 +442,49 @@ fn note_untracked_free() {
 #[cold]
 #[inline(never)]
 fn count_seldom(leaf: &'static Node, ticks: u64, errors: u64) {
-    if let Some(seldom) = stacks::seldom_beside(leaf) {
+    if let Some(seldom) = stacks::beside(leaf, Group::SELDOM) {
         add(seldom, &seldom.calls().ticks, ticks);
         add(seldom, &seldom.calls().errors, errors);
     }
+}
+
+/// Nanoseconds since the image began.
+#[cold]
+#[inline(never)]
+fn since_start_ns() -> u64 {
+    let began_ns = process::header().map_or(0, |header| header.started.get().monotonic_ns);
+    sys::monotonic_ns().saturating_sub(began_ns)
+}
+
+/// Counts bytes that are live at a site by when they were made.
+#[cold]
+#[inline(never)]
+fn count_birth(leaf: &'static Node, bytes: u64, made: Stamp) {
+    count_beside(leaf, lifetimes::of_birth(made), bytes);
+}
+
+/// Counts a block that is gone by how long it lived, and takes it from where its making was counted.
+#[cold]
+#[inline(never)]
+fn count_end(leaf: &'static Node, amount: Amount, made: Stamp) {
+    count_birth(leaf, amount.bytes.wrapping_neg(), made);
+    let units = made.units_until(since_start_ns());
+    let counted = lifetimes::of_lifetime(units);
+    let blocks_units = amount.blocks.wrapping_mul(units);
+    let sum = match amount.is_of_sample {
+        true => blocks_units / SCALE,
+        false => blocks_units,
+    };
+    if let Some(node) = count_beside(leaf, counted, amount.blocks) {
+        add(node, &node.numbered()[lifetimes::SUM], sum);
+    }
+}
+
+/// Adds to a counter beside those of a leaf. Returns the node.
+fn count_beside(leaf: &'static Node, counted: Counted, by: u64) -> Option<&'static Node> {
+    let node = stacks::beside(leaf, counted.group)?;
+    add(node, node.numbered().get(counted.counter)?, by);
+    Some(node)
 }
 
 #[inline(always)]

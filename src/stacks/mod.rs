@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use weir_record::clock;
 use weir_record::region::Region;
 use weir_record::settings::Stacks;
-use weir_record::stacks::{Called, Cut, Key, LeafOwner, Node};
+use weir_record::stacks::{Called, Cut, Group, Key, LeafOwner, Node};
 
 use crate::arch::State;
 use crate::arch::unwinding::state_of_caller;
@@ -65,6 +65,9 @@ pub fn begin(region: &Region<'static>) {
     }
     IS_VERIFIED.store(mode == Stacks::Verify, Ordering::Relaxed);
     region.header.sampled_bytes.set(mode.sampled_bytes());
+    if mode.sampled_bytes() != 0 || environment::get().has_lifetimes {
+        modes::set(modes::LIFETIMES);
+    }
     if mode.sampled_bytes() == 0 {
         begin_in(region);
     } else {
@@ -128,7 +131,7 @@ fn begin_in(region: &Region<'static>) -> bool {
 
 /// In a child of fork: there are no stacks until it has a region of its own.
 pub fn forked() {
-    modes::clear(modes::STACKS | modes::SAMPLES);
+    modes::clear(modes::STACKS | modes::SAMPLES | modes::LIFETIMES);
     BEGINNING.forget();
 }
 
@@ -285,12 +288,15 @@ pub fn leaf_beside(leaf: &'static Node, owner: LeafOwner) -> Option<&'static Nod
     on_own_stack(leaf.parent(), Key::leaf(Called::of(function), owner))
 }
 
-/// The leaf for what is seldom counted at a site.
+/// A node with further counters of a leaf with blocks.
 #[cold]
 #[inline(never)]
-pub fn seldom_beside(leaf: &'static Node) -> Option<&'static Node> {
+pub fn beside(leaf: &'static Node, group: Group) -> Option<&'static Node> {
     let key = leaf.key();
-    on_own_stack(leaf.parent(), Key::seldom(key.function()?, key.owner()))
+    on_own_stack(
+        leaf.parent(),
+        Key::beside(key.function()?, key.owner(), group),
+    )
 }
 
 /// Finds or makes a leaf; makes it on a stack of our own where the thread has one.

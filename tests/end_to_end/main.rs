@@ -19,6 +19,7 @@
 //! stacks               call stacks, beside another unwinder
 //! python               call stacks of Python: functions and lines
 //! sampled              call stacks of samples: their estimates, and when they begin
+//! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
@@ -56,6 +57,7 @@ mod files;
 mod five_minutes;
 mod followed;
 mod killed;
+mod lifetimes;
 mod live_blocks;
 mod loading;
 mod machine_code;

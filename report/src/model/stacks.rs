@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::is_zero;
 
+mod lifetimes;
 mod together;
 
+pub use lifetimes::{Lifetimes, Since};
 pub use together::MOST;
 
 /// The calls by call site.
@@ -134,6 +136,9 @@ pub struct Site {
     /// The blocks of the heap that were made here; absent for functions that make none, and where the heap is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<SiteBlocks>,
+    /// How long blocks that were made here lived; absent where that is not known of any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetimes: Option<Lifetimes>,
     /// The same numbers by file. Calls that are about none that is listed are in the site's numbers only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_file: Vec<FilePart>,
@@ -164,6 +169,9 @@ impl Site {
         }
         if let Some(blocks) = &other.blocks {
             self.blocks.get_or_insert_default().add(blocks);
+        }
+        if let Some(lifetimes) = &other.lifetimes {
+            self.lifetimes.get_or_insert_default().add(lifetimes);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Call stacks: from the nodes in the region to frames and sites.
 
 mod joined;
+mod lifetimes;
 mod sources;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -8,9 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use weir_record::clock::Rate;
 use weir_record::file::FileEntry;
 use weir_record::sampling::SCALE;
-use weir_record::stacks::{Cut, InterpretedCode, Node, Place};
+use weir_record::stacks::{Cut, Group, InterpretedCode, Node, Place};
 
 use self::joined::Joined;
+use self::lifetimes::Lived;
 use self::sources::Sources;
 use super::{Findings, text};
 use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteFile, Stacks};
@@ -37,7 +39,8 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
     };
     let mut is_wanted = vec![false; nodes.len()];
     for (index, node) in nodes.iter().enumerate().skip(1).rev() {
-        is_wanted[index] |= is_counted(node);
+        // A leaf with blocks may have nothing but frees of what other threads made.
+        is_wanted[index] |= node.is_counted();
         // The frames of stacks that are joined are found by the node that joins them.
         if is_wanted[index]
             && node.key().joined_node().is_none()
@@ -154,23 +157,6 @@ struct Found {
     sources: Sources,
 }
 
-/// Whether anything was counted at a node.
-fn is_counted(node: &Node) -> bool {
-    let key = node.key();
-    if !key.is_leaf() {
-        return false;
-    }
-    let counters = node.calls();
-    // A leaf with blocks may have nothing but frees of what other threads made.
-    let counted = [
-        &counters.calls,
-        &counters.errors,
-        &counters.moved_bytes,
-        &counters.ticks,
-    ];
-    counted.into_iter().any(|counter| counter.get() != 0)
-}
-
 /// What is needed to read a leaf.
 struct Read {
     rate: Option<Rate>,
@@ -186,11 +172,18 @@ struct Sum {
     live: Option<[i64; 3]>,
     temporary: u64,
     makes_blocks: bool,
+    lived: Option<Lived>,
     by_file: BTreeMap<u32, FilePart>,
 }
 
 impl Sum {
     fn add(&mut self, node: &Node, read: &Read, file: Option<u32>) {
+        if let Some(group) = node.key().group().filter(|&group| group != Group::SELDOM) {
+            if read.is_heap_known {
+                self.lived.get_or_insert_default().add(group, node);
+            }
+            return;
+        }
         let add = |sum: &mut u64, by: u64| *sum = sum.saturating_add(by);
         let counters = node.calls();
         let site = &mut self.site;
@@ -248,6 +241,7 @@ impl Sum {
             calls,
             requested_bytes,
             blocks,
+            lifetimes: self.lived.map(|lived| lived.lifetimes(whole)),
             by_file: self.by_file.into_values().collect(),
             ..self.site
         }
@@ -306,6 +300,7 @@ impl Found {
             live: None,
             temporary: 0,
             makes_blocks: false,
+            lived: None,
             by_file: BTreeMap::new(),
         })
     }

@@ -112,6 +112,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "off|sampled[:BYTES]|all", value_parser = stacks)]
     pub stacks: Option<Stacks>,
 
+    /// With --stacks all, also record how long blocks of the heap live
+    ///
+    /// The report then has of each call site how long its blocks lived that were freed, and since when those live that are still there:
+    /// whether a leak is from the start or grows. Each allocation then reads the clock. Samples, the default, have that always.
+    #[arg(long)]
+    pub lifetimes: bool,
+
     /// Have call stacks follow frame pointers through code without unwind information, such as that of a JIT compiler
     ///
     /// Without this option, a call stack ends at code that a program makes while it runs. With it, the program must keep frame

@@ -19,6 +19,8 @@ pub struct Asked {
     pub is_parted: bool,
     /// Which calls have their call stack taken.
     pub stacks: Option<Stacks>,
+    /// Whether blocks have lifetimes where all have stacks.
+    pub has_lifetimes: bool,
     /// Whether call stacks follow frame pointers through code without unwind information.
     pub follows_frame_pointers: bool,
 }
@@ -75,6 +77,9 @@ fn build(
     }
     if let Some(stacks) = asked.stacks {
         ours.push((settings::STACKS.name, stacks.to_string().into()));
+    }
+    if asked.has_lifetimes {
+        ours.push((settings::LIFETIMES.name, b"on".to_vec()));
     }
     if asked.follows_frame_pointers {
         ours.push((settings::FRAME_POINTERS.name, b"on".to_vec()));
@@ -191,6 +196,7 @@ mod tests {
             follows: true,
             is_parted: true,
             stacks: Some(Stacks::All),
+            has_lifetimes: true,
             follows_frame_pointers: true,
             ..Asked::default()
         };
@@ -198,6 +204,7 @@ mod tests {
             "WEIR_FOLLOW=cleared",
             "WEIR_COOP=on",
             "WEIR_STACKS=all",
+            "WEIR_LIFETIMES=on",
             "WEIR_FRAME_POINTERS=on",
         ];
         for set in settings {

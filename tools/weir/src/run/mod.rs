@@ -108,6 +108,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         follows: args.follow_cleared,
         is_parted: args.coop,
         stacks: args.stacks,
+        has_lifetimes: args.lifetimes,
         follows_frame_pointers: args.frame_pointers,
     };
     let environment = environment::with(library.path(), session.path(), asked)

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! points      what frames are: functions, files, lines
+//! ages        how long blocks lived
 //! files       stacks that end with a file
 //! interpreters  stacks without an interpreter's own functions
 //! made_code   code that a program makes while it runs
@@ -13,6 +14,7 @@
 //! tree        the sums, callers above what they call
 //! ```
 
+mod ages;
 mod files;
 mod interpreters;
 mod made_code;
@@ -35,6 +37,7 @@ use crate::cli::{Group, SiteArgs};
 use crate::failure::Failure;
 use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
 
+pub use ages::Ages;
 pub use made_code::name_made_code;
 pub use metric::{Choice, Unit};
 pub use naming::{Named, name};
@@ -51,6 +54,8 @@ pub use tree::{Centre, Node, Tree, What};
 pub struct Sites {
     /// The stacks, all processes together.
     pub stacks: Stacks,
+    /// How long the process ran, or the one that ran longest, in milliseconds.
+    pub longest_ms: u64,
     /// What the frames are.
     pub points: Points,
     /// Which objects could not be looked into well: their index, and why.
@@ -80,7 +85,12 @@ impl Sites {
         debug_directories: &[PathBuf],
         naming: Naming,
     ) -> Option<Sites> {
-        let stacks = processes.into_iter().filter_map(|of| of.stacks.as_ref());
+        const MS_NS: u64 = 1_000_000;
+        let mut longest_ms = 0;
+        let stacks = processes.into_iter().filter_map(|of| {
+            longest_ms = longest_ms.max(of.duration_ns.div_ceil(MS_NS));
+            of.stacks.as_ref()
+        });
         let stacks = Stacks::together(stacks, usize::MAX)?;
         let mut points = Points::new(stacks.frames.len());
         let mut lacks = Vec::new();
@@ -116,6 +126,7 @@ impl Sites {
         }
         Some(Sites {
             stacks,
+            longest_ms,
             points,
             lacks,
             suppressed: None,

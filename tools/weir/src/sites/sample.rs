@@ -1,6 +1,6 @@
 //! Call sites as a program in C++ has them, with names, for tests of what shows them.
 
-use weir_report::model::{Frame, Module, Site, SiteBlocks, Stacks};
+use weir_report::model::{Frame, Lifetimes, Module, Since, Site, SiteBlocks, Stacks};
 
 use super::Sites;
 use super::points::{Point, Points};
@@ -49,6 +49,11 @@ pub fn sites() -> Sites {
     let new = sample.frame(Some(grow), LIBC, &[("operator new", "", 0)]);
     sample.site(Some(new), "malloc", 48_000, 25_165_824, 0, 7_000);
     sample.blocks(1, 524_304, 12_582_912, 3);
+    sample.lived(
+        [40_000, 0, 0, 7_999, 0, 0, 0, 0],
+        1_600_000_000_000,
+        &[(0, 1000, 524_304)],
+    );
     let text = sample.frame(
         Some(load),
         SHELF,
@@ -56,6 +61,8 @@ pub fn sites() -> Sites {
     );
     sample.site(Some(text), "realloc", 48_000, 1_572_864, 0, 0);
     sample.blocks(120, 3_936, 1_572_864, 20_000);
+    let live = [(1500, 2000, 2_000), (2000, 3000, 1_936)];
+    sample.lived([47_880, 0, 0, 0, 0, 0, 0, 0], 1_000_000, &live);
     sample.site(Some(text), "free", 48_000, 0, 0, 0);
 
     let pack = sample.frame(Some(packs), SHELF, &[("shelf::pack", PACK, 17)]);
@@ -190,6 +197,23 @@ impl Sample {
         }
     }
 
+    /// Says how long the blocks of the site that was made last lived: numbers of those that were freed, their sum, and the live bytes with
+    /// the milliseconds from which and to which they were made.
+    fn lived(&mut self, freed: [u64; 8], freed_total_ns: u64, live: &[(u64, u64, u64)]) {
+        if let Some(site) = self.stacks.sites.last_mut() {
+            let since = |&(from_ms, to_ms, bytes): &(u64, u64, u64)| Since {
+                from_ms,
+                to_ms,
+                bytes,
+            };
+            site.lifetimes = Some(Lifetimes {
+                freed,
+                freed_total_ns,
+                live_since: live.iter().map(since).collect(),
+            });
+        }
+    }
+
     fn finish(mut self) -> Sites {
         let module = |path: &str, build_id: &str| Module {
             path: path.to_owned(),
@@ -214,6 +238,7 @@ impl Sample {
         }
         Sites {
             stacks: self.stacks,
+            longest_ms: 5_812,
             points,
             lacks: vec![(LIBZ, Lack::NoLines)],
             suppressed: None,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::super::page::{Cell, Column, Page, Table};
 use super::{Options, Part};
 use crate::cli::{Group, Metric};
-use crate::sites::{PointId, Sites, shortened};
+use crate::sites::{Ages, PointId, Sites, shortened};
 use crate::{text, units};
 
 /// Names of functions are not longer, as long as there is another way to write them.
@@ -22,6 +22,18 @@ pub struct Line {
     pub sum: u64,
     /// How often the function was called, or how many blocks it made that are live ([`Metric::count`]).
     pub count: u64,
+    /// How long the blocks lived that the function made.
+    pub ages: Ages,
+}
+
+impl Line {
+    /// When what is live was made, or else how long blocks lived that were freed. Nothing where that is not known.
+    pub fn age(&self, sites: &Sites, metric: Metric) -> Option<String> {
+        match metric {
+            Metric::Live => self.ages.made(sites.longest_ms),
+            _ => self.ages.lived(),
+        }
+    }
 }
 
 pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, options: &Options) {
@@ -32,6 +44,14 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
         Column::number("share", 0),
         Column::number(metric.title(), 0),
         Column::number(metric.count_title(), 3),
+        Column::number(
+            if metric == Metric::Live {
+                "made"
+            } else {
+                "lived"
+            },
+            4,
+        ),
         Column::name("called", 2, 8),
         Column::name("by", 0, 16),
         Column::path("at", 1, 12),
@@ -46,6 +66,7 @@ pub fn show(page: &mut Page, sites: &Sites, wanted: &[bool], part: &Part, option
                 Metric::Calls => units::NONE.to_owned(),
                 _ => units::count(line.count),
             }),
+            Cell::new(line.age(sites, metric).unwrap_or(units::NONE.to_owned())),
             Cell::new(called),
             Cell::new(point.map_or(NO_STACK.to_owned(), |point| {
                 shortened(&point.function, NAME)
@@ -92,6 +113,7 @@ pub fn lines<'s>(
         let line = &mut lines[place].1;
         line.sum = line.sum.saturating_add(sum);
         line.count = line.count.saturating_add(part.metric.count(site));
+        line.ages.add(site.lifetimes.as_ref());
     }
     // Stable: equal ones stay as the report has them.
     lines.sort_by_key(|(_, line)| Reverse((line.sum, line.count)));
