@@ -31,6 +31,9 @@ pub struct Since {
 }
 
 impl Lifetimes {
+    /// The most spans that are kept; Weir knows fewer.
+    const MOST_SPANS: usize = 64;
+
     /// Adds those of the same site in another image. Spans are the same in all images.
     pub fn add(&mut self, other: &Lifetimes) {
         for (to, by) in self.freed.iter_mut().zip(other.freed) {
@@ -44,7 +47,11 @@ impl Lifetimes {
                     let bytes = &mut self.live_since[same].bytes;
                     *bytes = bytes.saturating_add(of.bytes);
                 }
-                Err(place) => self.live_since.insert(place, *of),
+                Err(place) if self.live_since.len() < Self::MOST_SPANS => {
+                    self.live_since.insert(place, *of);
+                }
+                // Of a report that no Weir has written.
+                Err(_) => {}
             }
         }
     }
@@ -82,5 +89,11 @@ mod tests {
             since(3000, 4000, 14),
         ];
         assert_eq!(one.live_since, spans);
+        // A forged report does not take time and memory without end.
+        one.add(&Lifetimes {
+            live_since: (0..1000).map(|from| since(from, 7, 1)).collect(),
+            ..Lifetimes::default()
+        });
+        assert_eq!(one.live_since.len(), Lifetimes::MOST_SPANS);
     }
 }

@@ -61,6 +61,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use weir_record::clock::Moment;
+use weir_record::settings::Stacks;
 use weir_report::calendar::Utc;
 use weir_report::model::{End, Process, Report};
 use weir_report::{emit, recording};
@@ -93,6 +94,10 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     let Some(name) = args.program.first() else {
         return Err(Failure::new(exit_code::USAGE, "no program given"));
     };
+    if args.lifetimes && args.stacks == Some(Stacks::Off) {
+        let cause = "--lifetimes is of call sites, and --stacks off records none";
+        return Err(Failure::new(exit_code::USAGE, cause));
+    }
     let findings = doctor::inspect(name)?;
     let (out, directory) = folder::asked(args);
     let folder = directory.map(Folder::make).transpose()?;

@@ -44,7 +44,9 @@ impl Ages {
                 from = Some(span.from_ms);
             }
             if sum * 20 >= all * 19 {
-                let to = span.to_ms.min(longest_ms.max(span.from_ms + 1));
+                let to = span
+                    .to_ms
+                    .min(longest_ms.max(span.from_ms.saturating_add(1)));
                 return Some(span_of_time(from?, to));
             }
         }
@@ -66,7 +68,10 @@ fn span_of_time(from_ms: u64, to_ms: u64) -> String {
         0 => (tenths / 10).to_string(),
         tenth => format!("{}.{tenth}", tenths / 10),
     };
-    let (from, to) = (from_ms * 10 / unit, (to_ms * 10).div_ceil(unit));
+    let (from, to) = (
+        from_ms.saturating_mul(10) / unit,
+        to_ms.saturating_mul(10).div_ceil(unit),
+    );
     format!("{}–{} {name}", number(from), number(to))
 }
 
@@ -128,7 +133,7 @@ mod tests {
         let spans = vec![since(512_000, 768_000, 1)];
         assert_eq!(made(spans, 24 * hour).as_deref(), Some("8.5–12.8 min"));
         // What no report should have.
-        let spans = vec![since(u64::MAX / 100, 7, u64::MAX), since(1, 0, u64::MAX)];
+        let spans = vec![since(u64::MAX, 7, u64::MAX), since(1, u64::MAX, u64::MAX)];
         assert!(made(spans, 0).is_some());
     }
 }

@@ -96,6 +96,16 @@ fn nonsense_is_refused_in_one_line_with_2() {
 }
 
 #[test]
+fn lifetimes_of_no_call_sites_are_refused() {
+    let arguments = ["run", "--stacks", "off", "--lifetimes", "echo", "started"];
+    let output = weir(arguments).output().expect("ended");
+    let (code, line) = refusal(&output);
+    assert_eq!((code, text(&output.stdout).as_str()), (2, ""));
+    let expected = "--lifetimes is of call sites, and --stacks off records none";
+    assert_eq!(line, expected);
+}
+
+#[test]
 fn completions_and_the_manual_page_know_every_command() {
     for generated in [
         &["completions", "bash"][..],
