@@ -413,6 +413,10 @@ pub enum Format {
     Speedscope,
     /// profile.proto, for go tool pprof, Pyroscope and Parca
     Pprof,
+    /// JSON, for the Firefox Profiler
+    Firefox,
+    /// JSON, for the viewer of Valgrind's DHAT
+    Dhat,
 }
 
 /// What is summed over call sites.

@@ -45,7 +45,8 @@ Examples:
 
 pub const EXPORT_EXAMPLES: &str = "\
 Folded stacks have one number: that of --of and --metric, or the bytes of
-allocations, or else the time of I/O. The other formats have all of them.
+allocations, or else the time of I/O. dhat has the blocks of the heap. The
+other formats have all numbers.
 
 Examples:
   weir export --format folded weir.make.4711.json | head

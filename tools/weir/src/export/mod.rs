@@ -4,14 +4,18 @@
 //! folded        a line for each stack, for any flame graph
 //! speedscope    JSON for speedscope.app
 //! pprof         profile.proto, for go tool pprof, Pyroscope, Parca
+//! dhat          JSON for the viewer of Valgrind's DHAT
+//! firefox       JSON for the Firefox Profiler
 //! flame         a picture, for browsers
 //! difference    what two reports have of each function
 //! layout        where a picture's boxes are
 //! file          where the text goes
 //! ```
 
+mod dhat;
 mod difference;
 mod file;
+mod firefox;
 mod flame;
 mod folded;
 mod layout;
@@ -21,7 +25,7 @@ mod speedscope;
 use std::path::Path;
 
 pub use file::write as to_file;
-use weir_report::model::{Report, Site};
+use weir_report::model::{Process, Report, Site};
 
 use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs, StackArgs};
 use crate::failure::Failure;
@@ -47,6 +51,12 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
             let choices = profile.choices()?;
             file::write(out, &|out| pprof::write(&profile, &choices, out))
         }
+        Format::Firefox => {
+            let choices = profile.choices()?;
+            file::write(out, &|out| firefox::write(&profile, &choices, out))
+        }
+        Format::Dhat if dhat::is_empty(&profile) => Err(nothing()),
+        Format::Dhat => file::write(out, &|out| dhat::write(&profile, out)),
     }
 }
 
@@ -71,6 +81,8 @@ pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
 /// A report's call sites, and which of them are wanted.
 struct Profile {
     report: Report,
+    /// The process that was asked for.
+    process: Option<u32>,
     sites: Sites,
     wanted: Vec<bool>,
 }
@@ -86,6 +98,7 @@ fn load_file(file: &Path, process: Option<u32>, args: &SiteArgs) -> Result<Profi
     let wanted = sites.wanted(&Wanted::of(args));
     Ok(Profile {
         report,
+        process,
         sites,
         wanted,
     })
@@ -153,6 +166,16 @@ impl Profile {
             What::Point(point) => &self.sites.points.get(point).function,
             What::Called(function) => function,
         }
+    }
+
+    /// The processes that the sites are of.
+    fn processes(&self) -> Vec<&Process> {
+        report::processes(&self.report, self.process).unwrap_or_default()
+    }
+
+    /// The process that the sites are of, the first one of several.
+    fn pid(&self) -> u32 {
+        self.processes().first().map_or(0, |of| of.pid)
     }
 
     /// What was run.

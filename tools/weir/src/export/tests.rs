@@ -10,6 +10,7 @@ pub fn profile() -> Profile {
     let wanted = vec![true; sites.stacks.sites.len()];
     Profile {
         report,
+        process: None,
         sites,
         wanted,
     }

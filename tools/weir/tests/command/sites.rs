@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use weir_report::model::{Frame, Module, Report, Site, SiteBlocks, Stacks};
+use weir_report::model::{Frame, Lifetimes, Module, Report, Site, SiteBlocks, Stacks};
 
 use super::{refusal, sample, text, weir};
 
@@ -424,6 +424,108 @@ fn pprof_reads_what_is_exported_for_it() {
         &["tool", "pprof", "-top", "-sample_index=io_time", &profile],
     );
     assert!(top.contains("write") && top.contains("7us"), "{top}");
+}
+
+/// What Valgrind's viewer shows in a browser. It reads a file that a user chooses; here the page brings it along.
+fn shown_by_the_viewer_of_dhat(profile: &str) -> String {
+    const VIEWER: &str = "/usr/libexec/valgrind/dh_view.js";
+    let viewer = std::fs::read_to_string(VIEWER).expect("valgrind is installed");
+    let page = format!(
+        r#"<!DOCTYPE html><meta charset="UTF-8"><script>{viewer}</script>
+        <script id="profile" type="application/json">{}</script>
+        <body onload="onLoad(); tryFunc(() => {{
+            gFilename = 'profile';
+            gData = JSON.parse(document.getElementById('profile').textContent);
+            buildTree();
+            displayTree(0, 0, 0);
+            document.querySelectorAll('script').forEach((script) => script.remove());
+        }})"></body>"#,
+        profile.replace('<', "\\u003c")
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("page.html");
+    std::fs::write(&path, page).expect("written");
+    let (home, page) = (directory.path().display(), path.display());
+    let dom = printed(
+        "timeout",
+        &[
+            "-s",
+            "KILL",
+            "120",
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--no-first-run",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            &format!("--user-data-dir={home}/profile"),
+            "--dump-dom",
+            &format!("file://{page}"),
+        ],
+    );
+    // The text alone.
+    let mut text = String::new();
+    let mut is_tag = false;
+    for letter in dom.chars() {
+        match letter {
+            '<' => is_tag = true,
+            '>' => is_tag = false,
+            _ if !is_tag => text.push(letter),
+            _ => {}
+        }
+    }
+    text
+}
+
+#[test]
+fn the_viewer_of_dhat_shows_what_is_exported_for_it() {
+    let built = Built::new();
+    let mut report = built.report();
+    let stacks = report.processes[0].stacks.as_mut().expect("stacks");
+    let site = &mut stacks.sites[0];
+    site.blocks = Some(SiteBlocks {
+        live: 1,
+        live_bytes: 40,
+        live_bytes_at_peak: 120,
+        temporary: 0,
+    });
+    site.lifetimes = Some(Lifetimes {
+        freed: [3, 0, 0, 0, 0, 0, 0, 0],
+        freed_total_ns: 8_000_000,
+        ..Lifetimes::default()
+    });
+    let path = built.path("report.json");
+    std::fs::write(&path, serde_json::to_vec(&report).expect("JSON")).expect("written");
+    let export = |path: &str| {
+        let command = weir(["export", "--format", "dhat", path]).output();
+        command.expect("ended")
+    };
+    let output = export(&path);
+    assert_eq!(text(&output.stderr), "");
+    let shown = shown_by_the_viewer_of_dhat(&text(&output.stdout));
+    for expected in [
+        "Total:     96 bytes (100%",
+        "in 4 blocks (100%",
+        "avg size 24 bytes, avg lifetime 2,000 µs",
+        "At t-gmax: 120 bytes (100%) in 3 blocks (100%), avg size 40 bytes",
+        "At t-end:  40 bytes (100%) in 1 blocks (100%), avg size 40 bytes",
+        ": malloc (in libweir.so)",
+        &format!(": make ({}:", built.path("source.c")),
+        ": main (",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+
+    // Blocks that nobody followed.
+    let path = built.write_report();
+    let (code, line) = refusal(&export(&path));
+    assert_eq!(
+        (code, line.as_str()),
+        (
+            125,
+            "no call site has anything of what is asked for; weir report --by site shows what there is"
+        )
+    );
 }
 
 #[test]
