@@ -15,7 +15,7 @@ use weir_record::region::{Circumstance, Header};
 use crate::environment::{self, Path};
 use crate::life::{attach, fork, inheritance};
 use crate::linking::{
-    c_library, entries, frames, linker, next, objects, provenance, streams, uring,
+    block_size, c_library, entries, frames, linker, next, objects, provenance, streams, uring,
 };
 use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header};
@@ -163,7 +163,7 @@ fn begin(generation: u32) -> Option<()> {
     if !is_forked {
         uring::look_at_start(header);
     }
-    if !next::find_size_of_block() {
+    if !block_size::find() {
         header.note(Circumstance::NoBlockSizes);
     }
     if is_forked {

@@ -11,9 +11,9 @@
 //! handler or in a child of fork.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
-use std::mem::{transmute, transmute_copy};
+use std::mem::transmute_copy;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 
 use libc::{
     iovec, mmsghdr, msghdr, nfds_t, off_t, off64_t, pid_t, pollfd, pthread_attr_t, pthread_t,
@@ -239,75 +239,17 @@ fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
     NonZeroUsize::new(chosen?.addr())
 }
 
-/// The next `malloc`'s function that returns the size of a block.
-static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
-
-/// Finds the function that returns the size of a block. False if there is none that can be called. If a library has a
-/// `malloc` and no `malloc_usable_size`, another library's function does not know its blocks. A sanitizer's function
-/// ends the program for a block that it does not know, such as one that the sanitizer made while it started. Called
-/// before any thread has a slot.
-pub fn find_size_of_block() -> bool {
-    let is_of_one_allocator =
-        next_place(Function::Malloc) == next_place(Function::MallocUsableSize);
-    let is_told = is_of_one_allocator && !IS_SANITIZERS.load(Ordering::Relaxed);
-    let malloc = next_place(Function::Malloc);
-    let others = (0..).zip(SELDOM_MADE);
-    let others = others.filter(|&(_, maker)| next_place(maker) != malloc);
-    let bits = others.fold(0, |bits, (place, _)| bits | 1 << place);
-    OF_ANOTHER.store(bits, Ordering::Relaxed);
-    let _ = SIZE_OF_BLOCK.set(if is_told {
-        address(Function::MallocUsableSize)
-    } else {
-        function_address(no_size as *const ())
-    });
-    is_told
-}
-
-/// Functions that make blocks, and that some allocators do not define.
-const SELDOM_MADE: [Function; 5] = [
-    Function::Memalign,
-    Function::AlignedAlloc,
-    Function::PosixMemalign,
-    Function::Valloc,
-    Function::Pvalloc,
-];
-/// Which of them are another object's than `malloc`, a bit for each.
-static OF_ANOTHER: AtomicU32 = AtomicU32::new(0);
-
-/// Whether the blocks of a function are of another allocator than those of `malloc`, which knows nothing of their size: jemalloc has
-/// no `pvalloc`, so that of the C library is called.
-#[inline(always)]
-pub fn is_of_another_allocator(function: Function) -> bool {
-    let place = SELDOM_MADE.iter().position(|&maker| maker == function);
-    place.is_some_and(|place| OF_ANOTHER.load(Ordering::Relaxed) & 1 << place != 0)
-}
-
 /// Whether the next `malloc` is a sanitizer's.
 static IS_SANITIZERS: AtomicBool = AtomicBool::new(false);
+
+/// Whether the next `malloc` is a sanitizer's, whose functions end the program for what they do not know.
+pub fn is_malloc_sanitizers() -> bool {
+    IS_SANITIZERS.load(Ordering::Relaxed)
+}
 
 /// Whether the next `reallocarray` is not the C library's, which multiplies and calls `realloc`. A sanitizer's reports a product that
 /// is too large.
 static HAS_OWN_REALLOCARRAY: AtomicBool = AtomicBool::new(false);
-
-extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
-    0
-}
-
-/// The size of a block in bytes, as its allocator returns it; 0 for NULL, and if the size is not known.
-///
-/// # Safety
-/// The block is live, and comes from the next `malloc` or its kin. The calling thread has a slot.
-#[inline(always)]
-pub unsafe fn size_of_block(block: *mut c_void) -> size_t {
-    // SAFETY: the thread has a slot, as the caller promises. So the image has started, and has stored a function of
-    // this type.
-    unsafe {
-        let size = transmute::<usize, unsafe extern "C-unwind" fn(*mut c_void) -> size_t>(
-            SIZE_OF_BLOCK.get_unchecked().get(),
-        );
-        size(block)
-    }
-}
 
 /// Finds a function that no object behind ours defines; before the image has started, any function.
 #[cold]
@@ -380,7 +322,8 @@ fn absent() -> NonZeroUsize {
     function_address(unavailable as *const ())
 }
 
-fn function_address(function: *const ()) -> NonZeroUsize {
+/// The address of a function that stands for another.
+pub fn function_address(function: *const ()) -> NonZeroUsize {
     // The address of a function is not 0.
     NonZeroUsize::new(function.addr()).unwrap_or(NonZeroUsize::MIN)
 }

@@ -15,7 +15,7 @@ use crate::life::{
     attach::{self, Target},
     fork,
 };
-use crate::linking::next;
+use crate::linking::{block_size, next};
 use crate::memory::{arena, marked_blocks};
 use crate::stacks::live::Taken;
 use crate::{process, sys, thread};
@@ -692,7 +692,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
 /// The size in bytes of a block that this function has made; 0 for NULL, and where nobody can tell.
 #[inline(always)]
 fn made(function: Function, block: *mut c_void) -> u64 {
-    if next::is_of_another_allocator(function) {
+    if block_size::is_of_another_allocator(function) {
         return 0;
     }
     usable(block)
@@ -702,7 +702,7 @@ fn made(function: Function, block: *mut c_void) -> u64 {
 #[inline(always)]
 fn usable(block: *mut c_void) -> u64 {
     // SAFETY: NULL, or a live block of the next allocator.
-    unsafe { next::size_of_block(block) as u64 }
+    unsafe { block_size::of(block) as u64 }
 }
 
 /// Does what is due at a block that was made. Returns the block. Most often it is nothing: what makes and frees by turns comes here
