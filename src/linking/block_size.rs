@@ -1,17 +1,28 @@
 //! The size of a block of the heap, as its allocator has it.
+//!
+//! The next `malloc_usable_size` tells it. That of the GNU C library reads the word before the block, which has the size and three flags,
+//! and then a word behind the block, which tells whether the block is in use (`struct malloc_chunk` in its malloc/malloc.c). Where many
+//! blocks are live, the second word is in no cache, and the processor waits for it for longer than for all else that Weir does at a call.
+//! So Weir reads the first word alone: once it has seen, at blocks of the program, that the function returns what follows from it.
 
 use std::ffi::c_void;
 use std::mem::transmute;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use libc::size_t;
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 
-use crate::linking::next;
+use crate::linking::{
+    next,
+    objects::{self, Object},
+};
 
 /// The next `malloc`'s function that returns the size of a block.
-static SIZE_OF_BLOCK: OnceNonZeroUsize = OnceNonZeroUsize::new();
+static FUNCTION: OnceNonZeroUsize = OnceNonZeroUsize::new();
+/// What is called for it: the function, or [`compared`] as long as Weir learns from it.
+static CALLED: AtomicUsize = AtomicUsize::new(0);
 
 /// Finds the function that returns the size of a block. False if there is none that can be called. If a library has a
 /// `malloc` and no `malloc_usable_size`, another library's function does not know its blocks. A sanitizer's function
@@ -26,12 +37,29 @@ pub fn find() -> bool {
     let others = others.filter(|&(_, maker)| next::next_place(maker) != malloc);
     let bits = others.fold(0, |bits, (place, _)| bits | 1 << place);
     OF_ANOTHER.store(bits, Ordering::Relaxed);
-    let _ = SIZE_OF_BLOCK.set(if is_told {
-        next::address(Function::MallocUsableSize)
-    } else {
-        next::function_address(no_size as *const ())
-    });
+    let function = match is_told {
+        true => next::address(Function::MallocUsableSize),
+        false => next::function_address(no_size as *const ()),
+    };
+    if FUNCTION.set(function).is_ok() {
+        CALLED.store(function.get(), Ordering::Relaxed);
+        if is_told && is_c_librarys() {
+            HEADERS.begin();
+            CALLED.store((compared as *const ()).addr(), Ordering::Relaxed);
+        }
+    }
     is_told
+}
+
+/// Whether the function is the C library's, and what it reads is the C library's. Valgrind's tools have blocks of their own, and a word before
+/// one of theirs is not for anybody.
+fn is_c_librarys() -> bool {
+    let is_tools = |object: Object| {
+        let name = object.name().to_bytes();
+        let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
+        file.starts_with(b"vgpreload_") && !file.starts_with(b"vgpreload_core")
+    };
+    next::of_another_library(Function::MallocUsableSize).is_none() && !objects::all().any(is_tools)
 }
 
 /// Functions that make blocks, and that some allocators do not define.
@@ -62,13 +90,215 @@ extern "C-unwind" fn no_size(_: *mut c_void) -> size_t {
 /// # Safety
 /// The block is live, and comes from the next `malloc` or its kin. The calling thread has a slot.
 #[inline(always)]
-pub unsafe fn of(block: *mut c_void) -> size_t {
+pub unsafe fn of(block: *mut c_void) -> u64 {
+    let ask = HEADERS.ask.load(Ordering::Relaxed);
+    if ask != ALWAYS {
+        if block.is_null() {
+            return 0;
+        }
+        let word = word_before(block);
+        if word & ask == 0 {
+            return follows_from(word);
+        }
+    }
     // SAFETY: the thread has a slot, as the caller promises. So the image has started, and has stored a function of
-    // this type.
+    // this type; the block is for it.
+    unsafe { call(CALLED.load(Ordering::Relaxed), block) }
+}
+
+/// Calls a function that returns the size of a block.
+///
+/// # Safety
+/// The address is that of such a function, and the block is its allocator's, or NULL.
+#[inline(always)]
+unsafe fn call(address: usize, block: *mut c_void) -> u64 {
+    // SAFETY: as the caller promises.
     unsafe {
-        let size = transmute::<usize, unsafe extern "C-unwind" fn(*mut c_void) -> size_t>(
-            SIZE_OF_BLOCK.get_unchecked().get(),
-        );
-        size(block)
+        let size = transmute::<usize, unsafe extern "C-unwind" fn(*mut c_void) -> size_t>(address);
+        size(block) as u64
+    }
+}
+
+/// The function, and a look at whether the word before the block says the same.
+unsafe extern "C-unwind" fn compared(block: *mut c_void) -> size_t {
+    let function = FUNCTION.get().map_or(0, NonZeroUsize::get);
+    // SAFETY: [`find`] has stored the function before it stored this one. The block is the caller's.
+    let size = unsafe { call(function, block) };
+    if !block.is_null() && !HEADERS.learn(word_before(block), size) {
+        CALLED.store(function, Ordering::Relaxed);
+    }
+    size as size_t
+}
+
+/// Flags of the word before a block.
+mod flag {
+    /// The allocator has mapped memory for this block alone.
+    pub const MAPPED: usize = 2;
+    /// It is from an arena that was made for a thread.
+    pub const OF_ANOTHER_ARENA: usize = 4;
+    /// All flags that there are.
+    pub const ALL: usize = 7;
+}
+
+/// The word before a block of the C library. Another thread may change its flags.
+#[inline(always)]
+fn word_before(block: *mut c_void) -> usize {
+    let word = block.cast::<AtomicUsize>().wrapping_sub(1);
+    // SAFETY: the C library's blocks have it, and it is aligned as they are.
+    unsafe { (*word).load(Ordering::Relaxed) }
+}
+
+/// What follows for the size: a block takes all of its chunk but the word before it.
+#[inline(always)]
+fn follows_from(word: usize) -> u64 {
+    (word & !flag::ALL).wrapping_sub(size_of::<usize>()) as u64
+}
+
+/// What is known of the words before blocks.
+static HEADERS: Headers = Headers::UNKNOWN;
+
+struct Headers {
+    /// For blocks with one of these flags the function is asked.
+    ask: AtomicUsize,
+    /// How many blocks have yet to agree with the function: of the first arena, and of others. [`NEVER`] where the words are not to be read.
+    left: [AtomicU32; 2],
+}
+
+/// The function is asked, and the word is not even read.
+const ALWAYS: usize = usize::MAX;
+const NEVER: u32 = u32::MAX;
+/// How many blocks must agree.
+const ENOUGH: u32 = 64;
+
+impl Headers {
+    const UNKNOWN: Headers = Headers {
+        ask: AtomicUsize::new(ALWAYS),
+        left: [const { AtomicU32::new(NEVER) }; 2],
+    };
+
+    /// The blocks have such words, it seems.
+    fn begin(&self) {
+        for left in &self.left {
+            left.store(ENOUGH, Ordering::Relaxed);
+        }
+    }
+
+    /// Compares what the function has returned for a block with what follows from the word before it. False where they are not to be
+    /// compared any more.
+    fn learn(&self, word: usize, size: u64) -> bool {
+        // These are few and large. To map them costs so much more that the function may be asked.
+        if word & flag::MAPPED != 0 {
+            return true;
+        }
+        if follows_from(word) != size {
+            for left in &self.left {
+                left.store(NEVER, Ordering::SeqCst);
+            }
+            self.ask.store(ALWAYS, Ordering::SeqCst);
+            return false;
+        }
+        let kind = usize::from(word & flag::OF_ANOTHER_ARENA != 0);
+        let less = |left: u32| left.checked_sub(1).filter(|_| left != NEVER);
+        let _ = self.left[kind].fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        let ask = match self.left.each_ref().map(|of| of.load(Ordering::SeqCst)) {
+            // What holds for words with the flag holds for those without.
+            [_, 0] => flag::MAPPED,
+            [0, _] => flag::MAPPED | flag::OF_ANOTHER_ARENA,
+            _ => ALWAYS,
+        };
+        self.ask.store(ask, Ordering::SeqCst);
+        // Another thread may have seen meanwhile that the words are not what they seem.
+        let is_over = self.left[0].load(Ordering::SeqCst) == NEVER;
+        if is_over {
+            self.ask.store(ALWAYS, Ordering::SeqCst);
+        }
+        !is_over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Headers {
+        fn asks(&self) -> usize {
+            self.ask.load(Ordering::Relaxed)
+        }
+
+        fn learns(&self, word: usize, size: u64) -> usize {
+            assert!(self.learn(word, size));
+            self.asks()
+        }
+    }
+
+    #[test]
+    fn words_are_believed_once_many_blocks_agree() {
+        let headers = Headers::UNKNOWN;
+        assert_eq!(headers.asks(), ALWAYS);
+        headers.begin();
+        for _ in 1..ENOUGH {
+            assert_eq!(headers.learns(0x21, 24), ALWAYS);
+            // Those of another arena are of another kind, and mapped ones are always asked for.
+            assert_eq!(headers.learns(0x35, 40), ALWAYS);
+            assert_eq!(headers.learns(0x2_1002, 0x2_0ff0), ALWAYS);
+        }
+        let others = flag::MAPPED | flag::OF_ANOTHER_ARENA;
+        assert_eq!(headers.learns(0x31, 40), others);
+        assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
+        for _ in 0..2 * ENOUGH {
+            assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
+        }
+    }
+
+    #[test]
+    fn blocks_of_another_arena_alone_are_enough() {
+        let headers = Headers::UNKNOWN;
+        headers.begin();
+        for _ in 1..ENOUGH {
+            assert_eq!(headers.learns(0x35, 40), ALWAYS);
+        }
+        assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
+    }
+
+    #[test]
+    fn one_that_does_not_agree_ends_it() {
+        for before in [0, 1, ENOUGH, 2 * ENOUGH] {
+            for (word, size) in [(0x21, 0), (0x21, 16), (0x25, 32), (0, 0), (1, 8)] {
+                let headers = Headers::UNKNOWN;
+                headers.begin();
+                for _ in 0..before {
+                    assert!(headers.learn(0x1001, 0xff8));
+                }
+                assert!(!headers.learn(word, size));
+                assert_eq!(headers.asks(), ALWAYS);
+                for _ in 0..=ENOUGH {
+                    assert!(!headers.learn(0x21, 24));
+                    assert_eq!(headers.asks(), ALWAYS);
+                }
+            }
+        }
+    }
+
+    /// The C library's, which this process has.
+    #[test]
+    fn what_follows_from_the_word_is_what_the_function_returns() {
+        let mut blocks = Vec::new();
+        for size in (0..5000).step_by(7).chain([100_000, 1 << 20]) {
+            // SAFETY: any size may be asked for; each block is freed below.
+            blocks.push(unsafe { libc::malloc(size) });
+        }
+        for &block in &blocks {
+            assert!(!block.is_null());
+            let word = word_before(block);
+            // SAFETY: a live block.
+            let size = unsafe { libc::malloc_usable_size(block) } as u64;
+            if word & flag::MAPPED == 0 {
+                assert_eq!(follows_from(word), size);
+            }
+        }
+        for block in blocks {
+            // SAFETY: a live block, which nobody uses any more.
+            unsafe { libc::free(block) };
+        }
     }
 }

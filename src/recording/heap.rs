@@ -702,7 +702,7 @@ fn made(function: Function, block: *mut c_void) -> u64 {
 #[inline(always)]
 fn usable(block: *mut c_void) -> u64 {
     // SAFETY: NULL, or a live block of the next allocator.
-    unsafe { block_size::of(block) as u64 }
+    unsafe { block_size::of(block) }
 }
 
 /// Does what is due at a block that was made. Returns the block. Most often it is nothing: what makes and frees by turns comes here

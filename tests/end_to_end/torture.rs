@@ -1,7 +1,8 @@
 //! The torture program, with many seeds, with the writer in `weir` and in the program: no hang, no crash, no wrong
 //! total.
 //!
-//! `WEIR_TORTURE_SEEDS=10000` runs that many seeds, `WEIR_TORTURE_SEEDS=77..78` those from 77 to before 78.
+//! `WEIR_TORTURE_SEEDS=10000` runs that many seeds, `WEIR_TORTURE_SEEDS=77..78` those from 77 to before 78, and
+//! `WEIR_TORTURE_SEEDS=77*100` that one a hundred times.
 //! `WEIR_TORTURE_STEPS` and `WEIR_TORTURE_PROCESSES` make a run longer. By hand, with the compiled
 //! `victim("torture")` and its plugin:
 //!
@@ -51,7 +52,13 @@ fn seeds() -> Vec<u64> {
         let again = FAULTS_FOUND_BY.repeat(AGAIN);
         return (1..=SEEDS).chain(again).collect();
     };
-    let number = |text: &str| text.parse().expect("WEIR_TORTURE_SEEDS is N or A..B");
+    let number = |text: &str| {
+        text.parse()
+            .expect("WEIR_TORTURE_SEEDS is N, A..B or SEED*TIMES")
+    };
+    if let Some((seed, times)) = text.split_once('*') {
+        return (0..number(times)).map(|_| number(seed)).collect();
+    }
     match text.split_once("..") {
         Some((from, to)) => (number(from)..number(to)).collect(),
         None => (1..=number(&text)).collect(),
