@@ -135,21 +135,29 @@ static inline void finish(int function) {
         PLUS(account->counts[function].done, 1);
 }
 
+/* Set while a thread notes that a call is done. A child that a handler makes then, and that returns, would note it once more. */
+static __thread volatile int is_noting;
+#define IF_SEEN(of_generation, note) \
+    do {                             \
+        is_noting = 1;               \
+        if (is_seen(of_generation))  \
+            note;                    \
+        is_noting = 0;               \
+    } while (0)
+
 /* A call that returns. */
 #define CALL(name, expression)                 \
     ({                                         \
         int generation_ = begin(DOES_##name);  \
         __typeof__(expression) result_ = (expression); \
-        if (is_seen(generation_))              \
-            finish(DOES_##name);               \
+        IF_SEEN(generation_, finish(DOES_##name)); \
         result_;                               \
     })
 #define DO(name, expression) \
     do {                                      \
         int generation_ = begin(DOES_##name); \
         expression;                           \
-        if (is_seen(generation_))             \
-            finish(DOES_##name);              \
+        IF_SEEN(generation_, finish(DOES_##name)); \
     } while (0)
 /* A call that moves at most `most` bytes. */
 #define MOVE(name, most, expression)                                              \
@@ -158,12 +166,12 @@ static inline void finish(int function) {
         struct count *count_ = &account->counts[DOES_##name];                     \
         int generation_ = begin_moving(DOES_##name, most_);                       \
         long moved_ = (long)(expression);                                         \
-        if (is_seen(generation_)) {                                               \
+        IF_SEEN(generation_, {                                                    \
             uint64_t bytes_ = moved_ > 0 ? (uint64_t)moved_ : 0;                  \
             PLUS(count_->moved_least, bytes_);                                    \
             PLUS(count_->moved_most, bytes_ - most_);                             \
             finish(DOES_##name);                                                  \
-        }                                                                         \
+        });                                                                       \
         moved_;                                                                   \
     })
 /* A call that does not return. Nothing can keep this thread from making it. */

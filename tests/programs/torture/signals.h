@@ -22,7 +22,7 @@ static void handler(int number) {
     if (!me || me->in_handler > 1)
         return;
     struct call interrupted_call = {current.function, current.most};
-    int errno_ = errno, is_first = !me->in_handler++;
+    int errno_ = errno, noted = is_noting, is_first = !me->in_handler++;
     int interrupted = me->in_safe_step, holds_no_lock = is_first && interrupted;
     me->in_safe_step = 0;
     switch (below(8)) {
@@ -31,7 +31,7 @@ static void handler(int number) {
         break;
     case 1:
         /* The child returns to the interrupted call. */
-        if (holds_no_lock && !me->is_child && me->depth < 5 && may_make_process()) {
+        if (holds_no_lock && !noted && !me->is_child && me->depth < 5 && may_make_process()) {
             long room = bare(SYS_mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
             int pid = make_child(1, (char *)room + CHILD_STACK);
             if (!pid) {
@@ -50,7 +50,7 @@ static void handler(int number) {
     case 3:
     case 4:
         if (holds_no_lock && me->may_jump) {
-            me->in_handler = 0;
+            me->in_handler = is_noting = 0;
             siglongjmp(me->back, 1);
         }
         break;
@@ -61,6 +61,7 @@ static void handler(int number) {
     current.most = interrupted_call.most;
     me->in_safe_step = interrupted;
     me->in_handler--;
+    is_noting = noted;
     errno = errno_;
 }
 
