@@ -14,10 +14,7 @@ use libc::size_t;
 use once_cell::race::OnceNonZeroUsize;
 use weir_record::functions::Function;
 
-use crate::linking::{
-    next,
-    objects::{self, Object},
-};
+use crate::linking::next;
 
 /// The next `malloc`'s function that returns the size of a block.
 static FUNCTION: OnceNonZeroUsize = OnceNonZeroUsize::new();
@@ -43,23 +40,12 @@ pub fn find() -> bool {
     };
     if FUNCTION.set(function).is_ok() {
         CALLED.store(function.get(), Ordering::Relaxed);
-        if is_told && is_c_librarys() {
+        if is_told && next::of_another_library(Function::MallocUsableSize).is_none() {
             HEADERS.begin();
             CALLED.store((compared as *const ()).addr(), Ordering::Relaxed);
         }
     }
     is_told
-}
-
-/// Whether the function is the C library's, and what it reads is the C library's. Valgrind's tools have blocks of their own, and a word before
-/// one of theirs is not for anybody.
-fn is_c_librarys() -> bool {
-    let is_tools = |object: Object| {
-        let name = object.name().to_bytes();
-        let file = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
-        file.starts_with(b"vgpreload_") && !file.starts_with(b"vgpreload_core")
-    };
-    next::of_another_library(Function::MallocUsableSize).is_none() && !objects::all().any(is_tools)
 }
 
 /// Functions that make blocks, and that some allocators do not define.
