@@ -141,7 +141,7 @@ fn follows_from(word: usize) -> u64 {
 }
 
 /// What is known of the words before blocks.
-static HEADERS: Headers = Headers::UNKNOWN;
+static HEADERS: Headers = Headers::unknown();
 
 struct Headers {
     /// For blocks with one of these flags the function is asked.
@@ -157,10 +157,12 @@ const NEVER: u32 = u32::MAX;
 const ENOUGH: u32 = 64;
 
 impl Headers {
-    const UNKNOWN: Headers = Headers {
-        ask: AtomicUsize::new(ALWAYS),
-        left: [const { AtomicU32::new(NEVER) }; 2],
-    };
+    const fn unknown() -> Headers {
+        Headers {
+            ask: AtomicUsize::new(ALWAYS),
+            left: [const { AtomicU32::new(NEVER) }; 2],
+        }
+    }
 
     /// The blocks have such words, it seems.
     fn begin(&self) {
@@ -219,7 +221,7 @@ mod tests {
 
     #[test]
     fn words_are_believed_once_many_blocks_agree() {
-        let headers = Headers::UNKNOWN;
+        let headers = Headers::unknown();
         assert_eq!(headers.asks(), ALWAYS);
         headers.begin();
         for _ in 1..ENOUGH {
@@ -238,7 +240,7 @@ mod tests {
 
     #[test]
     fn blocks_of_another_arena_alone_are_enough() {
-        let headers = Headers::UNKNOWN;
+        let headers = Headers::unknown();
         headers.begin();
         for _ in 1..ENOUGH {
             assert_eq!(headers.learns(0x35, 40), ALWAYS);
@@ -250,7 +252,7 @@ mod tests {
     fn one_that_does_not_agree_ends_it() {
         for before in [0, 1, ENOUGH, 2 * ENOUGH] {
             for (word, size) in [(0x21, 0), (0x21, 16), (0x25, 32), (0, 0), (1, 8)] {
-                let headers = Headers::UNKNOWN;
+                let headers = Headers::unknown();
                 headers.begin();
                 for _ in 0..before {
                     assert!(headers.learn(0x1001, 0xff8));
