@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use weir_record::settings::{self, Stacks, Timing};
@@ -78,8 +79,8 @@ pub enum Command {
 /// `weir run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Write the JSON report to this file [default: weir.PROGRAM.PID.json in the working directory]; a directory means --out-dir
-    #[arg(short, long, value_name = "FILE|DIR")]
+    /// Write the JSON report to this file [default: weir.PROGRAM.PID.json in the working directory]; a directory means --out-dir; - is standard output
+    #[arg(short, long, value_name = "FILE|DIR", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
     /// Also write a report for each process image, to this directory, which is created if missing
@@ -308,7 +309,7 @@ pub struct StackArgs {
     pub file: PathBuf,
 
     /// Write to this file [default: standard output]
-    #[arg(short, long, value_name = "OUT")]
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
     /// Only this process
@@ -326,8 +327,8 @@ pub struct SymbolizeArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Write to this file [default: FILE, in place of the report without names]
-    #[arg(short, long, value_name = "OUT")]
+    /// Write to this file [default: FILE, in place of the report without names]; - is standard output
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
     /// Look for separate debug files in this directory; can be repeated [default: /usr/lib/debug]
@@ -347,8 +348,8 @@ pub struct RecoverArgs {
     #[arg(value_name = "REGION")]
     pub region: Option<PathBuf>,
 
-    /// Write the JSON report to this file [default: the region's name with .json, in the working directory]
-    #[arg(short, long, value_name = "FILE", requires = "region")]
+    /// Write the JSON report to this file [default: the region's name with .json, in the working directory]; - is standard output
+    #[arg(short, long, value_name = "FILE", requires = "region", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
     /// Remove the region file of a process that has ended, after its report is written
@@ -467,6 +468,16 @@ fn percent(value: &str) -> Result<f64, String> {
         .ok()
         .filter(|percent| (0.0..=100.0).contains(percent));
     percent.ok_or_else(|| "must be a number from 0 to 100".to_owned())
+}
+
+/// What - stands for where a file is to be written.
+pub const STANDARD_OUTPUT: &str = "/dev/stdout";
+
+fn file_to_write() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(|value| match value == "-" {
+        true => PathBuf::from(STANDARD_OUTPUT),
+        false => PathBuf::from(value),
+    })
 }
 
 fn interval(value: &str) -> Result<Duration, String> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use weir_report::model::{Function, Process, Report};
 
-use crate::cli::{Group, Metric, Sort};
+use crate::cli::{Group, Metric, STANDARD_OUTPUT, Sort};
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table};
 use crate::report::sites::greatest;
@@ -132,10 +132,13 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
         ));
     }
     let path = json_path.to_string_lossy().into_owned();
-    lines.push(format!(
-        "report in {0} (weir report {0})",
-        text::command_line(&[path])
-    ));
+    lines.push(match path == STANDARD_OUTPUT {
+        true => "report on standard output".to_owned(),
+        false => format!(
+            "report in {0} (weir report {0})",
+            text::command_line(&[path])
+        ),
+    });
     lines
 }
 

@@ -1,8 +1,9 @@
 //! `weir symbolize`: writes the names of code into a report, for where its files are not.
 
+use std::io::{self, Write};
 use std::path::Path;
 
-use crate::cli::SymbolizeArgs;
+use crate::cli::{STANDARD_OUTPUT, SymbolizeArgs};
 use crate::failure::Failure;
 use crate::sites::{self, Named};
 use crate::{export, output, report, text, units};
@@ -23,7 +24,13 @@ pub fn execute(args: &SymbolizeArgs) -> Result<(), Failure> {
         serde_json::to_writer(&mut *out, &report)?;
         out.write_all(b"\n")
     })?;
-    output::print(&said(&named))
+    let said = said(&named);
+    if out == Path::new(STANDARD_OUTPUT) {
+        // The report is written. If standard error is closed, there is no reader.
+        let _ = io::stderr().lock().write_all(said.as_bytes());
+        return Ok(());
+    }
+    output::print(&said)
 }
 
 fn said(named: &Named) -> String {

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::cli::STANDARD_OUTPUT;
 use crate::failure::Failure;
 use crate::output;
 
@@ -14,7 +15,7 @@ pub type Export<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
 /// Writes to a file, or to standard output. A reader of that who has seen enough, as `head` has, is no failure. A file is there
 /// once it is complete, in place of one that was there before.
 pub fn write(path: Option<&Path>, export: Export<'_>) -> Result<(), Failure> {
-    let Some(path) = path else {
+    let Some(path) = path.filter(|&path| path != Path::new(STANDARD_OUTPUT)) else {
         return output::write(export);
     };
     to_file(path, export).map_err(|error| Failure::of_file("write", path, error))

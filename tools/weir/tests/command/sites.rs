@@ -528,6 +528,35 @@ fn the_viewer_of_dhat_shows_what_is_exported_for_it() {
     );
 }
 
+/// Also where standard output is a file, and never in a file of this name.
+#[test]
+fn what_is_written_to_a_dash_goes_to_standard_output() {
+    let built = Built::new();
+    let report = built.write_report();
+    for arguments in [
+        &["export", "--format", "folded"][..],
+        &["flame"],
+        &["symbolize"],
+    ] {
+        let to = |out: &[&str]| {
+            let mut command = weir([arguments, &[report.as_str()], out].concat());
+            command.current_dir(built.directory.path());
+            command
+        };
+        let piped = to(&["-o", "-"]).output().expect("ended");
+        assert_eq!(piped.status.code(), Some(0), "{arguments:?}");
+        let file = std::fs::File::create(built.path("file")).expect("made");
+        let status = to(&["-o", "-"]).stdout(file).status().expect("ended");
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+        assert!(to(&["-o", "named"]).status().expect("ended").success());
+        let read = |name: &str| std::fs::read(built.path(name)).expect("a file");
+        assert!(!piped.stdout.is_empty());
+        assert_eq!(piped.stdout, read("named"), "{arguments:?}");
+        assert_eq!(read("file"), read("named"), "{arguments:?}");
+        assert!(!std::path::Path::new(&built.path("-")).exists());
+    }
+}
+
 #[test]
 fn a_profile_for_speedscope_has_each_sum() {
     let built = Built::new();

@@ -50,6 +50,7 @@ fn the_summary_and_the_page_name_the_files_that_were_used() {
 #[test]
 fn a_report_to_a_descriptor_leaves_the_file_that_it_is_open_on() {
     for (out, redirection) in [
+        ("-", ">> file"),
         ("/dev/stdout", ">> file"),
         ("/dev/fd/1", ">> file"),
         ("/proc/self/fd/1", ">> file"),

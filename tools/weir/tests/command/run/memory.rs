@@ -179,11 +179,11 @@ fn a_region_that_there_are_no_addresses_for_is_kept() {
 fn where_no_report_can_be_written_the_regions_are_kept() {
     for limit in ["--fsize=0", "--nofile=3"] {
         let place = Place::new();
-        let script = format!("sleep 1 & sleep .3; prlimit --pid $PPID {limit}:; exit 3");
+        let script = format!("sleep 2 & sleep 1; prlimit --pid $PPID {limit}:; exit 3");
         let output = place.run_shell(&script).output().expect("ended");
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(3), "{limit}: {said}");
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::thread::sleep(std::time::Duration::from_secs(2));
         let left = recovered(&place);
         let last = format!("weir: {} regions are in no report and kept; ", left.len());
         assert!(said.contains(&last), "{limit}: {said}{left:?}");
