@@ -1,9 +1,13 @@
 //! The size of a block of the heap, as its allocator has it.
 //!
-//! The next `malloc_usable_size` tells it. That of the GNU C library reads the word before the block, which has the size and three flags,
-//! and then a word behind the block, which tells whether the block is in use (`struct malloc_chunk` in its malloc/malloc.c). Where many
+//! The next `malloc_usable_size` returns it. That of the GNU C library reads the word before the block, which has the size and three flags,
+//! and then a word behind the block, which says whether the block is in use (`struct malloc_chunk` in its malloc/malloc.c). Where many
 //! blocks are live, the second word is in no cache, and the processor waits for it for longer than for all else that Weir does at a call.
-//! So Weir reads the first word alone: once it has seen, at blocks of the program, that the function returns what follows from it.
+//! And where the program has damaged the first word, the second may be anywhere: the function would end the program by a fault, and not the
+//! allocator by its message.
+//!
+//! So Weir reads the first word alone, once it has seen that the function returns what follows from it: at start, for blocks that Weir has laid
+//! out itself. Arenas of threads may have words of another kind; for those, it goes by blocks of the program.
 
 use std::ffi::c_void;
 use std::mem::transmute;
@@ -40,12 +44,33 @@ pub fn find() -> bool {
     };
     if FUNCTION.set(function).is_ok() {
         CALLED.store(function.get(), Ordering::Relaxed);
-        if is_told && next::of_another_library(Function::MallocUsableSize).is_none() {
+        let is_c_librarys = || next::of_another_library(Function::MallocUsableSize).is_none();
+        if is_told && is_c_librarys() && agrees(function.get()) {
             HEADERS.begin();
             CALLED.store((compared as *const ()).addr(), Ordering::Relaxed);
         }
     }
     is_told
+}
+
+/// Two blocks as the C library has them, the first one in use.
+#[repr(C, align(16))]
+struct Blocks([usize; 36]);
+
+/// Whether the C library's function returns for blocks what follows from the words before them.
+fn agrees(function: usize) -> bool {
+    /// Of a word: the block before is in use.
+    const BEFORE_IS_USED: usize = 1;
+    const CHUNKS: [usize; 3] = [0x20, 0x30, 0x100];
+    CHUNKS.into_iter().all(|bytes| {
+        let mut blocks = Blocks([0; _]);
+        blocks.0[1] = bytes | BEFORE_IS_USED;
+        blocks.0[1 + bytes / size_of::<usize>()] = 0x20 | BEFORE_IS_USED;
+        let block = (&raw mut blocks.0[2]).cast::<c_void>();
+        // SAFETY: such a function, and a block that is in use, with the words before and behind it that the function reads.
+        let size = unsafe { call(function, block) };
+        size == follows_from(word_before(block))
+    })
 }
 
 /// Functions that make blocks, and that some allocators do not define.
@@ -146,29 +171,29 @@ static HEADERS: Headers = Headers::unknown();
 struct Headers {
     /// For blocks with one of these flags the function is asked.
     ask: AtomicUsize,
-    /// How many blocks have yet to agree with the function: of the first arena, and of others. [`NEVER`] where the words are not to be read.
-    left: [AtomicU32; 2],
+    /// How many blocks of other arenas have yet to agree with the function. [`NEVER`] where the words are not to be read.
+    left: AtomicU32,
 }
 
 /// The function is asked, and the word is not even read.
 const ALWAYS: usize = usize::MAX;
 const NEVER: u32 = u32::MAX;
-/// How many blocks must agree.
+/// How many blocks of other arenas must agree.
 const ENOUGH: u32 = 64;
 
 impl Headers {
     const fn unknown() -> Headers {
         Headers {
             ask: AtomicUsize::new(ALWAYS),
-            left: [const { AtomicU32::new(NEVER) }; 2],
+            left: AtomicU32::new(NEVER),
         }
     }
 
-    /// The blocks have such words, it seems.
+    /// Blocks of the first arena have such words.
     fn begin(&self) {
-        for left in &self.left {
-            left.store(ENOUGH, Ordering::Relaxed);
-        }
+        self.left.store(ENOUGH, Ordering::Relaxed);
+        let ask = flag::MAPPED | flag::OF_ANOTHER_ARENA;
+        self.ask.store(ask, Ordering::Relaxed);
     }
 
     /// Compares what the function has returned for a block with what follows from the word before it. False where they are not to be
@@ -179,24 +204,19 @@ impl Headers {
             return true;
         }
         if follows_from(word) != size {
-            for left in &self.left {
-                left.store(NEVER, Ordering::SeqCst);
-            }
+            self.left.store(NEVER, Ordering::SeqCst);
             self.ask.store(ALWAYS, Ordering::SeqCst);
             return false;
         }
-        let kind = usize::from(word & flag::OF_ANOTHER_ARENA != 0);
         let less = |left: u32| left.checked_sub(1).filter(|_| left != NEVER);
-        let _ = self.left[kind].fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
-        let ask = match self.left.each_ref().map(|of| of.load(Ordering::SeqCst)) {
-            // What holds for words with the flag holds for those without.
-            [_, 0] => flag::MAPPED,
-            [0, _] => flag::MAPPED | flag::OF_ANOTHER_ARENA,
-            _ => ALWAYS,
-        };
-        self.ask.store(ask, Ordering::SeqCst);
+        let seen = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        if seen == Ok(1) {
+            self.ask.store(flag::MAPPED, Ordering::SeqCst);
+        }
         // Another thread may have seen meanwhile that the words are not what they seem.
-        let is_over = self.left[0].load(Ordering::SeqCst) == NEVER;
+        let is_over = self.left.load(Ordering::SeqCst) == NEVER;
         if is_over {
             self.ask.store(ALWAYS, Ordering::SeqCst);
         }
@@ -220,51 +240,49 @@ mod tests {
     }
 
     #[test]
-    fn words_are_believed_once_many_blocks_agree() {
+    fn words_of_other_arenas_are_believed_once_many_blocks_agree() {
         let headers = Headers::unknown();
         assert_eq!(headers.asks(), ALWAYS);
         headers.begin();
+        let both = flag::MAPPED | flag::OF_ANOTHER_ARENA;
         for _ in 1..ENOUGH {
-            assert_eq!(headers.learns(0x21, 24), ALWAYS);
-            // Those of another arena are of another kind, and mapped ones are always asked for.
-            assert_eq!(headers.learns(0x35, 40), ALWAYS);
-            assert_eq!(headers.learns(0x2_1002, 0x2_0ff0), ALWAYS);
+            assert_eq!(headers.learns(0x35, 40), both);
+            // Mapped ones are always asked for.
+            assert_eq!(headers.learns(0x2_1002, 0x2_0ff0), both);
         }
-        let others = flag::MAPPED | flag::OF_ANOTHER_ARENA;
-        assert_eq!(headers.learns(0x31, 40), others);
-        assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
         for _ in 0..2 * ENOUGH {
             assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
         }
     }
 
     #[test]
-    fn blocks_of_another_arena_alone_are_enough() {
-        let headers = Headers::unknown();
-        headers.begin();
-        for _ in 1..ENOUGH {
-            assert_eq!(headers.learns(0x35, 40), ALWAYS);
-        }
-        assert_eq!(headers.learns(0x35, 40), flag::MAPPED);
-    }
-
-    #[test]
     fn one_that_does_not_agree_ends_it() {
         for before in [0, 1, ENOUGH, 2 * ENOUGH] {
-            for (word, size) in [(0x21, 0), (0x21, 16), (0x25, 32), (0, 0), (1, 8)] {
+            for (word, size) in [(0x25, 0), (0x25, 16), (0x25, 32), (4, 0), (5, 8)] {
                 let headers = Headers::unknown();
                 headers.begin();
                 for _ in 0..before {
-                    assert!(headers.learn(0x1001, 0xff8));
+                    assert!(headers.learn(0x1005, 0xff8));
                 }
                 assert!(!headers.learn(word, size));
                 assert_eq!(headers.asks(), ALWAYS);
                 for _ in 0..=ENOUGH {
-                    assert!(!headers.learn(0x21, 24));
+                    assert!(!headers.learn(0x25, 24));
                     assert_eq!(headers.asks(), ALWAYS);
                 }
             }
         }
+    }
+
+    extern "C-unwind" fn whole_chunk(block: *mut c_void) -> size_t {
+        word_before(block) & !flag::ALL
+    }
+
+    #[test]
+    fn the_c_library_agrees_and_others_do_not() {
+        assert!(agrees((libc::malloc_usable_size as *const ()).addr()));
+        assert!(!agrees((whole_chunk as *const ()).addr()));
+        assert!(!agrees((no_size as *const ()).addr()));
     }
 
     /// The C library's, which this process has.

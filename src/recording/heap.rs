@@ -146,7 +146,7 @@ impl Sink for Own<'_> {
     fn end_resizing_sample(self, block: *mut c_void, sample: Taken, bytes: u64, is_gone: bool) {
         match is_gone {
             true => sites::count_freeing(self.0, block, Some(sample), bytes, By::Resizing),
-            false => sites::put_back(block, sample, bytes),
+            false => sites::put_back(block, sample),
         }
     }
 }
@@ -368,7 +368,8 @@ fn resize_into<S: Sink>(
     next: impl Fn() -> *mut c_void + Copy,
 ) -> (*mut c_void, Resized) {
     let requested = size.unwrap_or(0) as u64;
-    let before = usable(block);
+    // A product that is too large: nobody looks at the block, which may be none.
+    let before = size.map_or(0, |_| usable(block));
     let counters = sink.counters();
     count_in::<S::Adder>(counters, function, requested);
     let live = live_before(sink, function);

@@ -222,10 +222,11 @@ pub fn count_freeing_of_sample(slot: &Slot, block: *mut c_void, size: impl Fn(*m
     }
 }
 
-/// A block that was taken is still there. `bytes` is its size.
-pub fn put_back(block: *const c_void, taken: Taken, bytes: u64) {
+/// A block that was taken is still there.
+pub fn put_back(block: *const c_void, taken: Taken) {
     let mark = live::Mark::new(live::image(), taken.leaf());
-    let _ = live::put(block, mark, bytes, taken.stamp());
+    // If it had a stamp, it is large enough for one.
+    let _ = live::put(block, mark, u64::MAX, taken.stamp());
 }
 
 /// Counts a call that was to change the size of a block, and moves the block to its site. `before` is what [`taken`] gave for the
@@ -243,7 +244,7 @@ pub fn count_resizing(
 ) {
     if has_failed {
         if let Some(taken) = taken {
-            put_back(block, taken, bytes_before);
+            put_back(block, taken);
         }
     } else {
         count_freeing(slot, block, taken, bytes_before, By::Resizing);
@@ -399,7 +400,7 @@ impl Moved {
     /// It is still there.
     pub fn stayed(self) {
         if let Some(taken) = self.taken {
-            put_back(self.block, taken, self.bytes);
+            put_back(self.block, taken);
         }
     }
 }

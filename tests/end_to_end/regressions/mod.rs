@@ -3,6 +3,7 @@
 mod alone;
 mod bounds;
 mod coroutines;
+mod damaged_heaps;
 mod doctor;
 mod ends;
 mod foreign;
