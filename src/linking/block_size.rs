@@ -154,8 +154,10 @@ mod flag {
 /// The word before a block of the C library. Another thread may change its flags.
 #[inline(always)]
 fn word_before(block: *mut c_void) -> usize {
+    // Where a program frees what is no block, that may stand anywhere.
+    let block = block.map_addr(|address| address & !(align_of::<AtomicUsize>() - 1));
     let word = block.cast::<AtomicUsize>().wrapping_sub(1);
-    // SAFETY: the C library's blocks have it, and it is aligned as they are.
+    // SAFETY: the C library's blocks have it; it is aligned.
     unsafe { (*word).load(Ordering::Relaxed) }
 }
 

@@ -35,6 +35,8 @@ static void *damage(void *unused) {
         free(block);
     } else if (!strcmp(way, "middle")) {
         free((char *)block + 8);
+    } else if (!strcmp(way, "odd")) {
+        free((char *)block + 3);
     } else if (!strcmp(way, "stack")) {
         char bytes[64] = {0};
         kept = bytes;
