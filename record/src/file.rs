@@ -363,30 +363,33 @@ impl FileEntry {
         self.shared.opens.add_shared(1);
     }
 
-    /// Counts a call. `slot` is the address of the calling thread's slot, 0 where it has none.
+    /// Counts a call, if it is by the thread that owns a set; else counts nothing, and returns false. `slot` is the address of the
+    /// calling thread's slot.
     #[inline(always)]
-    pub fn count(&self, slot: u64, access: Access) {
-        if slot != 0 && self.is_owned_by(slot) {
-            self.own.count::<Alone>(self.has_offsets(), &access);
-        } else {
-            self.count_shared_later(access.later());
+    pub fn count_by_owner(&self, slot: u64, access: &Access) -> bool {
+        let is_by_owner = slot != 0 && self.owner.load(Ordering::Relaxed) == slot;
+        if is_by_owner {
+            self.own.count::<Alone>(self.has_offsets(), access);
         }
+        is_by_owner
     }
 
-    /// The same of one that is in memory.
+    /// Counts a call. `slot` is the address of the calling thread's slot, 0 where it has none.
     #[inline(never)]
-    pub fn count_in_memory(&self, slot: u64, access: &Access) {
-        if slot != 0 && self.is_owned_by(slot) {
-            self.own.count::<Alone>(self.has_offsets(), access);
-        } else {
-            self.count_shared(access);
+    pub fn count(&self, slot: u64, access: &Access) {
+        if !self.count_by_owner(slot, access) {
+            self.count_by_other(slot, access);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn count_shared_later(&self, access: impl Fn() -> Access) {
-        self.count_shared(&access());
+    fn count_by_other(&self, slot: u64, access: &Access) {
+        if self.take(slot) {
+            self.own.count::<Alone>(self.has_offsets(), access);
+        } else {
+            self.count_shared(access);
+        }
     }
 
     #[cold]
@@ -400,19 +403,11 @@ impl FileEntry {
         Kind::has_offsets_from_bits(self.kind.load(Ordering::Relaxed))
     }
 
-    #[inline(always)]
-    fn is_owned_by(&self, slot: u64) -> bool {
-        let owner = self.owner.load(Ordering::Relaxed);
-        owner == slot || (owner == 0 && self.take(slot))
-    }
-
-    #[cold]
-    #[inline(never)]
+    /// Makes the thread with this slot the owner of a set, if nobody is.
     fn take(&self, slot: u64) -> bool {
-        let taken = self
-            .owner
-            .compare_exchange(0, slot, Ordering::Relaxed, Ordering::Relaxed);
-        taken.is_ok()
+        let owner = &self.owner;
+        let take = || owner.compare_exchange(0, slot, Ordering::Relaxed, Ordering::Relaxed);
+        slot != 0 && owner.load(Ordering::Relaxed) == 0 && take().is_ok()
     }
 
     /// Both sets of counters.
@@ -476,7 +471,7 @@ mod tests {
             access(Deed::Write, None, 64),
             access(Deed::Read, None, 0),
         ] {
-            entry.count(99, access);
+            entry.count(99, &access);
         }
         let [own, shared] = entry.sets();
         assert_eq!((own.sequential.get(), own.random.get()), (5, 1));
@@ -490,9 +485,9 @@ mod tests {
     #[test]
     fn a_second_thread_uses_the_shared_set() {
         let entry = entry(Kind::Pipe);
-        entry.count(1, access(Deed::Read, None, 1));
-        entry.count(2, access(Deed::Read, None, 2));
-        entry.count(0, access(Deed::Write, None, 4));
+        entry.count(1, &access(Deed::Read, None, 1));
+        entry.count(2, &access(Deed::Read, None, 2));
+        entry.count(0, &access(Deed::Write, None, 4));
         let [own, shared] = entry.sets();
         assert_eq!((own.read_bytes.get(), shared.read_bytes.get()), (1, 2));
         assert_eq!((own.random.get(), shared.random.get()), (0, 0));

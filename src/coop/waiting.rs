@@ -9,6 +9,7 @@ use super::temporary_fd::Passing;
 use super::{WaitMode, runtime, signals};
 use crate::files::records::{self, Waiter};
 use crate::linking::next;
+use crate::process;
 use crate::sys;
 use crate::sys::Deadline;
 use crate::sys::waiting;
@@ -28,6 +29,8 @@ pub struct TwoPhaseCall {
     errno: Cell<c_int>,
     has_waited: Cell<bool>,
     has_moved: Cell<bool>,
+    /// The lower bits of the process's generation when the call began: all that take none of the stack.
+    generation: u16,
 }
 
 impl TwoPhaseCall {
@@ -42,7 +45,13 @@ impl TwoPhaseCall {
             errno: Cell::new(sys::errno()),
             has_waited: Cell::new(false),
             has_moved: Cell::new(false),
+            generation: process::generation() as u16,
         }
+    }
+
+    /// Whether the process is the one that began the call. It is not in a child of fork: there copies of all coroutines may go on.
+    pub fn is_of_this_image(&self) -> bool {
+        self.generation == process::generation() as u16
     }
 
     /// Ends the call now.

@@ -29,6 +29,7 @@ use weir_record::region::{Header, Region};
 use crate::linking::{c_library, streams};
 use crate::memory::bytes::Bytes;
 use crate::process::{self, vfork};
+use crate::region::mapping;
 use crate::sys::{self, rooms::with_room_if_possible};
 use links::OVERFLOW_ENTRY;
 
@@ -44,9 +45,25 @@ pub fn count_here(fd: c_int, slot: u64, access: Access) {
     if link == UNKNOWN {
         return count_unknown(fd, slot, access.later());
     }
-    if let Some(entry) = table::entry(link) {
-        entry.count(slot, access);
+    if let Some(entry) = table::entry(link)
+        && !entry.count_by_owner(slot, &access)
+    {
+        count_by_other(entry, slot, access.later());
     }
+}
+
+#[cold]
+#[inline(never)]
+fn count_by_other(entry: &FileEntry, slot: u64, access: impl Fn() -> Access) {
+    if is_of_this_image(slot) {
+        entry.count(slot, &access());
+    }
+}
+
+/// Whether a call is counted for its file here. Not in the child of a signal handler that forked in the middle of the call: there its
+/// thread's slot is another image's. `slot` is its address, 0 where the thread has none.
+fn is_of_this_image(slot: u64) -> bool {
+    slot == 0 || mapping::has(slot as usize)
 }
 
 /// The same as [`count_here`], not inlined into the caller.
@@ -67,8 +84,8 @@ fn count_unknown(fd: c_int, slot: u64, access: impl Fn() -> Access) {
 /// Counts a call on the entry that a link leads to.
 #[inline(never)]
 pub fn count_by(link: u32, slot: u64, access: &Access) {
-    if let Some(entry) = table::entry(link) {
-        entry.count_in_memory(slot, access);
+    if let Some(entry) = table::entry(link).filter(|_| is_of_this_image(slot)) {
+        entry.count(slot, access);
     }
 }
 
@@ -78,9 +95,16 @@ pub fn number(fd: c_int, failed: bool) -> u16 {
     if fd < 0 {
         return 0;
     }
-    if links::get(fd) == UNKNOWN && !failed {
-        find(fd);
+    match links::get(fd) {
+        UNKNOWN if !failed => number_of_found(fd),
+        link => number_of(link),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn number_of_found(fd: c_int) -> u16 {
+    find(fd);
     number_of(links::get(fd))
 }
 

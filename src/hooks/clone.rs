@@ -95,17 +95,19 @@ fn make(
     argument: *mut c_void,
     next: impl FnOnce(Option<Body>, *mut c_void) -> c_int,
 ) -> c_int {
-    recording::count(function);
+    let counted = recording::count(function);
     next::ensure(function);
     let flags = u64::from(flags.cast_unsigned());
     let pid = if let Some(body) = body
         && has_own_memory(flags)
     {
+        let generation = process::generation();
         let has_begun = fork::begin_fork();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
         if has_begun {
-            sys::with_errno_kept(|| fork::end_fork(pid == -1));
+            let has_failed = pid == -1 && generation == process::generation();
+            sys::with_errno_kept(|| fork::end_fork(has_failed));
         }
         pid
     } else {
@@ -117,7 +119,7 @@ fn make(
         next(body, argument)
     };
     if pid == -1 {
-        recording::count_failure(function);
+        counted.failed(function);
     }
     pid
 }

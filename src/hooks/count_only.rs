@@ -16,10 +16,10 @@ macro_rules! counted_hooks {
         /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($argument: $type),*) -> c_int {
-            recording::count(Function::$function);
+            let counted = recording::count(Function::$function);
             let result = next::next_call!($function($($argument: $type),*) -> c_int);
             if result == -1 {
-                recording::count_failure(Function::$function);
+                counted.failed(Function::$function);
             }
             result
         }

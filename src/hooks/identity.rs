@@ -20,12 +20,12 @@ macro_rules! identity_hooks {
         /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($($user: u32),+) -> c_int {
-            recording::count(Function::$function);
+            let counted = recording::count(Function::$function);
             let new: Option<u32> = $new;
             let given = new.is_some_and(user::give_region);
             let result = next::next_call!($function($($user: u32),+) -> c_int);
             if result == -1 {
-                recording::count_failure(Function::$function);
+                counted.failed(Function::$function);
                 if given {
                     user::keep_region();
                 }

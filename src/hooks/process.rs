@@ -17,7 +17,8 @@ use crate::life::{
     starts::{self, Start},
 };
 use crate::linking::next;
-use crate::{recording, sys};
+use crate::recording::{self, Counted};
+use crate::{process, sys};
 
 type Strings = *const *const c_char;
 
@@ -53,7 +54,7 @@ fn replace(
     environment: Strings,
     exec: impl FnOnce(Strings) -> c_int,
 ) -> c_int {
-    recording::count(function);
+    let counted = recording::count(function);
     // The functions that do the work of those with variable arguments, and of those that use the process's own
     // environment.
     for function in [Function::Execve, Function::Execvp, Function::Execvpe] {
@@ -62,7 +63,7 @@ fn replace(
     inject_environment::with(program, environment, |start, environment| {
         let replacing = begin_replacing(start);
         let result = exec(environment);
-        failed(function, &replacing);
+        failed(function, counted, &replacing);
         result
     })
 }
@@ -82,9 +83,9 @@ fn begin_replacing(start: &Start) -> Option<Replacing> {
 /// Called after an exec has failed. Keeps `errno`.
 #[cold]
 #[inline(never)]
-fn failed(function: Function, replacing: &Option<Replacing>) {
+fn failed(function: Function, counted: Counted, replacing: &Option<Replacing>) {
     sys::with_errno_kept(|| {
-        recording::count_failure(function);
+        counted.failed(function);
         if let Some(replacing) = replacing {
             // The thread's stack may be small.
             sys::on_own_stack_if_possible(|| replacing.failed());
@@ -357,8 +358,8 @@ unsafe extern "C" fn execle_body(path: *const c_char, registers: Strings, stack:
 /// Calls `fork`. Handlers of fork run inside it, some of them in the child. So each call that a handler makes is
 /// checked for the process that it is in.
 fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
-    recording::count(function);
-    let generation = fork::generation();
+    let counted = recording::count(function);
+    let generation = process::generation();
     let has_begun = fork::begin_fork();
     let pid = fork();
     if pid == 0 {
@@ -368,10 +369,11 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
         return pid;
     }
     if has_begun {
-        sys::with_errno_kept(|| fork::end_fork(pid == -1));
+        let has_failed = pid == -1 && generation == process::generation();
+        sys::with_errno_kept(|| fork::end_fork(has_failed));
     }
     if pid == -1 {
-        recording::count_failure(function);
+        counted.failed(function);
     }
     pid
 }
@@ -431,7 +433,7 @@ pub unsafe extern "C-unwind" fn spawn_body<const IS_SEARCHED: bool>(
         false => (Function::PosixSpawn, Program::Path(path)),
         true => (Function::PosixSpawnp, Program::Searched(path)),
     };
-    recording::count(function);
+    let counted = recording::count(function);
     // SAFETY: `Spawn` is the type of both functions.
     let spawn = unsafe { next::of_caller::<Spawn>(function, caller) };
     let mut own = 0;
@@ -450,7 +452,7 @@ pub unsafe extern "C-unwind" fn spawn_body<const IS_SEARCHED: bool>(
         result
     });
     if result != 0 {
-        recording::count_failure_of(function, result);
+        counted.failed_by(function, result);
     }
     result
 }

@@ -17,10 +17,10 @@ macro_rules! signal_hooks {
         /// The same contract as the C library's function of this name.
         #[cfg_attr(not(test), unsafe(no_mangle))]
         unsafe extern "C-unwind" fn $name($signal: c_int $(, $argument: $type)*) -> $result {
-            recording::count(Function::$function);
+            let counted = recording::count(Function::$function);
             let result = next::next_call!($function($signal: c_int $(, $argument: $type)*) -> $result);
             if result as isize == -1 {
-                recording::count_failure(Function::$function);
+                counted.failed(Function::$function);
             } else {
                 signals::changed($signal);
             }

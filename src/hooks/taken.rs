@@ -54,12 +54,12 @@ unsafe extern "C-unwind" fn setns(fd: c_int, kind: c_int) -> c_int {
 
 /// Makes and counts such a call. `taking` is what it takes from the process.
 fn make(function: Function, taking: Taking, next: impl FnOnce() -> c_int) -> c_int {
-    recording::count(function);
+    let counted = recording::count(function);
     let taken = taking.begin();
     let result = next();
     taken.end(result != -1);
     if result == -1 {
-        recording::count_failure(function);
+        counted.failed(function);
     }
     result
 }

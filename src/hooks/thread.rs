@@ -18,14 +18,14 @@ unsafe extern "C-unwind" fn pthread_create(
     run: *const c_void,
     argument: *mut c_void,
 ) -> c_int {
-    recording::count(Function::PthreadCreate);
+    let counted = recording::count(Function::PthreadCreate);
     next::ensure(Function::PthreadCreate);
     // SAFETY: the next function has the same contract, and our caller keeps it; `ensure` has found it.
     let result = unsafe { next::pthread_create(thread, attributes, run, argument) };
     if result == 0 {
         writer::start();
     } else {
-        recording::count_failure_of(Function::PthreadCreate, result);
+        counted.failed_by(Function::PthreadCreate, result);
     }
     result
 }

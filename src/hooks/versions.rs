@@ -58,7 +58,7 @@ macro_rules! listings {
             event: *mut c_void,
             caller: usize,
         ) -> c_int {
-            recording::count(Function::$function);
+            let counted = recording::count(Function::$function);
             type List =
                 unsafe extern "C-unwind" fn(c_int, *const *mut c_void, c_int, *mut c_void) -> c_int;
             // SAFETY: the type is that of lio_listio; the next function has the same contract, and our caller keeps it.
@@ -66,7 +66,7 @@ macro_rules! listings {
                 next::of_caller::<List>(Function::$function, caller)(mode, list, count, event)
             };
             if result == -1 {
-                recording::count_failure(Function::$function);
+                counted.failed(Function::$function);
             }
             result
         }

@@ -88,7 +88,7 @@ pub fn attach_early() {
 /// Attaches the calling thread, whose guard is open.
 fn attach() -> Target {
     thread::begin_attaching();
-    let generation = fork::generation();
+    let generation = process::generation();
     let target = match start::start() {
         None => Target::Nothing,
         // Signals are blocked: a signal handler may fork and return in the child, which has other slots.
@@ -104,7 +104,7 @@ fn attach() -> Target {
         },
     };
     // A signal handler has forked, and this is the child.
-    if fork::generation() != generation {
+    if process::generation() != generation {
         return attach();
     }
     match target {

@@ -1,7 +1,6 @@
 //! Fork, in the parent and in the child.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::functions::{Family, Function, Role};
 use weir_record::region::Region;
@@ -26,7 +25,8 @@ pub fn begin_fork() -> bool {
     is_first
 }
 
-/// Called in the parent after the fork.
+/// Called in the parent after the fork. `has_failed` is that of a fork which this process has begun, not the parent of a handler's
+/// child.
 pub fn end_fork(has_failed: bool) {
     thread::end_fork();
     if has_failed && let Some(header) = header() {
@@ -34,18 +34,11 @@ pub fn end_fork(has_failed: bool) {
     }
 }
 
-/// The number of forks from the first image to this process.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// A number that changes in a forked child when [`forked`] is called there.
-pub fn generation() -> u32 {
-    GENERATION.load(Ordering::Relaxed)
-}
-
 /// Whether [`forked`] was already called in this process, a child of a fork that began in generation `generation`.
 pub fn is_told(generation: u32) -> bool {
     match copied::is_copy() {
         Some(is_copy) => !is_copy,
-        None => generation != self::generation(),
+        None => generation != process::generation(),
     }
 }
 
@@ -61,9 +54,8 @@ pub fn inherit_anew() {
 pub fn forked() {
     sys::with_signals_blocked(|| {
         inheritance::begin(thread::inherited());
-        GENERATION.fetch_add(1, Ordering::Relaxed);
-        copied::settle();
         let parents = process::forget_header();
+        copied::settle();
         if !parents.is_null() {
             inheritance::set_parents(mapping::set_aside(parents));
         }

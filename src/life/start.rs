@@ -13,7 +13,7 @@ use weir_record::functions::Function;
 use weir_record::region::{Circumstance, Header};
 
 use crate::environment::{self, Path};
-use crate::life::{attach, fork, inheritance};
+use crate::life::{attach, inheritance};
 use crate::linking::{
     block_size, c_library, entries, frames, linker, next, objects, provenance, streams, uring,
 };
@@ -84,7 +84,7 @@ pub fn start() -> Option<&'static Header> {
                     STATE.compare_exchange(unborn, starting, Ordering::Acquire, Ordering::Relaxed);
                 if begun.is_ok() {
                     STARTER.store(thread::identity(), Ordering::Relaxed);
-                    let generation = fork::generation();
+                    let generation = process::generation();
                     // The thread's own stack may be a signal handler's.
                     sys::on_first_stack(|| _ = begin(generation));
                     undisturbed(generation, || {
@@ -220,7 +220,7 @@ fn begin(generation: u32) -> Option<()> {
 /// there, where another image starts. So signals are blocked meanwhile, and nothing is changed if a fork has happened.
 fn undisturbed<T>(generation: u32, change: impl FnOnce() -> Option<T>) -> Option<T> {
     sys::with_signals_blocked(|| {
-        let is_same = fork::generation() == generation;
+        let is_same = process::generation() == generation;
         is_same.then(change).flatten()
     })
 }

@@ -16,6 +16,7 @@ static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// The id of the process that counts in its parent's region because it could not make one; 0 if it has a region of
 /// its own.
 static SHARER: AtomicU32 = AtomicU32::new(0);
+static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// Stands for the id of a sharer that may not ask for its process id.
 pub const NAMELESS: u32 = u32::MAX;
 
@@ -32,9 +33,17 @@ pub fn set_header(header: *mut Header, sharer: Option<u32>) {
     HEADER.store(header, Ordering::Release);
 }
 
-/// Forgets the region, and returns its header; NULL if there was none.
+/// Forgets the region in a child of fork, and returns its header; NULL if there was none. From here on the child is of another
+/// [`generation`].
 pub fn forget_header() -> *mut Header {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
     HEADER.swap(ptr::null_mut(), Ordering::Relaxed)
+}
+
+/// The number of forks from the first image to this process. It tells code in whose middle a signal handler has forked and returned in
+/// the child that it is in another image now.
+pub fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
 }
 
 /// The region that describes this process. `None` if there is none, or the process shares another's.

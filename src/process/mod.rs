@@ -8,6 +8,6 @@ pub mod modes;
 pub mod vfork;
 
 pub use header::{
-    NAMELESS, Whose, forget_header, header, is_sharer, is_vfork_child, known_pid, mapped_region,
-    region, region_at, set_header, whose,
+    NAMELESS, Whose, forget_header, generation, header, is_sharer, is_vfork_child, known_pid,
+    mapped_region, region, region_at, set_header, whose,
 };

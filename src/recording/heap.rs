@@ -18,7 +18,7 @@ use crate::life::{
 use crate::linking::{block_size, next};
 use crate::memory::{arena, marked_blocks};
 use crate::stacks::live::Taken;
-use crate::{process, sys, thread};
+use crate::{process, region, sys, thread};
 
 /// The counters for a call of the heap. Every operation uses them in the same way, whether they are shared or not.
 trait Sink: Copy {
@@ -146,7 +146,7 @@ impl Sink for Own<'_> {
     fn end_resizing_sample(self, block: *mut c_void, sample: Taken, bytes: u64, is_gone: bool) {
         match is_gone {
             true => sites::count_freeing(self.0, block, Some(sample), bytes, By::Resizing),
-            false => sites::put_back(block, sample),
+            false => sites::put_back(self.0, block, sample),
         }
     }
 }
@@ -218,7 +218,9 @@ impl Common {
     /// Adds to the live bytes. A negative number wraps around.
     fn shift(self, bytes: u64) {
         self.0.live_bytes.add_shared(bytes);
-        if let Some(header) = process::header() {
+        if region::has(self.0)
+            && let Some(header) = process::header()
+        {
             let live = header.heap.live_bytes.add_shared(bytes);
             header.heap.peak_bytes.raise_shared(live.cast_signed());
         }
@@ -685,7 +687,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
                 return timed(next, slot, function, 0);
             }
         }
-        None => count_unseen(function),
+        None => _ = count_unseen(function),
     }
     next()
 }
@@ -754,7 +756,9 @@ fn settle_freeing(slot: &Slot) {
 /// Brings the total of what is live up to date.
 #[inline(never)]
 fn publish(slot: &Slot) {
-    if let Some(header) = process::header() {
+    if region::has(slot)
+        && let Some(header) = process::header()
+    {
         slot.counters.publish(&header.heap);
         sites::mark_peak();
     }

@@ -16,6 +16,7 @@ use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
+use crate::region;
 
 /// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
@@ -241,8 +242,10 @@ impl<S: Requested> Call<S> {
         }
         settle::<Shared>(counters, self.function, outcome);
         then(result);
-        self.subject()
-            .count_elsewhere(self.at, link, 0, &outcome, [0, 0]);
+        if region::has(counters) {
+            self.subject()
+                .count_elsewhere(self.at, link, 0, &outcome, [0, 0]);
+        }
         result
     }
 
@@ -417,7 +420,7 @@ fn also_count(
 ) {
     let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
     if coop::has_runtime() {
-        coop::count_call(moved, false, 0);
+        count_for_coroutine(slot, moved);
     }
     if sites::may_count() {
         // Numbers, which stay in registers.
@@ -429,6 +432,14 @@ fn also_count(
             moved,
             has_failed,
         );
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn count_for_coroutine(slot: &Slot, moved: u64) {
+    if region::has(slot) {
+        coop::count_call(moved, false, 0);
     }
 }
 

@@ -29,38 +29,60 @@ pub use buffered::buffered;
 pub use heap::{allocate, is_reached, query, release, resize};
 pub use io::{Call, Message, NO_FD, NO_SIZE, Vector};
 
+/// Where [`count`] has counted a call. Its failure is counted there and nowhere else: in the child of a signal handler that forks
+/// in the middle of the call, what the thread would look up is another image's.
+#[derive(Clone, Copy)]
+pub enum Counted {
+    /// In the thread's own counters.
+    Own(&'static Counters),
+    /// In those of all threads without a slot.
+    Common(&'static Counters),
+    /// Nowhere.
+    Nowhere,
+}
+
 /// Counts a call, and neither makes nor times it.
-pub fn count(function: Function) {
+pub fn count(function: Function) -> Counted {
     match thread::slot() {
-        Some(slot) => count_in::<Alone>(&slot.counters, function, 0),
+        Some(slot) => {
+            count_in::<Alone>(&slot.counters, function, 0);
+            Counted::Own(&slot.counters)
+        }
         None => count_unseen(function),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn count_unseen(function: Function) {
+fn count_unseen(function: Function) -> Counted {
     match attach::target() {
-        Target::Own(slot) => count_in::<Alone>(&slot.counters, function, 0),
-        Target::Common(counters) => count_in::<Shared>(counters, function, 0),
-        other => pass(other, function),
+        Target::Own(slot) => {
+            count_in::<Alone>(&slot.counters, function, 0);
+            Counted::Own(&slot.counters)
+        }
+        Target::Common(counters) => {
+            count_in::<Shared>(counters, function, 0);
+            Counted::Common(counters)
+        }
+        other => {
+            pass(other, function);
+            Counted::Nowhere
+        }
     }
 }
 
-/// Counts the failure of a call that [`count`] has counted, by the current `errno`.
-pub fn count_failure(function: Function) {
-    count_failure_of(function, sys::errno());
-}
+impl Counted {
+    /// Counts the call's failure, by the current `errno`.
+    pub fn failed(self, function: Function) {
+        self.failed_by(function, sys::errno());
+    }
 
-/// Counts the failure of a call that [`count`] has counted, by the given errno.
-pub fn count_failure_of(function: Function, errno: i32) {
-    let failed = Outcome::Failed(errno);
-    match thread::slot() {
-        Some(slot) => settle::<Alone>(&slot.counters, function, failed),
-        None => {
-            if let Target::Common(counters) = attach::target() {
-                settle::<Shared>(counters, function, failed);
-            }
+    /// Counts the call's failure, by the given errno.
+    pub fn failed_by(self, function: Function, errno: i32) {
+        match self {
+            Counted::Own(counters) => settle_failure::<Alone>(counters, function, errno),
+            Counted::Common(counters) => settle_failure::<Shared>(counters, function, errno),
+            Counted::Nowhere => {}
         }
     }
 }
@@ -76,7 +98,7 @@ fn count_in<A: Adder>(counters: &Counters, function: Function, requested: u64) {
 #[inline(always)]
 fn count_size_in<A: Adder>(counters: &Counters, function: Function, requested: u64) {
     if !counters.count_size::<A>(function, requested) {
-        region::count_seldom_size(function, requested);
+        region::count_seldom_size(counters, function, requested);
     }
 }
 

@@ -10,6 +10,7 @@ use weir_record::stacks::lifetimes::{self, Counted, Stamp};
 use weir_record::stacks::{self as record, Called, Group, LeafOwner, Node};
 
 use crate::process::{self, modes};
+use crate::region;
 use crate::stacks::live::{self, Taken};
 use crate::stacks::{self, Leaf};
 use crate::sys;
@@ -42,9 +43,19 @@ impl End {
 #[cold]
 #[inline(never)]
 pub fn count_in_memory(slot: &Slot, function: Function, requested: u64, end: End) {
-    let leaf = stacks::leaf(Called::of(function), slot.leaf_owner());
+    let leaf = leaf_of(slot, function);
     let took_ticks = slot.countdown.last_took();
     add_call(leaf, requested, took_ticks, end.moved(), end.has_failed());
+}
+
+/// The leaf of a thread for a call of a function. None where none can be had; and in the child of a signal handler that forked in
+/// the middle of the call, where the slot is another image's.
+#[inline(always)]
+fn leaf_of(slot: &Slot, function: Function) -> Option<Leaf> {
+    match region::has(slot) {
+        true => stacks::leaf(Called::of(function), slot.leaf_owner()),
+        false => None,
+    }
 }
 
 /// Whether I/O calls may be counted at their sites.
@@ -81,7 +92,8 @@ fn count_call_aside(
     moved: u64,
     has_failed: bool,
 ) {
-    if stacks::are_taken() || stacks::begin_with_call(took_ticks) {
+    if slot.is_none_or(region::has) && (stacks::are_taken() || stacks::begin_with_call(took_ticks))
+    {
         note_mapping(called);
         let leaf = stacks::leaf_aside(called, owner_of(slot));
         add_call(leaf, requested, took_ticks, moved, has_failed);
@@ -98,6 +110,9 @@ fn count_call_here(
     moved: u64,
     has_failed: bool,
 ) {
+    if !slot.is_none_or(region::has) {
+        return;
+    }
     note_mapping(called);
     let leaf = stacks::leaf(called, owner_of(slot));
     add_call(leaf, requested, took_ticks, moved, has_failed);
@@ -119,13 +134,27 @@ fn owner_of(slot: Option<&Slot>) -> LeafOwner {
 #[inline(always)]
 fn add_call(leaf: Option<Leaf>, requested: u64, took_ticks: u64, moved: u64, has_failed: bool) {
     let Some(leaf) = leaf else { return };
-    let counters = leaf.node.calls();
-    add(leaf.node, &counters.calls, 1);
-    add(leaf.node, &counters.requested_bytes, requested);
-    add(leaf.node, &counters.moved_bytes, moved);
-    add(leaf.node, &counters.ticks, took_ticks);
+    match is_shared(leaf.node) {
+        true => add_call_by::<Shared>(leaf.node, requested, took_ticks, moved, has_failed),
+        false => add_call_by::<Alone>(leaf.node, requested, took_ticks, moved, has_failed),
+    }
+}
+
+#[inline(always)]
+fn add_call_by<A: Adder>(
+    node: &Node,
+    requested: u64,
+    took_ticks: u64,
+    moved: u64,
+    has_failed: bool,
+) {
+    let counters = node.calls();
+    A::add(&counters.calls, 1);
+    A::add(&counters.requested_bytes, requested);
+    A::add(&counters.moved_bytes, moved);
+    A::add(&counters.ticks, took_ticks);
     if has_failed {
-        add(leaf.node, &counters.errors, 1);
+        A::add(&counters.errors, 1);
     }
 }
 
@@ -140,12 +169,10 @@ pub fn count_making(
     block: Option<*const c_void>,
     bytes: u64,
 ) {
-    let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) else {
+    let Some(leaf) = leaf_of(slot, function) else {
         return;
     };
-    let counters = leaf.node.blocks();
-    add(leaf.node, &counters.calls, 1);
-    add(leaf.node, &counters.requested_bytes, requested);
+    add_making(leaf, requested);
     if block.is_some_and(|block| block.is_null()) {
         return count_seldom(leaf.node, 0, 1);
     }
@@ -154,6 +181,21 @@ pub fn count_making(
     }
     if let Some(block) = block {
         note_block(slot, leaf, block, bytes);
+    }
+}
+
+#[inline(always)]
+fn add_making(leaf: Leaf, requested: u64) {
+    let counters = leaf.node.blocks();
+    match is_shared(leaf.node) {
+        true => {
+            Shared::add(&counters.calls, 1);
+            Shared::add(&counters.requested_bytes, requested);
+        }
+        false => {
+            Alone::add(&counters.calls, 1);
+            Alone::add(&counters.requested_bytes, requested);
+        }
     }
 }
 
@@ -170,7 +212,7 @@ pub fn count_sample(
     let Some(mean) = sys::with_float_state_kept(|| slot.counters.sampling.restart()) else {
         return;
     };
-    if !stacks::begin_late() {
+    if !region::has(slot) || !stacks::begin_late() {
         return;
     }
     let Some(leaf) = stacks::leaf_aside(Called::of(function), slot.leaf_owner()) else {
@@ -223,7 +265,13 @@ pub fn count_freeing_of_sample(slot: &Slot, block: *mut c_void, size: impl Fn(*m
 }
 
 /// A block that was taken is still there.
-pub fn put_back(block: *const c_void, taken: Taken) {
+pub fn put_back(slot: &Slot, block: *const c_void, taken: Taken) {
+    if region::has(slot) {
+        note_again(block, taken);
+    }
+}
+
+fn note_again(block: *const c_void, taken: Taken) {
     let mark = live::Mark::new(live::image(), taken.leaf());
     // If it had a stamp, it is large enough for one.
     let _ = live::put(block, mark, u64::MAX, taken.stamp());
@@ -242,19 +290,15 @@ pub fn count_resizing(
     (block, taken, bytes_before): (*const c_void, Option<Taken>, u64),
     (after, bytes): (Option<*const c_void>, u64),
 ) {
-    if has_failed {
-        if let Some(taken) = taken {
-            put_back(block, taken);
-        }
-    } else {
+    if !has_failed {
         count_freeing(slot, block, taken, bytes_before, By::Resizing);
+    } else if let Some(taken) = taken {
+        put_back(slot, block, taken);
     }
-    let Some(leaf) = stacks::leaf(Called::of(function), slot.leaf_owner()) else {
+    let Some(leaf) = leaf_of(slot, function) else {
         return;
     };
-    let counters = leaf.node.blocks();
-    add(leaf.node, &counters.calls, 1);
-    add(leaf.node, &counters.requested_bytes, requested);
+    add_making(leaf, requested);
     if has_failed {
         return count_seldom(leaf.node, 0, 1);
     }
@@ -290,7 +334,9 @@ pub enum By {
 /// Takes a block that was made at a leaf from what is live there.
 #[inline(always)]
 pub fn count_freeing(slot: &Slot, block: *const c_void, taken: Option<Taken>, bytes: u64, by: By) {
-    let Some(taken) = taken else { return };
+    let Some(taken) = taken.filter(|_| region::has(slot)) else {
+        return;
+    };
     let Some(node) = stacks::node(taken.leaf()) else {
         return;
     };
@@ -364,6 +410,8 @@ pub struct Moved {
     block: *mut c_void,
     taken: Option<Taken>,
     bytes: u64,
+    /// The image that counted then.
+    image: u32,
 }
 
 impl Moved {
@@ -378,12 +426,18 @@ impl Moved {
             block,
             taken,
             bytes: taken.map_or(0, |_| size(block)),
+            image: live::image(),
         }
+    }
+
+    /// What was noted of it, if the same image counts now.
+    fn taken(&self) -> Option<Taken> {
+        self.taken.filter(|_| self.image == live::image())
     }
 
     /// It has been freed, or is elsewhere now.
     pub fn went(self) {
-        let Some(taken) = self.taken else { return };
+        let Some(taken) = self.taken() else { return };
         let Some(node) = stacks::node(taken.leaf()) else {
             return;
         };
@@ -399,8 +453,8 @@ impl Moved {
 
     /// It is still there.
     pub fn stayed(self) {
-        if let Some(taken) = self.taken {
-            put_back(self.block, taken);
+        if let Some(taken) = self.taken() {
+            note_again(self.block, taken);
         }
     }
 }
@@ -491,17 +545,23 @@ fn count_beside(leaf: &'static Node, counted: Counted, by: u64) -> Option<&'stat
 #[inline(always)]
 fn shift(leaf: &Node, by: Amount) {
     let peak = process::header().map_or(0, |header| header.heap.marked_peak());
-    if leaf.key().owner().is_shared() {
+    if is_shared(leaf) {
         leaf.shift_live::<Shared>(peak, by.blocks, by.bytes);
     } else {
         leaf.shift_live::<Alone>(peak, by.blocks, by.bytes);
     }
 }
 
+/// Whether several threads add to the counters of a leaf.
+#[inline(always)]
+fn is_shared(leaf: &Node) -> bool {
+    leaf.key().owner().is_shared()
+}
+
 /// Adds to a counter of a leaf, which is the thread's own or shared.
 #[inline(always)]
 fn add(leaf: &Node, counter: &Counter, by: u64) {
-    if leaf.key().owner().is_shared() {
+    if is_shared(leaf) {
         Shared::add(counter, by);
     } else {
         Alone::add(counter, by);

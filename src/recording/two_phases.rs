@@ -19,15 +19,15 @@ use crate::life::{start, writer};
 use crate::{files, sys};
 
 impl<S: Requested> Call<S> {
-    /// Called before the call is made. If the call may have to wait, counts it, and returns how it waits. `None` if it
-    /// has only one part: then [`Call::make`] makes it.
+    /// Called before the call is made. If the call may have to wait, returns how it waits. `None` if it has only one
+    /// part: then [`Call::make`] makes it.
     #[inline(always)]
     pub fn begin_two_phases(&self) -> Option<WaitMode> {
-        self.subject().begin()
+        self.subject().wait_mode()
     }
 
-    /// Makes and records a call that [`Call::begin_two_phases`] has counted. It does what [`Call::make`] does, but
-    /// `perform` makes the call in two parts.
+    /// Makes and records a call that waits in the way that [`Call::begin_two_phases`] has said. It does what
+    /// [`Call::make`] does, but `perform` makes the call in two parts.
     #[inline(always)]
     pub fn in_two_phases<R: Copy>(
         self,
@@ -36,15 +36,17 @@ impl<S: Requested> Call<S> {
         then: impl Fn(R),
         perform: impl Fn(&TwoPhaseCall) -> R,
     ) -> R {
+        // First: from here on it is known in a child of fork that the call is its parent's.
         let parts = TwoPhaseCall::new(way);
+        let subject = self.subject();
+        subject.begin(way);
         let result = performed(&parts, perform);
         let outcome = judge(result);
         let requested = self.size.before().or_else(|| self.size.after(outcome));
-        let subject = self.subject();
         let requested = requested.unwrap_or(0);
         subject.record(&parts, &outcome, requested);
         subject.push(&parts, requested);
-        if sites::may_count() {
+        if sites::may_count() && parts.is_of_this_image() {
             // From here, because it takes some of the stack.
             sites::count_call(
                 slot_or_target().ok(),
@@ -74,13 +76,23 @@ impl Subject {
         open.peek().is_none() || open.any(coop::is_waitable)
     }
 
-    /// Counts the call, if it is to be made in two parts.
+    /// How the call waits, if it is to be made in two parts.
     #[inline(never)]
-    fn begin(self) -> Option<WaitMode> {
+    fn wait_mode(self) -> Option<WaitMode> {
         let way = coop::wait_mode()?;
         if !self.can_wait() {
             return None;
         }
+        match slot_or_target() {
+            // The call has two parts, even if nothing can count it.
+            Ok(_) | Err(Target::Common(_) | Target::Nothing) => Some(way),
+            Err(Target::Own(_) | Target::Ours(_)) => None,
+        }
+    }
+
+    /// Counts the call.
+    #[inline(never)]
+    fn begin(self, way: WaitMode) {
         match slot_or_target() {
             Ok(slot) => {
                 slot.counters.of(self.function).calls.add(1);
@@ -93,11 +105,8 @@ impl Subject {
                 }
             }
             Err(Target::Common(counters)) => _ = counters.of(self.function).calls.add_shared(1),
-            // The call has two parts, although nothing can count it.
-            Err(Target::Nothing) => start::count_uncounted(),
-            Err(Target::Own(_) | Target::Ours(_)) => return None,
+            Err(_) => start::count_uncounted(),
         }
-        Some(way)
     }
 
     /// Records the result of the call. Keeps `errno` for the program if the call failed.
@@ -106,6 +115,9 @@ impl Subject {
         // Only then: a failed try has changed `errno`, even if the call then succeeded.
         if let Outcome::Failed(_) | Outcome::Short(..) = *outcome {
             parts.keep_errno();
+        }
+        if !parts.is_of_this_image() {
+            return;
         }
         match slot_or_target() {
             Ok(slot) => {
@@ -127,7 +139,7 @@ impl Subject {
     fn push(self, parts: &TwoPhaseCall, requested: u64) {
         let Some(slot) = slot_or_target()
             .ok()
-            .filter(|slot| !slot.countdown.is_off())
+            .filter(|slot| !slot.countdown.is_off() && parts.is_of_this_image())
         else {
             return;
         };
@@ -148,6 +160,9 @@ impl Subject {
     /// Counts the call for its files.
     #[inline(never)]
     fn count_for_files(self, parts: &TwoPhaseCall, outcome: &Outcome) {
+        if !parts.is_of_this_image() {
+            return;
+        }
         let slot = match slot_or_target() {
             Ok(slot) => std::ptr::from_ref::<Slot>(slot).addr() as u64,
             Err(_) => 0,
@@ -164,9 +179,11 @@ impl Subject {
         // If the source is a file, the call waits for its target.
         let is_for_other = self.to >= 0 && !coop::is_waitable(self.file);
         let waited_for = if is_for_other { self.to } else { self.file };
-        files::count_parts(waited_for, wait_ticks, took_ticks - wait_ticks);
-        if coop::has_runtime() {
-            coop::count_call(outcome.moved(), parts.has_waited(), wait_ticks);
+        if parts.is_of_this_image() {
+            files::count_parts(waited_for, wait_ticks, took_ticks - wait_ticks);
+            if coop::has_runtime() {
+                coop::count_call(outcome.moved(), parts.has_waited(), wait_ticks);
+            }
         }
         sys::set_errno(parts.errno());
     }

@@ -54,6 +54,8 @@ const SLOTS_AT_ONCE: usize = 16;
 
 /// The start of the region; NULL if there is none.
 static START: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// How many bytes of addresses it has.
+static BYTES: AtomicUsize = AtomicUsize::new(0);
 /// The start of the parent's region, in a forked child that has set it aside and not given it up.
 static SET_ASIDE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 /// How many entries for files, from the first, have their memory in this process.
@@ -85,6 +87,13 @@ fn set_room(room: Room) {
     NODES.store(room.nodes as u32, Ordering::Relaxed);
     MODULES.store(room.modules as u32, Ordering::Relaxed);
     INTERPRETED.store(room.interpreted as u32, Ordering::Relaxed);
+    BYTES.store(room.bytes(), Ordering::Relaxed);
+}
+
+/// Whether an address is in the region that this process counts in.
+#[inline(always)]
+pub fn has(address: usize) -> bool {
+    address.wrapping_sub(START.load(Ordering::Relaxed).addr()) < BYTES.load(Ordering::Relaxed)
 }
 
 /// A new region's memory.
@@ -200,10 +209,11 @@ fn make_slot_at(at: usize) -> bool {
 pub fn make_ring(slot: &Slot) -> bool {
     let from = Slot::FIRST_BYTES;
     let start = START.load(Ordering::Relaxed);
-    let at = ptr::from_ref(slot).addr().wrapping_sub(start.addr());
-    if start.is_null() || at >= room().bytes() {
+    let address = ptr::from_ref(slot).addr();
+    if !has(address) {
         return false;
     }
+    let at = address - start.addr();
     // SAFETY: within the slot, which is within the region's mapping.
     let place = unsafe { start.byte_add(at + from) };
     populate(place, size_of::<Slot>() - from) != Err(Errno::NOMEM)

@@ -220,3 +220,73 @@ fn threads_with_their_maker_s_thread_area_take_no_stacks() {
         }
     }
 }
+
+/// A handler forks in the middle of a call and returns in the child, which ends the call. It is counted in the parent and nowhere in
+/// the child: not by its size, its failure, its file, its bytes or its site.
+#[test]
+fn a_call_that_goes_on_in_a_child_is_not_the_child_s() {
+    let beside = victim("forking_library");
+    for mode in Mode::MEASURED {
+        let preload = match mode {
+            Mode::Bare => format!("{}:{}", weir::library().display(), beside.display()),
+            _ => beside.display().to_string(),
+        };
+        let settings = [
+            ("WEIR_STACKS", "off"),
+            ("WEIR_STACKS", "all"),
+            ("WEIR_STACKS", "sampled:1"),
+            ("WEIR_COOP", "on"),
+        ];
+        for (name, value) in settings {
+            let program = Program::new(victim("goes_on_in_a_child")).env("LD_PRELOAD", &preload);
+            let outcome = program.env(name, value).run(mode).expect_status(0);
+            let context = format!("{mode:?}, {name}={value}");
+            assert_eq!(outcome.complaints(), "", "{context}");
+            let children: Vec<_> = outcome
+                .processes()
+                .into_iter()
+                .filter(|process| process.forked)
+                .collect();
+            assert_eq!(format!("{}\n", children.len()), outcome.text(), "{context}");
+            assert!(children.len() > 30);
+            for child in children {
+                expect_only_its_own(child, &context);
+            }
+        }
+    }
+}
+
+/// The report of a child that has written three bytes with `pwritev`, called `_exit`, and done nothing else.
+#[track_caller]
+fn expect_only_its_own(child: &Process, context: &str) {
+    let own = BTreeMap::from([("_exit", (1, 0, 0, 0)), ("pwritev", (1, 3, 3, 1))]);
+    let mut counted = BTreeMap::new();
+    for (name, function) in &child.functions {
+        assert_eq!(function.errors, 0, "{context}: {name}");
+        let sizes = function.size_classes.iter().map(|class| class.calls);
+        let numbers = (
+            function.calls,
+            function.requested_bytes,
+            function.moved_bytes,
+            sizes.sum(),
+        );
+        if numbers != (0, 0, 0, 0) {
+            counted.insert(name.as_str(), numbers);
+        }
+    }
+    assert_eq!(counted, own, "{context}");
+    let mut calls = 0;
+    for file in child.files.listed.iter().chain([&child.files.others]) {
+        assert_eq!((file.errors, file.read_bytes), (0, 0), "{context}");
+        calls += file.reads + file.writes + file.other_calls;
+    }
+    assert_eq!(calls, 1, "{context}: {:?}", child.files);
+    let heap = &child.heap;
+    assert_eq!(heap.not_known, None, "{context}");
+    assert_eq!(heap.live_bytes, heap.inherited_bytes, "{context}");
+    assert_eq!(heap.live_blocks, heap.inherited_blocks, "{context}");
+    for site in child.stacks.iter().flat_map(|stacks| &stacks.sites) {
+        let is_own = own.contains_key(site.function.as_str());
+        assert!(is_own && site.calls == 1, "{context}: {site:?}");
+    }
+}
