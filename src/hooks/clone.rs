@@ -11,7 +11,7 @@ use crate::arch;
 use crate::life::{end, fork, inject_environment};
 use crate::linking::next;
 use crate::process::{self, vfork};
-use crate::{recording, stacks, sys, thread};
+use crate::{recording, stacks, sys};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -101,13 +101,11 @@ fn make(
     let pid = if let Some(body) = body
         && has_own_memory(flags)
     {
-        let generation = process::generation();
         let has_begun = fork::begin_fork();
         let mut start = Start { body, argument };
         let pid = next(Some(begin), (&raw mut start).cast());
         if has_begun {
-            let has_failed = pid == -1 && generation == process::generation();
-            sys::with_errno_kept(|| fork::end_fork(has_failed));
+            sys::with_errno_kept(|| fork::end_fork(pid == -1));
         }
         pid
     } else {
@@ -211,9 +209,7 @@ extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
 
 fn told(result: c_long) -> c_long {
     let has_failed = (-4095..0).contains(&result);
-    if thread::is_forking() {
-        fork::end_fork(has_failed);
-    }
+    fork::end_fork(has_failed);
     if has_failed {
         sys::set_errno(-result as c_int);
         return -1;

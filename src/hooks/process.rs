@@ -369,8 +369,7 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
         return pid;
     }
     if has_begun {
-        let has_failed = pid == -1 && generation == process::generation();
-        sys::with_errno_kept(|| fork::end_fork(has_failed));
+        sys::with_errno_kept(|| fork::end_fork(pid == -1));
     }
     if pid == -1 {
         counted.failed(function);

@@ -10,7 +10,7 @@ use crate::arch::numbers;
 use crate::life::fork;
 use crate::life::seal::Taking;
 use crate::linking::next;
-use crate::{recording, sys, thread};
+use crate::{recording, sys};
 
 /// Exists since Linux 5.11; the kernel headers of Debian 11 do not define it.
 const PR_SET_SYSCALL_USER_DISPATCH: c_int = 59;
@@ -190,7 +190,7 @@ unsafe extern "C-unwind" fn fork_by_the_c_library(
     let result = unsafe { next::syscall(number, a, b, c, d, e) };
     if result == 0 {
         fork::forked();
-    } else if thread::is_forking() {
+    } else {
         sys::with_errno_kept(|| fork::end_fork(result == -1));
     }
     result

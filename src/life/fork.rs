@@ -25,9 +25,12 @@ pub fn begin_fork() -> bool {
     is_first
 }
 
-/// Called in the parent after the fork. `has_failed` is that of a fork which this process has begun, not the parent of a handler's
-/// child.
+/// Called in the parent after the fork. Does nothing in the child of a signal handler that forked in the middle of it: that process has
+/// begun no fork, and announced no child.
 pub fn end_fork(has_failed: bool) {
+    if !thread::is_forking() {
+        return;
+    }
     thread::end_fork();
     if has_failed && let Some(header) = header() {
         children::withdraw(header);

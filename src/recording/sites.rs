@@ -92,9 +92,9 @@ fn count_call_aside(
     moved: u64,
     has_failed: bool,
 ) {
+    note_mapping(called);
     if slot.is_none_or(region::has) && (stacks::are_taken() || stacks::begin_with_call(took_ticks))
     {
-        note_mapping(called);
         let leaf = stacks::leaf_aside(called, owner_of(slot));
         add_call(leaf, requested, took_ticks, moved, has_failed);
     }
@@ -110,12 +110,11 @@ fn count_call_here(
     moved: u64,
     has_failed: bool,
 ) {
-    if !slot.is_none_or(region::has) {
-        return;
-    }
     note_mapping(called);
-    let leaf = stacks::leaf(called, owner_of(slot));
-    add_call(leaf, requested, took_ticks, moved, has_failed);
+    if slot.is_none_or(region::has) {
+        let leaf = stacks::leaf(called, owner_of(slot));
+        add_call(leaf, requested, took_ticks, moved, has_failed);
+    }
 }
 
 #[inline(always)]
