@@ -4,9 +4,17 @@ use crate::cli;
 use crate::exit_code;
 use crate::failure::Failure;
 
+/// The schema's address, which identifies it.
+const SCHEMA_ID: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/raw/main/docs/weir.report-1.schema.json"
+);
+
 /// The JSON Schema of the report, from its types.
 pub fn schema() -> Result<String, Failure> {
     let mut schema = schemars::schema_for!(weir_report::model::Report);
+    // Where it can be had; it names the format, and changes with the format's number.
+    schema.insert("$id".to_owned(), SCHEMA_ID.into());
     // The one field with a single legal value; the type alone does not say so.
     if let Some(field) = schema.pointer_mut("/properties/schema") {
         field["const"] = weir_report::model::SCHEMA.into();

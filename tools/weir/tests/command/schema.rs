@@ -75,3 +75,46 @@ fn every_field_is_described() {
     undescribed(&schema(), "Report", &mut found);
     assert_eq!(found, Vec::<String>::new());
 }
+
+/// An older reader gets fields that it does not know.
+#[test]
+fn what_a_later_version_adds_is_skipped() {
+    fn add_everywhere(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                // Not where the keys are names, of an errno or a function: one that it does not know is one.
+                let inside = fields
+                    .iter_mut()
+                    .filter(|(name, _)| !["errors_by_errno", "ended"].contains(&name.as_str()));
+                inside.for_each(|(_, field)| add_everywhere(field));
+                if fields.values().any(|field| !field.is_object()) {
+                    fields.insert("of_a_later_version".to_owned(), vec![1, 2].into());
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(add_everywhere),
+            _ => {}
+        }
+    }
+    let schema = schema();
+    assert!(
+        schema["$id"]
+            .as_str()
+            .is_some_and(|id| id.ends_with("/weir.report-1.schema.json"))
+    );
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let mut later = sample_value();
+    add_everywhere(&mut later);
+    assert_eq!(later["heap"]["of_a_later_version"][0], 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = |report: &Value| {
+        let path = folder.path().join("report.json");
+        std::fs::write(&path, report.to_string()).expect("written");
+        let output = weir(["report".as_ref(), path.as_os_str()])
+            .output()
+            .expect("ended");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    assert_eq!(told(&later), told(&sample_value()));
+    assert!(validator.is_valid(&later));
+}
