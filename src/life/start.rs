@@ -18,7 +18,7 @@ use crate::linking::{
     block_size, c_library, entries, frames, linker, next, objects, provenance, streams, uring,
 };
 use crate::memory::marked_blocks;
-use crate::process::{self, NAMELESS, copied, header};
+use crate::process::{self, NAMELESS, copied, header, vfork};
 use crate::region::{mapping, slots};
 use crate::stacks::leaving;
 use crate::{coop, files, stacks, sys, thread};
@@ -118,7 +118,8 @@ fn begin(generation: u32) -> Option<()> {
     if environment.is_secure {
         return None;
     }
-    let pid = sys::pid();
+    let caller = sys::pid();
+    let pid = process::owner_of_memory(caller);
     let parents = inheritance::take_parents();
     let may_share = environment.has_session() && is_shareable(parents);
     // SAFETY: no other thread reads it before the state is Ready.
@@ -143,9 +144,15 @@ fn begin(generation: u32) -> Option<()> {
         header.note(circumstance);
     }
     header.pid.store(pid, Ordering::Relaxed);
-    header
-        .parent_pid
-        .store(sys::parent_pid(), Ordering::Relaxed);
+    // SAFETY: NULL, or the header of the parent's region, which is still mapped.
+    let parent = match unsafe { parents.as_ref() } {
+        Some(parents) if pid != caller => parents.pid.load(Ordering::Relaxed),
+        _ => sys::parent_pid(),
+    };
+    header.parent_pid.store(parent, Ordering::Relaxed);
+    if pid != caller {
+        vfork::begin();
+    }
     header
         .timed_one_in
         .store(environment.timing.one_in(), Ordering::Relaxed);

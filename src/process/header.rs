@@ -17,6 +17,8 @@ static HEADER: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// its own.
 static SHARER: AtomicU32 = AtomicU32::new(0);
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+/// The id of the process, in a forked child that a hook has seen; else 0.
+static FORKED: AtomicU32 = AtomicU32::new(0);
 /// Stands for the id of a sharer that may not ask for its process id.
 pub const NAMELESS: u32 = u32::MAX;
 
@@ -37,6 +39,8 @@ pub fn set_header(header: *mut Header, sharer: Option<u32>) {
 /// [`generation`].
 pub fn forget_header() -> *mut Header {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    let process = if sys::is_sealed() { 0 } else { sys::pid() };
+    FORKED.store(process, Ordering::Relaxed);
     HEADER.swap(ptr::null_mut(), Ordering::Relaxed)
 }
 
@@ -44,6 +48,15 @@ pub fn forget_header() -> *mut Header {
 /// the child that it is in another image now.
 pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// The id of the process whose memory this is, `caller` being the calling process's. They differ in a child of vfork; and only a forked
+/// child can have one before its first call is seen: a signal handler has forked in the middle of vfork.
+pub fn owner_of_memory(caller: u32) -> u32 {
+    match FORKED.load(Ordering::Relaxed) {
+        0 => caller,
+        process => process,
+    }
 }
 
 /// The region that describes this process. `None` if there is none, or the process shares another's.

@@ -9,5 +9,5 @@ pub mod vfork;
 
 pub use header::{
     NAMELESS, Whose, forget_header, generation, header, is_sharer, is_vfork_child, known_pid,
-    mapped_region, region, region_at, set_header, whose,
+    mapped_region, owner_of_memory, region, region_at, set_header, whose,
 };

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_record::region::{Circumstance, Region};
 use weir_record::slot::{Slot, Tenancy};
 
-use crate::process::{self, modes};
+use crate::process::{self, modes, vfork};
 use crate::region::mapping;
 use crate::sys::{self, Turn};
 use crate::thread;
@@ -98,7 +98,11 @@ struct Thread {
 impl Thread {
     fn this() -> Thread {
         Thread {
-            tid: sys::tid(),
+            // A child of vfork attaches the thread that waits for it. In a forked child that is the first.
+            tid: match process::header() {
+                Some(header) if vfork::is_child() => header.pid.load(Ordering::Relaxed),
+                _ => sys::tid(),
+            },
             name: sys::thread_name(),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use weir_report::model::Process;
+use weir_report::model::{Function, Process};
 
 use crate::support::{Account, Mode, Program, victim, weir};
 
@@ -253,6 +253,42 @@ fn a_call_that_goes_on_in_a_child_is_not_the_child_s() {
                 expect_only_its_own(child, &context);
             }
         }
+    }
+}
+
+/// The first call in a forked child's memory may be that of a child of vfork: the image is the forked child's all the same, by its
+/// process id, its end, and its calls.
+#[test]
+fn a_child_of_vfork_calls_first() {
+    let beside = victim("forking_library");
+    for mode in Mode::MEASURED {
+        let preload = match mode {
+            Mode::Bare => format!("{}:{}", weir::library().display(), beside.display()),
+            _ => beside.display().to_string(),
+        };
+        let program = Program::new(victim("vforks_in_a_child")).env("LD_PRELOAD", preload);
+        let outcome = program.run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "", "{mode:?}");
+        let mut expected: Vec<u32> = outcome
+            .text()
+            .lines()
+            .map(|line| line.parse().expect("a process id"))
+            .collect();
+        let processes = outcome.processes();
+        let parent = processes.iter().find(|process| !process.forked);
+        let parent = parent.expect("an image that was executed").pid;
+        let mut found = Vec::new();
+        for child in processes.into_iter().filter(|process| process.forked) {
+            found.push(child.pid);
+            assert_eq!(child.parent_pid, parent, "{mode:?}");
+            assert_eq!(child.end.status, Some(42), "{mode:?}");
+            let calls = |(name, function): (&String, &Function)| (name.clone(), function.calls);
+            let counted: BTreeMap<_, _> = child.functions.iter().map(calls).collect();
+            let own = ["lseek", "waitpid", "access", "_exit"].map(|name| (name.to_owned(), 1));
+            assert_eq!(counted, BTreeMap::from(own), "{mode:?}");
+        }
+        (expected.sort_unstable(), found.sort_unstable());
+        assert_eq!(found, expected, "{mode:?}");
     }
 }
 
