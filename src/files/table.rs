@@ -121,12 +121,12 @@ fn held<T>(work: impl FnOnce(&Table) -> T) -> T {
     result
 }
 
-/// Makes the table of a new region. If that fails, the report has no files.
+/// Makes the table of a new region. Where there is no memory for its first entries, they may get it later, with a new name.
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
+    NUMBER.fetch_add(1, Ordering::Relaxed);
+    ENTRIES.store(files.as_ptr().cast_mut(), Ordering::Relaxed);
     if let Some(made) = mapping::make_files(0) {
         header.use_files(FIRST);
-        NUMBER.fetch_add(1, Ordering::Relaxed);
-        ENTRIES.store(files.as_ptr().cast_mut(), Ordering::Relaxed);
         set_made(made.min(files.len()));
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::support::real::{self, Real};
 use crate::support::scarce::{self, bound_by_permissions};
-use crate::support::{Mode, Outcome, Program, files, scratch, victim};
+use crate::support::{Mode, Outcome, Program, files, scratch, victim, weir};
 
 /// Runs a real program in a folder of its own. Also returns the files that are there afterwards.
 fn run(
@@ -262,4 +262,24 @@ fn a_closed_pipe() {
     for mode in Mode::MEASURED {
         program.run(mode).expect_same(&plain);
     }
+}
+
+/// Where the file system of the regions has no room for the first files of the table, they get it when there is some: here the program
+/// itself makes it.
+#[test]
+fn room_for_files_comes_later() {
+    let folder = scratch();
+    let tiny = folder.path().join("tiny");
+    fs::create_dir(&tiny).expect("made");
+    let script = "mount -t tmpfs -o size=256k none \"$0\" || exit 90
+        for pages in 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60; do
+            dd if=/dev/zero of=\"$0/fill\" bs=4k count=$pages 2>/dev/null || exit 91
+            WEIR_REGION_DIR=$0 WEIR_OUT=report.json LD_PRELOAD=$1 rm \"$0/fill\" </dev/null || echo \"$pages: $?\"
+        done";
+    let program = Program::new("/usr/bin/unshare")
+        .args(["--map-root-user", "--mount", "/bin/sh", "-c", script])
+        .arg(&tiny)
+        .arg(weir::library());
+    let outcome = program.run(Mode::Plain).expect_status(0);
+    assert_eq!(outcome.text(), "");
 }

@@ -287,7 +287,8 @@ fn a_child_of_vfork_calls_first() {
             let own = ["lseek", "waitpid", "access", "_exit"].map(|name| (name.to_owned(), 1));
             assert_eq!(counted, BTreeMap::from(own), "{mode:?}");
         }
-        (expected.sort_unstable(), found.sort_unstable());
+        expected.sort_unstable();
+        found.sort_unstable();
         assert_eq!(found, expected, "{mode:?}");
     }
 }
