@@ -19,7 +19,7 @@ use weir_record::slot::Slot;
 
 use crate::arch;
 pub use crate::arch::stack_pointer;
-use crate::process::copied;
+use crate::process::{self, copied};
 use crate::sys;
 
 /// Why a thread's calls are not counted as the program's.
@@ -173,8 +173,16 @@ unsafe fn open(state: *mut State) {
     // SAFETY: as the caller promises.
     unsafe {
         (*state).guard = Guard::Open;
-        if !ARE_SLOTS_HIDDEN.load(Ordering::Relaxed) {
-            (*state).slot = (*state).home;
+        if ARE_SLOTS_HIDDEN.load(Ordering::Relaxed) {
+            return;
+        }
+        loop {
+            let generation = process::generation();
+            (&raw mut (*state).slot).write_volatile((&raw const (*state).home).read_volatile());
+            // A signal handler may have forked in between, and this be the child: it has another slot, or none yet.
+            if process::generation() == generation {
+                return;
+            }
         }
     }
 }

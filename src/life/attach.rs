@@ -112,6 +112,11 @@ fn attach() -> Target {
         Target::Common(_) => thread::attached(Attachment::Common, None),
         _ => thread::attached(Attachment::Nothing, None),
     }
+    // The same, a moment later: what this has stored is the parent's.
+    if process::generation() != generation {
+        thread::forget();
+        return attach();
+    }
     target
 }
 
