@@ -62,7 +62,15 @@ pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
         Found::File(before) => Some(before),
         Found::Nothing => None,
     };
-    Temporary::write_in(&place.directory, before, json)?.rename_to(&place.name)
+    if let Ok(unnamed) = Unnamed::write(&place.directory, before, json) {
+        if before.is_none() && unnamed.take(&place.name).is_ok() {
+            return Ok(());
+        }
+        if let Ok(mut temporary) = unnamed.temporary() {
+            return temporary.rename_to(&place.name);
+        }
+    }
+    Temporary::write(&place.directory, before, json)?.rename_to(&place.name)
 }
 
 /// Writes to what is there already. Where a regular file would become larger than the limit, nothing is written: the
@@ -117,12 +125,24 @@ pub fn may_replace(path: &Path) -> Result<(), Errno> {
 /// Where the system will not have it. No file is left behind.
 pub fn create_new(path: &Path, json: &[u8]) -> Result<PathBuf, Errno> {
     let place = Place::of(path.as_os_str().as_bytes())?;
-    let mut temporary = Temporary::write_in(&place.directory, None, json)?;
+    let unnamed = Unnamed::write(&place.directory, None, json);
+    if let Ok(taken) = unnamed.and_then(|unnamed| take_free(path, |name| unnamed.take(name))) {
+        return Ok(taken);
+    }
+    let mut temporary = Temporary::write(&place.directory, None, json)?;
+    take_free(path, |name| temporary.take(name))
+}
+
+/// Takes the first free name by `take`.
+fn take_free(
+    path: &Path,
+    mut take: impl FnMut(&CStr) -> Result<(), Errno>,
+) -> Result<PathBuf, Errno> {
     let mut candidate = path.to_owned();
     for number in 1_u32.. {
         let name = candidate.file_name().unwrap_or_default();
         let name = CString::new(name.as_bytes()).map_err(|_| Errno::INVAL)?;
-        match temporary.take(&name) {
+        match take(&name) {
             Ok(()) => return Ok(candidate),
             Err(Errno::EXIST) => candidate = numbered(path, number),
             Err(error) => return Err(error),
@@ -152,6 +172,63 @@ const MAKE: OFlags = OFlags::WRONLY
 /// The files that this thread has open, as links of the kernel's (proc(5)).
 const OPEN_FILES: &CStr = c"/proc/thread-self/fd";
 
+/// A complete file without a name: nothing is left of it if the process is killed.
+struct Unnamed<'d> {
+    directory: &'d Descriptor,
+    file: Descriptor,
+}
+
+impl<'d> Unnamed<'d> {
+    /// Writes it, with the mode of the file that it is to replace; else with what the umask leaves of 0666.
+    ///
+    /// # Errors
+    /// Also where the file system has no files without a name.
+    fn write(
+        directory: &'d Descriptor,
+        before: Option<&Stat>,
+        json: &[u8],
+    ) -> Result<Unnamed<'d>, Errno> {
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let file: Descriptor = openat(directory, c".", flags, mode(before))?.into();
+        complete(&file, before, json)?;
+        Ok(Unnamed { directory, file })
+    }
+
+    /// Gives it a name that nothing has, in the directory that it was made in.
+    fn take(&self, name: &CStr) -> Result<(), Errno> {
+        // Before Linux 6.10, only a privileged process can do that with the descriptor alone (open(2), `O_TMPFILE`).
+        match linkat(&self.file, c"", self.directory, name, AtFlags::EMPTY_PATH) {
+            Err(error) if error != Errno::EXIST => self.take_by_link(name),
+            linked => linked,
+        }
+    }
+
+    /// The same by the link that /proc has to the file.
+    fn take_by_link(&self, name: &CStr) -> Result<(), Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open_files: Descriptor = openat(CWD, OPEN_FILES, flags, Mode::empty())?.into();
+        if fstatfs(&open_files)?.f_type != PROC_SUPER_MAGIC {
+            return Err(Errno::NOENT);
+        }
+        let number = CString::new(self.file.as_fd().as_raw_fd().to_string());
+        let number = number.map_err(|_| Errno::INVAL)?;
+        let followed = AtFlags::SYMLINK_FOLLOW;
+        linkat(
+            &open_files,
+            number.as_c_str(),
+            self.directory,
+            name,
+            followed,
+        )
+    }
+
+    /// Gives it a name until it gets that of another file.
+    fn temporary(self) -> Result<Temporary<'d>, Errno> {
+        let named = Temporary::of_free_name(self.directory, |name| self.take(name));
+        named.map(|(temporary, ())| temporary)
+    }
+}
+
 /// A complete file that does not have its final name yet. It is removed when this is dropped.
 struct Temporary<'d> {
     /// It gets its final name in the same directory: so both are in one file system, even if the directory is renamed.
@@ -161,43 +238,8 @@ struct Temporary<'d> {
 }
 
 impl Temporary<'_> {
-    /// Writes it, with the mode of the file that it is to replace; else with what the umask leaves of 0666.
-    fn write_in<'d>(
-        directory: &'d Descriptor,
-        before: Option<&Stat>,
-        json: &[u8],
-    ) -> Result<Temporary<'d>, Errno> {
-        Temporary::write_unnamed(directory, before, json)
-            .or_else(|_| Temporary::write_named(directory, before, json))
-    }
-
-    /// Gives it a name when all is written: nothing is left of it if the process is killed before that.
-    ///
-    /// # Errors
-    /// Also where the file system has no files without a name, or /proc is missing.
-    fn write_unnamed<'d>(
-        directory: &'d Descriptor,
-        before: Option<&Stat>,
-        json: &[u8],
-    ) -> Result<Temporary<'d>, Errno> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open_files: Descriptor = openat(CWD, OPEN_FILES, flags, Mode::empty())?.into();
-        if fstatfs(&open_files)?.f_type != PROC_SUPER_MAGIC {
-            return Err(Errno::NOENT);
-        }
-        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
-        let file: Descriptor = openat(directory, c".", flags, mode(before))?.into();
-        complete(&file, before, json)?;
-        let number = CString::new(file.as_fd().as_raw_fd().to_string());
-        let number = number.map_err(|_| Errno::INVAL)?;
-        Temporary::of_free_name(directory, |name| {
-            let followed = AtFlags::SYMLINK_FOLLOW;
-            linkat(&open_files, number.as_c_str(), directory, name, followed)
-        })
-        .map(|(temporary, ())| temporary)
-    }
-
-    fn write_named<'d>(
+    /// Writes it; the mode is as for [`Unnamed::write`].
+    fn write<'d>(
         directory: &'d Descriptor,
         before: Option<&Stat>,
         json: &[u8],
@@ -330,8 +372,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         let place = Place::of(path.as_os_str().as_bytes()).unwrap();
-        let unnamed = Temporary::write_unnamed(&place.directory, None, b"json").unwrap();
-        let named = Temporary::write_named(&place.directory, None, b"json").unwrap();
+        let unnamed = Unnamed::write(&place.directory, None, b"json").unwrap();
+        let unnamed = unnamed.temporary().unwrap();
+        let named = Temporary::write(&place.directory, None, b"json").unwrap();
         for temporary in [&unnamed, &named] {
             let name = temporary.name.clone().unwrap();
             assert!(is_temporary(name.to_bytes()));
@@ -346,11 +389,31 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_a_name_gets_one_that_nothing_has() {
+        for by_link in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("report.json");
+            let place = Place::of(path.as_os_str().as_bytes()).unwrap();
+            let write = |json| Unnamed::write(&place.directory, None, json).unwrap();
+            let take = |unnamed: &Unnamed<'_>| match by_link {
+                true => unnamed.take_by_link(&place.name),
+                false => unnamed.take(&place.name),
+            };
+            let (first, second) = (write(b"first"), write(b"second"));
+            take(&first).unwrap();
+            assert_eq!(take(&second), Err(Errno::EXIST));
+            drop((first, second));
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
     fn where_there_are_no_links_a_name_is_claimed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
         let place = Place::of(path.as_os_str().as_bytes()).unwrap();
-        let write = |json| Temporary::write_in(&place.directory, None, json).unwrap();
+        let write = |json| Temporary::write(&place.directory, None, json).unwrap();
         let mut first = write(b"first");
         first.claim(&place.name).unwrap();
         drop(first);

@@ -1,6 +1,7 @@
 //! The command line of `weir`.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -518,8 +519,10 @@ fn run(arguments: &[OsString]) -> Option<RunArgs> {
         Some(name) if name == "run" => RunArgs::augment_args(clap::Command::new("run")),
         _ => return None,
     };
-    let matches = definition.try_get_matches_from(from_run).ok()?;
-    RunArgs::from_arg_matches(&matches).ok()
+    // Nor are the definition and what is left of the matches freed: both are small, and weir ends soon.
+    let mut definition = ManuallyDrop::new(definition);
+    let mut matches = ManuallyDrop::new(definition.try_get_matches_from_mut(from_run).ok()?);
+    RunArgs::from_arg_matches_mut(&mut matches).ok()
 }
 
 /// The command as clap knows it, for what is made from the definitions.
