@@ -122,6 +122,27 @@ pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
     }
 }
 
+/// How many of a function's timed calls took longer than a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// Those that took longer; without those that the histogram, which has two digits, cannot tell from the time itself.
+    pub longer: u64,
+    /// All that the histogram has.
+    pub samples: u64,
+}
+
+/// The calls that took longer than so many nanoseconds. None where the latency has no histogram that [`figures`] could have
+/// written.
+pub fn longer_than(latency: &Latency, ns: u64) -> Option<Tail> {
+    let histogram = from_text(&latency.histogram)?;
+    let samples = histogram.len();
+    let longer = match ns < histogram.max() {
+        true => samples.saturating_sub(histogram.count_between(0, ns)),
+        false => 0,
+    };
+    Some(Tail { longer, samples })
+}
+
 /// HdrHistogram's V2 compressed form, base64.
 ///
 /// The form asks for a zlib stream, not for one that is smaller: the counts are packed already, and what compression
@@ -193,4 +214,39 @@ fn from_text(text: &str) -> Option<Histogram<u64>> {
         .deserialize(&mut inner.as_slice())
         .ok()?;
     (histogram.len() <= MAX_SAMPLES).then_some(histogram)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_counted_as_well_as_the_histogram_can() {
+        let mut histogram = empty().unwrap();
+        for ns in 1..=1000 {
+            record(&mut histogram, ns);
+        }
+        let latency = figures(&histogram, Timed::default());
+        let longer = |ns| longer_than(&latency, ns).unwrap().longer;
+        for (ns, exact) in [
+            (0, 1000),
+            (1, 999),
+            (100, 900),
+            (990, 10),
+            (1000, 0),
+            (u64::MAX, 0),
+        ] {
+            let found = longer(ns);
+            assert!(
+                found <= exact && exact - found <= exact.min(ns / 100 + 1),
+                "{ns}: {found}"
+            );
+        }
+        assert_eq!(longer_than(&latency, 5).unwrap().samples, 1000);
+        let none = Latency {
+            histogram: "no".to_owned(),
+            ..latency
+        };
+        assert_eq!(longer_than(&none, 5), None);
+    }
 }

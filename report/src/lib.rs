@@ -42,3 +42,4 @@ pub mod untraced;
 pub mod writer;
 
 pub use activity::waits;
+pub use latency::{Tail, longer_than};

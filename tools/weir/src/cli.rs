@@ -43,6 +43,9 @@ pub enum Command {
     /// Show a report as tables
     #[command(after_help = help::REPORT_EXAMPLES, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Check a report, or a program, against a budget
+    #[command(after_help = help::CHECK_EXAMPLES, after_long_help = help::CHECK_EXAMPLES)]
+    Check(CheckArgs),
     /// Write a report's call sites in a format of other tools
     #[command(after_help = help::EXPORT_EXAMPLES, after_long_help = help::EXPORT_EXAMPLES)]
     Export(ExportArgs),
@@ -210,7 +213,7 @@ pub struct ReportArgs {
 const CALL_SITES: &str = "Call sites";
 
 /// Which call sites, and what is summed.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = CALL_SITES)]
 pub struct SiteArgs {
     /// Only calls of these functions
@@ -224,7 +227,8 @@ pub struct SiteArgs {
     /// Only stacks with this function, source file or object; can be repeated
     ///
     /// PATTERN is a part of the name. With * or ? it is the whole name, where * stands for any text and ? for one character. A
-    /// file's name will do without its path. Of several patterns one must be in the stack.
+    /// file's name will do without its path. OBJECT!FUNCTION is a function of an object, each as a whole name. Of several
+    /// patterns one must be in the stack.
     #[arg(long, value_name = "PATTERN")]
     pub focus: Vec<String>,
 
@@ -276,6 +280,60 @@ impl SiteArgs {
         let mut given = options.iter().filter(|(is_given, _)| *is_given);
         given.next().map(|&(_, name)| name)
     }
+}
+
+/// `weir check`
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The report; - is standard input
+    #[arg(value_name = "FILE", conflicts_with = "program")]
+    pub file: Option<PathBuf>,
+
+    /// The budget
+    #[arg(short, long, value_name = "BUDGET", default_value = "weir.toml")]
+    pub budget: PathBuf,
+
+    /// The report that limits with an increase are compared with
+    #[arg(long, value_name = "REPORT")]
+    pub baseline: Option<PathBuf>,
+
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Verdicts,
+
+    /// Also write the result to this file as JUnit XML
+    #[arg(long, value_name = "XML", value_parser = file_to_write())]
+    pub junit: Option<PathBuf>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorWhen,
+
+    /// Width of the page in columns [default: COLUMNS, else the terminal's width, else 80]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+
+    /// Keep PROGRAM's report in this file
+    #[arg(short, long, value_name = "OUT", requires = "program", value_parser = file_to_write())]
+    pub out: Option<PathBuf>,
+
+    /// Which call stacks of PROGRAM to record, as for weir run
+    #[arg(long, value_name = "off|sampled[:BYTES]|all", requires = "program", value_parser = stacks)]
+    pub stacks: Option<Stacks>,
+
+    /// A program to run and check, and its arguments
+    #[arg(last = true, value_names = ["PROGRAM", "ARGUMENTS"], num_args = 1..)]
+    pub program: Vec<OsString>,
+}
+
+/// How the result of a check is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Verdicts {
+    /// A page for people
+    #[default]
+    Text,
+    /// Annotations for GitHub Actions, and a summary of the step
+    Github,
 }
 
 /// `weir export`
@@ -536,7 +594,7 @@ fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "no command given; the commands are run, report, export, flame, recover, doctor, library, schema, completions and man (see 'weir --help')";
+            let message = "no command given; the commands are run, report, check, export, flame, symbolize, recover, doctor, library, schema, completions and man (see 'weir --help')";
             NoCommand::Failed(Failure::new(exit_code::USAGE, message))
         }
         _ => NoCommand::Failed(Failure::new(

@@ -7,6 +7,8 @@ use std::process::ExitStatus;
 
 /// The command did what it was asked to.
 pub const SUCCESS: u8 = 0;
+/// A limit of a budget is broken.
+pub const BROKEN: u8 = 1;
 /// The arguments make no sense; nothing was done.
 pub const USAGE: u8 = 2;
 /// Weir itself failed: a report that cannot be read, an output that cannot be written.

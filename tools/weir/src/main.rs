@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
+//! | [`check`] | whether a program keeps its budget |
 //! | [`recover`] | a report from a region that a killed program left |
 //! | [`run`] | starts a program under the preloaded library and writes the report |
 //! | [`doctor`] | whether and how a program can be traced |
@@ -32,6 +33,7 @@
 #![cfg_attr(not(test), no_main)]
 
 mod arch;
+mod check;
 mod cli;
 mod doctor;
 mod exit_code;
@@ -95,6 +97,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
+        Command::Check(args) => check::execute(args),
         Command::Export(args) => done(export::export(args)),
         Command::Flame(args) => done(export::flame(args)),
         Command::Symbolize(args) => done(symbolize::execute(args)),

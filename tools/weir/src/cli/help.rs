@@ -19,6 +19,7 @@ Exit codes:
   (128 + N in the shell).
   Weir's own exit codes:
     0    success
+    1    weir check: a limit of the budget is broken
     2    invalid arguments
   125    Weir failed: it cannot read a report, or cannot write an output
   126    the program exists, but cannot be executed or traced
@@ -42,6 +43,24 @@ Examples:
   weir report --by site --focus parse.c weir.make.4711.json
   weir report --color always weir.ls.4711.json | less -R
   ssh host cat weir.ls.4711.json | weir report -";
+
+pub const CHECK_EXAMPLES: &str = "\
+A budget is a TOML file of limits:
+
+  [default]
+  heap.peak_bytes = \"64MiB\"
+
+  [[limit]]
+  metric = \"functions.malloc.calls\"
+  max = 120000
+
+Examples:
+  weir check weir.server.4711.json
+  weir check -b ci.toml --baseline main.json weir.server.4711.json
+  weir check -b ci.toml --junit weir.xml -- ./server --self-test
+
+Exit codes: 0 all limits are kept, 1 one is broken, 125 one cannot be told, or
+the program did not end with status 0.";
 
 pub const EXPORT_EXAMPLES: &str = "\
 Folded stacks have one number: that of --of and --metric, or the bytes of

@@ -42,10 +42,9 @@ use crate::failure::Failure;
 use crate::output;
 use crate::text;
 use page::Page;
-use subject::Subject;
 
 pub use missed::shortcomings;
-pub use subject::ending;
+pub use subject::{Subject, ending};
 
 /// How to show a report.
 #[derive(Clone, Copy, Debug)]

@@ -82,12 +82,16 @@ use supervisor::{Found, Supervisor};
 
 /// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal.
 pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
-    let status = run(args)?;
-    let end = ProgramEnd::from(status);
+    let end = record(args)?;
     if let ProgramEnd::Signaled(signal) = end {
         signals::die_of(signal.into());
     }
     Ok(end)
+}
+
+/// Runs the program to its end, and returns how it ended.
+pub fn record(args: &RunArgs) -> Result<ProgramEnd, Failure> {
+    run(args).map(ProgramEnd::from)
 }
 
 fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {

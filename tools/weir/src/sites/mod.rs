@@ -41,9 +41,7 @@ pub use ages::Ages;
 pub use made_code::name_made_code;
 pub use metric::{Choice, Unit};
 pub use naming::{Named, name};
-#[cfg(test)]
-pub use pattern::Patterns;
-pub use pattern::Wanted;
+pub use pattern::{Patterns, Wanted};
 pub use points::{PointId, Points};
 pub use shorten::shortened;
 pub use suppressions::Suppressed;

@@ -28,7 +28,7 @@ impl Wanted {
     }
 }
 
-/// Parts of names, or with `*` and `?` whole ones.
+/// Parts of names, or with `*` and `?` whole ones; `OBJECT!FUNCTION` is a function of an object.
 #[derive(Debug, Default)]
 pub struct Patterns(Vec<Pattern>);
 
@@ -36,14 +36,22 @@ pub struct Patterns(Vec<Pattern>);
 enum Pattern {
     Part(String),
     Whole(WildMatch),
+    Both {
+        object: WildMatch,
+        function: WildMatch,
+    },
 }
 
 impl Patterns {
     /// Those that a user wrote.
     pub fn of(texts: &[String]) -> Patterns {
-        let patterns = texts.iter().map(|text| match text.contains(['*', '?']) {
-            true => Pattern::Whole(WildMatch::new(text)),
-            false => Pattern::Part(text.clone()),
+        let patterns = texts.iter().map(|text| match text.split_once('!') {
+            Some((object, function)) => Pattern::Both {
+                object: WildMatch::new(object),
+                function: WildMatch::new(function),
+            },
+            None if text.contains(['*', '?']) => Pattern::Whole(WildMatch::new(text)),
+            None => Pattern::Part(text.clone()),
         });
         Patterns(patterns.collect())
     }
@@ -66,6 +74,11 @@ impl Patterns {
                     .chain(&short)
                     .any(|name| !name.is_empty() && whole.matches(name))
             }
+            Pattern::Both { object, function } => {
+                let path = &point.path;
+                let is_object = object.matches(path) || object.matches(text::file_name(path));
+                is_object && function.matches(&point.function)
+            }
         })
     }
 
@@ -74,6 +87,8 @@ impl Patterns {
         self.0.iter().any(|pattern| match pattern {
             Pattern::Part(part) => function.contains(part),
             Pattern::Whole(whole) => whole.matches(function),
+            // It is not known which object the function that was called is in.
+            Pattern::Both { .. } => false,
         })
     }
 }
@@ -104,6 +119,10 @@ mod tests {
             ("keeper.?", false),
             ("libstore.so*", true),
             ("/src/*", true),
+            ("libstore.so*!*", true),
+            ("/opt/lib/*!store::*", true),
+            ("libstore.so*!other", false),
+            ("libother.so!*", false),
             ("*", true),
         ] {
             let patterns = Patterns::of(&[pattern.to_owned()]);

@@ -1,5 +1,6 @@
 //! The command as a user meets it: arguments, output, exit codes.
 
+mod check;
 mod doctor;
 mod layout;
 mod library;

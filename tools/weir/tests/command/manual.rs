@@ -29,6 +29,8 @@ fn the_manual_shows_what_the_command_prints() {
     let directory = tempfile::tempdir().expect("a directory");
     let json = serde_json::to_vec(&sample::report()).expect("JSON");
     std::fs::write(directory.path().join("sample.json"), json).expect("written");
+    let budget = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/budget.toml");
+    std::fs::copy(budget, directory.path().join("budget.toml")).expect("copied");
 
     let mut blocks = 0;
     for block in manual.split("```console\n").skip(1) {

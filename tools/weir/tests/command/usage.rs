@@ -48,6 +48,7 @@ fn every_help_has_examples() {
     for command in [
         "run",
         "report",
+        "check",
         "export",
         "flame",
         "recover",

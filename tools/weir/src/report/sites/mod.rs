@@ -4,6 +4,8 @@ mod flat;
 mod lacks;
 mod tree;
 
+use std::cmp::Reverse;
+
 use weir_record::functions::{Function as Known, Timing};
 use weir_record::stacks::has_sites;
 use weir_report::model::{Process, Report, Stacks};
@@ -91,6 +93,38 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
         ),
     });
     greatest.collect()
+}
+
+/// What one function comes to that a place in the program called.
+pub struct Sum {
+    /// Function, and file and line where they are known.
+    pub place: String,
+    /// The function alone, in its whole length.
+    pub function: String,
+    /// The function that it called.
+    pub called: String,
+    /// The sum.
+    pub sum: u64,
+}
+
+/// The sums of all places that are wanted, the greatest first.
+pub fn sums(sites: &Sites, wanted: &[bool], metric: Metric) -> Vec<Sum> {
+    let parts = Group::ALL.map(|group| part(sites, wanted, group, metric));
+    let lines = parts
+        .iter()
+        .flat_map(|part| flat::lines(sites, wanted, part));
+    let mut sums: Vec<Sum> = lines
+        .map(|((called, point), line)| Sum {
+            place: flat::place(sites, point),
+            function: point.map_or_else(String::new, |point| {
+                sites.points.get(point).function.clone()
+            }),
+            called: called.to_owned(),
+            sum: line.sum,
+        })
+        .collect();
+    sums.sort_by_key(|of| Reverse(of.sum));
+    sums
 }
 
 /// The page.

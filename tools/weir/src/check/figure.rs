@@ -1,0 +1,524 @@
+//! The numbers that a limit is about.
+
+use serde_json::Value as Json;
+use weir_record::functions::Function as Known;
+use weir_report::model::{FileUse, Function, Heap, Latency, Process, Report, Stacks};
+use wildmatch::WildMatch;
+
+use super::budget::{Limit, Per};
+use super::loss::{self, About, Loss, Suffered};
+use super::places::Places;
+use super::quantity::Unit;
+use crate::cli::Metric;
+use crate::report::Subject;
+use crate::text;
+
+/// One number.
+#[derive(Debug)]
+pub struct Figure<'r> {
+    /// Which process, file or site it is of; empty for the whole report.
+    pub of: String,
+    /// What the same is called in another report.
+    pub key: (String, String),
+    /// Its unit.
+    pub unit: Unit,
+    /// The number.
+    pub value: Value<'r>,
+    /// Why it may be too small.
+    pub losses: Vec<Suffered>,
+}
+
+/// A number, as well as it is known.
+#[derive(Clone, Debug)]
+pub enum Value<'r> {
+    /// Exactly.
+    Exact(i128),
+    /// It lies between two.
+    Between {
+        /// The likeliest.
+        value: i128,
+        low: i128,
+        high: i128,
+    },
+    /// A percentile of calls that were timed.
+    Percentile {
+        /// The time.
+        ns: u64,
+        /// The part of the calls that took no longer.
+        part: f64,
+        /// All that is known of them.
+        latency: &'r Latency,
+    },
+    /// Not at all, and why.
+    Unknown(String),
+}
+
+impl Value<'_> {
+    /// The number, where it is known.
+    pub fn number(&self) -> Option<i128> {
+        match self {
+            Value::Exact(value) | Value::Between { value, .. } => Some(*value),
+            Value::Percentile { ns, .. } => Some(i128::from(*ns)),
+            Value::Unknown(_) => None,
+        }
+    }
+}
+
+/// The part of estimates that lies above or below their bounds is a twentieth.
+const Z: f64 = 1.645;
+/// Of what has no sample, it is as likely that there is this many times the distance of samples.
+const NONE_SEEN: f64 = 3.0;
+
+/// The numbers of a limit in a report.
+///
+/// # Errors
+/// What is wrong with the limit.
+pub fn figures<'r>(
+    limit: &Limit,
+    report: &'r Report,
+    places: &Places<'_>,
+) -> Result<Vec<Figure<'r>>, String> {
+    let words: Vec<&str> = limit.metric.split('.').collect();
+    let whole = Subject::whole(report);
+    match limit.per {
+        Per::Report if words[0] == "files" => Ok(vec![of_files(&whole, &words, limit)?]),
+        Per::Report => Ok(vec![of_subject(String::new(), &whole, &words)?]),
+        Per::Process => {
+            let processes = report.processes.iter();
+            let figures = processes.map(|process| {
+                let subject = Subject::image(process);
+                match words[0] {
+                    "files" => of_files(&subject, &words, limit).map(|figure| Figure {
+                        of: name(process),
+                        ..figure
+                    }),
+                    _ => of_subject(name(process), &subject, &words),
+                }
+            });
+            figures.collect()
+        }
+        Per::File => of_each_file(&whole, &words, limit),
+        Per::Site => of_sites(report, &words, limit, places),
+    }
+}
+
+/// `4711 (python3)`.
+fn name(process: &Process) -> String {
+    let program = text::file_name(&process.executable);
+    match &process.folded {
+        None => format!("{} ({program})", process.pid),
+        Some(folded) => format!(
+            "{} of {program}",
+            text::counted(folded.processes, "process", "processes")
+        ),
+    }
+}
+
+fn no_such(words: &[&str]) -> String {
+    format!("there is no metric '{}'", words.join("."))
+}
+
+fn of_subject<'r>(of: String, subject: &Subject<'r>, words: &[&str]) -> Result<Figure<'r>, String> {
+    let (unit, value) = match words {
+        ["functions", name, rest @ ..] if !rest.is_empty() => {
+            let known = Known::from_name(name);
+            let function = subject.functions.get(*name);
+            if known.is_none() && function.is_none() {
+                return Err(format!("Weir interposes no function '{name}'"));
+            }
+            let listed = subject.missed.unlisted_errnos == 0;
+            of_function(name, function, rest, listed).ok_or_else(|| no_such(words))?
+        }
+        ["heap", field] => of_heap(subject.heap, field).ok_or_else(|| no_such(words))?,
+        ["leak_bytes"] => of_heap(subject.heap, "leak_bytes").ok_or_else(|| no_such(words))?,
+        ["leak_blocks"] => of_heap(subject.heap, "leak_blocks").ok_or_else(|| no_such(words))?,
+        ["duration"] | ["duration_ns"] => {
+            (Unit::Time, Value::Exact(i128::from(subject.duration_ns)))
+        }
+        ["processes"] => (Unit::Count, Value::Exact(i128::from(subject.count()))),
+        ["activities", name, rest @ ..] if !rest.is_empty() => {
+            match subject.activities.get(*name) {
+                Some(activity) => exact(activity, rest).ok_or_else(|| no_such(words))?,
+                None => {
+                    let names: Vec<&str> = subject.activities.keys().map(String::as_str).collect();
+                    return Err(format!(
+                        "there is no activity '{name}'; there are {}",
+                        names.join(", ")
+                    ));
+                }
+            }
+        }
+        ["tree_peak", rest @ ..] if !rest.is_empty() => match subject.tree_peak {
+            Some(peak) => exact(peak, rest).ok_or_else(|| no_such(words))?,
+            None => (
+                Unit::Bytes,
+                Value::Unknown("the report has no peak of a tree: it has one process".to_owned()),
+            ),
+        },
+        ["missed", rest @ ..] if !rest.is_empty() => {
+            let value = exact(subject.missed, rest).ok_or_else(|| no_such(words))?;
+            // These are the losses.
+            return Ok(Figure {
+                of,
+                key: Default::default(),
+                unit: value.0,
+                value: value.1,
+                losses: Vec::new(),
+            });
+        }
+        _ => return Err(no_such(words)),
+    };
+    let about = match words {
+        ["functions", name, "latency", percentile] if part_of(percentile).is_some() => {
+            About::Percentile(name)
+        }
+        ["functions", name, ..] => About::Function(name),
+        ["heap" | "tree_peak" | "leak_bytes" | "leak_blocks", ..] | ["activities", "alloc", ..] => {
+            About::Heap
+        }
+        ["activities", ..] => About::Io,
+        _ => About::All,
+    };
+    let losses = match words {
+        // The clock misses nothing.
+        ["duration" | "duration_ns"] => Vec::new(),
+        _ => loss::suffered(subject.missed, about),
+    };
+    Ok(Figure {
+        of,
+        key: Default::default(),
+        unit,
+        value,
+        losses,
+    })
+}
+
+fn of_function<'r>(
+    name: &str,
+    function: Option<&'r Function>,
+    words: &[&str],
+    errnos_are_listed: bool,
+) -> Option<(Unit, Value<'r>)> {
+    let unknown = |unit, reason: String| Some((unit, Value::Unknown(reason)));
+    let calls = function.map_or(0, |function| function.calls);
+    let why_none = || match calls {
+        0 => format!("{name} was not called"),
+        _ => format!("no call of {name} was timed"),
+    };
+    if let ["latency", percentile] = words
+        && let Some(part) = part_of(percentile)
+    {
+        let Some(latency) = function.and_then(|function| function.latency.as_deref()) else {
+            return unknown(Unit::Time, why_none());
+        };
+        let ns = match *percentile {
+            "p50" | "p50_ns" => latency.p50_ns,
+            "p90" | "p90_ns" => latency.p90_ns,
+            "p99" | "p99_ns" => latency.p99_ns,
+            _ => latency.p99_9_ns,
+        };
+        return Some((Unit::Time, Value::Percentile { ns, part, latency }));
+    }
+    if let ["errors_by_errno", errno] = words {
+        let of = function.and_then(|function| function.errors_by_errno.get(*errno));
+        let is_errno =
+            errno.starts_with('E') && errno.chars().all(|letter| letter.is_ascii_alphanumeric());
+        return match of {
+            Some(&calls) => Some((Unit::Count, Value::Exact(i128::from(calls)))),
+            None if !is_errno => None,
+            None if !errnos_are_listed => {
+                unknown(Unit::Count, "not all errno values were recorded".to_owned())
+            }
+            None => Some((Unit::Count, Value::Exact(0))),
+        };
+    }
+    let none = Function::default();
+    exact(function.unwrap_or(&none), words).or_else(|| {
+        // What a function may have, and this one has not.
+        let whole = Function {
+            latency: Some(Box::default()),
+            estimated: Some(Default::default()),
+            parts: Some(Box::default()),
+            ..Function::default()
+        };
+        let (unit, _) = exact(&whole, words)?;
+        unknown(unit, why_none())
+    })
+}
+
+fn part_of(percentile: &str) -> Option<f64> {
+    match percentile.strip_suffix("_ns").unwrap_or(percentile) {
+        "p50" => Some(0.5),
+        "p90" => Some(0.9),
+        "p99" => Some(0.99),
+        "p99_9" => Some(0.999),
+        _ => None,
+    }
+}
+
+fn of_heap(heap: &Heap, field: &str) -> Option<(Unit, Value<'static>)> {
+    let (unit, value) = match field {
+        "leak_bytes" => (
+            Unit::Bytes,
+            Value::Exact(i128::from(heap.live_bytes) - i128::from(heap.inherited_bytes)),
+        ),
+        "leak_blocks" => (
+            Unit::Count,
+            Value::Exact(i128::from(heap.live_blocks) - i128::from(heap.inherited_blocks)),
+        ),
+        "peak" | "peak_bytes" => {
+            let (peak, error) = (
+                i128::from(heap.peak_bytes),
+                i128::from(heap.peak_error_bytes),
+            );
+            let value = match error {
+                0 => Value::Exact(peak),
+                _ => Value::Between {
+                    value: peak,
+                    low: peak.saturating_sub(error),
+                    high: peak.saturating_add(error),
+                },
+            };
+            (Unit::Bytes, value)
+        }
+        other => exact(heap, &[other])?,
+    };
+    let value = match &heap.not_known {
+        Some(reason) => Value::Unknown(format!("the heap is not known: {reason}")),
+        None => value,
+    };
+    Some((unit, value))
+}
+
+fn is_of(file: &FileUse, pattern: Option<&WildMatch>) -> bool {
+    pattern.is_none_or(|pattern| pattern.matches(&file.name))
+}
+
+fn of_files<'r>(
+    subject: &Subject<'r>,
+    words: &[&str],
+    limit: &Limit,
+) -> Result<Figure<'r>, String> {
+    let rest = &words[1..];
+    let pattern = limit.file.as_deref().map(WildMatch::new);
+    let files = subject.files;
+    let mut sum = FileUse::default();
+    for file in files
+        .listed
+        .iter()
+        .filter(|file| is_of(file, pattern.as_ref()))
+    {
+        sum.add(file);
+    }
+    let mut losses = loss::suffered(subject.missed, About::Io);
+    match pattern {
+        None => sum.add(&files.others),
+        Some(_) => losses.extend(not_listed(subject)),
+    }
+    let (unit, value) = exact(&sum, rest).ok_or_else(|| no_such(words))?;
+    Ok(Figure {
+        of: String::new(),
+        key: Default::default(),
+        unit,
+        value,
+        losses,
+    })
+}
+
+fn of_each_file<'r>(
+    subject: &Subject<'r>,
+    words: &[&str],
+    limit: &Limit,
+) -> Result<Vec<Figure<'r>>, String> {
+    let pattern = limit.file.as_deref().map(WildMatch::new);
+    let words = match words {
+        ["files", rest @ ..] => rest,
+        all => all,
+    };
+    let (unit, none) = exact(&FileUse::default(), words).ok_or_else(|| no_such(words))?;
+    let mut losses = loss::suffered(subject.missed, About::Io);
+    losses.extend(not_listed(subject));
+    let listed = subject.files.listed.iter();
+    let mut figures: Vec<Figure<'r>> = listed
+        .filter(|file| is_of(file, pattern.as_ref()))
+        .filter_map(|file| {
+            let (unit, value) = exact(file, words)?;
+            Some(Figure {
+                of: file.name.clone(),
+                key: (file.kind.clone(), file.name.clone()),
+                unit,
+                value,
+                losses: losses.clone(),
+            })
+        })
+        .collect();
+    if figures.is_empty() {
+        figures.push(Figure {
+            of: String::new(),
+            key: Default::default(),
+            unit,
+            value: none,
+            losses,
+        });
+    }
+    Ok(figures)
+}
+
+/// Files that the report has only the sum of may be those that are asked for.
+fn not_listed(subject: &Subject<'_>) -> Option<Suffered> {
+    let folded = subject.files.folded;
+    let files = text::counted(folded, "file is", "files are");
+    let sentence = format!("{files} not listed by name");
+    (folded > 0).then_some((Loss::Unlisted, sentence))
+}
+
+/// The sums over call sites that have a name in a budget.
+const OF_SITES: [(&str, Metric); 7] = [
+    ("leak_bytes", Metric::Live),
+    ("peak_bytes", Metric::Peak),
+    ("requested_bytes", Metric::Bytes),
+    ("calls", Metric::Calls),
+    ("temporary_blocks", Metric::Temporary),
+    ("moved_bytes", Metric::Moved),
+    ("time", Metric::Time),
+];
+
+/// What is summed over call sites to see which of them make a number.
+pub fn summed(metric: &str) -> Option<(Metric, Option<&str>)> {
+    let words: Vec<&str> = metric.split('.').collect();
+    let of_function = |name, field| match field {
+        "calls" => Some((Metric::Calls, Some(name))),
+        "requested_bytes" | "requested" => Some((Metric::Bytes, Some(name))),
+        "moved_bytes" | "moved" => Some((Metric::Moved, Some(name))),
+        "latency" | "estimated" => Some((Metric::Time, Some(name))),
+        _ => None,
+    };
+    match words[..] {
+        ["functions", name, field, ..] => of_function(name, field),
+        ["heap", "peak" | "peak_bytes"] | ["tree_peak", ..] => Some((Metric::Peak, None)),
+        ["leak_bytes" | "leak_blocks"] | ["heap", "live_bytes" | "live" | "live_blocks"] => {
+            Some((Metric::Live, None))
+        }
+        _ => None,
+    }
+}
+
+fn of_sites<'r>(
+    report: &'r Report,
+    words: &[&str],
+    limit: &Limit,
+    places: &Places<'_>,
+) -> Result<Vec<Figure<'r>>, String> {
+    let known = OF_SITES.iter().find(|(name, _)| words == [*name]);
+    let Some(&(_, metric)) = known else {
+        let names = OF_SITES.map(|(name, _)| name).join(", ");
+        return Err(format!(
+            "sites have no metric '{}'; they have {names}",
+            words.join(".")
+        ));
+    };
+    let unit = match metric {
+        Metric::Calls | Metric::Temporary => Unit::Count,
+        Metric::Time => Unit::Time,
+        _ => Unit::Bytes,
+    };
+    let one = |value, losses| Figure {
+        of: String::new(),
+        key: Default::default(),
+        unit,
+        value,
+        losses,
+    };
+    let is_of_heap = matches!(metric, Metric::Live | Metric::Peak | Metric::Temporary);
+    if let Some(reason) = report.heap.not_known.as_ref().filter(|_| is_of_heap) {
+        let reason = format!("the heap is not known: {reason}");
+        return Ok(vec![one(Value::Unknown(reason), Vec::new())]);
+    }
+    let (Some(sites), Some(sums)) = (places.sites(), places.sums(metric, None, &limit.ignore))
+    else {
+        let reason = "the report has no call stacks; weir run --stacks all records them".to_owned();
+        return Ok(vec![one(Value::Unknown(reason), Vec::new())]);
+    };
+    let stacks = &sites.stacks;
+    let about = if is_of_heap { About::Heap } else { About::All };
+    let mut losses = loss::suffered(&report.missed, about);
+    losses.extend(untracked(stacks).filter(|_| is_of_heap));
+    let is_estimate = |called: &str| {
+        stacks
+            .sampled_bytes
+            .filter(|_| is_of_heap || loss::is_of_heap(called))
+    };
+    let value = |sum: u64, sampled: Option<u64>| match sampled {
+        None => Value::Exact(i128::from(sum)),
+        Some(_) if unit != Unit::Bytes => {
+            let reason = "allocations were sampled; weir run --stacks all counts them".to_owned();
+            Value::Unknown(reason)
+        }
+        Some(distance) => estimate(sum, distance),
+    };
+    let mut figures: Vec<Figure<'r>> = sums
+        .into_iter()
+        .map(|place| Figure {
+            of: place.name,
+            value: value(place.sum, is_estimate(&place.key.1)),
+            key: place.key,
+            unit,
+            losses: losses.clone(),
+        })
+        .collect();
+    // A site that no sample fell on may be there, too.
+    if figures.is_empty() || (is_of_heap && stacks.sampled_bytes.is_some()) {
+        let sampled = stacks.sampled_bytes.filter(|_| is_of_heap);
+        figures.push(one(value(0, sampled), losses));
+    }
+    Ok(figures)
+}
+
+/// A sum of bytes that was estimated from samples, one for so many bytes on average. The standard error is at most the root of the
+/// sum times that number.
+fn estimate(sum: u64, distance: u64) -> Value<'static> {
+    let (sum_f, distance) = (sum as f64, distance as f64);
+    let error = Z * (sum_f * distance).sqrt();
+    Value::Between {
+        value: i128::from(sum),
+        low: (sum_f - error).max(0.0) as i128,
+        high: (sum_f + error + NONE_SEEN * distance) as i128,
+    }
+}
+
+fn untracked(stacks: &Stacks) -> Option<Suffered> {
+    let blocks = stacks
+        .untracked_blocks
+        .saturating_add(stacks.untracked_frees);
+    let counted = text::counted(blocks, "block is", "blocks are");
+    let sentence = format!("{counted} at no site, or still at one, for want of memory");
+    (blocks > 0).then_some((Loss::Unlisted, sentence))
+}
+
+/// The number at a path in what the report has, and its unit; `peak` is `peak_bytes`, too, and `total` `total_ns`.
+fn exact(of: &impl serde::Serialize, words: &[&str]) -> Option<(Unit, Value<'static>)> {
+    let mut value = serde_json::to_value(of).ok()?;
+    let mut unit = Unit::Count;
+    for word in words {
+        let Json::Object(mut fields) = value else {
+            return None;
+        };
+        let names = [
+            (*word).to_owned(),
+            format!("{word}_bytes"),
+            format!("{word}_ns"),
+        ];
+        let name = names.into_iter().find(|name| fields.contains_key(name))?;
+        unit = match () {
+            () if name.ends_with("_bytes") => Unit::Bytes,
+            () if name.ends_with("_ns") => Unit::Time,
+            () => Unit::Count,
+        };
+        value = fields.remove(&name)?;
+    }
+    let number = match value.as_i64() {
+        Some(number) => i128::from(number),
+        None => i128::from(value.as_u64()?),
+    };
+    Some((unit, Value::Exact(number)))
+}

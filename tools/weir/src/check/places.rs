@@ -1,0 +1,102 @@
+//! The places of the program that a number comes from.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use weir_report::model::Report;
+
+use crate::cli::{Metric, SiteArgs};
+use crate::report::sites::sums;
+use crate::sites::{Patterns, Sites, Wanted};
+
+/// What a place comes to. A place is a function of the program that calls a function; lines change too easily.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Function, file and line, and what it calls.
+    pub name: String,
+    /// The function and what it calls.
+    pub key: (String, String),
+    /// The sum.
+    pub sum: u64,
+}
+
+/// The call sites of a report, named when they are first asked for.
+pub struct Places<'r> {
+    report: &'r Report,
+    sites: OnceCell<Option<Sites>>,
+}
+
+impl<'r> Places<'r> {
+    /// Those of a report.
+    pub fn of(report: &'r Report) -> Places<'r> {
+        Places {
+            report,
+            sites: OnceCell::new(),
+        }
+    }
+
+    /// None where the report has no call stacks.
+    pub fn sites(&self) -> Option<&Sites> {
+        let sites = self.sites.get_or_init(|| {
+            let processes: Vec<_> = self.report.processes.iter().collect();
+            Sites::asked(&processes, &SiteArgs::default()).ok()
+        });
+        sites.as_ref()
+    }
+
+    /// The sums of all places, the greatest first: of calls of one function, or of all; without those whose stack has one of the
+    /// patterns.
+    pub fn sums(
+        &self,
+        metric: Metric,
+        called: Option<&str>,
+        ignore: &[String],
+    ) -> Option<Vec<Place>> {
+        let sites = self.sites()?;
+        let wanted = Wanted {
+            ignore: Patterns::of(ignore),
+            ..Wanted::default()
+        };
+        let mut wanted = sites.wanted(&wanted);
+        for (is_wanted, site) in wanted.iter_mut().zip(&sites.stacks.sites) {
+            *is_wanted &= called.is_none_or(|called| called == site.function);
+        }
+        let mut places: Vec<Place> = Vec::new();
+        let mut known: HashMap<(String, String), usize> = HashMap::new();
+        for of in sums(sites, &wanted, metric) {
+            let key = (of.function, of.called);
+            if let Some(&at) = known.get(&key) {
+                places[at].sum = places[at].sum.saturating_add(of.sum);
+                continue;
+            }
+            known.insert(key.clone(), places.len());
+            places.push(Place {
+                name: format!("{} by {}", key.1, of.place),
+                key,
+                sum: of.sum,
+            });
+        }
+        places.sort_by_key(|place| std::cmp::Reverse(place.sum));
+        Some(places)
+    }
+}
+
+/// The places that have grown most since before, at most so many, with how much; all of them where there is no before.
+pub fn grown(now: Vec<Place>, before: Option<Vec<Place>>, count: usize) -> Vec<(String, u64)> {
+    let before: HashMap<(String, String), u64> = before
+        .unwrap_or_default()
+        .into_iter()
+        .map(|place| (place.key, place.sum))
+        .collect();
+    let mut grown: Vec<(String, u64)> = now
+        .into_iter()
+        .map(|place| {
+            let was = before.get(&place.key).copied().unwrap_or(0);
+            (place.name, place.sum.saturating_sub(was))
+        })
+        .filter(|(_, by)| *by > 0)
+        .collect();
+    grown.sort_by_key(|(_, by)| std::cmp::Reverse(*by));
+    grown.truncate(count);
+    grown
+}
