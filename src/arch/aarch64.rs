@@ -16,6 +16,8 @@ pub(crate) use hooks::*;
 
 /// The machine, as the head of an executable file tells it (elf.h).
 pub const MACHINE: u16 = libc::EM_AARCH64;
+/// The machine whose programs the kernel executes, too.
+pub const COMPATIBLE_MACHINE: u16 = libc::EM_ARM;
 
 /// Addresses of programs have at most so many bits, unless a program asks for more (Documentation/arch/arm64/memory.rst of the kernel).
 pub const ADDRESS_BITS: u32 = 48;

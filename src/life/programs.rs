@@ -37,11 +37,12 @@ pub enum Program {
 pub enum Kind {
     /// The path is in memory that cannot be read.
     Unreadable,
-    /// The file does not exist.
+    /// The file does not exist, or its interpreter or dynamic linker.
     Missing,
     /// The kind is not known.
     Unknown,
-    /// The kernel knows no such format; a script without a `#!` line is an example.
+    /// The kernel knows no such format: a script without a `#!` line, a damaged ELF file, or one for a machine that nothing
+    /// emulates.
     Formless,
     /// The GNU C library's dynamic linker starts it.
     Dynamic,
@@ -147,9 +148,15 @@ fn through_scripts(first: Looked) -> Kind {
             known::remember(&file, kind);
             return kind;
         };
-        let status = looking::status(libc::AT_FDCWD, interpreter.as_ptr());
-        if let Some(kind) = status.ok().and_then(|status| known::kind(&status)) {
-            return kind;
+        match looking::status(libc::AT_FDCWD, interpreter.as_ptr()) {
+            Ok(status) => {
+                if let Some(kind) = known::kind(&status) {
+                    return kind;
+                }
+            }
+            // The kernel says of the script that it does not exist.
+            Err(Unseen::Missing) => return Kind::Missing,
+            Err(_) => return Kind::Unknown,
         }
         match Looked::open(libc::AT_FDCWD, interpreter.as_ptr()) {
             Some(next) => file = next,
@@ -209,6 +216,10 @@ const OF_64_BITS: Layout = Layout {
     bytes: 32,
 };
 
+/// The types of ELF files that the kernel executes (`ET_EXEC` and `ET_DYN`, elf(5)).
+const EXECUTABLE: u16 = 2;
+const SHARED: u16 = 3;
+
 /// No program has more program headers than this.
 const MOST_HEADERS: u64 = 512;
 
@@ -217,19 +228,27 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     if !head.starts_with(b"\x7fELF") {
         return Kind::Formless;
     }
-    let is_ours = (head[4], half(head, 18)) == (2, arch::MACHINE);
+    let machine = half(head, 18);
+    let is_ours = (head[4], machine) == (2, arch::MACHINE);
+    let is_kernel_s = [arch::MACHINE, arch::COMPATIBLE_MACHINE].contains(&machine);
     let layout = match (head[4], head[5]) {
         (1, 1) => &OF_32_BITS,
         (2, 1) => &OF_64_BITS,
-        (0, _) | (_, 0) => return Kind::Unknown,
-        _ => return Kind::OtherMachine,
+        _ if is_kernel_s => return Kind::Formless,
+        _ => return of_foreign(),
     };
-    if read < layout.head {
-        return Kind::Unknown;
+    if !is_kernel_s {
+        return of_foreign();
     }
     let start = word(head, layout.headers, layout.word);
     let count = u64::from(half(head, layout.count));
-    if usize::from(half(head, layout.size)) != layout.header || count > MOST_HEADERS {
+    let is_program = [EXECUTABLE, SHARED].contains(&half(head, 16))
+        && usize::from(half(head, layout.size)) == layout.header
+        && count > 0;
+    if read < layout.head || !is_program {
+        return Kind::Formless;
+    }
+    if count > MOST_HEADERS {
         return Kind::Unknown;
     }
     // In most files the program headers are in the bytes that were already read.
@@ -248,12 +267,11 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
         }
         let header = &head[(place - from) as usize..][..layout.header];
         if word(header, 0, 4) == u64::from(libc::PT_INTERP) {
-            if !is_ours {
-                return Kind::OtherMachine;
-            }
             let offset = word(header, layout.offset, layout.word);
             let bytes = word(header, layout.bytes, layout.word);
             return match of_dynamic_linker(file, offset, bytes, head) {
+                Kind::Missing => Kind::Missing,
+                _ if !is_ours => Kind::OtherMachine,
                 Kind::Dynamic if links::must_be_first(file, start, count, head) => {
                     Kind::MustBeFirst
                 }
@@ -262,6 +280,15 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
         }
     }
     Kind::Static
+}
+
+/// The kind of a program for a machine that the kernel does not know. An emulator may be registered for it.
+fn of_foreign() -> Kind {
+    let emulators = c"/proc/sys/fs/binfmt_misc/register";
+    match looking::mode(libc::AT_FDCWD, emulators.as_ptr()) {
+        Err(Unseen::Missing) => Kind::Formless,
+        _ => Kind::OtherMachine,
+    }
 }
 
 /// The kind of a program whose dynamic linker's name is at `offset` in the file, and has `bytes` bytes.
@@ -273,10 +300,16 @@ fn of_dynamic_linker(file: &Looked, offset: u64, bytes: u64, buffer: &mut [u8; H
     if file.read_at(offset, place) != Some(place.len()) {
         return Kind::Unknown;
     }
-    match CStr::from_bytes_until_nul(place) {
-        Ok(name) if is_glibc(name.to_bytes()) => Kind::Dynamic,
-        Ok(_) => Kind::OtherLibc,
-        Err(_) => Kind::Unknown,
+    let Ok(name) = CStr::from_bytes_until_nul(place) else {
+        return Kind::Unknown;
+    };
+    if looking::mode(libc::AT_FDCWD, name.as_ptr()) == Err(Unseen::Missing) {
+        // The kernel says of the program that it does not exist.
+        return Kind::Missing;
+    }
+    match is_glibc(name.to_bytes()) {
+        true => Kind::Dynamic,
+        false => Kind::OtherLibc,
     }
 }
 

@@ -174,7 +174,7 @@ pub fn is_hopeless(start: &Start) -> bool {
     match (start.kind, start.program) {
         (Kind::Unreadable | Kind::Missing, _) => true,
         // The functions that search PATH run such a file in a shell.
-        (Kind::Formless, Program::Path(_)) => true,
+        (Kind::Formless, Program::Path(_) | Program::At(..) | Program::Open(_)) => true,
         (_, Program::Path(path)) => sys::access(path, libc::X_OK) != 0,
         _ => false,
     }

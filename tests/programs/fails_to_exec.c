@@ -1,7 +1,9 @@
 // flags: -O1
-/* Fails to execute the path of its second argument, by execv and by execlp, between calls that Weir counts. Then
- * it ends as the first argument says. */
+/* Fails to execute the path of its second argument, by execv and by execlp, between calls that Weir counts. What has no format
+ * that the kernel knows, execlp would have a shell execute: that is tried by fexecve. Then it ends as the first argument says. */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,10 @@ int main(int argc, char **argv) {
     if (argc > 2) {
         execv(argv[2], arguments);
         printf("%d", errno);
-        execlp(argv[2], "x", NULL);
+        if (errno == ENOEXEC)
+            fexecve(open(argv[2], O_RDONLY | O_CLOEXEC), arguments, environ);
+        else
+            execlp(argv[2], "x", NULL);
         printf(" %d\n", errno);
         fflush(stdout);
     }

@@ -159,7 +159,7 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
             "there was no memory for a table of coroutines: the report has no numbers for them",
         ),
         Circumstance::PrivateMemory => Some(
-            "no region file could be made: weir recover could not have made a report if a signal had ended the program",
+            "there was no region file, because none could be made, or because an exec that failed had removed it: weir recover could not have made a report if a signal had ended the program",
         ),
         Circumstance::FewSlots => {
             Some("a resource limit left room for fewer threads with counters of their own")

@@ -52,6 +52,7 @@ fn elf(bits: u8, machine: u16, before: usize, dynamic_linker: Option<&str>) -> V
     let mut put = |at: usize, value: usize, size: usize| {
         file[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
     };
+    put(16, usize::from(EXECUTABLE), 2);
     put(18, machine.into(), 2);
     put(layout.headers, start, layout.word);
     put(layout.size, layout.header, 2);
@@ -74,19 +75,42 @@ const GLIBC: Option<&str> = Some("/lib64/ld-linux-x86-64.so.2");
 fn a_program_is_what_its_header_says() {
     let folder = Folder::new("headers");
     let kind = |file: Vec<u8>| look_at(&folder.file("program", file));
+    let linker = |name: &str| folder.file(name, "").display().to_string();
+    let (musl, old) = (linker("ld-musl-x86_64.so.1"), linker("ld-linux.so.2"));
     for before in [0, 1, 3, 4, 5, 17, 300] {
         assert_eq!(kind(elf(64, OURS, before, GLIBC)), Kind::Dynamic);
-        assert_eq!(kind(elf(64, OURS, before, None)), Kind::Static);
-        let musl = Some("/lib/ld-musl-x86_64.so.1");
-        assert_eq!(kind(elf(64, OURS, before, musl)), Kind::OtherLibc);
-        let old = Some("/lib/ld-linux.so.2");
-        assert_eq!(kind(elf(32, libc::EM_386, before, old)), Kind::OtherMachine);
-        assert_eq!(kind(elf(32, libc::EM_386, before, None)), Kind::Static);
+        // Without any program header it is no program.
+        let none = if before == 0 {
+            Kind::Formless
+        } else {
+            Kind::Static
+        };
+        assert_eq!(kind(elf(64, OURS, before, None)), none);
+        assert_eq!(kind(elf(64, OURS, before, Some(&musl))), Kind::OtherLibc);
+        let compatible = |linker| elf(32, arch::COMPATIBLE_MACHINE, before, linker);
+        assert_eq!(kind(compatible(Some(&old))), Kind::OtherMachine);
+        assert_eq!(kind(compatible(None)), none);
+        let gone = Some("/nonexistent/ld-musl-x86_64.so.1");
+        assert_eq!(kind(elf(64, OURS, before, gone)), Kind::Missing);
+        assert_eq!(kind(compatible(gone)), Kind::Missing);
     }
     // x32 has 32-bit words; another machine may have 64-bit words, like ours.
     assert_eq!(kind(elf(32, OURS, 1, GLIBC)), Kind::OtherMachine);
-    let other = elf(64, libc::EM_S390, 1, GLIBC);
-    assert_eq!(kind(other), Kind::OtherMachine);
+    // It is executed where an emulator is registered.
+    let other = match Path::new("/proc/sys/fs/binfmt_misc/register").exists() {
+        true => Kind::OtherMachine,
+        false => Kind::Formless,
+    };
+    assert_eq!(kind(elf(64, libc::EM_S390, 1, GLIBC)), other);
+    // What the kernel does not execute: an object file, no header, headers of another size, another class.
+    for (at, value) in [(16, 1), (54, 55), (56, 0), (4, 0), (5, 0)] {
+        let mut file = elf(64, OURS, 1, GLIBC);
+        if at == 56 {
+            file[57] = 0;
+        }
+        file[at] = value;
+        assert_eq!(kind(file), Kind::Formless, "{at}");
+    }
     let long = "/x".repeat(200);
     assert_eq!(kind(elf(64, OURS, 1, Some(&long))), Kind::Unknown);
     assert_eq!(kind(elf(64, OURS, 600, GLIBC)), Kind::Unknown);
@@ -125,7 +149,8 @@ fn a_dynamic_linker_goes_by_its_name() {
 #[test]
 fn scripts_lead_to_their_interpreters_as_far_as_the_kernel_goes() {
     let folder = Folder::new("scripts");
-    let mut last = folder.file("musl", elf(64, OURS, 1, Some("/lib/ld-musl-x86_64.so.1")));
+    let linker = folder.file("ld-musl-x86_64.so.1", "");
+    let mut last = folder.file("musl", elf(64, OURS, 1, linker.to_str()));
     for depth in 1..=6 {
         let line = format!("#! \t{} argument\n", last.display());
         last = folder.file(&format!("script{depth}"), line);
@@ -138,7 +163,7 @@ fn scripts_lead_to_their_interpreters_as_far_as_the_kernel_goes() {
     }
     assert_eq!(look_at(&folder.file("end", "#!/bin/sh")), Kind::Dynamic);
     assert_eq!(look_at(&folder.file("none", "#!\n")), Kind::Formless);
-    assert_eq!(look_at(&folder.file("gone", "#!/no/such\n")), Kind::Unknown);
+    assert_eq!(look_at(&folder.file("gone", "#!/no/such\n")), Kind::Missing);
     let long = format!("#!/{}", "x".repeat(300));
     assert_eq!(look_at(&folder.file("long", long)), Kind::Formless);
 }
@@ -218,7 +243,8 @@ fn a_file_that_changes_within_a_moment_is_not_taken_for_what_it_was() {
     let folder = Folder::new("changes");
     for _ in 0..50 {
         for (name, kind) in [("ld-linux", Kind::Dynamic), ("ld-musls", Kind::OtherLibc)] {
-            let content = elf(64, arch::MACHINE, 1, Some(&format!("/lib/{name}.so")));
+            let linker = folder.file(&format!("{name}.so"), "");
+            let content = elf(64, arch::MACHINE, 1, linker.to_str());
             assert_eq!(look_at(&folder.file("program", content)), kind);
         }
     }

@@ -50,10 +50,16 @@ impl Session {
             "no room for regions in {SHARED_MEMORY}, nor in {}",
             parent.display()
         ));
-        let remedy = format!(
-            "set {} to a directory that has room",
-            settings::REGION_DIR.name
-        );
+        let remedy = match error.kind() {
+            // It is the same everywhere.
+            io::ErrorKind::FileTooLarge => {
+                "raise the limit on the size of files (ulimit -f)".to_owned()
+            }
+            _ => format!(
+                "set {} to a directory that has room",
+                settings::REGION_DIR.name
+            ),
+        };
         Err(failure.because(error).with_remedy(remedy))
     }
 

@@ -312,6 +312,10 @@ fn a_limit_on_the_size_of_files_kills_nobody() {
     let (code, line) = refusal(&limited(&place, 0));
     assert_eq!(code, 125);
     assert!(line.starts_with("no room for regions in "), "{line}");
+    assert!(
+        line.ends_with("raise the limit on the size of files (ulimit -f)"),
+        "{line}"
+    );
 }
 
 #[test]
