@@ -138,6 +138,7 @@ fn is_more_expected() -> bool {
 
 /// Called before the image ends or is replaced.
 fn write_final_report(header: &Header, phase: Phase) {
+    inheritance::catch_up(header);
     if sys::is_sealed() {
         return header.set_phase(phase);
     }

@@ -2,9 +2,7 @@
 
 use std::ptr;
 
-use weir_record::functions::{Family, Function, Role};
 use weir_record::region::Region;
-use weir_record::slot::Counters;
 
 use crate::life::{end, inheritance, inject_environment, start, writer};
 use crate::linking::c_library;
@@ -60,7 +58,13 @@ pub fn forked() {
         let parents = process::forget_header();
         copied::settle();
         if !parents.is_null() {
-            inheritance::set_parents(mapping::set_aside(parents));
+            let aside = mapping::set_aside(parents);
+            inheritance::set_parents(aside);
+            if aside != parents
+                && let Some(slot) = thread::home()
+            {
+                inheritance::set_stand_in(&slot.counters);
+            }
         }
         end::forked();
         own_heap::forked();
@@ -78,6 +82,7 @@ pub fn forked() {
 
 /// How many bytes and blocks are live now in the whole region.
 fn live(region: &Region<'static>) -> Live {
+    inheritance::catch_up(region.header);
     let mut live = Live {
         bytes: region.header.inherited_bytes.get(),
         blocks: region.header.inherited_blocks.get(),
@@ -85,26 +90,9 @@ fn live(region: &Region<'static>) -> Live {
     let slots = slots::visible(region).iter().map(|slot| &slot.counters);
     for counters in slots.chain(region.header.common()) {
         live.bytes = live.bytes.wrapping_add(counters.live_bytes.get());
-        live.blocks = live.blocks.wrapping_add(live_blocks(counters));
+        live.blocks = live.blocks.wrapping_add(inheritance::live_blocks(counters));
     }
     live
-}
-
-fn live_blocks(counters: &Counters) -> u64 {
-    // By reference: a copy of the table would take a kilobyte of the stack, which may be small.
-    let alloc = Function::ALL
-        .iter()
-        .filter(|function| function.row().family == Family::Alloc);
-    alloc.fold(counters.blocks_adjustment.get(), |blocks, &function| {
-        let of = counters.of(function);
-        match function.row().role {
-            Role::Allocate => blocks
-                .wrapping_add(of.calls.get())
-                .wrapping_sub(of.errors.get()),
-            Role::Free => blocks.wrapping_sub(of.calls.get()),
-            _ => blocks,
-        }
-    })
 }
 
 /// Registers handlers for forks that reach no hook of ours.

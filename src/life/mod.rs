@@ -3,7 +3,7 @@
 pub mod attach;
 pub mod end;
 pub mod fork;
-mod inheritance;
+pub mod inheritance;
 pub mod inject_environment;
 pub mod programs;
 pub mod seal;

@@ -175,11 +175,7 @@ fn begin(generation: u32) -> Option<()> {
     }
     if is_forked {
         header.note(Circumstance::Forked);
-        let live = inheritance::live();
-        header.inherited_bytes.set(live.bytes);
-        header.inherited_blocks.set(live.blocks);
-        header.heap.live_bytes.set(live.bytes);
-        header.heap.peak_bytes.set(live.bytes);
+        inheritance::begin_in(header);
     }
     // In a virtual machine this takes long. `weir` does it for the processes that it collects from.
     let asks = !environment.has_session() || header.has(Circumstance::PrivateMemory);

@@ -13,7 +13,7 @@ use super::{count_in, count_unseen, pass, sites, timed, timed_in_turn, timed_now
 use crate::coop::{self, Heap};
 use crate::life::{
     attach::{self, Target},
-    fork,
+    fork, inheritance,
 };
 use crate::linking::{block_size, next};
 use crate::memory::{arena, marked_blocks};
@@ -759,6 +759,7 @@ fn publish(slot: &Slot) {
     if region::has(slot)
         && let Some(header) = process::header()
     {
+        inheritance::catch_up(header);
         slot.counters.publish(&header.heap);
         sites::mark_peak();
     }

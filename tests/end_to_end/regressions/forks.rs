@@ -249,9 +249,37 @@ fn a_call_that_goes_on_in_a_child_is_not_the_child_s() {
                 .collect();
             assert_eq!(format!("{}\n", children.len()), outcome.text(), "{context}");
             assert!(children.len() > 30);
+            // In the order in which they were made: process ids may begin anew.
+            let mut by_start = children.clone();
+            by_start.sort_by_key(|child| child.started_unix_ns);
+            expect_the_blocks_of_their_calls(&by_start, &context);
             for child in children {
                 expect_only_its_own(child, &context);
             }
+        }
+    }
+}
+
+/// What is live in the children: malloc of 5000 bytes, realloc of it to 9000, free of it, calloc of 2100 and memalign of 3000, each with
+/// the signal before and after what it does. The sixth of each is in no call of the heap, and nothing of these is live.
+#[track_caller]
+fn expect_the_blocks_of_their_calls(children: &[&Process], context: &str) {
+    let of_each = (children.len() - 5) / 2;
+    for first in [0, of_each] {
+        let heap = |index: usize| &children[first + index].heap;
+        for (index, bytes) in [5000, 9000, 0, 2100, 3000].into_iter().enumerate() {
+            let is_live = i64::from(bytes > 0);
+            let (own, none) = (heap(index), heap(5));
+            let context = format!("{context}: child {}", first + index);
+            assert_eq!(own.live_blocks - none.live_blocks, is_live, "{context}");
+            let more = own.live_bytes - none.live_bytes - bytes;
+            // What malloc_usable_size says beyond what was asked for.
+            assert!(
+                (0..=64 * is_live).contains(&more),
+                "{context}: {bytes} and {more}"
+            );
+            let inherited = (own.inherited_bytes, own.inherited_blocks);
+            assert_eq!((own.live_bytes, own.live_blocks), inherited, "{context}");
         }
     }
 }
