@@ -131,7 +131,7 @@ pub struct Tail {
     pub samples: u64,
 }
 
-/// The calls that took longer than so many nanoseconds. None where the latency has no histogram that [`figures`] could have
+/// The calls that took longer than so many nanoseconds. None where the latency has no histogram that Weir could have
 /// written.
 pub fn longer_than(latency: &Latency, ns: u64) -> Option<Tail> {
     let histogram = from_text(&latency.histogram)?;
