@@ -9,6 +9,11 @@ use crate::model::Activity;
 use crate::totals::Totals;
 
 const WAIT: &str = "wait";
+const MEMORY_MAP: &str = "memory_map";
+const TRANSFER: &str = "transfer";
+const OTHER: &str = "other";
+/// The names that activities have. A report has those that occurred.
+pub const ACTIVITIES: [&str; 4] = [TRANSFER, WAIT, MEMORY_MAP, OTHER];
 
 /// Whether a function waits for something to happen, and moves nothing.
 pub fn waits(function: Function) -> bool {
@@ -47,11 +52,11 @@ fn name(function: Function) -> &'static str {
     if waits(function) {
         WAIT
     } else if row.family == Family::Map {
-        "memory_map"
+        MEMORY_MAP
     } else if matches!(row.role, Role::Read | Role::Write | Role::Move | Role::Sync) {
-        "transfer"
+        TRANSFER
     } else {
-        "other"
+        OTHER
     }
 }
 

@@ -41,5 +41,5 @@ pub mod recording;
 pub mod untraced;
 pub mod writer;
 
-pub use activity::waits;
+pub use activity::{ACTIVITIES, waits};
 pub use latency::{Tail, longer_than};

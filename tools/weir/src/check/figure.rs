@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 use weir_record::functions::Function as Known;
-use weir_report::model::{FileUse, Function, Heap, Latency, Process, Report, Stacks};
+use weir_report::ACTIVITIES;
+use weir_report::model::{Activity, FileUse, Function, Heap, Latency, Process, Report, Stacks};
 use wildmatch::WildMatch;
 
 use super::budget::{Limit, Per};
@@ -137,16 +138,13 @@ fn of_subject<'r>(of: String, subject: &Subject<'r>, words: &[&str]) -> Result<F
         }
         ["processes"] => (Unit::Count, Value::Exact(i128::from(subject.count()))),
         ["activities", name, rest @ ..] if !rest.is_empty() => {
-            match subject.activities.get(*name) {
-                Some(activity) => exact(activity, rest).ok_or_else(|| no_such(words))?,
-                None => {
-                    let names: Vec<&str> = subject.activities.keys().map(String::as_str).collect();
-                    return Err(format!(
-                        "there is no activity '{name}'; there are {}",
-                        names.join(", ")
-                    ));
-                }
+            let none = Activity::default();
+            let activity = subject.activities.get(*name);
+            if activity.is_none() && !ACTIVITIES.contains(name) {
+                let names = ACTIVITIES.join(", ");
+                return Err(format!("there is no activity '{name}'; there are {names}"));
             }
+            exact(activity.unwrap_or(&none), rest).ok_or_else(|| no_such(words))?
         }
         ["tree_peak", rest @ ..] if !rest.is_empty() => match subject.tree_peak {
             Some(peak) => exact(peak, rest).ok_or_else(|| no_such(words))?,
@@ -173,9 +171,7 @@ fn of_subject<'r>(of: String, subject: &Subject<'r>, words: &[&str]) -> Result<F
             About::Percentile(name)
         }
         ["functions", name, ..] => About::Function(name),
-        ["heap" | "tree_peak" | "leak_bytes" | "leak_blocks", ..] | ["activities", "alloc", ..] => {
-            About::Heap
-        }
+        ["heap" | "tree_peak" | "leak_bytes" | "leak_blocks", ..] => About::Heap,
         ["activities", ..] => About::Io,
         _ => About::All,
     };
@@ -290,6 +286,17 @@ fn of_heap(heap: &Heap, field: &str) -> Option<(Unit, Value<'static>)> {
     Some((unit, value))
 }
 
+/// A number of a file. One that may be left out of the report is 0 there.
+fn of_file(file: &FileUse, words: &[&str]) -> Option<(Unit, Value<'static>)> {
+    exact(file, words).or_else(|| {
+        let whole = FileUse {
+            mapped_bytes: 1,
+            ..FileUse::default()
+        };
+        exact(&whole, words).map(|(unit, _)| (unit, Value::Exact(0)))
+    })
+}
+
 fn is_of(file: &FileUse, pattern: Option<&WildMatch>) -> bool {
     pattern.is_none_or(|pattern| pattern.matches(&file.name))
 }
@@ -315,7 +322,7 @@ fn of_files<'r>(
         None => sum.add(&files.others),
         Some(_) => losses.extend(not_listed(subject)),
     }
-    let (unit, value) = exact(&sum, rest).ok_or_else(|| no_such(words))?;
+    let (unit, value) = of_file(&sum, rest).ok_or_else(|| no_such(words))?;
     Ok(Figure {
         of: String::new(),
         key: Default::default(),
@@ -335,14 +342,14 @@ fn of_each_file<'r>(
         ["files", rest @ ..] => rest,
         all => all,
     };
-    let (unit, none) = exact(&FileUse::default(), words).ok_or_else(|| no_such(words))?;
+    let (unit, none) = of_file(&FileUse::default(), words).ok_or_else(|| no_such(words))?;
     let mut losses = loss::suffered(subject.missed, About::Io);
     losses.extend(not_listed(subject));
     let listed = subject.files.listed.iter();
     let mut figures: Vec<Figure<'r>> = listed
         .filter(|file| is_of(file, pattern.as_ref()))
         .filter_map(|file| {
-            let (unit, value) = exact(file, words)?;
+            let (unit, value) = of_file(file, words)?;
             Some(Figure {
                 of: file.name.clone(),
                 key: (file.kind.clone(), file.name.clone()),
@@ -443,6 +450,7 @@ fn of_sites<'r>(
     let about = if is_of_heap { About::Heap } else { About::All };
     let mut losses = loss::suffered(&report.missed, about);
     losses.extend(untracked(stacks).filter(|_| is_of_heap));
+    losses.extend(without_stacks(report));
     let is_estimate = |called: &str| {
         stacks
             .sampled_bytes
@@ -484,6 +492,24 @@ fn estimate(sum: u64, distance: u64) -> Value<'static> {
         low: (sum_f - error).max(0.0) as i128,
         high: (sum_f + error + NONE_SEEN * distance) as i128,
     }
+}
+
+/// Processes that have no call sites, though they made calls.
+fn without_stacks(report: &Report) -> Option<Suffered> {
+    let called = |process: &&Process| {
+        process
+            .functions
+            .values()
+            .any(|function| function.calls > 0)
+    };
+    let processes = report
+        .processes
+        .iter()
+        .filter(|process| process.stacks.is_none());
+    let count = processes.filter(called).map(Process::stands_for).sum();
+    let processes = text::counted(count, "process has", "processes have");
+    let sentence = format!("{processes} no call stacks");
+    (count > 0).then_some((Loss::Unlisted, sentence))
 }
 
 fn untracked(stacks: &Stacks) -> Option<Suffered> {

@@ -251,14 +251,14 @@ fn worst(rows: Vec<(i128, Row)>) -> Vec<Row> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// `1 of 4 limits is broken, 1 cannot be told`.
+/// `4 limits, 1 broken, 1 cannot be told`.
 fn outcome(judged: &[Judged<'_>]) -> String {
     let count = |severity| {
         let severities = judged.iter().map(|one| one.verdict().severity());
         severities.filter(|&one| one == severity).count()
     };
     let all = crate::text::counted(judged.len() as u64, "limit", "limits");
-    let parts = [(count(2), "broken"), (count(1), "not to be told")];
+    let parts = [(count(2), "broken"), (count(1), "cannot be told")];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts
         .map(|(count, what)| format!("{count} {what}"))

@@ -82,13 +82,11 @@ fn a_metric_is_a_number_of_the_report() {
             json["functions"]["read"]["latency"]["mean_ns"].as_u64(),
         ),
         (
-            "activities.alloc.total",
-            json["activities"]["alloc"]["total_ns"].as_u64(),
+            "activities.transfer.total",
+            json["activities"]["transfer"]["total_ns"].as_u64(),
         ),
     ] {
-        let Some(number) = number else {
-            continue;
-        };
+        let number = number.expect("a number");
         let text = |max: u64| format!("[[limit]]\nmetric = \"{metric}\"\nmax = \"{max}ns\"");
         assert_eq!(verdict(&text(number), &report), Verdict::Kept, "{metric}");
         assert_eq!(
@@ -97,6 +95,56 @@ fn a_metric_is_a_number_of_the_report() {
             "{metric}"
         );
     }
+}
+
+/// What JSON leaves out where it is 0 is a metric all the same.
+#[test]
+fn what_a_report_leaves_out_is_zero() {
+    let mut report = complete();
+    report.activities.remove("memory_map");
+    report.files.listed.clear();
+    report.files.others = FileUse::default();
+    report.files.folded = 0;
+    for (metric, rest) in [
+        ("activities.memory_map.calls", ""),
+        ("files.mapped_bytes", ""),
+        ("files.opens", "file = \"/etc/*\""),
+        ("files.mapped", "per = \"file\""),
+    ] {
+        assert_eq!(
+            verdict(&limit(metric, 0, rest), &report),
+            Verdict::Kept,
+            "{metric}"
+        );
+    }
+    for (metric, rest) in [
+        ("activities.transfer.calls", ""),
+        ("activities.wait.calls", ""),
+    ] {
+        assert_eq!(
+            verdict(&limit(metric, 0, rest), &report),
+            Verdict::Broken,
+            "{metric}"
+        );
+    }
+}
+
+/// A process that was not looked into may have what is asked for.
+#[test]
+fn sites_are_known_where_each_process_has_stacks() {
+    let mut report = complete();
+    let text = limit("leak_bytes", u64::from(u32::MAX), "per = \"site\"");
+    for process in &mut report.processes {
+        process.stacks = Some(Default::default());
+    }
+    report.heap.not_known = None;
+    assert_eq!(verdict(&text, &report), Verdict::Kept);
+    report.processes[1].stacks = None;
+    let told = verdict(&text, &report);
+    assert!(
+        matches!(&told, Verdict::CannotTell(reason) if reason.contains("1 process has no")),
+        "{told:?}"
+    );
 }
 
 #[test]
