@@ -41,8 +41,7 @@ pub enum Kind {
     Missing,
     /// The kind is not known.
     Unknown,
-    /// The kernel knows no such format: a script without a `#!` line, a damaged ELF file, or one for a machine that nothing
-    /// emulates.
+    /// The kernel knows no such format: a script without a `#!` line, a damaged ELF file.
     Formless,
     /// The GNU C library's dynamic linker starts it.
     Dynamic,
@@ -231,24 +230,23 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     let machine = half(head, 18);
     let is_ours = (head[4], machine) == (2, arch::MACHINE);
     let is_kernel_s = [arch::MACHINE, arch::COMPATIBLE_MACHINE].contains(&machine);
+    // The kernel asks for neither the word size nor the byte order, but takes what fits its own.
+    let fits = |layout| is_program(head, read, layout);
+    if is_kernel_s && !fits(&OF_64_BITS) && !fits(&OF_32_BITS) {
+        return Kind::Formless;
+    }
     let layout = match (head[4], head[5]) {
         (1, 1) => &OF_32_BITS,
         (2, 1) => &OF_64_BITS,
-        _ if is_kernel_s => return Kind::Formless,
-        _ => return of_foreign(),
+        (1 | 2, 2) => return Kind::OtherMachine,
+        _ if is_kernel_s => return Kind::Unknown,
+        // No emulator takes that.
+        _ => return Kind::Formless,
     };
-    if !is_kernel_s {
-        return of_foreign();
-    }
     let start = word(head, layout.headers, layout.word);
     let count = u64::from(half(head, layout.count));
-    let is_program = [EXECUTABLE, SHARED].contains(&half(head, 16))
-        && usize::from(half(head, layout.size)) == layout.header
-        && count > 0;
-    if read < layout.head || !is_program {
-        return Kind::Formless;
-    }
-    if count > MOST_HEADERS {
+    let has_headers = read >= layout.head && usize::from(half(head, layout.size)) == layout.header;
+    if !has_headers || count > MOST_HEADERS {
         return Kind::Unknown;
     }
     // In most files the program headers are in the bytes that were already read.
@@ -267,6 +265,9 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
         }
         let header = &head[(place - from) as usize..][..layout.header];
         if word(header, 0, 4) == u64::from(libc::PT_INTERP) {
+            if !is_kernel_s {
+                return Kind::OtherMachine;
+            }
             let offset = word(header, layout.offset, layout.word);
             let bytes = word(header, layout.bytes, layout.word);
             return match of_dynamic_linker(file, offset, bytes, head) {
@@ -282,13 +283,12 @@ fn of_binary(file: &Looked, head: &mut [u8; HEAD], read: usize) -> Kind {
     Kind::Static
 }
 
-/// The kind of a program for a machine that the kernel does not know. An emulator may be registered for it.
-fn of_foreign() -> Kind {
-    let emulators = c"/proc/sys/fs/binfmt_misc/register";
-    match looking::mode(libc::AT_FDCWD, emulators.as_ptr()) {
-        Err(Unseen::Missing) => Kind::Formless,
-        _ => Kind::OtherMachine,
-    }
+/// Whether the kernel takes a file with this head for a program, by its type and its table of program headers.
+fn is_program(head: &[u8; HEAD], read: usize, layout: &Layout) -> bool {
+    read >= layout.head
+        && [EXECUTABLE, SHARED].contains(&half(head, 16))
+        && usize::from(half(head, layout.size)) == layout.header
+        && half(head, layout.count) > 0
 }
 
 /// The kind of a program whose dynamic linker's name is at `offset` in the file, and has `bytes` bytes.
