@@ -12,6 +12,7 @@
 //! suppressions  leaks that are known and wanted
 //! shorten     names that fit
 //! tree        the sums, callers above what they call
+//! users       the place of the program that a call is told by
 //! ```
 
 mod ages;
@@ -27,6 +28,7 @@ pub mod sample;
 mod shorten;
 mod suppressions;
 mod tree;
+mod users;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -47,6 +49,7 @@ pub use shorten::shortened;
 pub use suppressions::Suppressed;
 use suppressions::Suppressions;
 pub use tree::{Centre, Node, Tree, What};
+pub use users::{NAME, NO_STACK};
 
 /// The stacks of one process or several, with the names of their frames.
 pub struct Sites {

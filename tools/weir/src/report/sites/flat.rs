@@ -6,14 +6,8 @@ use std::collections::HashMap;
 use super::super::page::{Cell, Column, Page, Table};
 use super::{Options, Part};
 use crate::cli::{Group, Metric};
-use crate::sites::{Ages, PointId, Sites, shortened};
+use crate::sites::{Ages, NAME, NO_STACK, PointId, Sites, shortened};
 use crate::{text, units};
-
-/// Names of functions are not longer, as long as there is another way to write them.
-const NAME: usize = 40;
-
-/// Stands for the place where no frame is known.
-const NO_STACK: &str = "(no stack)";
 
 /// All sites of one function that have the same place in the program.
 #[derive(Default)]
@@ -96,7 +90,7 @@ pub fn lines<'s>(
     wanted: &[bool],
     part: &Part,
 ) -> Vec<((&'s str, Option<PointId>), Line)> {
-    let users = users(sites);
+    let users = sites.users();
     let mut lines: Vec<((&str, Option<PointId>), Line)> = Vec::new();
     let mut known = HashMap::new();
     for (site, &is_wanted) in sites.stacks.sites.iter().zip(wanted) {
@@ -118,38 +112,4 @@ pub fn lines<'s>(
     // Stable: equal ones stay as the report has them.
     lines.sort_by_key(|(_, line)| Reverse((line.sum, line.count)));
     lines
-}
-
-/// A place in a few words: function, file and line.
-pub fn place(sites: &Sites, point: Option<PointId>) -> String {
-    let Some(point) = point.map(|point| sites.points.get(point)) else {
-        return NO_STACK.to_owned();
-    };
-    let function = shortened(&point.function, NAME);
-    match point.place() {
-        place if place.is_empty() => function,
-        place => format!("{function} ({place})"),
-    }
-}
-
-/// For each frame the innermost place on its stack that is the program's own, and no language's or library's of one.
-fn users(sites: &Sites) -> Vec<PointId> {
-    let mut users: Vec<PointId> = Vec::with_capacity(sites.stacks.frames.len());
-    let mut has_one: Vec<bool> = Vec::with_capacity(sites.stacks.frames.len());
-    for (index, frame) in (0..).zip(&sites.stacks.frames) {
-        let points = sites.points.of_frame(index);
-        let own = points
-            .iter()
-            .rev()
-            .find(|&&point| !sites.points.get(point).is_plumbing());
-        let caller = frame.parent.map(|parent| parent as usize);
-        let caller = caller
-            .filter(|&caller| has_one[caller])
-            .map(|caller| users[caller]);
-        has_one.push(own.is_some() || caller.is_some());
-        // Where all is a library's, the innermost one will do. Every frame has a point.
-        let last = points.last().copied().unwrap_or_default();
-        users.push(own.copied().or(caller).unwrap_or(last));
-    }
-    users
 }

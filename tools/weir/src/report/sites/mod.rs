@@ -70,7 +70,7 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
     let is_live = metric == Metric::Live;
     let lines = flat::lines(sites, &wanted, &part).into_iter().take(count);
     let greatest = lines.map(|((called, point), line)| Greatest {
-        place: flat::place(sites, point),
+        place: sites.place(point),
         called: called.to_owned(),
         count: match is_live {
             true => format!(
@@ -115,7 +115,7 @@ pub fn sums(sites: &Sites, wanted: &[bool], metric: Metric) -> Vec<Sum> {
         .flat_map(|part| flat::lines(sites, wanted, part));
     let mut sums: Vec<Sum> = lines
         .map(|((called, point), line)| Sum {
-            place: flat::place(sites, point),
+            place: sites.place(point),
             function: point.map_or_else(String::new, |point| {
                 sites.points.get(point).function.clone()
             }),
