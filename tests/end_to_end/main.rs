@@ -21,6 +21,7 @@
 //! sampled              call stacks of samples: their estimates, and when they begin
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
+//! findings             what a report says is wrong with a program that is, and with others
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
@@ -54,6 +55,7 @@ mod exactness;
 mod exports;
 mod file_sites;
 mod files;
+mod findings;
 mod five_minutes;
 mod followed;
 mod killed;

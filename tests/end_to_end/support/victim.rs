@@ -1,4 +1,4 @@
-//! Victims: C programs and shared libraries, compiled at their first use.
+//! Victims: programs and shared libraries in C, a few in C++, compiled at their first use.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,11 @@ fn compiler() -> String {
 
 fn compile(name: &str) -> PathBuf {
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
-    let source = programs.join(name).with_extension("c");
+    // The compiler knows the language by the file's name.
+    let (source, standard) = match programs.join(name).with_extension("cpp") {
+        source if source.exists() => (source, "-std=gnu++17"),
+        source => (source.with_extension("c"), "-std=gnu11"),
+    };
     let text = std::fs::read_to_string(&source).expect("a victim's source");
     let flags = text
         .lines()
@@ -60,9 +64,7 @@ fn compile(name: &str) -> PathBuf {
     let suffix = if flags.contains("-shared") { ".so" } else { "" };
     let target = folder().join(format!("{name}{suffix}"));
     let mut gcc = Command::new(compiler());
-    gcc.args(["-std=gnu11", "-g", "-o"])
-        .arg(&target)
-        .arg(&source);
+    gcc.args([standard, "-g", "-o"]).arg(&target).arg(&source);
     for flag in flags.split_whitespace() {
         match flag.strip_prefix('@') {
             Some(library) => gcc.arg(victim(library)),

@@ -151,6 +151,10 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t, value_name = "BY")]
     pub sort: Sort,
 
+    /// Number of lines of each table of the summary [default: 1 to 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+
     /// The program and its arguments; everything after the program's name belongs to the program
     #[arg(
         required = true,

@@ -1,4 +1,4 @@
-//! Standard output: how wide it is, whether it takes colours, and what its failures mean.
+//! Standard output: how wide it is, whether it takes colours, and what its failures mean. The terminal of standard error.
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
@@ -63,10 +63,24 @@ pub fn width(asked: Option<u16>) -> usize {
 
 /// Whether to colour.
 pub fn is_coloured(when: ColorWhen) -> bool {
+    is_coloured_on(when, io::stdout().is_terminal())
+}
+
+/// The columns of the terminal that standard error is, if it is one.
+pub fn error_terminal() -> Option<usize> {
+    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+}
+
+/// Whether to colour what goes to standard error.
+pub fn is_error_coloured() -> bool {
+    is_coloured_on(ColorWhen::Auto, io::stderr().is_terminal())
+}
+
+fn is_coloured_on(when: ColorWhen, on_terminal: bool) -> bool {
     let variable = |name| std::env::var_os(name);
     coloured(
         when,
-        io::stdout().is_terminal(),
+        on_terminal,
         variable("NO_COLOR").as_deref(),
         variable("TERM").as_deref(),
     )

@@ -26,7 +26,7 @@ use crate::failure::Failure;
 use crate::run::mapping::Mapping;
 use crate::run::told::{Told, is_open};
 use crate::run::{ending, moment};
-use crate::summary::summary;
+use crate::summary::{Look, summary};
 use crate::{output, text};
 
 /// Over less than this, reading the clocks takes too large a part for a rate.
@@ -61,7 +61,8 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
             "weir: process {pid} still runs: the report has what it recorded until now"
         );
     }
-    let _ = summary(&recovered.report, &written, Sort::default(), &mut err);
+    let look = Look::new(Sort::default(), None);
+    let _ = summary(&recovered.report, &written, look, &mut err);
     if args.clean && !recovered.runs {
         lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
     }

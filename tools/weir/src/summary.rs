@@ -1,20 +1,25 @@
-//! The summary that `weir run` prints at the end: half a screen, on standard error.
+//! The summary that `weir run` prints at the end, on standard error: what is wrong, then the greatest numbers.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::iter;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
+use anstyle::Style;
 use weir_report::model::{Function, Process, Report};
 
 use crate::cli::{Group, Metric, STANDARD_OUTPUT, Sort};
 use crate::report::measure::{self, Part, Time, Totals};
-use crate::report::page::{Cell, Column, Table};
+use crate::report::page::{Cell, Column, Table, painted};
 use crate::report::sites::greatest;
-use crate::report::{ending, files, heap, in_flight, shortcomings};
+use crate::report::{Subject, ending, files, findings, heap, in_flight, shortcomings};
 use crate::sites::{Naming, Sites};
 use crate::symbols::DEBUG_DIRECTORY;
-use crate::{text, units};
+use crate::{output, text, units};
 
+/// How many findings are shown; the report has all.
+const FINDINGS: usize = 8;
 /// How many functions are shown.
 const FUNCTIONS: usize = 4;
 /// How many files and sockets are shown.
@@ -28,39 +33,141 @@ const CALL_SITES: [(Group, Metric, usize); 4] = [
 ];
 /// How many shortcomings and notes are shown; the report has all.
 const SHORTCOMINGS: usize = 2;
-/// The widest that a line gets.
+/// What every line begins with.
+const HEAD: &str = "weir: ";
+/// The widths that are made use of, the head not included.
+const WIDTHS: RangeInclusive<usize> = 54..=194;
+/// The width where standard error is no terminal, the head not included.
 const WIDTH: usize = 100;
+
+/// How to show a summary.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// The order of functions and files.
+    pub sort: Sort,
+    /// How many lines each table has, if not as many as it is worth.
+    pub top: Option<usize>,
+    width: usize,
+    is_terminal: bool,
+    coloured: bool,
+}
+
+impl Look {
+    /// As the terminal of standard error has it.
+    pub fn new(sort: Sort, top: Option<usize>) -> Look {
+        let terminal = output::error_terminal();
+        let width = terminal.map(|columns| columns.saturating_sub(HEAD.len()));
+        Look {
+            sort,
+            top,
+            width: width.map_or(WIDTH, |width| width.clamp(*WIDTHS.start(), *WIDTHS.end())),
+            is_terminal: terminal.is_some(),
+            coloured: output::is_error_coloured(),
+        }
+    }
+
+    fn rows(&self, usual: usize) -> usize {
+        self.top.unwrap_or(usual)
+    }
+
+    /// A name and its value, the value wrapped in its column.
+    fn pair(&self, name: &str, value: &str) -> Vec<String> {
+        /// The longest name, and a gap.
+        const NAME: usize = "calls".len() + 2;
+        let lines = text::wrap(value, self.width.saturating_sub(NAME));
+        let names = iter::once(name).chain(iter::repeat(""));
+        let named = names.zip(lines);
+        named
+            .map(|(name, line)| format!("{name:<NAME$}{line}"))
+            .collect()
+    }
+
+    /// A sentence, which is left whole where a program may look for it.
+    fn sentence(&self, sentence: &str) -> Vec<String> {
+        match self.is_terminal {
+            true => text::wrap(sentence, self.width),
+            false => vec![sentence.to_owned()],
+        }
+    }
+
+    fn table(&self, table: Table) -> Vec<String> {
+        table.fitted(self.width).lines(false)
+    }
+}
 
 /// Writes the summary of a report that was written to a file, every line beginning `weir: `.
 pub fn summary(
     report: &Report,
     json_path: &Path,
-    sort: Sort,
+    look: Look,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     // In one piece, so that nothing of another process comes between the lines.
     let mut text = String::new();
-    for line in lines(report, json_path, sort) {
-        let _ = writeln!(text, "weir: {line}");
+    for line in lines(report, json_path, &look) {
+        let _ = writeln!(text, "{HEAD}{line}");
     }
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
-    let totals = Totals::of(&report.functions);
-    let heap = &report.heap;
+fn lines(report: &Report, json_path: &Path, look: &Look) -> Vec<String> {
+    let sites = Sites::of(&report.processes, &[DEBUG_DIRECTORY.into()], Naming::Quick);
+    let mut lines = vec![ended(report, look)];
+    lines.extend(found(report, sites.as_ref(), look));
+    let numbers = numbers(report).into_iter().chain(time(report));
+    lines.extend(numbers.flat_map(|(name, value)| look.pair(name, &value)));
+    lines.extend(functions(report, look));
+    lines.extend(used_files(report, look));
+    lines.extend(sites.iter().flat_map(|sites| call_sites(sites, look)));
+    let call = in_flight::in_a_line(&report.processes);
+    lines.extend(
+        call.iter()
+            .flat_map(|call| look.pair("in", &text::printable(call))),
+    );
+    let limits = limits(report);
+    lines.extend(limits.iter().flat_map(|limit| look.sentence(limit)));
+    let path = json_path.to_string_lossy().into_owned();
+    lines.push(match path == STANDARD_OUTPUT {
+        true => "report on standard output".to_owned(),
+        false => format!("more: weir report {}", text::command_line(&[path])),
+    });
+    lines
+}
+
+/// How the program ended.
+fn ended(report: &Report, look: &Look) -> String {
     let ran = format!(
         "{} after {}",
         ending(&report.end),
         units::time(report.duration_ns)
     );
     let command = text::command_line(&report.command);
-    let mut lines = vec![format!(
-        "{}: {ran}",
-        text::cut(&command, WIDTH.saturating_sub(text::width(&ran) + 2))
-    )];
+    let room = look.width.saturating_sub(text::width(&ran) + 2);
+    format!("{}: {ran}", text::cut(&command, room))
+}
 
+/// What is wrong.
+fn found(report: &Report, sites: Option<&Sites>, look: &Look) -> Vec<String> {
+    let findings = findings::of(&Subject::whole(report), sites);
+    let shown = &findings[..findings.len().min(FINDINGS)];
+    let mut lines = findings::lines(shown, look.width, look.coloured);
+    if let more @ 1.. = findings.len() - shown.len() {
+        let more = text::counted(more as u64, "more finding", "more findings");
+        lines.push(painted(
+            &format!("{more}, in the report"),
+            Style::new().dimmed(),
+            look.coloured,
+        ));
+    }
+    lines
+}
+
+/// What the program asked for and moved.
+fn numbers(report: &Report) -> Vec<(&'static str, String)> {
+    let totals = Totals::of(&report.functions);
+    let heap = &report.heap;
+    let mut lines = Vec::new();
     let images = report.processes.iter().map(Process::stands_for);
     let processes = match images.fold(0, u64::saturating_add) {
         1 => String::new(),
@@ -70,17 +177,15 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
         0 => "none failed".to_owned(),
         errors => format!("{} failed", units::count(errors)),
     };
-    lines.push(format!(
-        "calls  {}{processes}, {failed}",
-        units::count(totals.calls)
-    ));
+    let calls = units::count(totals.calls);
+    lines.push(("calls", format!("{calls}{processes}, {failed}")));
     let asked_for = heap::asked_for(&totals, heap);
     let mut known = report
         .processes
         .iter()
         .filter(|of| of.heap.not_known.is_none());
-    lines.push(if heap.not_known.is_some() && known.next().is_none() {
-        format!("heap   {asked_for} asked for, peak and live at the end not known")
+    let heap = if heap.not_known.is_some() && known.next().is_none() {
+        format!("{asked_for} asked for, peak and live at the end not known")
     } else {
         // Of several processes that which they had at one moment, where that was seen.
         let peak = match &report.tree_peak {
@@ -91,7 +196,7 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
             None => units::bytes(heap.peak_bytes),
         };
         format!(
-            "heap   {asked_for} asked for, peak {peak}, {} live at the end in {} {}",
+            "{asked_for} asked for, peak {peak}, {} live at the end in {} {}",
             units::signed_bytes(heap.live_bytes),
             units::signed_count(heap.live_blocks),
             if heap.live_blocks == 1 {
@@ -100,25 +205,24 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
                 "blocks"
             },
         )
-    });
+    };
+    lines.push(("heap", heap));
     let copied = match totals.copied_bytes {
         0 => String::new(),
         bytes => format!(", {} from descriptor to descriptor", units::bytes(bytes)),
     };
-    lines.push(format!(
-        "I/O    {} read, {} written{copied}",
+    let moved = format!(
+        "{} read, {} written{copied}",
         units::bytes(totals.read_bytes),
         units::bytes(totals.written_bytes),
-    ));
-    lines.extend(time(report));
-    lines.extend(functions(report, sort));
-    lines.extend(used_files(report, sort));
-    lines.extend(call_sites(report));
-    lines.extend(
-        in_flight::in_a_line(&report.processes)
-            .map(|call| format!("in     {}", text::printable(&call))),
     );
+    lines.push(("I/O", moved));
+    lines
+}
 
+/// What the report does not have.
+fn limits(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut shortcomings = shortcomings(&report.missed);
     let notes = report.missed.notes.iter();
     shortcomings.extend(notes.map(|note| format!("note: {note}")));
@@ -131,19 +235,11 @@ fn lines(report: &Report, json_path: &Path, sort: Sort) -> Vec<String> {
             shortcomings.len() - SHORTCOMINGS
         ));
     }
-    let path = json_path.to_string_lossy().into_owned();
-    lines.push(match path == STANDARD_OUTPUT {
-        true => "report on standard output".to_owned(),
-        false => format!(
-            "report in {0} (weir report {0})",
-            text::command_line(&[path])
-        ),
-    });
     lines
 }
 
 /// What the calls to the kernel were for; none where nothing was timed.
-fn time(report: &Report) -> Option<String> {
+fn time(report: &Report) -> Option<(&'static str, String)> {
     let words = [
         ("transfer", "in transfer"),
         ("wait", "waiting"),
@@ -157,11 +253,12 @@ fn time(report: &Report) -> Option<String> {
             (activity.total_ns > 0).then(|| format!("{} {words}", units::time(activity.total_ns)))
         })
         .collect();
-    (!told.is_empty()).then(|| format!("time   {}", told.join(", ")))
+    (!told.is_empty()).then(|| ("time", told.join(", ")))
 }
 
 /// The functions at the head of the order, under their titles.
-fn functions(report: &Report, sort: Sort) -> Vec<String> {
+fn functions(report: &Report, look: &Look) -> Vec<String> {
+    let sort = look.sort;
     let mut called = measure::called(&report.functions, sort);
     // What waits longest would hide what is slow; its time has a line of its own.
     called.retain(|(name, function)| {
@@ -173,33 +270,33 @@ fn functions(report: &Report, sort: Sort) -> Vec<String> {
     let mut table = Table::new([
         Column::name("function", 0, 12),
         Column::number("calls", 0),
-        Column::number("p50", 0),
-        Column::number("p99", 0),
-        Column::number("max", 0),
+        Column::number("p50", 2),
+        Column::number("p99", 1),
+        Column::number("max", 3),
         Column::number("total", 0),
     ]);
-    for (name, function) in called.into_iter().take(FUNCTIONS) {
+    for (name, function) in called.into_iter().take(look.rows(FUNCTIONS)) {
         table.push(row(name, function));
     }
-    table.fitted(WIDTH).lines(false)
+    look.table(table)
 }
 
 /// The files and sockets at the head of the order, of those from which or to which anything was moved: what is only
 /// waited for is not among them.
-fn used_files(report: &Report, sort: Sort) -> Vec<String> {
+fn used_files(report: &Report, look: &Look) -> Vec<String> {
     let mut table = Table::new([
-        Column::path("file or socket", 0, 24),
-        Column::name("kind", 0, 10),
+        Column::path("file or socket", 0, 20),
+        Column::name("kind", 1, 10),
         Column::number("read", 0),
         Column::number("written", 0),
         Column::number("time", 0),
     ]);
-    let mut used = files::in_order(&report.files, sort);
+    let mut used = files::in_order(&report.files, look.sort);
     used.retain(|file| file.reads > 0 || file.writes > 0);
     if used.is_empty() {
         return Vec::new();
     }
-    for file in used.into_iter().take(FILES) {
+    for file in used.into_iter().take(look.rows(FILES)) {
         table.push([
             Cell::new(files::name(file)),
             Cell::new(&file.kind),
@@ -208,26 +305,23 @@ fn used_files(report: &Report, sort: Sort) -> Vec<String> {
             Cell::new(files::time(file)),
         ]);
     }
-    table.fitted(WIDTH).lines(false)
+    look.table(table)
 }
 
-/// Where in the program most was allocated, and most time went; none where no call stacks were recorded.
-fn call_sites(report: &Report) -> Vec<String> {
-    let Some(sites) = Sites::of(&report.processes, &[DEBUG_DIRECTORY.into()], Naming::Quick) else {
-        return Vec::new();
-    };
+/// Where in the program most was allocated, and most time went.
+fn call_sites(sites: &Sites, look: &Look) -> Vec<String> {
     let greatest: Vec<_> = CALL_SITES
         .into_iter()
-        .flat_map(|(group, metric, count)| greatest(&sites, group, metric, count))
+        .flat_map(|(group, metric, count)| greatest(sites, group, metric, look.rows(count)))
         .collect();
     if greatest.is_empty() {
         return Vec::new();
     }
     let mut table = Table::new([
         Column::name("call site", 0, 24),
-        Column::name("called", 0, 8),
-        Column::number("calls", 0),
-        Column::number("share", 0),
+        Column::name("called", 1, 8),
+        Column::number("calls", 2),
+        Column::name("share", 0, 14),
     ]);
     for site in greatest {
         table.push([
@@ -237,7 +331,7 @@ fn call_sites(report: &Report) -> Vec<String> {
             Cell::new(site.share),
         ]);
     }
-    table.fitted(WIDTH).lines(false)
+    look.table(table)
 }
 
 fn row(name: &str, function: &Function) -> [Cell; 6] {

@@ -131,6 +131,7 @@ fn run_args(args: &CheckArgs, out: &Path) -> RunArgs {
         time: None,
         interval: None,
         sort: Sort::default(),
+        top: None,
         program: args.program.clone(),
     }
 }

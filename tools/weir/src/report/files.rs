@@ -1,5 +1,6 @@
 //! Files and sockets.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use weir_report::model::{FileUse, Files};
@@ -76,6 +77,13 @@ pub fn name(file: &FileUse) -> &str {
         "" => "(no name)",
         name => name,
     }
+}
+
+/// The same, short enough for a sentence.
+pub fn short_name(file: &FileUse) -> Cow<'_, str> {
+    /// The columns that it may have.
+    const LONGEST: usize = 48;
+    text::cut_front(name(file), LONGEST)
 }
 
 /// The time, where any was taken.

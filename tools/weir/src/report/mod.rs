@@ -4,6 +4,7 @@
 //! subject     what is shown: the whole recording, or one process image
 //! measure     totals and estimates that the sections share
 //! page        headings, lists, and tables that fit the width
+//! findings    what is wrong
 //! header, heap, time, functions, parts, sizes, errors, files,
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! sites       the other page: where in the program the calls came from
@@ -12,6 +13,7 @@
 mod coroutines;
 mod errors;
 pub mod files;
+pub mod findings;
 mod functions;
 mod header;
 pub mod heap;
@@ -107,6 +109,7 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
     let mut page = Page::new(options.width, options.coloured);
     for subject in subjects(report, options.process)? {
         header::show(&mut page, report, &subject);
+        findings::show(&mut page, &findings::of_subject(&subject));
         heap::show(&mut page, &subject);
         time::show(&mut page, &subject);
         functions::show(&mut page, &subject, options.sort);

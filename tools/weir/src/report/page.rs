@@ -40,6 +40,11 @@ impl Page {
         self.width - INDENT.len()
     }
 
+    /// Whether it has colours.
+    pub fn is_coloured(&self) -> bool {
+        self.coloured
+    }
+
     /// Begins a section: its name, and a remark on it.
     pub fn heading(&mut self, name: &str, aside: &str) {
         if !self.text.is_empty() {
@@ -122,9 +127,14 @@ impl Page {
     }
 
     fn styled(&self, text: &str, style: Style) -> String {
-        match self.coloured && !text.is_empty() {
-            true => format!("{style}{text}{style:#}"),
-            false => text.to_owned(),
-        }
+        painted(text, style, self.coloured)
+    }
+}
+
+/// The text in a style, where there are colours.
+pub fn painted(text: &str, style: Style, coloured: bool) -> String {
+    match coloured && !text.is_empty() {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_owned(),
     }
 }

@@ -66,12 +66,12 @@ use weir_report::calendar::Utc;
 use weir_report::model::{End, Process, Report};
 use weir_report::{emit, recording};
 
-use crate::cli::{RunArgs, Sort};
+use crate::cli::RunArgs;
 use crate::exit_code::{self, ProgramEnd};
 use crate::failure::{Failure, complain, with_causes};
 use crate::library::Library;
 use crate::session::Session;
-use crate::summary::summary;
+use crate::summary::{Look, summary};
 use crate::{doctor, sites, text};
 use collector::Collector;
 use destination::Destination;
@@ -142,7 +142,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         program: &args.program,
         launched,
         hanging,
-        unrehearsed: Some(args.sort),
+        unrehearsed: Some(look(args)),
     };
     let status = recording.watch(&mut supervisor, args.interval, &mut destination);
     let other_version = recording.collector.found_other_version();
@@ -181,11 +181,16 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     drop(session);
     if let Some(path) = written.filter(|_| !args.quiet) {
         // If standard error is closed, there is no reader.
-        let _ = summary(&report, &path, args.sort, &mut std::io::stderr().lock());
+        let _ = summary(&report, &path, look(args), &mut std::io::stderr().lock());
     }
     // The process ends, and its memory with it: to free a report takes time for nothing.
     std::mem::forget(report);
     Ok(status)
+}
+
+/// How the summary is shown.
+fn look(args: &RunArgs) -> Look {
+    Look::new(args.sort, args.top.map(|top| top as usize))
 }
 
 /// How long to leave the processor to a program that has just been executed. The kernel makes a little more of it.
@@ -197,8 +202,8 @@ struct Recording<'a> {
     program: &'a [OsString],
     launched: Moment,
     hanging: hanging::Watch,
-    /// How the summary will be sorted, until [`Recording::rehearse`] has been called.
-    unrehearsed: Option<Sort>,
+    /// How the summary will be shown, until [`Recording::rehearse`] has been called.
+    unrehearsed: Option<Look>,
 }
 
 impl Recording<'_> {
@@ -236,8 +241,8 @@ impl Recording<'_> {
             }
             let may_have_appeared = !matches!(found, Found::Nothing);
             pace.adapt(self.collector.turn(may_have_appeared));
-            if let Some(sort) = self.unrehearsed.take() {
-                self.rehearse(sort);
+            if let Some(look) = self.unrehearsed.take() {
+                self.rehearse(look);
             }
             if self.collector.first_started().is_none()
                 && let Some(said) = self.hanging.look()
@@ -252,13 +257,13 @@ impl Recording<'_> {
     ///
     /// After a wait: until then, the program waits for the processor that weir is on. The kernel wakes a parent where its child is,
     /// once the child has executed the program; after the wait it has weir run on another, if there is one.
-    fn rehearse(&mut self, sort: Sort) {
+    fn rehearse(&mut self, look: Look) {
         moment::is_steady();
         let now = moment::now();
         let processes = self.collector.snapshot(now);
         let report = self.report(processes, ending::running(), now);
         drop(emit::to_json(&report));
-        let _ = summary(&report, Path::new(""), sort, &mut std::io::sink());
+        let _ = summary(&report, Path::new(""), look, &mut std::io::sink());
     }
 
     fn finish(&mut self, status: ExitStatus) -> Report {

@@ -3,17 +3,62 @@ use weir_report::model::{Frame, Module, Site, Stacks};
 use super::*;
 use crate::sample;
 
-fn text(report: &Report, path: &str, sort: Sort) -> String {
+fn look(sort: Sort) -> Look {
+    Look {
+        sort,
+        top: None,
+        width: WIDTH,
+        is_terminal: false,
+        coloured: false,
+    }
+}
+
+fn text(report: &Report, path: &str, look: Look) -> String {
     let mut out = Vec::new();
-    summary(report, Path::new(path), sort, &mut out).expect("written");
+    summary(report, Path::new(path), look, &mut out).expect("written");
     String::from_utf8(out).expect("UTF-8")
 }
 
 #[test]
+fn a_summary_fits_narrow_and_wide_terminals() {
+    for columns in [60, 80, 120, 200] {
+        let look = Look {
+            width: columns - HEAD.len(),
+            is_terminal: true,
+            ..look(Sort::Time)
+        };
+        let mut report = sample::report();
+        report.processes[0].stacks = Some(stacks());
+        let text = text(&report, "weir.bash.4711.json", look);
+        for line in text.lines() {
+            assert!(text::width(line) <= columns, "{columns}: {line}");
+        }
+        insta::assert_snapshot!(format!("summary_{columns}"), text);
+    }
+}
+
+#[test]
+fn tables_have_as_many_lines_as_asked_for() {
+    let rows = |top| {
+        let look = Look {
+            top,
+            ..look(Sort::Time)
+        };
+        let lines = lines(&sample::report(), Path::new("x"), &look);
+        let head = lines.iter().position(|line| line.contains("p50"));
+        let end = lines
+            .iter()
+            .position(|line| line.starts_with("file or socket"));
+        end.expect("files") - head.expect("functions") - 1
+    };
+    assert_eq!([rows(None), rows(Some(1)), rows(Some(9))], [4, 1, 9]);
+}
+
+#[test]
 fn a_summary_is_short_and_every_line_is_weirs() {
-    let text = text(&sample::report(), "weir.bash.4711.json", Sort::Time);
+    let text = text(&sample::report(), "weir.bash.4711.json", look(Sort::Time));
     insta::assert_snapshot!(text);
-    assert!((8..=18).contains(&text.lines().count()));
+    assert!((8..=22).contains(&text.lines().count()));
     for line in text.lines() {
         assert!(line.starts_with("weir: "), "{line}");
     }
@@ -22,7 +67,7 @@ fn a_summary_is_short_and_every_line_is_weirs() {
 #[test]
 fn the_manual_shows_the_summary_as_it_is() {
     let manual = include_str!("../../../../docs/commands.md");
-    let summary = text(&sample::report(), "weir.bash.4711.json", Sort::Time);
+    let summary = text(&sample::report(), "weir.bash.4711.json", look(Sort::Time));
     assert!(
         manual.contains(&summary),
         "docs/commands.md should have:\n{summary}"
@@ -37,20 +82,19 @@ fn a_program_that_called_nothing_has_a_summary_all_the_same() {
     report.files = Default::default();
     report.processes.truncate(1);
     report.missed = Default::default();
-    insta::assert_snapshot!(text(&report, "/reports/a b\n.json", Sort::Calls));
+    insta::assert_snapshot!(text(&report, "/reports/a b\n.json", look(Sort::Calls)));
 }
 
 #[test]
 fn waits_do_not_hide_the_rest() {
     let report = sample::report();
-    let by_time = lines(&report, Path::new("x"), Sort::Time).join("\n");
+    let by_time = lines(&report, Path::new("x"), &look(Sort::Time)).join("\n");
     assert!(!by_time.contains("epoll"), "{by_time}");
     assert!(by_time.contains(" waiting"), "{by_time}");
 }
 
-#[test]
-fn call_sites_are_there_where_they_were_recorded() {
-    let mut report = sample::report();
+/// Five sites of a program without debug information.
+fn stacks() -> Stacks {
     let frame = |offset| Frame {
         parent: None,
         module: Some(0),
@@ -64,7 +108,7 @@ fn call_sites_are_there_where_they_were_recorded() {
         time_ns,
         ..Site::default()
     };
-    report.processes[0].stacks = Some(Stacks {
+    Stacks {
         modules: vec![Module {
             path: "/nowhere/a.out".to_owned(),
             build_id: None,
@@ -79,8 +123,14 @@ fn call_sites_are_there_where_they_were_recorded() {
             site(4, "read", 1, 2000),
         ],
         ..Stacks::default()
-    });
-    let lines = lines(&report, Path::new("x"), Sort::Time);
+    }
+}
+
+#[test]
+fn call_sites_are_there_where_they_were_recorded() {
+    let mut report = sample::report();
+    report.processes[0].stacks = Some(stacks());
+    let lines = lines(&report, Path::new("x"), &look(Sort::Time));
     let head = lines.iter().position(|line| line.starts_with("call site "));
     let rows: Vec<String> = lines[head.expect("a table") + 1..][..4]
         .iter()
@@ -101,7 +151,7 @@ fn a_report_without_times_has_none() {
     for activity in report.activities.values_mut() {
         activity.total_ns = 0;
     }
-    let lines = lines(&report, Path::new("x"), Sort::Time);
+    let lines = lines(&report, Path::new("x"), &look(Sort::Time));
     assert!(
         lines.iter().all(|line| !line.starts_with("time ")),
         "{lines:?}"
@@ -112,7 +162,7 @@ fn a_report_without_times_has_none() {
 fn the_order_is_the_one_asked_for() {
     let report = sample::report();
     let first = |sort| {
-        let lines = lines(&report, Path::new("x"), sort);
+        let lines = lines(&report, Path::new("x"), &look(sort));
         let title = lines
             .iter()
             .position(|line| line.contains("p50"))

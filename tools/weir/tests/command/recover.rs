@@ -47,7 +47,7 @@ fn a_killed_program_s_counters_are_whole() {
         "{summary}"
     );
     assert!(
-        summary.contains("weir: report in report.json ("),
+        summary.contains("weir: more: weir report report.json\n"),
         "{summary}"
     );
 

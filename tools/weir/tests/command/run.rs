@@ -190,7 +190,7 @@ fn without_quiet_there_is_a_summary_on_standard_error_alone() {
         "{summary}"
     );
     assert!(
-        summary.ends_with("weir: report in report.json (weir report report.json)\n"),
+        summary.ends_with("weir: more: weir report report.json\n"),
         "{summary}"
     );
     let page = place.settle(weir(["report", "report.json"])).output();

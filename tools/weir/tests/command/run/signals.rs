@@ -369,5 +369,5 @@ fn the_summary_is_written_also_in_the_background() {
     let command = place.settle(weir(line));
     let (status, said) = on_a_terminal(command);
     assert_eq!(status.code(), Some(5), "{said}");
-    assert!(said.contains("weir: report in "), "{said}");
+    assert!(said.contains("weir: more: weir report "), "{said}");
 }

@@ -1,0 +1,116 @@
+//! What a report says is wrong: with a program that has six faults, and with programs that have none.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::program::finish;
+use crate::support::{scratch, victim, weir};
+
+/// What `weir run` prints of a program, and the first section of `weir report`.
+fn said(folder: &Path, program: &[&str]) -> (String, String) {
+    let report = folder.join("report.json");
+    let mut run = Command::new(weir::command());
+    run.args(["run", "--out"]).arg(&report).arg("--");
+    let (status, _, summary) = finish(run.args(program).current_dir(folder), b"");
+    let summary = String::from_utf8_lossy(&summary).into_owned();
+    assert!(status.success(), "{program:?}: {status}\n{summary}");
+    let mut show = Command::new(weir::command());
+    show.args(["report", "--width", "200"]).arg(&report);
+    let (status, page, _) = finish(&mut show, b"");
+    assert!(status.success(), "{program:?}");
+    let page = String::from_utf8_lossy(&page).into_owned();
+    let findings = page
+        .split("\n\n")
+        .find(|section| section.starts_with("Findings"));
+    (summary, findings.unwrap_or_default().to_owned())
+}
+
+/// The lines of a summary that begin a finding.
+fn findings(summary: &str) -> Vec<&str> {
+    let begins = |line: &&str| {
+        let severities = ["weir: high ", "weir: medium ", "weir: low "];
+        severities.iter().any(|severity| line.starts_with(severity))
+    };
+    summary.lines().filter(begins).collect()
+}
+
+#[test]
+fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
+    let folder = scratch();
+    let program = victim("six_faults");
+    let program = program.to_str().expect("UTF-8");
+    let (summary, section) = said(folder.path(), &[program, "."]);
+    // The first screen of a small terminal.
+    let screen: Vec<&str> = summary.lines().take(24).collect();
+    let unwrapped = |text: &str| {
+        let words = text.split_whitespace().filter(|&word| word != "weir:");
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let (screen, section) = (unwrapped(&screen.join(" ")), unwrapped(&section));
+    for (fault, about, place) in [
+        (
+            "memory grows",
+            "never freed",
+            "remember_request (six_faults.cpp:",
+        ),
+        (
+            "temporary blocks",
+            "less than 1 ms",
+            "format_key (six_faults.cpp:",
+        ),
+        ("sync in a loop", "journal.db", "commit (six_faults.cpp:"),
+        ("tiny writes", "service.log", "log_line (six_faults.cpp:"),
+        (
+            "waits for one peer",
+            "connection to 127.0.0.1:",
+            "ask_server (six_faults.cpp:",
+        ),
+        ("random reads", "table.db", "look_up (six_faults.cpp:"),
+    ] {
+        for (name, text) in [("summary", &screen), ("report", &section)] {
+            let found = text.split(fault).nth(1);
+            let found = found.unwrap_or_else(|| panic!("no '{fault}' in the {name}: {text}"));
+            let found = found.split('→').next().unwrap_or_default();
+            assert!(found.contains(about), "{name}, {fault}: {found}");
+            assert!(found.contains(place), "{name}, {fault}: {found}");
+        }
+    }
+    assert_eq!(findings(&summary).len(), 6, "{summary}");
+}
+
+#[test]
+fn the_same_work_without_the_faults_has_no_findings() {
+    let folder = scratch();
+    let program = victim("six_faults");
+    let program = program.to_str().expect("UTF-8");
+    let (summary, section) = said(folder.path(), &[program, ".", "healthy"]);
+    assert_eq!(findings(&summary), Vec::<&str>::new());
+    assert_eq!(section, "");
+}
+
+#[test]
+fn programs_that_are_well_made_have_no_findings() {
+    let folder = scratch();
+    let numbers: String = (0..300_000_u64)
+        .map(|number| format!("{}\n", number.wrapping_mul(2_654_435_761) % 1_000_003))
+        .collect();
+    std::fs::write(folder.path().join("numbers"), numbers).expect("written");
+    let python =
+        "import json, email, unittest; json.loads(json.dumps([{'a': i} for i in range(100000)]))";
+    for program in [
+        &["sort", "-n", "numbers", "-o", "sorted"][..],
+        &["gzip", "-kf", "numbers"],
+        &["grep", "-c", "12", "numbers"],
+        &["tar", "cf", "archive.tar", "numbers", "sorted"],
+        &["find", "/usr/include", "-name", "*.h"],
+        &["ls", "-lR", "/usr/include"],
+        &["/usr/bin/python3", "-c", python],
+        &["gcc", "-xc", "-c", "/dev/null", "-o", "nothing.o"],
+        &["sed", "s/1/2/g", "numbers"],
+        &["sha256sum", "numbers"],
+        &["diff", "-q", "numbers", "numbers"],
+    ] {
+        let (summary, _) = said(folder.path(), program);
+        assert_eq!(findings(&summary), Vec::<&str>::new(), "{program:?}");
+    }
+}

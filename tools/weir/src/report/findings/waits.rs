@@ -1,0 +1,104 @@
+//! Servers that answer slowly, calls that never returned.
+
+use weir_record::functions::{Function as Known, Role};
+use weir_report::model::{EndKind, FileUse, InFlight, Process};
+
+use super::super::files::short_name;
+use super::evidence::Evidence;
+use super::{Finding, Rule, Severity};
+use crate::{text, units};
+
+/// A peer takes at least so long.
+pub const LEAST_PEER_NS: u64 = 100_000_000;
+/// And so many thousandths of the run.
+pub const LEAST_PEER_THOUSANDTHS: u64 = 100;
+
+/// A call is under way for at least so long.
+pub const LEAST_STUCK_NS: u64 = 1_000_000_000;
+/// And for so many thousandths of the run.
+pub const LEAST_STUCK_THOUSANDTHS: u64 = 250;
+
+pub fn find(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
+    findings.extend(evidence.files().filter_map(|file| peer(evidence, file)));
+    for process in evidence.processes() {
+        findings.extend(stuck(process));
+    }
+}
+
+/// Whether a socket's name says that the program connected it: who accepts a connection waits for requests, and that is no fault.
+fn is_asked(kind: &str, name: &str) -> bool {
+    matches!(kind, "tcp" | "udp" | "unix" | "socket") && name.starts_with("to ")
+}
+
+fn peer(evidence: &Evidence<'_>, file: &FileUse) -> Option<Finding> {
+    let ns = file.total_ns();
+    if !is_asked(&file.kind, &file.name)
+        || ns < LEAST_PEER_NS
+        || !evidence.is_thousandths(ns, LEAST_PEER_THOUSANDTHS)
+    {
+        return None;
+    }
+    let is_any = |_: Role| true;
+    Some(Finding {
+        rule: Rule::Peer,
+        severity: Severity::of_share(ns, evidence.duration_ns()),
+        cost_ns: ns,
+        evidence: format!(
+            "{} about the {} connection {} took {} of {}",
+            text::counted(file.calls(), "call", "calls"),
+            file.kind,
+            short_name(file),
+            units::time(ns),
+            units::time(evidence.duration_ns()),
+        ),
+        place: evidence.place_at(file, is_any, |part| part.time_ns),
+    })
+}
+
+/// The oldest call of a process that was under way when it was ended from outside.
+fn stuck(process: &Process) -> Option<Finding> {
+    if !matches!(process.end.how, EndKind::Signaled | EndKind::Running) {
+        return None;
+    }
+    let calls = process.in_flight.iter().filter(|call| is_no_rest(call));
+    let call = calls.max_by_key(|call| call.age_ns)?;
+    let age_ns = call.age_ns?;
+    let whole = u128::from(process.duration_ns) * u128::from(LEAST_STUCK_THOUSANDTHS);
+    if age_ns < LEAST_STUCK_NS || u128::from(age_ns) * 1000 < whole {
+        return None;
+    }
+    let file = call.file.as_deref().or(call.kind.as_deref());
+    let of = match (file, call.fd) {
+        (Some(file), _) => format!(" ({file})"),
+        (None, Some(fd)) => format!(" of descriptor {fd}"),
+        (None, None) => String::new(),
+    };
+    Some(Finding {
+        rule: Rule::Stuck,
+        severity: Severity::High,
+        cost_ns: age_ns,
+        evidence: format!(
+            "{}{of} of process {}, thread {}, was under way for {} and had not returned",
+            call.function,
+            process.pid,
+            call.tid,
+            units::time(age_ns),
+        ),
+        // A call that has not returned is at no site yet.
+        place: None,
+    })
+}
+
+/// Whether a call in flight is none in which programs rest: they wait for events, requests, terminals and pipes for as long as they
+/// have nothing to do.
+fn is_no_rest(call: &InFlight) -> bool {
+    let role = Known::from_name(&call.function).map(|known| known.row().role);
+    let kind = call.kind.as_deref().unwrap_or_default();
+    let file = call.file.as_deref().unwrap_or_default();
+    match role {
+        Some(Role::Connect) => true,
+        Some(Role::Sync) => true,
+        Some(Role::Read | Role::Write | Role::Move) => kind == "file" || is_asked(kind, file),
+        _ => false,
+    }
+}
