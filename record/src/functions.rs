@@ -22,6 +22,8 @@ pub enum Family {
     Socket,
     /// Waiting, for descriptors, for time to pass, or for children.
     Wait,
+    /// Locks and semaphores, of calls that find them taken.
+    Lock,
     /// Memory maps.
     Map,
     /// What a file system knows of files, and directories.
@@ -44,6 +46,7 @@ impl Family {
         Family::Descriptor,
         Family::Socket,
         Family::Wait,
+        Family::Lock,
         Family::Map,
         Family::Metadata,
         Family::Stdio,
@@ -53,7 +56,7 @@ impl Family {
     ];
 
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 12;
 
     /// The family's place among all.
     pub const fn index(self) -> usize {
@@ -68,6 +71,7 @@ impl Family {
             Family::Descriptor => "descriptor",
             Family::Socket => "socket",
             Family::Wait => "wait",
+            Family::Lock => "lock",
             Family::Map => "memory_map",
             Family::Metadata => "metadata",
             Family::Stdio => "stdio",
@@ -142,6 +146,8 @@ pub enum Role {
     Wait,
     /// Lets time pass.
     Sleep,
+    /// Waits for what another thread holds.
+    Lock,
     /// Makes or moves a memory map.
     Map,
     /// Gives a memory map back.

@@ -1,4 +1,4 @@
-//! What calls were for: moving bytes, waiting, and the rest.
+//! What calls were for: moving bytes, waiting, locks, and the rest.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,17 @@ use crate::model::Activity;
 use crate::totals::Totals;
 
 const WAIT: &str = "wait";
+const LOCK: &str = "lock";
 const MEMORY_MAP: &str = "memory_map";
 const TRANSFER: &str = "transfer";
 const OTHER: &str = "other";
 /// The names that activities have. A report has those that occurred.
-pub const ACTIVITIES: [&str; 4] = [TRANSFER, WAIT, MEMORY_MAP, OTHER];
+pub const ACTIVITIES: [&str; 5] = [TRANSFER, WAIT, LOCK, MEMORY_MAP, OTHER];
 
 /// Whether a function waits for something to happen, and moves nothing.
 pub fn waits(function: Function) -> bool {
     let row = function.row();
-    row.family == Family::Wait
+    matches!(row.family, Family::Wait | Family::Lock)
         || matches!(row.role, Role::Accept)
         || matches!(function, Function::Connect | Function::ConnectAlias)
 }
@@ -49,7 +50,9 @@ pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activ
 
 fn name(function: Function) -> &'static str {
     let row = function.row();
-    if waits(function) {
+    if row.family == Family::Lock {
+        LOCK
+    } else if waits(function) {
         WAIT
     } else if row.family == Family::Map {
         MEMORY_MAP

@@ -57,7 +57,7 @@ pub struct Report {
     /// The heap, summed over the processes.
     pub heap: Heap,
     /// The purpose of the calls that are always timed: `transfer` (read, write, move, sync), `wait` (wait for descriptors,
-    /// for connections, for time to pass), `memory_map`, and `other` (all other system calls). Allocation, and stdio in memory,
+    /// for connections, for time to pass), `lock` (wait for locks), `memory_map`, and `other` (all other system calls). Allocation, and stdio in memory,
     /// are not included. Where a call has `parts`, the time of its wait is in `wait`; else a `read` that waits for its
     /// bytes is in `transfer`.
     #[serde(default)]
@@ -70,7 +70,7 @@ pub struct Report {
     pub coroutines: Option<Coroutines>,
     /// The slowest timed calls of all processes, slowest first. Calls that wait are in `longest_waits`.
     pub slowest: Vec<SlowCall>,
-    /// The longest calls of functions that wait (`wait` in `activities`), longest first.
+    /// The longest calls of functions that wait (`wait` and `lock` in `activities`), longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
     /// All process images, in the order of their start. Where `weir run` reports very many, the first ones have an entry
@@ -247,9 +247,9 @@ pub enum EndKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Function {
-    /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `memory_map`, `metadata`, `stdio` (calls of
-    /// stdio by the program), `stdio_system` (system calls by stdio), `process`, `count_only` (calls are counted, and neither
-    /// timed nor measured).
+    /// The function's family: `alloc`, `file`, `descriptor`, `socket`, `wait`, `lock` (calls that found the lock taken; no others
+    /// are counted), `memory_map`, `metadata`, `stdio` (calls of stdio by the program), `stdio_system` (system calls by
+    /// stdio), `process`, `count_only` (calls are counted, and neither timed nor measured).
     pub family: String,
     /// Calls, exact.
     pub calls: u64,

@@ -25,6 +25,7 @@ mod descriptor;
 mod file;
 mod identity;
 mod libraries;
+mod lock;
 mod memory_map;
 mod metadata;
 mod process;

@@ -350,6 +350,18 @@ pub unsafe fn of<F: Copy>(function: Function) -> F {
     }
 }
 
+/// The function behind ours, with its type, for a hook that may be called before anything has been found.
+///
+/// # Safety
+/// `F` is the type of a pointer to that function.
+#[inline(always)]
+pub unsafe fn found<F: Copy>(function: Function) -> F {
+    const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
+    let address = called(function);
+    // SAFETY: `F` is a pointer to that function, as the caller promises.
+    unsafe { transmute_copy::<NonZeroUsize, F>(&address) }
+}
+
 /// Calls the function behind ours that a row of the table names. Hooks that a macro defines call it only by this. The
 /// `next!` list below has typed functions for all other callers.
 macro_rules! next_call {

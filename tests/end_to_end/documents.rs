@@ -82,6 +82,7 @@ fn title(family: Family) -> &'static str {
         Family::Stdio => "What the program asks of stdio",
         Family::StdioSystem => "What stdio asks of the kernel",
         Family::Process => "Processes",
+        Family::Lock => "Locks that are taken",
         Family::CountOnly => "Counted only",
     }
 }

@@ -52,6 +52,12 @@ fn waiting_functions() {
     expect_exact("wait_calls");
 }
 
+/// A thread starts, for which the C library allocates.
+#[test]
+fn functions_that_take_locks() {
+    expect_own_exact("lock_calls");
+}
+
 #[test]
 fn memory_map_functions() {
     expect_exact("map_calls");
@@ -101,6 +107,7 @@ fn no_function_is_left_out() {
         ("descriptor_calls", &[]),
         ("socket_calls", &[]),
         ("wait_calls", &[]),
+        ("lock_calls", &[]),
         ("map_calls", &[]),
         ("metadata_calls", &[]),
         ("stdio_calls", &[]),

@@ -27,6 +27,11 @@
     F(sigaction) F(__sigaction) F(signal) F(bsd_signal) F(ssignal) \
     F(sysv_signal) F(__sysv_signal) F(sigset) F(sigignore) F(siginterrupt) F(dlclose) \
     F(getaddrinfo) F(wait) F(__wait) F(waitpid) F(__waitpid) F(wait3) F(wait4) F(waitid) F(mmap) \
+    F(pthread_mutex_lock) F(__pthread_mutex_lock) F(pthread_mutex_timedlock) F(pthread_mutex_clocklock) \
+    F(pthread_rwlock_rdlock) F(__pthread_rwlock_rdlock) F(pthread_rwlock_timedrdlock) \
+    F(pthread_rwlock_clockrdlock) F(pthread_rwlock_wrlock) F(__pthread_rwlock_wrlock) \
+    F(pthread_rwlock_timedwrlock) F(pthread_rwlock_clockwrlock) F(sem_wait) F(sem_timedwait) \
+    F(sem_clockwait) \
     F(mmap64) F(munmap) F(mremap) F(msync) F(madvise) F(posix_madvise) F(brk) F(sbrk) F(__sbrk) \
     F(stat) F(stat64) F(lstat) F(lstat64) F(fstat) F(fstat64) F(fstatat) F(fstatat64) F(__xstat) \
     F(__xstat64) F(__lxstat) F(__lxstat64) F(__fxstat) F(__fxstat64) F(__fxstatat) \

@@ -213,6 +213,22 @@ functions! {
     Wait4 = "wait4": Wait Wait ProcessId;
     Waitid = "waitid": Wait Wait Status;
 
+    MutexLock = "pthread_mutex_lock": Lock Lock ErrorNumber;
+    MutexLockAlias = "__pthread_mutex_lock": Lock Lock ErrorNumber;
+    MutexTimedlock = "pthread_mutex_timedlock": Lock Lock ErrorNumber;
+    MutexClocklock = "pthread_mutex_clocklock": Lock Lock ErrorNumber;
+    RwlockRdlock = "pthread_rwlock_rdlock": Lock Lock ErrorNumber;
+    RwlockRdlockAlias = "__pthread_rwlock_rdlock": Lock Lock ErrorNumber;
+    RwlockTimedrdlock = "pthread_rwlock_timedrdlock": Lock Lock ErrorNumber;
+    RwlockClockrdlock = "pthread_rwlock_clockrdlock": Lock Lock ErrorNumber;
+    RwlockWrlock = "pthread_rwlock_wrlock": Lock Lock ErrorNumber;
+    RwlockWrlockAlias = "__pthread_rwlock_wrlock": Lock Lock ErrorNumber;
+    RwlockTimedwrlock = "pthread_rwlock_timedwrlock": Lock Lock ErrorNumber;
+    RwlockClockwrlock = "pthread_rwlock_clockwrlock": Lock Lock ErrorNumber;
+    SemWait = "sem_wait": Lock Lock Status;
+    SemTimedwait = "sem_timedwait": Lock Lock Status;
+    SemClockwait = "sem_clockwait": Lock Lock Status;
+
     Mmap = "mmap": Map Map Address, size Argument(1), fd 4;
     Mmap64 = "mmap64": Map Map Address, size Argument(1), fd 4;
     Munmap = "munmap": Map Unmap Status, size Argument(1);

@@ -105,6 +105,7 @@ fn every_call_goes_on_to_the_function_of_its_name() {
         "file_calls",
         "formatted_calls",
         "identity_calls",
+        "lock_calls",
         "map_calls",
         "metadata_calls",
         "signal_calls",

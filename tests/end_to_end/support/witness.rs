@@ -305,7 +305,7 @@ fn classes(counts: Vec<(u32, u64)>) -> Vec<(u64, u64, u64)> {
 }
 
 fn errno_name(errno: u32) -> &'static str {
-    const NAMES: [(i32, &str); 26] = [
+    const NAMES: [(i32, &str); 28] = [
         (libc::ENOENT, "ENOENT"),
         (libc::EINTR, "EINTR"),
         (libc::E2BIG, "E2BIG"),
@@ -325,6 +325,8 @@ fn errno_name(errno: u32) -> &'static str {
         (libc::ECHILD, "ECHILD"),
         (libc::EPIPE, "EPIPE"),
         (libc::ENOTTY, "ENOTTY"),
+        (libc::EDEADLK, "EDEADLK"),
+        (libc::ETIMEDOUT, "ETIMEDOUT"),
         (libc::ENOSYS, "ENOSYS"),
         (libc::ENOSPC, "ENOSPC"),
         (libc::ENOTSOCK, "ENOTSOCK"),

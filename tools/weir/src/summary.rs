@@ -243,6 +243,7 @@ fn time(report: &Report) -> Option<(&'static str, String)> {
     let words = [
         ("transfer", "in transfer"),
         ("wait", "waiting"),
+        ("lock", "waiting for locks"),
         ("memory_map", "mapping memory"),
         ("other", "in other I/O calls"),
     ];

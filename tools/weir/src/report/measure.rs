@@ -30,7 +30,7 @@ impl Part {
     /// That of a function, which a later Weir may know and this one not.
     pub fn of(name: &str, family_name: &str) -> Part {
         match family(family_name) {
-            Some(Family::Wait) => Part::Wait,
+            Some(Family::Wait | Family::Lock) => Part::Wait,
             Some(Family::Stdio) => Part::Stdio,
             Some(Family::StdioSystem) => Part::StdioSystem,
             _ if Known::from_name(name).is_some_and(waits) => Part::Wait,

@@ -7,9 +7,10 @@ use super::subject::Subject;
 use crate::units;
 
 /// The activities of a report: its name for each, that of the page, and what it is.
-const ACTIVITIES: [(&str, &str, &str); 4] = [
+const ACTIVITIES: [(&str, &str, &str); 5] = [
     ("transfer", "transfer", "reading, writing, moving, syncing"),
     ("wait", "wait", "polling, connecting, sleeping"),
+    ("lock", "locks", "waiting for locks that other threads have"),
     (
         "memory_map",
         "memory maps",

@@ -142,7 +142,7 @@ impl Group {
         match known.row().family {
             Family::Alloc => Group::Allocation,
             Family::Stdio => Group::Stdio,
-            Family::Wait => Group::Wait,
+            Family::Wait | Family::Lock => Group::Wait,
             _ if waits(known) => Group::Wait,
             _ => Group::Io,
         }
@@ -188,6 +188,7 @@ mod tests {
             ("fwrite", Group::Stdio),
             ("poll", Group::Wait),
             ("accept4", Group::Wait),
+            ("pthread_mutex_lock", Group::Wait),
             ("of a later version", Group::Io),
         ] {
             assert_eq!(Group::of(function), group, "{function}");

@@ -53,11 +53,12 @@ impl Point {
     /// Whether it belongs to a language or its libraries, or is a program's own name for an allocation function: whoever looks
     /// for the place in a program looks for its caller.
     pub fn is_plumbing(&self) -> bool {
-        const FUNCTIONS: [&str; 19] = [
+        const FUNCTIONS: [&str; 20] = [
             "operator new",
             "operator delete",
             "std::",
             "__gnu_cxx::",
+            "__gthread_",
             "__cxxabiv1::",
             "alloc::",
             "core::",

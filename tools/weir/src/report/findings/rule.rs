@@ -19,6 +19,8 @@ pub enum Rule {
     Reopened,
     /// The program waits for one server.
     Peer,
+    /// Threads wait for locks.
+    Lock,
     /// A call had not returned when the process ended.
     Stuck,
     /// Files are looked for that are not there.
@@ -39,6 +41,7 @@ impl Rule {
             Rule::RandomReads => "random reads",
             Rule::Reopened => "opened again and again",
             Rule::Peer => "waits for one peer",
+            Rule::Lock => "waits for locks",
             Rule::Stuck => "a call did not return",
             Rule::FailedLookups => "files that are not there",
             Rule::Descriptors => "descriptors stay open",
@@ -56,6 +59,7 @@ impl Rule {
             Rule::RandomReads => "sort the requests by offset, or read larger pieces",
             Rule::Reopened => "keep it open, or keep what was read",
             Rule::Peer => "ask for several things at once, and hold no lock meanwhile",
+            Rule::Lock => "hold it for less, do no I/O under it, or split it",
             Rule::Stuck => "set a timeout, and look at the other side",
             Rule::FailedLookups => "shorten the search path, or remember what is not there",
             Rule::Descriptors => "close them, also where an error is returned",

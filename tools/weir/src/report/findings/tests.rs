@@ -250,6 +250,24 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
             ],
         ),
         (
+            Rule::Lock,
+            |report| {
+                call(report, "pthread_mutex_lock", 10, RUN / 20 / 10);
+                call(report, "pthread_rwlock_wrlock", 10, RUN / 20 / 10);
+                call(report, "sem_wait", 10, RUN);
+            },
+            vec![
+                |report| {
+                    call(report, "pthread_mutex_lock", 10, RUN / 20 / 10 - 1);
+                },
+                |report| {
+                    report.duration_ns = SECOND / 2;
+                    call(report, "pthread_mutex_lock", 1, SECOND / 10 - 1);
+                    call(report, "pthread_rwlock_wrlock", 0, 0);
+                },
+            ],
+        ),
+        (
             Rule::Stuck,
             |report| {
                 let process = &mut report.processes[0];
@@ -269,6 +287,7 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
                 |report| report.processes[0].in_flight[0].age_ns = Some(RUN / 4 - 1),
                 |report| report.processes[0].in_flight[0].age_ns = None,
                 |report| report.processes[0].in_flight[0].function = "epoll_wait".to_owned(),
+                |report| report.processes[0].in_flight[0].function = "sem_wait".to_owned(),
                 |report| report.processes[0].in_flight[0].file = Some("at 0.0.0.0:80".to_owned()),
                 |report| report.processes[0].in_flight[0].kind = Some("terminal".to_owned()),
             ],
@@ -556,6 +575,10 @@ fn the_manual_has_the_thresholds() {
         (
             Rule::Peer,
             vec![time(LEAST_PEER_NS), thousandths(LEAST_PEER_THOUSANDTHS)],
+        ),
+        (
+            Rule::Lock,
+            vec![time(LEAST_LOCK_NS), thousandths(LEAST_LOCK_THOUSANDTHS)],
         ),
         (
             Rule::Stuck,

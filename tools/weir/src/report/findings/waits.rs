@@ -1,6 +1,6 @@
-//! Servers that answer slowly, calls that never returned.
+//! Servers that answer slowly, locks that are held for long, calls that never returned.
 
-use weir_record::functions::{Function as Known, Role};
+use weir_record::functions::{Family, Function as Known, Role};
 use weir_report::model::{EndKind, FileUse, InFlight, Process};
 
 use super::super::files::short_name;
@@ -13,6 +13,11 @@ pub const LEAST_PEER_NS: u64 = 100_000_000;
 /// And so many thousandths of the run.
 pub const LEAST_PEER_THOUSANDTHS: u64 = 100;
 
+/// Locks are waited for at least so long.
+pub const LEAST_LOCK_NS: u64 = 100_000_000;
+/// And for so many thousandths of the run.
+pub const LEAST_LOCK_THOUSANDTHS: u64 = 100;
+
 /// A call is under way for at least so long.
 pub const LEAST_STUCK_NS: u64 = 1_000_000_000;
 /// And for so many thousandths of the run.
@@ -20,6 +25,7 @@ pub const LEAST_STUCK_THOUSANDTHS: u64 = 250;
 
 pub fn find(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     findings.extend(evidence.files().filter_map(|file| peer(evidence, file)));
+    findings.extend(locks(evidence));
     for process in evidence.processes() {
         findings.extend(stuck(process));
     }
@@ -52,6 +58,35 @@ fn peer(evidence: &Evidence<'_>, file: &FileUse) -> Option<Finding> {
             units::time(evidence.duration_ns()),
         ),
         place: evidence.place_at(file, is_any, |part| part.time_ns),
+    })
+}
+
+/// Whether it takes a lock. Semaphores are none: a thread that has nothing to do waits for one.
+fn is_lock(function: Known) -> bool {
+    function.row().family == Family::Lock && !function.name().starts_with("sem_")
+}
+
+fn locks(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (mut calls, mut ns) = (0_u64, 0_u64);
+    for (_, function) in evidence.functions(is_lock) {
+        calls = calls.saturating_add(function.calls);
+        let total_ns = function.latency.as_ref().map_or(0, |of| of.total_ns);
+        ns = ns.saturating_add(total_ns);
+    }
+    if ns < LEAST_LOCK_NS || !evidence.is_thousandths(ns, LEAST_LOCK_THOUSANDTHS) {
+        return None;
+    }
+    Some(Finding {
+        rule: Rule::Lock,
+        severity: Severity::of_share(ns, evidence.duration_ns()),
+        cost_ns: ns,
+        evidence: format!(
+            "{} found it taken and waited {} in a run of {}",
+            text::counted(calls, "call", "calls"),
+            units::time(ns),
+            units::time(evidence.duration_ns()),
+        ),
+        place: evidence.place_of(is_lock, |site| site.time_ns),
     })
 }
 
@@ -92,13 +127,15 @@ fn stuck(process: &Process) -> Option<Finding> {
 /// Whether a call in flight is none in which programs rest: they wait for events, requests, terminals and pipes for as long as they
 /// have nothing to do.
 fn is_no_rest(call: &InFlight) -> bool {
-    let role = Known::from_name(&call.function).map(|known| known.row().role);
+    let Some(known) = Known::from_name(&call.function) else {
+        return false;
+    };
     let kind = call.kind.as_deref().unwrap_or_default();
     let file = call.file.as_deref().unwrap_or_default();
-    match role {
-        Some(Role::Connect) => true,
-        Some(Role::Sync) => true,
-        Some(Role::Read | Role::Write | Role::Move) => kind == "file" || is_asked(kind, file),
+    match known.row().role {
+        Role::Connect | Role::Sync => true,
+        Role::Lock => is_lock(known),
+        Role::Read | Role::Write | Role::Move => kind == "file" || is_asked(kind, file),
         _ => false,
     }
 }
