@@ -1,14 +1,14 @@
 //! Files and sockets: those of a region, and those of several process images together.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use weir_record::file::{FileEntry, SIZE_CLASSES, class_from_bytes};
 use weir_record::functions::Function;
 use weir_record::spread::{self, class_from_ticks};
 use weir_record::text::Text;
 
-use crate::model::{FileUse, Files, SizeClass, SlowestUse, Spread, SpreadClass};
+use crate::model::{FileUse, Files, KindUse, SizeClass, SlowestUse, Spread, SpreadClass};
 
 /// How many files a process image lists.
 const LISTED_OF_IMAGE: usize = 256;
@@ -32,11 +32,25 @@ pub fn of_image(entries: &[FileEntry], folded: u64, clock: &Clock<'_>) -> Files 
     };
     let used = rest.iter().map(|entry| of_entry(entry, clock));
     let used = used.filter(|file| file.calls() != 0 || file.opens != 0);
+    let used: Vec<FileUse> = used.collect();
     let others = FileUse {
         name: String::new(),
         ..of_entry(first, clock)
     };
-    cut(used.collect(), others, folded, LISTED_OF_IMAGE)
+    let mut kinds: BTreeMap<String, KindUse> = BTreeMap::new();
+    for file in { &used }.iter().chain([&others]) {
+        if file.calls() != 0 {
+            let sum = match kinds.get_mut(&file.kind) {
+                Some(sum) => sum,
+                None => kinds.entry(file.kind.clone()).or_default(),
+            };
+            sum.add_file(file);
+        }
+    }
+    Files {
+        kinds,
+        ..cut(used, others, folded, LISTED_OF_IMAGE)
+    }
 }
 
 /// The files of several images: one of the same kind and name in several is one.
@@ -44,7 +58,11 @@ pub fn together<'a>(images: impl Iterator<Item = &'a Files>) -> Files {
     let mut sums: HashMap<(&str, &str), FileUse> = HashMap::new();
     let mut others = none();
     let mut folded = 0_u64;
+    let mut kinds: BTreeMap<String, KindUse> = BTreeMap::new();
     for image in images {
+        for (kind, sum) in &image.kinds {
+            kinds.entry(kind.clone()).or_default().add(sum);
+        }
         for file in &image.listed {
             let sum = sums
                 .entry((&file.kind, &file.name))
@@ -58,12 +76,11 @@ pub fn together<'a>(images: impl Iterator<Item = &'a Files>) -> Files {
         others.add(&image.others);
         folded = folded.saturating_add(image.folded);
     }
-    cut(
-        sums.into_values().collect(),
-        others,
-        folded,
-        LISTED_OF_REPORT,
-    )
+    let listed = sums.into_values().collect();
+    Files {
+        kinds,
+        ..cut(listed, others, folded, LISTED_OF_REPORT)
+    }
 }
 
 fn none() -> FileUse {
@@ -87,6 +104,7 @@ fn cut(mut listed: Vec<FileUse>, mut others: FileUse, mut folded: u64, most: usi
         listed,
         others,
         folded,
+        ..Files::default()
     }
 }
 
@@ -203,7 +221,7 @@ mod tests {
         Files {
             listed,
             others: none(),
-            folded: 0,
+            ..Files::default()
         }
     }
 
@@ -217,6 +235,28 @@ mod tests {
         let names: Vec<_> = files.listed.iter().map(|file| &*file.name).collect();
         assert_eq!(names, ["/a", "/b"]);
         assert_eq!((files.listed[0].reads, files.listed[0].read_ns), (2, 10));
+    }
+
+    #[test]
+    fn kinds_have_the_sums_of_all_images() {
+        let pipe = |reads, read_ns| KindUse {
+            reads,
+            read_ns,
+            ..KindUse::default()
+        };
+        let of = |kind: &str, sum| Files {
+            kinds: [(kind.to_owned(), sum)].into(),
+            ..image(Vec::new())
+        };
+        let images = [
+            of("pipe", pipe(2, 30)),
+            of("pipe", pipe(3, 40)),
+            of("file", pipe(1, u64::MAX)),
+            of("file", pipe(1, 1)),
+        ];
+        let kinds = together(images.iter()).kinds;
+        assert_eq!(kinds["pipe"], pipe(5, 70));
+        assert_eq!(kinds["file"], pipe(2, u64::MAX));
     }
 
     #[test]

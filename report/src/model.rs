@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use coroutines::{CoroutineUse, Coroutines};
-pub use files::{FileUse, Files, SlowestUse};
+pub use files::{FileUse, Files, KindUse, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use parts::{Parts, Spread, SpreadClass};

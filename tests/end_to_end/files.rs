@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use weir_report::model::{FileUse, Files};
+use weir_report::model::{FileUse, Files, KindUse};
 
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
@@ -19,12 +19,33 @@ fn in_way(way: &str, check: impl Fn(&Outcome, &BTreeMap<String, FileUse>)) {
         let root = format!("{}/", root.display());
         let mut files: BTreeMap<String, FileUse> = BTreeMap::new();
         for process in outcome.processes() {
+            expect_kinds(&process.files);
             for file in &process.files.listed {
                 let name = file.name.strip_prefix(&root).unwrap_or(&file.name);
                 files.entry(name.to_owned()).or_default().add(file);
             }
         }
         check(&outcome, &files);
+    }
+}
+
+/// The sums by kind are those of the files that are listed, and of the others. Of these the kinds are not known.
+#[track_caller]
+fn expect_kinds(files: &Files) {
+    let mut sums: BTreeMap<String, KindUse> = BTreeMap::new();
+    for file in files.listed.iter().chain([&files.others]) {
+        if file.calls() != 0 {
+            sums.entry(file.kind.clone()).or_default().add_file(file);
+        }
+    }
+    let all = |kinds: &BTreeMap<String, KindUse>| {
+        let mut all = KindUse::default();
+        kinds.values().for_each(|kind| all.add(kind));
+        all
+    };
+    assert_eq!(all(&files.kinds), all(&sums));
+    if files.folded == 0 {
+        assert_eq!(files.kinds, sums);
     }
 }
 

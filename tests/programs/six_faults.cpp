@@ -4,6 +4,7 @@
 // six_faults DIRECTORY [HEALTHY]: with a second argument it does the same work without the faults.
 
 #include <arpa/inet.h>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +20,7 @@
 
 static bool healthy;
 static std::string directory;
-static int rounds = 300;
+static const int rounds = 150;
 
 static void must(bool done, const char *what) {
     if (!done) {
@@ -28,7 +29,7 @@ static void must(bool done, const char *what) {
     }
 }
 
-// A server in a process of its own that takes 10 ms for each answer.
+// A server in a process of its own that takes 20 ms for each answer.
 static pid_t serve(int listening) {
     pid_t child = fork();
     must(child >= 0, "fork");
@@ -37,7 +38,7 @@ static pid_t serve(int listening) {
     int client = accept(listening, nullptr, nullptr);
     char asked;
     while (client >= 0 && read(client, &asked, 1) == 1) {
-        usleep(10000);
+        usleep(20000);
         must(write(client, "!", 1) == 1, "answer");
     }
     _exit(0);
@@ -108,7 +109,7 @@ static void use_cache() {
 // Fault 6: the table is read all over the place.
 static void look_up(int table, unsigned *seed) {
     char page[4096];
-    for (int number = 0; number < 50; number++) {
+    for (int number = 0; number < 200; number++) {
         off_t at = (rand_r(seed) % 4096) * 4096;
         if (healthy)
             at = -1;
@@ -138,11 +139,12 @@ int main(int count, char **arguments) {
         must(write(table, chunk.data(), chunk.size()) == (ssize_t)chunk.size(), "fill");
     lseek(table, 0, SEEK_SET);
 
+    std::atomic<bool> over(healthy);
     std::thread asking([&] {
-        for (int round = 0; round < (healthy ? 1 : rounds); round++) {
+        do {
             ask_server(peer);
             usleep(500);
-        }
+        } while (!over);
     });
     unsigned seed = 1;
     size_t sum = 0;
@@ -157,6 +159,7 @@ int main(int count, char **arguments) {
         if (healthy)
             usleep(5000);
     }
+    over = true;
     asking.join();
     if (healthy)
         fsync(journal);

@@ -1,5 +1,7 @@
 //! Files and sockets.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{SizeClass, Spread};
@@ -15,6 +17,65 @@ pub struct Files {
     pub others: FileUse,
     /// Number of files and sockets that are in `others`, as far as Weir could distinguish them.
     pub folded: u64,
+    /// The sums of all files and sockets of each kind, also of those that are not listed. `other` has also the calls on
+    /// descriptors of which nothing is known, and those on files for which Weir had no room. Absent in reports of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, KindUse>,
+}
+
+/// The calls on all files or sockets of one kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct KindUse {
+    /// Calls that read from them.
+    pub reads: u64,
+    /// Calls that wrote to them.
+    pub writes: u64,
+    /// Calls that did neither.
+    pub other_calls: u64,
+    /// Bytes that were read.
+    pub read_bytes: u64,
+    /// Bytes that were written.
+    pub written_bytes: u64,
+    /// Total time of the calls that read. Where a call has two parts, both.
+    pub read_ns: u64,
+    /// Total time of the calls that wrote.
+    pub write_ns: u64,
+    /// Total time of the calls that did neither.
+    pub other_ns: u64,
+}
+
+impl KindUse {
+    /// Adds the calls on a file or socket.
+    pub fn add_file(&mut self, file: &FileUse) {
+        self.add(&KindUse {
+            reads: file.reads,
+            writes: file.writes,
+            other_calls: file.other_calls,
+            read_bytes: file.read_bytes,
+            written_bytes: file.written_bytes,
+            read_ns: file.read_ns,
+            write_ns: file.write_ns,
+            other_ns: file.other_ns,
+        });
+    }
+
+    /// Adds others.
+    pub fn add(&mut self, other: &KindUse) {
+        for (to, by) in [
+            (&mut self.reads, other.reads),
+            (&mut self.writes, other.writes),
+            (&mut self.other_calls, other.other_calls),
+            (&mut self.read_bytes, other.read_bytes),
+            (&mut self.written_bytes, other.written_bytes),
+            (&mut self.read_ns, other.read_ns),
+            (&mut self.write_ns, other.write_ns),
+            (&mut self.other_ns, other.other_ns),
+        ] {
+            *to = to.saturating_add(by);
+        }
+    }
 }
 
 /// The calls on one file or socket.

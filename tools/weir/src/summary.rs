@@ -13,7 +13,7 @@ use crate::cli::{Group, Metric, STANDARD_OUTPUT, Sort};
 use crate::report::measure::{self, Part, Time, Totals};
 use crate::report::page::{Cell, Column, Table, painted};
 use crate::report::sites::greatest;
-use crate::report::{Subject, ending, files, findings, heap, in_flight, shortcomings};
+use crate::report::{Subject, ending, files, findings, heap, in_flight, shortcomings, time};
 use crate::sites::{Naming, Sites};
 use crate::symbols::DEBUG_DIRECTORY;
 use crate::{output, text, units};
@@ -247,11 +247,20 @@ fn time(report: &Report) -> Option<(&'static str, String)> {
         ("memory_map", "mapping memory"),
         ("other", "in other I/O calls"),
     ];
+    let other_sides = time::with_other_sides(&report.files, report.functions.values());
     let told: Vec<String> = words
         .into_iter()
         .filter_map(|(name, words)| {
             let activity = report.activities.get(name)?;
-            (activity.total_ns > 0).then(|| format!("{} {words}", units::time(activity.total_ns)))
+            let of_it = match &other_sides {
+                Some(part) if name == "transfer" && part.total_ns > 0 => {
+                    let part = units::time(part.total_ns);
+                    format!(" ({part} of it sockets, pipes and terminals)")
+                }
+                _ => String::new(),
+            };
+            (activity.total_ns > 0)
+                .then(|| format!("{} {words}{of_it}", units::time(activity.total_ns)))
         })
         .collect();
     (!told.is_empty()).then(|| ("time", told.join(", ")))

@@ -29,7 +29,7 @@ mod sizes;
 mod slowest;
 mod subject;
 mod threads;
-mod time;
+pub mod time;
 mod timeline;
 
 use std::io;

@@ -110,6 +110,7 @@ fn files_beyond_those_shown_are_summed_up_and_not_lost() {
             ..FileUse::default()
         },
         folded: 1,
+        ..Files::default()
     };
     let page = shown(&report, 200, Sort::Time, None);
     let lines = section(&page, "Files and sockets");

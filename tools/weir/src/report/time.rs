@@ -1,6 +1,8 @@
 //! Where the time went: what the calls that are always timed were for.
 
-use weir_report::model::Activity;
+use std::cmp::Reverse;
+
+use weir_report::model::{Activity, Files, Function};
 
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
@@ -19,6 +21,39 @@ const ACTIVITIES: [(&str, &str, &str); 5] = [
     ("other", "other", "all other system calls"),
 ];
 
+/// The kinds whose calls may wait for the other side: a program, a machine, a person.
+const OTHER_SIDES: [&str; 7] = [
+    "pipe",
+    "socket",
+    "socketpair",
+    "tcp",
+    "terminal",
+    "udp",
+    "unix",
+];
+
+/// What of the transfer was about sockets, pipes and terminals. None where that is not known: the report is of an earlier version,
+/// or its calls have two parts, so that their waits are apart.
+pub fn with_other_sides<'a>(
+    files: &Files,
+    mut functions: impl Iterator<Item = &'a Function>,
+) -> Option<Activity> {
+    if files.kinds.is_empty() || functions.any(|function| function.parts.is_some()) {
+        return None;
+    }
+    let mut sum = Activity::default();
+    for kind in OTHER_SIDES {
+        let of = files.kinds.get(kind).copied().unwrap_or_default();
+        for calls in [of.reads, of.writes] {
+            sum.calls = sum.calls.saturating_add(calls);
+        }
+        for ns in [of.read_ns, of.write_ns] {
+            sum.total_ns = sum.total_ns.saturating_add(ns);
+        }
+    }
+    (sum.calls > 0).then_some(sum)
+}
+
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
     let mut rows: Vec<(&str, &str, &Activity)> = Vec::new();
     for (name, activity) in subject.activities {
@@ -31,7 +66,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     if rows.is_empty() {
         return;
     }
-    rows.sort_by_key(|(.., activity)| std::cmp::Reverse((activity.total_ns, activity.calls)));
+    rows.sort_by_key(|(.., activity)| Reverse((activity.total_ns, activity.calls)));
     page.heading("Time", "summed over all threads");
     let all = rows.iter().fold(0, |sum: u64, (.., activity)| {
         sum.saturating_add(activity.total_ns)
@@ -43,6 +78,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         Column::number("share", 1),
         Column::name("that is", 2, 20),
     ]);
+    let other_sides = with_other_sides(subject.files, subject.functions.values());
+    if let Some(part) = &other_sides
+        && let Some(transfer) = rows.iter().position(|&(title, ..)| title == "transfer")
+    {
+        let of_it = (
+            "  of it",
+            "sockets, pipes and terminals: waits for the other side included",
+            part,
+        );
+        rows.insert(transfer + 1, of_it);
+    }
     for (title, meaning, activity) in rows {
         table.push([
             Cell::new(title),

@@ -7,6 +7,7 @@ use weir_report::model::{FilePart, FileUse, Function, Process, Site};
 
 use super::super::subject::Subject;
 use crate::sites::{PointId, Sites};
+use crate::units;
 
 /// A recording, and the places behind its numbers.
 pub struct Evidence<'a> {
@@ -47,6 +48,15 @@ impl<'a> Evidence<'a> {
     /// Whether this time is at least so many thousandths of the run.
     pub fn is_thousandths(&self, part_ns: u64, thousandths: u64) -> bool {
         u128::from(part_ns) * 1000 >= u128::from(self.duration_ns()) * u128::from(thousandths)
+    }
+
+    /// `1.03 s of 1.22 s`: this time, and how long the recording is.
+    pub fn of_run(&self, part_ns: u64) -> String {
+        let (part, whole) = (units::time(part_ns), units::time(self.duration_ns()));
+        match part_ns > self.duration_ns() {
+            true => format!("{part}, summed over its threads, in {whole}"),
+            false => format!("{part} of {whole}"),
+        }
     }
 
     /// A function's numbers; those of none where it was never called.

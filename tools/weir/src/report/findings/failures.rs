@@ -53,12 +53,12 @@ fn failed_lookups(evidence: &Evidence<'_>) -> Option<Finding> {
         rule: Rule::FailedLookups,
         severity: Severity::of_share(ns, evidence.duration_ns()),
         cost_ns: ns,
+        size: failed,
         evidence: format!(
-            "{} of {} by open, stat and the like found nothing (ENOENT); that took ≈{} of {}",
+            "{} of {} by open, stat and the like found nothing (ENOENT); that took ≈{}",
             units::count(failed),
             text::counted(calls, "look-up", "look-ups"),
-            units::time(ns),
-            units::time(evidence.duration_ns()),
+            evidence.of_run(ns),
         ),
         place: evidence.place_of(is_lookup, |site| site.errors),
     })
@@ -105,6 +105,7 @@ fn stays_open(evidence: &Evidence<'_>, process: &Process) -> Option<Finding> {
         rule: Rule::Descriptors,
         severity: Severity::High,
         cost_ns: 0,
+        size: open,
         evidence: format!(
             "of {} that process {} made, it closed {}",
             text::counted(made, "descriptor", "descriptors"),

@@ -71,6 +71,7 @@ fn leak(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
         rule: Rule::Leak,
         severity,
         cost_ns: 0,
+        size: live,
         evidence: format!(
             "{about}{} in {about}{} were made all through the run and never freed",
             units::bytes(live),
@@ -111,12 +112,12 @@ fn storm(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
         rule: Rule::Temporaries,
         severity: Severity::of_share(cost_ns, evidence.duration_ns()),
         cost_ns,
+        size: short,
         evidence: format!(
-            "{about}{} of {about}{} lived less than 1 ms; that took ≈{} of {}",
+            "{about}{} of {about}{} lived less than 1 ms; that took ≈{}",
             units::count(short),
             text::counted(blocks, "block", "blocks"),
-            units::time(cost_ns),
-            units::time(evidence.duration_ns()),
+            evidence.of_run(cost_ns),
         ),
         place: evidence.name_of(placed),
     })

@@ -19,6 +19,7 @@ mod rule;
 mod waits;
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use anstyle::{AnsiColor, Style};
 
@@ -30,6 +31,9 @@ use crate::text;
 use evidence::Evidence;
 
 pub use rule::Rule;
+
+/// So many findings of one rule are kept, the gravest: whoever has mended these measures again.
+pub const MOST_OF_A_RULE: usize = 5;
 
 /// How much there is to gain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +84,11 @@ pub struct Finding {
     pub rule: Rule,
     /// How much there is to gain.
     pub severity: Severity,
-    /// What it costs, as far as that is time: in nanoseconds. Findings of one severity are in its order.
+    /// What it costs, as far as that is time: in nanoseconds. Findings of one severity are in its order, and those that cost
+    /// no time in that of their size.
     pub cost_ns: u64,
+    /// How much there is of it, in the rule's own unit.
+    pub size: u64,
     /// The numbers that say so, and of what: a file, a peer, a process.
     pub evidence: String,
     /// The place in the program that most of it comes from, where that is known.
@@ -108,7 +115,13 @@ pub fn of(subject: &Subject<'_>, sites: Option<&Sites>) -> Vec<Finding> {
     waits::find(&evidence, &mut findings);
     failures::find(&evidence, &mut findings);
     // Stable: equal ones stay in the order of the rules.
-    findings.sort_by_key(|of| Reverse((of.severity, of.cost_ns)));
+    findings.sort_by_key(|of| Reverse((of.severity, of.cost_ns, of.size)));
+    let mut found: HashMap<Rule, usize> = HashMap::new();
+    findings.retain(|of| {
+        let number = found.entry(of.rule).or_default();
+        *number += 1;
+        *number <= MOST_OF_A_RULE
+    });
     findings
 }
 

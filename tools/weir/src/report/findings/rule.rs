@@ -1,7 +1,7 @@
 //! The rules.
 
 /// What can be found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rule {
     /// Blocks are made all through the run and never freed.
     Leak,

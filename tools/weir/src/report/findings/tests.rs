@@ -468,6 +468,39 @@ fn the_gravest_comes_first() {
 }
 
 #[test]
+fn of_one_kind_there_are_the_greatest_five() {
+    let mut report = quiet();
+    report.files.listed = (0..9)
+        .map(|number| FileUse {
+            opens: 1000 + number,
+            ..file("file", &format!("/etc/{number}"))
+        })
+        .collect();
+    let findings = found(&report);
+    let opens: Vec<u64> = findings.iter().map(|of| of.size).collect();
+    assert_eq!(opens, [1008, 1007, 1006, 1005, 1004]);
+    let manual = include_str!("../../../../../docs/findings.md");
+    assert!(manual.contains(&format!("at most {MOST_OF_A_RULE},")));
+}
+
+#[test]
+fn time_that_is_longer_than_the_run_is_that_of_several_threads() {
+    let mut report = quiet();
+    report.files.listed.push(FileUse {
+        reads: 5,
+        read_ns: 3 * RUN,
+        ..file("tcp", "to 10.0.0.1:80")
+    });
+    let findings = found(&report);
+    assert!(
+        findings[0]
+            .evidence
+            .ends_with("took 30.0 s, summed over its threads, in 10.0 s"),
+        "{findings:?}"
+    );
+}
+
+#[test]
 fn one_image_is_judged_by_its_own_numbers() {
     let mut report = quiet();
     let listed = FileUse {

@@ -49,13 +49,13 @@ fn peer(evidence: &Evidence<'_>, file: &FileUse) -> Option<Finding> {
         rule: Rule::Peer,
         severity: Severity::of_share(ns, evidence.duration_ns()),
         cost_ns: ns,
+        size: file.calls(),
         evidence: format!(
-            "{} about the {} connection {} took {} of {}",
+            "{} about the {} connection {} took {}",
             text::counted(file.calls(), "call", "calls"),
             file.kind,
             short_name(file),
-            units::time(ns),
-            units::time(evidence.duration_ns()),
+            evidence.of_run(ns),
         ),
         place: evidence.place_at(file, is_any, |part| part.time_ns),
     })
@@ -80,11 +80,11 @@ fn locks(evidence: &Evidence<'_>) -> Option<Finding> {
         rule: Rule::Lock,
         severity: Severity::of_share(ns, evidence.duration_ns()),
         cost_ns: ns,
+        size: calls,
         evidence: format!(
-            "{} found it taken and waited {} in a run of {}",
+            "{} found it taken and waited {}",
             text::counted(calls, "call", "calls"),
-            units::time(ns),
-            units::time(evidence.duration_ns()),
+            evidence.of_run(ns),
         ),
         place: evidence.place_of(is_lock, |site| site.time_ns),
     })
@@ -112,6 +112,7 @@ fn stuck(process: &Process) -> Option<Finding> {
         rule: Rule::Stuck,
         severity: Severity::High,
         cost_ns: age_ns,
+        size: 1,
         evidence: format!(
             "{}{of} of process {}, thread {}, was under way for {} and had not returned",
             call.function,

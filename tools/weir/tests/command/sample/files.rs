@@ -11,7 +11,7 @@ const PROJECT: &str = "/srv/projects/überlange Verzeichnisnamen/構築/very/dee
 
 /// Those of the shell: its script's pipe, and what it looked at.
 pub fn of_shell() -> Files {
-    Files {
+    with_kinds(Files {
         listed: vec![
             FileUse {
                 opens: 1,
@@ -29,8 +29,8 @@ pub fn of_shell() -> Files {
             },
         ],
         others: others(),
-        folded: 0,
-    }
+        ..Files::default()
+    })
 }
 
 /// Those of the Python: a database with a long name, sockets, a pipe that was full, modules.
@@ -147,7 +147,7 @@ pub fn of_python() -> Files {
         module("build.py\x1b[2J", 3 * KIB),
     ];
     listed.sort_by_key(|file| std::cmp::Reverse(file.total_ns()));
-    Files {
+    with_kinds(Files {
         listed,
         others: FileUse {
             opens: 1_893,
@@ -162,12 +162,13 @@ pub fn of_python() -> Files {
             ..others()
         },
         folded: 1_204,
-    }
+        ..Files::default()
+    })
 }
 
 /// Those of the child, which writes to its parent's pipe.
 pub fn of_child() -> Files {
-    Files {
+    with_kinds(Files {
         listed: vec![FileUse {
             opens: 0,
             writes: 2,
@@ -176,8 +177,22 @@ pub fn of_child() -> Files {
             ..used("pipe", "standard output").slowest("write", 1_800, 12 * MS, CHILD, 2 * KIB)
         }],
         others: others(),
-        folded: 0,
+        ..Files::default()
+    })
+}
+
+/// The same with the sums of the kinds.
+fn with_kinds(mut files: Files) -> Files {
+    for file in files.listed.iter().chain([&files.others]) {
+        if file.calls() != 0 {
+            files
+                .kinds
+                .entry(file.kind.clone())
+                .or_default()
+                .add_file(file);
+        }
     }
+    files
 }
 
 /// Those of all processes, one of the same name once.
@@ -197,6 +212,9 @@ pub fn together(processes: &[Process]) -> Files {
         }
         sum.others.add(&files.others);
         sum.folded += files.folded;
+        for (kind, of_image) in &files.kinds {
+            sum.kinds.entry(kind.clone()).or_default().add(of_image);
+        }
     }
     sum.listed
         .sort_by_key(|file| std::cmp::Reverse(file.total_ns()));
@@ -215,6 +233,7 @@ pub fn activities(functions: &BTreeMap<String, Function>) -> BTreeMap<String, Ac
             continue;
         }
         let name = match (row.family, row.role) {
+            (Family::Lock, _) => "lock",
             _ if weir_report::waits(known) => "wait",
             (Family::Map, _) => "memory_map",
             (_, Role::Read | Role::Write | Role::Move | Role::Sync) => "transfer",
