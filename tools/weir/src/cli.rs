@@ -309,6 +309,16 @@ pub struct CheckArgs {
     #[arg(long, value_name = "XML", value_parser = file_to_write())]
     pub junit: Option<PathBuf>,
 
+    /// Also write the numbers and their limits to this file in the format of OpenMetrics
+    #[arg(long, value_name = "TEXT", value_parser = file_to_write())]
+    pub openmetrics: Option<PathBuf>,
+
+    /// Lower the limits of BUDGET that are kept to what was measured
+    ///
+    /// Only numbers and bytes that are exact: times differ from run to run. Comments and units stay. No limit is raised.
+    #[arg(long)]
+    pub update: bool,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,

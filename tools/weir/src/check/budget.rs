@@ -14,6 +14,8 @@ use crate::failure::Failure;
 /// The limits of a file.
 #[derive(Debug)]
 pub struct Budget {
+    /// The file's text.
+    pub text: String,
     /// What a report may lack and still keep a limit.
     pub accepted: Vec<Loss>,
     /// The limits, in the order of the file.
@@ -25,6 +27,8 @@ pub struct Budget {
 pub struct Limit {
     /// Where it is in the file, from 1.
     pub line: usize,
+    /// The same, as a place in the document.
+    pub place: Place,
     /// What is measured: a path of words.
     pub metric: String,
     /// Of what each.
@@ -39,6 +43,15 @@ pub struct Limit {
     pub file: Option<String>,
     /// Call sites that do not count.
     pub ignore: Vec<String>,
+}
+
+/// Where a limit stands in a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the table `default`, under these names.
+    Default(Vec<String>),
+    /// In the array `limit`.
+    Entry(usize),
 }
 
 /// How many timed calls a latency needs, where the limit does not say.
@@ -97,7 +110,7 @@ impl Budget {
 
     /// # Errors
     /// The line, and what is wrong there.
-    fn parse(text: &str) -> Result<Budget, (usize, String)> {
+    pub fn parse(text: &str) -> Result<Budget, (usize, String)> {
         let line = |span: Range<usize>| line_at(text, span.start);
         let document: Document = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(1, line);
@@ -118,17 +131,21 @@ impl Budget {
         let mut limits = Vec::new();
         for (name, value) in document.default {
             let at = line(name.span());
-            add_defaults(name.get_ref(), &value, at, &mut limits)
+            add_defaults(&[name.get_ref().as_str()], &value, at, &mut limits)
                 .map_err(|message| (at, message))?;
         }
-        for entry in document.limit {
+        for (index, entry) in document.limit.into_iter().enumerate() {
             let at = line(entry.span());
-            limits.push(limit(entry.into_inner(), at).map_err(|message| (at, message))?);
+            limits.push(limit(entry.into_inner(), index, at).map_err(|message| (at, message))?);
         }
         limits.sort_by_key(|limit| limit.line);
         match limits.is_empty() {
             true => Err((1, "there is no limit".to_owned())),
-            false => Ok(Budget { accepted, limits }),
+            false => Ok(Budget {
+                text: text.to_owned(),
+                accepted,
+                limits,
+            }),
         }
     }
 }
@@ -146,20 +163,21 @@ fn line_at(text: &str, offset: usize) -> usize {
 
 /// `heap.peak_bytes = "64MiB"` is a table in a table to TOML.
 fn add_defaults(
-    name: &str,
+    names: &[&str],
     value: &Value,
     line: usize,
     limits: &mut Vec<Limit>,
 ) -> Result<(), String> {
     if let Value::Table(table) = value {
         for (key, value) in table {
-            add_defaults(&format!("{name}.{key}"), value, line, limits)?;
+            add_defaults(&[names, &[key.as_str()]].concat(), value, line, limits)?;
         }
         return Ok(());
     }
     limits.push(Limit {
         line,
-        metric: name.to_owned(),
+        place: Place::Default(names.iter().map(|&name| name.to_owned()).collect()),
+        metric: names.join("."),
         per: Per::Report,
         max: Some(Quantity::read(value)?),
         increase: None,
@@ -170,13 +188,14 @@ fn add_defaults(
     Ok(())
 }
 
-fn limit(entry: Entry, line: usize) -> Result<Limit, String> {
+fn limit(entry: Entry, index: usize, line: usize) -> Result<Limit, String> {
     let increase = entry.increase.as_deref().map(|text| {
         quantity::percent(text)
             .ok_or_else(|| format!("increase must be a percentage such as \"2%\", not {text}"))
     });
     let limit = Limit {
         line,
+        place: Place::Entry(index),
         metric: entry.metric,
         per: entry.per,
         max: entry.max.as_ref().map(Quantity::read).transpose()?,

@@ -7,7 +7,8 @@
 //! places      the places of the program that they come from
 //! loss        why they may be too small
 //! verdict     whether a limit is kept
-//! page, github, junit      the result, for people and for CI
+//! page, github, junit, openmetrics      the result, for people and for CI
+//! update      limits that are lowered to what was measured
 //! ```
 
 mod budget;
@@ -15,9 +16,11 @@ mod figure;
 mod github;
 mod junit;
 mod loss;
+mod openmetrics;
 mod page;
 mod places;
 mod quantity;
+mod update;
 mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -26,11 +29,12 @@ use weir_report::model::Report;
 
 use crate::cli::{CheckArgs, RunArgs, Sort, Verdicts};
 use crate::exit_code::{self, ProgramEnd};
-use crate::failure::Failure;
+use crate::failure::{Failure, complain};
 use crate::{output, report, run};
 use budget::{Budget, Limit, Per};
-use figure::Figure;
+use figure::{Figure, Value};
 use places::Places;
+use quantity::Unit;
 use verdict::Verdict;
 
 /// How many sites are named that made a number grow.
@@ -55,6 +59,13 @@ struct Row {
     value: String,
     most: String,
     verdict: Verdict,
+    /// The number, where it is known and no estimate.
+    exact: Option<i128>,
+    /// The number, as well as it is known.
+    number: Option<i128>,
+    /// Its limit, where there is one.
+    most_number: Option<i128>,
+    unit: Unit,
 }
 
 impl Judged<'_> {
@@ -80,6 +91,9 @@ pub fn execute(args: &CheckArgs) -> Result<u8, Failure> {
     if let Some(path) = &args.junit {
         junit::write(path, &args.budget, &judged)?;
     }
+    if let Some(path) = &args.openmetrics {
+        openmetrics::write(path, &judged)?;
+    }
     match args.format {
         Verdicts::Text => {
             let width = output::width(args.width);
@@ -87,6 +101,17 @@ pub fn execute(args: &CheckArgs) -> Result<u8, Failure> {
             output::print(&page::text(&args.budget, &judged, width, coloured))?;
         }
         Verdicts::Github => github::print(&args.budget, &judged)?,
+    }
+    if args.update {
+        for lowered in update::lower(&args.budget, &budget, &judged)? {
+            complain(&format!(
+                "{}: {} lowered from {} to {}",
+                args.budget.display(),
+                lowered.metric,
+                lowered.from,
+                lowered.to
+            ));
+        }
     }
     let severities = judged.iter().map(|one| one.verdict().severity());
     Ok(match severities.max() {
@@ -228,12 +253,19 @@ fn row(
         Some(lack) if verdict == Verdict::Kept => Verdict::CannotTell(lack),
         _ => verdict,
     };
-    let (value, most) = verdict::shown(&figure.value, most, figure.unit);
+    let (value, shown) = verdict::shown(&figure.value, most, figure.unit);
     let row = Row {
         of: figure.of.clone(),
         value,
-        most,
+        most: shown,
         verdict,
+        exact: match figure.value {
+            Value::Exact(number) => Some(number),
+            _ => None,
+        },
+        number: figure.value.number(),
+        most_number: most,
+        unit: figure.unit,
     };
     Ok((figure.value.number().unwrap_or(0), row))
 }

@@ -74,6 +74,10 @@ pub struct Quantity {
     number: i128,
     /// None where it was written without one.
     unit: Option<Unit>,
+    /// What it was written with, and how many that stands for.
+    suffix: Option<(&'static str, f64)>,
+    /// Whether it was written in quotes.
+    is_text: bool,
 }
 
 impl Quantity {
@@ -91,6 +95,8 @@ impl Quantity {
             toml::Value::Integer(number) if *number >= 0 => Ok(Quantity {
                 number: i128::from(*number),
                 unit: None,
+                suffix: None,
+                is_text: false,
             }),
             toml::Value::String(text) => Quantity::parse(text).ok_or_else(|| refused(text)),
             toml::Value::Integer(number) => Err(refused(&number.to_string())),
@@ -109,17 +115,53 @@ impl Quantity {
             && suffix.is_empty()
         {
             let number = i128::from(number);
-            return Some(Quantity { number, unit: None });
+            return Some(Quantity {
+                number,
+                unit: None,
+                suffix: None,
+                is_text: true,
+            });
         }
         let number: f64 = digits.parse().ok()?;
         let suffix = suffix.trim_start();
-        let (_, unit, factor) = SUFFIXES.iter().find(|(name, ..)| *name == suffix)?;
+        let (name, unit, factor) = SUFFIXES.iter().find(|(name, ..)| *name == suffix)?;
         let number = (number * factor).round();
         // Beyond this a number of bytes or nanoseconds means nothing.
         (number <= 1e18).then_some(Quantity {
             number: number as i128,
             unit: Some(*unit),
+            suffix: Some((*name, *factor)),
+            is_text: true,
         })
+    }
+
+    /// This number in place of this limit, as it was written: at least the number, and with a unit to three digits. None
+    /// where it is not lower, or where the limit is a time.
+    pub fn lowered_to(self, number: i128) -> Option<toml_edit::Value> {
+        if number < 0 || number >= self.number || self.unit == Some(Unit::Time) {
+            return None;
+        }
+        let Some((suffix, factor)) = self.suffix.filter(|&(_, factor)| factor > 1.0) else {
+            let suffix = self.suffix.map_or("", |(suffix, _)| suffix);
+            return Some(match self.is_text {
+                true => format!("{number}{suffix}").into(),
+                false => i64::try_from(number).ok()?.into(),
+            });
+        };
+        let whole = number as f64 / factor;
+        let places: usize = match whole {
+            ..10.0 => 2,
+            ..100.0 => 1,
+            _ => 0,
+        };
+        let step = 10_f64.powi(places as i32);
+        // From above, and once more where rounding has made it less than the number.
+        let mut steps = (whole * step).ceil();
+        if (steps / step * factor).round() < number as f64 {
+            steps += 1.0;
+        }
+        let most = steps / step;
+        ((most * factor).round() < self.number as f64).then(|| format!("{most}{suffix}").into())
     }
 
     /// The number, of this unit.

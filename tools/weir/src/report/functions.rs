@@ -1,7 +1,7 @@
 //! The tables of functions: what was called, how often, and how long it took. Functions that wait, and those of
 //! stdio, have their own tables: waits would hide the rest, and a sum with stdio would count the same bytes twice.
 
-use weir_record::functions::Function as Known;
+use weir_record::functions::{Family, Function as Known};
 use weir_report::model::{Function, Latency};
 
 use super::measure::{self, Part, Time};
@@ -27,9 +27,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         of_part.copied().collect()
     };
     if section(page, &of(Part::Plain), "Functions", order) {
-        let never = Known::COUNT.saturating_sub(called.len()) as u64;
-        if never > 0 {
-            let never = text::counted(never, "function was", "functions were");
+        // A lock that is always free has no calls in the report.
+        let mut never = Known::ALL.to_vec();
+        never.retain(|known| {
+            known.row().family != Family::Lock
+                && !subject
+                    .functions
+                    .get(known.name())
+                    .is_some_and(|of| of.calls > 0)
+        });
+        if !never.is_empty() {
+            let never = text::counted(never.len() as u64, "function was", "functions were");
             page.remark(&format!("{never} never called"));
         }
     }

@@ -1,6 +1,7 @@
 //! `weir check`: a program's budget, from its run to the exit code.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use super::run::Place;
@@ -204,6 +205,106 @@ for case in suite: print(case.get('name'), *[child.tag for child in case])
         read,
         "3 1 1\nfunctions.write.calls failure\nfunctions.fsync.latency.p99 error\nfunctions.mmap.calls\n"
     );
+}
+
+/// The numbers as a parser reads them that is not ours: that of Prometheus's client.
+#[test]
+fn gitlab_gets_numbers_that_another_parser_reads() {
+    let place = Place::new();
+    recorded(&place);
+    let budget = limits(&[
+        ("functions.write.calls", "max = 299"),
+        ("files.writes", "file = \"*/\\\"out\"\nmax = 5"),
+        ("files.writes", "file = \"*/out\"\nmax = 300"),
+        ("files.writes", "file = \"*/out\"\nmax = 400"),
+        ("functions.fsync.latency.p99", "max = \"1500ms\""),
+    ]);
+    fs::write(place.file("weir.toml"), budget).expect("written");
+    let line = ["check", "report.json", "--openmetrics", "metrics.txt"];
+    let output = place.settle(weir(line)).output().expect("ended");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let python = "
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
+for family in families(open('metrics.txt').read()):
+    for sample in family.samples:
+        labels = sample.labels
+        print(sample.name, labels['metric'], labels.get('file'), labels.get('number'), sample.value)
+";
+    let mut python3 = Command::new("/usr/bin/python3");
+    let read = python3
+        .args(["-c", python])
+        .current_dir(place.path())
+        .output()
+        .expect("python3 started");
+    assert!(read.status.success(), "{}", text(&read.stderr));
+    let expected = r#"weir_value functions.write.calls None None 300
+weir_value files.writes */"out None 0
+weir_value files.writes */out None 300
+weir_value files.writes */out 2 300
+weir_limit functions.write.calls None None 299
+weir_limit files.writes */"out None 5
+weir_limit files.writes */out None 300
+weir_limit files.writes */out 2 400
+weir_limit functions.fsync.latency.p99 None None 1.5
+weir_kept functions.write.calls None None 0
+weir_kept files.writes */"out None 1
+weir_kept files.writes */out None 1
+weir_kept files.writes */out 2 1
+weir_kept functions.fsync.latency.p99 None None nan
+"#;
+    assert_eq!(text(&read.stdout), expected);
+}
+
+#[test]
+fn an_update_lowers_the_limits_that_are_kept_and_keeps_the_rest() {
+    let place = Place::new();
+    recorded(&place);
+    let budget = r#"# Agreed on in spring.
+[[limit]]
+metric = "functions.write.calls"
+max = 1_000  # plenty
+
+[[limit]]
+metric = "functions.write.moved_bytes"
+max = "4KiB"
+
+[[limit]]
+metric = "functions.read.calls"
+max = 12 # broken
+
+[[limit]]
+metric = "duration"
+max = "10min"
+"#;
+    let file = place.file("weir.toml");
+    fs::write(&file, budget).expect("written");
+    let mode = fs::Permissions::from_mode(0o640);
+    fs::set_permissions(&file, mode).expect("a file of ours");
+    let update = || {
+        let line = ["check", "report.json", "--update"];
+        place.settle(weir(line)).output().expect("ended")
+    };
+    let output = update();
+    // The broken limit is not raised, and the exit code says so.
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let lowered = budget
+        .replace("1_000  # plenty", "300  # plenty")
+        .replace("\"4KiB\"", "\"0.3KiB\"");
+    assert_eq!(fs::read_to_string(&file).expect("a file"), lowered);
+    assert_eq!(
+        text(&output.stderr),
+        "weir: weir.toml: functions.write.calls lowered from 1_000 to 300\n\
+         weir: weir.toml: functions.write.moved_bytes lowered from \"4KiB\" to \"0.3KiB\"\n"
+    );
+    let permissions = fs::metadata(&file).expect("a file").permissions();
+    assert_eq!(permissions.mode() & 0o777, 0o640);
+    // There is nothing more to lower.
+    let output = update();
+    assert_eq!(
+        (output.status.code(), text(&output.stderr)),
+        (Some(1), String::new())
+    );
+    assert_eq!(fs::read_to_string(&file).expect("a file"), lowered);
 }
 
 #[test]

@@ -1,0 +1,100 @@
+//! The result in the text format of OpenMetrics 1.0, as GitLab shows it in merge requests (`artifacts:reports:metrics`).
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use weir_report::emit;
+
+use super::quantity::Unit;
+use super::verdict::Verdict;
+use super::{Judged, Per};
+use crate::failure::Failure;
+
+/// Writes the file.
+pub fn write(path: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {
+    emit::replace(path, text(judged).as_bytes())
+        .map_err(|error| Failure::of_file("write", path, error.into()))
+}
+
+/// What is told of each limit: the name, and what it means.
+const FAMILIES: [(&str, &str); 3] = [
+    (
+        "weir_value",
+        "What was measured: a number, bytes or seconds.",
+    ),
+    ("weir_limit", "The most that the budget allows."),
+    (
+        "weir_kept",
+        "Whether the limit is kept: 1, 0, or NaN where that cannot be told.",
+    ),
+];
+
+fn text(judged: &[Judged<'_>]) -> String {
+    let labels = labels(judged);
+    let mut text = String::new();
+    for (name, help) in FAMILIES {
+        let _ = writeln!(text, "# TYPE {name} gauge\n# HELP {name} {help}");
+        for (one, labels) in judged.iter().zip(&labels) {
+            let Some(row) = one.rows.first() else {
+                continue;
+            };
+            let value = match name {
+                "weir_value" => row.number.map(|number| in_base_units(number, row.unit)),
+                "weir_limit" => row.most_number.map(|most| in_base_units(most, row.unit)),
+                _ => Some(match row.verdict {
+                    Verdict::Kept => "1".to_owned(),
+                    Verdict::Broken => "0".to_owned(),
+                    Verdict::CannotTell(_) => "NaN".to_owned(),
+                }),
+            };
+            if let Some(value) = value {
+                let _ = writeln!(text, "{name}{{{labels}}} {value}");
+            }
+        }
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+/// The labels of each limit. No two have the same, and they stay the same while a budget grows at its end.
+fn labels(judged: &[Judged<'_>]) -> Vec<String> {
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    let label = |one: &Judged<'_>| {
+        let limit = one.limit;
+        let mut labels = format!("metric=\"{}\"", escaped(&limit.metric));
+        let per = match limit.per {
+            Per::Report => None,
+            Per::Process => Some("process"),
+            Per::File => Some("file"),
+            Per::Site => Some("site"),
+        };
+        let file = limit.file.as_deref();
+        for (name, value) in [("per", per), ("file", file)] {
+            if let Some(value) = value {
+                let _ = write!(labels, ",{name}=\"{}\"", escaped(value));
+            }
+        }
+        let number = seen.entry(labels.clone()).or_default();
+        *number += 1;
+        if *number > 1 {
+            let _ = write!(labels, ",number=\"{number}\"");
+        }
+        labels
+    };
+    judged.iter().map(label).collect()
+}
+
+/// Times in seconds: OpenMetrics has base units.
+fn in_base_units(number: i128, unit: Unit) -> String {
+    match unit {
+        Unit::Time => format!("{}", number as f64 / 1e9),
+        Unit::Count | Unit::Bytes => number.to_string(),
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
