@@ -27,17 +27,14 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         of_part.copied().collect()
     };
     if section(page, &of(Part::Plain), "Functions", order) {
+        let is_called = |name: &str| subject.functions.get(name).is_some_and(|of| of.calls > 0);
         // A lock that is always free has no calls in the report.
-        let mut never = Known::ALL.to_vec();
-        never.retain(|known| {
-            known.row().family != Family::Lock
-                && !subject
-                    .functions
-                    .get(known.name())
-                    .is_some_and(|of| of.calls > 0)
-        });
-        if !never.is_empty() {
-            let never = text::counted(never.len() as u64, "function was", "functions were");
+        let never = Known::ALL
+            .iter()
+            .filter(|known| known.row().family != Family::Lock && !is_called(known.name()));
+        let never = never.count() as u64;
+        if never > 0 {
+            let never = text::counted(never, "function was", "functions were");
             page.remark(&format!("{never} never called"));
         }
     }
