@@ -12,6 +12,11 @@ macro_rules! names {
                 _ => None,
             }
         }
+
+        /// Whether an errno has this name.
+        pub fn is_name(name: &str) -> bool {
+            [$(stringify!($name)),+].contains(&name)
+        }
     };
 }
 

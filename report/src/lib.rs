@@ -42,4 +42,5 @@ pub mod untraced;
 pub mod writer;
 
 pub use activity::{ACTIVITIES, waits};
+pub use errno::is_name as is_errno_name;
 pub use latency::{Tail, longer_than};

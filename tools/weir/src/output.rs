@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 
@@ -49,11 +50,7 @@ pub fn width(asked: Option<u16>) -> usize {
             .ok()
             .filter(|&columns| columns > 0)
     };
-    let terminal = || {
-        terminal_size::terminal_size_of(io::stdout())
-            .or_else(|| terminal_size::terminal_size_of(io::stderr()))
-            .map(|(width, _)| width.0)
-    };
+    let terminal = || columns_of(io::stdout()).or_else(|| columns_of(io::stderr()));
     let width = asked
         .or_else(columns)
         .or_else(terminal)
@@ -68,7 +65,13 @@ pub fn is_coloured(when: ColorWhen) -> bool {
 
 /// The columns of the terminal that standard error is, if it is one.
 pub fn error_terminal() -> Option<usize> {
-    terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| usize::from(width.0))
+    columns_of(io::stderr()).map(usize::from)
+}
+
+/// The columns of a terminal, also of one that does not say how many rows it has. None where it is no terminal, or does not say.
+fn columns_of(stream: impl AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 /// Whether to colour what goes to standard error.

@@ -185,7 +185,7 @@ fn numbers(report: &Report) -> Vec<(&'static str, String)> {
         .iter()
         .filter(|of| of.heap.not_known.is_none());
     let heap = if heap.not_known.is_some() && known.next().is_none() {
-        format!("{asked_for} asked for, peak and live at the end not known")
+        format!("asked for {asked_for}, peak and live at the end not known")
     } else {
         // Of several processes that which they had at one moment, where that was seen.
         let peak = match &report.tree_peak {

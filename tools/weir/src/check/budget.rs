@@ -138,6 +138,15 @@ impl Budget {
             let at = line(entry.span());
             limits.push(limit(entry.into_inner(), index, at).map_err(|message| (at, message))?);
         }
+        // TOML has dotted keys as tables: where each stands, only its document says.
+        let positions = Document::positions(text);
+        for limit in &mut limits {
+            if let Place::Default(names) = &limit.place
+                && let Some(offset) = positions.as_ref().and_then(|of| offset(of, names))
+            {
+                limit.line = line_at(text, offset);
+            }
+        }
         limits.sort_by_key(|limit| limit.line);
         match limits.is_empty() {
             true => Err((1, "there is no limit".to_owned())),
@@ -148,6 +157,22 @@ impl Budget {
             }),
         }
     }
+}
+
+impl Document {
+    /// The document with the places of its items in the text.
+    fn positions(text: &str) -> Option<toml_edit::Document<&str>> {
+        toml_edit::Document::parse(text).ok()
+    }
+}
+
+/// Where a value of the table `default` begins.
+fn offset(document: &toml_edit::Document<&str>, names: &[String]) -> Option<usize> {
+    let table = document.get("default")?;
+    let value = names
+        .iter()
+        .try_fold(table, |item, name| item.get(name.as_str()))?;
+    Some(value.span()?.start)
 }
 
 /// What is wrong with a budget, where.
@@ -218,6 +243,9 @@ fn limit(entry: Entry, index: usize, line: usize) -> Result<Limit, String> {
             "file belongs to a metric that begins with files., or to per = \"file\"".to_owned(),
         );
     }
+    if limit.ignore.iter().any(String::is_empty) {
+        return Err("ignore has an empty pattern, which would be part of every name".to_owned());
+    }
     if !limit.ignore.is_empty() && limit.per != Per::Site {
         return Err("ignore belongs to per = \"site\"".to_owned());
     }
@@ -263,6 +291,25 @@ ignore = ["libfoo.so!*"]
     }
 
     #[test]
+    fn each_dotted_key_has_its_own_line() {
+        let text = "[default]\nfunctions.read.calls = 1\nprocesses = 1\n\nfunctions.malloc.calls = 1\n\"duration\" = \"1s\"\n";
+        let budget = Budget::parse(text).expect("a budget");
+        let limits = budget.limits.iter();
+        let lines: Vec<_> = limits
+            .map(|limit| (limit.line, limit.metric.as_str()))
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                (2, "functions.read.calls"),
+                (3, "processes"),
+                (5, "functions.malloc.calls"),
+                (6, "duration"),
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         for (text, line, part) in [
             ("", 1, "no limit"),
@@ -304,6 +351,16 @@ ignore = ["libfoo.so!*"]
                 "noise",
             ),
             ("[default]\nduration = [1]", 2, "array"),
+            (
+                "[[limit]]\nmetric = \"leak_bytes\"\nper = \"site\"\nmax = 1\nignore = [\"\"]",
+                1,
+                "empty pattern",
+            ),
+            (
+                "[default]\nheap.peak_bytes = 1\n\nheap.live_bytes = 1.5",
+                2,
+                "1.5",
+            ),
             ("[[limit]\n", 1, ""),
         ] {
             let (at, message) = Budget::parse(text).expect_err(text);

@@ -217,8 +217,7 @@ fn of_function<'r>(
     }
     if let ["errors_by_errno", errno] = words {
         let of = function.and_then(|function| function.errors_by_errno.get(*errno));
-        let is_errno =
-            errno.starts_with('E') && errno.chars().all(|letter| letter.is_ascii_alphanumeric());
+        let is_errno = weir_report::is_errno_name(errno);
         return match of {
             Some(&calls) => Some((Unit::Count, Value::Exact(i128::from(calls)))),
             None if !is_errno => None,

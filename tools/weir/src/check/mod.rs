@@ -81,6 +81,18 @@ pub fn execute(args: &CheckArgs) -> Result<u8, Failure> {
             "nothing to check: give a report, or -- and a program (see 'weir check --help')";
         return Err(Failure::new(exit_code::USAGE, message));
     }
+    let given = [
+        ("--out", args.out.is_some()),
+        ("--stacks", args.stacks.is_some()),
+    ];
+    if args.file.is_some()
+        && let Some((option, _)) = given.into_iter().find(|&(_, is_given)| is_given)
+    {
+        return Err(Failure::new(
+            exit_code::USAGE,
+            format!("{option} is for a program that weir check runs, and a report was given"),
+        ));
+    }
     let budget = Budget::read(&args.budget)?;
     let baseline = args.baseline.as_deref().map(report::load).transpose()?;
     let report = match &args.file {
@@ -245,12 +257,19 @@ fn row(
         None => (None, None),
     };
     let most = fixed.into_iter().chain(relative).min();
-    let verdict = match most {
-        Some(most) => verdict::judge(figure, most, limit.min_samples, &budget.accepted),
-        None => Verdict::Kept,
+    let judge = |most| verdict::judge(figure, most, limit.min_samples, &budget.accepted);
+    let verdict = most.map_or(Verdict::Kept, judge);
+    // What the baseline lacks would have allowed more.
+    let lack = match &verdict {
+        Verdict::Broken if fixed.map(judge) != Some(Verdict::Broken) => {
+            lack.or_else(|| baseline_lack(figure, before, budget))
+        }
+        _ => lack,
     };
     let verdict = match lack {
-        Some(lack) if verdict == Verdict::Kept => Verdict::CannotTell(lack),
+        Some(lack) if verdict == Verdict::Kept || fixed.map(judge) != Some(Verdict::Broken) => {
+            Verdict::CannotTell(lack)
+        }
         _ => verdict,
     };
     let (value, shown) = verdict::shown(&figure.value, most, figure.unit);
@@ -268,6 +287,26 @@ fn row(
         unit: figure.unit,
     };
     Ok((figure.value.number().unwrap_or(0), row))
+}
+
+/// Why a number may be too small in the baseline.
+fn baseline_lack(
+    figure: &Figure<'_>,
+    before: Option<&[Figure<'_>]>,
+    budget: &Budget,
+) -> Option<String> {
+    let before = before?;
+    // What is not in it may be in what it lacks: the losses of one number are those of its neighbours.
+    let same = before.iter().find(|of| of.key == figure.key);
+    let losses = match same.or(before.first()) {
+        Some(of) => &of.losses,
+        None => &figure.losses,
+    };
+    let mut losses = losses
+        .iter()
+        .filter(|(loss, _)| !budget.accepted.contains(loss));
+    let (_, sentence) = losses.next()?;
+    Some(format!("in the baseline, {sentence}"))
 }
 
 /// All rows that are as bad as the worst, the greatest number first; of those that are kept, the greatest.

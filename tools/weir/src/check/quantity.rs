@@ -100,7 +100,10 @@ impl Quantity {
             }),
             toml::Value::String(text) => Quantity::parse(text).ok_or_else(|| refused(text)),
             toml::Value::Integer(number) => Err(refused(&number.to_string())),
-            other => Err(refused(other.type_str())),
+            toml::Value::Float(number) => Err(format!(
+                "{number} is no whole number; in quotes and with a unit it may have decimals"
+            )),
+            other => Err(format!("a {} is no number", other.type_str())),
         }
     }
 

@@ -232,6 +232,33 @@ fn a_heap_that_is_not_known_keeps_no_limit() {
     }
 }
 
+/// What a baseline lacks would have allowed more.
+#[test]
+fn a_baseline_with_losses_breaks_nothing() {
+    let report = complete();
+    let mut before = complete();
+    before.functions.get_mut("read").expect("called").calls -= 1000;
+    let text = "[[limit]]\nmetric = \"functions.read.calls\"\nincrease = \"0%\"";
+    let judged = |before: &Report, text: &str| check(text, &report, Some(before)).remove(0).0;
+    assert_eq!(judged(&before, text), Verdict::Broken);
+    before.missed.uncounted_calls = 3;
+    let told = judged(&before, text);
+    let Verdict::CannotTell(why) = &told else {
+        panic!("{told:?}");
+    };
+    assert!(why.starts_with("in the baseline, "), "{why}");
+    // What is allowed to lack, and a limit that is broken whatever was before, are as without.
+    let accepted = format!("accept = [\"uncounted\"]\n{text}");
+    assert_eq!(judged(&before, &accepted), Verdict::Broken);
+    assert_eq!(
+        judged(&before, &format!("{text}\nmax = 3")),
+        Verdict::Broken
+    );
+    // What is kept by what the baseline has is kept by more.
+    let large = text.replace("0%", "900%");
+    assert_eq!(judged(&before, &large), Verdict::Kept);
+}
+
 #[test]
 fn an_increase_is_on_what_was_before() {
     let before = complete();

@@ -316,6 +316,20 @@ fn what_cannot_be_checked_is_refused_in_a_line() {
         (&good, &["none.json"], &[], 125, "cannot read none.json"),
         (
             &good,
+            &["none.json", "--stacks", "all"],
+            &[],
+            2,
+            "--stacks is for a program",
+        ),
+        (
+            "[default]\nfunctions.read.errors_by_errno.EFOO = 0",
+            &[],
+            &["true"],
+            125,
+            "there is no metric 'functions.read.errors_by_errno.EFOO'",
+        ),
+        (
+            &good,
             &["--budget", "none.toml"],
             &["true"],
             125,

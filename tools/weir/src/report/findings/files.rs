@@ -229,10 +229,6 @@ fn reopened(evidence: &Evidence<'_>, file: &FileUse) -> Option<Finding> {
             units::time(evidence.duration_ns()),
         ),
         // Which call opened it is not known; who reads or writes it is near.
-        place: evidence.place_at(
-            file,
-            |role| matches!(role, Role::Read | Role::Write),
-            |part| part.calls,
-        ),
+        place: evidence.place_at(file, |_| true, |part| part.calls),
     })
 }

@@ -83,8 +83,14 @@ fn leak(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
 
 /// What a place has made and freed at once, again and again.
 fn storm(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
-    let blocks = placed.sum(|site| site.calls);
-    let short = placed.sum(|site| site.lifetimes.as_ref().map_or(0, |of| of.freed[0]));
+    // An estimate may be more than all calls that there were.
+    let most = |name: &str| evidence.function(name).map_or(0, |of| of.calls);
+    let calls = |site: &Site| site.calls.min(most(&site.function));
+    let blocks = placed.sum(calls);
+    let short = placed.sum(|site| {
+        let short = site.lifetimes.as_ref().map_or(0, |of| of.freed[0]);
+        short.min(calls(site))
+    });
     if short < LEAST_TEMPORARIES
         || u128::from(short) * 100 < u128::from(blocks) * LEAST_TEMPORARY_PERCENT
     {
@@ -96,9 +102,11 @@ fn storm(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
     };
     let made = placed.sites.iter().map(|site| {
         let each = mean(&site.function).saturating_add(mean("free"));
-        each.saturating_mul(site.calls)
+        each.saturating_mul(calls(site))
     });
+    // Means are of a sample, and a call takes longer while it is timed.
     let cost_ns = made.fold(0, u64::saturating_add);
+    let cost_ns = cost_ns.min(evidence.duration_ns());
     if cost_ns < LEAST_TEMPORARY_NS
         || !evidence.is_thousandths(cost_ns, LEAST_TEMPORARY_THOUSANDTHS)
     {

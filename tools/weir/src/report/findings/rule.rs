@@ -60,7 +60,7 @@ impl Rule {
             Rule::Reopened => "keep it open, or keep what was read",
             Rule::Peer => "ask for several things at once, and hold no lock meanwhile",
             Rule::Lock => "hold it for less, do no I/O under it, or split it",
-            Rule::Stuck => "set a timeout, and look at the other side",
+            Rule::Stuck => "look at what it waits for, or set a timeout",
             Rule::FailedLookups => "shorten the search path, or remember what is not there",
             Rule::Descriptors => "close them, also where an error is returned",
         }

@@ -284,6 +284,10 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
             },
             vec![
                 |report| report.processes[0].end.how = EndKind::Exited,
+                |report| {
+                    report.processes[0].end.how = EndKind::Exited;
+                    report.processes[0].in_flight[0].function = "sem_wait".to_owned();
+                },
                 |report| report.processes[0].in_flight[0].age_ns = Some(RUN / 4 - 1),
                 |report| report.processes[0].in_flight[0].age_ns = None,
                 |report| report.processes[0].in_flight[0].function = "epoll_wait".to_owned(),
@@ -465,6 +469,61 @@ fn the_gravest_comes_first() {
     assert_eq!(severities, ["high", "medium", "medium", "low"]);
     assert!(findings[1].evidence.contains("to b"), "{findings:?}");
     assert_eq!(counted(&findings), "1 high, 2 medium, 1 low");
+}
+
+#[test]
+fn a_thread_that_is_stuck_in_a_lock_is_found_also_after_a_normal_end() {
+    let mut report = quiet();
+    report.processes[0].in_flight = [(7, RUN / 4), (8, RUN / 2), (9, RUN / 2)]
+        .map(|(tid, age_ns)| InFlight {
+            tid,
+            function: "pthread_mutex_lock".to_owned(),
+            age_ns: Some(age_ns),
+            ..InFlight::default()
+        })
+        .into();
+    let findings = found(&report);
+    assert_eq!(findings.len(), 1);
+    let said = "pthread_mutex_lock of process 4711, thread 8, was under way for 5.00 s and had not returned";
+    assert_eq!(findings[0].evidence, said);
+}
+
+#[test]
+fn each_place_that_waits_for_locks_is_told_with_its_own_time() {
+    let mut report = quiet();
+    let of = |frame, function: &str, ns| Site {
+        time_ns: ns,
+        ..site(frame, function, 10)
+    };
+    stacks(&mut report).sites = vec![
+        of(0, "pthread_mutex_lock", RUN / 5),
+        of(1, "pthread_rwlock_rdlock", RUN / 10),
+    ];
+    call(&mut report, "pthread_mutex_lock", 10, RUN / 50);
+    call(&mut report, "pthread_rwlock_rdlock", 10, RUN / 100);
+    let sentences: Vec<String> = found(&report).iter().map(Finding::sentence).collect();
+    assert_eq!(
+        sentences,
+        [
+            "waits for locks: 10 calls found it taken and waited 2.00 s of 10.0 s, in a.out+0x1",
+            "waits for locks: 10 calls found it taken and waited 1.00 s of 10.0 s, in a.out+0x2",
+        ]
+    );
+    // Where no place has enough of it, all of them together do.
+    stacks(&mut report).sites[0].time_ns = RUN / 11;
+    stacks(&mut report).sites[1].time_ns = RUN / 12;
+    let sentences: Vec<String> = found(&report).iter().map(Finding::sentence).collect();
+    let all = "waits for locks: 20 calls found it taken and waited 3.00 s of 10.0 s, in several places, most of it a.out+0x1";
+    assert_eq!(sentences, [all]);
+}
+
+#[test]
+fn estimates_are_no_more_than_what_there_was() {
+    let mut report = quiet();
+    storms(&mut report);
+    call(&mut report, "malloc", 120_000, 100_000);
+    let said = "100,000 of 120,000 blocks lived less than 1 ms; that took ≈10.0 s of 10.0 s";
+    assert_eq!(found(&report)[0].evidence, said);
 }
 
 #[test]

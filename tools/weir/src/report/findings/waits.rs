@@ -1,7 +1,9 @@
 //! Servers that answer slowly, locks that are held for long, calls that never returned.
 
+use std::cmp::Reverse;
+
 use weir_record::functions::{Family, Function as Known, Role};
-use weir_report::model::{EndKind, FileUse, InFlight, Process};
+use weir_report::model::{EndKind, FileUse, InFlight, Process, Site};
 
 use super::super::files::short_name;
 use super::evidence::Evidence;
@@ -66,13 +68,33 @@ fn is_lock(function: Known) -> bool {
     function.row().family == Family::Lock && !function.name().starts_with("sem_")
 }
 
-fn locks(evidence: &Evidence<'_>) -> Option<Finding> {
+/// The places that waited longest for locks; without call sites, the sum.
+fn locks(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let is_of_lock = |site: &Site| Known::from_name(&site.function).is_some_and(is_lock);
+    let places = evidence.places(is_of_lock);
+    let of_places = places.iter().filter_map(|placed| {
+        let (calls, ns) = (
+            placed.sum(|site| site.calls),
+            placed.sum(|site| site.time_ns),
+        );
+        lock(evidence, calls, ns, evidence.name_of(placed))
+    });
+    let of_places: Vec<Finding> = of_places.collect();
+    if !of_places.is_empty() {
+        return of_places;
+    }
     let (mut calls, mut ns) = (0_u64, 0_u64);
     for (_, function) in evidence.functions(is_lock) {
         calls = calls.saturating_add(function.calls);
         let total_ns = function.latency.as_ref().map_or(0, |of| of.total_ns);
         ns = ns.saturating_add(total_ns);
     }
+    let place = evidence.place_of(is_lock, |site| site.time_ns);
+    let place = place.map(|place| format!("several places, most of it {place}"));
+    lock(evidence, calls, ns, place).into_iter().collect()
+}
+
+fn lock(evidence: &Evidence<'_>, calls: u64, ns: u64, place: Option<String>) -> Option<Finding> {
     if ns < LEAST_LOCK_NS || !evidence.is_thousandths(ns, LEAST_LOCK_THOUSANDTHS) {
         return None;
     }
@@ -86,17 +108,19 @@ fn locks(evidence: &Evidence<'_>) -> Option<Finding> {
             text::counted(calls, "call", "calls"),
             evidence.of_run(ns),
         ),
-        place: evidence.place_of(is_lock, |site| site.time_ns),
+        place,
     })
 }
 
-/// The oldest call of a process that was under way when it was ended from outside.
+/// The oldest call of a process that was under way when it was ended from outside; one that waits for a lock, also where it
+/// ended by itself.
 fn stuck(process: &Process) -> Option<Finding> {
-    if !matches!(process.end.how, EndKind::Signaled | EndKind::Running) {
-        return None;
-    }
-    let calls = process.in_flight.iter().filter(|call| is_no_rest(call));
-    let call = calls.max_by_key(|call| call.age_ns)?;
+    let is_cut_off = matches!(process.end.how, EndKind::Signaled | EndKind::Running);
+    let waits_for_lock = |call: &InFlight| Known::from_name(&call.function).is_some_and(is_lock);
+    let calls = process.in_flight.iter();
+    let calls = calls.filter(|call| is_no_rest(call) && (is_cut_off || waits_for_lock(call)));
+    // The first of the oldest, as in the list of calls in flight.
+    let call = calls.min_by_key(|call| Reverse(call.age_ns))?;
     let age_ns = call.age_ns?;
     let whole = u128::from(process.duration_ns) * u128::from(LEAST_STUCK_THOUSANDTHS);
     if age_ns < LEAST_STUCK_NS || u128::from(age_ns) * 1000 < whole {
