@@ -259,17 +259,18 @@ fn row(
     let most = fixed.into_iter().chain(relative).min();
     let judge = |most| verdict::judge(figure, most, limit.min_samples, &budget.accepted);
     let verdict = most.map_or(Verdict::Kept, judge);
-    // What the baseline lacks would have allowed more.
+    // What the baseline lacks would have allowed more; a fixed limit that is broken is broken whatever it says.
+    let depends_on_baseline = match &verdict {
+        Verdict::Kept => true,
+        Verdict::Broken => fixed.map(judge) != Some(Verdict::Broken),
+        Verdict::CannotTell(_) => false,
+    };
     let lack = match &verdict {
-        Verdict::Broken if fixed.map(judge) != Some(Verdict::Broken) => {
-            lack.or_else(|| baseline_lack(figure, before, budget))
-        }
+        Verdict::Broken => lack.or_else(|| baseline_lack(figure, before, budget)),
         _ => lack,
     };
     let verdict = match lack {
-        Some(lack) if verdict == Verdict::Kept || fixed.map(judge) != Some(Verdict::Broken) => {
-            Verdict::CannotTell(lack)
-        }
+        Some(lack) if depends_on_baseline => Verdict::CannotTell(lack),
         _ => verdict,
     };
     let (value, shown) = verdict::shown(&figure.value, most, figure.unit);
