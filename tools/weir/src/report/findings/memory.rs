@@ -1,5 +1,7 @@
 //! Blocks that are never freed, and blocks that hardly live.
 
+use std::collections::BTreeSet;
+
 use weir_report::model::Site;
 
 use super::evidence::{Evidence, Placed};
@@ -84,13 +86,16 @@ fn leak(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
 /// What a place has made and freed at once, again and again.
 fn storm(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
     // An estimate may be more than all calls that there were.
-    let most = |name: &str| evidence.function(name).map_or(0, |of| of.calls);
-    let calls = |site: &Site| site.calls.min(most(&site.function));
-    let blocks = placed.sum(calls);
-    let short = placed.sum(|site| {
-        let short = site.lifetimes.as_ref().map_or(0, |of| of.freed[0]);
-        short.min(calls(site))
-    });
+    let functions: BTreeSet<&str> = { &placed.sites }
+        .iter()
+        .map(|site| site.function.as_str())
+        .collect();
+    let called = |name: &str| evidence.function(name).map_or(0, |of| of.calls);
+    let most = { functions.iter() }.fold(0, |sum: u64, name| sum.saturating_add(called(name)));
+    let calls = |site: &Site| site.calls.min(called(&site.function));
+    let blocks = placed.sum(calls).min(most);
+    let short = placed.sum(|site| site.lifetimes.as_ref().map_or(0, |of| of.freed[0]));
+    let short = short.min(blocks);
     if short < LEAST_TEMPORARIES
         || u128::from(short) * 100 < u128::from(blocks) * LEAST_TEMPORARY_PERCENT
     {

@@ -522,7 +522,13 @@ fn estimates_are_no_more_than_what_there_was() {
     let mut report = quiet();
     storms(&mut report);
     call(&mut report, "malloc", 120_000, 100_000);
-    let said = "100,000 of 120,000 blocks lived less than 1 ms; that took ≈10.0 s of 10.0 s";
+    let other = Site {
+        frame: Some(0),
+        ..stacks(&mut report).sites[0].clone()
+    };
+    stacks(&mut report).frames[0] = stacks(&mut report).frames[1];
+    stacks(&mut report).sites.push(other);
+    let said = "120,000 of 120,000 blocks lived less than 1 ms; that took ≈10.0 s of 10.0 s";
     assert_eq!(found(&report)[0].evidence, said);
 }
 
