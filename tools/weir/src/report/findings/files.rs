@@ -16,6 +16,8 @@ pub const LEAST_TINY_MESSAGES: u64 = 10_000;
 pub const MOST_TINY_BYTES: u64 = 64;
 /// The same where it is no file.
 pub const MOST_TINY_MESSAGE_BYTES: u64 = 16;
+/// And they are so many times those of the other direction.
+pub const LEAST_OF_ONE_WAY: u64 = 2;
 /// And they take so many thousandths of the run.
 pub const LEAST_TINY_THOUSANDTHS: u64 = 5;
 
@@ -64,6 +66,8 @@ struct Moved {
     calls: u64,
     bytes: u64,
     ns: u64,
+    /// The calls of the other direction.
+    other: u64,
 }
 
 impl Moved {
@@ -76,6 +80,7 @@ impl Moved {
             calls: file.writes,
             bytes: file.written_bytes,
             ns: file.write_ns,
+            other: file.reads,
         }
     }
 
@@ -88,6 +93,7 @@ impl Moved {
             calls: file.reads,
             bytes: file.read_bytes,
             ns: file.read_ns,
+            other: file.writes,
         }
     }
 }
@@ -95,7 +101,10 @@ impl Moved {
 fn tiny(evidence: &Evidence<'_>, file: &FileUse, moved: &Moved) -> Option<Finding> {
     let (least_calls, most_bytes) = match file.kind.as_str() {
         "file" => (LEAST_TINY_CALLS, MOST_TINY_BYTES),
-        "pipe" | "fifo" | "tcp" | "unix" => (LEAST_TINY_MESSAGES, MOST_TINY_MESSAGE_BYTES),
+        // Where there is an answer for each request there is nothing to collect.
+        "pipe" | "tcp" | "unix" | "socketpair" if moved.calls / LEAST_OF_ONE_WAY >= moved.other => {
+            (LEAST_TINY_MESSAGES, MOST_TINY_MESSAGE_BYTES)
+        }
         _ => return None,
     };
     if moved.calls < least_calls

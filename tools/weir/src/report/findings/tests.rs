@@ -156,6 +156,8 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
             },
             vec![
                 |report| report.files.listed[0].reads = 9_999,
+                // An answer follows each request.
+                |report| report.files.listed[0].writes = 5_001,
                 |report| report.files.listed[0].read_bytes += 1,
                 |report| report.files.listed[0].read_ns -= 1,
             ],
@@ -646,6 +648,7 @@ fn the_manual_has_the_thresholds() {
                 bytes(MOST_TINY_BYTES),
                 calls(LEAST_TINY_MESSAGES),
                 bytes(MOST_TINY_MESSAGE_BYTES),
+                format!("{LEAST_OF_ONE_WAY} times"),
                 thousandths(LEAST_TINY_THOUSANDTHS),
             ],
         ),
