@@ -5,6 +5,44 @@ use weir_report::calendar::Utc;
 /// Stands where there is no number.
 pub const NONE: &str = "–";
 
+/// What a number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Calls, blocks, files.
+    Count,
+    /// Bytes.
+    Bytes,
+    /// Nanoseconds.
+    Time,
+}
+
+impl Unit {
+    /// A number of it, for people.
+    pub fn shown(self, number: i128) -> String {
+        let size = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
+        let size = match self {
+            Unit::Count => count(size),
+            Unit::Bytes => bytes(size),
+            Unit::Time => time(size),
+        };
+        if number < 0 { format!("-{size}") } else { size }
+    }
+
+    /// Two numbers, for people; exactly, where they would look alike.
+    pub fn both_shown(self, one: i128, other: i128) -> (String, String) {
+        let (short, other_short) = (self.shown(one), self.shown(other));
+        if one == other || short != other_short {
+            return (short, other_short);
+        }
+        let exactly = |number| match self {
+            Unit::Count => Unit::Count.shown(number),
+            Unit::Bytes => format!("{} B", Unit::Count.shown(number)),
+            Unit::Time => format!("{} ns", Unit::Count.shown(number)),
+        };
+        (exactly(one), exactly(other))
+    }
+}
+
 /// A whole number, its thousands separated.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

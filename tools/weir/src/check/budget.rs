@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::loss::Loss;
 use super::quantity::{self, Quantity};
 use crate::failure::Failure;
+use crate::report::loss::Loss;
 
 /// The limits of a file.
 #[derive(Debug)]

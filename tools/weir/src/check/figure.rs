@@ -7,12 +7,12 @@ use weir_report::model::{Activity, FileUse, Function, Heap, Latency, Process, Re
 use wildmatch::WildMatch;
 
 use super::budget::{Limit, Per};
-use super::loss::{self, About, Loss, Suffered};
-use super::places::Places;
-use super::quantity::Unit;
 use crate::cli::Metric;
 use crate::report::Subject;
+use crate::report::loss::{self, About, Loss, Suffered};
+use crate::report::sites::places::Places;
 use crate::text;
+use crate::units::Unit;
 
 /// One number.
 #[derive(Debug)]

@@ -4,8 +4,6 @@
 //! budget      the file with the limits
 //! quantity    numbers with units
 //! figure      the numbers of a report that a limit is about
-//! places      the places of the program that they come from
-//! loss        why they may be too small
 //! verdict     whether a limit is kept
 //! page, github, junit, openmetrics      the result, for people and for CI
 //! update      limits that are lowered to what was measured
@@ -15,10 +13,8 @@ mod budget;
 mod figure;
 mod github;
 mod junit;
-mod loss;
 mod openmetrics;
 mod page;
-mod places;
 mod quantity;
 mod update;
 mod verdict;
@@ -30,11 +26,11 @@ use weir_report::model::Report;
 use crate::cli::{CheckArgs, RunArgs, Sort, Verdicts};
 use crate::exit_code::{self, ProgramEnd};
 use crate::failure::{Failure, complain};
+use crate::report::sites::places::{self, Places};
+use crate::units::Unit;
 use crate::{output, report, run};
 use budget::{Budget, Limit, Per};
 use figure::{Figure, Value};
-use places::Places;
-use quantity::Unit;
 use verdict::Verdict;
 
 /// How many sites are named that made a number grow.

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use weir_report::emit;
 
-use super::quantity::Unit;
 use super::verdict::Verdict;
 use super::{Judged, Per};
 use crate::failure::Failure;
+use crate::units::Unit;
 
 /// Writes the file.
 pub fn write(path: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {

@@ -1,52 +1,6 @@
 //! Numbers with a unit, as a budget has them and as people read them.
 
-use crate::units;
-
-/// What a number counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Calls, blocks, files.
-    Count,
-    /// Bytes.
-    Bytes,
-    /// Nanoseconds.
-    Time,
-}
-
-impl Unit {
-    /// A number of it, for people.
-    pub fn shown(self, number: i128) -> String {
-        let size = u64::try_from(number.unsigned_abs()).unwrap_or(u64::MAX);
-        let size = match self {
-            Unit::Count => units::count(size),
-            Unit::Bytes => units::bytes(size),
-            Unit::Time => units::time(size),
-        };
-        if number < 0 { format!("-{size}") } else { size }
-    }
-
-    /// Two numbers, for people; exactly, where they would look alike.
-    pub fn both_shown(self, one: i128, other: i128) -> (String, String) {
-        let (short, other_short) = (self.shown(one), self.shown(other));
-        if one == other || short != other_short {
-            return (short, other_short);
-        }
-        let exactly = |number| match self {
-            Unit::Count => Unit::Count.shown(number),
-            Unit::Bytes => format!("{} B", Unit::Count.shown(number)),
-            Unit::Time => format!("{} ns", Unit::Count.shown(number)),
-        };
-        (exactly(one), exactly(other))
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Unit::Count => "a number without a unit, such as 120000",
-            Unit::Bytes => "a number of bytes, such as 65536 or \"64KiB\"",
-            Unit::Time => "a time, such as \"5ms\"",
-        }
-    }
-}
+use crate::units::Unit;
 
 /// Suffixes, what they stand for, and how many of it.
 const SUFFIXES: [(&str, Unit, f64); 16] = [
@@ -67,6 +21,15 @@ const SUFFIXES: [(&str, Unit, f64); 16] = [
     ("s", Unit::Time, 1e9),
     ("min", Unit::Time, 60e9),
 ];
+
+/// What a metric of a unit needs, for a message.
+fn needed(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count => "a number without a unit, such as 120000",
+        Unit::Bytes => "a number of bytes, such as 65536 or \"64KiB\"",
+        Unit::Time => "a time, such as \"5ms\"",
+    }
+}
 
 /// A number that a budget has: `120000`, `"64MiB"`, `"5ms"`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -178,7 +141,7 @@ impl Quantity {
         };
         match fits {
             true => Ok(self.number),
-            false => Err(format!("the metric needs {}", unit.name())),
+            false => Err(format!("the metric needs {}", needed(unit))),
         }
     }
 }

@@ -1,7 +1,7 @@
 use weir_report::model::{FileUse, IoUring, IoUringSeen, Process, Untraced};
 
-use super::loss::Loss;
 use super::*;
+use crate::report::loss::Loss;
 use crate::sample;
 
 /// The verdicts on the limits of a text, and what is shown of each.

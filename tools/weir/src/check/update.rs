@@ -84,9 +84,9 @@ fn value_at<'d>(document: &'d mut DocumentMut, place: &Place) -> Option<&'d mut 
 
 #[cfg(test)]
 mod tests {
-    use super::super::quantity::Unit;
     use super::super::{Row, budget::Limit};
     use super::*;
+    use crate::units::Unit;
 
     /// The budget's text after a run in which each limit's number was this one, or was not exact.
     fn after(text: &str, numbers: &[Option<i128>]) -> (String, Vec<Lowered>) {

@@ -3,9 +3,9 @@
 use weir_report::longer_than;
 
 use super::figure::{Figure, Value};
-use super::loss::Loss;
-use super::quantity::Unit;
+use crate::report::loss::Loss;
 use crate::units;
+use crate::units::Unit;
 
 /// What is to be said of a number and its limit.
 #[derive(Clone, Debug, PartialEq, Eq)]

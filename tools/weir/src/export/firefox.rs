@@ -11,7 +11,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json, to_writer};
 
 use super::Profile;
-use crate::sites::{Choice, Unit};
+use crate::sites::Choice;
+use crate::units::Unit;
 
 const VERSION: u32 = 55;
 
@@ -182,8 +183,8 @@ impl Tables {
 fn weight(unit: Unit, sum: u64) -> Value {
     const MS_NS: f64 = 1e6;
     match unit {
-        Unit::Bytes | Unit::Number => json!(sum),
-        Unit::Nanoseconds => json!(sum as f64 / MS_NS),
+        Unit::Bytes | Unit::Count => json!(sum),
+        Unit::Time => json!(sum as f64 / MS_NS),
     }
 }
 
@@ -203,8 +204,8 @@ fn thread(profile: &Profile, place: usize, choice: Choice) -> Value {
         "length": sites.len(),
         "weightType": match unit {
             Unit::Bytes => "bytes",
-            Unit::Number => "samples",
-            Unit::Nanoseconds => "tracing-ms",
+            Unit::Count => "samples",
+            Unit::Time => "tracing-ms",
         },
         "stack": stacks,
         "timeDeltas": (0..sites.len()).map(|of| if of == 0 { 0.0 } else { 1.0 }).collect::<Vec<_>>(),
@@ -387,7 +388,7 @@ mod tests {
                 found.push((weight.as_f64().expect("a number"), format!("{line:?}")));
             }
             let scale = match choice.metric.unit() {
-                Unit::Nanoseconds => 1e6,
+                Unit::Time => 1e6,
                 _ => 1.0,
             };
             let expected = profile.chosen(choice).map(|site| {

@@ -13,7 +13,8 @@ use prost::encoding::message;
 
 use super::Profile;
 use crate::cli::{Group, Metric};
-use crate::sites::{Choice, Unit};
+use crate::sites::Choice;
+use crate::units::Unit;
 
 /// The fields of `Profile`.
 mod field {
@@ -346,8 +347,8 @@ fn kind(choice: Choice) -> String {
 fn unit(metric: Metric) -> &'static str {
     match metric.unit() {
         Unit::Bytes => "bytes",
-        Unit::Number => "count",
-        Unit::Nanoseconds => "nanoseconds",
+        Unit::Count => "count",
+        Unit::Time => "nanoseconds",
     }
 }
 

@@ -8,7 +8,8 @@ use std::io::{self, Write};
 use serde_json::{json, to_writer};
 
 use super::Profile;
-use crate::sites::{Choice, Unit};
+use crate::sites::Choice;
+use crate::units::Unit;
 
 const SCHEMA: &str = "https://www.speedscope.app/file-format-schema.json";
 
@@ -64,8 +65,8 @@ fn one(
 ) -> io::Result<()> {
     let unit = match choice.metric.unit() {
         Unit::Bytes => "bytes",
-        Unit::Number => "none",
-        Unit::Nanoseconds => "nanoseconds",
+        Unit::Count => "none",
+        Unit::Time => "nanoseconds",
     };
     let total = profile.total(choice);
     let name = choice.name();

@@ -8,6 +8,7 @@
 //! header, heap, time, functions, parts, sizes, errors, files,
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! sites       the other page: where in the program the calls came from
+//! loss        why numbers may be too small
 //! ```
 
 mod coroutines;
@@ -18,6 +19,7 @@ mod functions;
 mod header;
 pub mod heap;
 pub mod in_flight;
+pub mod loss;
 pub mod measure;
 mod missed;
 pub mod page;

@@ -5,7 +5,7 @@ use weir_report::model::{Site, SiteBlocks};
 use weir_report::waits;
 
 use crate::cli::{Group, Metric};
-use crate::units;
+use crate::units::Unit;
 
 impl Metric {
     /// That of a site.
@@ -41,18 +41,14 @@ impl Metric {
     pub fn unit(self) -> Unit {
         match self {
             Metric::Bytes | Metric::Moved | Metric::Live | Metric::Peak => Unit::Bytes,
-            Metric::Calls | Metric::Temporary => Unit::Number,
-            Metric::Time => Unit::Nanoseconds,
+            Metric::Calls | Metric::Temporary => Unit::Count,
+            Metric::Time => Unit::Time,
         }
     }
 
     /// A sum, for people.
     pub fn shown(self, sum: u64) -> String {
-        match self.unit() {
-            Unit::Bytes => units::bytes(sum),
-            Unit::Number => units::count(sum),
-            Unit::Nanoseconds => units::time(sum),
-        }
+        self.unit().shown(sum.into())
     }
 
     /// What it is called in a table.
@@ -80,14 +76,6 @@ impl Metric {
             Metric::Temporary => "temporary blocks",
         }
     }
-}
-
-/// What a sum is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    Bytes,
-    Number,
-    Nanoseconds,
 }
 
 fn blocks(site: &Site) -> SiteBlocks {

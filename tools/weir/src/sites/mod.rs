@@ -41,7 +41,7 @@ use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
 
 pub use ages::Ages;
 pub use made_code::name_made_code;
-pub use metric::{Choice, Unit};
+pub use metric::Choice;
 pub use naming::{Named, name};
 pub use pattern::{Patterns, Wanted};
 pub use points::{PointId, Points};

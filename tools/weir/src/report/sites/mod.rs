@@ -2,6 +2,7 @@
 
 mod flat;
 mod lacks;
+pub mod places;
 mod tree;
 
 use std::cmp::Reverse;

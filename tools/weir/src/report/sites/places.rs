@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use weir_report::model::Report;
 
+use super::sums;
 use crate::cli::{Metric, SiteArgs};
-use crate::report::sites::sums;
 use crate::sites::{Patterns, Sites, Wanted};
 
 /// What a place comes to. A place is a function of the program that calls a function; lines change too easily.
