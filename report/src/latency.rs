@@ -1,6 +1,7 @@
 //! Samples to histograms, and histograms to figures and text.
 
 use std::io::Read;
+use std::ops::RangeInclusive;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -143,6 +144,41 @@ pub fn longer_than(latency: &Latency, ns: u64) -> Option<Tail> {
     Some(Tail { longer, samples })
 }
 
+/// Timed calls in the order of their time, the shortest first.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// Calls that the histogram cannot tell apart: how many there are up to these, and between which times they lie.
+    classes: Vec<(u64, RangeInclusive<u64>)>,
+}
+
+impl Ordered {
+    /// Those of a latency. None where it has no histogram that Weir could have written.
+    pub fn of(latency: &Latency) -> Option<Ordered> {
+        let histogram = from_text(&latency.histogram)?;
+        let mut calls = 0_u64;
+        let classes = histogram.iter_recorded().map(|class| {
+            calls = calls.saturating_add(class.count_at_value());
+            let ns = class.value_iterated_to();
+            let between = histogram.lowest_equivalent(ns)..=histogram.highest_equivalent(ns);
+            (calls, between)
+        });
+        Some(Ordered {
+            classes: classes.collect(),
+        })
+    }
+
+    /// How many they are.
+    pub fn calls(&self) -> u64 {
+        self.classes.last().map_or(0, |&(calls, _)| calls)
+    }
+
+    /// Between which times, in nanoseconds, the call of a rank lies; 1 is the shortest. None where there are not so many.
+    pub fn at(&self, rank: u64) -> Option<RangeInclusive<u64>> {
+        let place = self.classes.partition_point(|&(calls, _)| calls < rank);
+        self.classes.get(place).map(|(_, between)| between.clone())
+    }
+}
+
 /// HdrHistogram's V2 compressed form, base64.
 ///
 /// The form asks for a zlib stream, not for one that is smaller: the counts are packed already, and what compression
@@ -219,6 +255,31 @@ fn from_text(text: &str) -> Option<Histogram<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_have_their_rank() {
+        let mut histogram = empty().unwrap();
+        for ns in (1..=1000).rev() {
+            record(&mut histogram, ns * 1000);
+        }
+        let ordered = Ordered::of(&figures(&histogram, Timed::default())).unwrap();
+        assert_eq!(ordered.calls(), 1000);
+        for rank in 1..=1000 {
+            let between = ordered.at(rank).unwrap();
+            assert!(between.contains(&(rank * 1000)), "{rank}: {between:?}");
+            let width = between.end() - between.start();
+            assert!(width <= rank * 1000 / 50, "{rank}: {between:?}");
+        }
+        assert_eq!(ordered.at(1001), None);
+    }
+
+    #[test]
+    fn without_calls_there_is_no_rank() {
+        let ordered = Ordered::of(&figures(&empty().unwrap(), Timed::default()));
+        let ordered = ordered.expect("an empty histogram");
+        assert_eq!((ordered.calls(), ordered.at(1)), (0, None));
+        assert!(Ordered::of(&Latency::default()).is_none());
+    }
 
     #[test]
     fn the_tail_is_counted_as_well_as_the_histogram_can() {

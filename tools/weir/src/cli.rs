@@ -43,6 +43,9 @@ pub enum Command {
     /// Show a report as tables
     #[command(after_help = help::REPORT_EXAMPLES, after_long_help = help::REPORT_EXAMPLES)]
     Report(ReportArgs),
+    /// Show what differs between two reports
+    #[command(after_help = help::DIFF_EXAMPLES, after_long_help = help::DIFF_EXAMPLES)]
+    Diff(DiffArgs),
     /// Check a report, or a program, against a budget
     #[command(after_help = help::CHECK_EXAMPLES, after_long_help = help::CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -284,6 +287,44 @@ impl SiteArgs {
         let mut given = options.iter().filter(|(is_given, _)| *is_given);
         given.next().map(|&(_, name)| name)
     }
+}
+
+/// `weir diff`
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// Two reports, or with --after all reports of the first side; - is standard input
+    #[arg(value_name = "REPORT", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// The reports of the second side, where there are several runs of a side
+    #[arg(long, value_name = "REPORT", num_args = 1..)]
+    pub after: Vec<PathBuf>,
+
+    /// How to print what differs
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Differences,
+
+    /// Number of functions, files, … of each table [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub top: Option<u32>,
+
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorWhen,
+
+    /// Width of the page in columns [default: COLUMNS, else the terminal's width, else 80]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
+}
+
+/// How differences are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Differences {
+    /// A page for people
+    #[default]
+    Text,
+    /// All differences as JSON
+    Json,
 }
 
 /// `weir check`

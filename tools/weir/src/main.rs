@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`check`] | whether a program keeps its budget |
+//! | [`diff`] | what differs between reports |
 //! | [`recover`] | a report from a region that a killed program left |
 //! | [`run`] | starts a program under the preloaded library and writes the report |
 //! | [`doctor`] | whether and how a program can be traced |
@@ -35,6 +36,7 @@
 mod arch;
 mod check;
 mod cli;
+mod diff;
 mod doctor;
 mod exit_code;
 mod export;
@@ -97,6 +99,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
+        Command::Diff(args) => done(diff::execute(args)),
         Command::Check(args) => check::execute(args),
         Command::Export(args) => done(export::export(args)),
         Command::Flame(args) => done(export::flame(args)),

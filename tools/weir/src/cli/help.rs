@@ -44,6 +44,12 @@ Examples:
   weir report --color always weir.ls.4711.json | less -R
   ssh host cat weir.ls.4711.json | weir report -";
 
+pub const DIFF_EXAMPLES: &str = "\
+Examples:
+  weir diff before.json after.json
+  weir diff before/*.json --after after/*.json
+  weir diff -f json before.json after.json | jq '.changes[]'";
+
 pub const CHECK_EXAMPLES: &str = "\
 A budget is a TOML file of limits:
 

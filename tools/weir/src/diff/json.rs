@@ -1,0 +1,116 @@
+//! What differs, for programs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::compare::{Change, Comparison, ERROR_RATE};
+use super::number::Range;
+use super::numbers::Section;
+use super::remarks::remarks;
+use super::{Run, Sides};
+use crate::failure::Failure;
+use crate::units::Unit;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    before: Vec<Side<'a>>,
+    after: Vec<Side<'a>>,
+    remarks: Vec<String>,
+    error_rate: f64,
+    chance_of_runs: f64,
+    compared: &'a BTreeMap<Section, usize>,
+    changes: Vec<One<'a>>,
+    times: Vec<One<'a>>,
+}
+
+#[derive(Serialize)]
+struct Side<'a> {
+    file: String,
+    command: &'a [String],
+    weir_version: &'a str,
+    started_unix_ns: u64,
+    duration_ns: u64,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    section: Section,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
+    metric: &'a str,
+    unit: &'static str,
+    before: Number,
+    after: Number,
+}
+
+#[derive(Serialize)]
+struct Number {
+    value: i64,
+    low: i64,
+    /// None: it is not known.
+    high: Option<i64>,
+}
+
+/// The document, of the form `weir.diff/1`.
+pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
+    let document = Document {
+        schema: "weir.diff/1",
+        before: sides.before.iter().map(side).collect(),
+        after: sides.after.iter().map(side).collect(),
+        remarks: remarks(sides),
+        error_rate: ERROR_RATE,
+        chance_of_runs: 1.0 / comparison.one_in(),
+        compared: &comparison.compared,
+        changes: comparison.changes.iter().map(one).collect(),
+        times: comparison.times.iter().map(one).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Failure::of_weir("cannot make JSON of the differences").because(error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn side(run: &Run) -> Side<'_> {
+    Side {
+        file: run.file.to_string_lossy().into_owned(),
+        command: &run.report.command,
+        weir_version: &run.report.weir_version,
+        started_unix_ns: run.report.started_unix_ns,
+        duration_ns: run.report.duration_ns,
+    }
+}
+
+fn one(change: &Change) -> One<'_> {
+    let aside = |section| (change.key.section == section).then_some(change.key.aside.as_str());
+    One {
+        section: change.key.section,
+        name: &change.key.name,
+        by: aside(Section::Sites),
+        kind: aside(Section::Files),
+        place: change.place.as_deref(),
+        metric: &change.key.metric,
+        unit: match change.unit {
+            Unit::Count => "count",
+            Unit::Bytes => "bytes",
+            Unit::Time => "ns",
+        },
+        before: number(change.before),
+        after: number(change.after),
+    }
+}
+
+fn number(range: Range) -> Number {
+    Number {
+        value: range.value,
+        low: range.low,
+        high: (range.high < i64::MAX).then_some(range.high),
+    }
+}

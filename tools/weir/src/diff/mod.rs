@@ -1,0 +1,114 @@
+//! `weir diff`: what differs between two reports, or between reports of several runs before and after.
+//!
+//! ```text
+//! numbers     the numbers of a report, by names that another report has, too
+//! names       names of files without what differs from run to run
+//! number      one of them, as well as it is known
+//! bounds      between which values something lies that chance hides
+//! compare     which numbers differ
+//! remarks     why the reports may not be comparable
+//! page, json  the result, for people and for programs
+//! ```
+
+mod bounds;
+mod compare;
+mod json;
+mod names;
+mod number;
+mod numbers;
+mod page;
+mod remarks;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use weir_report::model::Report;
+
+use crate::cli::{DiffArgs, Differences};
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::{output, report};
+use compare::{Comparison, compare};
+use numbers::Numbers;
+
+/// A report that is compared.
+struct Run {
+    file: PathBuf,
+    report: Report,
+}
+
+/// What is compared.
+struct Sides {
+    before: Vec<Run>,
+    after: Vec<Run>,
+}
+
+impl Sides {
+    /// Both, each with its name.
+    fn both(&self) -> [(&'static str, &[Run]); 2] {
+        [("before", &self.before), ("after", &self.after)]
+    }
+
+    fn compared(&self) -> Comparison {
+        let numbers = |side: &[Run]| -> Vec<Numbers> {
+            side.iter().map(|run| Numbers::of(&run.report)).collect()
+        };
+        compare(&numbers(&self.before), &numbers(&self.after))
+    }
+}
+
+/// Compares reports and prints what differs.
+pub fn execute(args: &DiffArgs) -> Result<(), Failure> {
+    let (before, after) = sides(args)?;
+    let sides = Sides {
+        before: loaded(&before)?,
+        after: loaded(&after)?,
+    };
+    let comparison = sides.compared();
+    match args.format {
+        Differences::Text => {
+            let options = page::Options {
+                width: output::width(args.width),
+                coloured: output::is_coloured(args.color),
+                top: args.top.map_or(10, |top| top as usize),
+            };
+            output::print(&page::text(&sides, &comparison, &options))
+        }
+        Differences::Json => output::print(&json::text(&sides, &comparison)?),
+    }
+}
+
+/// Which reports are of which side.
+fn sides(args: &DiffArgs) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
+    let (before, after) = match (args.files.as_slice(), args.after.as_slice()) {
+        ([before, after], []) => (vec![before.clone()], vec![after.clone()]),
+        ([_], []) => {
+            let message = "one report is nothing to compare: give two";
+            return Err(Failure::new(exit_code::USAGE, message));
+        }
+        (_, []) => {
+            let message = "of more than two reports, --after must stand before those that are compared with the others";
+            return Err(Failure::new(exit_code::USAGE, message));
+        }
+        (before, after) => (before.to_vec(), after.to_vec()),
+    };
+    let stdin = |file: &&PathBuf| file.as_path() == Path::new("-");
+    match before.iter().chain(&after).filter(stdin).count() {
+        0 | 1 => Ok((before, after)),
+        _ => Err(Failure::new(
+            exit_code::USAGE,
+            "standard input can be one report only",
+        )),
+    }
+}
+
+fn loaded(files: &[PathBuf]) -> Result<Vec<Run>, Failure> {
+    let runs = files.iter().map(|file| {
+        Ok(Run {
+            file: file.clone(),
+            report: report::load(file)?,
+        })
+    });
+    runs.collect()
+}

@@ -1,0 +1,289 @@
+//! What differs, for people.
+
+use super::compare::{Change, Comparison, ERROR_RATE};
+use super::number::Range;
+use super::numbers::Section;
+use super::remarks::remarks;
+use super::{Run, Sides};
+use crate::report::ending;
+use crate::report::page::{Cell, Column, Page, Table};
+use crate::text;
+use crate::units::{self, Unit};
+
+/// How to show it.
+pub struct Options {
+    pub width: usize,
+    pub coloured: bool,
+    /// How many functions, files, … of a section.
+    pub top: usize,
+}
+
+/// What each section is called, what the things in it are, and what its first column is.
+const SECTIONS: [(Section, &str, [&str; 2], Column); 5] = [
+    (
+        Section::Functions,
+        "Functions",
+        ["function", "functions"],
+        Column::name("function", 0, 12),
+    ),
+    (
+        Section::Latency,
+        "Latency",
+        ["function", "functions"],
+        Column::name("function", 0, 12),
+    ),
+    (
+        Section::Files,
+        "Files and sockets",
+        ["file or socket", "files and sockets"],
+        Column::path("name", 0, 16),
+    ),
+    (
+        Section::Sites,
+        "Call sites",
+        ["call site", "call sites"],
+        Column::name("call site", 0, 20),
+    ),
+    (
+        Section::Programs,
+        "Programs",
+        ["program", "programs"],
+        Column::path("program", 0, 16),
+    ),
+];
+
+/// How many reports of a side are named.
+const NAMED: usize = 4;
+
+/// A page of so many columns.
+pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String {
+    let mut page = Page::new(options.width, options.coloured);
+    page.heading("Difference", "");
+    let [before, after] = sides.both().map(|(name, runs)| (name, described(runs)));
+    page.pairs(&[before, after, ("differ", outcome(comparison))]);
+
+    page.heading("Time", "");
+    let times: Vec<&Change> = comparison.times.iter().collect();
+    page.table(table(Column::name("", 0, 0), &times, options.top));
+    page.remark(&of_times(comparison));
+
+    let whole: Vec<&Change> = comparison.of(Section::Whole).collect();
+    if !whole.is_empty() {
+        page.heading("In all", "");
+        page.table(table(Column::name("", 0, 0), &whole, usize::MAX));
+    }
+    for (section, title, nouns, column) in SECTIONS {
+        let changes: Vec<&Change> = comparison.of(section).collect();
+        if changes.is_empty() {
+            continue;
+        }
+        let changed = comparison.changed(section);
+        let compared = comparison.compared.get(&section).copied().unwrap_or(0);
+        let [one, many] = nouns;
+        let compared = text::counted(compared as u64, one, many);
+        page.heading(
+            title,
+            &format!(
+                "{changed} of {compared} {}",
+                if changed == 1 { "differs" } else { "differ" }
+            ),
+        );
+        page.table(table(column, &changes, options.top));
+        if changed > options.top {
+            let more = text::counted((changed - options.top) as u64, one, many);
+            page.remark(&format!("and {more} more; --top N shows more"));
+        }
+        if section == Section::Latency {
+            page.remark(LATENCY);
+        }
+    }
+    let remarks = remarks(sides);
+    if !remarks.is_empty() {
+        page.heading("To keep in mind", "");
+        page.sentences(&remarks);
+    }
+    page.into_text()
+}
+
+const LATENCY: &str = "Listed is what chance does not explain: equal programs have a line here in at most 1 of 100 pages, if \
+    calls do not depend on each other. What the machine does meanwhile is not chance; several reports of each side show it.";
+const _: () = assert!(ERROR_RATE == 0.01);
+
+fn outcome(comparison: &Comparison) -> String {
+    let totals = comparison.of(Section::Whole).count() as u64;
+    let totals = (totals > 0).then(|| text::counted(totals, "total", "totals"));
+    let others = SECTIONS.iter().filter_map(|&(section, _, [one, many], _)| {
+        let changed = comparison.changed(section) as u64;
+        let counted = text::counted(changed, one, many);
+        (changed > 0).then(|| match section {
+            Section::Latency => format!("the latency of {counted}"),
+            _ => counted,
+        })
+    });
+    let counted: Vec<String> = totals.into_iter().chain(others).collect();
+    match counted.is_empty() {
+        true => "nothing that was compared".to_owned(),
+        false => text::list(&counted),
+    }
+}
+
+/// What is to be said of times.
+fn of_times(comparison: &Comparison) -> String {
+    let one_in = units::count(comparison.one_in() as u64);
+    match (comparison.runs, comparison.tells_times()) {
+        ((1, 1), _) => TIMES.to_owned(),
+        (_, false) => format!(
+            "The tables below list what all runs of a side have more of than all of the other; chance does that to 1 in {one_in} \
+             numbers that vary from run to run. {MORE_RUNS}"
+        ),
+        (_, true) => format!(
+            "The tables below list what all runs of a side have more of than all of the other; chance does that to 1 in {one_in} \
+             numbers that vary from run to run, as times do."
+        ),
+    }
+}
+
+const TIMES: &str = "Times vary from run to run; several reports of each side show by how much.";
+const MORE_RUNS: &str = "Times of files and call sites are listed from 5 runs of each side on.";
+
+fn described(runs: &[Run]) -> String {
+    let [run] = runs else {
+        let files = runs.iter().map(|run| run.file.display().to_string());
+        let mut files: Vec<String> = files.take(NAMED).collect();
+        if runs.len() > NAMED {
+            files.push(format!("{} more", runs.len() - NAMED));
+        }
+        let files = text::list(&files);
+        return format!("{} runs: {}", runs.len(), text::printable(&files));
+    };
+    let report = &run.report;
+    let file = run.file.display().to_string();
+    format!(
+        "{}: {}, {}, {}",
+        text::printable(&file),
+        text::cut(&text::command_line(&report.command), 60),
+        units::moment(report.started_unix_ns),
+        ending(&report.end)
+    )
+}
+
+/// The rows of the first `top` functions, files, … .
+fn table(first: Column, changes: &[&Change], top: usize) -> Table {
+    let mut table = Table::new([
+        first,
+        Column::name("", 0, 11),
+        Column::number("before", 0),
+        Column::number("after", 0),
+        Column::number("by", 1),
+        Column::number("", 0),
+    ]);
+    let mut names = 0;
+    let mut last = None;
+    for change in changes {
+        let name = (&change.key.name, &change.key.aside);
+        let is_new = last != Some(name);
+        last = Some(name);
+        names += usize::from(is_new);
+        if names > top {
+            break;
+        }
+        let metric = label(&change.key.metric);
+        let (before, after) = shown(change);
+        let by = change.by();
+        let cells = [
+            Cell::new(if is_new {
+                titled(change)
+            } else {
+                String::new()
+            }),
+            Cell::new(metric),
+            Cell::new(before),
+            Cell::new(after),
+            Cell::new(signed(change.unit, by)),
+            Cell::new(proportion(change)),
+        ];
+        table.push(cells);
+    }
+    table
+}
+
+fn titled(change: &Change) -> String {
+    match (&change.place, change.key.section) {
+        (Some(place), _) => place.clone(),
+        (None, Section::Files) if change.key.aside != "file" => {
+            format!("{} ({})", change.key.name, change.key.aside)
+        }
+        _ => change.key.name.clone(),
+    }
+}
+
+/// Both numbers; those that are not exact with a sign of it.
+fn shown(change: &Change) -> (String, String) {
+    let (before, after) = change
+        .unit
+        .both_shown(change.before.value.into(), change.after.value.into());
+    let marked = |range: &Range, text: String| match range.is_exact() || change.unit == Unit::Time {
+        true => text,
+        false => format!("≈{text}"),
+    };
+    (marked(&change.before, before), marked(&change.after, after))
+}
+
+fn signed(unit: Unit, by: i64) -> String {
+    let sign = if by > 0 { "+" } else { "" };
+    format!("{sign}{}", unit.shown(by.into()))
+}
+
+/// `+10 %`, `× 4.2`, `new`, `gone`.
+fn proportion(change: &Change) -> String {
+    let (before, after) = (change.before.value, change.after.value);
+    match (before, after) {
+        (before, after) if before == after => units::NONE.to_owned(),
+        (0, _) => "new".to_owned(),
+        (_, 0) => "gone".to_owned(),
+        _ => {
+            let ratio = after as f64 / before as f64;
+            match ratio {
+                ratio if ratio < 0.0 => units::NONE.to_owned(),
+                ratio if ratio >= 99.95 => format!("× {}", units::count(ratio as u64)),
+                ratio if ratio >= 3.0 => format!("× {ratio:.1}"),
+                ratio => {
+                    let percent = (ratio - 1.0) * 100.0;
+                    match percent.abs() {
+                        ..0.001 => "≈ 0 %".to_owned(),
+                        ..0.1 => format!("{percent:+.3} %"),
+                        _ => format!("{percent:+.1} %"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A number, as the tables of a report call it.
+fn label(metric: &str) -> String {
+    let known = match metric {
+        "requested_bytes" => "requested",
+        "moved_bytes" => "moved",
+        "read_bytes" => "read",
+        "written_bytes" => "written",
+        "mapped_bytes" => "mapped",
+        "read_ns" => "read time",
+        "write_ns" => "write time",
+        "other_ns" => "other time",
+        "leak_bytes" => "live at the end",
+        "leak_blocks" => "blocks live at the end",
+        "heap.peak_bytes" => "peak of the heap",
+        other => other,
+    };
+    if let Some(activity) = known.strip_prefix("activities.") {
+        return match activity.rsplit_once('.') {
+            Some((activity, "calls")) => format!("calls: {}", activity.replace('_', " ")),
+            Some((activity, _)) => activity.replace('_', " "),
+            None => activity.to_owned(),
+        };
+    }
+    let parts = ["errors_by_errno.", "latency."];
+    let short = parts.iter().find_map(|part| known.strip_prefix(part));
+    short.unwrap_or(known).replace('_', " ")
+}

@@ -1,0 +1,95 @@
+//! Why the numbers of two sides may differ though the programs do not.
+
+use std::collections::BTreeSet;
+
+use weir_report::model::Report;
+
+use super::{Run, Sides};
+use crate::report::loss::{self, About};
+use crate::text;
+
+/// A sentence for each reason.
+pub fn remarks(sides: &Sides) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let settings: [(&str, fn(&Report) -> String); 4] = [
+        (
+            "versions of Weir, which do not count the same functions",
+            |report| report.weir_version.clone(),
+        ),
+        ("programs", |report| {
+            let name = report
+                .command
+                .first()
+                .map_or("", |program| text::file_name(program));
+            name.to_owned()
+        }),
+        ("timed calls", |report| report.timing.clone()),
+        ("call stacks", stacks),
+    ];
+    for (what, of) in settings {
+        let [before, after] = [&sides.before, &sides.after].map(|side| {
+            let values: BTreeSet<String> = side.iter().map(|run| of(&run.report)).collect();
+            Vec::from_iter(values)
+        });
+        if before != after || before.len() > 1 {
+            let (before, after) = (text::list(&before), text::list(&after));
+            remarks.push(format!("different {what}: {before} before, {after} after"));
+        }
+    }
+    let of_sides = sides.both().map(|(side, runs)| {
+        let of_runs = runs.iter().flat_map(|run| {
+            let name = name(side, run, runs.len());
+            shortcomings(&run.report)
+                .into_iter()
+                .map(move |sentence| (name.clone(), sentence))
+        });
+        Vec::from_iter(of_runs)
+    });
+    let is_everywhere = |sentence: &str| {
+        let mut runs = sides.before.iter().chain(&sides.after);
+        runs.all(|run| shortcomings(&run.report).iter().any(|one| one == sentence))
+    };
+    let mut told = BTreeSet::new();
+    for (name, sentence) in of_sides.into_iter().flatten() {
+        match is_everywhere(&sentence) {
+            true if told.insert(sentence.clone()) => remarks.push(format!("both: {sentence}")),
+            true => {}
+            false => remarks.push(format!("{name}: {sentence}")),
+        }
+    }
+    remarks
+}
+
+/// Why numbers of a report may be too small, a sentence each.
+fn shortcomings(report: &Report) -> Vec<String> {
+    let losses = loss::suffered(&report.missed, About::All).into_iter();
+    let mut sentences: Vec<String> = losses.map(|(_, sentence)| sentence).collect();
+    if let Some(reason) = &report.heap.not_known {
+        sentences.push(format!("the heap is not known: {reason}"));
+    }
+    if report.files.folded > 0 {
+        let files = text::counted(report.files.folded, "file is", "files are");
+        sentences.push(format!("{files} not listed by name"));
+    }
+    sentences
+}
+
+/// `before`, or `before (2.json)` where there are several.
+fn name(side: &str, run: &Run, runs: usize) -> String {
+    match runs {
+        1 => side.to_owned(),
+        _ => format!("{side} ({})", run.file.display()),
+    }
+}
+
+fn stacks(report: &Report) -> String {
+    let mut stacks = report
+        .processes
+        .iter()
+        .filter_map(|process| process.stacks.as_ref());
+    match stacks.next().map(|stacks| stacks.sampled_bytes) {
+        None => "none".to_owned(),
+        Some(None) => "of all calls".to_owned(),
+        Some(Some(_)) => "of samples".to_owned(),
+    }
+}
