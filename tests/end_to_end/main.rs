@@ -22,6 +22,7 @@
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
 //! findings             what a report says is wrong with a program that is, and with others
+//! differences          what differs between two reports
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
@@ -49,6 +50,7 @@ mod support;
 mod coop;
 mod cpython;
 mod descriptors;
+mod differences;
 mod documents;
 mod endings;
 mod exactness;

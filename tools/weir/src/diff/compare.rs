@@ -38,7 +38,7 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// The measured times of both sides, whether they differ or not.
     pub times: Vec<Change>,
-    /// How many functions, files, … of each section were compared.
+    /// How many functions, files, … of each section were compared, of those that a side used.
     pub compared: BTreeMap<Section, usize>,
     /// How many runs there are of each side.
     pub runs: (usize, usize),
@@ -98,13 +98,9 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
         compared: BTreeMap::new(),
         runs: (before.len(), after.len()),
     };
-    let mut last = None;
+    let mut used: BTreeSet<(Section, (&str, &str))> = BTreeSet::new();
     let mut totals: BTreeMap<(Section, &str), f64> = BTreeMap::new();
     for key in keys {
-        if last != Some((key.section, name(key))) {
-            *comparison.compared.entry(key.section).or_default() += 1;
-            last = Some((key.section, name(key)));
-        }
         let range = |side: &[Numbers]| {
             let ranges: Vec<Range> = side
                 .iter()
@@ -115,6 +111,9 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
         let (Some(before_it), Some(after_it)) = (range(before), range(after)) else {
             continue;
         };
+        if (before_it, after_it) != (Range::default(), Range::default()) {
+            used.insert((key.section, name(key)));
+        }
         let total = totals
             .entry((key.section, key.metric.as_str()))
             .or_default();
@@ -127,8 +126,8 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
             before: before_it,
             after: after_it,
             place: all()
-                .filter_map(|numbers| numbers.place(key))
-                .last()
+                .rev()
+                .find_map(|numbers| numbers.place(key))
                 .map(str::to_owned),
         };
         let is_time = all().any(|numbers| numbers.get(key).is_some_and(|number| number.is_time()));
@@ -144,6 +143,9 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
             comparison.changes.push(change);
         }
     }
+    for (section, _) in used {
+        *comparison.compared.entry(section).or_default() += 1;
+    }
     sort(&mut comparison.changes, &totals);
     // The whole first.
     comparison
@@ -153,7 +155,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
 }
 
 /// Puts the changes of one function or file together, and those first that are the largest part of what all have.
-fn sort(changes: &mut Vec<Change>, totals: &BTreeMap<(Section, &str), f64>) {
+fn sort(changes: &mut [Change], totals: &BTreeMap<(Section, &str), f64>) {
     let weight = |change: &Change| {
         let total = totals.get(&(change.key.section, change.key.metric.as_str()));
         let by = change.by().unsigned_abs() as f64;

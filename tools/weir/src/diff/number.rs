@@ -26,7 +26,7 @@ pub enum Number {
 }
 
 /// A number of one report or more: where it lies, and its likeliest value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     pub low: i64,
     pub value: i64,

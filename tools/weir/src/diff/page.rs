@@ -64,13 +64,13 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
 
     page.heading("Time", "");
     let times: Vec<&Change> = comparison.times.iter().collect();
-    page.table(table(Column::name("", 0, 0), &times, options.top));
+    page.table(table(None, &times, options.top));
     page.remark(&of_times(comparison));
 
     let whole: Vec<&Change> = comparison.of(Section::Whole).collect();
     if !whole.is_empty() {
         page.heading("In all", "");
-        page.table(table(Column::name("", 0, 0), &whole, usize::MAX));
+        page.table(table(None, &whole, usize::MAX));
     }
     for (section, title, nouns, column) in SECTIONS {
         let changes: Vec<&Change> = comparison.of(section).collect();
@@ -88,7 +88,7 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
                 if changed == 1 { "differs" } else { "differ" }
             ),
         );
-        page.table(table(column, &changes, options.top));
+        page.table(table(Some(column), &changes, options.top));
         if changed > options.top {
             let more = text::counted((changed - options.top) as u64, one, many);
             page.remark(&format!("and {more} more; --top N shows more"));
@@ -129,7 +129,11 @@ fn outcome(comparison: &Comparison) -> String {
 
 /// What is to be said of times.
 fn of_times(comparison: &Comparison) -> String {
-    let one_in = units::count(comparison.one_in() as u64);
+    const MOST: f64 = 1e6;
+    let one_in = match comparison.one_in() {
+        many if many > MOST => format!("more than {}", units::count(MOST as u64)),
+        few => units::count(few as u64),
+    };
     match (comparison.runs, comparison.tells_times()) {
         ((1, 1), _) => TIMES.to_owned(),
         (_, false) => format!(
@@ -167,16 +171,16 @@ fn described(runs: &[Run]) -> String {
     )
 }
 
-/// The rows of the first `top` functions, files, … .
-fn table(first: Column, changes: &[&Change], top: usize) -> Table {
-    let mut table = Table::new([
-        first,
+/// The rows of the first `top` functions, files, …, which the first column names; none where all rows are of one thing.
+fn table(first: Option<Column>, changes: &[&Change], top: usize) -> Table {
+    let numbers = [
         Column::name("", 0, 11),
         Column::number("before", 0),
         Column::number("after", 0),
         Column::number("by", 1),
         Column::number("", 0),
-    ]);
+    ];
+    let mut table = Table::new(Vec::from_iter(first.into_iter().chain(numbers)));
     let mut names = 0;
     let mut last = None;
     for change in changes {
@@ -187,22 +191,20 @@ fn table(first: Column, changes: &[&Change], top: usize) -> Table {
         if names > top {
             break;
         }
-        let metric = label(&change.key.metric);
+        let title = first.map(|_| match is_new {
+            true => titled(change),
+            false => String::new(),
+        });
         let (before, after) = shown(change);
-        let by = change.by();
         let cells = [
-            Cell::new(if is_new {
-                titled(change)
-            } else {
-                String::new()
-            }),
-            Cell::new(metric),
-            Cell::new(before),
-            Cell::new(after),
-            Cell::new(signed(change.unit, by)),
-            Cell::new(proportion(change)),
+            label(&change.key.metric),
+            before,
+            after,
+            signed(change.unit, change.by()),
+            proportion(change),
         ];
-        table.push(cells);
+        let cells = title.into_iter().chain(cells).map(Cell::new);
+        table.push(Vec::from_iter(cells));
     }
     table
 }

@@ -8,10 +8,13 @@ use super::{Run, Sides};
 use crate::report::loss::{self, About};
 use crate::text;
 
+/// What should be the same, and how a report has it.
+type Setting = (&'static str, fn(&Report) -> String);
+
 /// A sentence for each reason.
 pub fn remarks(sides: &Sides) -> Vec<String> {
     let mut remarks = Vec::new();
-    let settings: [(&str, fn(&Report) -> String); 4] = [
+    let settings: [Setting; 4] = [
         (
             "versions of Weir, which do not count the same functions",
             |report| report.weir_version.clone(),

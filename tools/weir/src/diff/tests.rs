@@ -60,13 +60,16 @@ fn a_report_does_not_differ_from_itself() {
     let sides = changed(|_| {});
     let comparison = sides.compared();
     assert_eq!(metrics(&comparison), [""; 0]);
-    assert!(comparison.compared[&Section::Functions] > 100);
+    assert!(comparison.compared[&Section::Functions] > 10);
     assert!(page(&sides, 80).contains("differ  nothing that was compared"));
 }
 
+/// A number, and what makes it greater or less by one.
+type Changing<T> = (&'static str, fn(&mut T));
+
 #[test]
 fn each_count_that_differs_by_one_is_found_and_nothing_else() {
-    let of_function: [(&str, fn(&mut Report)); 6] = [
+    let of_function: [Changing<Report>; 6] = [
         ("calls", |report| {
             one_more(&mut function(report, "read").calls)
         }),
@@ -98,7 +101,7 @@ fn each_count_that_differs_by_one_is_found_and_nothing_else() {
         let found = metrics(&changed(change).compared());
         assert_eq!(found, [format!("Functions {name} {metric}")]);
     }
-    let of_whole: [(&str, fn(&mut Report)); 4] = [
+    let of_whole: [Changing<Report>; 4] = [
         ("leak_bytes", |report| report.heap.live_bytes += 1),
         ("leak_blocks", |report| report.heap.live_blocks += 1),
         ("heap.peak_bytes", |report| {
@@ -114,7 +117,7 @@ fn each_count_that_differs_by_one_is_found_and_nothing_else() {
             [format!("Whole  {metric}")]
         );
     }
-    let of_file: [(&str, fn(&mut FileUse)); 8] = [
+    let of_file: [Changing<FileUse>; 8] = [
         ("opens", |file| one_more(&mut file.opens)),
         ("reads", |file| one_more(&mut file.reads)),
         ("writes", |file| one_more(&mut file.writes)),
@@ -346,14 +349,7 @@ fn what_makes_reports_differ_is_said() {
 
 #[test]
 fn a_page_fits_narrow_and_wide_terminals() {
-    let sides = changed(|report| {
-        function(report, "malloc").calls += 1234;
-        function(report, "malloc").requested_bytes += 1 << 20;
-        function(report, "read").calls = 0;
-        report.files.listed[0].read_bytes *= 4;
-        report.heap.live_bytes += 4096;
-        report.duration_ns += 1_000_000_000;
-    });
+    let sides = sides(vec![sample::report()], vec![sample::later()]);
     for width in [60, 80, 120, 200] {
         let page = page(&sides, width);
         for line in page.lines() {

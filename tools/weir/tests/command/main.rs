@@ -1,6 +1,7 @@
 //! The command as a user meets it: arguments, output, exit codes.
 
 mod check;
+mod diff;
 mod doctor;
 mod layout;
 mod library;

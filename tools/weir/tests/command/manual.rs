@@ -1,22 +1,36 @@
 use std::path::Path;
 
+use weir_report::model::Report;
+
 use super::{sample, text, weir};
 
-/// The report that the tests share is docs/sample.json, so that a reader can try the examples. With `WEIR_BLESS=1` the test
-/// writes the file instead of comparing it.
+/// A file of docs, and what it has.
+type Sample = (&'static str, fn() -> Report);
+
+const SAMPLES: [Sample; 2] = [
+    ("sample.json", sample::report),
+    ("sample-later.json", sample::later),
+];
+
+/// The reports that the tests share are docs/sample.json and docs/sample-later.json, so that a reader can try the examples. With
+/// `WEIR_BLESS=1` the test writes the files instead of comparing them.
 #[test]
-fn the_sample_of_the_manual_is_that_of_the_tests() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sample.json");
-    let mut json = serde_json::to_string(&sample::report()).expect("JSON");
-    json.push('\n');
-    if std::env::var_os("WEIR_BLESS").is_some_and(|value| value == "1") {
-        std::fs::write(&path, json).expect("written");
-    } else {
-        let found = std::fs::read_to_string(&path).expect("docs/sample.json can be read");
-        assert!(
-            found == json,
-            "docs/sample.json is out of date; WEIR_BLESS=1 cargo test manual renews it"
-        );
+fn the_samples_of_the_manual_are_those_of_the_tests() {
+    for (name, report) in SAMPLES {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../docs")
+            .join(name);
+        let mut json = serde_json::to_string(&report()).expect("JSON");
+        json.push('\n');
+        if std::env::var_os("WEIR_BLESS").is_some_and(|value| value == "1") {
+            std::fs::write(&path, json).expect("written");
+        } else {
+            let found = std::fs::read_to_string(&path).expect("the sample can be read");
+            assert!(
+                found == json,
+                "docs/{name} is out of date; WEIR_BLESS=1 cargo test manual renews it"
+            );
+        }
     }
 }
 
@@ -27,8 +41,10 @@ fn the_manual_shows_what_the_command_prints() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/commands.md");
     let manual = std::fs::read_to_string(path).expect("docs/commands.md can be read");
     let directory = tempfile::tempdir().expect("a directory");
-    let json = serde_json::to_vec(&sample::report()).expect("JSON");
-    std::fs::write(directory.path().join("sample.json"), json).expect("written");
+    for (name, report) in SAMPLES {
+        let json = serde_json::to_vec(&report()).expect("JSON");
+        std::fs::write(directory.path().join(name), json).expect("written");
+    }
     let budget = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/budget.toml");
     std::fs::copy(budget, directory.path().join("budget.toml")).expect("copied");
 

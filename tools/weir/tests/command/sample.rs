@@ -107,6 +107,43 @@ pub fn report() -> Report {
     }
 }
 
+/// The same build after a change: it parses more, and looks for a file again and again.
+pub fn later() -> Report {
+    let mut report = report();
+    report.started_unix_ns += 86_400 * S;
+    report.started_at = Some(Utc::of_unix_ns(report.started_unix_ns).to_string());
+    report.duration_ns += 2 * S + 600 * MS;
+    let change = |functions: &mut BTreeMap<String, Function>| {
+        let mut more = |name: &str, calls, bytes, missing| {
+            let function = functions.get_mut(name).expect("a function of the sample");
+            function.calls += calls;
+            function.requested_bytes += bytes;
+            function.errors += missing;
+            if missing > 0 {
+                *function
+                    .errors_by_errno
+                    .entry("ENOENT".to_owned())
+                    .or_default() += missing;
+            }
+        };
+        more("malloc", 120_000, 96 * MIB, 0);
+        more("free", 120_000, 0, 0);
+        more("openat", 1200, 0, 1200);
+    };
+    change(&mut report.functions);
+    change(&mut report.processes[1].functions);
+    for heap in [&mut report.heap, &mut report.processes[1].heap] {
+        heap.peak_bytes += 21 * MIB;
+    }
+    for files in [&mut report.files, &mut report.processes[1].files] {
+        let file = files.listed.iter_mut().max_by_key(|file| file.read_bytes);
+        let file = file.expect("a file");
+        file.reads += 50;
+        file.read_bytes += 12 * MIB;
+    }
+    report
+}
+
 fn shell() -> Process {
     let functions = BTreeMap::from([
         entry(

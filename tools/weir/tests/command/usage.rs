@@ -49,6 +49,7 @@ fn every_help_has_examples() {
         "run",
         "report",
         "check",
+        "diff",
         "export",
         "flame",
         "recover",

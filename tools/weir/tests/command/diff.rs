@@ -1,0 +1,92 @@
+//! `weir diff`: which reports are of which side, and what is refused.
+
+use super::{refusal, sample, text, weir};
+
+/// A directory with the report of the tests, a later one, and half of one.
+fn reports() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(directory.path().join(name), bytes).expect("written");
+    };
+    let json = serde_json::to_vec(&sample::report()).expect("JSON");
+    write("before.json", &json);
+    write("half.json", &json[..json.len() / 2]);
+    let later = serde_json::to_vec(&sample::later()).expect("JSON");
+    write("after.json", &later);
+    directory
+}
+
+#[test]
+fn a_side_is_one_report_or_several() {
+    let directory = reports();
+    let outcomes = [
+        (&["before.json", "after.json"][..], "openat"),
+        (&["before.json", "--after", "after.json"], "openat"),
+        (
+            &[
+                "before.json",
+                "before.json",
+                "--after",
+                "after.json",
+                "after.json",
+            ],
+            "2 runs",
+        ),
+        (
+            &["before.json", "--after", "before.json", "after.json"],
+            "nothing that was compared",
+        ),
+        (&["before.json", "before.json"], "nothing that was compared"),
+    ];
+    for (files, shown) in outcomes {
+        let arguments = [&["diff"], files].concat();
+        let output = weir(&arguments)
+            .current_dir(&directory)
+            .output()
+            .expect("ended");
+        let page = text(&output.stdout);
+        assert_eq!(
+            (output.status.code(), text(&output.stderr).as_str()),
+            (Some(0), ""),
+            "{files:?}"
+        );
+        assert!(page.contains(shown), "{files:?}\n{page}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_in_a_line() {
+    let directory = reports();
+    let refusals = [
+        (&["before.json"][..], 2, "one report is nothing to compare"),
+        (
+            &["before.json", "after.json", "after.json"],
+            2,
+            "--after must stand before",
+        ),
+        (&["-", "-"], 2, "standard input can be one report only"),
+        (&["before.json", "after.json", "--top", "0"], 2, "--top"),
+        (
+            &["before.json", "missing.json"],
+            125,
+            "cannot read missing.json",
+        ),
+        (&["half.json", "after.json"], 125, "cannot read half.json"),
+        (
+            &["before.json", "--after", "after.json", "half.json"],
+            125,
+            "cannot read half.json",
+        ),
+    ];
+    for (arguments, code, reason) in refusals {
+        let arguments = [&["diff"], arguments].concat();
+        let output = weir(&arguments)
+            .current_dir(&directory)
+            .output()
+            .expect("ended");
+        assert_eq!(text(&output.stdout), "", "{arguments:?}");
+        let (exit_code, line) = refusal(&output);
+        assert_eq!(exit_code, code, "{arguments:?}");
+        assert!(line.contains(reason), "{arguments:?}: {line}");
+    }
+}
