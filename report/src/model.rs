@@ -46,8 +46,11 @@ pub struct Report {
     /// The same moment as text (RFC 3339): in UTC, with nine decimals of the second. Absent in reports of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// Time from the start of the first process image to the end of the recording.
+    /// Time from the start of the first process image to the end of the recording; of several runs, the sum of theirs.
     pub duration_ns: u64,
+    /// Of how many runs of the program this is the sum; absent where it is 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub runs: u64,
     /// How the first process ended.
     pub end: End,
     /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
@@ -205,6 +208,14 @@ impl Process {
             .map(|note| (note.as_str(), 1))
             .chain(of_many.map(|count| (count.note.as_str(), count.processes)))
     }
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(number: &u64) -> bool {
+    *number == 1
 }
 
 fn is_zero(number: &u64) -> bool {

@@ -1,5 +1,7 @@
 //! From process images to one report.
 
+mod groups;
+mod merge;
 mod together;
 
 use std::cmp::Reverse;
@@ -20,6 +22,8 @@ use crate::untraced::Hindered;
 use crate::writer::Writer;
 use crate::{activity, estimate, files};
 
+pub use groups::{Groups, MOST_GROUPS, weight};
+pub use merge::Merge;
 pub use together::together;
 
 /// One report of all process images, in the order of their start. `end` is the first one's, and
@@ -46,6 +50,7 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         longest_waits: slowest(&processes, |process| &process.longest_waits),
         missed: missed(&processes),
         tool: tool(&processes),
+        runs: 1,
         folded_processes: folded(&processes),
         tree_peak: None,
         processes,

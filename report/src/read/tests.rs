@@ -62,6 +62,7 @@ fn sample() -> Report {
             missed: Default::default(),
             tool: Default::default(),
         }],
+        runs: 1,
         folded_processes: 2,
         tree_peak: None,
         missed: Default::default(),

@@ -46,6 +46,9 @@ pub enum Command {
     /// Show what differs between two reports
     #[command(after_help = help::DIFF_EXAMPLES, after_long_help = help::DIFF_EXAMPLES)]
     Diff(DiffArgs),
+    /// Add up the reports of several runs
+    #[command(after_help = help::MERGE_EXAMPLES, after_long_help = help::MERGE_EXAMPLES)]
+    Merge(MergeArgs),
     /// Check a report, or a program, against a budget
     #[command(after_help = help::CHECK_EXAMPLES, after_long_help = help::CHECK_EXAMPLES)]
     Check(CheckArgs),
@@ -325,6 +328,22 @@ pub enum Differences {
     Text,
     /// All differences as JSON
     Json,
+}
+
+/// `weir merge`
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The reports; of a directory, all files that end with .json
+    #[arg(value_name = "REPORT|DIR", required = true)]
+    pub reports: Vec<PathBuf>,
+
+    /// Write the sum to this file; - is standard output
+    #[arg(short, long, value_name = "FILE", value_parser = file_to_write())]
+    pub out: PathBuf,
+
+    /// Leave out files that are no reports, and say which
+    #[arg(long)]
+    pub skip_unreadable: bool,
 }
 
 /// `weir check`

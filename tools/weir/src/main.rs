@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`check`] | whether a program keeps its budget |
 //! | [`diff`] | what differs between reports |
+//! | [`merge`] | several reports in one |
 //! | [`recover`] | a report from a region that a killed program left |
 //! | [`run`] | starts a program under the preloaded library and writes the report |
 //! | [`doctor`] | whether and how a program can be traced |
@@ -46,6 +47,7 @@ mod inherited;
 mod kept;
 mod library;
 mod memory;
+mod merge;
 mod output;
 mod recover;
 mod report;
@@ -100,6 +102,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
         Command::Diff(args) => done(diff::execute(args)),
+        Command::Merge(args) => done(merge::execute(args)),
         Command::Check(args) => check::execute(args),
         Command::Export(args) => done(export::export(args)),
         Command::Flame(args) => done(export::flame(args)),

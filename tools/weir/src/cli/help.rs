@@ -50,6 +50,12 @@ Examples:
   weir diff before/*.json --after after/*.json
   weir diff -f json before.json after.json | jq '.changes[]'";
 
+pub const MERGE_EXAMPLES: &str = "\
+Examples:
+  weir merge -o all.json monday.json tuesday.json
+  weir merge -o all.json reports/
+  weir merge -o - reports/ | weir report -";
+
 pub const CHECK_EXAMPLES: &str = "\
 A budget is a TOML file of limits:
 

@@ -14,7 +14,7 @@ type Setting = (&'static str, fn(&Report) -> String);
 /// A sentence for each reason.
 pub fn remarks(sides: &Sides) -> Vec<String> {
     let mut remarks = Vec::new();
-    let settings: [Setting; 4] = [
+    let settings: [Setting; 5] = [
         (
             "versions of Weir, which do not count the same functions",
             |report| report.weir_version.clone(),
@@ -26,6 +26,7 @@ pub fn remarks(sides: &Sides) -> Vec<String> {
                 .map_or("", |program| text::file_name(program));
             name.to_owned()
         }),
+        ("numbers of runs", |report| crate::units::count(report.runs)),
         ("timed calls", |report| report.timing.clone()),
         ("call stacks", stacks),
     ];

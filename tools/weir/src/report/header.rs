@@ -32,13 +32,15 @@ pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
         pairs.push(("origin", format!("{origin} process {parent}")));
     }
     pairs.push(("started", units::moment(subject.started_unix_ns)));
+    let ran = units::time(subject.duration_ns);
     pairs.push((
         "ran",
-        format!(
-            "{}, {}",
-            units::time(subject.duration_ns),
-            ending(subject.end)
-        ),
+        match subject.runs {
+            runs if runs > 1 => {
+                format!("{} times, {ran} together", units::count(runs))
+            }
+            _ => format!("{ran}, {}", ending(subject.end)),
+        },
     ));
     pairs.push(("timed", timing(&report.timing)));
     pairs.push(("weir", text::printable(&report.weir_version).into_owned()));

@@ -1,10 +1,10 @@
 //! What is kept of the images that have ended: those that started first one by one, the others folded into one entry
 //! for each executable, so that very many processes take no more memory with time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use weir_report::model::{Frame, Process, Stacks, Thread};
-use weir_report::recording;
+use weir_report::model::Process;
+use weir_report::recording::{Groups, weight};
 
 use super::told::{self, Told};
 
@@ -16,16 +16,6 @@ const MOST_BYTES: usize = 64 << 20;
 const BATCH: usize = 128;
 /// How many images with unknown ends wait to be folded until their parents have noted their ends.
 const MOST_OPEN: usize = BATCH / 2;
-/// How many entries there are of executables; beyond these there is one of all others.
-const MOST_GROUPS: usize = 64;
-
-/// Why the heap is not known of what has no entry by executable.
-const SEVERAL_REASONS: &str = "there is more than one reason";
-
-/// Which images are folded together: those of an executable whose heaps are all known, or all not known for one
-/// reason. So the sum of the known ones stays exact.
-type Group = (String, Option<String>);
-
 /// The images that have ended.
 #[derive(Debug, Default)]
 pub struct Ended {
@@ -35,7 +25,7 @@ pub struct Ended {
     count: u64,
     /// Those that are folded next.
     pending: Vec<Process>,
-    folded: HashMap<Group, Process>,
+    folded: Groups,
 }
 
 impl Ended {
@@ -61,7 +51,7 @@ impl Ended {
     /// All of them, as they are now.
     pub fn snapshot(&self) -> Vec<Process> {
         let kept = self.kept.values().chain(&self.pending);
-        kept.chain(self.folded.values()).cloned().collect()
+        kept.chain(self.folded.entries()).cloned().collect()
     }
 
     /// All of them at the end, in the order of their start.
@@ -69,7 +59,7 @@ impl Ended {
         self.fold_pending(told, 0);
         let mut processes: Vec<Process> = self.kept.into_values().collect();
         told.settle(&mut processes);
-        processes.extend(self.folded.into_values());
+        processes.extend(self.folded.into_entries());
         processes
     }
 
@@ -86,84 +76,14 @@ impl Ended {
                 waits
             });
         self.pending.extend(waiting.into_iter().rev());
-        let mut groups: HashMap<Group, Vec<Process>> = HashMap::new();
-        for process in due {
-            let mut group = (process.executable.clone(), process.heap.not_known.clone());
-            let is_known = self.folded.contains_key(&group) || groups.contains_key(&group);
-            let process = if is_known || self.folded.len() + groups.len() < MOST_GROUPS {
-                process
-            } else {
-                let process = of_any_executable(process);
-                group = (process.executable.clone(), process.heap.not_known.clone());
-                process
-            };
-            groups.entry(group).or_default().push(process);
-        }
-        for (group, mut processes) in groups {
-            processes.extend(self.folded.remove(&group));
-            if let Some(entry) = recording::together(processes) {
-                self.folded.insert(group, entry);
-            }
-        }
+        self.folded.add(due);
     }
-}
-
-fn of_any_executable(mut process: Process) -> Process {
-    process.executable.clear();
-    process.command.clear();
-    process.provenance.clear();
-    if let Some(reason) = &mut process.heap.not_known {
-        SEVERAL_REASONS.clone_into(reason);
-    }
-    process
-}
-
-/// About how many bytes of memory an image takes.
-fn weight(process: &Process) -> usize {
-    let functions = process.functions.values().map(|function| {
-        let latency = function.latency.as_ref();
-        512 + latency.map_or(0, |latency| 256 + latency.histogram.len())
-            + function.size_classes.len() * 24
-            + function.parts.as_ref().map_or(0, |parts| {
-                512 + parts.wait.histogram.len() + parts.transfer.histogram.len()
-            })
-    });
-    let thread = |thread: &Thread| 256 + thread.functions.len() * 128;
-    let files = process.files.listed.iter();
-    let coroutines = process.coroutines.as_ref();
-    let stacks = |of: &Stacks| {
-        of.modules.len() * 256 + of.frames.len() * size_of::<Frame>() + of.sites.len() * 128
-    };
-    let provenance = process.provenance.iter();
-    2048 + process
-        .command
-        .iter()
-        .map(|word| 24 + word.len())
-        .sum::<usize>()
-        + functions.sum::<usize>()
-        + process.threads.iter().map(thread).sum::<usize>()
-        + files
-            .map(|file| 512 + file.name.len() + file.size_classes.len() * 24)
-            .sum::<usize>()
-        + coroutines.map_or(0, |of| of.listed.len() * 256)
-        + process.stacks.as_ref().map_or(0, stacks)
-        + process.timeline.points.len() * 56
-        + (process.slowest.len() + process.longest_waits.len()) * 128
-        + provenance
-            .map(|group| 128 + group.functions.len() * 24)
-            .sum::<usize>()
-        + process
-            .missed
-            .notes
-            .iter()
-            .map(|note| 24 + note.len())
-            .sum::<usize>()
-        + process.missed.untraced.len() * 256
 }
 
 #[cfg(test)]
 mod tests {
     use weir_report::model::{EndKind, Function, Heap};
+    use weir_report::recording::{self, MOST_GROUPS};
 
     use super::*;
     use crate::run::ending;

@@ -6,6 +6,7 @@ mod doctor;
 mod layout;
 mod library;
 mod manual;
+mod merge;
 mod recover;
 mod report;
 mod run;

@@ -54,6 +54,7 @@ pub fn report() -> Report {
         calls.sort_by_key(|call: &SlowCall| std::cmp::Reverse(call.took_ns));
     }
     Report {
+        runs: 1,
         folded_processes: 0,
         tree_peak: None,
         schema: SCHEMA.to_owned(),

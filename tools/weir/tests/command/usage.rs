@@ -50,6 +50,7 @@ fn every_help_has_examples() {
         "report",
         "check",
         "diff",
+        "merge",
         "export",
         "flame",
         "recover",

@@ -454,6 +454,15 @@ fn a_finding_names_the_place_and_what_it_is_about() {
 }
 
 #[test]
+fn the_sum_of_several_runs_has_no_findings() {
+    let mut report = quiet();
+    leaks(&mut report);
+    assert_eq!(found(&report).len(), 1);
+    report.runs = 2;
+    assert_eq!(found(&report), []);
+}
+
+#[test]
 fn the_gravest_comes_first() {
     let mut report = quiet();
     let of = |name: &str, percent: u64| FileUse {

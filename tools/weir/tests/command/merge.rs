@@ -1,0 +1,196 @@
+//! `weir merge`: reports of several runs, and their sum.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::run::Place;
+use super::{refusal, text, weir};
+
+/// A place with reports of as many runs: each writes as many bytes as its number, one by one.
+fn recorded(runs: u32) -> Place {
+    let place = Place::new();
+    fs::create_dir(place.file("reports")).expect("a directory");
+    for run in 1..=runs {
+        let count = format!("count={run}");
+        let report = format!("reports/{run}.json");
+        let dd = [
+            "dd",
+            "if=/dev/zero",
+            "of=out",
+            "bs=1",
+            &count,
+            "status=none",
+        ];
+        let output = place
+            .run(&["--stacks", "all"], &dd)
+            .output()
+            .expect("ended");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        fs::rename(place.file("report.json"), place.file(&report)).expect("a report");
+    }
+    place
+}
+
+fn merged(place: &Place, reports: &[&str]) -> Value {
+    let arguments = [&["merge", "--out", "sum.json"], reports].concat();
+    let output = place.settle(weir(&arguments)).output().expect("ended");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(0), "")
+    );
+    read(&place.file("sum.json"))
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).expect("a report")).expect("JSON")
+}
+
+/// The count at a path; 0 where there is none.
+fn number(document: &Value, path: &[&str]) -> u64 {
+    let found = path.iter().fold(document, |value, name| &value[*name]);
+    found.as_u64().unwrap_or(0)
+}
+
+fn sum(documents: &[Value], path: &[&str]) -> u64 {
+    documents.iter().map(|of| number(of, path)).sum()
+}
+
+#[test]
+fn a_merge_is_the_sum_of_all_counts() {
+    let place = recorded(4);
+    let parts: Vec<Value> = (1..=4)
+        .map(|run| read(&place.file(&format!("reports/{run}.json"))))
+        .collect();
+    let whole = merged(&place, &["reports"]);
+    assert_eq!(whole["runs"], 4);
+    assert_eq!(whole["functions"]["write"]["calls"], 1 + 2 + 3 + 4);
+    assert_eq!(whole["functions"]["write"]["moved_bytes"], 1 + 2 + 3 + 4);
+    let functions = whole["functions"].as_object().expect("functions");
+    for name in functions.keys() {
+        for field in ["calls", "errors", "requested_bytes", "moved_bytes"] {
+            let path = ["functions", name, field];
+            assert_eq!(number(&whole, &path), sum(&parts, &path), "{path:?}");
+        }
+        for field in ["timed", "total_ns"] {
+            let path = ["functions", name, "latency", field];
+            assert_eq!(number(&whole, &path), sum(&parts, &path), "{path:?}");
+        }
+    }
+    for path in [
+        ["heap", "live_bytes"],
+        ["heap", "live_blocks"],
+        ["heap", "peak_bytes"],
+    ] {
+        assert_eq!(number(&whole, &path), sum(&parts, &path), "{path:?}");
+    }
+    assert_eq!(
+        number(&whole, &["duration_ns"]),
+        sum(&parts, &["duration_ns"])
+    );
+    let out = whole["files"]["listed"].as_array().expect("files").iter();
+    let mut out = out.filter(|file| {
+        file["name"]
+            .as_str()
+            .is_some_and(|name| name.ends_with("/out"))
+    });
+    let out = out.next().expect("the file that was written");
+    assert_eq!((&out["writes"], &out["opens"]), (&10.into(), &4.into()));
+    let sites = whole["processes"][0]["stacks"]["sites"]
+        .as_array()
+        .expect("sites")
+        .iter();
+    let written = sites.filter(|site| site["function"] == "write");
+    assert_eq!(
+        written
+            .map(|site| site["calls"].as_u64().expect("a count"))
+            .sum::<u64>(),
+        10
+    );
+
+    // In another order, of parts of it, and onto one of its parts.
+    let again = merged(&place, &["reports/3.json", "reports/2.json"]);
+    assert_eq!(again["functions"]["write"]["calls"], 5);
+    fs::rename(place.file("sum.json"), place.file("half.json")).expect("renamed");
+    let again = merged(&place, &["reports/4.json", "half.json", "reports/1.json"]);
+    assert_eq!(again["runs"], 4);
+    assert_eq!(again["functions"], whole["functions"]);
+    assert_eq!(again["heap"], whole["heap"]);
+}
+
+#[test]
+fn the_sum_is_a_report() {
+    let place = recorded(2);
+    merged(&place, &["reports"]);
+    let report = weir(["report", "sum.json"]);
+    let output = place.settle(report).output().expect("ended");
+    let page = text(&output.stdout);
+    assert!(
+        page.contains("2 times, ") && page.contains("2 processes"),
+        "{page}"
+    );
+    let to_output = weir(["merge", "--out", "-", "reports"]);
+    let output = place.settle(to_output).output().expect("ended");
+    assert_eq!(
+        output.stdout,
+        fs::read(place.file("sum.json")).expect("a report")
+    );
+}
+
+#[test]
+fn what_cannot_be_merged_is_refused_in_a_line_and_nothing_is_written() {
+    let place = recorded(1);
+    fs::create_dir(place.file("empty")).expect("a directory");
+    let report = fs::read(place.file("reports/1.json")).expect("a report");
+    fs::write(place.file("half.json"), &report[..report.len() / 2]).expect("written");
+    fs::write(place.file("copy.json"), &report).expect("written");
+    let refusals = [
+        (
+            &["reports/1.json", "copy.json"][..],
+            2,
+            "are of the same recording",
+        ),
+        (
+            &["reports/1.json", "half.json"],
+            125,
+            "--skip-unreadable leaves such files out",
+        ),
+        (&["missing.json"], 125, "cannot read missing.json"),
+        (&["empty"], 125, "has no file that ends with .json"),
+        (&["half.json", "--skip-unreadable"], 125, ""),
+        (&[], 2, "REPORT"),
+    ];
+    for (reports, code, reason) in refusals {
+        let arguments = [&["merge", "--out", "sum.json"], reports].concat();
+        let output = place.settle(weir(&arguments)).output().expect("ended");
+        match reason {
+            "" => assert_eq!(output.status.code(), Some(code), "{reports:?}"),
+            reason => {
+                let (exit_code, line) = refusal(&output);
+                assert_eq!(exit_code, code, "{reports:?}");
+                assert!(line.contains(reason), "{reports:?}: {line}");
+            }
+        }
+        assert!(!place.file("sum.json").exists(), "{reports:?}");
+    }
+    let arguments = [
+        "merge",
+        "--out",
+        "sum.json",
+        "--skip-unreadable",
+        "half.json",
+        "reports",
+    ];
+    let output = place.settle(weir(arguments)).output().expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("weir: skipped: cannot read half.json"),
+        "{said}"
+    );
+    assert_eq!(
+        read(&place.file("sum.json"))["functions"]["write"]["calls"],
+        1
+    );
+}
