@@ -172,6 +172,16 @@ impl Ordered {
         self.classes.last().map_or(0, |&(calls, _)| calls)
     }
 
+    /// Between which times, in nanoseconds, how many of them lie.
+    pub fn classes(&self) -> impl Iterator<Item = (RangeInclusive<u64>, u64)> {
+        let mut before = 0;
+        self.classes.iter().map(move |(calls, between)| {
+            let of_class = calls.saturating_sub(before);
+            before = *calls;
+            (between.clone(), of_class)
+        })
+    }
+
     /// Between which times, in nanoseconds, the call of a rank lies; 1 is the shortest. None where there are not so many.
     pub fn at(&self, rank: u64) -> Option<RangeInclusive<u64>> {
         let place = self.classes.partition_point(|&(calls, _)| calls < rank);
@@ -271,6 +281,12 @@ mod tests {
             assert!(width <= rank * 1000 / 50, "{rank}: {between:?}");
         }
         assert_eq!(ordered.at(1001), None);
+        assert_eq!(ordered.classes().map(|(_, calls)| calls).sum::<u64>(), 1000);
+        let mut end = None;
+        for (between, calls) in ordered.classes() {
+            assert!(Some(*between.start()) > end && calls > 0, "{between:?}");
+            end = Some(*between.end());
+        }
     }
 
     #[test]

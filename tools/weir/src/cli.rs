@@ -52,7 +52,7 @@ pub enum Command {
     /// Check a report, or a program, against a budget
     #[command(after_help = help::CHECK_EXAMPLES, after_long_help = help::CHECK_EXAMPLES)]
     Check(CheckArgs),
-    /// Write a report's call sites in a format of other tools
+    /// Write a report in a format of other tools
     #[command(after_help = help::EXPORT_EXAMPLES, after_long_help = help::EXPORT_EXAMPLES)]
     Export(ExportArgs),
     /// Draw a report's call sites as a flame graph
@@ -417,6 +417,10 @@ pub struct ExportArgs {
     #[arg(short, long, value_enum, value_name = "FORMAT")]
     pub format: Format,
 
+    /// Which table, for csv and ndjson [default: functions]
+    #[arg(long, value_enum, value_name = "TABLE")]
+    pub table: Option<Rows>,
+
     #[command(flatten)]
     pub stacks: StackArgs,
 }
@@ -551,6 +555,30 @@ pub enum Format {
     Firefox,
     /// JSON, for the viewer of Valgrind's DHAT
     Dhat,
+    /// A table for spreadsheets, pandas and databases
+    Csv,
+    /// The same table, a JSON object in each line
+    Ndjson,
+    /// Text for Prometheus and others
+    Openmetrics,
+}
+
+/// A table of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Rows {
+    /// Functions: calls, errors, bytes, latency
+    #[default]
+    Functions,
+    /// Functions and errno values
+    Errors,
+    /// Histograms: how many calls of a function took from and up to how long
+    Latency,
+    /// Files and sockets
+    Files,
+    /// Processes
+    Processes,
+    /// Threads
+    Threads,
 }
 
 /// What is summed over call sites.

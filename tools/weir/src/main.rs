@@ -19,6 +19,7 @@
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
 //! | [`sites`] | where in a program its calls came from |
 //! | [`symbols`] | names for addresses of code |
+//! | [`openmetrics`] | the text format of OpenMetrics |
 //! | [`output`] | standard output: its width, its colours, its failures |
 //! | [`cli`] | the command line |
 //! | [`failure`] | what went wrong, why, and what to do |
@@ -48,6 +49,7 @@ mod kept;
 mod library;
 mod memory;
 mod merge;
+mod openmetrics;
 mod output;
 mod recover;
 mod report;

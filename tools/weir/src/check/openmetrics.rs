@@ -1,7 +1,6 @@
 //! The result in the text format of OpenMetrics 1.0, as GitLab shows it in merge requests (`artifacts:reports:metrics`).
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::path::Path;
 
 use weir_report::emit;
@@ -9,7 +8,7 @@ use weir_report::emit;
 use super::verdict::Verdict;
 use super::{Judged, Per};
 use crate::failure::Failure;
-use crate::units::Unit;
+use crate::openmetrics::{Text, in_base_units};
 
 /// Writes the file.
 pub fn write(path: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {
@@ -32,9 +31,9 @@ const FAMILIES: [(&str, &str); 3] = [
 
 fn text(judged: &[Judged<'_>]) -> String {
     let labels = labels(judged);
-    let mut text = String::new();
+    let mut text = Text::default();
     for (name, help) in FAMILIES {
-        let _ = writeln!(text, "# TYPE {name} gauge\n# HELP {name} {help}");
+        text.family(name, "gauge", help);
         for (one, labels) in judged.iter().zip(&labels) {
             let Some(row) = one.rows.first() else {
                 continue;
@@ -49,52 +48,40 @@ fn text(judged: &[Judged<'_>]) -> String {
                 }),
             };
             if let Some(value) = value {
-                let _ = writeln!(text, "{name}{{{labels}}} {value}");
+                let labels: Vec<(&str, &str)> = labels
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_str()))
+                    .collect();
+                text.sample(name, &labels, &value);
             }
         }
     }
-    text.push_str("# EOF\n");
-    text
+    text.finish()
 }
 
+/// Names and values.
+type Labels = Vec<(&'static str, String)>;
+
 /// The labels of each limit. No two have the same, and they stay the same while a budget grows at its end.
-fn labels(judged: &[Judged<'_>]) -> Vec<String> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
+fn labels(judged: &[Judged<'_>]) -> Vec<Labels> {
+    let mut seen: HashMap<Labels, usize> = HashMap::new();
     let label = |one: &Judged<'_>| {
         let limit = one.limit;
-        let mut labels = format!("metric=\"{}\"", escaped(&limit.metric));
         let per = match limit.per {
             Per::Report => None,
             Per::Process => Some("process"),
             Per::File => Some("file"),
             Per::Site => Some("site"),
         };
-        let file = limit.file.as_deref();
-        for (name, value) in [("per", per), ("file", file)] {
-            if let Some(value) = value {
-                let _ = write!(labels, ",{name}=\"{}\"", escaped(value));
-            }
-        }
+        let mut labels = vec![("metric", limit.metric.clone())];
+        labels.extend(per.map(|per| ("per", per.to_owned())));
+        labels.extend(limit.file.clone().map(|file| ("file", file)));
         let number = seen.entry(labels.clone()).or_default();
         *number += 1;
         if *number > 1 {
-            let _ = write!(labels, ",number=\"{number}\"");
+            labels.push(("number", number.to_string()));
         }
         labels
     };
     judged.iter().map(label).collect()
-}
-
-/// Times in seconds: OpenMetrics has base units.
-fn in_base_units(number: i128, unit: Unit) -> String {
-    match unit {
-        Unit::Time => format!("{}", number as f64 / 1e9),
-        Unit::Count | Unit::Bytes => number.to_string(),
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
 }

@@ -76,10 +76,12 @@ the program did not end with status 0.";
 
 pub const EXPORT_EXAMPLES: &str = "\
 Folded stacks have one number: that of --of and --metric, or the bytes of
-allocations, or else the time of I/O. dhat has the blocks of the heap. The
-other formats have all numbers.
+allocations, or else the time of I/O. dhat has the blocks of the heap.
+speedscope, pprof and firefox have all numbers. csv and ndjson have tables, and
+openmetrics totals, without call sites.
 
 Examples:
+  weir export --format csv --table files weir.make.4711.json > files.csv
   weir export --format folded weir.make.4711.json | head
   weir export --format speedscope -o make.speedscope.json weir.make.4711.json
   weir export --format pprof -o make.pb.gz weir.make.4711.json

@@ -1,4 +1,4 @@
-//! `weir export` and `weir flame`: call sites in formats of other tools.
+//! `weir export` and `weir flame`: call sites and tables in formats of other tools.
 //!
 //! ```text
 //! folded        a line for each stack, for any flame graph
@@ -6,6 +6,9 @@
 //! pprof         profile.proto, for go tool pprof, Pyroscope, Parca
 //! dhat          JSON for the viewer of Valgrind's DHAT
 //! firefox       JSON for the Firefox Profiler
+//! tables        what a report has of functions, files, processes, …
+//! rows          tables as CSV and as lines of JSON
+//! openmetrics   totals for Prometheus
 //! flame         a picture, for browsers
 //! difference    what two reports have of each function
 //! layout        where a picture's boxes are
@@ -19,8 +22,11 @@ mod firefox;
 mod flame;
 mod folded;
 mod layout;
+mod openmetrics;
 mod pprof;
+mod rows;
 mod speedscope;
+mod tables;
 
 use std::path::Path;
 
@@ -28,36 +34,93 @@ pub use file::write as to_file;
 use weir_report::model::{Process, Report, Site};
 
 use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs, StackArgs};
+use crate::exit_code;
 use crate::failure::Failure;
-use crate::report;
+use crate::report::{self, Subject};
 use crate::sites::{Choice, Sites, Tree, Wanted, What};
 use crate::text;
+use tables::Table;
 
-/// Writes call sites in another format.
+/// Writes call sites, or a table, in another format.
 pub fn export(args: &ExportArgs) -> Result<(), Failure> {
+    let is_table = matches!(args.format, Format::Csv | Format::Ndjson);
+    if args.table.is_some() && !is_table {
+        let message = "--table is for the formats csv and ndjson";
+        return Err(Failure::new(exit_code::USAGE, message));
+    }
     let stacks = &args.stacks;
-    let profile = load(stacks)?;
     let out = stacks.out.as_deref();
+    let profile = || load(stacks);
     match args.format {
         Format::Folded => {
+            let profile = profile()?;
             let choice = profile.choice(&stacks.sites)?;
             file::write(out, &|out| folded::write(&profile, choice, out))
         }
         Format::Speedscope => {
+            let profile = profile()?;
             let choices = profile.choices()?;
             file::write(out, &|out| speedscope::write(&profile, &choices, out))
         }
         Format::Pprof => {
+            let profile = profile()?;
             let choices = profile.choices()?;
             file::write(out, &|out| pprof::write(&profile, &choices, out))
         }
         Format::Firefox => {
+            let profile = profile()?;
             let choices = profile.choices()?;
             file::write(out, &|out| firefox::write(&profile, &choices, out))
         }
-        Format::Dhat if dhat::is_empty(&profile) => Err(nothing()),
-        Format::Dhat => file::write(out, &|out| dhat::write(&profile, out)),
+        Format::Dhat => {
+            let profile = profile()?;
+            match dhat::is_empty(&profile) {
+                true => Err(nothing()),
+                false => file::write(out, &|out| dhat::write(&profile, out)),
+            }
+        }
+        Format::Csv => {
+            let table = table(args)?;
+            file::write(out, &|out| rows::write_csv(&table, out))
+        }
+        Format::Ndjson => {
+            let table = table(args)?;
+            file::write(out, &|out| rows::write_ndjson(&table, out))
+        }
+        Format::Openmetrics => {
+            let text = with_subjects(stacks, totals)?;
+            file::write(out, &|out| out.write_all(text.as_bytes()))
+        }
     }
+}
+
+/// The table that a command line asks for.
+fn table(args: &ExportArgs) -> Result<Table, Failure> {
+    let rows = args.table.unwrap_or_default();
+    with_subjects(&args.stacks, |subjects| Ok(Table::of(rows, subjects)))
+}
+
+fn totals(subjects: &[Subject<'_>]) -> Result<String, Failure> {
+    match subjects {
+        [subject] => Ok(openmetrics::text(subject)),
+        _ => {
+            let message = "the process replaced itself by exec: openmetrics has no place for several programs";
+            Err(Failure::of_weir(message))
+        }
+    }
+}
+
+/// Makes something of a report's numbers.
+fn with_subjects<T>(
+    args: &StackArgs,
+    make: impl FnOnce(&[Subject<'_>]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if let Some(option) = args.sites.given() {
+        let message = format!("{option} is for the formats of call sites");
+        return Err(Failure::new(exit_code::USAGE, message));
+    }
+    let report = report::load(&args.file)?;
+    make(&report::subjects(&report, args.process)?)
 }
 
 /// Draws a flame graph.

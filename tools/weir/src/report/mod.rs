@@ -132,7 +132,7 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
 }
 
 /// The whole recording, or every image that ran under the process id asked for.
-fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, Failure> {
+pub fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>>, Failure> {
     let Some(pid) = process else {
         return Ok(vec![Subject::whole(report)]);
     };

@@ -13,6 +13,7 @@ mod run;
 mod sample;
 mod schema;
 mod sites;
+mod tables;
 mod usage;
 
 use std::ffi::OsStr;

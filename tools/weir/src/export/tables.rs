@@ -1,0 +1,291 @@
+//! What a report has, as tables: each row has the same columns, and a number is a number.
+
+use serde_json::{Map, Number, Value};
+use weir_report::Ordered;
+use weir_report::model::{End, EndKind, FileUse, Function, Latency, Parts, Process, Thread};
+
+use crate::cli::Rows;
+use crate::report::Subject;
+use crate::text;
+
+/// A table.
+#[derive(Debug)]
+pub struct Table {
+    pub columns: Vec<&'static str>,
+    /// For each row a value of each column: text, a number, or nothing.
+    pub rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// That of the recording, or of the images of one process.
+    pub fn of(rows: Rows, subjects: &[Subject<'_>]) -> Table {
+        let mut table = Table {
+            columns: columns(rows),
+            rows: Vec::new(),
+        };
+        for subject in subjects {
+            let first = table.rows.len();
+            table.add(rows, subject);
+            if matches!(rows, Rows::Processes | Rows::Threads) {
+                continue;
+            }
+            let pid = match (subject.is_image, subject.processes.as_slice()) {
+                (true, [process]) => Value::from(process.pid),
+                _ => Value::Null,
+            };
+            for row in &mut table.rows[first..] {
+                row.insert(0, pid.clone());
+            }
+        }
+        table
+    }
+
+    fn add(&mut self, rows: Rows, subject: &Subject<'_>) {
+        let functions = subject.functions.iter().filter(|(_, of)| of.calls > 0);
+        match rows {
+            Rows::Functions => self
+                .rows
+                .extend(functions.map(|(name, of)| function(name, of))),
+            Rows::Errors => {
+                for (name, function) in functions {
+                    let errors = function.errors_by_errno.iter();
+                    let errors = errors.map(|(errno, calls)| {
+                        vec![name.as_str().into(), errno.as_str().into(), (*calls).into()]
+                    });
+                    self.rows.extend(errors);
+                }
+            }
+            Rows::Latency => {
+                for (name, function) in functions {
+                    for (part, latency) in parts(function) {
+                        self.rows.extend(classes(name, part, latency));
+                    }
+                }
+            }
+            Rows::Files => {
+                let others = Some(&subject.files.others).filter(|_| subject.files.folded > 0);
+                let files = subject.files.listed.iter().chain(others);
+                self.rows.extend(files.map(file));
+            }
+            Rows::Processes => self
+                .rows
+                .extend(subject.processes.iter().map(|of| process(of))),
+            Rows::Threads => {
+                for process in &subject.processes {
+                    self.rows
+                        .extend(process.threads.iter().map(|of| thread(process, of)));
+                }
+            }
+        }
+    }
+
+    /// A row as an object.
+    pub fn object(&self, row: &[Value]) -> Map<String, Value> {
+        let columns = self.columns.iter().map(|&column| column.to_owned());
+        columns.zip(row.iter().cloned()).collect()
+    }
+}
+
+fn columns(rows: Rows) -> Vec<&'static str> {
+    match rows {
+        Rows::Functions => vec![
+            "pid",
+            "function",
+            "family",
+            "calls",
+            "errors",
+            "requested_bytes",
+            "moved_bytes",
+            "reentrant",
+            "timed",
+            "total_ns",
+            "estimated_total_ns",
+            "min_ns",
+            "mean_ns",
+            "p50_ns",
+            "p90_ns",
+            "p99_ns",
+            "p99_9_ns",
+            "max_ns",
+        ],
+        Rows::Errors => vec!["pid", "function", "errno", "calls"],
+        Rows::Latency => vec!["pid", "function", "part", "from_ns", "to_ns", "calls"],
+        Rows::Files => vec![
+            "pid",
+            "kind",
+            "name",
+            "opens",
+            "reads",
+            "writes",
+            "other_calls",
+            "errors",
+            "read_bytes",
+            "written_bytes",
+            "mapped_bytes",
+            "read_ns",
+            "write_ns",
+            "other_ns",
+            "sequential",
+            "random",
+            "switches",
+        ],
+        Rows::Processes => vec![
+            "pid",
+            "parent_pid",
+            "processes",
+            "executable",
+            "command",
+            "started_at",
+            "duration_ns",
+            "end",
+            "status",
+            "signal",
+            "calls",
+            "live_bytes",
+            "live_blocks",
+            "inherited_bytes",
+            "inherited_blocks",
+            "peak_bytes",
+            "peak_error_bytes",
+        ],
+        Rows::Threads => vec![
+            "pid",
+            "tid",
+            "name",
+            "threads",
+            "started_ns",
+            "running",
+            "calls",
+            "total_ns",
+            "live_bytes",
+        ],
+    }
+}
+
+fn function(name: &str, of: &Function) -> Vec<Value> {
+    let mut row: Vec<Value> = vec![
+        name.into(),
+        of.family.as_str().into(),
+        of.calls.into(),
+        of.errors.into(),
+        of.requested_bytes.into(),
+        of.moved_bytes.into(),
+        of.reentrant.into(),
+    ];
+    let latency = of.latency.as_deref();
+    let number = |of: fn(&Latency) -> u64| latency.map(of).into();
+    row.push(number(|of| of.timed));
+    row.push(number(|of| of.total_ns));
+    row.push(of.estimated.as_ref().map(|of| of.total_ns).into());
+    row.push(number(|of| of.min_ns));
+    row.push(number(|of| of.mean_ns));
+    row.push(number(|of| of.p50_ns));
+    row.push(number(|of| of.p90_ns));
+    row.push(number(|of| of.p99_ns));
+    row.push(number(|of| of.p99_9_ns));
+    row.push(number(|of| of.max_ns));
+    row
+}
+
+/// The histograms of a function: of all its calls, and of their parts.
+fn parts(function: &Function) -> Vec<(&'static str, &Latency)> {
+    let all = function.latency.as_deref().map(|latency| ("all", latency));
+    let parts = function.parts.as_deref();
+    let parts = parts.map(|Parts { wait, transfer, .. }| [("wait", wait), ("transfer", transfer)]);
+    all.into_iter().chain(parts.into_iter().flatten()).collect()
+}
+
+fn classes(name: &str, part: &str, latency: &Latency) -> Vec<Vec<Value>> {
+    let ordered = Ordered::of(latency);
+    let classes = ordered.iter().flat_map(Ordered::classes);
+    let rows = classes.map(|(between, calls)| {
+        vec![
+            name.into(),
+            part.into(),
+            (*between.start()).into(),
+            between.end().saturating_add(1).into(),
+            calls.into(),
+        ]
+    });
+    rows.collect()
+}
+
+fn file(of: &FileUse) -> Vec<Value> {
+    vec![
+        of.kind.as_str().into(),
+        of.name.as_str().into(),
+        of.opens.into(),
+        of.reads.into(),
+        of.writes.into(),
+        of.other_calls.into(),
+        of.errors.into(),
+        of.read_bytes.into(),
+        of.written_bytes.into(),
+        of.mapped_bytes.into(),
+        of.read_ns.into(),
+        of.write_ns.into(),
+        of.other_ns.into(),
+        of.sequential.into(),
+        of.random.into(),
+        of.switches.into(),
+    ]
+}
+
+fn process(of: &Process) -> Vec<Value> {
+    let calls = of.functions.values();
+    let calls = calls.fold(0, |sum: u64, of| sum.saturating_add(of.calls));
+    let End {
+        how,
+        status,
+        signal,
+    } = &of.end;
+    let how = match how {
+        EndKind::Running => "running",
+        EndKind::Exec => "exec",
+        EndKind::Exited => "exited",
+        EndKind::Signaled => "signaled",
+        EndKind::Unknown => "unknown",
+    };
+    let heap = &of.heap;
+    let known = |number: Number| match heap.not_known {
+        Some(_) => Value::Null,
+        None => Value::Number(number),
+    };
+    vec![
+        of.pid.into(),
+        of.parent_pid.into(),
+        of.stands_for().into(),
+        of.executable.as_str().into(),
+        text::command_line(&of.command).into(),
+        of.started_at.as_deref().into(),
+        of.duration_ns.into(),
+        how.into(),
+        (*status).into(),
+        (*signal).into(),
+        calls.into(),
+        known(heap.live_bytes.into()),
+        known(heap.live_blocks.into()),
+        known(heap.inherited_bytes.into()),
+        known(heap.inherited_blocks.into()),
+        known(heap.peak_bytes.into()),
+        known(heap.peak_error_bytes.into()),
+    ]
+}
+
+fn thread(process: &Process, of: &Thread) -> Vec<Value> {
+    let sum = |number: fn(&weir_report::model::ThreadFunction) -> u64| {
+        let numbers = of.functions.values().map(number);
+        numbers.fold(0, u64::saturating_add)
+    };
+    vec![
+        process.pid.into(),
+        of.tid.into(),
+        of.name.as_str().into(),
+        of.threads.into(),
+        of.started_ns.into(),
+        of.running.into(),
+        sum(|of| of.calls).into(),
+        sum(|of| of.total_ns).into(),
+        of.live_bytes.into(),
+    ]
+}

@@ -1,0 +1,256 @@
+//! `weir export` of tables and totals, as readers read them that are not ours: Python's csv and json, and Prometheus's parser.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{refusal, sample, text, weir};
+
+fn place() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut report = sample::report();
+    // What a table must keep apart, and OpenMetrics must escape.
+    report.files.listed[0].name = "a,\"b\"\nc\\d".to_owned();
+    let json = serde_json::to_vec(&report).expect("JSON");
+    fs::write(directory.path().join("report.json"), json).expect("written");
+    directory
+}
+
+fn export(place: &Path, arguments: &[&str]) {
+    let arguments = [&["export", "report.json"], arguments].concat();
+    let output = weir(&arguments).current_dir(place).output().expect("ended");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(0), ""),
+        "{arguments:?}"
+    );
+}
+
+/// Runs a script that fails where something is not as it should be.
+fn python(place: &Path, script: &str) {
+    let mut python3 = Command::new("/usr/bin/python3");
+    let read = python3.args(["-c", script]).current_dir(place).output();
+    let read = read.expect("python3 started");
+    assert!(read.status.success(), "{}", text(&read.stderr));
+}
+
+#[test]
+fn tables_have_the_report_s_numbers() {
+    let place = place();
+    let place = place.path();
+    for table in [
+        "functions",
+        "errors",
+        "latency",
+        "files",
+        "processes",
+        "threads",
+    ] {
+        let of = |format: &str| format!("{table}.{format}");
+        export(place, &["-f", "csv", "--table", table, "-o", &of("csv")]);
+        export(
+            place,
+            &["-f", "ndjson", "--table", table, "-o", &of("ndjson")],
+        );
+    }
+    python(
+        place,
+        r#"
+import csv, json
+report = json.load(open("report.json"))
+def table(name):
+    rows = list(csv.DictReader(open(name + ".csv", newline="")))
+    lines = [json.loads(line) for line in open(name + ".ndjson")]
+    assert len(rows) == len(lines), name
+    for row, line in zip(rows, lines):
+        assert row.keys() == line.keys(), name
+        for column in row:
+            value = line[column]
+            text = {True: "true", False: "false"}[value] if isinstance(value, bool) else "" if value is None else str(value)
+            assert row[column] == text, (name, column, row[column], value)
+    return lines
+
+functions = {row["function"]: row for row in table("functions")}
+called = {name: of for name, of in report["functions"].items() if of["calls"]}
+assert functions.keys() == called.keys()
+for name, of in called.items():
+    row, latency = functions[name], of.get("latency") or {}
+    for column in ("family", "calls", "errors", "requested_bytes", "moved_bytes", "reentrant"):
+        assert row[column] == of[column], (name, column)
+    for column in ("timed", "total_ns", "min_ns", "mean_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns"):
+        assert row[column] == latency.get(column), (name, column)
+    assert row["estimated_total_ns"] == (of.get("estimated") or {}).get("total_ns")
+
+errors = {(row["function"], row["errno"]): row["calls"] for row in table("errors")}
+assert errors == {(name, errno): calls for name, of in called.items() for errno, calls in of.get("errors_by_errno", {}).items()}
+
+# The sample's histograms are none.
+assert table("latency") == []
+
+files = table("files")
+listed = report["files"]["listed"] + [report["files"]["others"]]
+assert len(files) == len(listed)
+for row, of in zip(files, listed):
+    for column in row.keys() - {"pid"}:
+        assert row[column] == of.get(column, 0), (column, row)
+assert files[0]["name"] == "a,\"b\"\nc\\d"
+
+processes = table("processes")
+assert [row["pid"] for row in processes] == [of["pid"] for of in report["processes"]]
+for row, of in zip(processes, report["processes"]):
+    assert row["calls"] == sum(function["calls"] for function in of["functions"].values())
+    heap = of["heap"]
+    for column in ("live_bytes", "live_blocks", "peak_bytes"):
+        assert row[column] == (None if "not_known" in heap else heap[column]), (column, row)
+threads = table("threads")
+assert len(threads) == sum(len(of["threads"]) for of in report["processes"])
+"#,
+    );
+}
+
+#[test]
+fn the_histogram_s_rows_are_its_calls() {
+    let place = tempfile::tempdir().expect("a directory");
+    let place = place.path();
+    let mut dd = weir([
+        "run",
+        "--quiet",
+        "--time",
+        "all",
+        "--out",
+        "report.json",
+        "--",
+    ]);
+    dd.args([
+        "dd",
+        "if=/dev/zero",
+        "of=out",
+        "bs=1",
+        "count=3000",
+        "status=none",
+    ]);
+    assert!(dd.current_dir(place).status().expect("ended").success());
+    export(place, &["-f", "ndjson", "--table", "latency", "-o", "rows"]);
+    python(
+        place,
+        r#"
+import json
+report = json.load(open("report.json"))
+rows = [json.loads(line) for line in open("rows")]
+for name, of in report["functions"].items():
+    latency = of.get("latency")
+    if not latency:
+        continue
+    assert all(row["from_ns"] < row["to_ns"] and row["calls"] > 0 for row in rows)
+    own = [row for row in rows if row["function"] == name and row["part"] == "all"]
+    calls = sum(row["calls"] for row in own)
+    assert calls == latency["timed"] - latency.get("dropped", 0), name
+    assert own[0]["from_ns"] <= latency["min_ns"] < own[0]["to_ns"], name
+    assert own[-1]["from_ns"] <= latency["max_ns"], name
+    half, below = (calls + 1) // 2, 0
+    for row in own:
+        below += row["calls"]
+        if below >= half:
+            break
+    assert row["from_ns"] <= latency["p50_ns"] < row["to_ns"], (name, row, latency["p50_ns"])
+assert sum(row["calls"] for row in rows if row["function"] == "write") == 3000
+"#,
+    );
+}
+
+#[test]
+fn prometheus_reads_the_totals() {
+    let place = place();
+    let place = place.path();
+    export(place, &["-f", "openmetrics", "-o", "metrics"]);
+    python(
+        place,
+        r#"
+import json
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
+report = json.load(open("report.json"))
+found = {}
+for family in families(open("metrics").read()):
+    for sample in family.samples:
+        found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+def value(name, **labels):
+    return found.pop((name, tuple(sorted(labels.items()))))
+assert value("weir_duration_seconds") == report["duration_ns"] / 1e9
+assert value("weir_processes") == len(report["processes"])
+assert value("weir_uncounted_calls") == report["missed"]["uncounted_calls"]
+for number in ("live_bytes", "live_blocks", "peak_bytes"):
+    if "not_known" not in report["heap"]:
+        assert value("weir_heap_" + number) == report["heap"][number]
+for name, of in report["functions"].items():
+    if not of["calls"]:
+        continue
+    for number in ("calls", "requested_bytes", "moved_bytes"):
+        assert value("weir_function_" + number + "_total", function=name) == of[number]
+    for errno, calls in of.get("errors_by_errno", {}).items():
+        assert value("weir_function_errors_total", function=name, errno=errno) == calls
+    latency = of.get("latency")
+    if latency:
+        assert value("weir_function_seconds_count", function=name) == latency["timed"]
+        assert value("weir_function_seconds_sum", function=name) == latency["total_ns"] / 1e9
+        for quantile, field in (("0.5", "p50_ns"), ("0.9", "p90_ns"), ("0.99", "p99_ns"), ("0.999", "p99_9_ns")):
+            assert value("weir_function_seconds", function=name, quantile=quantile) == latency[field] / 1e9
+for name, of in report["activities"].items():
+    assert value("weir_activity_calls_total", activity=name) == of["calls"]
+    assert value("weir_activity_seconds_total", activity=name) == of["total_ns"] / 1e9
+for kind, of in report["files"]["kinds"].items():
+    for number in ("reads", "writes", "other_calls", "read_bytes", "written_bytes"):
+        assert value("weir_kind_" + number + "_total", kind=kind) == of[number]
+    for number in ("read", "write", "other"):
+        assert value("weir_kind_" + number + "_seconds_total", kind=kind) == of[number + "_ns"] / 1e9
+assert not found, found
+"#,
+    );
+}
+
+#[test]
+fn a_process_alone_has_its_own_rows() {
+    let place = place();
+    let place = place.path();
+    let pid = sample::report().processes[1].pid.to_string();
+    export(place, &["-f", "csv", "--process", &pid, "-o", "rows"]);
+    let rows = fs::read_to_string(place.join("rows")).expect("rows");
+    let mut lines = rows.lines().skip(1).peekable();
+    assert!(lines.peek().is_some());
+    for line in lines {
+        assert!(line.starts_with(&format!("{pid},")), "{line}");
+    }
+}
+
+#[test]
+fn options_of_other_formats_are_refused() {
+    let place = place();
+    let refusals = [
+        (
+            &["-f", "csv", "--of", "io"][..],
+            "--of is for the formats of call sites",
+        ),
+        (
+            &["-f", "openmetrics", "--focus", "x"],
+            "--focus is for the formats of call sites",
+        ),
+        (
+            &["-f", "openmetrics", "--table", "files"],
+            "--table is for the formats csv and ndjson",
+        ),
+        (
+            &["-f", "folded", "--table", "files"],
+            "--table is for the formats csv and ndjson",
+        ),
+        (&["-f", "csv", "--table", "sites"], "sites"),
+    ];
+    for (arguments, reason) in refusals {
+        let arguments = [&["export", "report.json"], arguments].concat();
+        let output = weir(&arguments)
+            .current_dir(&place)
+            .output()
+            .expect("ended");
+        let (code, line) = refusal(&output);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(line.contains(reason), "{arguments:?}: {line}");
+    }
+}
