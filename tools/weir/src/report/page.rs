@@ -1,5 +1,6 @@
 //! The page: headings, pairs, lists, and tables that fit its width.
 
+mod bars;
 mod table;
 
 use std::fmt::Write;

@@ -12,8 +12,6 @@ use crate::{text, units};
 const FUNCTIONS: usize = 3;
 /// How many classes of a function are shown; the rarest of more are summed up.
 const CLASSES: usize = 12;
-/// The longest bar.
-const BAR: usize = 40;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     let called = measure::called(subject.functions, sort);
@@ -29,10 +27,8 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     }
 }
 
-fn chart(page: &mut Page, classes: &[SizeClass]) {
-    let all = classes
-        .iter()
-        .fold(0, |sum: u64, class| sum.saturating_add(class.calls));
+/// The sizes of a function's calls.
+pub fn chart(page: &mut Page, classes: &[SizeClass]) {
     let (shown, rest) = most_frequent(classes);
     let mut rows: Vec<(String, u64)> = shown
         .iter()
@@ -47,28 +43,8 @@ fn chart(page: &mut Page, classes: &[SizeClass]) {
             calls,
         ));
     }
-
     let most = shown.iter().map(|class| class.calls).max().unwrap_or(0);
-    let labels = rows
-        .iter()
-        .map(|(label, _)| text::width(label))
-        .max()
-        .unwrap_or(0);
-    let counts = rows
-        .iter()
-        .map(|&(_, calls)| units::count(calls).len())
-        .max()
-        .unwrap_or(0);
-    let columns = page.room().saturating_sub(labels + counts + 12).min(BAR);
-    for (label, calls) in rows {
-        let label = format!("{}{label}", " ".repeat(labels - text::width(&label)));
-        let bar = bar(calls, most, columns);
-        let share = units::share(calls, all);
-        page.line(&format!(
-            "{label}  {:>counts$}  {share:>7} {bar}",
-            units::count(calls)
-        ));
-    }
+    page.bars(&rows, most);
 }
 
 /// The classes with the most calls, in order of size, and the others.
@@ -107,17 +83,6 @@ fn range(class: &SizeClass) -> String {
     }
 }
 
-/// A bar of so many columns for the most, and at least an eighth of a column for any.
-fn bar(calls: u64, most: u64, columns: usize) -> String {
-    const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    if calls == 0 || most == 0 {
-        return String::new();
-    }
-    let part = (calls as f64 / most as f64).min(1.0);
-    let eighths = ((part * columns as f64 * 8.0).round() as usize).max(1);
-    format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,15 +104,6 @@ mod tests {
         assert_eq!(of(1024, 2047), "1–2 KiB");
         assert_eq!(of(512 << 10, (1 << 20) - 1), "512 KiB–1 MiB");
         assert_eq!(of(1 << 63, u64::MAX), "8–16 EiB");
-    }
-
-    #[test]
-    fn bars_are_in_proportion_and_never_invisible() {
-        assert_eq!(bar(10, 10, 3), "███");
-        assert_eq!(bar(5, 10, 3), "█▌");
-        assert_eq!(bar(1, u64::MAX, 3), "▏");
-        assert_eq!(bar(0, 10, 3), "");
-        assert_eq!(bar(u64::MAX, 1, 3), "███");
     }
 
     #[test]
