@@ -185,6 +185,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "PID")]
     pub process: Option<u32>,
 
+    /// Show only this function, in detail; * stands for any text, ? for one character
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["by", "sort"])]
+    pub function: Option<String>,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,

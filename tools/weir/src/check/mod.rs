@@ -179,8 +179,8 @@ fn judged<'b>(
     report: &Report,
     baseline: Option<&Report>,
 ) -> Result<Vec<Judged<'b>>, Failure> {
-    let places = Places::of(report);
-    let before = baseline.map(|report| (report, Places::of(report)));
+    let places = Places::of(&report.processes);
+    let before = baseline.map(|report| (report, Places::of(&report.processes)));
     let judged = budget.limits.iter().map(|limit| {
         let wrong = |message: String| budget::wrong(path, limit.line, &message);
         let now = figure::figures(limit, report, &places).map_err(wrong)?;

@@ -269,7 +269,7 @@ impl Numbers {
     }
 
     fn add_sites(&mut self, report: &Report) {
-        let places = Places::of(report);
+        let places = Places::of(&report.processes);
         let Some(sites) = places.sites() else {
             self.lacks.insert(Section::Sites);
             return;

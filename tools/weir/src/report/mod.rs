@@ -7,6 +7,7 @@
 //! findings    what is wrong
 //! header, heap, time, functions, parts, sizes, errors, files,
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
+//! one_function  all about one function
 //! sites       the other page: where in the program the calls came from
 //! loss        why numbers may be too small
 //! ```
@@ -22,6 +23,7 @@ pub mod in_flight;
 pub mod loss;
 pub mod measure;
 mod missed;
+mod one_function;
 pub mod page;
 mod parts;
 mod processes;
@@ -51,10 +53,11 @@ pub use missed::shortcomings;
 pub use subject::{Subject, ending};
 
 /// How to show a report.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Options {
     sort: Sort,
     process: Option<u32>,
+    function: Option<String>,
     width: usize,
     coloured: bool,
 }
@@ -76,6 +79,7 @@ pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
     let options = Options {
         sort: args.sort,
         process: args.process,
+        function: args.function.clone(),
         width: output::width(args.width),
         coloured: output::is_coloured(args.color),
     };
@@ -111,6 +115,10 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
     let mut page = Page::new(options.width, options.coloured);
     for subject in subjects(report, options.process)? {
         header::show(&mut page, report, &subject);
+        if let Some(function) = &options.function {
+            one_function::show(&mut page, &subject, function)?;
+            continue;
+        }
         findings::show(&mut page, &findings::of_subject(&subject));
         heap::show(&mut page, &subject);
         time::show(&mut page, &subject);

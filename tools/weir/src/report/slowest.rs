@@ -19,6 +19,22 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     section(page, subject, waits, "Longest waits", "");
 }
 
+/// Those of one function.
+pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: &str) {
+    let calls = subject.slowest.iter().chain(subject.longest_waits);
+    let calls: Vec<SlowCall> = calls
+        .filter(|call| call.function == function)
+        .cloned()
+        .collect();
+    section(
+        page,
+        subject,
+        &calls,
+        "Slowest calls",
+        "of the slowest of all functions",
+    );
+}
+
 fn section(page: &mut Page, subject: &Subject<'_>, calls: &[SlowCall], heading: &str, aside: &str) {
     if calls.is_empty() {
         return;

@@ -9,6 +9,7 @@ fn shown(report: &Report, width: usize, sort: Sort, process: Option<u32>) -> Str
     let options = Options {
         sort,
         process,
+        function: None,
         width,
         coloured: false,
     };
@@ -41,6 +42,7 @@ fn a_process_that_is_not_there_is_refused_with_those_that_are() {
     let options = Options {
         sort: Sort::Time,
         process: Some(1),
+        function: None,
         width: 80,
         coloured: false,
     };
@@ -192,6 +194,7 @@ fn colours_change_nothing_but_colours() {
     let options = Options {
         sort: Sort::Time,
         process: None,
+        function: None,
         width: 100,
         coloured: true,
     };

@@ -227,3 +227,61 @@ fn what_cannot_be_read_is_refused_in_one_line() {
         )
     );
 }
+
+/// The histogram of a real run has all its calls, and the place that they come from.
+#[test]
+fn one_function_is_shown_in_detail() {
+    let place = super::run::Place::new();
+    let dd = [
+        "dd",
+        "if=/dev/zero",
+        "of=out",
+        "bs=1",
+        "count=3000",
+        "status=none",
+    ];
+    let output = place
+        .run(&["--time", "all", "--stacks", "all"], &dd)
+        .output()
+        .expect("ended");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = weir(["report", "--function", "write", "report.json"]);
+    let page = text(&place.settle(report).output().expect("ended").stdout);
+    let section = |heading: &str| {
+        let found = page
+            .split("\n\n")
+            .find(|section| section.starts_with(heading));
+        found
+            .unwrap_or_else(|| panic!("{heading}: {page}"))
+            .lines()
+            .skip(1)
+            .map(str::to_owned)
+    };
+    let of_line = |line: &str| -> u64 {
+        let (_, numbers) = line.rsplit_once("s  ").expect("a class of times");
+        let count = numbers.split_whitespace().next().expect("a count");
+        count.replace(',', "").parse().expect("a number")
+    };
+    let calls: u64 = section("How long they took")
+        .map(|line| of_line(&line))
+        .sum();
+    assert_eq!(calls, 3000, "{page}");
+    assert!(
+        section("Sizes that they asked for").any(|line| line.contains("3,000")),
+        "{page}"
+    );
+    assert!(
+        section("Call sites").any(|line| line.contains("3,000")),
+        "{page}"
+    );
+    let both = weir([
+        "report",
+        "--function",
+        "write",
+        "--by",
+        "site",
+        "report.json",
+    ]);
+    let output = place.settle(both).output().expect("ended");
+    assert_eq!(super::refusal(&output).0, 2);
+}

@@ -24,7 +24,8 @@ impl Page {
             let bar = bar(*count, most, columns);
             let share = units::share(*count, all);
             let count = units::count(*count);
-            self.line(&format!("{label}  {count:>counts$}  {share:>7} {bar}"));
+            let line = format!("{label}  {count:>counts$}  {share:>7} {bar}");
+            self.line(line.trim_end());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use weir_report::model::Report;
+use weir_report::model::Process;
 
 use super::sums;
 use crate::cli::{Metric, SiteArgs};
@@ -12,7 +12,9 @@ use crate::sites::{Patterns, Sites, Wanted};
 /// What a place comes to. A place is a function of the program that calls a function; lines change too easily.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Function, file and line, and what it calls.
+    /// Function, file and line.
+    pub place: String,
+    /// The same, and what it calls.
     pub name: String,
     /// The function and what it calls.
     pub key: (String, String),
@@ -20,27 +22,26 @@ pub struct Place {
     pub sum: u64,
 }
 
-/// The call sites of a report, named when they are first asked for.
+/// The call sites of processes, named when they are first asked for.
 pub struct Places<'r> {
-    report: &'r Report,
+    processes: Vec<&'r Process>,
     sites: OnceCell<Option<Sites>>,
 }
 
 impl<'r> Places<'r> {
-    /// Those of a report.
-    pub fn of(report: &'r Report) -> Places<'r> {
+    /// Those of some processes.
+    pub fn of(processes: impl IntoIterator<Item = &'r Process>) -> Places<'r> {
         Places {
-            report,
+            processes: processes.into_iter().collect(),
             sites: OnceCell::new(),
         }
     }
 
-    /// None where the report has no call stacks.
+    /// None where the processes have no call stacks.
     pub fn sites(&self) -> Option<&Sites> {
-        let sites = self.sites.get_or_init(|| {
-            let processes: Vec<_> = self.report.processes.iter().collect();
-            Sites::asked(&processes, &SiteArgs::default()).ok()
-        });
+        let sites = self
+            .sites
+            .get_or_init(|| Sites::asked(&self.processes, &SiteArgs::default()).ok());
         sites.as_ref()
     }
 
@@ -72,6 +73,7 @@ impl<'r> Places<'r> {
             known.insert(key.clone(), places.len());
             places.push(Place {
                 name: format!("{} by {}", key.1, of.place),
+                place: of.place,
                 key,
                 sum: of.sum,
             });
