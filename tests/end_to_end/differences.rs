@@ -62,6 +62,8 @@ fn all_that_differs_is_found_and_nothing_else() {
     record(folder, "1.json", "all", 2000, 1);
     record(folder, "2.json", "all", 2000, 1);
     record(folder, "3.json", "all", 2014, 1);
+    record(folder, "4.json", "all", 2014, 1);
+    record(folder, "5.json", "all", 2000, 1);
     assert_eq!(changes(folder, &["1.json", "2.json"]), expected([]));
     let by_14 = expected([
         ("whole   activities.transfer.calls", 14),
@@ -75,18 +77,18 @@ fn all_that_differs_is_found_and_nothing_else() {
         ("functions write  moved_bytes", 1400),
         ("files stored  writes", 14),
         ("files stored  written_bytes", 1400),
-        ("sites malloc keep calls", 14),
-        ("sites malloc keep requested_bytes", 14_000),
-        ("sites malloc keep leak_bytes", 7000),
-        ("sites malloc keep temporary_blocks", 7),
-        ("sites write store calls", 14),
-        ("sites write store moved_bytes", 1400),
+        ("sites malloc keep (repeats.c) calls", 14),
+        ("sites malloc keep (repeats.c) requested_bytes", 14_000),
+        ("sites malloc keep (repeats.c) leak_bytes", 7000),
+        ("sites malloc keep (repeats.c) temporary_blocks", 7),
+        ("sites write store (repeats.c) calls", 14),
+        ("sites write store (repeats.c) moved_bytes", 1400),
     ]);
     assert_eq!(changes(folder, &["1.json", "3.json"]), by_14);
     // Several runs of a side; one with as many calls as the other side's is enough for no difference.
     let runs = |after: &'static str| ["1.json", "2.json", "--after", "3.json", after];
-    assert_eq!(changes(folder, &runs("3.json")), by_14);
-    assert_eq!(changes(folder, &runs("2.json")), expected([]));
+    assert_eq!(changes(folder, &runs("4.json")), by_14);
+    assert_eq!(changes(folder, &runs("5.json")), expected([]));
 }
 
 /// Of samples the sites are not exact, and all else is.
@@ -120,12 +122,44 @@ fn samples_differ_where_they_surely_do() {
     }
     let sites = of_sites(&["1.json", "3.json"]);
     for site in [
-        "sites malloc keep requested_bytes",
-        "sites malloc keep leak_bytes",
-        "sites write store calls",
+        "sites malloc keep (repeats.c) requested_bytes",
+        "sites malloc keep (repeats.c) leak_bytes",
+        "sites write store (repeats.c) calls",
     ] {
         assert!(sites.iter().any(|one| one == site), "{site}: {sites:?}");
     }
+}
+
+/// A program's modules have functions of one name.
+#[test]
+fn functions_of_one_name_are_told_apart_by_their_file() {
+    let folder = scratch();
+    let folder = folder.path();
+    let load = "import os\ndef load(file, count):\n    for _ in range(count):\n        os.pread(file, 1, 0)\n";
+    for module in ["one.py", "other.py"] {
+        std::fs::write(folder.join(module), load).expect("written");
+    }
+    let program = "import os, sys, one, other\nfile = os.open('one.py', os.O_RDONLY)\none.load(file, int(sys.argv[1]))\nother.load(file, int(sys.argv[2]))\n";
+    std::fs::write(folder.join("program.py"), program).expect("written");
+    for (report, counts) in [("1.json", ["3000", "1000"]), ("2.json", ["1000", "3000"])] {
+        let mut run = Command::new(weir::command());
+        run.args(["run", "--quiet", "--stacks", "all", "--out", report, "--"]);
+        run.args(["/usr/bin/python3", "-B", "program.py"])
+            .args(counts);
+        let (status, _, errors) = finish(run.current_dir(folder), b"");
+        assert!(
+            status.success(),
+            "{status} {}",
+            String::from_utf8_lossy(&errors)
+        );
+    }
+    let changes = changes(folder, &["1.json", "2.json"]);
+    let of = |file: &str| changes.get(&format!("sites pread64 load ({file}.py) calls"));
+    assert_eq!(
+        (of("one"), of("other")),
+        (Some(&-2000), Some(&2000)),
+        "{changes:?}"
+    );
 }
 
 #[test]

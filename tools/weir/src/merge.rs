@@ -1,6 +1,6 @@
 //! `weir merge`: several reports in one.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,16 @@ use weir_report::recording::Merge;
 use crate::cli::MergeArgs;
 use crate::exit_code;
 use crate::failure::{Failure, complain};
+use crate::report::Recordings;
 use crate::{export, report};
 
 /// Reads the reports one after the other, and writes their sum.
 pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
-    let files = files(&args.reports)?;
+    let files = files(&args.reports, &args.out)?;
     let bar = bar(files.len());
     let mut merge = Merge::default();
-    let mut known: HashMap<Recording, PathBuf> = HashMap::new();
+    let mut known = Recordings::default();
+    let mut settings = HashSet::new();
     for file in files {
         bar.inc(1);
         let of = match report::load(&file) {
@@ -32,18 +34,24 @@ pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
                 return Err(failure.with_remedy("--skip-unreadable leaves such files out"));
             }
         };
-        if let Some(same) = known.insert(recording(&of), file.clone()) {
+        if let Err(failure) = known.add(&file, &of) {
             bar.finish_and_clear();
-            let message = format!(
-                "{} and {} are of the same recording, which would count twice",
-                same.display(),
-                file.display()
-            );
-            return Err(Failure::new(exit_code::USAGE, message));
+            return Err(failure);
         }
+        settings.insert((of.timing.clone(), stacks(&of)));
         merge.add(of);
     }
     bar.finish_and_clear();
+    let timings: HashSet<&String> = settings.iter().map(|(timing, _)| timing).collect();
+    let stacks: HashSet<u64> = settings
+        .iter()
+        .filter_map(|(_, stacks)| Some(stacks.as_ref()?.unwrap_or(0)))
+        .collect();
+    if timings.len() > 1 || stacks.len() > 1 {
+        complain(
+            "the reports were made with different settings (--time, --stacks): latencies and call sites of the sum are of parts of the calls",
+        );
+    }
     let merged = merge.finish();
     let merged = merged.ok_or_else(|| Failure::of_weir("there is no report to merge"))?;
     export::to_file(Some(&args.out), &|out| {
@@ -52,35 +60,45 @@ pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
     })
 }
 
-/// What no two recordings have in common: the first process and its start, and how many runs it is of.
-type Recording = (Option<u32>, u64, u64);
-
-fn recording(of: &Report) -> Recording {
-    let pid = of.processes.first().map(|process| process.pid);
-    (pid, of.started_unix_ns, of.runs)
+/// How calls have a call stack: None where there is none, and of samples their distance.
+fn stacks(of: &Report) -> Option<Option<u64>> {
+    let mut stacks = of
+        .processes
+        .iter()
+        .filter_map(|process| process.stacks.as_ref());
+    stacks.next().map(|stacks| stacks.sampled_bytes)
 }
 
-/// The files; of a directory, its JSON files by name.
-fn files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// The files; of a directory, its regular files that end with .json, by name.
+fn files(given: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let standard_input = given.iter().filter(|file| file.as_path() == Path::new("-"));
+    if standard_input.count() > 1 {
+        return Err(Failure::new(
+            exit_code::USAGE,
+            "standard input can be one report only",
+        ));
+    }
     let mut files = Vec::new();
     for path in given {
         match path.is_dir() {
-            true => files.extend(in_directory(path)?),
+            true => files.extend(in_directory(path, out)?),
             false => files.push(path.clone()),
         }
     }
     Ok(files)
 }
 
-fn in_directory(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn in_directory(path: &Path, out: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error| Failure::of_file("read", path, error);
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
-        if file
+        let is_json = file
             .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+            .is_some_and(|extension| extension == "json");
+        // An earlier sum there is no part of the new one.
+        let is_out = || Some(out.canonicalize().ok()? == file.canonicalize().ok()?);
+        if is_json && file.is_file() && is_out() != Some(true) {
             files.push(file);
         }
     }

@@ -96,11 +96,30 @@ pub fn figures<'r>(
                     _ => of_subject(name(process), &subject, &words),
                 }
             });
-            figures.collect()
+            let figures = figures.zip(&report.processes);
+            figures
+                .map(|(figure, process)| Ok(of_one(figure?, process.stands_for())))
+                .collect()
         }
         Per::File => of_each_file(&whole, &words, limit),
         Per::Site => of_sites(report, &words, limit, places),
     }
+}
+
+/// What one of several processes has at most, of which the sum is known: that of the one that has most is not below the mean.
+fn of_one(figure: Figure<'_>, processes: u64) -> Figure<'_> {
+    let value = match figure.value {
+        Value::Exact(sum) if processes > 1 && sum > 0 => {
+            let mean = sum.div_euclid(i128::from(processes));
+            Value::Between {
+                value: mean,
+                low: mean,
+                high: sum,
+            }
+        }
+        other => other,
+    };
+    Figure { value, ..figure }
 }
 
 /// `4711 (python3)`.

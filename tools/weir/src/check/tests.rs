@@ -360,3 +360,26 @@ fn a_limit_on_nothing_is_refused_with_its_line() {
         assert!(failure.contains(part), "{failure}");
     }
 }
+
+/// Of processes that are told together only the sum is known: the one that has most has at least the mean.
+#[test]
+fn a_limit_of_each_process_is_not_broken_by_several_together() {
+    let mut report = complete();
+    let process = &mut report.processes[0];
+    process.folded = Some(Box::new(weir_report::model::Folded {
+        processes: 3,
+        ..Default::default()
+    }));
+    let calls = process.functions["read"].calls;
+    report.processes.truncate(1);
+    let of = |most: u64| {
+        verdict(
+            &limit("functions.read.calls", most, "per = \"process\""),
+            &report,
+        )
+    };
+    assert_eq!(of(calls), Verdict::Kept);
+    assert!(matches!(of(calls - 1), Verdict::CannotTell(_)));
+    assert!(matches!(of(calls / 3), Verdict::CannotTell(_)));
+    assert_eq!(of(calls / 3 - 1), Verdict::Broken);
+}

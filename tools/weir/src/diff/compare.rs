@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::number::Range;
+use super::number::{Number, Range};
 use super::numbers::{DURATION, Key, Numbers, Section};
+use super::renamed;
 use crate::units::Unit;
 
 /// The most that the probability may be that a page names a percentile or an estimate that is the same on both sides.
@@ -22,12 +23,24 @@ pub struct Change {
     pub after: Range,
     /// A call site with its file and line.
     pub place: Option<String>,
+    /// Whether it was counted in part in a run, so that its value is the least that it can be.
+    pub is_partial: bool,
 }
 
 impl Change {
+    /// Both numbers; where they were counted in part, those that are nearest to each other.
+    pub fn values(&self) -> (i64, i64) {
+        match (self.is_partial, self.after.low > self.before.high) {
+            (false, _) => (self.before.value, self.after.value),
+            (true, true) => (self.before.high, self.after.low),
+            (true, false) => (self.before.low, self.after.high),
+        }
+    }
+
     /// By how much.
     pub fn by(&self) -> i64 {
-        self.after.value.saturating_sub(self.before.value)
+        let (before, after) = self.values();
+        after.saturating_sub(before)
     }
 }
 
@@ -42,6 +55,12 @@ pub struct Comparison {
     pub compared: BTreeMap<Section, usize>,
     /// How many runs there are of each side.
     pub runs: (usize, usize),
+    /// How many numbers were compared.
+    pub numbers: usize,
+    /// Whether a side has several processes.
+    pub has_processes: bool,
+    /// What could not be compared, and why, a sentence each.
+    pub not_compared: Vec<String>,
 }
 
 impl Comparison {
@@ -97,15 +116,21 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
         times: Vec::new(),
         compared: BTreeMap::new(),
         runs: (before.len(), after.len()),
+        numbers: keys.len(),
+        has_processes: all().any(|numbers| numbers.processes > 1),
+        not_compared: Vec::new(),
     };
     let mut used: BTreeSet<(Section, (&str, &str))> = BTreeSet::new();
     let mut totals: BTreeMap<(Section, &str), f64> = BTreeMap::new();
     for key in keys {
         let range = |side: &[Numbers]| {
-            let ranges: Vec<Range> = side
-                .iter()
-                .filter_map(|of| Some(of.get(key)?.range(rate)))
-                .collect();
+            let ranges = side.iter().filter_map(|of| Some(of.get(key)?.range(rate)));
+            // Enough runs show what a number varies by from one to the next.
+            let ranges: Vec<Range> =
+                match key.section == Section::Latency && comparison.tells_times() {
+                    true => ranges.map(|range| Range::only(range.value)).collect(),
+                    false => ranges.collect(),
+                };
             Range::of_all(&ranges)
         };
         let (Some(before_it), Some(after_it)) = (range(before), range(after)) else {
@@ -129,6 +154,9 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
                 .rev()
                 .find_map(|numbers| numbers.place(key))
                 .map(str::to_owned),
+            is_partial: !matches!(key.section, Section::Whole | Section::Latency)
+                && comparison.runs == (1, 1)
+                && all().any(|numbers| matches!(numbers.get(key), Some(Number::Between { .. }))),
         };
         let is_time = all().any(|numbers| numbers.get(key).is_some_and(|number| number.is_time()));
         let differs = match key.section {
@@ -143,6 +171,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
             comparison.changes.push(change);
         }
     }
+    renamed::leave_out(&mut comparison.changes);
     for (section, _) in used {
         *comparison.compared.entry(section).or_default() += 1;
     }

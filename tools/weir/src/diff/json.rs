@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use weir_report::model::End;
 
 use super::compare::{Change, Comparison, ERROR_RATE};
 use super::number::Range;
@@ -32,6 +33,7 @@ struct Side<'a> {
     weir_version: &'a str,
     started_unix_ns: u64,
     duration_ns: u64,
+    end: &'a End,
 }
 
 #[derive(Serialize)]
@@ -65,7 +67,7 @@ pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
         schema: "weir.diff/1",
         before: sides.before.iter().map(side).collect(),
         after: sides.after.iter().map(side).collect(),
-        remarks: remarks(sides),
+        remarks: all_remarks(sides, comparison),
         error_rate: ERROR_RATE,
         chance_of_runs: 1.0 / comparison.one_in(),
         compared: &comparison.compared,
@@ -78,6 +80,15 @@ pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// With what the page says of latencies below their table.
+fn all_remarks(sides: &Sides, comparison: &Comparison) -> Vec<String> {
+    let mut remarks = remarks(sides, comparison);
+    if comparison.changed(Section::Latency) > 0 && !comparison.tells_times() {
+        remarks.push(format!("latency: {}", super::page::LATENCY));
+    }
+    remarks
+}
+
 fn side(run: &Run) -> Side<'_> {
     Side {
         file: run.file.to_string_lossy().into_owned(),
@@ -85,6 +96,7 @@ fn side(run: &Run) -> Side<'_> {
         weir_version: &run.report.weir_version,
         started_unix_ns: run.report.started_unix_ns,
         duration_ns: run.report.duration_ns,
+        end: &run.report.end,
     }
 }
 

@@ -6,6 +6,7 @@
 //! number      one of them, as well as it is known
 //! bounds      between which values something lies that chance hides
 //! compare     which numbers differ
+//! renamed     files that have another name in each run
 //! remarks     why the reports may not be comparable
 //! page, json  the result, for people and for programs
 //! ```
@@ -18,6 +19,7 @@ mod number;
 mod numbers;
 mod page;
 mod remarks;
+mod renamed;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,7 @@ use weir_report::model::Report;
 use crate::cli::{DiffArgs, Differences};
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::report::Recordings;
 use crate::{output, report};
 use compare::{Comparison, compare};
 use numbers::Numbers;
@@ -51,10 +54,21 @@ impl Sides {
     }
 
     fn compared(&self) -> Comparison {
-        let numbers = |side: &[Run]| -> Vec<Numbers> {
-            side.iter().map(|run| Numbers::of(&run.report)).collect()
-        };
-        compare(&numbers(&self.before), &numbers(&self.after))
+        let mut not_compared = Vec::new();
+        let [before, after] = self.both().map(|(side, runs)| {
+            let of_runs = runs.iter().map(|run| {
+                let numbers = Numbers::of(&run.report);
+                if let Some(reason) = &numbers.nameless {
+                    let name = remarks::name(side, run, runs.len());
+                    not_compared.push(format!("{name}: {reason}"));
+                }
+                numbers
+            });
+            Vec::from_iter(of_runs)
+        });
+        let mut comparison = compare(&before, &after);
+        comparison.not_compared = not_compared;
+        comparison
     }
 }
 
@@ -104,10 +118,13 @@ fn sides(args: &DiffArgs) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Failure> {
 }
 
 fn loaded(files: &[PathBuf]) -> Result<Vec<Run>, Failure> {
+    let mut known = Recordings::default();
     let runs = files.iter().map(|file| {
+        let report = report::load(file)?;
+        known.add(file, &report)?;
         Ok(Run {
             file: file.clone(),
-            report: report::load(file)?,
+            report,
         })
     });
     runs.collect()

@@ -7,6 +7,10 @@ use weir_report::model::{FileUse, Report};
 /// The ports that Linux gives where a program asks for none (ip(7), ip_local_port_range).
 const CHOSEN_PORTS: std::ops::RangeInclusive<u32> = 32_768..=60_999;
 
+/// The smallest process id that is told apart from other numbers in a name: in containers, processes have numbers as shards and
+/// versions have.
+const LEAST_PID: u32 = 1000;
+
 /// What is not in the names.
 pub struct Names {
     processes: HashSet<u32>,
@@ -39,7 +43,9 @@ impl Names {
                 true => {
                     text.ends_with(':') && number.is_some_and(|port| CHOSEN_PORTS.contains(&port))
                 }
-                false => number.is_some_and(|number| self.processes.contains(&number)),
+                false => number.is_some_and(|number| {
+                    self.processes.contains(&number) && (number >= LEAST_PID || text == "/proc/")
+                }),
             };
             name.push_str(if is_left_out { "*" } else { digits });
             rest = after;

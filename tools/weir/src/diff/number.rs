@@ -102,7 +102,8 @@ pub fn whole(number: u64) -> i64 {
 }
 
 impl Range {
-    fn only(value: i64) -> Range {
+    /// One number.
+    pub fn only(value: i64) -> Range {
         Range {
             low: value,
             value,

@@ -12,6 +12,8 @@ use super::number::{Number, whole};
 use crate::cli::Metric;
 use crate::report::loss;
 use crate::report::sites::places::{Place, Places};
+use crate::sites::{Sites, is_library};
+use crate::symbols::Lack;
 use crate::units::Unit;
 
 /// What a number is about.
@@ -50,8 +52,14 @@ pub struct Key {
 #[derive(Debug, Default)]
 pub struct Numbers {
     of: BTreeMap<Key, (Unit, Number)>,
+    /// How many processes there are.
+    pub processes: u64,
     /// How many programs there are.
     pub programs: usize,
+    /// Why functions of the program have no name, so that call sites cannot be compared.
+    pub nameless: Option<String>,
+    /// Whether no call was timed.
+    is_untimed: bool,
     /// Sections of which the report has nothing.
     lacks: BTreeSet<Section>,
     /// What a number of a file or site may be that is not listed.
@@ -85,7 +93,10 @@ const OF_SITES: [(&str, Metric, Unit); 6] = [
 impl Numbers {
     /// Those of a report.
     pub fn of(report: &Report) -> Numbers {
-        let mut numbers = Numbers::default();
+        let mut numbers = Numbers {
+            is_untimed: report.timing == "off",
+            ..Numbers::default()
+        };
         numbers.add_whole(report);
         for (name, function) in &report.functions {
             numbers.add_function(name, function);
@@ -119,7 +130,8 @@ impl Numbers {
 
     /// A number. None where the report cannot have it.
     pub fn get(&self, key: &Key) -> Option<Number> {
-        if self.lacks(key.section) {
+        let is_time = key.section == Section::Time && key.metric != DURATION;
+        if self.lacks(key.section) || (is_time && self.is_untimed) {
             return None;
         }
         if let Some((_, number)) = self.of.get(key) {
@@ -166,6 +178,7 @@ impl Numbers {
 
     fn add_whole(&mut self, report: &Report) {
         let processes = report.processes.iter().map(Process::stands_for).sum();
+        self.processes = processes;
         let mut add =
             |section, metric: &str, unit, number| self.add(section, "", "", metric, unit, number);
         add(
@@ -275,6 +288,11 @@ impl Numbers {
             return;
         };
         self.sampled_bytes = sites.stacks.sampled_bytes;
+        self.nameless = nameless(sites);
+        if self.nameless.is_some() {
+            self.lacks.insert(Section::Sites);
+            return;
+        }
         for (metric, of, unit) in OF_SITES {
             let sums = places.sums(of, None, &[]).unwrap_or_default();
             let sums: Vec<&Place> = sums
@@ -341,6 +359,13 @@ impl Numbers {
             sums.1 = sums.1.saturating_add(calls);
         }
         self.programs = programs.len();
+        // What is beyond the most executables that have an entry.
+        if let Some((processes, calls)) = programs.remove("") {
+            for (metric, count) in [("processes", processes), ("calls", calls)] {
+                let key = (Section::Programs, String::new(), metric.to_owned());
+                self.unlisted.insert(key, Number::at_least(0, count));
+            }
+        }
         for (program, (processes, calls)) in programs {
             for (metric, count) in [("processes", processes), ("calls", calls)] {
                 let number = Number::Exact(whole(count));
@@ -348,6 +373,19 @@ impl Numbers {
             }
         }
     }
+}
+
+/// What an object of the program lacks that is not the one that ran: its functions are addresses then, which no two builds share.
+fn nameless(sites: &Sites) -> Option<String> {
+    let mut lacks = sites.lacks.iter().filter_map(|(index, lack)| {
+        let is_other = matches!(lack, Lack::Missing | Lack::Unreadable(_) | Lack::Changed);
+        let path = &sites.stacks.modules.get(*index as usize)?.path;
+        (is_other && !is_library(path)).then_some((path, lack))
+    });
+    let (path, lack) = lacks.next()?;
+    Some(format!(
+        "call sites are not compared: {path} {lack}; weir symbolize, before the next build, writes the names into a report"
+    ))
 }
 
 /// The heap at its peak and at the end.

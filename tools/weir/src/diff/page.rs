@@ -24,31 +24,31 @@ const SECTIONS: [(Section, &str, [&str; 2], Column); 5] = [
         Section::Functions,
         "Functions",
         ["function", "functions"],
-        Column::name("function", 0, 12),
+        Column::name("function", 0, 10),
     ),
     (
         Section::Latency,
         "Latency",
         ["function", "functions"],
-        Column::name("function", 0, 12),
+        Column::name("function", 0, 10),
     ),
     (
         Section::Files,
         "Files and sockets",
         ["file or socket", "files and sockets"],
-        Column::path("name", 0, 16),
+        Column::path("name", 0, 10),
     ),
     (
         Section::Sites,
         "Call sites",
         ["call site", "call sites"],
-        Column::name("call site", 0, 20),
+        Column::name("call site", 0, 10),
     ),
     (
         Section::Programs,
         "Programs",
         ["program", "programs"],
-        Column::path("program", 0, 16),
+        Column::path("program", 0, 10),
     ),
 ];
 
@@ -71,6 +71,9 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     if !whole.is_empty() {
         page.heading("In all", "");
         page.table(table(None, &whole, usize::MAX));
+        if comparison.has_processes {
+            page.remark("peaks are added up, and what a process inherited counts for it, too");
+        }
     }
     for (section, title, nouns, column) in SECTIONS {
         let changes: Vec<&Change> = comparison.of(section).collect();
@@ -93,11 +96,11 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
             let more = text::counted((changed - options.top) as u64, one, many);
             page.remark(&format!("and {more} more; --top N shows more"));
         }
-        if section == Section::Latency {
+        if section == Section::Latency && !comparison.tells_times() {
             page.remark(LATENCY);
         }
     }
-    let remarks = remarks(sides);
+    let remarks = remarks(sides, comparison);
     if !remarks.is_empty() {
         page.heading("To keep in mind", "");
         page.sentences(&remarks);
@@ -105,13 +108,19 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     page.into_text()
 }
 
-const LATENCY: &str = "Listed is what chance does not explain: equal programs have a line here in at most 1 of 100 pages, if \
+pub const LATENCY: &str = "Listed is what chance does not explain: equal programs have a line here in at most 1 of 100 pages, if \
     calls do not depend on each other. What the machine does meanwhile is not chance; several reports of each side show it.";
 const _: () = assert!(ERROR_RATE == 0.01);
 
 fn outcome(comparison: &Comparison) -> String {
-    let totals = comparison.of(Section::Whole).count() as u64;
-    let totals = (totals > 0).then(|| text::counted(totals, "total", "totals"));
+    let whole = [
+        (Section::Time, ["time", "times"]),
+        (Section::Whole, ["total", "totals"]),
+    ];
+    let whole = whole.into_iter().filter_map(|(section, [one, many])| {
+        let changed = comparison.of(section).count() as u64;
+        (changed > 0).then(|| text::counted(changed, one, many))
+    });
     let others = SECTIONS.iter().filter_map(|&(section, _, [one, many], _)| {
         let changed = comparison.changed(section) as u64;
         let counted = text::counted(changed, one, many);
@@ -120,7 +129,7 @@ fn outcome(comparison: &Comparison) -> String {
             _ => counted,
         })
     });
-    let counted: Vec<String> = totals.into_iter().chain(others).collect();
+    let counted: Vec<String> = whole.chain(others).collect();
     match counted.is_empty() {
         true => "nothing that was compared".to_owned(),
         false => text::list(&counted),
@@ -130,25 +139,31 @@ fn outcome(comparison: &Comparison) -> String {
 /// What is to be said of times.
 fn of_times(comparison: &Comparison) -> String {
     const MOST: f64 = 1e6;
+    if comparison.runs == (1, 1) {
+        return TIMES.to_owned();
+    }
     let one_in = match comparison.one_in() {
         many if many > MOST => format!("more than {}", units::count(MOST as u64)),
         few => units::count(few as u64),
     };
-    match (comparison.runs, comparison.tells_times()) {
-        ((1, 1), _) => TIMES.to_owned(),
-        (_, false) => format!(
-            "The tables below list what all runs of a side have more of than all of the other; chance does that to 1 in {one_in} \
-             numbers that vary from run to run. {MORE_RUNS}"
-        ),
-        (_, true) => format!(
-            "The tables below list what all runs of a side have more of than all of the other; chance does that to 1 in {one_in} \
-             numbers that vary from run to run, as times do."
-        ),
-    }
+    let differ: Vec<String> = comparison
+        .of(Section::Time)
+        .map(|change| label(&change.key.metric))
+        .collect();
+    let times = match (comparison.tells_times(), differ.is_empty()) {
+        (false, _) => TOO_FEW_RUNS.to_owned(),
+        (true, true) => "None of these times differs.".to_owned(),
+        (true, false) => format!("Of these times differ: {}.", text::list(&differ)),
+    };
+    format!(
+        "{times} What differs has more in all runs of a side than in all of the other. Of numbers that vary from run to run, \
+         chance does that to 1 in {one_in}; {} numbers were compared.",
+        units::count(comparison.numbers as u64)
+    )
 }
 
 const TIMES: &str = "Times vary from run to run; several reports of each side show by how much.";
-const MORE_RUNS: &str = "Times of files and call sites are listed from 5 runs of each side on.";
+const TOO_FEW_RUNS: &str = "Whether times differ is told from 5 runs of each side on.";
 
 fn described(runs: &[Run]) -> String {
     let [run] = runs else {
@@ -174,10 +189,10 @@ fn described(runs: &[Run]) -> String {
 /// The rows of the first `top` functions, files, …, which the first column names; none where all rows are of one thing.
 fn table(first: Option<Column>, changes: &[&Change], top: usize) -> Table {
     let numbers = [
-        Column::name("", 0, 11),
-        Column::number("before", 0),
+        Column::name("", 0, 6),
+        Column::number("before", 1),
         Column::number("after", 0),
-        Column::number("by", 1),
+        Column::number("by", 2),
         Column::number("", 0),
     ];
     let mut table = Table::new(Vec::from_iter(first.into_iter().chain(numbers)));
@@ -221,6 +236,10 @@ fn titled(change: &Change) -> String {
 
 /// Both numbers; those that are not exact with a sign of it.
 fn shown(change: &Change) -> (String, String) {
+    if change.is_partial || change.key.section == Section::Time {
+        let shown = |range| between(change.unit, range);
+        return (shown(&change.before), shown(&change.after));
+    }
     let (before, after) = change
         .unit
         .both_shown(change.before.value.into(), change.after.value.into());
@@ -231,6 +250,19 @@ fn shown(change: &Change) -> (String, String) {
     (marked(&change.before, before), marked(&change.after, after))
 }
 
+/// `328–539`, where no more is known.
+fn between(unit: Unit, range: &Range) -> String {
+    match (range.is_exact(), range.high) {
+        (true, _) => unit.shown(range.value.into()),
+        (false, i64::MAX) => format!("≥{}", unit.shown(range.low.into())),
+        (false, high) => format!(
+            "{}–{}",
+            unit.shown(range.low.into()),
+            unit.shown(high.into())
+        ),
+    }
+}
+
 fn signed(unit: Unit, by: i64) -> String {
     let sign = if by > 0 { "+" } else { "" };
     format!("{sign}{}", unit.shown(by.into()))
@@ -238,7 +270,7 @@ fn signed(unit: Unit, by: i64) -> String {
 
 /// `+10 %`, `× 4.2`, `new`, `gone`.
 fn proportion(change: &Change) -> String {
-    let (before, after) = (change.before.value, change.after.value);
+    let (before, after) = change.values();
     match (before, after) {
         (before, after) if before == after => units::NONE.to_owned(),
         (0, _) => "new".to_owned(),

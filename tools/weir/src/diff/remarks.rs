@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 
 use weir_report::model::Report;
 
+use super::compare::Comparison;
 use super::{Run, Sides};
+use crate::report::ending;
 use crate::report::loss::{self, About};
-use crate::text;
+use crate::{text, units};
 
 /// What should be the same, and how a report has it.
 type Setting = (&'static str, fn(&Report) -> String);
 
 /// A sentence for each reason.
-pub fn remarks(sides: &Sides) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let settings: [Setting; 5] = [
+pub fn remarks(sides: &Sides, comparison: &Comparison) -> Vec<String> {
+    let mut remarks = comparison.not_compared.clone();
+    let settings: [Setting; 7] = [
         (
             "versions of Weir, which do not count the same functions",
             |report| report.weir_version.clone(),
@@ -26,18 +28,34 @@ pub fn remarks(sides: &Sides) -> Vec<String> {
                 .map_or("", |program| text::file_name(program));
             name.to_owned()
         }),
-        ("numbers of runs", |report| crate::units::count(report.runs)),
+        ("ends", |report| ending(&report.end)),
+        ("numbers of runs", |report| units::count(report.runs)),
         ("timed calls", |report| report.timing.clone()),
         ("call stacks", stacks),
+        ("modes", mode),
     ];
     for (what, of) in settings {
         let [before, after] = [&sides.before, &sides.after].map(|side| {
-            let values: BTreeSet<String> = side.iter().map(|run| of(&run.report)).collect();
+            let values = side.iter().map(|run| of(&run.report));
+            let values: BTreeSet<String> = values.filter(|value| !value.is_empty()).collect();
             Vec::from_iter(values)
         });
-        if before != after || before.len() > 1 {
+        let is_known = !before.is_empty() && !after.is_empty();
+        if is_known && (before != after || before.len() > 1) {
             let (before, after) = (text::list(&before), text::list(&after));
             remarks.push(format!("different {what}: {before} before, {after} after"));
+        }
+    }
+    for (side, runs) in sides.both() {
+        let commands: BTreeSet<&[String]> = runs
+            .iter()
+            .map(|run| run.report.command.as_slice())
+            .collect();
+        if commands.len() > 1 {
+            remarks.push(format!(
+                "{side}: {} different command lines",
+                commands.len()
+            ));
         }
     }
     let of_sides = sides.both().map(|(side, runs)| {
@@ -79,21 +97,34 @@ fn shortcomings(report: &Report) -> Vec<String> {
 }
 
 /// `before`, or `before (2.json)` where there are several.
-fn name(side: &str, run: &Run, runs: usize) -> String {
+pub fn name(side: &str, run: &Run, runs: usize) -> String {
     match runs {
         1 => side.to_owned(),
         _ => format!("{side} ({})", run.file.display()),
     }
 }
 
+/// Which calls have a call stack; nothing where that is not known: a short program may have no sample.
 fn stacks(report: &Report) -> String {
     let mut stacks = report
         .processes
         .iter()
         .filter_map(|process| process.stacks.as_ref());
     match stacks.next().map(|stacks| stacks.sampled_bytes) {
-        None => "none".to_owned(),
+        None => String::new(),
         Some(None) => "of all calls".to_owned(),
-        Some(Some(_)) => "of samples".to_owned(),
+        Some(Some(distance)) => format!("of a sample in {}", units::bytes(distance)),
+    }
+}
+
+/// `--coop` asks the kernel before calls that may block, and that takes time.
+fn mode(report: &Report) -> String {
+    let has_parts = report
+        .functions
+        .values()
+        .any(|function| function.parts.is_some());
+    match has_parts {
+        true => "with --coop or coroutines".to_owned(),
+        false => "without --coop".to_owned(),
     }
 }

@@ -192,7 +192,8 @@ fn names_lose_what_the_kernel_chose() {
         name: name.to_owned(),
         ..FileUse::default()
     };
-    let report = sample::report();
+    let mut report = sample::report();
+    report.processes[1].pid = 12;
     let names = names::Names::of(&report);
     let pid = report.processes[0].pid;
     for (kind, name, expected) in [
@@ -202,6 +203,8 @@ fn names_lose_what_the_kernel_chose() {
         ("udp", "at [::1]:32767".to_owned(), "at [::1]:32767"),
         ("file", "/a:40439/40439".to_owned(), "/a:40439/40439"),
         ("file", format!("/proc/{pid}/stat"), "/proc/*/stat"),
+        ("file", "/proc/12/stat".to_owned(), "/proc/*/stat"),
+        ("file", "/data/shard-12".to_owned(), "/data/shard-12"),
         ("file", format!("/tmp/x{pid}.{pid}1"), "/tmp/x*.47111"),
         (
             "file",
@@ -236,6 +239,109 @@ fn files_that_differ_in_what_the_kernel_chose_are_one() {
         ["Files to 10.0.0.1:* reads"]
     );
     assert_eq!(one(&[80], &[81]).len(), 2);
+}
+
+#[test]
+fn temporary_files_are_no_difference_but_for_their_numbers() {
+    let with_files = |files: &[(&str, u64)]| {
+        let mut report = sample::report();
+        report.files.folded = 0;
+        report
+            .files
+            .listed
+            .extend(files.iter().map(|(name, writes)| FileUse {
+                kind: "file".to_owned(),
+                name: (*name).to_owned(),
+                writes: *writes,
+                ..FileUse::default()
+            }));
+        report
+    };
+    let found = |before: &[(&str, u64)], after: &[(&str, u64)]| {
+        metrics(&sides(vec![with_files(before)], vec![with_files(after)]).compared())
+    };
+    assert_eq!(found(&[("/tmp/aQx3", 5)], &[("/tmp/b7zK", 5)]), [""; 0]);
+    assert_eq!(found(&[("/tmp/aQx3", 5)], &[("/tmp/b7zK", 6)]).len(), 2);
+    assert_eq!(found(&[("/tmp/aQx3", 5)], &[("/tmp/b7zKl", 5)]).len(), 2);
+    assert_eq!(found(&[("/tmp/aQx3", 5)], &[("/var/b7zK", 5)]).len(), 2);
+    // One more of them is one too many.
+    let more = found(&[("/tmp/aQx3", 5)], &[("/tmp/b7zK", 5), ("/tmp/c111", 5)]);
+    assert_eq!(more.len(), 1, "{more:?}");
+}
+
+#[test]
+fn a_site_that_was_counted_in_part_differs_by_what_is_sure() {
+    let change = |before: [i64; 3], after: [i64; 3]| {
+        let range = |[low, value, high]: [i64; 3]| number::Range { low, value, high };
+        Change {
+            key: numbers::Key {
+                section: Section::Sites,
+                name: "read".to_owned(),
+                aside: "main".to_owned(),
+                metric: "calls".to_owned(),
+            },
+            unit: crate::units::Unit::Count,
+            before: range(before),
+            after: range(after),
+            place: None,
+            is_partial: true,
+        }
+    };
+    assert_eq!(
+        change([328, 328, 539], [541, 541, 541]).values(),
+        (539, 541)
+    );
+    assert_eq!(change([328, 328, 539], [541, 541, 541]).by(), 2);
+    assert_eq!(change([541, 541, 600], [10, 10, 20]).by(), -521);
+}
+
+#[test]
+fn a_program_that_was_built_again_has_no_call_sites_to_compare() {
+    let mut sides = changed(|report| {
+        report.processes[0].stacks = None;
+    });
+    let stacks = |path: &str| weir_report::model::Stacks {
+        modules: vec![weir_report::model::Module {
+            path: path.to_owned(),
+            ..Default::default()
+        }],
+        frames: vec![weir_report::model::Frame {
+            parent: None,
+            module: Some(0),
+            offset: 4096,
+        }],
+        sites: vec![weir_report::model::Site {
+            frame: Some(0),
+            function: "read".to_owned(),
+            calls: 5,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    for side in [&mut sides.before, &mut sides.after] {
+        side[0].report.processes[0].stacks = Some(stacks("/nowhere/program"));
+    }
+    let comparison = sides.compared();
+    assert_eq!(comparison.changed(Section::Sites), 0);
+    let page = page(&sides, 200);
+    for side in ["before", "after"] {
+        let reason = format!(
+            "{side}: call sites are not compared: /nowhere/program is not on this machine; weir symbolize"
+        );
+        assert!(page.contains(&reason), "{page}");
+    }
+}
+
+#[test]
+fn times_that_were_not_measured_are_not_gone() {
+    let sides = changed(|report| {
+        report.timing = "off".to_owned();
+        for activity in report.activities.values_mut() {
+            activity.total_ns = 0;
+        }
+    });
+    let comparison = sides.compared();
+    assert_eq!(comparison.times.len(), 1, "{:?}", comparison.times);
 }
 
 #[test]

@@ -17,7 +17,11 @@ pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
     };
     page.heading(&text::cut(&name, page.room()), &process);
 
-    let mut pairs = vec![("command", text::command_line(subject.command))];
+    let command = match subject.runs {
+        1 => "command",
+        _ => "first",
+    };
+    let mut pairs = vec![(command, text::command_line(subject.command))];
     if let ([process], true) = (subject.processes.as_slice(), subject.is_image) {
         let parent = process.parent_pid;
         let origin = if process.forked {

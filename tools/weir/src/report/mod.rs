@@ -9,6 +9,7 @@
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! one_function  all about one function
 //! sites       the other page: where in the program the calls came from
+//! recordings  which recordings reports are of
 //! loss        why numbers may be too small
 //! ```
 
@@ -28,6 +29,7 @@ pub mod page;
 mod parts;
 mod processes;
 mod provenance;
+mod recordings;
 pub mod sites;
 mod sizes;
 mod slowest;
@@ -50,6 +52,7 @@ use crate::text;
 use page::Page;
 
 pub use missed::shortcomings;
+pub use recordings::Recordings;
 pub use subject::{Subject, ending};
 
 /// How to show a report.
@@ -171,12 +174,13 @@ pub fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>
                 text::counted(many, "process", "processes")
             ),
         };
+        let pids = match pids.is_empty() {
+            true => "no process of its own".to_owned(),
+            false => pids.join(", "),
+        };
         return Err(Failure::new(
             exit_code::USAGE,
-            format!(
-                "the report has no process {pid}; it has {}{more}{together}",
-                pids.join(", ")
-            ),
+            format!("the report has no process {pid}; it has {pids}{more}{together}"),
         ));
     }
     Ok(subjects)

@@ -44,7 +44,7 @@ pub use made_code::name_made_code;
 pub use metric::Choice;
 pub use naming::{Named, name};
 pub use pattern::{Patterns, Wanted};
-pub use points::{PointId, Points};
+pub use points::{PointId, Points, is_library};
 pub use shorten::shortened;
 pub use suppressions::Suppressed;
 use suppressions::Suppressions;

@@ -13,6 +13,15 @@ fn reports() -> tempfile::TempDir {
     write("half.json", &json[..json.len() / 2]);
     let later = serde_json::to_vec(&sample::later()).expect("JSON");
     write("after.json", &later);
+    for (name, mut report, later) in [
+        ("before-2.json", sample::report(), 1),
+        ("after-2.json", sample::later(), 2),
+    ] {
+        for process in &mut report.processes {
+            process.started_unix_ns += later;
+        }
+        write(name, &serde_json::to_vec(&report).expect("JSON"));
+    }
     directory
 }
 
@@ -25,15 +34,15 @@ fn a_side_is_one_report_or_several() {
         (
             &[
                 "before.json",
-                "before.json",
+                "before-2.json",
                 "--after",
                 "after.json",
-                "after.json",
+                "after-2.json",
             ],
             "2 runs",
         ),
         (
-            &["before.json", "--after", "before.json", "after.json"],
+            &["before.json", "--after", "before-2.json", "after-2.json"],
             "nothing that was compared",
         ),
         (&["before.json", "before.json"], "nothing that was compared"),
@@ -63,6 +72,11 @@ fn what_cannot_be_compared_is_refused_in_a_line() {
             &["before.json", "after.json", "after.json"],
             2,
             "--after must stand before",
+        ),
+        (
+            &["before.json", "before.json", "--after", "after.json"],
+            2,
+            "are of the same recording",
         ),
         (&["-", "-"], 2, "standard input can be one report only"),
         (&["before.json", "after.json", "--top", "0"], 2, "--top"),

@@ -100,7 +100,8 @@ pub fn greatest(sites: &Sites, group: Group, metric: Metric, count: usize) -> Ve
 pub struct Sum {
     /// Function, and file and line where they are known.
     pub place: String,
-    /// The function alone, in its whole length.
+    /// The function in its whole length, with its source file where that is known: programs have functions of one name in several.
+    /// Empty where there is no stack.
     pub function: String,
     /// The function that it called.
     pub called: String,
@@ -118,7 +119,11 @@ pub fn sums(sites: &Sites, wanted: &[bool], metric: Metric) -> Vec<Sum> {
         .map(|((called, point), line)| Sum {
             place: sites.place(point),
             function: point.map_or_else(String::new, |point| {
-                sites.points.get(point).function.clone()
+                let point = sites.points.get(point);
+                match &point.file {
+                    Some(file) => format!("{} ({})", point.function, text::file_name(file)),
+                    None => point.function.clone(),
+                }
             }),
             called: called.to_owned(),
             sum: line.sum,

@@ -1,0 +1,43 @@
+//! Which recordings reports are of.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use weir_report::model::Report;
+
+use crate::exit_code;
+use crate::failure::Failure;
+
+/// A process image: no two have the same number and the same start.
+type Image = (u32, u64);
+
+/// The process images of some reports, and which report each is in. Images that are told together with others are not known.
+#[derive(Debug, Default)]
+pub struct Recordings {
+    known: HashMap<Image, usize>,
+    files: Vec<PathBuf>,
+}
+
+impl Recordings {
+    /// Adds a report.
+    ///
+    /// # Errors
+    /// It has a process image that another one has: its calls would count twice.
+    pub fn add(&mut self, file: &Path, of: &Report) -> Result<(), Failure> {
+        let place = self.files.len();
+        self.files.push(file.to_owned());
+        let images = of.processes.iter().filter(|image| image.folded.is_none());
+        for image in images {
+            let other = self.known.insert((image.pid, image.started_unix_ns), place);
+            if let Some(other) = other.filter(|&other| other != place) {
+                let message = format!(
+                    "{} and {} are of the same recording, which would count twice",
+                    self.files[other].display(),
+                    file.display()
+                );
+                return Err(Failure::new(exit_code::USAGE, message));
+            }
+        }
+        Ok(())
+    }
+}
