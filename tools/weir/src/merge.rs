@@ -47,18 +47,20 @@ pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
         .iter()
         .filter_map(|(_, stacks)| Some(stacks.as_ref()?.unwrap_or(0)))
         .collect();
-    if timings.len() > 1 || stacks.len() > 1 {
-        complain(
-            "the reports were made with different settings (--time, --stacks): latencies and call sites of the sum are of parts of the calls",
-        );
-    }
     let merged = merge.finish();
-    let merged = merged.ok_or_else(|| Failure::of_weir("there is no report to merge"))?;
+    let mut merged = merged.ok_or_else(|| Failure::of_weir("there is no report to merge"))?;
+    if timings.len() > 1 || stacks.len() > 1 {
+        complain(OTHER_SETTINGS);
+        merged.missed.notes.push(OTHER_SETTINGS.to_owned());
+    }
     export::to_file(Some(&args.out), &|out| {
         serde_json::to_writer(&mut *out, &merged)?;
         out.write_all(b"\n")
     })
 }
+
+const OTHER_SETTINGS: &str = "the reports were made with different settings (--time, --stacks): latencies and call sites of the sum \
+    are of parts of the calls";
 
 /// How calls have a call stack: None where there is none, and of samples their distance.
 fn stacks(of: &Report) -> Option<Option<u64>> {

@@ -66,6 +66,22 @@ impl Sides {
             });
             Vec::from_iter(of_runs)
         });
+        let lacks = |side: &[Numbers]| {
+            side.iter()
+                .any(|of| of.lacks(numbers::Section::Sites) && of.nameless.is_none())
+        };
+        for (lacks, side) in [(lacks(&before), "before"), (lacks(&after), "after")] {
+            if lacks
+                && before
+                    .iter()
+                    .chain(&after)
+                    .any(|of| !of.lacks(numbers::Section::Sites))
+            {
+                not_compared.push(format!(
+                    "{side}: there are no call stacks, so call sites are not compared"
+                ));
+            }
+        }
         let mut comparison = compare(&before, &after);
         comparison.not_compared = not_compared;
         comparison

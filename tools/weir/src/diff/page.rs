@@ -24,31 +24,31 @@ const SECTIONS: [(Section, &str, [&str; 2], Column); 5] = [
         Section::Functions,
         "Functions",
         ["function", "functions"],
-        Column::name("function", 0, 10),
+        Column::name("function", 0, 8),
     ),
     (
         Section::Latency,
         "Latency",
         ["function", "functions"],
-        Column::name("function", 0, 10),
+        Column::name("function", 0, 8),
     ),
     (
         Section::Files,
         "Files and sockets",
         ["file or socket", "files and sockets"],
-        Column::path("name", 0, 10),
+        Column::path("name", 0, 8),
     ),
     (
         Section::Sites,
         "Call sites",
         ["call site", "call sites"],
-        Column::name("call site", 0, 10),
+        Column::name("call site", 0, 8),
     ),
     (
         Section::Programs,
         "Programs",
         ["program", "programs"],
-        Column::path("program", 0, 10),
+        Column::path("program", 0, 8),
     ),
 ];
 
@@ -108,8 +108,8 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     page.into_text()
 }
 
-pub const LATENCY: &str = "Listed is what chance does not explain: equal programs have a line here in at most 1 of 100 pages, if \
-    calls do not depend on each other. What the machine does meanwhile is not chance; several reports of each side show it.";
+pub const LATENCY: &str = "Listed is what chance among the calls of a run does not explain; in 1 of 100 pages it does. Runs \
+    differ by more than that: by what the machine does meanwhile. Several reports of each side show it.";
 const _: () = assert!(ERROR_RATE == 0.01);
 
 fn outcome(comparison: &Comparison) -> String {
@@ -189,7 +189,7 @@ fn described(runs: &[Run]) -> String {
 /// The rows of the first `top` functions, files, …, which the first column names; none where all rows are of one thing.
 fn table(first: Option<Column>, changes: &[&Change], top: usize) -> Table {
     let numbers = [
-        Column::name("", 0, 6),
+        Column::name("", 0, 9),
         Column::number("before", 1),
         Column::number("after", 0),
         Column::number("by", 2),

@@ -28,17 +28,25 @@ fn to_file(path: &Path, export: Export<'_>) -> io::Result<()> {
         export(&mut out)?;
         return out.flush();
     }
-    let directory = path
+    // A link stays one, and a file that was there keeps its rights. A new one has those that the user gives to files.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let rights = fs::metadata(&target).map(|metadata| metadata.permissions());
+    let rights = rights.unwrap_or(Permissions::from_mode(0o666));
+    let is_new = !target.exists();
+    let directory = target
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    // With the rights that the user gives to files.
     let file = tempfile::Builder::new()
         .prefix(".weir.")
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(rights.clone())
         .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    if !is_new {
+        // The mask of the user is for new files.
+        file.as_file().set_permissions(rights)?;
+    }
     let mut out = BufWriter::new(file);
     export(&mut out)?;
     let file = out.into_inner().map_err(|error| error.into_error())?;
-    file.persist(path)?;
+    file.persist(target)?;
     Ok(())
 }

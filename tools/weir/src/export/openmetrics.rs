@@ -115,7 +115,7 @@ pub fn text(subject: &Subject<'_>) -> String {
         );
         gauge(
             "weir_heap_peak_bytes",
-            "The largest number of live bytes.",
+            "The largest number of live bytes; the sum of several processes' largest numbers.",
             heap.peak_bytes.to_string(),
         );
     }

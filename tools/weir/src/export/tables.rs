@@ -23,18 +23,18 @@ impl Table {
             columns: columns(rows),
             rows: Vec::new(),
         };
-        for subject in subjects {
+        for (image, subject) in (1..).zip(subjects) {
             let first = table.rows.len();
             table.add(rows, subject);
             if matches!(rows, Rows::Processes | Rows::Threads) {
                 continue;
             }
-            let pid = match (subject.is_image, subject.processes.as_slice()) {
-                (true, [process]) => Value::from(process.pid),
-                _ => Value::Null,
+            let of = match (subject.is_image, subject.processes.as_slice()) {
+                (true, [process]) => [Value::from(process.pid), Value::from(image)],
+                _ => [Value::Null, Value::Null],
             };
             for row in &mut table.rows[first..] {
-                row.insert(0, pid.clone());
+                row.splice(0..0, of.clone());
             }
         }
         table
@@ -53,6 +53,14 @@ impl Table {
                         vec![name.as_str().into(), errno.as_str().into(), (*calls).into()]
                     });
                     self.rows.extend(errors);
+                    // What the report does not list by errno.
+                    let listed = function.errors_by_errno.values();
+                    let listed = listed.fold(0, |sum: u64, calls| sum.saturating_add(*calls));
+                    if function.errors > listed {
+                        let others = function.errors - listed;
+                        self.rows
+                            .push(vec![name.as_str().into(), Value::Null, others.into()]);
+                    }
                 }
             }
             Rows::Latency => {
@@ -90,6 +98,7 @@ fn columns(rows: Rows) -> Vec<&'static str> {
     match rows {
         Rows::Functions => vec![
             "pid",
+            "image",
             "function",
             "family",
             "calls",
@@ -98,6 +107,7 @@ fn columns(rows: Rows) -> Vec<&'static str> {
             "moved_bytes",
             "reentrant",
             "timed",
+            "dropped",
             "total_ns",
             "estimated_total_ns",
             "min_ns",
@@ -108,10 +118,13 @@ fn columns(rows: Rows) -> Vec<&'static str> {
             "p99_9_ns",
             "max_ns",
         ],
-        Rows::Errors => vec!["pid", "function", "errno", "calls"],
-        Rows::Latency => vec!["pid", "function", "part", "from_ns", "to_ns", "calls"],
+        Rows::Errors => vec!["pid", "image", "function", "errno", "calls"],
+        Rows::Latency => vec![
+            "pid", "image", "function", "part", "from_ns", "to_ns", "calls",
+        ],
         Rows::Files => vec![
             "pid",
+            "image",
             "kind",
             "name",
             "opens",
@@ -175,6 +188,7 @@ fn function(name: &str, of: &Function) -> Vec<Value> {
     let latency = of.latency.as_deref();
     let number = |of: fn(&Latency) -> u64| latency.map(of).into();
     row.push(number(|of| of.timed));
+    row.push(number(|of| of.dropped));
     row.push(number(|of| of.total_ns));
     row.push(of.estimated.as_ref().map(|of| of.total_ns).into());
     row.push(number(|of| of.min_ns));

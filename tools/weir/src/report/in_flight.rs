@@ -10,7 +10,13 @@ use crate::{text, units};
 const SHOWN: usize = 20;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    let all = in_order(subject.processes.iter().copied());
+    show_of(page, subject, None);
+}
+
+/// Those of one function, or of all.
+pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
+    let mut all = in_order(subject.processes.iter().copied());
+    all.retain(|(_, call)| function.is_none_or(|function| function == call.function));
     if all.is_empty() {
         return;
     }

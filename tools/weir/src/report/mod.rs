@@ -159,7 +159,8 @@ pub fn subjects(report: &Report, process: Option<u32>) -> Result<Vec<Subject<'_>
             .filter(|image| image.folded.is_none())
             .map(|image| image.pid.to_string())
             .collect();
-        pids.dedup();
+        let mut known = std::collections::HashSet::new();
+        pids.retain(|pid| known.insert(pid.clone()));
         let more = pids.len().saturating_sub(10);
         pids.truncate(10);
         let more = if more > 0 {

@@ -12,7 +12,7 @@ use super::measure::{self, Time};
 use super::page::{Cell, Column, Page, Table};
 use super::sites::places::{Place, Places};
 use super::subject::Subject;
-use super::{loss, sizes, slowest};
+use super::{in_flight, loss, sizes, slowest};
 use crate::cli::Metric;
 use crate::exit_code;
 use crate::failure::Failure;
@@ -67,14 +67,32 @@ fn show_one(
     );
     page.pairs(&facts(function));
     if let Some(latency) = &function.latency {
-        let aside = match latency.timed < function.calls {
-            true => format!("of {} calls that were timed", units::count(latency.timed)),
-            false => String::new(),
+        let timed = text::counted(
+            latency.timed,
+            "call that was timed",
+            "calls that were timed",
+        );
+        let dropped = text::counted(latency.dropped, "is in no class", "are in no class");
+        let aside = match (latency.timed < function.calls, latency.dropped) {
+            (false, 0) => String::new(),
+            (true, 0) => format!("of {timed}"),
+            (_, _) => format!("of {timed}; {dropped}"),
         };
         histogram(page, "How long they took", &aside, latency);
     }
     if let Some(parts) = &function.parts {
-        histogram(page, "How long they waited", "", &parts.wait);
+        let of = |calls: u64| {
+            format!(
+                "{} of {} calls",
+                units::count(calls),
+                units::count(parts.calls)
+            )
+        };
+        // Those that did not wait are in the first class.
+        if parts.waits > 0 {
+            let aside = format!("{} waited", of(parts.waits));
+            histogram(page, "How long they waited", &aside, &parts.wait);
+        }
         histogram(page, "How long they transferred", "", &parts.transfer);
     }
     if !function.size_classes.is_empty() {
@@ -85,20 +103,23 @@ fn show_one(
     show_processes(page, subject, name);
     show_threads(page, subject, name);
     slowest::show_of(page, subject, name);
+    in_flight::show_of(page, subject, Some(name));
 }
 
 fn facts(function: &Function) -> Vec<(&'static str, String)> {
     let mut facts = vec![("calls", units::count(function.calls))];
     if function.errors > 0 {
+        let listed = function.errors_by_errno.values();
+        let listed = listed.fold(0, |sum: u64, calls| sum.saturating_add(*calls));
+        let others = function.errors.saturating_sub(listed);
+        let others =
+            (others > 0).then(|| format!("{} without one that is listed", units::count(others)));
         let errnos = function.errors_by_errno.iter();
-        let errnos: Vec<String> = errnos
-            .map(|(errno, calls)| format!("{errno} {}", units::count(*calls)))
-            .collect();
+        let errnos = errnos.map(|(errno, calls)| format!("{errno} {}", units::count(*calls)));
+        let errnos: Vec<String> = errnos.chain(others).collect();
         let errors = units::count(function.errors);
-        facts.push((
-            "failed",
-            format!("{errors}: {}", text::printable(&errnos.join(", "))),
-        ));
+        let errors = format!("{errors}, by errno: {}", errnos.join(", "));
+        facts.push(("failed", text::printable(&errors).into_owned()));
     }
     if function.requested_bytes > 0 {
         facts.push(("asked for", units::bytes(function.requested_bytes)));
@@ -182,7 +203,7 @@ fn short(ns: u64) -> String {
 }
 
 fn show_sites(page: &mut Page, places: &Places<'_>, name: &str, function: &Function) {
-    let sums = |metric| places.sums(metric, Some(name), &[]).unwrap_or_default();
+    let sums = |metric| places.lines(metric, name).unwrap_or_default();
     let calls = sums(Metric::Calls);
     let others: Vec<(&'static str, Metric)> = [
         ("asked for", Metric::Bytes, function.family == "alloc"),
@@ -229,6 +250,15 @@ fn show_sites(page: &mut Page, places: &Places<'_>, name: &str, function: &Funct
     page.heading("Call sites", aside);
     page.table(table);
     more(page, calls.len(), "call site", "call sites");
+    let listed = calls
+        .iter()
+        .fold(0, |sum: u64, site| sum.saturating_add(site.sum));
+    if !is_estimate && listed < function.calls {
+        let others = text::counted(function.calls - listed, "call has", "calls have");
+        page.remark(&format!(
+            "{others} no call site: before the first sample, or in processes without call stacks"
+        ));
+    }
 }
 
 fn more(page: &mut Page, all: usize, one: &str, many: &str) {
@@ -314,12 +344,18 @@ fn show_threads(page: &mut Page, subject: &Subject<'_>, name: &str) {
             Cell::new(units::count(of.errors)),
             Cell::new(units::bytes(of.requested_bytes)),
             Cell::new(units::bytes(of.moved_bytes)),
-            Cell::new(units::time(of.total_ns)),
+            Cell::new(match of.timed {
+                0 => units::NONE.to_owned(),
+                _ => units::time(of.total_ns),
+            }),
         ]);
     }
     page.heading("Threads", "by calls");
     page.table(table);
     more(page, rows.len(), "thread", "threads");
+    if rows.iter().any(|(_, thread, _)| thread.threads > 1) {
+        page.remark("a row can be of several threads; tid and name are those of the latest");
+    }
 }
 
 #[cfg(test)]

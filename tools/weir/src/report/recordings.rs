@@ -15,6 +15,8 @@ type Image = (u32, u64);
 #[derive(Debug, Default)]
 pub struct Recordings {
     known: HashMap<Image, usize>,
+    /// Sums of several runs: how many, the first start, and the time of all.
+    sums: HashMap<(u64, u64, u64), usize>,
     files: Vec<PathBuf>,
 }
 
@@ -27,17 +29,23 @@ impl Recordings {
         let place = self.files.len();
         self.files.push(file.to_owned());
         let images = of.processes.iter().filter(|image| image.folded.is_none());
-        for image in images {
-            let other = self.known.insert((image.pid, image.started_unix_ns), place);
-            if let Some(other) = other.filter(|&other| other != place) {
+        let images = images.map(|image| (image.pid, image.started_unix_ns));
+        let others = images.filter_map(|image| self.known.insert(image, place));
+        let mut others: Vec<usize> = others.filter(|&other| other != place).collect();
+        if of.runs > 1 {
+            let sum = (of.runs, of.started_unix_ns, of.duration_ns);
+            others.extend(self.sums.insert(sum, place));
+        }
+        match others.first() {
+            None => Ok(()),
+            Some(&other) => {
                 let message = format!(
                     "{} and {} are of the same recording, which would count twice",
                     self.files[other].display(),
                     file.display()
                 );
-                return Err(Failure::new(exit_code::USAGE, message));
+                Err(Failure::new(exit_code::USAGE, message))
             }
         }
-        Ok(())
     }
 }

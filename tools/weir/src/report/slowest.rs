@@ -1,6 +1,6 @@
 //! The slowest calls, and apart from them the longest waits: a call that waits is not slow.
 
-use weir_report::model::SlowCall;
+use weir_report::model::{Process, SlowCall};
 
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
@@ -89,11 +89,18 @@ fn section(page: &mut Page, subject: &Subject<'_>, calls: &[SlowCall], heading: 
 
 /// The thread's name, where its entry is still that thread's.
 fn thread_name<'a>(subject: &Subject<'a>, call: &SlowCall) -> &'a str {
-    let of_pid = subject
-        .processes
-        .iter()
-        .filter(|process| process.pid == call.pid);
-    let mut threads = of_pid.flat_map(|process| &process.threads);
+    // Images of one process have the same number: that which lists the call made it.
+    let has_it = |process: &&&Process| {
+        process.slowest.contains(call) || process.longest_waits.contains(call)
+    };
+    let of_pid = || {
+        subject
+            .processes
+            .iter()
+            .filter(|process| process.pid == call.pid)
+    };
+    let image = of_pid().find(has_it).or_else(|| of_pid().next());
+    let mut threads = image.into_iter().flat_map(|process| &process.threads);
     threads
         .find(|thread| thread.tid == call.tid)
         .map_or(units::NONE, |thread| &thread.name)

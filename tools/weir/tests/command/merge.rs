@@ -182,6 +182,18 @@ fn reports_that_were_made_with_other_settings_are_told() {
 }
 
 #[test]
+fn a_sum_and_its_copy_are_not_added_up() {
+    let place = recorded(2);
+    merged(&place, &["reports"]);
+    fs::copy(place.file("sum.json"), place.file("copy.json")).expect("copied");
+    let arguments = ["merge", "--out", "twice.json", "sum.json", "copy.json"];
+    let output = place.settle(weir(arguments)).output().expect("ended");
+    let (code, line) = refusal(&output);
+    assert_eq!(code, 2);
+    assert!(line.contains("are of the same recording"), "{line}");
+}
+
+#[test]
 fn the_sum_is_a_report() {
     let place = recorded(2);
     merged(&place, &["reports"]);

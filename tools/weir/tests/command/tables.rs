@@ -77,11 +77,15 @@ for name, of in called.items():
     row, latency = functions[name], of.get("latency") or {}
     for column in ("family", "calls", "errors", "requested_bytes", "moved_bytes", "reentrant"):
         assert row[column] == of[column], (name, column)
+    assert row["dropped"] == (latency.get("dropped", 0) if latency else None), name
     for column in ("timed", "total_ns", "min_ns", "mean_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns"):
         assert row[column] == latency.get(column), (name, column)
     assert row["estimated_total_ns"] == (of.get("estimated") or {}).get("total_ns")
 
-errors = {(row["function"], row["errno"]): row["calls"] for row in table("errors")}
+rows = table("errors")
+errors = {(row["function"], row["errno"]): row["calls"] for row in rows if row["errno"]}
+for name, of in called.items():
+    assert sum(row["calls"] for row in rows if row["function"] == name) == of["errors"], name
 assert errors == {(name, errno): calls for name, of in called.items() for errno, calls in of.get("errors_by_errno", {}).items()}
 
 # The sample's histograms are none.
@@ -91,7 +95,7 @@ files = table("files")
 listed = report["files"]["listed"] + [report["files"]["others"]]
 assert len(files) == len(listed)
 for row, of in zip(files, listed):
-    for column in row.keys() - {"pid"}:
+    for column in row.keys() - {"pid", "image"}:
         assert row[column] == of.get(column, 0), (column, row)
 assert files[0]["name"] == "a,\"b\"\nc\\d"
 
@@ -217,8 +221,41 @@ fn a_process_alone_has_its_own_rows() {
     let mut lines = rows.lines().skip(1).peekable();
     assert!(lines.peek().is_some());
     for line in lines {
-        assert!(line.starts_with(&format!("{pid},")), "{line}");
+        assert!(line.starts_with(&format!("{pid},1,")), "{line}");
     }
+}
+
+#[test]
+fn a_file_that_is_written_again_keeps_its_rights_and_its_links() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let place = place();
+    let place = place.path();
+    let rights = |name: &str| {
+        fs::metadata(place.join(name))
+            .expect("a file")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    export(place, &["-f", "csv", "-o", "rows"]);
+    assert_eq!(rights("rows") & 0o600, 0o600);
+    fs::set_permissions(place.join("rows"), fs::Permissions::from_mode(0o606)).expect("set");
+    symlink("rows", place.join("link")).expect("made");
+    export(place, &["-f", "csv", "--table", "errors", "-o", "link"]);
+    assert_eq!(rights("rows"), 0o606);
+    assert!(place.join("link").is_symlink());
+    let rows = fs::read_to_string(place.join("rows")).expect("rows");
+    assert!(rows.starts_with("pid,image,function,errno,calls"), "{rows}");
+    let script = "\"$0\" export report.json -f csv -o /dev/fd/3 3> by-number";
+    let mut sh = Command::new("sh");
+    sh.args(["-c", script, env!("CARGO_BIN_EXE_weir")])
+        .current_dir(place);
+    assert!(sh.status().expect("started").success());
+    assert!(
+        fs::read_to_string(place.join("by-number"))
+            .expect("rows")
+            .starts_with("pid,image,function,family")
+    );
 }
 
 #[test]

@@ -45,6 +45,20 @@ impl<'r> Places<'r> {
         sites.as_ref()
     }
 
+    /// The sums of all lines that call a function, the greatest first: the key is the line in place of its function.
+    pub fn lines(&self, metric: Metric, called: &str) -> Option<Vec<Place>> {
+        let sites = self.sites()?;
+        let wanted = sites.stacks.sites.iter();
+        let wanted: Vec<bool> = wanted.map(|site| site.function == called).collect();
+        let lines = sums(sites, &wanted, metric).into_iter().map(|of| Place {
+            name: format!("{} by {}", of.called, of.place),
+            key: (of.place.clone(), of.called),
+            place: of.place,
+            sum: of.sum,
+        });
+        Some(lines.collect())
+    }
+
     /// The sums of all places, the greatest first: of calls of one function, or of all; without those whose stack has one of the
     /// patterns.
     pub fn sums(
@@ -67,7 +81,11 @@ impl<'r> Places<'r> {
         for of in sums(sites, &wanted, metric) {
             let key = (of.function, of.called);
             if let Some(&at) = known.get(&key) {
-                places[at].sum = places[at].sum.saturating_add(of.sum);
+                let place: &mut Place = &mut places[at];
+                place.sum = place.sum.saturating_add(of.sum);
+                // It has several lines: none of them is the place.
+                place.place.clone_from(&key.0);
+                place.name = format!("{} by {}", key.1, key.0);
                 continue;
             }
             known.insert(key.clone(), places.len());
