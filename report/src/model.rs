@@ -51,6 +51,9 @@ pub struct Report {
     /// Of how many runs of the program this is the sum; absent where it is 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub runs: u64,
+    /// Of which recordings this is the sum, by their first process images; absent where it is one recording.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// How the first process ended.
     pub end: End,
     /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
@@ -90,6 +93,16 @@ pub struct Report {
     pub missed: Missed,
     /// The cost of the measurement, over all processes.
     pub tool: Tool,
+}
+
+/// A recording, by its first process image: no two images have the same process id and the same start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Part {
+    /// Process id of the image.
+    pub pid: u32,
+    /// When it started, in nanoseconds since the Unix epoch.
+    pub started_unix_ns: u64,
 }
 
 /// The heaps of all processes at the moment at which their sum was largest. `weir run` looks every 0.1 to 25 ms, more often where more

@@ -51,6 +51,7 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         missed: missed(&processes),
         tool: tool(&processes),
         runs: 1,
+        parts: Vec::new(),
         folded_processes: folded(&processes),
         tree_peak: None,
         processes,

@@ -63,6 +63,7 @@ fn sample() -> Report {
             tool: Default::default(),
         }],
         runs: 1,
+        parts: Vec::new(),
         folded_processes: 2,
         tree_peak: None,
         missed: Default::default(),

@@ -1,7 +1,7 @@
 //! Several reports in one.
 
 use super::{Groups, add, missed, report, weight};
-use crate::model::{End, Process, Report, TreePeak};
+use crate::model::{End, Part, Process, Report, TreePeak};
 
 /// How many images are folded at once.
 const BATCH: usize = 128;
@@ -19,6 +19,7 @@ pub struct Merge {
     pending: Vec<Process>,
     pending_bytes: usize,
     runs: u64,
+    parts: Vec<Part>,
     duration_ns: u64,
     notes: Vec<String>,
 }
@@ -40,6 +41,13 @@ impl Merge {
         add(&mut self.runs, of.runs);
         add(&mut self.duration_ns, of.duration_ns);
         self.add_notes(&of);
+        match of.processes.first().filter(|_| of.parts.is_empty()) {
+            Some(first) => self.parts.push(Part {
+                pid: first.pid,
+                started_unix_ns: first.started_unix_ns,
+            }),
+            None => self.parts.extend(&of.parts),
+        }
         for process in of.processes {
             self.pending_bytes += weight(&process);
             self.pending.push(process);
@@ -75,6 +83,7 @@ impl Merge {
             self.duration_ns,
         );
         sum.runs = self.runs;
+        sum.parts = self.parts;
         sum.command = first.command;
         sum.timing = first.timing;
         sum.started_unix_ns = first.started_unix_ns;
@@ -165,6 +174,12 @@ mod tests {
             .map(|half| merged(half.iter().rev().cloned()));
         let twice = merged(halves);
         assert_eq!((twice.runs, twice.duration_ns), (1000, 10_000));
+        let parts = |of: &Report| {
+            let mut parts = of.parts.clone();
+            parts.sort();
+            parts
+        };
+        assert_eq!((parts(&twice).len(), parts(&twice)), (1000, parts(&sum)));
         assert_eq!(twice.functions, sum.functions);
         assert_eq!(twice.heap, sum.heap);
         for entry in &sum.processes {

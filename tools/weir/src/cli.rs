@@ -186,7 +186,7 @@ pub struct ReportArgs {
     pub process: Option<u32>,
 
     /// Show only this function, in detail; * stands for any text, ? for one character
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["by", "sort"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["by", "sort", "around", "top", "all_frames", "fold"])]
     pub function: Option<String>,
 
     /// When to use colours

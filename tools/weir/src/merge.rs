@@ -82,6 +82,13 @@ fn files(given: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     let mut files = Vec::new();
     for path in given {
+        if is_same(path, out) {
+            let message = format!(
+                "{} is one of the reports: the sum would replace it",
+                out.display()
+            );
+            return Err(Failure::new(exit_code::USAGE, message));
+        }
         match path.is_dir() {
             true => files.extend(in_directory(path, out)?),
             false => files.push(path.clone()),
@@ -99,8 +106,7 @@ fn in_directory(path: &Path, out: &Path) -> Result<Vec<PathBuf>, Failure> {
             .extension()
             .is_some_and(|extension| extension == "json");
         // An earlier sum there is no part of the new one.
-        let is_out = || Some(out.canonicalize().ok()? == file.canonicalize().ok()?);
-        if is_json && file.is_file() && is_out() != Some(true) {
+        if is_json && file.is_file() && !is_same(&file, out) {
             files.push(file);
         }
     }
@@ -110,6 +116,12 @@ fn in_directory(path: &Path, out: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether two paths lead to one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let both = one.canonicalize().ok().zip(other.canonicalize().ok());
+    both.is_some_and(|(one, other)| one == other)
 }
 
 /// Progress, on standard error where that is a terminal.

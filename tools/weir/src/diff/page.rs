@@ -144,7 +144,7 @@ fn of_times(comparison: &Comparison) -> String {
     }
     let one_in = match comparison.one_in() {
         many if many > MOST => format!("more than {}", units::count(MOST as u64)),
-        few => units::count(few as u64),
+        few => units::count(few.round() as u64),
     };
     let differ: Vec<String> = comparison
         .of(Section::Time)

@@ -88,7 +88,7 @@ pub fn text(subject: &Subject<'_>) -> String {
     };
     gauge(
         "weir_duration_seconds",
-        "How long the program ran.",
+        "How long the program ran; several runs together.",
         seconds(subject.duration_ns),
     );
     gauge(

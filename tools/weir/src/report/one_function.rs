@@ -284,7 +284,6 @@ fn show_processes(page: &mut Page, subject: &Subject<'_>, name: &str) {
     let mut table = Table::new([
         Column::number("pid", 1),
         Column::name("program", 0, 12),
-        Column::number("processes", 3),
         Column::number("calls", 0),
         Column::number("failed", 2),
         Column::number("bytes", 1),
@@ -298,9 +297,17 @@ fn show_processes(page: &mut Page, subject: &Subject<'_>, name: &str) {
             latency.map_or(units::NONE.to_owned(), |latency| units::time(of(latency)))
         };
         table.push([
-            Cell::new(process.pid.to_string()),
-            Cell::new(text::file_name(&process.executable)),
-            Cell::new(units::count(process.stands_for())),
+            Cell::new(match process.folded {
+                None => process.pid.to_string(),
+                Some(_) => units::NONE.to_owned(),
+            }),
+            Cell::new(match process.stands_for() {
+                1 => text::file_name(&process.executable).to_owned(),
+                many => {
+                    let program = text::file_name(&process.executable);
+                    format!("{program} ({} together)", units::count(many))
+                }
+            }),
             Cell::new(units::count(function.calls)),
             Cell::new(units::count(function.errors)),
             Cell::new(units::bytes(measure::bytes(function))),
@@ -338,7 +345,10 @@ fn show_threads(page: &mut Page, subject: &Subject<'_>, name: &str) {
     for (pid, thread, of) in rows.iter().take(SHOWN) {
         table.push([
             Cell::new(pid.to_string()),
-            Cell::new(thread.tid.to_string()),
+            Cell::new(match thread.tid {
+                0 => units::NONE.to_owned(),
+                tid => tid.to_string(),
+            }),
             Cell::new(&thread.name),
             Cell::new(units::count(of.calls)),
             Cell::new(units::count(of.errors)),

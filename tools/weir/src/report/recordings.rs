@@ -11,12 +11,10 @@ use crate::failure::Failure;
 /// A process image: no two have the same number and the same start.
 type Image = (u32, u64);
 
-/// The process images of some reports, and which report each is in. Images that are told together with others are not known.
+/// The process images of some reports, and which report each is in; of sums of several runs, the first image of each.
 #[derive(Debug, Default)]
 pub struct Recordings {
     known: HashMap<Image, usize>,
-    /// Sums of several runs: how many, the first start, and the time of all.
-    sums: HashMap<(u64, u64, u64), usize>,
     files: Vec<PathBuf>,
 }
 
@@ -30,12 +28,11 @@ impl Recordings {
         self.files.push(file.to_owned());
         let images = of.processes.iter().filter(|image| image.folded.is_none());
         let images = images.map(|image| (image.pid, image.started_unix_ns));
-        let others = images.filter_map(|image| self.known.insert(image, place));
-        let mut others: Vec<usize> = others.filter(|&other| other != place).collect();
-        if of.runs > 1 {
-            let sum = (of.runs, of.started_unix_ns, of.duration_ns);
-            others.extend(self.sums.insert(sum, place));
-        }
+        let parts = of.parts.iter().map(|part| (part.pid, part.started_unix_ns));
+        let others = images
+            .chain(parts)
+            .filter_map(|image| self.known.insert(image, place));
+        let others: Vec<usize> = others.filter(|&other| other != place).collect();
         match others.first() {
             None => Ok(()),
             Some(&other) => {

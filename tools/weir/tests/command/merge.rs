@@ -182,15 +182,24 @@ fn reports_that_were_made_with_other_settings_are_told() {
 }
 
 #[test]
-fn a_sum_and_its_copy_are_not_added_up() {
-    let place = recorded(2);
-    merged(&place, &["reports"]);
+fn a_sum_is_not_added_to_its_copy_or_to_its_parts() {
+    let place = recorded(3);
+    merged(&place, &["reports/1.json", "reports/2.json"]);
     fs::copy(place.file("sum.json"), place.file("copy.json")).expect("copied");
-    let arguments = ["merge", "--out", "twice.json", "sum.json", "copy.json"];
-    let output = place.settle(weir(arguments)).output().expect("ended");
-    let (code, line) = refusal(&output);
-    assert_eq!(code, 2);
-    assert!(line.contains("are of the same recording"), "{line}");
+    merged(&place, &["copy.json", "reports/3.json"]);
+    for (one, other, reason) in [
+        ("sum.json", "copy.json", "are of the same recording"),
+        ("sum.json", "reports/2.json", "are of the same recording"),
+        ("reports/3.json", "sum.json", "are of the same recording"),
+        ("twice.json", "sum.json", "is one of the reports"),
+    ] {
+        fs::write(place.file("twice.json"), b"{}").expect("written");
+        let arguments = ["merge", "--out", "twice.json", one, other];
+        let output = place.settle(weir(arguments)).output().expect("ended");
+        let (code, line) = refusal(&output);
+        assert_eq!(code, 2);
+        assert!(line.contains(reason), "{line}");
+    }
 }
 
 #[test]

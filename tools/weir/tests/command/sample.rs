@@ -55,6 +55,7 @@ pub fn report() -> Report {
     }
     Report {
         runs: 1,
+        parts: Vec::new(),
         folded_processes: 0,
         tree_peak: None,
         schema: SCHEMA.to_owned(),
