@@ -189,6 +189,12 @@ pub struct ReportArgs {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["by", "sort", "around", "top", "all_frames", "fold"])]
     pub function: Option<String>,
 
+    /// Show only the files and sockets with this name, in detail; * stands for any text, ? for one character
+    ///
+    /// A file's name will do without its path.
+    #[arg(long = "file", value_name = "NAME", conflicts_with_all = ["by", "sort", "function", "around", "top", "all_frames", "fold"])]
+    pub only_file: Option<String>,
+
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: ColorWhen,

@@ -41,6 +41,7 @@ Examples:
   weir report --sort bytes weir.make.4711.json
   weir report --process 4713 weir.make.4711.json
   weir report --function fsync weir.make.4711.json
+  weir report --file journal.db weir.make.4711.json
   weir report --by site --focus parse.c weir.make.4711.json
   weir report --color always weir.ls.4711.json | less -R
   ssh host cat weir.ls.4711.json | weir report -";

@@ -7,7 +7,7 @@
 //! findings    what is wrong
 //! header, heap, time, functions, parts, sizes, errors, files,
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
-//! one_function  all about one function
+//! one_function, one_file  all about one of them
 //! sites       the other page: where in the program the calls came from
 //! recordings  which recordings reports are of
 //! loss        why numbers may be too small
@@ -24,6 +24,7 @@ pub mod in_flight;
 pub mod loss;
 pub mod measure;
 mod missed;
+mod one_file;
 mod one_function;
 pub mod page;
 mod parts;
@@ -61,6 +62,7 @@ struct Options {
     sort: Sort,
     process: Option<u32>,
     function: Option<String>,
+    file: Option<String>,
     width: usize,
     coloured: bool,
 }
@@ -83,6 +85,7 @@ pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
         sort: args.sort,
         process: args.process,
         function: args.function.clone(),
+        file: args.only_file.clone(),
         width: output::width(args.width),
         coloured: output::is_coloured(args.color),
     };
@@ -120,6 +123,10 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
         header::show(&mut page, report, &subject);
         if let Some(function) = &options.function {
             one_function::show(&mut page, &subject, function)?;
+            continue;
+        }
+        if let Some(file) = &options.file {
+            one_file::show(&mut page, &subject, file)?;
             continue;
         }
         findings::show(&mut page, &findings::of_subject(&subject));

@@ -10,6 +10,7 @@ fn shown(report: &Report, width: usize, sort: Sort, process: Option<u32>) -> Str
         sort,
         process,
         function: None,
+        file: None,
         width,
         coloured: false,
     };
@@ -43,6 +44,7 @@ fn a_process_that_is_not_there_is_refused_with_those_that_are() {
         sort: Sort::Time,
         process: Some(1),
         function: None,
+        file: None,
         width: 80,
         coloured: false,
     };
@@ -195,6 +197,7 @@ fn colours_change_nothing_but_colours() {
         sort: Sort::Time,
         process: None,
         function: None,
+        file: None,
         width: 100,
         coloured: true,
     };

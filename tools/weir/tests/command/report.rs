@@ -285,3 +285,45 @@ fn one_function_is_shown_in_detail() {
     let output = place.settle(both).output().expect("ended");
     assert_eq!(super::refusal(&output).0, 2);
 }
+
+/// Time by function within a file: each write of the file is there, with the line that calls it.
+#[test]
+fn one_file_is_shown_in_detail() {
+    let place = super::run::Place::new();
+    let dd = [
+        "dd",
+        "if=/dev/zero",
+        "of=out",
+        "bs=1",
+        "count=3000",
+        "status=none",
+        "conv=fsync",
+    ];
+    let output = place
+        .run(&["--stacks", "all"], &dd)
+        .output()
+        .expect("ended");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = weir(["report", "--file", "out", "report.json"]);
+    let page = text(&place.settle(report).output().expect("ended").stdout);
+    let functions = page
+        .split("\n\n")
+        .find(|section| section.starts_with("Functions"));
+    let functions = functions.unwrap_or_else(|| panic!("{page}"));
+    let calls = |function: &str| {
+        let line = functions
+            .lines()
+            .find(|line| line.trim_start().starts_with(function));
+        let line = line.unwrap_or_else(|| panic!("{function}: {page}"));
+        line.split_whitespace().nth(1).expect("a count").to_owned()
+    };
+    assert_eq!(
+        (calls("write"), calls("fsync")),
+        ("3,000".to_owned(), "1".to_owned())
+    );
+    assert!(page.contains("write by "), "{page}");
+    let refused = weir(["report", "--file", "other", "report.json"]);
+    let (code, line) = super::refusal(&place.settle(refused).output().expect("ended"));
+    assert_eq!(code, 2);
+    assert!(line.contains("no file or socket was used"), "{line}");
+}
