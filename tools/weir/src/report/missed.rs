@@ -10,23 +10,7 @@ use crate::{text, units};
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
     page.heading("Not observed or not measured", "");
-    let missed = subject.missed;
-    let mut sentences = shortcomings(missed);
-    sentences.extend(missed.notes.iter().cloned());
-    if missed.untimed_calls > 0 {
-        let calls = text::counted(missed.untimed_calls, "call", "calls");
-        sentences.push(format!(
-            "not timed: {calls} (counted; latencies do not include them)"
-        ));
-    }
-    if missed.reentrant_calls > 0 {
-        let calls = text::counted(missed.reentrant_calls, "call", "calls");
-        sentences.push(format!(
-            "not counted: {calls} by Weir itself, or by the C library on its behalf"
-        ));
-    }
-    sentences.push("never observed: system calls that the C library makes inside other functions, and those that the program makes without it".to_owned());
-    page.sentences(&sentences);
+    page.sentences(&sentences(subject.missed));
 
     page.heading("Cost of the measurement", "");
     let tool = subject.tool;
@@ -46,6 +30,26 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         );
     }
     page.pairs(&[("memory", memory), ("writer", writer)]);
+}
+
+/// All that was not observed or not measured, a sentence each.
+pub fn sentences(missed: &Missed) -> Vec<String> {
+    let mut sentences = shortcomings(missed);
+    sentences.extend(missed.notes.iter().cloned());
+    if missed.untimed_calls > 0 {
+        let calls = text::counted(missed.untimed_calls, "call", "calls");
+        sentences.push(format!(
+            "not timed: {calls} (counted; latencies do not include them)"
+        ));
+    }
+    if missed.reentrant_calls > 0 {
+        let calls = text::counted(missed.reentrant_calls, "call", "calls");
+        sentences.push(format!(
+            "not counted: {calls} by Weir itself, or by the C library on its behalf"
+        ));
+    }
+    sentences.push("never observed: system calls that the C library makes inside other functions, and those that the program makes without it".to_owned());
+    sentences
 }
 
 /// What was not observed or not measured and should have been, one phrase each, without the notes; none where all went well.

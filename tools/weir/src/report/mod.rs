@@ -23,7 +23,7 @@ pub mod heap;
 pub mod in_flight;
 pub mod loss;
 pub mod measure;
-mod missed;
+pub mod missed;
 mod one_file;
 mod one_function;
 pub mod page;

@@ -1,7 +1,7 @@
 //! `weir report --by site`: where in a program its calls came from.
 
 mod flat;
-mod lacks;
+pub mod lacks;
 pub mod places;
 mod tree;
 
@@ -211,8 +211,14 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
     };
     page.heading(&text::cut(&name, page.room()), &aside);
     let mut pairs = vec![("command", text::command_line(&report.command))];
+    pairs.extend(notes(processes, sites));
+    page.pairs(&pairs);
+}
+
+/// What is to be known of these call sites before they are read: how many they are, what is estimated, what is missing.
+pub fn notes(processes: &[&Process], sites: &Sites) -> Vec<(&'static str, String)> {
     let stacks = &sites.stacks;
-    pairs.push((
+    let mut pairs = vec![(
         "stacks",
         format!(
             "{}, {}, {}",
@@ -220,7 +226,7 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
             text::counted(stacks.frames.len() as u64, "frame", "frames"),
             text::counted(stacks.modules.len() as u64, "object", "objects")
         ),
-    ));
+    )];
     let without = processes.iter().filter(|process| process.stacks.is_none());
     let without = without.fold(0, |sum: u64, of| sum.saturating_add(of.stands_for()));
     if without > 0 {
@@ -282,7 +288,7 @@ fn head(page: &mut Page, report: &Report, processes: &[&Process], sites: &Sites)
         );
         pairs.push(("suppressed", left_out));
     }
-    page.pairs(&pairs);
+    pairs
 }
 
 /// Of the calls that should have a site, how many have none, and all.
