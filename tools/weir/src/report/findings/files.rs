@@ -124,11 +124,17 @@ fn tiny(evidence: &Evidence<'_>, file: &FileUse, moved: &Moved) -> Option<Findin
             text::counted(moved.calls, one, many),
             moved.direction,
             short_name(file),
-            units::bytes(moved.bytes / moved.calls.max(1)),
+            units::bytes(mean(moved.bytes, moved.calls)),
             evidence.of_run(moved.ns),
         ),
         place: evidence.place_at(file, |role| role == moved.role, |part| part.calls),
     })
+}
+
+/// The mean, to the nearest whole number: reads of a byte each, of which the last one met the end, moved a byte each.
+fn mean(sum: u64, calls: u64) -> u64 {
+    let calls = calls.max(1);
+    sum.saturating_add(calls / 2) / calls
 }
 
 /// The file that was synced most, of all that were.
@@ -143,7 +149,7 @@ fn syncs(evidence: &Evidence<'_>) -> Option<Finding> {
     }
     let is_slow = timed && evidence.is_thousandths(ns, LEAST_SYNC_THOUSANDTHS);
     let synced = most_synced(evidence);
-    let each = synced.map(|file| file.written_bytes / calls.max(1));
+    let each = synced.map(|file| mean(file.written_bytes, calls));
     let is_often = calls >= LEAST_SYNCS && each.is_some_and(|each| each <= MOST_SYNCED_BYTES);
     if !is_often && (calls < LEAST_SLOW_SYNCS || !is_slow) {
         return None;
@@ -213,7 +219,7 @@ fn random(evidence: &Evidence<'_>, file: &FileUse) -> Option<Finding> {
             "{} from {}, {} each on average, took {}; {} did not begin where the one before ended",
             text::counted(file.reads, "read", "reads"),
             short_name(file),
-            units::bytes(file.read_bytes / file.reads.max(1)),
+            units::bytes(mean(file.read_bytes, file.reads)),
             evidence.of_run(file.read_ns),
             units::count(file.random),
         ),

@@ -454,6 +454,20 @@ fn a_finding_names_the_place_and_what_it_is_about() {
 }
 
 #[test]
+fn a_read_that_meets_the_end_does_not_make_the_mean_nothing() {
+    let mut report = quiet();
+    report.files.listed.push(FileUse {
+        reads: 6501,
+        read_bytes: 6500,
+        read_ns: report.duration_ns / 2,
+        ..file("file", "/names.txt")
+    });
+    let found = found(&report);
+    let evidence = &found.first().expect("a finding").evidence;
+    assert!(evidence.contains(", 1 B each on average,"), "{evidence}");
+}
+
+#[test]
 fn the_sum_of_several_runs_has_no_findings() {
     let mut report = quiet();
     leaks(&mut report);
