@@ -58,6 +58,9 @@ pub enum Command {
     /// Draw a report's call sites as a flame graph
     #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
     Flame(FlameArgs),
+    /// Make a page for browsers from a report
+    #[command(after_help = help::HTML_EXAMPLES, after_long_help = help::HTML_EXAMPLES)]
+    Html(HtmlArgs),
     /// Write the names of functions, files and lines into a report
     #[command(after_help = help::SYMBOLIZE_EXAMPLES, after_long_help = help::SYMBOLIZE_EXAMPLES)]
     Symbolize(SymbolizeArgs),
@@ -465,6 +468,30 @@ pub struct StackArgs {
 
     #[command(flatten)]
     pub sites: SiteArgs,
+}
+
+/// `weir html`
+#[derive(Debug, Args)]
+pub struct HtmlArgs {
+    /// The report; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Write the page to this file [default: standard output]
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
+    pub out: Option<PathBuf>,
+
+    /// Show an interpreter's own functions between those of its language
+    #[arg(long)]
+    pub native: bool,
+
+    /// Leave out leaks that this file names, in LeakSanitizer's format
+    #[arg(long, value_name = "FILE")]
+    pub suppressions: Option<PathBuf>,
+
+    /// Look for separate debug files in this directory; can be repeated [default: /usr/lib/debug]
+    #[arg(long, value_name = "DIR")]
+    pub debug_dir: Vec<PathBuf>,
 }
 
 /// `weir symbolize`

@@ -5,6 +5,7 @@
 //! | [`check`] | whether a program keeps its budget |
 //! | [`diff`] | what differs between reports |
 //! | [`merge`] | several reports in one |
+//! | [`html`] | a report as one page for browsers |
 //! | [`recover`] | a report from a region that a killed program left |
 //! | [`run`] | starts a program under the preloaded library and writes the report |
 //! | [`doctor`] | whether and how a program can be traced |
@@ -44,6 +45,7 @@ mod exit_code;
 mod export;
 mod failure;
 mod generated;
+mod html;
 mod inherited;
 mod kept;
 mod library;
@@ -107,6 +109,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Merge(args) => done(merge::execute(args)),
         Command::Check(args) => check::execute(args),
         Command::Export(args) => done(export::export(args)),
+        Command::Html(args) => done(html::execute(args)),
         Command::Flame(args) => done(export::flame(args)),
         Command::Symbolize(args) => done(symbolize::execute(args)),
         Command::Recover(args) => done(recover::execute(args)),

@@ -98,6 +98,14 @@ Examples:
   weir flame -o load.svg --focus load.cc weir.make.4711.json
   weir flame -o change.svg --diff before.json after.json";
 
+pub const HTML_EXAMPLES: &str = "\
+The page is one file: it needs no network, and shows findings, time, latencies,
+files, call sites and processes. A browser of 2023 or later opens it.
+
+Examples:
+  weir html -o make.html weir.make.4711.json
+  weir run -o - -- make | weir html -o make.html -";
+
 pub const SYMBOLIZE_EXAMPLES: &str = "\
 The names come from the files that ran, or from debug files with the same build
 id. A report with names shows them on every machine.

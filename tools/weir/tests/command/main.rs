@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod doctor;
+mod html;
 mod layout;
 mod library;
 mod manual;

@@ -1,0 +1,43 @@
+//! `weir html`: a report as one page for browsers.
+//!
+//! ```text
+//! data      what the page shows: the report, findings, histograms
+//! sites     call sites, as the page wants them
+//! document  the page around it: style, scripts, the data itself
+//! page/     what runs in the browser
+//! vendor/   libraries that run there, as their authors published them; vendor/fetch renews them
+//! ```
+//!
+//! The page needs no network and no server: all is in the one file, and a policy in it forbids the browser to ask for more.
+
+mod data;
+mod document;
+mod sites;
+
+use std::path::Path;
+
+use crate::cli::{HtmlArgs, SiteArgs};
+use crate::failure::Failure;
+use crate::{export, report};
+use data::Data;
+
+/// Makes the page.
+pub fn execute(args: &HtmlArgs) -> Result<(), Failure> {
+    let report = report::load(&args.file)?;
+    let name = args.file.file_name().unwrap_or(args.file.as_os_str());
+    let name = match args.file == Path::new("-") {
+        true => "standard input".into(),
+        false => name.to_string_lossy(),
+    };
+    let asked = SiteArgs {
+        native: args.native,
+        suppressions: args.suppressions.clone(),
+        debug_dir: args.debug_dir.clone(),
+        ..SiteArgs::default()
+    };
+    let page = document::page(&Data::of(report, &name, &asked)?)?;
+    export::to_file(args.out.as_deref(), &|out| out.write_all(page.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+// Counters over time, and the range of it that is looked at.
+
+const COLUMNS = 500;
+const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes'];
+const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
+
+// The processes that have points, with the time from the start of the recording to theirs.
+function tracked() {
+  return page.report.processes
+    .map((process, index) => ({ process, index, offset: page.data.processes[index].offset_ns }))
+    .filter(({ process }) => process.timeline.points.length > 1)
+    .filter(({ index }) => state.process === null || state.process === index);
+}
+
+// What a counter of a process is at a time: between two points, it grows evenly.
+function counterAt(points, offset, name, at) {
+  const value = (point) => (name in point ? point[name] : point.usage?.[name]) ?? null;
+  const last = points.length - 1;
+  const since = at - offset;
+  if (since <= 0) return 0;
+  if (since >= points[last].at_ns) return lastKnown(points, last, value);
+  const after = firstAfter(points, since);
+  const high = value(points[after]);
+  const low = value(points[after - 1]);
+  if (high === null || low === null) return lastKnown(points, after, value);
+  const part = (since - points[after - 1].at_ns) / (points[after].at_ns - points[after - 1].at_ns);
+  return low + (high - low) * part;
+}
+
+function lastKnown(points, from, value) {
+  for (let at = from; at >= 0; at -= 1) {
+    const known = value(points[at]);
+    if (known !== null) return known;
+  }
+  return 0;
+}
+
+// The first point after a time, which is not that of the first.
+function firstAfter(points, since) {
+  let low = 1;
+  let high = points.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (points[middle].at_ns > since) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+// What a process had at a time: as the last point before it says; nothing before its start and after its end.
+function levelAt(process, offset, value, at) {
+  const { points } = process.timeline;
+  const since = at - offset;
+  if (since < 0 || since > process.duration_ns) return null;
+  if (since >= points[points.length - 1].at_ns) return value(points[points.length - 1]);
+  return value(points[firstAfter(points, since) - 1]);
+}
+
+// Sums over processes at evenly spaced times.
+function seriesOverTime(processes, end) {
+  const columns = COLUMNS;
+  const at = Array.from({ length: columns + 1 }, (_, column) => (end * column) / columns);
+  const zeros = () => new Array(columns + 1).fill(0);
+  const nothing = () => new Array(columns + 1).fill(null);
+  const made = { at, live: nothing(), resident: nothing(), running: zeros(), counters: {} };
+  const names = [...COUNTERS, ...USAGE];
+  for (const name of names) made.counters[name] = zeros();
+  for (const { process, offset } of processes) {
+    const { points } = process.timeline;
+    const isKnown = !process.heap.not_known;
+    const hasUsage = points.some((point) => point.usage);
+    const from = Math.max(0, Math.floor((offset / end) * columns));
+    for (let column = from; column <= columns; column += 1) {
+      for (const name of COUNTERS) made.counters[name][column] += counterAt(points, offset, name, at[column]);
+      if (hasUsage) {
+        for (const name of USAGE) made.counters[name][column] += counterAt(points, offset, name, at[column]);
+      }
+      if (isKnown) add(made.live, column, levelAt(process, offset, (point) => point.live_bytes, at[column]));
+      add(made.resident, column, levelAt(process, offset, (point) => point.usage?.resident_bytes ?? null, at[column]));
+    }
+  }
+  return made;
+}
+
+function add(to, column, number) {
+  if (number !== null) to[column] = (to[column] ?? 0) + number;
+}
+
+// For each second, what a counter grew between one column and the next.
+function rates(series, name) {
+  const counter = series.counters[name];
+  return series.at.map((at, column) => {
+    if (column === 0) return 0;
+    return (Math.max(0, counter[column] - counter[column - 1]) * 1e9) / (at - series.at[column - 1]);
+  });
+}
+
+const perSecond = (unit) => ({
+  unit,
+  show: (number) => `${SHOWN[unit](number)}/s`,
+  mark: (number) => `${(unit === 'count' ? compact : SHOWN[unit])(number)}/s`,
+});
+
+// Of how many processors' time.
+const PROCESSORS = { unit: undefined, show: (number) => number.toFixed(number < 9.95 ? 2 : 1) };
+
+function showOverTime() {
+  const of = section('time', 'Over time', 'drag in a chart to choose a range');
+  if (!page.report.processes.some((process) => process.timeline.points.length > 1)) {
+    const why = (page.report.runs ?? 1) > 1 ? 'This is the sum of several runs, which has no timeline.' : 'No process ran long enough for a timeline.';
+    of.append(element('p', { class: 'remark' }, why));
+    return;
+  }
+  const charts = element('div', { class: 'charts' });
+  const chosen = element('div', { class: 'chosen' });
+  of.append(processChoice(), charts, rangeSlider(), chosen);
+  let drawn = [];
+  const draw = () => {
+    drawn.forEach((one) => one.remove());
+    charts.replaceChildren();
+    const series = seriesOverTime(tracked(), page.end);
+    drawn = chartsOf(series, charts);
+    showChosen(chosen);
+  };
+  whenSeen(charts, draw);
+  watch(['process'], draw);
+  watch(['range'], oncePerFrame(() => {
+    drawCharts();
+    showChosen(chosen);
+  }));
+}
+
+function chartsOf(series, into) {
+  const made = [];
+  const add = (title, lines, unit) => {
+    const known = lines.filter(({ data }) => data.some((number) => number));
+    if (!known.length) return;
+    const place = element('div', { class: 'chart' }, element('h3', {}, title));
+    into.append(place);
+    const data = [series.at, ...known.map((line) => line.data)];
+    made.push(chartOverTime(place, 150, known.map(({ data: _, ...line }) => line), data, unit));
+  };
+  add('Heap and resident size', [
+    { label: 'live heap', colour: 'heap', filled: true, data: series.live },
+    { label: 'resident', colour: 'resident', data: series.resident },
+  ], { unit: 'bytes', show: bytes });
+  add('Allocation', [{ label: 'requested', colour: 'heap', filled: true, data: rates(series, 'alloc_bytes') }], perSecond('bytes'));
+  add('Allocation calls', [{ label: 'calls', colour: 'heap', data: rates(series, 'alloc_calls') }], perSecond('count'));
+  add('I/O', [
+    { label: 'read', colour: 'read', filled: true, data: rates(series, 'read_bytes') },
+    { label: 'written', colour: 'write', data: rates(series, 'written_bytes') },
+  ], perSecond('bytes'));
+  add('I/O calls', [{ label: 'calls', colour: 'read', data: rates(series, 'io_calls') }], perSecond('count'));
+  const inProcessors = (name) => rates(series, name).map((ns) => ns / 1e9);
+  add('CPU, in processors', [
+    { label: 'user', colour: 'user', filled: true, data: inProcessors('user_ns') },
+    { label: 'system', colour: 'system', data: inProcessors('system_ns') },
+  ], PROCESSORS);
+  add('Page faults', [
+    { label: 'minor', colour: 'resident', data: rates(series, 'minor_faults') },
+    { label: 'major', colour: 'write', data: rates(series, 'major_faults') },
+  ], perSecond('count'));
+  return made;
+}
+
+function processChoice() {
+  const many = page.report.processes
+    .map((process, index) => [String(index), `${process.pid} ${printable(fileName(process.executable))}`, process])
+    .filter(([, , process]) => process.timeline.points.length > 1);
+  const values = [['', `all ${count(many.length)} that have a timeline`], ...many.slice(0, 1000)];
+  const field = choice('Processes', values, state.process ?? '', (value) => {
+    look({ process: value === '' ? null : Number(value) });
+  });
+  watch(['process'], () => { field.select.value = state.process ?? ''; });
+  field.hidden = many.length < 2;
+  return field;
+}
+
+// Two handles for a keyboard and for fingers.
+function rangeSlider() {
+  const STEPS = 1000;
+  const handle = (label, value) => element('input', { type: 'range', min: 0, max: STEPS, step: 1, value, 'aria-label': label });
+  const from = handle('from', 0);
+  const to = handle('up to', STEPS);
+  const chosen = () => chooseRange([from.value, to.value].map((value) => (Number(value) / STEPS) * page.end));
+  from.addEventListener('input', chosen);
+  to.addEventListener('input', chosen);
+  const show = () => {
+    const [low, high] = state.range ?? [0, page.end];
+    from.value = Math.round((low / page.end) * STEPS);
+    to.value = Math.round((high / page.end) * STEPS);
+  };
+  show();
+  watch(['range'], show);
+  return element('div', { class: 'slider' }, element('label', {}, 'from ', from), element('label', {}, 'up to ', to));
+}
+
+// The numbers of the range.
+function numbersOf(range) {
+  const [from, to] = range;
+  const sums = Object.fromEntries([...COUNTERS, ...USAGE].map((name) => [name, 0]));
+  let hasUsage = false;
+  let running = 0;
+  for (const { process, offset } of tracked()) {
+    const { points } = process.timeline;
+    if (offset > to || offset + process.duration_ns < from) continue;
+    running += 1;
+    hasUsage ||= points.some((point) => point.usage);
+    for (const name of Object.keys(sums)) {
+      sums[name] += counterAt(points, offset, name, to) - counterAt(points, offset, name, from);
+    }
+  }
+  return { ...sums, hasUsage, running };
+}
+
+function showChosen(into) {
+  const range = state.range ?? [0, page.end];
+  const numbers = numbersOf(range);
+  const pairs = [
+    ['time', `${time(range[0])} to ${time(range[1])}`],
+    ['processes', count(numbers.running)],
+    ['allocation calls', count(numbers.alloc_calls)],
+    ['requested', bytes(numbers.alloc_bytes)],
+    ['I/O calls', count(numbers.io_calls)],
+    ['read', bytes(numbers.read_bytes)],
+    ['written', bytes(numbers.written_bytes)],
+  ];
+  if (numbers.hasUsage) {
+    pairs.push(['CPU', time(numbers.user_ns + numbers.system_ns)]);
+    pairs.push(['page faults', `${count(numbers.minor_faults)} minor, ${count(numbers.major_faults)} major`]);
+  }
+  into.replaceChildren(
+    element('strong', {}, state.range ? 'In the chosen range: ' : 'In all: '),
+    ...pairs.map(([name, text]) => element('span', { class: 'pair' }, `${name} `, element('b', {}, text))),
+    state.range ? element('button', { type: 'button', click: () => look({ range: null }) }, 'all of it (Esc)') : '',
+  );
+}

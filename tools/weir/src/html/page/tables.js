@@ -1,0 +1,306 @@
+// Tables that can be sorted and filtered.
+
+const ROW = 27;
+const MOST_ROWS = 16;
+
+const numeric = (show) => (cell) => {
+  const value = cell.getValue();
+  if (value === null || value === undefined) return NONE;
+  return value === 0 ? element('span', { class: 'zero' }, show(value)) : show(value);
+};
+
+// A column of numbers.
+function number(title, field, show = count, options = {}) {
+  return {
+    title,
+    field,
+    hozAlign: 'right',
+    headerHozAlign: 'right',
+    sorter: (a, b) => (a ?? -Infinity) - (b ?? -Infinity),
+    headerSortStartingDir: 'desc',
+    formatter: numeric(show),
+    minWidth: 84,
+    ...options,
+  };
+}
+
+// A column of words. Of what does not fit, the end is left out, or the front.
+function words(title, field, { front, ...options } = {}) {
+  return {
+    title,
+    field,
+    sorter: 'string',
+    minWidth: 120,
+    widthGrow: 2,
+    formatter: (cell) => {
+      const text = printable(cell.getValue() ?? '');
+      return element('span', { class: front ? 'cell front' : 'cell', title: text }, element('bdi', {}, text || NONE));
+    },
+    ...options,
+  };
+}
+
+// The columns that have anything in these rows.
+function usedColumns(columns, rows) {
+  return columns.filter(({ field, sorter }) => typeof sorter === 'string' || !field || rows.some((row) => row[field]));
+}
+
+// A table in a section, with a field to filter its rows by their words. `options`: `sort`, a field; `chosen`, called with the row
+// that was clicked; `watched`, what changes the rows, which is then a function.
+function table(into, name, columns, rows, options = {}) {
+  const given = () => (typeof rows === 'function' ? rows() : rows);
+  const texts = columns.filter((column) => column.sorter === 'string').map((column) => column.field);
+  const field = element('input', {
+    type: 'search', class: 'filter', placeholder: 'filter', 'aria-label': `filter ${name}`, value: state.filters[name] ?? '',
+  });
+  const many = element('span', { class: 'many', 'aria-live': 'polite' });
+  const place = element('div', { class: 'table', id: `table-${name}` });
+  into.append(element('div', { class: 'tools' }, field, many), place);
+  const isShown = (row) => {
+    const wanted = (state.filters[name] ?? '').toLowerCase().split(/\s+/).filter((word) => word);
+    const text = texts.map((key) => row[key] ?? '').join('\n').toLowerCase();
+    return wanted.every((word) => text.includes(word));
+  };
+  const shown = () => given().filter(isShown);
+  const height = (number) => `${Math.min(Math.max(number, 1), MOST_ROWS) * ROW + 38}px`;
+  place.style.minHeight = height(given().length);
+  let made = null;
+  const tell = (number) => {
+    const all = given().length;
+    many.textContent = number === all ? counted(all, 'row', 'rows') : `${count(number)} of ${counted(all, 'row', 'rows')}`;
+  };
+  tell(shown().length);
+  whenSeen(place, () => {
+    const data = shown();
+    made = new Tabulator(place, {
+      data,
+      columns: usedColumns(columns, given()),
+      height: height(data.length),
+      rowHeight: ROW,
+      layout: 'fitColumns',
+      layoutColumnsOnNewData: false,
+      renderVertical: 'virtual',
+      initialSort: options.sort && data.some((row) => row[options.sort]) ? [{ column: options.sort, dir: 'desc' }] : [],
+      columnDefaults: { headerTooltip: true, resizable: 'header' },
+      placeholder: 'none',
+    });
+    if (options.chosen) {
+      made.on('rowClick', (_, row) => options.chosen(row.getData()));
+      place.classList.add('can-choose');
+    }
+    tell(data.length);
+  });
+  const renew = () => {
+    const data = shown();
+    tell(data.length);
+    if (!made) return;
+    made.setHeight(height(data.length));
+    const used = usedColumns(columns, given());
+    const fields = used.map((column) => column.field).join();
+    if (made.getColumns().map((column) => column.getField()).join() !== fields) made.setColumns(used);
+    made.replaceData(data);
+  };
+  field.addEventListener('input', () => look({ filters: { ...state.filters, [name]: field.value } }));
+  watch(['filters'], oncePerFrame(() => {
+    if (field.value !== (state.filters[name] ?? '')) field.value = state.filters[name] ?? '';
+    renew();
+  }));
+  if (options.watched) watch(options.watched, renew);
+  return { renew };
+}
+
+// The time of all calls of a function; an estimate says how far it may be off.
+function timeOfAll(cell) {
+  const { total, error } = cell.getData();
+  if (total === null) return NONE;
+  return error ? `≈ ${time(total)} ±${Math.ceil((error * 100) / Math.max(total, 1))}%` : time(total);
+}
+
+function functionRows(functions) {
+  return Object.entries(functions).filter(([, of]) => of.calls > 0).map(([name, of]) => ({
+    name,
+    family: of.family,
+    calls: of.calls,
+    errors: of.errors,
+    bytes: of.requested_bytes,
+    moved: of.moved_bytes,
+    total: page.data.times[name]?.[0] ?? null,
+    error: page.data.times[name]?.[1] ?? 0,
+    p50: of.latency?.p50_ns,
+    p99: of.latency?.p99_ns,
+    max: of.latency?.max_ns,
+  }));
+}
+
+function showFunctions() {
+  const rows = functionRows(page.report.functions);
+  const of = section('functions', 'Functions', 'click one for its latencies and sizes');
+  const opened = element('div', { id: 'function' });
+  table(of, 'functions', [
+    words('function', 'name'), words('family', 'family', { widthGrow: 1 }),
+    number('calls', 'calls'), number('errors', 'errors'), number('requested', 'bytes', bytes), number('moved', 'moved', bytes),
+    number('time', 'total', time, { formatter: timeOfAll, minWidth: 150 }), number('p50', 'p50', time), number('p99', 'p99', time), number('longest', 'max', time),
+  ], rows, { sort: rows.some((row) => row.total) ? 'total' : 'calls', chosen: (row) => look({ function: row.name }) });
+  of.append(opened);
+  const show = () => showFunction(opened);
+  watch(['function'], show);
+  show();
+}
+
+function showErrors() {
+  const rows = [];
+  for (const [name, of] of Object.entries(page.report.functions)) {
+    let listed = 0;
+    for (const [errno, calls] of Object.entries(of.errors_by_errno ?? {})) {
+      rows.push({ name, errno, calls, share: share(calls, of.calls) });
+      listed += calls;
+    }
+    if (of.errors > listed) rows.push({ name, errno: 'not recorded', calls: of.errors - listed, share: share(of.errors - listed, of.calls) });
+  }
+  if (!rows.length) return;
+  const of = section('errors', 'Errors');
+  table(of, 'errors', [
+    words('function', 'name'), words('errno', 'errno'), number('calls', 'calls'),
+    { title: 'of its calls', field: 'share', hozAlign: 'right', headerHozAlign: 'right', headerSort: false },
+  ], rows, { sort: 'calls' });
+}
+
+function showFiles() {
+  const { listed, others, folded } = page.report.files;
+  const row = (name, of) => ({
+    name,
+    kind: of.kind,
+    opens: of.opens,
+    calls: of.reads + of.writes + of.other_calls,
+    errors: of.errors,
+    read: of.read_bytes,
+    written: of.written_bytes,
+    mapped: of.mapped_bytes ?? 0,
+    time: of.read_ns + of.write_ns + of.other_ns,
+    random: of.random,
+    slowest: of.slowest?.took_ns,
+  });
+  const rows = listed.map((of) => row(of.name || of.kind, of));
+  if (folded) rows.push(row(`${counted(folded, 'other', 'others')}, together`, others));
+  if (!rows.length) return;
+  const of = section('files', 'Files and sockets');
+  table(of, 'files', [
+    words('name', 'name', { front: true, widthGrow: 4, minWidth: 200 }), words('kind', 'kind', { widthGrow: 1, minWidth: 80 }),
+    number('opens', 'opens'), number('calls', 'calls'), number('errors', 'errors'), number('read', 'read', bytes),
+    number('written', 'written', bytes), number('mapped', 'mapped', bytes), number('random', 'random'), number('time', 'time', time),
+    number('slowest', 'slowest', time),
+  ], rows, { sort: 'time' });
+}
+
+function sumOf(functions, field) {
+  return Object.values(functions).reduce((sum, of) => sum + (of[field] ?? 0), 0);
+}
+
+// Whether something from one time to another is in the range that is looked at.
+function isInRange(from, to) {
+  return !state.range || (from <= state.range[1] && to >= state.range[0]);
+}
+
+function showProcesses() {
+  const all = page.report.processes.map((process, index) => ({
+    index,
+    pid: process.pid,
+    parent: process.parent_pid,
+    name: page.data.processes[index].images > 1
+      ? `${count(page.data.processes[index].images)} of ${process.executable || 'several programs'}` : process.executable,
+    command: process.command.join(' '),
+    start: page.data.processes[index].offset_ns,
+    took: process.duration_ns,
+    calls: sumOf(process.functions, 'calls'),
+    peak: process.heap.not_known ? null : process.heap.peak_bytes,
+    live: process.heap.not_known ? null : process.heap.live_bytes,
+    end: page.data.processes[index].ending,
+  }));
+  const rows = () => all.filter((row) => isInRange(row.start, row.start + row.took));
+  const of = section('processes', 'Processes', 'that ran in the chosen range; click one to see it alone over time');
+  table(of, 'processes', [
+    number('pid', 'pid', String), number('parent', 'parent', String), words('program', 'name', { front: true }),
+    words('command', 'command', { widthGrow: 3 }), number('start', 'start', time), number('ran for', 'took', time),
+    number('calls', 'calls'), number('heap peak', 'peak', bytes), number('live at end', 'live', bytes), words('end', 'end'),
+  ], rows, {
+    sort: 'calls',
+    watched: ['range'],
+    chosen: (row) => {
+      if (page.report.processes[row.index].timeline.points.length < 2) return;
+      look({ process: row.index });
+      byId('time').scrollIntoView();
+    },
+  });
+}
+
+function showThreads() {
+  const rows = page.report.processes.flatMap((process, index) => process.threads.map((thread) => ({
+    pid: process.pid,
+    tid: thread.tid,
+    name: thread.tid ? thread.name : 'without a slot',
+    threads: thread.threads,
+    start: page.data.processes[index].offset_ns + thread.started_ns,
+    calls: sumOf(thread.functions, 'calls'),
+    bytes: sumOf(thread.functions, 'requested_bytes'),
+    time: sumOf(thread.functions, 'total_ns'),
+    live: thread.live_bytes,
+  })));
+  if (rows.length < 2) return;
+  const of = section('threads', 'Threads');
+  table(of, 'threads', [
+    number('pid', 'pid', String), number('tid', 'tid', String), words('name', 'name'), number('threads', 'threads'),
+    number('first call', 'start', time), number('calls', 'calls'), number('requested', 'bytes', bytes),
+    number('timed calls took', 'time', time), number('allocated − freed', 'live', bytes),
+  ], rows, { sort: 'calls' });
+}
+
+function showCoroutines() {
+  const coroutines = page.report.coroutines;
+  if (!coroutines) return;
+  const row = (name, of) => ({
+    name, pid: of.pid, calls: of.calls, moved: of.moved_bytes, waits: of.waits, wait: of.wait_ns, allocations: of.allocations, live: of.live_bytes,
+  });
+  const rows = coroutines.listed.map((of) => row(of.name || of.id, of));
+  if (coroutines.folded) rows.push(row('others, together', coroutines.others));
+  const of = section('coroutines', 'Coroutines', printable(coroutines.runtime));
+  table(of, 'coroutines', [
+    words('name', 'name'), number('pid', 'pid', String), number('calls', 'calls'), number('moved', 'moved', bytes),
+    number('waits', 'waits'), number('waited', 'wait', time), number('allocations', 'allocations'), number('allocated − freed', 'live', bytes),
+  ], rows, { sort: 'calls' });
+}
+
+function showSlowest() {
+  const all = page.report.processes.flatMap((process, index) => [...process.slowest, ...process.longest_waits].map((call) => ({
+    name: call.function,
+    took: call.took_ns,
+    at: page.data.processes[index].offset_ns + call.at_ns,
+    size: call.size_bytes,
+    fd: call.fd,
+    pid: call.pid,
+    tid: call.tid,
+  })));
+  if (all.length) {
+    const of = section('slowest', 'Slowest calls', 'of each process; those in the chosen range');
+    table(of, 'slowest', [
+      words('function', 'name'), number('took', 'took', time), number('at', 'at', time), number('size', 'size', bytes),
+      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
+    ], () => all.filter((row) => isInRange(row.at, row.at + row.took)), {
+      sort: 'took', watched: ['range'], chosen: (row) => openFunction(row.name),
+    });
+  }
+  const inFlight = page.report.processes.flatMap((process) => (process.in_flight ?? []).map((call) => ({
+    name: call.function, age: call.age_ns, file: call.file ?? call.kind ?? '', fd: call.fd, pid: process.pid, tid: call.tid,
+  })));
+  if (inFlight.length) {
+    const of = section('in-flight', 'Calls in flight', 'that had not returned at the end');
+    table(of, 'in-flight', [
+      words('function', 'name'), number('for', 'age', time), words('file or socket', 'file', { front: true }),
+      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
+    ], inFlight, { sort: 'age' });
+  }
+}
+
+function openFunction(name) {
+  look({ function: name });
+  byId('function').scrollIntoView();
+}

@@ -1,0 +1,104 @@
+//! A browser that tests drive, by the protocol of its developer tools.
+//!
+//! <https://chromedevtools.github.io/devtools-protocol/>
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+pub struct Browser {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    messages: u64,
+    session: Option<String>,
+    _profile: tempfile::TempDir,
+}
+
+impl Browser {
+    /// Starts it with an empty page, on which `first` runs before all scripts of any page.
+    pub fn start(first: &str) -> Browser {
+        let profile = tempfile::tempdir().expect("a directory");
+        // The protocol has the descriptors 3 and 4.
+        let browser = format!(
+            "exec timeout -s KILL 120 chromium --headless --no-sandbox --no-first-run --disable-gpu --disable-dev-shm-usage \
+             --disable-background-networking --window-size=1400,1000 --user-data-dir={} --remote-debugging-pipe 3<&0 4>&1 \
+             </dev/null >/dev/null 2>&1",
+            profile.path().display()
+        );
+        let mut process = Command::new("sh")
+            .args(["-c", &browser])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("started");
+        let to = process.stdin.take().expect("a pipe");
+        let from = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut browser = Browser {
+            process,
+            to,
+            from,
+            messages: 0,
+            session: None,
+            _profile: profile,
+        };
+        let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.ask("Target.attachToTarget", attach);
+        browser.session = attached["sessionId"].as_str().map(str::to_owned);
+        browser.ask("Page.enable", json!({}));
+        browser.ask(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": first }),
+        );
+        browser
+    }
+
+    /// Goes to an address.
+    pub fn go(&mut self, address: &str) {
+        self.ask("Page.navigate", json!({ "url": address }));
+    }
+
+    /// The value of an expression, or what its promise comes to.
+    pub fn value(&mut self, expression: &str) -> Value {
+        let asked =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.ask("Runtime.evaluate", asked);
+        let exception = &answer["exceptionDetails"];
+        assert!(exception.is_null(), "{expression}: {exception:#}");
+        answer["result"]["value"].clone()
+    }
+
+    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+        self.messages += 1;
+        let mut message = json!({ "id": self.messages, "method": method, "params": parameters });
+        if let Some(session) = &self.session {
+            message["sessionId"] = json!(session);
+        }
+        self.to
+            .write_all(format!("{message}\0").as_bytes())
+            .expect("the browser reads: is chromium installed?");
+        loop {
+            let mut answer = Vec::new();
+            self.from.read_until(0, &mut answer).expect("read");
+            assert_eq!(answer.pop(), Some(0), "the browser ended at {method}");
+            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            if answer["id"] == json!(self.messages) {
+                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return answer["result"].clone();
+            }
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Also its own processes: `timeout` passes this on to its group.
+        let group = format!("-{}", self.process.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.process.wait();
+    }
+}
