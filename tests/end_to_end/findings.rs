@@ -3,8 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
+#[path = "../../tools/weir/tests/command/html/browser.rs"]
+mod browser;
+
 use crate::support::program::finish;
 use crate::support::{scratch, victim, weir};
+use browser::Browser;
 
 /// What `weir run` prints of a program, and the first section of `weir report`.
 fn said(folder: &Path, program: &[&str]) -> (String, String) {
@@ -34,6 +38,30 @@ fn findings(summary: &str) -> Vec<&str> {
     summary.lines().filter(begins).collect()
 }
 
+/// The findings of the page for browsers that are seen before anybody scrolls.
+fn first_screen_of_the_page(folder: &Path) -> String {
+    let made = Command::new(weir::command())
+        .args(["html", "report.json", "-o", "page.html"])
+        .current_dir(folder)
+        .status()
+        .expect("started");
+    assert!(made.success());
+    let mut browser = Browser::start("");
+    browser.go(&format!("file://{}", folder.join("page.html").display()));
+    let seen = browser.value(
+        "new Promise((done) => {
+            const look = () => {
+                if (!document.documentElement.dataset.ready) return setTimeout(look, 20);
+                const all = [...document.querySelectorAll('.findings li')];
+                const seen = all.filter((one) => one.getBoundingClientRect().bottom <= innerHeight);
+                done(seen.map((one) => one.textContent).join('\\n'));
+            };
+            look();
+        })",
+    );
+    seen.as_str().expect("text").to_owned()
+}
+
 #[test]
 fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
     let folder = scratch();
@@ -47,6 +75,7 @@ fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
         words.collect::<Vec<_>>().join(" ")
     };
     let (screen, section) = (unwrapped(&screen.join(" ")), unwrapped(&section));
+    let page = first_screen_of_the_page(folder.path());
     for (fault, about, place) in [
         (
             "memory grows",
@@ -72,7 +101,7 @@ fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
         ),
         ("random reads", "table.db", "look_up (six_faults.cpp:"),
     ] {
-        for (name, text) in [("summary", &screen), ("report", &section)] {
+        for (name, text) in [("summary", &screen), ("report", &section), ("page", &page)] {
             let found = text.split(fault).nth(1);
             let found = found.unwrap_or_else(|| panic!("no '{fault}' in the {name}: {text}"));
             let found = found.split('→').next().unwrap_or_default();

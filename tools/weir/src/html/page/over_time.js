@@ -1,6 +1,6 @@
 // Counters over time, and the range of it that is looked at.
 
-const COLUMNS = 500;
+const COLUMNS = 300;
 const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes'];
 const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
 
@@ -140,7 +140,7 @@ function chartsOf(series, into) {
     const data = [series.at, ...known.map((line) => line.data)];
     made.push(chartOverTime(place, 150, known.map(({ data: _, ...line }) => line), data, unit));
   };
-  add('Heap and resident size', [
+  add(series.resident.some((size) => size) ? 'Heap and resident size' : 'Heap', [
     { label: 'live heap', colour: 'heap', filled: true, data: series.live },
     { label: 'resident', colour: 'resident', data: series.resident },
   ], { unit: 'bytes', show: bytes });

@@ -14,6 +14,7 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     messages: u64,
     session: Option<String>,
+    is_loaded: bool,
     _profile: tempfile::TempDir,
 }
 
@@ -43,6 +44,7 @@ impl Browser {
             from,
             messages: 0,
             session: None,
+            is_loaded: false,
             _profile: profile,
         };
         let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
@@ -57,9 +59,13 @@ impl Browser {
         browser
     }
 
-    /// Goes to an address.
+    /// Goes to an address, and waits until the page is loaded.
     pub fn go(&mut self, address: &str) {
+        self.is_loaded = false;
         self.ask("Page.navigate", json!({ "url": address }));
+        while !self.is_loaded {
+            self.heard("a page");
+        }
     }
 
     /// The value of an expression, or what its promise comes to.
@@ -80,17 +86,28 @@ impl Browser {
         }
         self.to
             .write_all(format!("{message}\0").as_bytes())
-            .expect("the browser reads: is chromium installed?");
+            .expect("the browser reads");
         loop {
-            let mut answer = Vec::new();
-            self.from.read_until(0, &mut answer).expect("read");
-            assert_eq!(answer.pop(), Some(0), "the browser ended at {method}");
-            let answer: Value = serde_json::from_slice(&answer).expect("JSON");
+            let answer = self.heard(method);
             if answer["id"] == json!(self.messages) {
                 assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
                 return answer["result"].clone();
             }
         }
+    }
+
+    /// The next message of the browser.
+    fn heard(&mut self, waiting_for: &str) -> Value {
+        let mut message = Vec::new();
+        self.from.read_until(0, &mut message).expect("read");
+        assert_eq!(
+            message.pop(),
+            Some(0),
+            "the browser ended before {waiting_for}: is chromium installed?"
+        );
+        let message: Value = serde_json::from_slice(&message).expect("JSON");
+        self.is_loaded |= message["method"] == "Page.loadEventFired";
+        message
     }
 }
 
