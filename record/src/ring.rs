@@ -136,6 +136,23 @@ impl Ring {
         (head, waiting)
     }
 
+    /// Shows the samples that were pushed since the head was at `from`, as far as the ring still has them, and takes none: for whoever
+    /// is not the consumer. Returns where the head is now. While the producer pushes, some of them may be newer ones.
+    pub fn look_back(&self, from: u64, mut see: impl FnMut(Sample)) -> u64 {
+        let head = self.head.load(Ordering::Acquire);
+        // A head that stepped back has nothing new.
+        let new = head.wrapping_sub(from).cast_signed().max(0).cast_unsigned();
+        let kept = match self.is_whole() {
+            true => CAPACITY as u64,
+            false => FEW,
+        };
+        for back in (1..=new.min(kept).min(head)).rev() {
+            let entry = &self.entries[head.wrapping_sub(back) as usize % CAPACITY];
+            see(Sample::from_bits(entry.load(Ordering::Relaxed)));
+        }
+        head
+    }
+
     /// Takes every sample there is; for the consumer. Returns how many.
     pub fn drain(&self, mut take: impl FnMut(Sample)) -> usize {
         let tail = self.tail.0.load(Ordering::Relaxed);
@@ -181,6 +198,35 @@ mod tests {
             assert_eq!(taken, CAPACITY);
         }
         assert_eq!(ring.drain(|_| unreachable!()), 0);
+    }
+
+    #[test]
+    fn a_look_back_sees_the_last_samples_and_takes_none() {
+        let ring = Ring::new();
+        let seen = |from| {
+            let mut ticks = Vec::new();
+            let head = ring.look_back(from, |sample| ticks.push(sample.ticks()));
+            (head, ticks)
+        };
+        assert_eq!(seen(0), (0, vec![]));
+        for ticks in 0..5 {
+            assert!(ring.push(sample(ticks), || ()));
+        }
+        assert_eq!(seen(0), (5, vec![0, 1, 2, 3, 4]));
+        assert_eq!(ring.drain(|_| ()), 5);
+        assert_eq!(seen(3), (5, vec![3, 4]), "also what was taken");
+        assert_eq!(seen(5), (5, vec![]));
+        assert_eq!(seen(9), (5, vec![]), "the head has stepped back");
+        for round in 0..3 {
+            for ticks in 0..CAPACITY as u64 {
+                assert!(ring.push(sample(round + ticks), || ()));
+            }
+            ring.drain(|_| ());
+        }
+        let (head, last) = seen(5);
+        assert_eq!(head, 5 + 3 * CAPACITY as u64);
+        assert_eq!(last.len(), CAPACITY, "no more than the ring holds");
+        assert_eq!(last.last(), Some(&(2 + CAPACITY as u64 - 1)));
     }
 
     #[test]

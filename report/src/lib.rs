@@ -9,6 +9,7 @@
 //!   files       its files and sockets
 //!   estimate    what all calls took, where some were timed
 //!   process     all other parts of a process image's entry
+//! live        the latest latencies of a program that runs, of which the writer is another
 //! untraced    the programs that it started and that could not be traced
 //! recording   from process images to one report
 //! emit        a report to disk
@@ -35,6 +36,7 @@ mod zlib;
 pub mod calendar;
 pub mod emit;
 pub mod estimate;
+pub mod live;
 pub mod model;
 pub mod read;
 pub mod recording;

@@ -21,6 +21,7 @@
 //! sampled              call stacks of samples: their estimates, and when they begin
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
+//! live_view            what weir top shows of programs that run
 //! findings             what a report says is wrong with a program that is, and with others
 //! differences          what differs between two reports
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
@@ -63,6 +64,7 @@ mod followed;
 mod killed;
 mod lifetimes;
 mod live_blocks;
+mod live_view;
 mod loading;
 mod machine_code;
 mod made_code;

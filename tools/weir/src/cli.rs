@@ -58,6 +58,9 @@ pub enum Command {
     /// Draw a report's call sites as a flame graph
     #[command(after_help = help::FLAME_EXAMPLES, after_long_help = help::FLAME_EXAMPLES)]
     Flame(FlameArgs),
+    /// Show what programs under Weir do while they run
+    #[command(after_help = help::TOP_EXAMPLES, after_long_help = help::TOP_EXAMPLES)]
+    Top(TopArgs),
     /// Make a page for browsers from a report
     #[command(after_help = help::HTML_EXAMPLES, after_long_help = help::HTML_EXAMPLES)]
     Html(HtmlArgs),
@@ -468,6 +471,30 @@ pub struct StackArgs {
 
     #[command(flatten)]
     pub sites: SiteArgs,
+}
+
+/// `weir top`
+#[derive(Debug, Args)]
+pub struct TopArgs {
+    /// Only this process or program, by its name, and the processes that it starts [default: all that run under Weir]
+    #[arg(value_name = "PID|NAME")]
+    pub program: Option<String>,
+
+    /// Seconds between two looks
+    #[arg(short = 'n', long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub interval: Duration,
+
+    /// Print all tables once, with what happened in the interval, and end
+    #[arg(long)]
+    pub once: bool,
+
+    /// Show numbers since the start of the processes; the key t changes to numbers for each second
+    #[arg(long)]
+    pub totals: bool,
+
+    /// Width of the printed page in columns [default: COLUMNS, else the terminal's width, else 80]
+    #[arg(long, value_name = "COLUMNS", requires = "once", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub width: Option<u16>,
 }
 
 /// `weir html`

@@ -6,6 +6,7 @@
 //! | [`diff`] | what differs between reports |
 //! | [`merge`] | several reports in one |
 //! | [`html`] | a report as one page for browsers |
+//! | [`top`] | what programs do while they run |
 //! | [`recover`] | a report from a region that a killed program left |
 //! | [`run`] | starts a program under the preloaded library and writes the report |
 //! | [`doctor`] | whether and how a program can be traced |
@@ -66,6 +67,7 @@ mod summary;
 mod symbolize;
 mod symbols;
 mod text;
+mod top;
 mod trust;
 mod units;
 
@@ -109,6 +111,7 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Merge(args) => done(merge::execute(args)),
         Command::Check(args) => check::execute(args),
         Command::Export(args) => done(export::export(args)),
+        Command::Top(args) => done(top::execute(args)),
         Command::Html(args) => done(html::execute(args)),
         Command::Flame(args) => done(export::flame(args)),
         Command::Symbolize(args) => done(symbolize::execute(args)),

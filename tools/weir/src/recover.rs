@@ -3,7 +3,7 @@
 //! The file may have any content. It is copied, never mapped: so no process can cut it off while it is read, and a
 //! process that still uses it is not disturbed.
 
-mod lying;
+pub mod lying;
 
 use std::error::Error;
 use std::fmt;
@@ -202,15 +202,44 @@ fn told(regions: &[PathBuf]) -> Told {
     told
 }
 
-fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
-    let file = open(path)?;
-    let about = |trouble: Trouble| trouble.about(path);
-    let memory = copy(&file).map_err(about)?;
-    let region = region_of(&memory).map_err(about)?;
-    moment::note_steadiness(region.header);
+/// A copy of a region, whose process may go on.
+pub struct Copied {
+    memory: Mapping,
+    file: File,
+    path: PathBuf,
+}
 
+impl Copied {
+    /// Copies a region file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is no region.
+    pub fn of(path: &Path) -> Result<Copied, Failure> {
+        let file = open(path)?;
+        let memory = copy(&file).map_err(|trouble| trouble.about(path))?;
+        let copied = Copied {
+            memory,
+            file,
+            path: path.to_owned(),
+        };
+        moment::note_steadiness(copied.region()?.header);
+        Ok(copied)
+    }
+
+    /// The region.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn region(&self) -> Result<Region<'_>, Failure> {
+        region_of(&self.memory).map_err(|trouble| trouble.about(&self.path))
+    }
+}
+
+fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
+    let copied = Copied::of(path)?;
+    let region = copied.region()?;
     let pid = region.header.pid.load(Ordering::Relaxed);
-    let runs = lying::is_used(&file, path, pid);
+    let runs = lying::is_used(&copied.file, path, pid);
     let (end, at) = if runs {
         (ending::running(), moment::now())
     } else {
@@ -316,6 +345,7 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// Opens what may be a region, and is a file.
 fn open(path: &Path) -> Result<File, Failure> {
     let failed = |error| Failure::of_file("read", path, error);
     let file = OpenOptions::new()

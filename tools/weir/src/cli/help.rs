@@ -98,6 +98,15 @@ Examples:
   weir flame -o load.svg --focus load.cc weir.make.4711.json
   weir flame -o change.svg --diff before.json after.json";
 
+pub const TOP_EXAMPLES: &str = "\
+The programs were started by weir run, or with the library preloaded. They notice
+nothing. ? shows the keys.
+
+Examples:
+  weir top
+  weir top 4711
+  weir top --once -n 5 server";
+
 pub const HTML_EXAMPLES: &str = "\
 The page is one file: it needs no network, and shows findings, time, latencies,
 files, call sites and processes. A browser of 2023 or later opens it.

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -188,6 +188,20 @@ fn is_region(entry: &(PathBuf, bool)) -> bool {
     !entry.1 && name(&entry.0).ends_with(b".region")
 }
 
+/// Whether the process that made a region still runs, and has it mapped. Nobody notices that this was asked, as may happen with
+/// [`is_used`]; of a process in another pid namespace it is not known.
+pub fn is_in_use(path: &Path) -> bool {
+    let pid = maker(name(path)).map(|pid| pid.as_raw_pid().cast_unsigned());
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    match (pid, file) {
+        (Some(pid), Ok(file)) => is_mapped_by(pid, &file, path),
+        _ => false,
+    }
+}
+
 /// Whether a process has the file mapped, in any namespace: the kernel refuses a lease for reading while a file is
 /// open for writing anywhere, and a file that is mapped for writing is open (fcntl(2)). If there can be no lease, /proc
 /// shows whether the process that made the file still runs.
@@ -210,13 +224,21 @@ fn is_mapped_by(pid: u32, file: &File, path: &Path) -> bool {
         return false;
     };
     let name = name(path);
-    // proc_pid_maps(5): address, permissions, offset, device, inode, path.
+    let device = format!(
+        "{:02x}:{:02x}",
+        rustix::fs::major(there.dev()),
+        rustix::fs::minor(there.dev())
+    );
+    // proc_pid_maps(5): address, permissions, offset, device, inode, path. A region that got its name later has another path there;
+    // some file systems tell another device.
     maps.split(|&byte| byte == b'\n').any(|line| {
-        let mut fields = line.split(|&byte| byte == b' ');
+        let mut fields = line.split(|&byte| byte == b' ').skip(3);
+        let is_device = fields.next() == Some(device.as_bytes());
         let inode = fields
-            .nth(4)
+            .next()
             .and_then(|inode| std::str::from_utf8(inode).ok());
-        inode.and_then(|inode| inode.parse().ok()) == Some(there.ino()) && line.ends_with(name)
+        let is_inode = inode.and_then(|inode| inode.parse().ok()) == Some(there.ino());
+        is_inode && (is_device || line.ends_with(name))
     })
 }
 

@@ -1,0 +1,289 @@
+//! `weir top`: what it shows of a program that runs, and that the program does not notice.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use weir_report::model::Report;
+
+use crate::support::program::{copy_program, finish};
+use crate::support::{scratch, victim, weir};
+
+/// A program that waits for lines, under `weir run` or with the library alone.
+struct Watched {
+    process: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+}
+
+impl Watched {
+    fn start(mut command: Command) -> Watched {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let to = process.stdin.take().expect("a pipe");
+        let from = BufReader::new(process.stdout.take().expect("a pipe"));
+        let mut watched = Watched { process, to, from };
+        watched.await_done();
+        watched
+    }
+
+    fn again(&mut self) {
+        self.to.write_all(b"again\n").expect("written");
+        self.await_done();
+    }
+
+    fn await_done(&mut self) {
+        let mut line = String::new();
+        self.from.read_line(&mut line).expect("read");
+        assert_eq!(line, "done\n");
+    }
+
+    fn end(mut self) {
+        drop(self.to);
+        let mut rest = String::new();
+        self.from.read_to_string(&mut rest).expect("read");
+        assert!(self.process.wait().expect("ended").success());
+    }
+}
+
+/// The tables of a page by their titles: for each row its words by the titles of the columns.
+fn tables(page: &str) -> BTreeMap<String, Vec<Vec<String>>> {
+    let sections = page.split("\n\n").skip(1);
+    let tables = sections.map(|section| {
+        let mut lines = section.lines();
+        let title = lines.next().expect("a title").to_owned();
+        let rows = lines.skip(1);
+        let words = rows.map(|row| {
+            row.split("  ")
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect()
+        });
+        (title, words.collect())
+    });
+    tables.collect()
+}
+
+fn top(arguments: &[&str]) -> String {
+    let mut command = Command::new(weir::command());
+    command
+        .args(["top", "--once", "--width", "200"])
+        .args(arguments);
+    let (status, page, stderr) = finish(&mut command, b"");
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    assert!(status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(page).expect("UTF-8")
+}
+
+fn row<'t>(
+    tables: &'t BTreeMap<String, Vec<Vec<String>>>,
+    table: &str,
+    name: &str,
+) -> &'t [String] {
+    let rows = &tables[table];
+    let found = rows.iter().find(|row| row[0].starts_with(name));
+    found.unwrap_or_else(|| panic!("no {name} in {rows:?}"))
+}
+
+/// A program of a name that no other test has.
+fn named(folder: &Path, name: &str) -> String {
+    let program = folder.join(name);
+    copy_program(&victim("watched"), &program);
+    program.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-a");
+    let report = folder.path().join("report.json");
+    let mut command = Command::new(weir::command());
+    command
+        .args(["run", "--quiet", "--stacks", "all", "--out"])
+        .arg(&report);
+    let mut watched = {
+        command.args(["--", &program, "3000", "700"]);
+        Watched::start(command)
+    };
+    let whole = tables(&top(&["--totals", "-n", "0.1", "weir-watched-a"]));
+    // Calls, errors, requested, moved.
+    assert_eq!(
+        row(&whole, "Functions", "write")[1..5],
+        ["3,001", "0", "29.3 KiB", "29.3 KiB"]
+    );
+    // One is the buffer of standard input.
+    assert_eq!(row(&whole, "Functions", "malloc")[1], "701");
+    let null = row(&whole, "Files and sockets", "/dev/null");
+    assert_eq!(null[1..6], ["device", "3,000", "0", "0 B", "29.3 KiB"]);
+    let kept = row(&whole, "Call sites", "keep (watched.c:");
+    assert_eq!((kept[1].as_str(), kept[2].as_str()), ("malloc", "700"));
+    assert_eq!(kept[3], "684 KiB");
+    assert_eq!(
+        kept.last().map(String::as_str),
+        Some("700"),
+        "blocks: {kept:?}"
+    );
+
+    // While it waits, it does nothing.
+    let quiet = tables(&top(&["-n", "0.2", "weir-watched-a"]));
+    assert_eq!(quiet["Functions"], Vec::<Vec<String>>::new());
+
+    // In a second: 3,001 writes, and the line that is read.
+    let looked = thread::spawn(|| top(&["-n", "2", "weir-watched-a"]));
+    thread::sleep(Duration::from_millis(700));
+    watched.again();
+    let busy = tables(&looked.join().expect("ended"));
+    let writes: f64 = row(&busy, "Functions", "write")[1]
+        .replace(',', "")
+        .parse()
+        .expect("a number");
+    assert!((1300.0..=1501.0).contains(&writes), "{writes}");
+    watched.end();
+
+    let report = std::fs::read_to_string(&report).expect("written");
+    let report: Report = serde_json::from_str(&report).expect("JSON");
+    let write = &report.functions["write"];
+    assert_eq!(write.calls, 6002);
+    assert_eq!(
+        report.functions["malloc"]
+            .size_classes
+            .iter()
+            .map(|of| of.calls)
+            .sum::<u64>(),
+        report.functions["malloc"].calls
+    );
+    let latency = write.latency.as_deref().expect("timed");
+    assert_eq!(
+        (latency.timed, latency.dropped),
+        (6002, 0),
+        "no sample was taken away"
+    );
+}
+
+#[test]
+fn a_program_without_weir_run_is_seen_with_what_it_started() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-b");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "\"$0\" 40 2; exit 0", &program])
+        .env("LD_PRELOAD", weir::library())
+        .env("WEIR_OUT", folder.path().join("%p.json"));
+    let watched = Watched::start(command);
+    let pid = watched.process.id().to_string();
+    for target in [pid.as_str(), "weir-watched-b", &program] {
+        let page = tables(&top(&["--totals", "-n", "0.1", target]));
+        assert_eq!(row(&page, "Functions", "write")[1], "41", "{target}");
+        let processes = &page["Processes"];
+        let expected = if target == pid { 2 } else { 1 };
+        assert_eq!(processes.len(), expected, "{processes:?}");
+    }
+    watched.end();
+}
+
+#[test]
+fn what_cannot_be_shown_is_one_line() {
+    let no_process = Command::new(weir::command())
+        .args(["top", "--once", "weir-nobody-has-this-name"])
+        .output()
+        .expect("ended");
+    assert_eq!(no_process.status.code(), Some(125));
+    let line = String::from_utf8_lossy(&no_process.stderr).into_owned();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(
+        line.starts_with("weir: no process of weir-nobody-has-this-name runs under Weir; "),
+        "{line}"
+    );
+    let no_terminal = Command::new(weir::command())
+        .arg("top")
+        .stdin(Stdio::null())
+        .output();
+    let no_terminal = no_terminal.expect("ended");
+    assert_eq!(no_terminal.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&no_terminal.stderr).contains("--once"));
+}
+
+/// Runs it on a terminal of `script`, which passes on what is typed.
+fn on_a_terminal(name: &str, folder: &Path) -> Child {
+    let command = format!(
+        "stty rows 30 columns 100; exec {} top {name}",
+        weir::command().display()
+    );
+    Command::new("script")
+        .args([
+            "--quiet",
+            "--flush",
+            "--return",
+            "--command",
+            &command,
+            "typescript",
+        ])
+        .current_dir(folder)
+        .env("TERM", "xterm-256color")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started")
+}
+
+const ENTERS: &str = "\x1b[?1049h";
+const LEAVES: &str = "\x1b[?1049l";
+
+#[test]
+fn the_terminal_is_left_as_it_was() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-c");
+    let mut command = Command::new(weir::command());
+    command
+        .args(["run", "--quiet", "--out"])
+        .arg(folder.path().join("report.json"));
+    command.args(["--", &program, "10", "10"]);
+    let watched = Watched::start(command);
+
+    // Somebody quits.
+    let mut terminal = on_a_terminal("weir-watched-c", folder.path());
+    let mut keys = terminal.stdin.take().expect("a pipe");
+    let typed = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(1500));
+        for key in ["4", "t", "?", "?", "/", "w", "\r", "q"] {
+            thread::sleep(Duration::from_millis(400));
+            keys.write_all(key.as_bytes()).expect("typed");
+        }
+        keys
+    });
+    let output = terminal.wait_with_output().expect("ended");
+    drop(typed.join().expect("typed"));
+    let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{screen}");
+    let (before, after) = screen.split_once(ENTERS).expect("another screen");
+    assert_eq!(before, "");
+    let (shown, after) = after.rsplit_once(LEAVES).expect("the screen from before");
+    for words in ["weir-watched-c", "Functions", "Threads", "Keys", "with:"] {
+        assert!(shown.contains(words), "{words}: {shown:?}");
+    }
+    assert!(
+        after.contains("\x1b[?25h"),
+        "the cursor is shown: {after:?}"
+    );
+
+    // A signal ends it.
+    let mut terminal = on_a_terminal("weir-watched-c", folder.path());
+    let keys = terminal.stdin.take();
+    thread::sleep(Duration::from_millis(1500));
+    let ended = Command::new("pkill")
+        .args(["-TERM", "-f", "top weir-watched-c$"])
+        .status();
+    assert!(ended.expect("started").success());
+    let output = terminal.wait_with_output().expect("ended");
+    drop(keys);
+    assert!(String::from_utf8_lossy(&output.stdout).contains(LEAVES));
+    assert!(!output.status.success(), "{:?}", output.status);
+    watched.end();
+}

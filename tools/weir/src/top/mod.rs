@@ -1,0 +1,76 @@
+//! `weir top`: what programs do while they run.
+//!
+//! ```text
+//! target    which processes are meant
+//! watch     copies of their regions, and what changed between two looks
+//! grid      that as rows and columns
+//! looking   what of it is looked at, and the keys that change it
+//! screen    the terminal
+//! ```
+//!
+//! The programs notice nothing: their regions are read, as files are. The writer of a program's report goes on as before.
+
+mod grid;
+mod looking;
+mod screen;
+mod target;
+mod watch;
+
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cli::TopArgs;
+use crate::exit_code;
+use crate::failure::Failure;
+use crate::output;
+use grid::Grid;
+use looking::{Looking, Tab};
+use target::Target;
+use watch::Watch;
+
+/// How long a program may take to be found: its region has no name before.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two looks for it.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Shows the programs until somebody quits, or once.
+pub fn execute(args: &TopArgs) -> Result<(), Failure> {
+    let has_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+    if !has_terminal && !args.once {
+        let message = "weir top needs a terminal (--once prints one page, and needs none)";
+        return Err(Failure::new(exit_code::USAGE, message));
+    }
+    let target = Target::of(args.program.as_deref());
+    let mut watch = Watch::new(target);
+    let patient_until = Instant::now() + PATIENCE;
+    while !watch.look() {
+        if Instant::now() > patient_until {
+            return Err(watch.nothing());
+        }
+        thread::sleep(BETWEEN_LOOKS);
+    }
+    let mut looking = Looking::default();
+    (looking.interval, looking.is_whole) = (args.interval, args.totals);
+    if !args.once {
+        return screen::show(watch, looking);
+    }
+    thread::sleep(args.interval);
+    watch.look();
+    output::print(&page(&watch, &looking, output::width(args.width)))
+}
+
+/// All tables, as text.
+fn page(watch: &Watch, looking: &Looking, width: usize) -> String {
+    let mut page = format!("{}: {}\n", watch.headline(), looking.mode());
+    for tab in Tab::ALL {
+        let grid = Grid::of(tab, watch, looking.is_whole);
+        let table = grid.table(&looking.of_tab(tab)).fitted(width);
+        page += &format!("\n{}\n", tab.title());
+        for line in table.lines(false) {
+            page += &line;
+            page.push('\n');
+        }
+    }
+    page
+}

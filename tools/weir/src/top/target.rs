@@ -1,0 +1,106 @@
+//! Which processes are meant.
+
+use std::collections::HashSet;
+
+use crate::text;
+
+/// What a command line says of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// All that run under Weir and are this user's.
+    All,
+    /// One process, and those that came of it.
+    Pid(u32),
+    /// Those of a program, by its file's name, and those that came of them.
+    Name(String),
+}
+
+/// What a process is known by.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub pid: u32,
+    pub parent_pid: u32,
+    pub executable: String,
+    pub command: Vec<String>,
+}
+
+impl Target {
+    pub fn of(program: Option<&str>) -> Target {
+        match (program, program.map(str::parse)) {
+            (None, _) => Target::All,
+            (Some(_), Some(Ok(pid))) => Target::Pid(pid),
+            (Some(name), _) => Target::Name(name.to_owned()),
+        }
+    }
+
+    /// For each process whether it is meant.
+    pub fn chosen(&self, processes: &[Known]) -> Vec<bool> {
+        let mut chosen: Vec<bool> = processes.iter().map(|of| self.is(of)).collect();
+        // Their children, and theirs.
+        loop {
+            let pids = processes.iter().zip(&chosen).filter(|(_, chosen)| **chosen);
+            let pids: HashSet<u32> = pids.map(|(of, _)| of.pid).collect();
+            let mut has_more = false;
+            for (of, chosen) in processes.iter().zip(&mut chosen) {
+                if !*chosen && pids.contains(&of.parent_pid) {
+                    *chosen = true;
+                    has_more = true;
+                }
+            }
+            if !has_more {
+                return chosen;
+            }
+        }
+    }
+
+    fn is(&self, process: &Known) -> bool {
+        match self {
+            Target::All => true,
+            Target::Pid(pid) => process.pid == *pid,
+            Target::Name(name) => {
+                let command = process.command.first().map(String::as_str);
+                [Some(process.executable.as_str()), command]
+                    .into_iter()
+                    .flatten()
+                    .any(|path| path == name || text::file_name(path) == name)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(pid: u32, parent_pid: u32, executable: &str, command: &str) -> Known {
+        Known {
+            pid,
+            parent_pid,
+            executable: executable.to_owned(),
+            command: vec![command.to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_process_is_meant_with_all_that_came_of_it() {
+        let processes = [
+            // A child can be found before its parent.
+            known(12, 11, "/bin/cat", "cat"),
+            known(10, 1, "/bin/dash", "/usr/local/bin/service"),
+            known(11, 10, "/bin/dash", "sh"),
+            known(20, 1, "/usr/bin/cat", "/usr/bin/cat"),
+        ];
+        let pids = |program: Option<&str>| {
+            let chosen = Target::of(program).chosen(&processes);
+            let chosen = processes.iter().zip(chosen).filter(|(_, chosen)| *chosen);
+            chosen.map(|(of, _)| of.pid).collect::<Vec<_>>()
+        };
+        assert_eq!(pids(None), [12, 10, 11, 20]);
+        assert_eq!(pids(Some("10")), [12, 10, 11]);
+        assert_eq!(pids(Some("11")), [12, 11]);
+        assert_eq!(pids(Some("cat")), [12, 20]);
+        assert_eq!(pids(Some("service")), [12, 10, 11]);
+        assert_eq!(pids(Some("/usr/bin/cat")), [20]);
+        assert_eq!(pids(Some("99")), [0; 0]);
+    }
+}

@@ -1,0 +1,201 @@
+//! The processes that are watched: copies of their regions, and what changed between two looks.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use weir_record::region::Phase;
+use weir_report::live::{Recent, Seen};
+use weir_report::model::Process;
+use weir_report::writer::Writer;
+
+use super::target::{Known, Target};
+use crate::failure::Failure;
+use crate::recover::{Copied, lying};
+use crate::report::measure::Totals;
+use crate::run::{ending, moment};
+use crate::{text, units};
+
+/// The processes.
+pub struct Watch {
+    target: Target,
+    images: HashMap<PathBuf, Image>,
+    /// Those that are meant, in the order of their start.
+    pub shown: Vec<Shown>,
+    /// The latencies of their calls since the look before.
+    pub recent: Recent,
+    /// How many regions could not be read in the last look, and why the first of them.
+    unread: Option<(u64, String)>,
+}
+
+/// An image, as it was seen last.
+struct Image {
+    seen: Seen,
+    process: Process,
+}
+
+/// An image now, and before.
+pub struct Shown {
+    pub process: Process,
+    /// None where it was not there before: then all that it did is new.
+    pub before: Option<Process>,
+}
+
+impl Shown {
+    /// Between the looks, in seconds.
+    pub fn seconds(&self) -> f64 {
+        let before = self.before.as_ref().map_or(0, |of| of.duration_ns);
+        let ns = self.process.duration_ns.saturating_sub(before);
+        (ns as f64 / 1e9).max(1e-3)
+    }
+}
+
+impl Watch {
+    pub fn new(target: Target) -> Watch {
+        Watch {
+            target,
+            images: HashMap::new(),
+            shown: Vec::new(),
+            recent: Recent::default(),
+            unread: None,
+        }
+    }
+
+    /// Looks at all of them; false if there is none.
+    pub fn look(&mut self) -> bool {
+        let directories = lying::directories();
+        let regions = directories.iter().flat_map(|of| lying::regions(of));
+        let (mut copies, mut unread) = (Vec::new(), None);
+        // The others lie there for weir recover.
+        for path in regions.filter(|path| lying::is_in_use(path)) {
+            match Copied::of(&path) {
+                Ok(copied) => copies.push((path, copied)),
+                Err(failure) => {
+                    let (number, _) = unread.get_or_insert((0, failure.in_one_line()));
+                    *number += 1;
+                }
+            }
+        }
+        self.unread = unread;
+        let known: Vec<Known> = copies.iter().map(|(_, copied)| known(copied)).collect();
+        let chosen = self.target.chosen(&known);
+
+        let now = moment::now();
+        let mut before = std::mem::take(&mut self.images);
+        self.recent = Recent::default();
+        self.shown.clear();
+        for ((path, copied), _) in copies.into_iter().zip(chosen).filter(|(_, chosen)| *chosen) {
+            let Ok(region) = copied.region() else {
+                continue;
+            };
+            if region.header.phase() != Phase::Running {
+                continue;
+            }
+            let (mut seen, before) = match before.remove(&path) {
+                Some(image) => (image.seen, Some(image.process)),
+                None => (Seen::default(), None),
+            };
+            seen.look(region, now, &mut self.recent);
+            let mut process = Writer::new(region).process(now, ending::running());
+            crate::sites::name_made_code(&mut process);
+            self.shown.push(Shown {
+                process: process.clone(),
+                before,
+            });
+            self.images.insert(path, Image { seen, process });
+        }
+        self.shown
+            .sort_by_key(|of| (of.process.started_unix_ns, of.process.pid));
+        !self.shown.is_empty()
+    }
+
+    /// Why there is nothing to see, and what to do.
+    pub fn nothing(&self) -> Failure {
+        let what = match &self.target {
+            Target::All => "no process".to_owned(),
+            Target::Pid(pid) => format!("process {pid} does not run, or not"),
+            Target::Name(name) => format!("no process of {}", text::printable(name)),
+        };
+        let message = match &self.target {
+            Target::Pid(_) => format!("{what} under Weir"),
+            _ => format!("{what} runs under Weir"),
+        };
+        let failure = Failure::of_weir(message);
+        match &self.unread {
+            Some((_, why)) => failure.with_remedy(format!("a region could not be read: {why}")),
+            None => failure.with_remedy(
+                "start it with weir run; set WEIR_REGION_DIR as it was there; other users' processes are root's to see",
+            ),
+        }
+    }
+
+    /// What all of them do, in a line.
+    pub fn headline(&self) -> String {
+        let name = self.shown.first().map_or("–", |of| {
+            text::file_name(of.process.command.first().unwrap_or(&of.process.executable))
+        });
+        let mut parts = vec![match self.shown.len() {
+            0 => "all processes have ended".to_owned(),
+            1 => text::printable(name).into_owned(),
+            many => format!(
+                "{} and {} more",
+                text::printable(name),
+                text::counted(many as u64 - 1, "process", "processes")
+            ),
+        }];
+        let known = self
+            .shown
+            .iter()
+            .filter(|of| of.process.heap.not_known.is_none());
+        let live: i64 = known.map(|of| of.process.heap.live_bytes).sum();
+        parts.push(format!("heap {}", units::signed_bytes(live)));
+        let (mut allocated, mut read, mut written) = (0.0, 0.0, 0.0);
+        for of in &self.shown {
+            let now = Totals::of(&of.process.functions);
+            let before = of.before.as_ref();
+            let before = before.map(|before| Totals::of(&before.functions));
+            let before = before.unwrap_or_default();
+            let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / of.seconds();
+            allocated += rate(now.allocated_bytes, before.allocated_bytes);
+            read += rate(now.read_bytes, before.read_bytes);
+            written += rate(now.written_bytes, before.written_bytes);
+        }
+        for (what, rate) in [
+            ("allocates", allocated),
+            ("reads", read),
+            ("writes", written),
+        ] {
+            parts.push(format!("{what} {}/s", units::bytes(rate as u64)));
+        }
+        if let Some((number, _)) = self.unread {
+            parts.push(format!(
+                "{} could not be read",
+                text::counted(number, "region", "regions")
+            ));
+        }
+        parts.join(" · ")
+    }
+}
+
+fn known(copied: &Copied) -> Known {
+    let nothing = Known {
+        pid: 0,
+        parent_pid: 0,
+        executable: String::new(),
+        command: Vec::new(),
+    };
+    copied.region().map_or(nothing, |region| {
+        let header = region.header;
+        let executable: Vec<u8> = header.executable.bytes().collect();
+        let command: Vec<u8> = header.command.bytes().collect();
+        let words = command.split(|&byte| byte == 0);
+        Known {
+            pid: header.pid.load(Ordering::Relaxed),
+            parent_pid: header.parent_pid.load(Ordering::Relaxed),
+            executable: String::from_utf8_lossy(&executable).into_owned(),
+            command: words
+                .map(|word| String::from_utf8_lossy(word).into_owned())
+                .collect(),
+        }
+    })
+}
