@@ -11,6 +11,7 @@ mod folded;
 mod in_flight;
 mod parts;
 mod stacks;
+mod usage;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use stacks::{
     BadIndex, CodeName, CodePlace, FilePart, Frame, Lifetimes, MOST as MOST_FRAMES, Module, Since,
     Site, SiteBlocks, SiteFile, Stacks,
 };
+pub use usage::Usage;
 
 /// The value of [`Report::schema`] that this crate writes and reads.
 pub const SCHEMA: &str = "weir.report/1";
@@ -466,6 +468,13 @@ pub struct TimelinePoint {
     pub read_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
+    /// Resident memory, page faults and CPU time of the process at that moment. Only `weir run` reads them, while the process runs.
+    /// Absent at points in between: a process in which nothing changes is read five times a second, and where many processes run
+    /// each is read so seldom that all readings together take at most a hundredth of a processor. Absent at the last point of a process that has
+    /// ended. Absent everywhere without `weir run`, for a process that ended within 5 ms, and where `weir run` cannot be sure of the process:
+    /// it is in another pid namespace, or /proc does not show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// One slow call.

@@ -38,19 +38,24 @@ impl Series {
     }
 
     /// Adds a point. Where they have become too many, the interval doubles, and those that are too close
-    /// go: every second one, if they were as close as they could be.
+    /// go: every second one, if they were as close as they could be. Where not every point has a usage, those that have it stay:
+    /// they may be as seldom as those that stay.
     pub fn add(&mut self, point: TimelinePoint) {
         self.points.push(point);
         while self.points.len() > MAX_POINTS {
             self.interval_ns = self.interval_ns.saturating_mul(2);
-            let mut due_ns = 0;
-            self.points.retain(|point| {
-                let keep = point.at_ns >= due_ns;
-                if keep {
-                    due_ns = point.at_ns.saturating_add(self.interval_ns);
+            let mut kept = 0;
+            for next in 1..self.points.len() {
+                let (last, point) = (&self.points[kept], &self.points[next]);
+                let is_due = point.at_ns.saturating_sub(last.at_ns) >= self.interval_ns;
+                // The first point is the image's start.
+                let has_more = kept > 0 && last.usage.is_none() && point.usage.is_some();
+                kept += usize::from(is_due);
+                if is_due || has_more {
+                    self.points.swap(kept, next);
                 }
-                keep
-            });
+            }
+            self.points.truncate(kept + 1);
         }
     }
 
@@ -94,6 +99,7 @@ pub fn point(at_ns: u64, totals: &Totals) -> TimelinePoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Usage;
 
     fn at(at_ns: u64) -> TimelinePoint {
         TimelinePoint {
@@ -133,6 +139,47 @@ mod tests {
             let apart = pair[1].at_ns - pair[0].at_ns;
             assert!(apart >= timeline.interval_ns, "{apart}");
             assert!(apart <= 2 * timeline.interval_ns, "{apart}");
+        }
+    }
+
+    /// Points every 25 ms, of which every eighth, in whatever place, has a usage.
+    #[test]
+    fn points_with_a_usage_stay_as_long_as_there_is_room() {
+        const MS: u64 = 1_000_000;
+        for first in 0..8 {
+            let mut series = Series::new(0);
+            let mut before = 0;
+            for number in 1..20_000_u64 {
+                let mut point = at(number * 25 * MS);
+                if number % 8 == first {
+                    let minor_faults = number;
+                    point.usage = Some(Usage {
+                        minor_faults,
+                        ..Usage::default()
+                    });
+                }
+                series.add(point);
+                let interval_ns = std::mem::replace(&mut before, series.interval_ns);
+                if interval_ns == series.interval_ns || interval_ns == 0 {
+                    continue;
+                }
+                let kept = series.points.iter().filter(|of| of.usage.is_some());
+                let most = (number / 8).min(number * 25 * MS / series.interval_ns);
+                assert!(
+                    kept.count() as u64 + 2 >= most / 2,
+                    "{first}: {most} in {} ms",
+                    series.interval_ns / MS
+                );
+                let moments = series.points.windows(2);
+                let mut apart = moments.map(|pair| pair[1].at_ns - pair[0].at_ns);
+                assert!(apart.all(|apart| apart >= series.interval_ns));
+            }
+            for point in &series.points {
+                let number = point.at_ns / (25 * MS);
+                let usage = point.usage.map(|usage| usage.minor_faults);
+                let has_one = number % 8 == first && number > 0;
+                assert_eq!(usage, has_one.then_some(number));
+            }
         }
     }
 

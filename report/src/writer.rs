@@ -5,7 +5,7 @@ use weir_record::region::Region;
 use weir_record::slot::Slot;
 
 use crate::latency::Latencies;
-use crate::model::{End, Process, Tool};
+use crate::model::{End, Process, TimelinePoint, Tool, Usage};
 use crate::process::{self, Findings};
 use crate::timeline::{self, Series};
 use crate::totals::Totals;
@@ -52,6 +52,15 @@ impl<'r> Writer<'r> {
     /// Drains the rings, and adds a point to the timeline where one is due. Does nothing before
     /// [`MIN_BASELINE_NS`] after the image's start.
     pub fn poll(&mut self, now: Moment) -> Poll {
+        self.poll_beside(now, |_| None)
+    }
+
+    /// As [`Writer::poll`], beside who can say what the process takes: asked where a point is due, with the point.
+    pub fn poll_beside(
+        &mut self,
+        now: Moment,
+        usage: impl FnOnce(&TimelinePoint) -> Option<Usage>,
+    ) -> Poll {
         let at_ns = self.since_start(now);
         let rate = Rate::between(self.started, now).filter(|_| at_ns >= MIN_BASELINE_NS);
         let Some(rate) = rate else {
@@ -59,13 +68,25 @@ impl<'r> Writer<'r> {
         };
         if self.series.is_due(at_ns) {
             let totals = Totals::of(self.region);
-            self.series.add(timeline::point(at_ns, &totals));
+            let mut point = timeline::point(at_ns, &totals);
+            point.usage = usage(&point);
+            self.series.add(point);
         }
         self.drain(rate)
     }
 
     /// Drains what is left, and reports the image as it is at this moment. May be called again, later.
     pub fn process(&mut self, now: Moment, end: End) -> Process {
+        self.process_beside(now, end, |_| None)
+    }
+
+    /// As [`Writer::process`], beside who can say what the process takes: asked with the last point.
+    pub fn process_beside(
+        &mut self,
+        now: Moment,
+        end: End,
+        usage: impl FnOnce(&TimelinePoint) -> Option<Usage>,
+    ) -> Process {
         // The counters before the samples: a sample that arrives in between is one too many, not one
         // that was dropped.
         let totals = Totals::of(self.region);
@@ -75,13 +96,15 @@ impl<'r> Writer<'r> {
             self.drain(rate);
         }
         let at_ns = self.since_start(now);
+        let mut last = timeline::point(at_ns, &totals);
+        last.usage = usage(&last);
         process::process(Findings {
             region: self.region,
             started: self.started,
             duration_ns: at_ns,
             end,
             rate,
-            timeline: self.series.until(timeline::point(at_ns, &totals)),
+            timeline: self.series.until(last),
             totals: &totals,
             latencies: &self.latencies,
             tool: Tool {

@@ -22,6 +22,7 @@
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
 //! live_view            what weir top shows of programs that run
+//! usage                what processes take of the machine over time, beside getrusage
 //! findings             what a report says is wrong with a program that is, and with others
 //! differences          what differs between two reports
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
@@ -86,6 +87,7 @@ mod storms;
 mod torture;
 mod transparency;
 mod uring;
+mod usage;
 mod witnesses;
 mod world;
 

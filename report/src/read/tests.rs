@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::*;
-use crate::model::{EndKind, Files, Folded, Frame, Function, Module, Process, Site, Stacks};
+use crate::model::{
+    EndKind, Files, Folded, Frame, Function, Module, Process, Site, Stacks, TimelinePoint, Usage,
+};
 
 fn sample() -> Report {
     let functions = [(
@@ -91,6 +93,35 @@ fn what_was_written_is_read_back() {
         assert_eq!(from_slice(&text).expect("a report"), report);
         assert_eq!(from_reader(&text[..]).expect("a report"), report);
     }
+}
+
+/// Reports of older versions have none.
+#[test]
+fn points_without_usage_are_read() {
+    let mut report = sample();
+    let usage = Usage {
+        resident_bytes: 1,
+        minor_faults: 2,
+        major_faults: 3,
+        user_ns: 4,
+        system_ns: u64::MAX,
+    };
+    report.processes[0].timeline.points = [None, Some(usage)]
+        .map(|usage| TimelinePoint {
+            at_ns: 9,
+            usage,
+            ..TimelinePoint::default()
+        })
+        .to_vec();
+    let text = serde_json::to_string(&report).expect("JSON");
+    assert_eq!(from_slice(text.as_bytes()).expect("a report"), report);
+    assert_eq!(text.matches("\"usage\"").count(), 1);
+    let usage = serde_json::to_string(&usage).expect("JSON");
+    let older = text.replace(&format!(",\"usage\":{usage}"), "");
+    let older = from_slice(older.as_bytes()).expect("a report");
+    let points = &older.processes[0].timeline.points;
+    assert_eq!(points.len(), 2);
+    assert!(points.iter().all(|point| point.usage.is_none()));
 }
 
 fn with_stacks(frames: usize) -> Report {

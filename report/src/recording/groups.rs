@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::together;
-use crate::model::{Frame, Process, Stacks, Thread};
+use crate::model::{Frame, Process, Stacks, Thread, TimelinePoint};
 
 /// How many entries there are of executables; beyond these there is one of all others.
 pub const MOST_GROUPS: usize = 64;
@@ -95,7 +95,7 @@ pub fn weight(process: &Process) -> usize {
             .sum::<usize>()
         + coroutines.map_or(0, |of| of.listed.len() * 256)
         + process.stacks.as_ref().map_or(0, stacks)
-        + process.timeline.points.len() * 56
+        + process.timeline.points.len() * size_of::<TimelinePoint>()
         + (process.slowest.len() + process.longest_waits.len()) * 128
         + provenance
             .map(|group| 128 + group.functions.len() * 24)

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use weir_record::functions::Function;
 use weir_record::ring;
+use weir_report::model::{Process, TimelinePoint, Usage};
 
 use crate::latency::decoded;
 use crate::memory::{Memory, after, exited, running};
@@ -125,4 +126,39 @@ fn the_timeline_has_what_was_counted_by_then() {
             (7 * tenth, 9 * tenth)
         );
     }
+}
+
+/// Who can say what the process takes is asked where a point is due, and with that point.
+#[test]
+fn points_have_what_the_process_took_then() {
+    const MS: u64 = 1_000_000;
+    let memory = Memory::new(1);
+    let thread = memory.thread(0, "t");
+    let mut writer = memory.writer();
+    let usage = |point: &TimelinePoint| Usage {
+        minor_faults: point.io_calls,
+        resident_bytes: point.at_ns,
+        ..Usage::default()
+    };
+    let mut asked = 0;
+    for tenth in 1..=5 {
+        thread.call(Function::Read, 1);
+        for at_ns in [tenth * 100 * MS, tenth * 100 * MS + 2 * MS] {
+            writer.poll_beside(after(at_ns), |point| {
+                asked += 1;
+                (tenth != 3).then(|| usage(point))
+            });
+        }
+    }
+    assert_eq!(asked, 5);
+    let points = |process: Process| process.timeline.points;
+    let running = points(writer.process_beside(after(550 * MS), running(), |of| Some(usage(of))));
+    assert_eq!(running.len(), 7);
+    for (tenth, point) in running.iter().enumerate() {
+        let is_told = tenth != 0 && tenth != 3;
+        assert_eq!(point.usage, is_told.then(|| usage(point)), "{tenth}");
+    }
+    let ended = points(writer.process(after(550 * MS), exited()));
+    assert_eq!(ended.last().map(|last| last.usage), Some(None));
+    assert_eq!(ended[..6], running[..6]);
 }

@@ -136,8 +136,9 @@ impl Collector {
         self.name();
         let now = moment::now();
         let mut fullest = 0;
+        let running = self.images.len();
         for image in &mut self.images {
-            fullest = fullest.max(image.poll(now).fullest_ring);
+            fullest = fullest.max(image.poll(now, running).fullest_ring);
             if note_starts(&mut self.starts, image) > 0 {
                 fullest = fullest.max(pace::BUSY_RING);
             }
@@ -159,10 +160,11 @@ impl Collector {
 
     /// Every image so far, as it is now.
     pub fn snapshot(&mut self, now: Moment) -> Vec<Process> {
+        let count = self.images.len();
         let running: Vec<_> = self
             .images
             .iter_mut()
-            .map(|image| without_repetition(image.process(now, ending::running())))
+            .map(|image| without_repetition(image.process(now, ending::running(), count)))
             .collect();
         let mut processes = self.ended.snapshot();
         processes.extend(running);
@@ -177,7 +179,9 @@ impl Collector {
             note_starts(&mut self.starts, image);
             note_ends(&mut self.told, image, true);
         }
-        for mut image in std::mem::take(&mut self.images) {
+        let images = std::mem::take(&mut self.images);
+        let running = images.len();
+        for mut image in images {
             let end = if let Some(end) = image.kept() {
                 Some(end)
             } else if image.pid() == self.program {
@@ -190,7 +194,7 @@ impl Collector {
             let file = match end {
                 Some(end) => self.close(image, now, end),
                 None => {
-                    self.keep(image.process(now, ending::running()));
+                    self.keep(image.process(now, ending::running(), running));
                     image.leave()
                 }
             };

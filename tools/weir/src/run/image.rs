@@ -14,7 +14,7 @@ use weir_record::clock::Moment;
 use weir_record::ends::ChildEnd;
 use weir_record::region::{Circumstance, NotARegion, Phase, Region};
 use weir_record::starts::Start;
-use weir_report::model::{End, Process};
+use weir_report::model::{End, Process, TimelinePoint, Usage};
 use weir_report::writer::{Poll, Writer};
 
 use super::ending;
@@ -22,6 +22,7 @@ use super::life::Life;
 use super::mapping::Mapping;
 use super::moment;
 use super::names::Names;
+use super::usage::{self, FileId, Reading};
 
 /// How soon a process is looked for again, once its image says that it ends.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -53,6 +54,8 @@ pub struct Image {
     name_at: Instant,
     /// When the process started, as in [`Life`]; none if it could not be seen.
     since: Option<u64>,
+    /// None where there is nobody to read of, or not any more.
+    usage: Option<usage::Watch>,
     look_at: Instant,
     look_after: Duration,
     /// When it was seen to say that it ends.
@@ -158,12 +161,16 @@ impl Image {
             path: None,
             name_at: Instant::now() + NAMELESS_FOR,
             since: None,
+            usage: None,
             look_at: Instant::now(),
             look_after: FIRST_LOOK,
             leaving: None,
             ended: None,
         };
         image.since = image.process_since();
+        image.usage = image.since.zip(file.metadata().ok()).map(|(since, of)| {
+            usage::Watch::new(image.pid(), since, image.started(), FileId::of(&of))
+        });
         Ok(image)
     }
 
@@ -260,14 +267,19 @@ impl Image {
         }
     }
 
-    /// Drains the rings.
-    pub fn poll(&mut self, now: Moment) -> Poll {
-        self.writer.poll(now)
+    /// Drains the rings. So many images run.
+    pub fn poll(&mut self, now: Moment, running: usize) -> Poll {
+        let (phase, watch) = (self.region.header.phase(), &mut self.usage);
+        self.writer
+            .poll_beside(now, |point| read_usage(watch, phase, now, point, running))
     }
 
-    /// The image as it is now; it may go on.
-    pub fn process(&mut self, now: Moment, end: End) -> Process {
-        self.writer.process(now, end)
+    /// The image as it is now; it may go on, as one of so many.
+    pub fn process(&mut self, now: Moment, end: End, running: usize) -> Process {
+        let (phase, watch) = (self.region.header.phase(), &mut self.usage);
+        self.writer.process_beside(now, end, |point| {
+            read_usage(watch, phase, now, point, running)
+        })
     }
 
     /// The image at its end, which was found now, and its region's file.
@@ -405,5 +417,27 @@ impl Image {
             self.region.header.phase(),
             Phase::Exiting | Phase::Replacing
         )
+    }
+}
+
+/// What the process of an image takes. Nothing while it ends, or becomes another image: then the memory may be the other's.
+fn read_usage(
+    watch: &mut Option<usage::Watch>,
+    phase: Phase,
+    now: Moment,
+    point: &TimelinePoint,
+    running: usize,
+) -> Option<Usage> {
+    if phase != Phase::Running {
+        return None;
+    }
+    let calls = point.alloc_calls.wrapping_add(point.io_calls);
+    match watch.as_mut()?.read(now, calls, running) {
+        Reading::Of(usage) => Some(usage),
+        Reading::None => None,
+        Reading::NeverAgain => {
+            *watch = None;
+            None
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::str::FromStr;
 
 /// More than the file has: a name, and 51 numbers of at most 20 digits. The kernel gives it in one piece.
-const MOST_BYTES: usize = 2048;
+pub const MOST_BYTES: usize = 2048;
 
 /// What a process is at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +32,9 @@ pub enum Life {
 impl Life {
     /// That of the process with this id.
     pub fn of(pid: u32) -> Life {
-        let mut stat = [0; MOST_BYTES];
-        let mut read = || File::open(format!("/proc/{pid}/stat"))?.read(&mut stat);
-        let length = read().unwrap_or(0);
-        parse(&stat[..length]).unwrap_or(Life::Absent)
+        let mut text = [0; MOST_BYTES];
+        let stat = read(pid, &mut text);
+        stat.and_then(|stat| stat.life()).unwrap_or(Life::Absent)
     }
 
     /// When the process started, in ticks after boot.
@@ -46,24 +46,50 @@ impl Life {
     }
 }
 
-fn parse(stat: &[u8]) -> Option<Life> {
-    // The second field is the program's name in parentheses, and may hold anything.
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let text = std::str::from_utf8(&stat[name_end + 1..]).ok()?;
-    let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-    // By the manual's numbers, which count from 1.
-    let field = |number: usize| fields.get(number - 3).copied();
-    let since = field(22)?.parse().ok()?;
-    // The first thread may have ended before the others: that is no end of the process.
-    let threads: u64 = field(20)?.parse().ok()?;
-    match field(3)? {
-        "Z" | "X" if threads <= 1 => {
-            // 0 also where weir may not know, so then it says nothing.
-            let raw: i32 = field(52)?.parse().ok()?;
-            let status = (raw != 0).then(|| ExitStatus::from_raw(raw));
-            Some(Life::Ended { since, status })
+/// What /proc tells of the process with this id at this moment.
+pub fn read(pid: u32, text: &mut [u8; MOST_BYTES]) -> Option<Stat<'_>> {
+    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    let length = file.read(text).ok()?;
+    Stat::of(&text[..length])
+}
+
+/// The fields of /proc/PID/stat behind the program's name.
+#[derive(Debug)]
+pub struct Stat<'a>(Vec<&'a str>);
+
+impl<'a> Stat<'a> {
+    /// Those of the file's text.
+    pub fn of(text: &'a [u8]) -> Option<Stat<'a>> {
+        // The second field is the program's name in parentheses, and may hold anything.
+        let name_end = text.iter().rposition(|&byte| byte == b')')?;
+        let text = std::str::from_utf8(&text[name_end + 1..]).ok()?;
+        Some(Stat(text.split_ascii_whitespace().collect()))
+    }
+
+    /// A field by the manual's number, which counts from 1.
+    fn field(&self, number: usize) -> Option<&'a str> {
+        self.0.get(number.checked_sub(3)?).copied()
+    }
+
+    /// A field that is a number.
+    pub fn number<N: FromStr>(&self, number: usize) -> Option<N> {
+        self.field(number)?.parse().ok()
+    }
+
+    /// Whether the process runs.
+    pub fn life(&self) -> Option<Life> {
+        let since = self.number(22)?;
+        // The first thread may have ended before the others: that is no end of the process.
+        let threads: u64 = self.number(20)?;
+        match self.field(3)? {
+            "Z" | "X" if threads <= 1 => {
+                // 0 also where weir may not know, so then it says nothing.
+                let raw: i32 = self.number(52)?;
+                let status = (raw != 0).then(|| ExitStatus::from_raw(raw));
+                Some(Life::Ended { since, status })
+            }
+            _ => Some(Life::Running { since }),
         }
-        _ => Some(Life::Running { since }),
     }
 }
 
@@ -101,6 +127,7 @@ mod tests {
     #[test]
     fn names_may_hold_anything() {
         let rest = "1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 3 0 777 1 1 1 1 1 1 1 1 1 0 0 0 0 0 0 0 17 1 0 0 0 0 0 0 0 0 0 0 0 0 9";
+        let parse = |text: &[u8]| Stat::of(text).and_then(|stat| stat.life());
         let life = |state| parse(format!("12 (a) Z (\u{fffd}) {state} {rest}\n").as_bytes());
         assert_eq!(life("S"), Some(Life::Running { since: 777 }));
         assert_eq!(

@@ -16,6 +16,7 @@
 //!   mapping       its region's memory
 //!     shrinking     regions that are truncated while we read them
 //!   life          whether its process still runs
+//!   usage         what its process takes of the machine
 //!   ending        how it ended
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
@@ -51,6 +52,7 @@ mod stopping;
 mod supervisor;
 pub mod told;
 mod tree_peak;
+mod usage;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};

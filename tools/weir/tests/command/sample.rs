@@ -252,6 +252,14 @@ fn python() -> Process {
         io_calls: at * 700,
         read_bytes: at * MIB,
         written_bytes: at * 800 * KIB,
+        // Nobody reads them at the start, and nobody can at the end.
+        usage: (1..99).contains(&at).then(|| Usage {
+            resident_bytes: (rise(at) + 9_216) * KIB,
+            minor_faults: 1_300 + at * 140,
+            major_faults: 12,
+            user_ns: at * 10 / 12 * 100 * MS,
+            system_ns: at / 7 * 10 * MS,
+        }),
     });
     let long = "/srv/projects/überlange Verzeichnisnamen/構築/very/deep/directory/structure/venv-3.11/bin/python3.11";
     Process {
@@ -373,6 +381,13 @@ fn child() -> Process {
     let points = [(0, 16), (500, 17), (990, 18)].map(|(at, mib)| TimelinePoint {
         at_ns: at * MS,
         live_bytes: mib * MIB as i64,
+        usage: (at == 500).then_some(Usage {
+            resident_bytes: 21 * MIB,
+            minor_faults: 517,
+            major_faults: 0,
+            user_ns: 30 * MS,
+            system_ns: 10 * MS,
+        }),
         ..TimelinePoint::default()
     });
     Process {

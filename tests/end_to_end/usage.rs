@@ -1,0 +1,155 @@
+//! What processes take of the machine over time, beside what getrusage tells them.
+
+use weir_report::model::{EndKind, Process, Usage};
+
+use crate::support::{Mode, Outcome, Program, victim};
+
+/// The kernel's clock tick.
+const TICK_NS: u64 = 10_000_000;
+const MIB: u64 = 1 << 20;
+
+/// What the victim says of a time in which it slept.
+#[derive(Debug)]
+struct Sleep {
+    pid: u32,
+    began_unix_ns: u64,
+    ended_unix_ns: u64,
+    minor_faults: u64,
+    major_faults: u64,
+    cpu_ns: u64,
+    touched_bytes: u64,
+}
+
+fn sleeps(outcome: &Outcome) -> Vec<Sleep> {
+    let text = outcome.text();
+    let line = |line: &str| {
+        let words: Vec<u64> = line
+            .split(' ')
+            .map(|word| word.parse().expect("a number"))
+            .collect();
+        let [
+            pid,
+            began_unix_ns,
+            ended_unix_ns,
+            minor_faults,
+            major_faults,
+            cpu_us,
+            touched_bytes,
+        ] = words[..]
+        else {
+            panic!("{line}");
+        };
+        Sleep {
+            pid: pid as u32,
+            began_unix_ns,
+            ended_unix_ns,
+            minor_faults,
+            major_faults,
+            cpu_ns: cpu_us * 1000,
+            touched_bytes,
+        }
+    };
+    text.lines().map(line).collect()
+}
+
+/// What a process took by its own timeline, with the moments, which are those of the point.
+fn usages(process: &Process) -> impl Iterator<Item = (u64, Usage)> {
+    let points = process.timeline.points.iter();
+    points.filter_map(|point| Some((process.started_unix_ns + point.at_ns, point.usage?)))
+}
+
+fn has_usage(process: &Process) -> bool {
+    usages(process).next().is_some()
+}
+
+/// Processes that touch memory and take processor time, a child of fork, and what it becomes.
+#[test]
+fn each_moment_has_what_the_process_takes() {
+    let outcome = Program::new(victim("takes_memory_and_time"))
+        .run(Mode::Run)
+        .expect_status(0);
+    let processes = outcome.processes();
+    let [parent, child, successor] = processes[..] else {
+        panic!("{} process images", processes.len());
+    };
+    let sleeps = sleeps(&outcome);
+    assert_eq!(sleeps.len(), 8, "{sleeps:?}");
+    let mut before = None;
+    for sleep in &sleeps {
+        let moments = sleep.began_unix_ns..sleep.ended_unix_ns;
+        let images = processes.iter().filter(|image| image.pid == sleep.pid);
+        let seen: Vec<Usage> = images
+            .flat_map(|image| usages(image))
+            .filter(|(moment, _)| moments.contains(moment))
+            .map(|(_, usage)| usage)
+            .collect();
+        assert!(!seen.is_empty(), "{sleep:?}");
+        for usage in &seen {
+            // A forked process counts in a region of its own from its first call on, the sleep.
+            let minor = sleep.minor_faults..=sleep.minor_faults + 128;
+            assert!(minor.contains(&usage.minor_faults), "{usage:?}, {sleep:?}");
+            let major = sleep.major_faults..=sleep.major_faults + 16;
+            assert!(major.contains(&usage.major_faults), "{usage:?}, {sleep:?}");
+            let cpu_ns = usage.user_ns + usage.system_ns;
+            assert!(
+                cpu_ns + 2 * TICK_NS >= sleep.cpu_ns && cpu_ns <= sleep.cpu_ns + TICK_NS,
+                "{usage:?}, {sleep:?}"
+            );
+            assert!(usage.resident_bytes > MIB, "{usage:?}");
+        }
+        // The first usage of two sleeps of an image: what was touched in between is resident.
+        let resident = seen[0].resident_bytes;
+        if let Some((pid, was_resident, had_touched)) = before
+            && pid == sleep.pid
+            && sleep.touched_bytes >= had_touched
+        {
+            let touched: u64 = sleep.touched_bytes - had_touched;
+            let more = resident.checked_sub(was_resident).expect("it grows");
+            assert!(more.abs_diff(touched) < 2 * MIB, "{more}, {touched}");
+        }
+        before = Some((sleep.pid, resident, sleep.touched_bytes));
+    }
+    // A forked process begins anew.
+    let first = |image| usages(image).next().expect("a usage").1;
+    let last = |image| usages(image).last().expect("a usage").1;
+    assert!(first(child).minor_faults < 1000, "{:?}", first(child));
+    assert!(last(parent).minor_faults > 3 * 900);
+    assert!(last(parent).user_ns + last(parent).system_ns >= 28 * TICK_NS);
+    // An exec keeps what the process has had, and not its memory.
+    assert_eq!(child.end.how, EndKind::Exec);
+    assert!(first(successor).minor_faults >= last(child).minor_faults);
+    assert!(first(successor).resident_bytes + 16 * MIB < last(child).resident_bytes);
+    // They have ended by the last point.
+    for image in processes {
+        let ended = image.timeline.points.last().expect("points");
+        assert_eq!(ended.usage, None);
+    }
+}
+
+/// Nobody looks from outside.
+#[test]
+fn without_weir_run_nothing_is_told() {
+    let outcome = Program::new(victim("takes_memory_and_time"))
+        .run(Mode::Bare)
+        .expect_status(0);
+    for process in outcome.processes() {
+        assert!(process.timeline.points.len() > 1);
+        assert!(!has_usage(process));
+    }
+}
+
+/// In a pid namespace of its own, a process has a number that is another's outside.
+#[test]
+fn a_process_of_another_namespace_is_nobody_else() {
+    let outcome = Program::new(victim("takes_memory_and_time"))
+        .arg("briefly")
+        .by("unshare", &["--pid", "--fork"])
+        .run(Mode::Run)
+        .expect_status(0);
+    let processes = outcome.processes();
+    let (inside, outside): (Vec<&Process>, Vec<&Process>) =
+        processes.iter().copied().partition(|image| image.pid == 1);
+    assert!(!inside.is_empty() && !outside.is_empty());
+    assert!(inside.iter().all(|image| !has_usage(image)));
+    assert!(outside.iter().any(|image| has_usage(image)));
+}
