@@ -1,4 +1,4 @@
-//! The live bytes of the heap over time, as a line of blocks.
+//! The live bytes of the heap over time, as a line of blocks, and what the process took of the machine.
 
 use std::cmp::Reverse;
 
@@ -55,6 +55,11 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         let line = sparkline(&process.timeline, process.duration_ns, columns);
         let space = " ".repeat(left - text::width(before));
         page.line(&format!("{before}{space}{line}{after}"));
+        let usage = usage(&process.timeline).unwrap_or_default();
+        for line in text::wrap(&usage, page.room().saturating_sub(left).max(1)) {
+            let line = page.dim(&line);
+            page.styled_line(&format!("{}{line}", " ".repeat(left)));
+        }
     }
     if more > 0 {
         let more = text::counted(
@@ -99,6 +104,27 @@ fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<C
     processes.iter().map(caption).collect()
 }
 
+/// What the process took: the largest resident memory that was seen, and the last of the counts. None where nobody could read it.
+fn usage(timeline: &Timeline) -> Option<String> {
+    let seen = || timeline.points.iter().filter_map(|point| point.usage);
+    let resident = seen().map(|usage| usage.resident_bytes).max()?;
+    let last = seen().next_back()?;
+    let faults = last.minor_faults.saturating_add(last.major_faults);
+    let faults = text::counted(faults, "page fault", "page faults");
+    let from_disk = match last.major_faults {
+        0 => String::new(),
+        some => format!(" ({} from disk)", units::count(some)),
+    };
+    let cpu = match last.user_ns.saturating_add(last.system_ns) {
+        0 => "no tick of".to_owned(),
+        some => units::time(some),
+    };
+    let resident = units::bytes(resident);
+    Some(format!(
+        "up to {resident} resident, {faults}{from_disk}, {cpu} CPU time"
+    ))
+}
+
 /// A block for each stretch of time, as high as the most that was live in it. Where no point falls
 /// into a stretch, the last point before it holds.
 fn sparkline(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
@@ -138,7 +164,7 @@ fn sparkline(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use weir_report::model::TimelinePoint;
+    use weir_report::model::{TimelinePoint, Usage};
 
     use super::*;
 
@@ -171,5 +197,39 @@ mod tests {
         assert_eq!(sparkline(&timeline(&[(0, -5), (9, 0)]), 9, 2), "  ");
         let extreme = timeline(&[(0, i64::MIN), (u64::MAX, i64::MAX)]);
         assert_eq!(sparkline(&extreme, u64::MAX, 2), " █");
+    }
+
+    #[test]
+    fn the_largest_memory_and_the_last_counts_are_told() {
+        let mut points = timeline(&[(0, 0), (10, 10), (20, 40), (30, 80)]);
+        assert_eq!(usage(&points), None);
+        let seen = |mib: u64, minor_faults, major_faults, ms: u64| Usage {
+            resident_bytes: mib << 20,
+            minor_faults,
+            major_faults,
+            user_ns: ms * 1_000_000,
+            system_ns: 20_000_000,
+        };
+        points.points[1].usage = Some(seen(90, 1, 0, 10));
+        let told = usage(&points).expect("a usage");
+        assert_eq!(
+            told,
+            "up to 90.0 MiB resident, 1 page fault, 30.0 ms CPU time"
+        );
+        points.points[1].usage = Some(Usage::default());
+        let told = usage(&points).expect("a usage");
+        assert_eq!(
+            told,
+            "up to 0 B resident, 0 page faults, no tick of CPU time"
+        );
+        points.points[1].usage = Some(seen(90, 1, 0, 10));
+        points.points[2].usage = Some(seen(40, 1200, 35, 1480));
+        let told = usage(&points).expect("a usage");
+        assert_eq!(
+            told,
+            "up to 90.0 MiB resident, 1,235 page faults (35 from disk), 1.50 s CPU time"
+        );
+        points.points[3].usage = Some(seen(u64::MAX >> 20, u64::MAX, u64::MAX, 1));
+        assert!(usage(&points).is_some());
     }
 }
