@@ -28,13 +28,13 @@ pub fn waits(function: Function) -> bool {
 pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activity> {
     let mut activities: BTreeMap<String, Activity> = BTreeMap::new();
     for (function, total) in totals.functions() {
-        if function.row().family.timing() != Timing::Always || total.calls == 0 {
+        let Some(activity) = of(function).filter(|_| total.calls != 0) else {
             continue;
-        }
+        };
         // A call is counted where it belongs; its wait, where it is known, is time that passed waiting.
         let waited_ticks = total.wait_ticks.min(total.ticks);
         for (name, calls, ticks) in [
-            (name(function), total.calls, total.ticks - waited_ticks),
+            (activity, total.calls, total.ticks - waited_ticks),
             (WAIT, 0, waited_ticks),
         ] {
             if calls != 0 || ticks != 0 {
@@ -48,9 +48,13 @@ pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activ
     activities
 }
 
-fn name(function: Function) -> &'static str {
+/// The activity of a function's calls; none where they are not always timed.
+pub fn of(function: Function) -> Option<&'static str> {
     let row = function.row();
-    if row.family == Family::Lock {
+    if row.family.timing() != Timing::Always {
+        return None;
+    }
+    Some(if row.family == Family::Lock {
         LOCK
     } else if waits(function) {
         WAIT
@@ -60,7 +64,7 @@ fn name(function: Function) -> &'static str {
         TRANSFER
     } else {
         OTHER
-    }
+    })
 }
 
 /// Those of several images together.

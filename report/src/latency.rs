@@ -7,9 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
-use weir_record::clock::Rate;
 use weir_record::functions::Function;
-use weir_record::sample::{Part, Sample};
+use weir_record::sample::Part;
 
 use crate::estimate::FEWEST;
 use crate::model::Latency;
@@ -39,17 +38,14 @@ impl Latencies {
         }
     }
 
-    /// Records a sample, unless it makes no sense.
+    /// Records that a part of a function's call took so long.
     #[inline]
-    pub fn record(&mut self, sample: Sample, rate: Rate) {
-        let Some((function, part)) = sample.subject() else {
-            return;
-        };
+    pub fn record(&mut self, function: Function, part: Part, ns: u64) {
         let place = part as usize * Function::COUNT + function.index();
         if let Some(Some(histogram)) = self.histograms.get_mut(place) {
-            record(histogram, rate.ns(sample.ticks()));
+            record(histogram, ns);
         } else {
-            self.record_first(place, rate.ns(sample.ticks()));
+            self.record_first(place, ns);
         }
     }
 

@@ -4,6 +4,7 @@
 //! writer      the one consumer of a region's rings: from a region to its part of the report
 //!   latency     samples to histograms
 //!   timeline    counters over time
+//!   latency_over_time   latencies over time
 //!   totals      a region's counters, summed over its threads
 //!   activity    what its calls were for
 //!   files       its files and sockets
@@ -27,6 +28,7 @@ mod arch;
 mod errno;
 mod files;
 mod latency;
+mod latency_over_time;
 mod log2;
 mod process;
 mod timeline;

@@ -66,9 +66,12 @@ impl Seen {
         let slots = region.slots();
         self.heads.resize(slots.len().max(self.heads.len()), 0);
         for (slot, head) in slots.iter().zip(&mut self.heads) {
-            *head = slot
-                .ring
-                .look_back(*head, |sample| recent.0.record(sample, rate));
+            *head = slot.ring.look_back(*head, |sample| {
+                // A hostile program may have put anything there.
+                if let Some((function, part)) = sample.subject() {
+                    recent.0.record(function, part, rate.ns(sample.ticks()));
+                }
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ mod coroutines;
 mod files;
 mod folded;
 mod in_flight;
+mod latency_over_time;
 mod parts;
 mod stacks;
 mod usage;
@@ -22,6 +23,7 @@ pub use coroutines::{CoroutineUse, Coroutines};
 pub use files::{FileUse, Files, KindUse, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
+pub use latency_over_time::{LatencyCell, LatencyOverTime};
 pub use parts::{Parts, Spread, SpreadClass};
 pub use stacks::{
     BadIndex, CodeName, CodePlace, FilePart, Frame, Lifetimes, MOST as MOST_FRAMES, Module, Since,
@@ -159,7 +161,7 @@ pub struct Process {
     pub end: End,
     /// Present where the entry stands for several images of one executable (of any executable, where `executable` is empty).
     /// Process ids, command and end are those of the first image. `duration_ns` is the time from the first start to the
-    /// last end. All other numbers are sums. There is no timeline.
+    /// last end. All other numbers are sums. There is no timeline, and there are no latencies over time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
     /// Which calls were timed; see [`Report::timing`].
@@ -172,6 +174,9 @@ pub struct Process {
     pub threads: Vec<Thread>,
     /// Counters over time.
     pub timeline: Timeline,
+    /// How long calls took, and when; absent where none was timed, and where the entry stands for several images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_over_time: Option<Box<LatencyOverTime>>,
     /// The purpose of the calls that are always timed; see [`Report::activities`].
     #[serde(default)]
     pub activities: BTreeMap<String, Activity>,

@@ -18,7 +18,7 @@ use weir_record::text::Text;
 
 use crate::calendar::Utc;
 use crate::latency::Latencies;
-use crate::model::{End, Files, Process, Timeline, Tool};
+use crate::model::{End, Files, LatencyOverTime, Process, Timeline, Tool};
 use crate::totals::Totals;
 use crate::{activity, files};
 
@@ -33,6 +33,7 @@ pub struct Findings<'a> {
     /// Nanoseconds for ticks; none where the clocks did not advance, and then nothing was timed.
     pub rate: Option<Rate>,
     pub timeline: Timeline,
+    pub latency_over_time: Option<LatencyOverTime>,
     pub totals: &'a Totals,
     pub latencies: &'a Latencies,
     pub tool: Tool,
@@ -71,6 +72,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         end: findings.end,
         folded: None,
         timeline: findings.timeline,
+        latency_over_time: findings.latency_over_time.map(Box::new),
         tool: findings.tool,
     }
 }

@@ -2,9 +2,11 @@
 
 use weir_record::clock::{Moment, Rate};
 use weir_record::region::Region;
+use weir_record::sample::Part;
 use weir_record::slot::Slot;
 
 use crate::latency::Latencies;
+use crate::latency_over_time::Grid;
 use crate::model::{End, Process, TimelinePoint, Tool, Usage};
 use crate::process::{self, Findings};
 use crate::timeline::{self, Series};
@@ -20,6 +22,7 @@ pub struct Writer<'r> {
     region: Region<'r>,
     started: Moment,
     latencies: Latencies,
+    over_time: Grid,
     series: Series,
     polls: u64,
     own_bytes: u64,
@@ -42,6 +45,7 @@ impl<'r> Writer<'r> {
             region,
             started: region.header.started.get(),
             latencies: Latencies::new(),
+            over_time: Grid::new(),
             series: Series::new(region.header.inherited_bytes.get_signed()),
             polls: 0,
             own_bytes: 0,
@@ -72,7 +76,7 @@ impl<'r> Writer<'r> {
             point.usage = usage(&point);
             self.series.add(point);
         }
-        self.drain(rate)
+        self.drain(rate, at_ns)
     }
 
     /// Drains what is left, and reports the image as it is at this moment. May be called again, later.
@@ -92,10 +96,10 @@ impl<'r> Writer<'r> {
         let totals = Totals::of(self.region);
         let rate = Rate::between(self.started, now)
             .or_else(|| Rate::between(self.started, self.region.header.latest.get()));
-        if let Some(rate) = rate {
-            self.drain(rate);
-        }
         let at_ns = self.since_start(now);
+        if let Some(rate) = rate {
+            self.drain(rate, at_ns);
+        }
         let mut last = timeline::point(at_ns, &totals);
         last.usage = usage(&last);
         process::process(Findings {
@@ -105,6 +109,7 @@ impl<'r> Writer<'r> {
             end,
             rate,
             timeline: self.series.until(last),
+            latency_over_time: self.over_time.found(),
             totals: &totals,
             latencies: &self.latencies,
             tool: Tool {
@@ -128,12 +133,23 @@ impl<'r> Writer<'r> {
         now.monotonic_ns.saturating_sub(self.started.monotonic_ns)
     }
 
-    fn drain(&mut self, rate: Rate) -> Poll {
+    fn drain(&mut self, rate: Rate, at_ns: u64) -> Poll {
         self.polls = self.polls.saturating_add(1);
-        let latencies = &mut self.latencies;
+        self.over_time.advance(at_ns);
+        let (latencies, over_time) = (&mut self.latencies, &mut self.over_time);
         let mut poll = Poll::default();
         for slot in self.region.slots() {
-            let taken = slot.ring.drain(|sample| latencies.record(sample, rate));
+            let taken = slot.ring.drain(|sample| {
+                // Anything may be in the ring of a hostile program.
+                let Some((function, part)) = sample.subject() else {
+                    return;
+                };
+                let ns = rate.ns(sample.ticks());
+                latencies.record(function, part, ns);
+                if part == Part::Whole {
+                    over_time.record(function, ns);
+                }
+            });
             poll.samples = poll.samples.saturating_add(taken as u64);
             poll.fullest_ring = poll.fullest_ring.max(taken);
         }

@@ -22,6 +22,7 @@
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
 //! live_view            what weir top shows of programs that run
+//! over_time            how long calls took, and when
 //! usage                what processes take of the machine over time, beside getrusage
 //! findings             what a report says is wrong with a program that is, and with others
 //! differences          what differs between two reports
@@ -70,6 +71,7 @@ mod loading;
 mod machine_code;
 mod made_code;
 mod names;
+mod over_time;
 mod processes;
 mod python;
 mod real_build;

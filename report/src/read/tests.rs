@@ -53,6 +53,7 @@ fn sample() -> Report {
             heap: Default::default(),
             threads: Vec::new(),
             timeline: Default::default(),
+            latency_over_time: None,
             activities: BTreeMap::new(),
             files: Files::default(),
             coroutines: None,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::together;
-use crate::model::{Frame, Process, Stacks, Thread, TimelinePoint};
+use crate::model::{Frame, LatencyCell, Process, Stacks, Thread, TimelinePoint};
 
 /// How many entries there are of executables; beyond these there is one of all others.
 pub const MOST_GROUPS: usize = 64;
@@ -83,6 +83,7 @@ pub fn weight(process: &Process) -> usize {
         of.modules.len() * 256 + of.frames.len() * size_of::<Frame>() + of.sites.len() * 128
     };
     let provenance = process.provenance.iter();
+    let over_time = process.latency_over_time.as_ref();
     2048 + process
         .command
         .iter()
@@ -96,6 +97,10 @@ pub fn weight(process: &Process) -> usize {
         + coroutines.map_or(0, |of| of.listed.len() * 256)
         + process.stacks.as_ref().map_or(0, stacks)
         + process.timeline.points.len() * size_of::<TimelinePoint>()
+        + over_time.map_or(0, |of| {
+            let cells = of.activities.values();
+            256 + cells.map(Vec::len).sum::<usize>() * size_of::<LatencyCell>()
+        })
         + (process.slowest.len() + process.longest_waits.len()) * 128
         + provenance
             .map(|group| 128 + group.functions.len() * 24)

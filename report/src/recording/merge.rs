@@ -113,7 +113,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Function, Heap};
+    use crate::model::{Function, Heap, LatencyCell, LatencyOverTime, Timeline, TimelinePoint};
 
     fn process(pid: u32, executable: &str, calls: u64) -> Process {
         let json = format!(
@@ -148,6 +148,26 @@ mod tests {
         let mut merge = Merge::default();
         reports.into_iter().for_each(|report| merge.add(report));
         merge.finish().expect("reports")
+    }
+
+    /// Their columns are of other times, and may be of another width.
+    #[test]
+    fn what_is_over_time_is_not_summed() {
+        let cells = vec![LatencyCell(1, 2, 3)];
+        let mut of_one = process(7, "/a", 5);
+        of_one.timeline.points.push(TimelinePoint::default());
+        of_one.latency_over_time = Some(Box::new(LatencyOverTime {
+            interval_ns: 5,
+            activities: [("transfer".to_owned(), cells)].into(),
+        }));
+        let end = of_one.end.clone();
+        let mut merge = Merge::default();
+        merge.add(report(vec![of_one], end, 9));
+        let sum = merge.finish().expect("a sum");
+        assert_eq!(sum.processes.len(), 1);
+        assert_eq!(sum.processes[0].latency_over_time, None);
+        assert_eq!(sum.processes[0].timeline, Timeline::default());
+        assert_eq!(sum.processes[0].stands_for(), 1);
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         heap,
         threads: threads(&images, started_unix_ns),
         timeline: Timeline::default(),
+        latency_over_time: None,
         activities: activity::together(images.iter().map(|image| &image.activities)),
         files: files::together(images.iter().map(|image| &image.files)),
         coroutines: Coroutines::together(images.iter().filter_map(|of| of.coroutines.as_ref())),

@@ -7,7 +7,7 @@ use hdrhistogram::serialization::Deserializer;
 use weir_record::clock::Moment;
 use weir_record::functions::Function;
 use weir_record::ring;
-use weir_report::model::Latency;
+use weir_report::model::{Latency, LatencyCell};
 use weir_report::writer::Poll;
 
 use crate::memory::{Memory, STARTED, after, exited};
@@ -130,4 +130,62 @@ fn the_writers_own_cost_is_told() {
     writer.set_own_cost(4096, 77);
     let tool = writer.process(after(2_000_000), exited()).tool;
     assert_eq!((tool.writer_bytes, tool.writer_cpu_ns), (4096, 77));
+}
+
+/// The cells of an activity are the samples of its functions, in the column in which they were taken.
+#[test]
+fn latencies_over_time_are_those_of_the_histograms() {
+    const MS: u64 = 1_000_000;
+    let memory = Memory::new(2);
+    let mut writer = memory.writer();
+    let threads = [memory.thread(0, "a"), memory.thread(1, "b")];
+    let functions = [
+        (Function::Read, "transfer"),
+        (Function::Fsync, "transfer"),
+        (Function::Poll, "wait"),
+        (Function::Open, "other"),
+    ];
+    for look in 1..=30 {
+        for (number, (function, _)) in (1..).zip(functions) {
+            for call in 0..look * number {
+                threads[call as usize % 2].timed(function, 1, 3, 0, 900 * number + call);
+            }
+        }
+        threads[0].timed(Function::Malloc, 8, -1, 0, 40);
+        writer.poll(after(look * 10 * MS));
+    }
+    // More than its ring takes.
+    for _ in 0..ring::CAPACITY + 70 {
+        threads[0].timed(Function::Read, 1, 3, 0, 500);
+    }
+    let process = writer.process(after(995 * MS), exited());
+    assert!(process.missed.dropped_samples >= 70);
+    let over_time = process.latency_over_time.as_ref().expect("cells");
+    assert_eq!(over_time.interval_ns, 5 * MS);
+    for activity in ["transfer", "wait", "other"] {
+        let of_activity = functions.iter().filter(|(_, name)| *name == activity);
+        let samples = of_activity.map(|(function, _)| {
+            let latency = process.functions[function.name()].latency.as_ref();
+            latency.map_or(0, |latency| latency.timed - latency.dropped)
+        });
+        let cells = &over_time.activities[activity];
+        let sum: u64 = cells.iter().map(|cell| cell.2).sum();
+        assert_eq!(sum, samples.sum::<u64>(), "{activity}");
+    }
+    assert_eq!(over_time.activities.len(), 3, "none of the allocations");
+    // 3 calls in the first look, of 2.7 µs each; 6 in the second.
+    let waits = &over_time.activities["wait"][..2];
+    assert_eq!(waits, [LatencyCell(2, 22, 3), LatencyCell(4, 22, 6)]);
+    let last = over_time.activities["transfer"].last();
+    assert_eq!(last.map(|cell| (cell.0, cell.1)), Some((199, 17)));
+}
+
+#[test]
+fn what_was_not_timed_is_not_there_over_time() {
+    let memory = Memory::new(1);
+    memory.thread(0, "t").call(Function::Read, 1);
+    let process = memory.writer().process(after(2_000_000), exited());
+    assert_eq!(process.latency_over_time, None);
+    let text = serde_json::to_string(&process).expect("JSON");
+    assert!(!text.contains("latency_over_time"));
 }

@@ -82,10 +82,16 @@ fn what_a_later_version_adds_is_skipped() {
     fn add_everywhere(value: &mut Value) {
         match value {
             Value::Object(fields) => {
-                // Not where the keys are names, of an errno or a function: one that it does not know is one.
+                // Not where the keys are names, of an errno, a function or an activity: one that it does not know is one.
+                let is_of_names = |name: &str, field: &Value| {
+                    let mut values = field.as_object().into_iter().flatten();
+                    let is_of_lists = values.all(|(_, value)| value.is_array());
+                    ["errors_by_errno", "ended"].contains(&name)
+                        || (name == "activities" && is_of_lists)
+                };
                 let inside = fields
                     .iter_mut()
-                    .filter(|(name, _)| !["errors_by_errno", "ended"].contains(&name.as_str()));
+                    .filter(|(name, field)| !is_of_names(name, field));
                 inside.for_each(|(_, field)| add_everywhere(field));
                 if fields.values().any(|field| !field.is_object()) {
                     fields.insert("of_a_later_version".to_owned(), vec![1, 2].into());

@@ -232,18 +232,74 @@ pub fn activities(functions: &BTreeMap<String, Function>) -> BTreeMap<String, Ac
         if row.family.timing() != Timing::Always || function.calls == 0 {
             continue;
         }
-        let name = match (row.family, row.role) {
-            (Family::Lock, _) => "lock",
-            _ if weir_report::waits(known) => "wait",
-            (Family::Map, _) => "memory_map",
-            (_, Role::Read | Role::Write | Role::Move | Role::Sync) => "transfer",
-            _ => "other",
-        };
-        let activity = activities.entry(name.to_owned()).or_default();
+        let activity = activities.entry(activity_of(known).to_owned());
+        let activity = activity.or_default();
         activity.calls += function.calls;
         activity.total_ns += function.latency.as_ref().map_or(0, |it| it.total_ns);
     }
     activities
+}
+
+/// The activity of a function that is always timed.
+fn activity_of(known: Known) -> &'static str {
+    let row = known.row();
+    match (row.family, row.role) {
+        (Family::Lock, _) => "lock",
+        _ if weir_report::waits(known) => "wait",
+        (Family::Map, _) => "memory_map",
+        (_, Role::Read | Role::Write | Role::Move | Role::Sync) => "transfer",
+        _ => "other",
+    }
+}
+
+/// When these calls were made: the calls of each function that took about as long are in so many columns, one after the other.
+pub fn over_time(
+    functions: &BTreeMap<String, Function>,
+    interval_ns: u64,
+    columns: u64,
+) -> Option<Box<LatencyOverTime>> {
+    let mut activities: BTreeMap<String, BTreeMap<(u64, u32), u64>> = BTreeMap::new();
+    for known in Known::ALL {
+        let function = functions.get(known.name());
+        let Some(latency) = function.and_then(|of| of.latency.as_ref()) else {
+            continue;
+        };
+        if known.row().family.timing() != Timing::Always {
+            continue;
+        }
+        let cells = activities.entry(activity_of(known).to_owned()).or_default();
+        let mut left = latency.timed - latency.dropped;
+        for (part, ns) in [
+            (2, latency.p50_ns),
+            (10, latency.p90_ns),
+            (100, latency.p99_ns),
+            (1000, latency.p99_9_ns),
+            (u64::MAX, latency.max_ns),
+        ] {
+            let row = (u128::from(ns) * u128::from(ns)).ilog2();
+            let samples = left.saturating_sub(latency.timed / part);
+            left -= samples;
+            let used = samples.min(columns / 3);
+            let first = (known.index() as u64 * 7 + u64::from(row)) % (columns - used);
+            for place in 0..used {
+                let share = samples * (place + 1) / used - samples * place / used;
+                *cells.entry((first + place, row)).or_default() += share;
+            }
+        }
+    }
+    let list = |cells: BTreeMap<(u64, u32), u64>| {
+        let cells = cells.into_iter();
+        cells
+            .map(|((column, row), samples)| LatencyCell(column as u32, row, samples))
+            .collect()
+    };
+    Some(Box::new(LatencyOverTime {
+        interval_ns,
+        activities: activities
+            .into_iter()
+            .map(|(name, cells)| (name, list(cells)))
+            .collect(),
+    }))
 }
 
 fn used(kind: &str, name: &str) -> FileUse {
