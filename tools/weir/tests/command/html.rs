@@ -12,8 +12,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use weir_record::functions::{Function as Known, Role};
 use weir_report::model::{
-    CodeName, CodePlace, Frame, Function, Module, Report, Site, SiteBlocks, Stacks, Timeline,
-    TimelinePoint,
+    CodeName, CodePlace, Frame, Function, LatencyCell, LatencyOverTime, Module, Report, Site,
+    SiteBlocks, Stacks, Timeline, TimelinePoint, Usage,
 };
 
 use browser::Browser;
@@ -399,8 +399,21 @@ fn with_time() -> Report {
             io_calls: second,
             read_bytes: 7 * second,
             written_bytes: 3 * second,
-            ..TimelinePoint::default()
+            usage: Some(Usage {
+                resident_bytes: (10 + second) << 20,
+                minor_faults: 100 + second,
+                major_faults: 0,
+                user_ns: second * S / 2,
+                system_ns: second * S / 10,
+            }),
         });
+        // Of a second, two samples of 1 µs, and one of 3 ms in the column of second 5.
+        let mut cells: Vec<LatencyCell> = (0..8).map(|second| LatencyCell(second, 19, 2)).collect();
+        cells.insert(6, LatencyCell(5, 43, 1));
+        process.latency_over_time = Some(Box::new(LatencyOverTime {
+            interval_ns: S,
+            activities: [("transfer".to_owned(), cells)].into(),
+        }));
         process.timeline = Timeline {
             interval_ns: S,
             points: points.collect(),
@@ -447,6 +460,34 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
         one.contains("allocation calls 120requested 200 BI/O calls 2read 14 Bwritten 6 B"),
         "{one}"
     );
+    for expected in ["CPU 2.40 s", "page faults 4 minor, 0 major"] {
+        assert!(both.contains(expected), "{both}");
+    }
+    for (page, expected) in [
+        (
+            &pages[0],
+            "34 timed calls: p50 724 ns to 1.02 µs, p90 724 ns to 1.02 µs, p99 2.97 ms to 4.19 ms",
+        ),
+        (
+            &pages[1],
+            "8 timed calls: p50 724 ns to 1.02 µs, p90 724 ns to 1.02 µs, p99 724 ns to 1.02 µs",
+        ),
+        (
+            &pages[2],
+            "4 timed calls: p50 724 ns to 1.02 µs, p90 724 ns to 1.02 µs, p99 724 ns to 1.02 µs",
+        ),
+    ] {
+        assert_eq!(page["heat"], json!([expected]));
+    }
+    let charts = strings(&pages[0]["charts"]);
+    for chart in [
+        "Heap and resident size",
+        "CPU, in processors",
+        "Page faults",
+        "Transfer: read, write, sync",
+    ] {
+        assert!(charts.contains(&chart), "{charts:?}");
+    }
     // The slow calls from 3 to 4 and from 4 to 5 touch the range, and both processes ran in it.
     assert_eq!(rows(&pages[1], "processes").len(), 2);
     let all = rows(&pages[0], "slowest").len();
@@ -464,6 +505,19 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
         "the first one has ended"
     );
     assert_eq!(rows(&later[0], "slowest").len(), 0);
+}
+
+/// After an exec, a process goes on with the CPU time that it had.
+#[test]
+fn what_a_process_took_before_an_exec_is_not_counted_twice() {
+    let mut report = with_time();
+    report.processes[1].pid = report.processes[0].pid;
+    let page = whole(&report);
+    let all = page["chosen"].as_str().expect("text");
+    // 8 s × 0.6 of the first image; of the second one the same, which begins with what its first point has: nothing.
+    assert!(all.contains("CPU 9.60 s"), "{all}");
+    // 108 of the first image, which began the process; 8 of the second one.
+    assert!(all.contains("page faults 116 minor"), "{all}");
 }
 
 #[test]

@@ -12,27 +12,43 @@ function tracked() {
     .filter(({ index }) => state.process === null || state.process === index);
 }
 
-// What a counter of a process is at a time: between two points, it grows evenly.
-function counterAt(points, offset, name, at) {
+// What a counter of an image is at a time: between two points, it grows evenly.
+function counterAt({ process, index, offset }, name, at) {
+  const { points } = process.timeline;
   const value = (point) => (name in point ? point[name] : point.usage?.[name]) ?? null;
   const last = points.length - 1;
   const since = at - offset;
   if (since <= 0) return 0;
-  if (since >= points[last].at_ns) return lastKnown(points, last, value);
+  const from = page.continues[index] && USAGE.includes(name) ? firstKnown(points, value) : 0;
+  if (since >= points[last].at_ns) return lastKnown(points, last, value, from) - from;
   const after = firstAfter(points, since);
   const high = value(points[after]);
   const low = value(points[after - 1]);
-  if (high === null || low === null) return lastKnown(points, after, value);
+  if (high === null || low === null) return lastKnown(points, after - 1, value, from) - from;
   const part = (since - points[after - 1].at_ns) / (points[after].at_ns - points[after - 1].at_ns);
-  return low + (high - low) * part;
+  return low + (high - low) * part - from;
 }
 
-function lastKnown(points, from, value) {
-  for (let at = from; at >= 0; at -= 1) {
+function lastKnown(points, place, value, otherwise) {
+  for (let at = place; at >= 0; at -= 1) {
     const known = value(points[at]);
     if (known !== null) return known;
   }
-  return 0;
+  return otherwise;
+}
+
+function firstKnown(points, value) {
+  return points.map(value).find((known) => known !== null) ?? 0;
+}
+
+// For each image whether its process ran another one before: then its usage begins with what that one had.
+function continuing(processes) {
+  const pids = new Set();
+  return processes.map(({ pid }) => {
+    const isKnown = pids.has(pid);
+    pids.add(pid);
+    return isKnown;
+  });
 }
 
 // The first point after a time, which is not that of the first.
@@ -47,13 +63,15 @@ function firstAfter(points, since) {
   return low;
 }
 
-// What a process had at a time: as the last point before it says; nothing before its start and after its end.
+// What a process had at a time: as the last point says that knows it; nothing before its start and after its end.
 function levelAt(process, offset, value, at) {
   const { points } = process.timeline;
   const since = at - offset;
   if (since < 0 || since > process.duration_ns) return null;
-  if (since >= points[points.length - 1].at_ns) return value(points[points.length - 1]);
-  return value(points[firstAfter(points, since) - 1]);
+  const last = points.length - 1;
+  let point = since >= points[last].at_ns ? last : firstAfter(points, since) - 1;
+  while (point >= 0 && value(points[point]) === null) point -= 1;
+  return point < 0 ? null : value(points[point]);
 }
 
 // Sums over processes at evenly spaced times.
@@ -65,15 +83,16 @@ function seriesOverTime(processes, end) {
   const made = { at, live: nothing(), resident: nothing(), running: zeros(), counters: {} };
   const names = [...COUNTERS, ...USAGE];
   for (const name of names) made.counters[name] = zeros();
-  for (const { process, offset } of processes) {
+  for (const tracked of processes) {
+    const { process, offset } = tracked;
     const { points } = process.timeline;
     const isKnown = !process.heap.not_known;
     const hasUsage = points.some((point) => point.usage);
     const from = Math.max(0, Math.floor((offset / end) * columns));
     for (let column = from; column <= columns; column += 1) {
-      for (const name of COUNTERS) made.counters[name][column] += counterAt(points, offset, name, at[column]);
+      for (const name of COUNTERS) made.counters[name][column] += counterAt(tracked, name, at[column]);
       if (hasUsage) {
-        for (const name of USAGE) made.counters[name][column] += counterAt(points, offset, name, at[column]);
+        for (const name of USAGE) made.counters[name][column] += counterAt(tracked, name, at[column]);
       }
       if (isKnown) add(made.live, column, levelAt(process, offset, (point) => point.live_bytes, at[column]));
       add(made.resident, column, levelAt(process, offset, (point) => point.usage?.resident_bytes ?? null, at[column]));
@@ -86,14 +105,20 @@ function add(to, column, number) {
   if (number !== null) to[column] = (to[column] ?? 0) + number;
 }
 
-// For each second, what a counter grew between one column and the next.
-function rates(series, name) {
+// For each second, what a counter grew in the time before each column: between it and the one before, or in so many nanoseconds.
+function rates(series, name, least = 0) {
   const counter = series.counters[name];
+  const width = series.at[1] - series.at[0];
+  const columns = Math.max(1, Math.ceil(least / width));
   return series.at.map((at, column) => {
     if (column === 0) return 0;
-    return (Math.max(0, counter[column] - counter[column - 1]) * 1e9) / (at - series.at[column - 1]);
+    const from = Math.max(0, column - columns);
+    return (Math.max(0, counter[column] - counter[from]) * 1e9) / (at - series.at[from]);
   });
 }
+
+// The kernel counts CPU time in ticks of 10 ms: over less than some of them there is none, or too much.
+const TICKS_NS = 1e8;
 
 const perSecond = (unit) => ({
   unit,
@@ -151,7 +176,7 @@ function chartsOf(series, into) {
     { label: 'written', colour: 'write', data: rates(series, 'written_bytes') },
   ], perSecond('bytes'));
   add('I/O calls', [{ label: 'calls', colour: 'read', data: rates(series, 'io_calls') }], perSecond('count'));
-  const inProcessors = (name) => rates(series, name).map((ns) => ns / 1e9);
+  const inProcessors = (name) => rates(series, name, TICKS_NS).map((ns) => ns / 1e9);
   add('CPU, in processors', [
     { label: 'user', colour: 'user', filled: true, data: inProcessors('user_ns') },
     { label: 'system', colour: 'system', data: inProcessors('system_ns') },
@@ -201,13 +226,14 @@ function numbersOf(range) {
   const sums = Object.fromEntries([...COUNTERS, ...USAGE].map((name) => [name, 0]));
   let hasUsage = false;
   let running = 0;
-  for (const { process, offset } of tracked()) {
+  for (const image of tracked()) {
+    const { process, offset } = image;
     const { points } = process.timeline;
     if (offset > to || offset + process.duration_ns < from) continue;
     running += 1;
     hasUsage ||= points.some((point) => point.usage);
     for (const name of Object.keys(sums)) {
-      sums[name] += counterAt(points, offset, name, to) - counterAt(points, offset, name, from);
+      sums[name] += counterAt(image, name, to) - counterAt(image, name, from);
     }
   }
   return { ...sums, hasUsage, running };

@@ -24,6 +24,7 @@ const seen = () => ({
   cards: [...document.querySelectorAll('.card')].map((one) => [...one.children].map((child) => child.textContent)),
   chosen: text('.chosen')[0] ?? '',
   charts: text('.chart h3'),
+  heat: text('.heat .remark'),
   opened: text('#function .facts .pair'),
   openedTitle: text('#function h3')[0] ?? '',
   sizes: text('#function .sizes tr'),
