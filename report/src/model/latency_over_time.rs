@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// A sample has no time of its own: its column is the moment at which it was taken from its thread's ring. `weir run` looks every 0.1 to 25 ms. Without
 /// it, a program with several threads has a thread that looks as often, and one with a single thread looks once in 4,096 timed
-/// calls and when it ends: then the columns say little. A call is in the column in which it ended, or in a later one.
+/// calls and when it ends; and `weir recover` takes all that it finds at once: then the columns say little. A call is in the column in which it ended, or in a later one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LatencyOverTime {
