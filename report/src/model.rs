@@ -326,7 +326,8 @@ pub struct SizeClass {
 ///
 /// Percentile q of a histogram of n calls is the call of rank ceil(q × n) in ascending order, at least 1. Its value is the largest
 /// value of the bucket that the call is in, and at most `max_ns`. Other tools may compute other values from `histogram`: where
-/// they round the rank or interpolate, and where they do not limit the value to `max_ns`.
+/// they round the rank or interpolate, and where they do not limit the value to `max_ns`. Where all samples were lost (`dropped` is `timed`),
+/// percentiles and `min_ns` are 0 and mean nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
@@ -357,6 +358,13 @@ pub struct Latency {
     pub max_ns: u64,
     /// The histogram, in HdrHistogram's V2 compressed form, base64.
     pub histogram: String,
+}
+
+impl Latency {
+    /// A figure of the histogram, such as a percentile; none where all of its samples were lost.
+    pub fn of_histogram(&self, figure: fn(&Latency) -> u64) -> Option<u64> {
+        (self.timed > self.dropped).then(|| figure(self))
+    }
 }
 
 /// Time of all calls of a function, estimated from the calls that were timed.

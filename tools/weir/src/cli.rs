@@ -476,7 +476,7 @@ pub struct StackArgs {
 /// `weir top`
 #[derive(Debug, Args)]
 pub struct TopArgs {
-    /// Only this process or program, by its name, and the processes that it starts [default: all that run under Weir]
+    /// Only this process or program, by its name or how that begins, and the processes that it starts [default: all that run under Weir]
     #[arg(value_name = "PID|NAME")]
     pub program: Option<String>,
 
@@ -625,6 +625,10 @@ pub enum Format {
     Ndjson,
     /// Text for Prometheus and others
     Openmetrics,
+    /// JSON for Bencher
+    Bmf,
+    /// JSON for Perfetto and chrome://tracing: the slowest calls and counters over time
+    ChromeTrace,
 }
 
 /// A table of a report.

@@ -15,8 +15,8 @@ Examples:
   weir doctor ./server             check whether a program can be traced
 
 Exit codes:
-  weir run ends as the program did: with its exit status, or by the same signal N
-  (128 + N in the shell).
+  weir run ends as the program did: with its exit status, or by the same signal
+  N (128 + N in the shell).
   Weir's own exit codes:
     0    success
     1    weir check: a limit of the budget is broken
@@ -79,8 +79,9 @@ the program did not end with status 0.";
 pub const EXPORT_EXAMPLES: &str = "\
 Folded stacks have one number: that of --of and --metric, or the bytes of
 allocations, or else the time of I/O. dhat has the blocks of the heap.
-speedscope, pprof and firefox have all numbers. csv and ndjson have tables, and
-openmetrics totals, without call sites.
+speedscope, pprof and firefox have all numbers. csv and ndjson have tables,
+openmetrics and bmf totals, and chrome-trace what happened when: these are
+without call sites.
 
 Examples:
   weir export --format csv --table files weir.make.4711.json > files.csv
@@ -99,8 +100,8 @@ Examples:
   weir flame -o change.svg --diff before.json after.json";
 
 pub const TOP_EXAMPLES: &str = "\
-The programs were started by weir run, or with the library preloaded. They notice
-nothing. ? shows the keys.
+The programs were started by weir run, or with the library preloaded. They do
+not notice it. The key ? shows the keys.
 
 Examples:
   weir top
@@ -124,8 +125,8 @@ Examples:
   weir symbolize --debug-dir ./debug -o named.json weir.make.4711.json";
 
 pub const RECOVER_EXAMPLES: &str = "\
-A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes no
-report. It leaves its region file. `weir run` also reports programs that were
+A program that runs with LD_PRELOAD=libweir.so and is ended by a signal writes
+no report. It leaves its region file. `weir run` also reports programs that were
 killed, so it needs no recovery.
 
 Examples:

@@ -9,12 +9,16 @@
 //! tables        what a report has of functions, files, processes, …
 //! rows          tables as CSV and as lines of JSON
 //! openmetrics   totals for Prometheus
+//! bmf           totals for Bencher
+//! chrome_trace  slowest calls and counters over time, for Perfetto
 //! flame         a picture, for browsers
 //! difference    what two reports have of each function
 //! layout        where a picture's boxes are
 //! file          where the text goes
 //! ```
 
+mod bmf;
+mod chrome_trace;
 mod dhat;
 mod difference;
 mod file;
@@ -88,9 +92,16 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
             file::write(out, &|out| rows::write_ndjson(&table, out))
         }
         Format::Openmetrics => {
-            let text = with_subjects(stacks, totals)?;
+            let text = with_subjects(stacks, |of| totals(of, "openmetrics", openmetrics::text))?;
             file::write(out, &|out| out.write_all(text.as_bytes()))
         }
+        Format::Bmf => {
+            let value = with_subjects(stacks, |of| totals(of, "bmf", bmf::value))?;
+            file::write(out, &|out| writeln!(out, "{value}"))
+        }
+        Format::ChromeTrace => with_subjects(stacks, |subjects| {
+            file::write(out, &|out| chrome_trace::write(subjects, out))
+        }),
     }
 }
 
@@ -100,13 +111,17 @@ fn table(args: &ExportArgs) -> Result<Table, Failure> {
     with_subjects(&args.stacks, |subjects| Ok(Table::of(rows, subjects)))
 }
 
-fn totals(subjects: &[Subject<'_>]) -> Result<String, Failure> {
+/// What a format of totals makes of the one subject that it has place for.
+fn totals<T>(
+    subjects: &[Subject<'_>],
+    format: &str,
+    make: impl FnOnce(&Subject<'_>) -> T,
+) -> Result<T, Failure> {
     match subjects {
-        [subject] => Ok(openmetrics::text(subject)),
-        _ => {
-            let message = "the process replaced itself by exec: openmetrics has no place for several programs";
-            Err(Failure::of_weir(message))
-        }
+        [subject] => Ok(make(subject)),
+        _ => Err(Failure::of_weir(format!(
+            "the process replaced itself by exec: {format} has no place for several programs"
+        ))),
     }
 }
 

@@ -212,6 +212,100 @@ assert not found, found
 }
 
 #[test]
+fn a_trace_has_each_slow_call_at_its_time_and_its_counters_add_up() {
+    let place = place();
+    let place = place.path();
+    export(place, &["-f", "chrome-trace", "-o", "trace.json"]);
+    python(
+        place,
+        r#"
+import json
+report = json.load(open("report.json"))
+trace = json.load(open("trace.json"))
+events = trace["traceEvents"]
+slices = [event for event in events if event["ph"] == "X"]
+for event in events:
+    assert event["ph"] in "MXC" and isinstance(event["pid"], int) and event["name"], event
+    if event["ph"] != "M":
+        assert event["ts"] >= 0, event
+start = min(of["started_unix_ns"] for of in report["processes"])
+expected = []
+for of in report["processes"]:
+    offset = of["started_unix_ns"] - start
+    for call in of["slowest"] + of.get("longest_waits", []):
+        expected.append((of["pid"], call["tid"], call["function"], (offset + call["at_ns"]) / 1000, call["took_ns"] / 1000))
+    expected.append((of["pid"], of["pid"], of["executable"].rsplit("/")[-1], offset / 1000, of["duration_ns"] / 1000))
+    for call in of.get("in_flight", []):
+        if "age_ns" in call:
+            expected.append((of["pid"], call["tid"], call["function"], (offset + call["at_ns"]) / 1000, call["age_ns"] / 1000))
+found = [(event["pid"], event["tid"], event["name"], event["ts"], event["dur"]) for event in slices]
+assert sorted(found) == sorted(expected), (sorted(found), sorted(expected))
+# Of two slices of a thread, one holds the other, or they do not touch.
+threads = {}
+for event in slices:
+    threads.setdefault((event["pid"], event["tid"]), []).append((event["ts"], event["ts"] + event["dur"]))
+for spans in threads.values():
+    for a in spans:
+        for b in spans:
+            assert a[1] <= b[0] or b[1] <= a[0] or a[0] <= b[0] and b[1] <= a[1] or b[0] <= a[0] and a[1] <= b[1], (a, b)
+# What a counter of a process has for each second comes to what the last point has.
+for of in report["processes"]:
+    points = of["timeline"]["points"]
+    if len(points) < 2:
+        continue
+    for name, unit, field in (("allocated", "bytes/s", "alloc_bytes"), ("read", "bytes/s", "read_bytes"), ("I/O calls", "calls/s", "io_calls")):
+        values = [(event["ts"], event["args"][unit]) for event in events if event["ph"] == "C" and event["name"] == name and event["pid"] == of["pid"]]
+        assert len(values) == len(points)
+        total = sum((later[0] - value[0]) / 1e6 * value[1] for value, later in zip(values, values[1:]))
+        grown = points[-1][field] - points[0][field]
+        assert abs(total - grown) <= 1e-6 * grown + 1, (name, total, grown)
+    live = [event["args"]["bytes"] for event in events if event["ph"] == "C" and event["name"] == "live heap" and event["pid"] == of["pid"]]
+    assert live == [point["live_bytes"] for point in points]
+names = {(event["pid"], event["tid"]): event["args"]["name"] for event in events if event["name"] == "thread_name"}
+for of in report["processes"]:
+    for thread in of["threads"]:
+        if thread["tid"]:
+            assert names[of["pid"], thread["tid"]] == thread["name"]
+"#,
+    );
+}
+
+#[test]
+fn bencher_gets_the_totals_by_benchmark_and_measure() {
+    let place = place();
+    let place = place.path();
+    export(place, &["-f", "bmf", "-o", "bmf.json"]);
+    python(
+        place,
+        r#"
+import json
+report = json.load(open("report.json"))
+found = json.load(open("bmf.json"))
+for measures in found.values():
+    for measure in measures.values():
+        assert set(measure) <= {"value", "lower_value", "upper_value"}, measure
+        assert measure.get("lower_value", measure["value"]) <= measure["value"] <= measure.get("upper_value", measure["value"]), measure
+whole = found.pop("bash")
+called = {name: of for name, of in report["functions"].items() if of["calls"]}
+assert whole["latency"]["value"] == report["duration_ns"]
+assert whole["calls"]["value"] == sum(of["calls"] for of in called.values())
+assert whole["failed-calls"]["value"] == sum(of["errors"] for of in called.values())
+if "not_known" not in report["heap"]:
+    assert whole["heap-peak-bytes"]["value"] == report["heap"]["peak_bytes"]
+    assert whole["live-bytes"]["value"] == report["heap"]["live_bytes"]
+for name, of in called.items():
+    own = found.pop("bash/" + name)
+    assert own["calls"]["value"] == of["calls"]
+    if "latency" in of:
+        assert own["latency"]["value"] == of["latency"]["mean_ns"]
+        assert own["latency-p50"]["value"] == of["latency"]["p50_ns"]
+        assert own["latency-p99"]["value"] == of["latency"]["p99_ns"]
+assert not found, found
+"#,
+    );
+}
+
+#[test]
 fn a_process_alone_has_its_own_rows() {
     let place = place();
     let place = place.path();
