@@ -350,8 +350,8 @@ fn row(name: &str, function: &Function) -> [Cell; 6] {
     [
         Cell::new(name),
         Cell::new(units::count(function.calls)),
-        latency(timed.map(|latency| latency.p50_ns)),
-        latency(timed.map(|latency| latency.p99_ns)),
+        latency(timed.and_then(|latency| latency.of_histogram(|of| of.p50_ns))),
+        latency(timed.and_then(|latency| latency.of_histogram(|of| of.p99_ns))),
         latency(timed.map(|latency| latency.max_ns)),
         Cell::new(Time::of(function).map_or(units::NONE.to_owned(), |time| time.to_string())),
     ]

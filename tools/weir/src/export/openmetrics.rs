@@ -1,7 +1,7 @@
 //! The totals of a report in the text format of OpenMetrics 1.0. Files and call sites are not in it: each name would be a time
 //! series of its own.
 
-use weir_report::model::{Function, KindUse};
+use weir_report::model::{Function, KindUse, Latency};
 
 use crate::openmetrics::{Text, in_base_units};
 use crate::report::Subject;
@@ -150,13 +150,16 @@ pub fn text(subject: &Subject<'_>) -> String {
         let Some(latency) = &numbers.latency else {
             continue;
         };
-        let quantiles = [
-            ("0.5", latency.p50_ns),
-            ("0.9", latency.p90_ns),
-            ("0.99", latency.p99_ns),
-            ("0.999", latency.p99_9_ns),
+        let quantiles: [(&str, fn(&Latency) -> u64); 4] = [
+            ("0.5", |of| of.p50_ns),
+            ("0.9", |of| of.p90_ns),
+            ("0.99", |of| of.p99_ns),
+            ("0.999", |of| of.p99_9_ns),
         ];
-        for (quantile, ns) in quantiles {
+        for (quantile, figure) in quantiles {
+            let Some(ns) = latency.of_histogram(figure) else {
+                continue;
+            };
             let labels = [("function", function.as_str()), ("quantile", quantile)];
             text.sample("weir_function_seconds", &labels, &seconds(ns));
         }

@@ -187,16 +187,18 @@ fn function(name: &str, of: &Function) -> Vec<Value> {
     ];
     let latency = of.latency.as_deref();
     let number = |of: fn(&Latency) -> u64| latency.map(of).into();
+    let percentile =
+        |of: fn(&Latency) -> u64| latency.and_then(|latency| latency.of_histogram(of)).into();
     row.push(number(|of| of.timed));
     row.push(number(|of| of.dropped));
     row.push(number(|of| of.total_ns));
     row.push(of.estimated.as_ref().map(|of| of.total_ns).into());
-    row.push(number(|of| of.min_ns));
+    row.push(percentile(|of| of.min_ns));
     row.push(number(|of| of.mean_ns));
-    row.push(number(|of| of.p50_ns));
-    row.push(number(|of| of.p90_ns));
-    row.push(number(|of| of.p99_ns));
-    row.push(number(|of| of.p99_9_ns));
+    row.push(percentile(|of| of.p50_ns));
+    row.push(percentile(|of| of.p90_ns));
+    row.push(percentile(|of| of.p99_ns));
+    row.push(percentile(|of| of.p99_9_ns));
     row.push(number(|of| of.max_ns));
     row
 }

@@ -38,6 +38,3 @@ pub fn execute(args: &HtmlArgs) -> Result<(), Failure> {
     let page = document::page(&Data::of(report, &name, &asked)?)?;
     export::to_file(args.out.as_deref(), &|out| out.write_all(page.as_bytes()))
 }
-
-#[cfg(test)]
-mod tests;

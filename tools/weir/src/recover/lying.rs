@@ -15,6 +15,7 @@ use weir_record::region::MAGIC;
 use weir_record::settings::{self, INBOX};
 use weir_report::emit;
 
+use crate::run::usage::FileId;
 use crate::trust;
 
 /// The link to the library that a session may have.
@@ -220,25 +221,25 @@ pub fn is_used(file: &File, path: &Path, pid: u32) -> bool {
 
 /// Whether the process runs and still has the file mapped.
 fn is_mapped_by(pid: u32, file: &File, path: &Path) -> bool {
-    let (Ok(maps), Ok(there)) = (fs::read(format!("/proc/{pid}/maps")), file.metadata()) else {
+    let Ok(there) = file.metadata() else {
+        return false;
+    };
+    FileId::of(&there).is_mapped_by(pid) == Some(true) || is_named_in_maps(pid, there.ino(), path)
+}
+
+/// The same by the file's number and its name, where a file system tells another device there.
+fn is_named_in_maps(pid: u32, number: u64, path: &Path) -> bool {
+    let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else {
         return false;
     };
     let name = name(path);
-    let device = format!(
-        "{:02x}:{:02x}",
-        rustix::fs::major(there.dev()),
-        rustix::fs::minor(there.dev())
-    );
-    // proc_pid_maps(5): address, permissions, offset, device, inode, path. A region that got its name later has another path there;
-    // some file systems tell another device.
+    // proc_pid_maps(5): address, permissions, offset, device, inode, path.
     maps.split(|&byte| byte == b'\n').any(|line| {
-        let mut fields = line.split(|&byte| byte == b' ').skip(3);
-        let is_device = fields.next() == Some(device.as_bytes());
+        let mut fields = line.split(|&byte| byte == b' ');
         let inode = fields
-            .next()
+            .nth(4)
             .and_then(|inode| std::str::from_utf8(inode).ok());
-        let is_inode = inode.and_then(|inode| inode.parse().ok()) == Some(there.ino());
-        is_inode && (is_device || line.ends_with(name))
+        inode.and_then(|inode| inode.parse().ok()) == Some(number) && line.ends_with(name)
     })
 }
 

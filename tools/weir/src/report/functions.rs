@@ -92,6 +92,11 @@ fn row(name: &str, function: &Function) -> [Cell; 12] {
                 .map_or(units::NONE.into(), |it| units::time(value(it))),
         )
     };
+    let percentile = |figure: fn(&Latency) -> u64| {
+        let latency = function.latency.as_ref();
+        let ns = latency.and_then(|latency| latency.of_histogram(figure));
+        Cell::new(ns.map_or(units::NONE.into(), units::time))
+    };
     [
         Cell::new(name),
         Cell::new(units::count(function.calls)),
@@ -99,10 +104,10 @@ fn row(name: &str, function: &Function) -> [Cell; 12] {
         errors(function.errors),
         bytes(function),
         latency(|it| it.mean_ns),
-        latency(|it| it.p50_ns),
-        latency(|it| it.p90_ns),
-        latency(|it| it.p99_ns),
-        latency(|it| it.p99_9_ns),
+        percentile(|it| it.p50_ns),
+        percentile(|it| it.p90_ns),
+        percentile(|it| it.p99_ns),
+        percentile(|it| it.p99_9_ns),
         latency(|it| it.max_ns),
         Cell::new(Time::of(function).map_or(units::NONE.into(), |time| time.to_string())),
     ]

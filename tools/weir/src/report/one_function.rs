@@ -135,20 +135,24 @@ fn facts(function: &Function) -> Vec<(&'static str, String)> {
     }
     if let Some(latency) = &function.latency {
         facts.push(("time", measure::shown(Time::of(function))));
-        let of = |name: &str, ns: u64| format!("{name} {}", units::time(ns));
-        facts.push((
-            "a call",
-            [
-                of("min", latency.min_ns),
-                of("mean", latency.mean_ns),
-                of("p50", latency.p50_ns),
-                of("p90", latency.p90_ns),
-                of("p99", latency.p99_ns),
-                of("p99.9", latency.p99_9_ns),
-                of("max", latency.max_ns),
-            ]
-            .join(", "),
-        ));
+        let figures: [(&str, fn(&Latency) -> u64); 5] = [
+            ("min", |of| of.min_ns),
+            ("p50", |of| of.p50_ns),
+            ("p90", |of| of.p90_ns),
+            ("p99", |of| of.p99_ns),
+            ("p99.9", |of| of.p99_9_ns),
+        ];
+        let figures = figures.into_iter().filter_map(|(name, figure)| {
+            let ns = latency.of_histogram(figure)?;
+            Some(format!("{name} {}", units::time(ns)))
+        });
+        let mut figures: Vec<String> = figures.collect();
+        figures.insert(
+            figures.len().min(1),
+            format!("mean {}", units::time(latency.mean_ns)),
+        );
+        figures.push(format!("max {}", units::time(latency.max_ns)));
+        facts.push(("a call", figures.join(", ")));
     }
     facts
 }
@@ -294,7 +298,8 @@ fn show_processes(page: &mut Page, subject: &Subject<'_>, name: &str) {
     for (process, function) in rows.iter().take(SHOWN) {
         let latency = function.latency.as_ref();
         let time = |of: fn(&Latency) -> u64| {
-            latency.map_or(units::NONE.to_owned(), |latency| units::time(of(latency)))
+            let ns = latency.and_then(|latency| latency.of_histogram(of));
+            ns.map_or(units::NONE.to_owned(), units::time)
         };
         table.push([
             Cell::new(match process.folded {

@@ -44,16 +44,20 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
             some => units::count(some),
         };
         let time = |of: fn(&Latency) -> u64, latency| Cell::new(units::time(of(latency)));
+        let percentile = |of: fn(&Latency) -> u64, latency: &Latency| {
+            let ns = latency.of_histogram(of);
+            Cell::new(ns.map_or(units::NONE.to_owned(), units::time))
+        };
         table.push([
             Cell::new(name),
             Cell::new(calls),
             Cell::new(units::count(parts.waits)),
-            time(|of| of.p50_ns, &parts.wait),
-            time(|of| of.p99_ns, &parts.wait),
+            percentile(|of| of.p50_ns, &parts.wait),
+            percentile(|of| of.p99_ns, &parts.wait),
             time(|of| of.max_ns, &parts.wait),
             time(|of| of.total_ns, &parts.wait),
-            time(|of| of.p50_ns, &parts.transfer),
-            time(|of| of.p99_ns, &parts.transfer),
+            percentile(|of| of.p50_ns, &parts.transfer),
+            percentile(|of| of.p99_ns, &parts.transfer),
             time(|of| of.total_ns, &parts.transfer),
         ]);
     }

@@ -52,7 +52,7 @@ mod stopping;
 mod supervisor;
 pub mod told;
 mod tree_peak;
-mod usage;
+pub mod usage;
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, AsRawFd};

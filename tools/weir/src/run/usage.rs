@@ -145,7 +145,7 @@ impl FileId {
     }
 
     /// Whether a process has mapped it. None where that is not shown: the process is another user's, or has ended.
-    fn is_mapped_by(self, pid: u32) -> Option<bool> {
+    pub fn is_mapped_by(self, pid: u32) -> Option<bool> {
         let maps = File::open(format!("/proc/{pid}/maps")).ok()?;
         let mut lines = BufReader::new(maps.take(MOST_OF_MAPS));
         let mut line = Vec::new();

@@ -7,6 +7,7 @@ use weir_report::model::{FileUse, Function, Process, SiteBlocks, Thread};
 
 use super::looking::{Tab, View};
 use super::watch::{Shown, Watch};
+use crate::cli::Group;
 use crate::report::page::{Cell, Column, Table};
 use crate::sites::{Naming, Sites};
 use crate::symbols::DEBUG_DIRECTORY;
@@ -17,6 +18,8 @@ use crate::units::{self, Unit};
 pub enum Value {
     Text(String),
     Number(f64),
+    /// An estimate.
+    About(f64),
     /// Not known.
     None,
 }
@@ -163,6 +166,7 @@ impl Field {
         let number = match value {
             Value::Text(text) => return text.clone(),
             Value::None => return units::NONE.to_owned(),
+            Value::About(number) => return format!("≈{}", self.shown(&Value::Number(*number))),
             Value::Number(number) => *number,
         };
         match self.kind {
@@ -215,7 +219,9 @@ impl Grid {
         let column = view.sort.min(self.fields.len().saturating_sub(1));
         rows.sort_by(|a, b| {
             let order = match (&a[column], &b[column]) {
-                (Value::Number(a), Value::Number(b)) => b.total_cmp(a),
+                (Value::Number(a) | Value::About(a), Value::Number(b) | Value::About(b)) => {
+                    b.total_cmp(a)
+                }
                 (Value::Text(a), Value::Text(b)) => a.cmp(b),
                 // What is not known comes last.
                 (Value::None, Value::None) => std::cmp::Ordering::Equal,
@@ -503,9 +509,19 @@ fn sites(watch: &Watch, is_whole: bool) -> Grid {
         true => 1.0,
         false => watch.shown.iter().map(Shown::seconds).fold(1e-3, f64::max),
     };
+    let mut stacks = watch
+        .shown
+        .iter()
+        .filter_map(|of| of.process.stacks.as_ref());
+    let is_sampled = stacks.any(|of| of.sampled_bytes.is_some());
     let rows = now
         .into_iter()
         .filter_map(|((place, called), (sums, blocks))| {
+            let is_estimate = is_sampled && Group::of(&called) == Group::Allocation;
+            let estimated = |value: f64| match is_estimate {
+                true => Value::About(value),
+                false => number(value),
+            };
             let (before, _) = before
                 .get(&(place.clone(), called.clone()))
                 .copied()
@@ -516,12 +532,16 @@ fn sites(watch: &Watch, is_whole: bool) -> Grid {
                 vec![
                     Value::Text(place),
                     Value::Text(called),
-                    number(rates.calls),
-                    number(rates.bytes),
+                    estimated(rates.calls),
+                    estimated(rates.bytes),
                     number(rates.moved),
-                    time_of(rates.ns, is_whole),
-                    number(blocks.live_bytes as f64),
-                    number(blocks.live as f64),
+                    match is_estimate {
+                        // Their time is not known by site.
+                        true => Value::None,
+                        false => time_of(rates.ns, is_whole),
+                    },
+                    estimated(blocks.live_bytes as f64),
+                    estimated(blocks.live as f64),
                 ]
             })
         });

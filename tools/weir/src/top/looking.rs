@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn press(looking: &mut Looking, code: KeyCode) -> bool {
-        looking.press(KeyEvent::from(code), 4, 10)
+        looking.press(KeyEvent::from(code), 5, 10)
     }
 
     #[test]

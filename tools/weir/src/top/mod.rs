@@ -56,13 +56,16 @@ pub fn execute(args: &TopArgs) -> Result<(), Failure> {
         return screen::show(watch, looking);
     }
     thread::sleep(args.interval);
-    watch.look();
+    if !watch.look() {
+        let failure = Failure::of_weir("the program ended before the interval was over");
+        return Err(failure.with_remedy("weir report shows what it did"));
+    }
     output::print(&page(&watch, &looking, output::width(args.width)))
 }
 
 /// All tables, as text.
 fn page(watch: &Watch, looking: &Looking, width: usize) -> String {
-    let mut page = format!("{}: {}\n", watch.headline(), looking.mode());
+    let mut page = format!("{}: {}\n", watch.headline(looking.is_whole), looking.mode());
     for tab in Tab::ALL {
         let grid = Grid::of(tab, watch, looking.is_whole);
         let table = grid.table(&looking.of_tab(tab)).fitted(width);

@@ -147,7 +147,7 @@ impl Screen {
         Line::from(vec![
             Span::styled("weir top", Modifier::BOLD),
             format!("  {}  ", self.looking.mode()).dim(),
-            Span::raw(self.watch.headline()),
+            Span::raw(self.watch.headline(self.looking.is_whole)),
         ])
     }
 

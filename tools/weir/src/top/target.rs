@@ -33,9 +33,15 @@ impl Target {
         }
     }
 
-    /// For each process whether it is meant.
+    /// For each process whether it is meant. Where no program has just this name, those are that begin with it.
     pub fn chosen(&self, processes: &[Known]) -> Vec<bool> {
-        let mut chosen: Vec<bool> = processes.iter().map(|of| self.is(of)).collect();
+        let named = |is: fn(&str, &str) -> bool| -> Vec<bool> {
+            processes.iter().map(|of| self.is(of, is)).collect()
+        };
+        let mut chosen = named(|name, wanted| name == wanted);
+        if !chosen.contains(&true) {
+            chosen = named(|name, wanted| name.starts_with(wanted));
+        }
         // Their children, and theirs.
         loop {
             let pids = processes.iter().zip(&chosen).filter(|(_, chosen)| **chosen);
@@ -53,7 +59,7 @@ impl Target {
         }
     }
 
-    fn is(&self, process: &Known) -> bool {
+    fn is(&self, process: &Known, is_name: fn(&str, &str) -> bool) -> bool {
         match self {
             Target::All => true,
             Target::Pid(pid) => process.pid == *pid,
@@ -62,7 +68,7 @@ impl Target {
                 [Some(process.executable.as_str()), command]
                     .into_iter()
                     .flatten()
-                    .any(|path| path == name || text::file_name(path) == name)
+                    .any(|path| path == name || is_name(text::file_name(path), name))
             }
         }
     }
@@ -101,6 +107,7 @@ mod tests {
         assert_eq!(pids(Some("cat")), [12, 20]);
         assert_eq!(pids(Some("service")), [12, 10, 11]);
         assert_eq!(pids(Some("/usr/bin/cat")), [20]);
+        assert_eq!(pids(Some("serv")), [12, 10, 11], "what begins so");
         assert_eq!(pids(Some("99")), [0; 0]);
     }
 }

@@ -98,6 +98,7 @@ impl Watch {
             seen.look(region, now, &mut self.recent);
             let mut process = Writer::new(region).process(now, ending::running());
             crate::sites::name_made_code(&mut process);
+            rename_threads(&mut process);
             self.shown.push(Shown {
                 process: process.clone(),
                 before,
@@ -129,8 +130,8 @@ impl Watch {
         }
     }
 
-    /// What all of them do, in a line.
-    pub fn headline(&self) -> String {
+    /// What all of them do for each second, or did since their start, in a line.
+    pub fn headline(&self, is_whole: bool) -> String {
         let name = self.shown.first().map_or("–", |of| {
             text::file_name(of.process.command.first().unwrap_or(&of.process.executable))
         });
@@ -149,23 +150,22 @@ impl Watch {
             .filter(|of| of.process.heap.not_known.is_none());
         let live: i64 = known.map(|of| of.process.heap.live_bytes).sum();
         parts.push(format!("heap {}", units::signed_bytes(live)));
-        let (mut allocated, mut read, mut written) = (0.0, 0.0, 0.0);
+        let mut sums = [0.0; 3];
         for of in &self.shown {
-            let now = Totals::of(&of.process.functions);
-            let before = of.before.as_ref();
-            let before = before.map(|before| Totals::of(&before.functions));
-            let before = before.unwrap_or_default();
-            let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / of.seconds();
-            allocated += rate(now.allocated_bytes, before.allocated_bytes);
-            read += rate(now.read_bytes, before.read_bytes);
-            written += rate(now.written_bytes, before.written_bytes);
+            let now = of_totals(&of.process);
+            let before = of.before.as_ref().filter(|_| !is_whole);
+            let before = before.map(of_totals).unwrap_or_default();
+            let seconds = if is_whole { 1.0 } else { of.seconds() };
+            for ((sum, now), before) in sums.iter_mut().zip(now).zip(before) {
+                *sum += now.saturating_sub(before) as f64 / seconds;
+            }
         }
-        for (what, rate) in [
-            ("allocates", allocated),
-            ("reads", read),
-            ("writes", written),
-        ] {
-            parts.push(format!("{what} {}/s", units::bytes(rate as u64)));
+        let [verbs, each] = match is_whole {
+            true => [["allocated", "read", "wrote"], [""; 3]],
+            false => [["allocates", "reads", "writes"], ["/s"; 3]],
+        };
+        for ((verb, sum), each) in verbs.iter().zip(sums).zip(each) {
+            parts.push(format!("{verb} {}{each}", units::bytes(sum as u64)));
         }
         if let Some((number, _)) = self.unread {
             parts.push(format!(
@@ -174,6 +174,28 @@ impl Watch {
             ));
         }
         parts.join(" · ")
+    }
+}
+
+/// Bytes that were asked for, read and written.
+fn of_totals(process: &Process) -> [u64; 3] {
+    let totals = Totals::of(&process.functions);
+    [
+        totals.allocated_bytes,
+        totals.read_bytes,
+        totals.written_bytes,
+    ]
+}
+
+/// Gives threads the names that they have now: the region has those that they had at their first call.
+fn rename_threads(process: &mut Process) {
+    let pid = process.pid;
+    for thread in process.threads.iter_mut().filter(|of| of.running) {
+        let name = std::fs::read(format!("/proc/{pid}/task/{}/comm", thread.tid));
+        if let Ok(name) = name {
+            let name = name.strip_suffix(b"\n").unwrap_or(&name);
+            thread.name = String::from_utf8_lossy(name).into_owned();
+        }
     }
 }
 

@@ -73,6 +73,10 @@ fn every_help_has_examples() {
                 help.lines().all(|line| line.chars().count() <= 80),
                 "{help}"
             );
+            // A line that was too long leaves a word alone.
+            let alone =
+                |line: &&str| line.split(' ').count() == 1 && line.ends_with(char::is_lowercase);
+            assert_eq!(help.lines().find(alone), None, "{help}");
         }
     }
 }

@@ -25,8 +25,10 @@ function facts(of) {
   const timed = of.latency;
   if (timed) {
     pairs.push(['timed', count(timed.timed)], ['mean', time(timed.mean_ns)]);
-    const percentiles = [['p50', 'p50_ns'], ['p90', 'p90_ns'], ['p99', 'p99_ns'], ['p99.9', 'p99_9_ns'], ['longest', 'max_ns']];
-    pairs.push(...percentiles.map(([label, field]) => [label, time(timed[field])]));
+    const percentiles = [['p50', 'p50_ns'], ['p90', 'p90_ns'], ['p99', 'p99_ns'], ['p99.9', 'p99_9_ns']];
+    if (hasPercentiles(timed)) pairs.push(...percentiles.map(([label, field]) => [label, time(timed[field])]));
+    pairs.push(['longest', time(timed.max_ns)]);
+    if (timed.dropped) pairs.push(['not in the percentiles', counted(timed.dropped, 'call', 'calls')]);
   }
   if (of.estimated) pairs.push(['all calls, estimated', `${time(of.estimated.total_ns)} ± ${time(of.estimated.error_ns)}`]);
   return element('div', { class: 'facts' }, ...pairs.map(([label, text]) => element('span', { class: 'pair' }, `${label} `, element('b', {}, text))));
@@ -57,7 +59,7 @@ function histogramOf(name, of) {
   const startOf = (index) => 2 ** (index / PER_OCTAVE);
   const bars = uPlot.paths.bars({ size: [0.9], align: 1 });
   const latency = of.latency;
-  const marks = latency ? [['p50', latency.p50_ns], ['p99', latency.p99_ns]] : [];
+  const marks = hasPercentiles(latency) ? [['p50', latency.p50_ns], ['p99', latency.p99_ns]] : [];
   let isLogarithmic = false;
   const draw = () => {
     drawnHistogram?.remove();
@@ -79,7 +81,7 @@ function histogramOf(name, of) {
           value: (_, calls) => (calls === null ? '0' : count(calls)),
         }))],
       cursor: { drag: { x: false, y: false } },
-      hooks: { draw: [(plot) => marks.forEach(([label, ns]) => markLatency(plot, label, ns))] },
+      hooks: { draw: [(plot) => marks.forEach(([label, ns], line) => markLatency(plot, label, ns, line))] },
     }, shown);
   };
   requestAnimationFrame(draw);
@@ -90,7 +92,7 @@ function histogramOf(name, of) {
   return element('div', {}, element('div', { class: 'tools' }, 'Latency of the timed calls ', scale), place);
 }
 
-function markLatency(plot, label, ns) {
+function markLatency(plot, label, ns, line) {
   const { ctx, bbox } = plot;
   const at = plot.valToPos(Math.log2(Math.max(ns, 1)) * PER_OCTAVE, 'x', true);
   ctx.save();
@@ -103,7 +105,7 @@ function markLatency(plot, label, ns) {
   ctx.moveTo(at, bbox.top);
   ctx.lineTo(at, bbox.top + bbox.height);
   ctx.stroke();
-  ctx.fillText(label, at + 3 * devicePixelRatio, bbox.top + 11 * devicePixelRatio);
+  ctx.fillText(label, at + 3 * devicePixelRatio, bbox.top + (11 + 12 * line) * devicePixelRatio);
   ctx.restore();
 }
 
@@ -128,8 +130,8 @@ function processesOf(name) {
   if (users.length < 2) return null;
   const rows = users.slice(0, 20).map(({ process, of }) => element('tr', {},
     element('th', {}, `${process.pid} ${printable(fileName(process.executable))}`),
-    element('td', {}, count(of.calls)), element('td', {}, of.latency ? time(of.latency.p50_ns) : NONE),
-    element('td', {}, of.latency ? time(of.latency.p99_ns) : NONE)));
+    element('td', {}, count(of.calls)), element('td', {}, hasPercentiles(of.latency) ? time(of.latency.p50_ns) : NONE),
+    element('td', {}, hasPercentiles(of.latency) ? time(of.latency.p99_ns) : NONE)));
   const head = element('tr', {}, ...['process', 'calls', 'p50', 'p99'].map((title) => element('th', {}, title)));
   return element('details', {}, element('summary', {}, `Processes (${users.length})`), element('table', { class: 'sizes' }, head, ...rows));
 }

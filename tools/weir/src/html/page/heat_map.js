@@ -18,14 +18,15 @@ function heatOverTime(range) {
   const [from, to] = range;
   const width = (to - from) / HEAT_COLUMNS;
   const activities = {};
-  for (const { process, offset } of tracked()) {
+  for (const { process, offset } of chosenImages()) {
     const grid = process.latency_over_time;
     if (!grid) continue;
     for (const [name, cells] of Object.entries(grid.activities)) {
       const rows = (activities[name] ??= new Map());
       for (const [column, row, samples] of cells) {
-        const middle = offset + (column + 0.5) * grid.interval_ns;
-        const place = Math.floor((middle - from) / width);
+        // The last column may reach beyond the end.
+        const middle = offset + Math.min((column + 0.5) * grid.interval_ns, process.duration_ns);
+        const place = Math.min(Math.floor((middle - from) / width), middle <= to ? HEAT_COLUMNS - 1 : Infinity);
         if (place < 0 || place >= HEAT_COLUMNS) continue;
         if (!rows.has(row)) rows.set(row, new Array(HEAT_COLUMNS).fill(0));
         rows.get(row)[place] += samples;
@@ -41,7 +42,7 @@ function showHeatMaps() {
   const maps = element('div', { class: 'charts' });
   of.append(maps);
   let drawn = [];
-  const draw = oncePerFrame(() => {
+  const draw = () => {
     drawn.forEach((one) => one.remove());
     maps.replaceChildren();
     drawn = [];
@@ -51,9 +52,9 @@ function showHeatMaps() {
       if (activities[name]?.size) drawn.push(heatMap(maps, name, activities[name], range));
     }
     if (!drawn.length) maps.append(element('p', { class: 'remark' }, 'No timed call in the chosen range.'));
-  });
+  };
   whenSeen(maps, draw);
-  watch(['range', 'process'], draw);
+  watch(['range', 'process'], oncePerFrame(draw));
 }
 
 function heatMap(into, name, rows, [from, to]) {

@@ -1,7 +1,7 @@
 // Reads the data, and builds the page.
 
-// What the page is about: the data, the report in it, the time of its end, and which images continue a process.
-const page = { data: null, report: null, end: 0, continues: [] };
+// What the page is about: the data, the report in it, and the time of its end.
+const page = { data: null, report: null, end: 0 };
 
 async function unpack() {
   const packed = Uint8Array.from(atob(byId('data').textContent), (letter) => letter.charCodeAt(0));
@@ -108,7 +108,6 @@ async function main() {
   page.data = await unpack();
   page.report = page.data.report;
   page.end = endOf(page.data);
-  page.continues = continuing(page.report.processes);
   const limits = {
     end: page.end,
     processes: page.report.processes.length,

@@ -4,51 +4,50 @@ const COLUMNS = 300;
 const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes'];
 const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
 
-// The processes that have points, with the time from the start of the recording to theirs.
-function tracked() {
+// The images that are looked at, with the time from the start of the recording to theirs.
+function chosenImages() {
   return page.report.processes
     .map((process, index) => ({ process, index, offset: page.data.processes[index].offset_ns }))
-    .filter(({ process }) => process.timeline.points.length > 1)
     .filter(({ index }) => state.process === null || state.process === index);
 }
 
-// What a counter of an image is at a time: between two points, it grows evenly.
-function counterAt({ process, index, offset }, name, at) {
-  const { points } = process.timeline;
-  const value = (point) => (name in point ? point[name] : point.usage?.[name]) ?? null;
+// Those that have a timeline.
+function tracked() {
+  return chosenImages().filter(({ process }) => process.timeline.points.length > 1);
+}
+
+// What a counter of an image is at a time: between two points that know it, it grows evenly.
+function counterAt(image, name, at) {
+  const { points, value, from } = counterOf(image, name);
   const last = points.length - 1;
-  const since = at - offset;
-  if (since <= 0) return 0;
-  const from = page.continues[index] && USAGE.includes(name) ? firstKnown(points, value) : 0;
-  if (since >= points[last].at_ns) return lastKnown(points, last, value, from) - from;
-  const after = firstAfter(points, since);
-  const high = value(points[after]);
-  const low = value(points[after - 1]);
-  if (high === null || low === null) return lastKnown(points, after - 1, value, from) - from;
-  const part = (since - points[after - 1].at_ns) / (points[after].at_ns - points[after - 1].at_ns);
-  return low + (high - low) * part - from;
+  const since = at - image.offset;
+  if (since <= 0 || last < 0) return 0;
+  if (since >= points[last].at_ns) return value(points[last]) - from;
+  const after = last > 0 && since > points[0].at_ns ? firstAfter(points, since) : 0;
+  const [lowAt, low] = after > 0 ? [points[after - 1].at_ns, value(points[after - 1])] : [0, from];
+  const part = (since - lowAt) / (points[after].at_ns - lowAt);
+  return low + (value(points[after]) - low) * part - from;
 }
 
-function lastKnown(points, place, value, otherwise) {
-  for (let at = place; at >= 0; at -= 1) {
-    const known = value(points[at]);
-    if (known !== null) return known;
+// The points of an image that know a counter, and what its process had of it when the image started.
+function counterOf({ process, index }, name) {
+  if (!USAGE.includes(name)) return { points: process.timeline.points, value: (point) => point[name], from: 0 };
+  const known = usageOf(index);
+  return { points: known.points, value: (point) => point.usage[name], from: known.before?.[name] ?? 0 };
+}
+
+const usages = new Map();
+
+// Where an image's process ran another one before, its usage begins with what that one had.
+function usageOf(index) {
+  if (!usages.has(index)) {
+    const { pid, timeline } = page.report.processes[index];
+    const before = page.report.processes.findLastIndex((of, other) => other < index && of.pid === pid);
+    const points = timeline.points.filter((point) => point.usage);
+    const earlier = before < 0 ? null : usageOf(before);
+    usages.set(index, { points, before: earlier?.points.at(-1)?.usage ?? earlier?.before ?? null });
   }
-  return otherwise;
-}
-
-function firstKnown(points, value) {
-  return points.map(value).find((known) => known !== null) ?? 0;
-}
-
-// For each image whether its process ran another one before: then its usage begins with what that one had.
-function continuing(processes) {
-  const pids = new Set();
-  return processes.map(({ pid }) => {
-    const isKnown = pids.has(pid);
-    pids.add(pid);
-    return isKnown;
-  });
+  return usages.get(index);
 }
 
 // The first point after a time, which is not that of the first.
@@ -64,10 +63,11 @@ function firstAfter(points, since) {
 }
 
 // What a process had at a time: as the last point says that knows it; nothing before its start and after its end.
-function levelAt(process, offset, value, at) {
+function levelAt(process, offset, value, at, width) {
   const { points } = process.timeline;
   const since = at - offset;
-  if (since < 0 || since > process.duration_ns) return null;
+  // The end of a process is in the column that it is in, and not only where a column begins.
+  if (since < 0 || since >= process.duration_ns + width) return null;
   const last = points.length - 1;
   let point = since >= points[last].at_ns ? last : firstAfter(points, since) - 1;
   while (point >= 0 && value(points[point]) === null) point -= 1;
@@ -94,8 +94,8 @@ function seriesOverTime(processes, end) {
       if (hasUsage) {
         for (const name of USAGE) made.counters[name][column] += counterAt(tracked, name, at[column]);
       }
-      if (isKnown) add(made.live, column, levelAt(process, offset, (point) => point.live_bytes, at[column]));
-      add(made.resident, column, levelAt(process, offset, (point) => point.usage?.resident_bytes ?? null, at[column]));
+      if (isKnown) add(made.live, column, levelAt(process, offset, (point) => point.live_bytes, at[column], end / columns));
+      add(made.resident, column, levelAt(process, offset, (point) => point.usage?.resident_bytes ?? null, at[column], end / columns));
     }
   }
   return made;
@@ -170,7 +170,7 @@ function chartsOf(series, into) {
     { label: 'resident', colour: 'resident', data: series.resident },
   ], { unit: 'bytes', show: bytes });
   add('Allocation', [{ label: 'requested', colour: 'heap', filled: true, data: rates(series, 'alloc_bytes') }], perSecond('bytes'));
-  add('Allocation calls', [{ label: 'calls', colour: 'heap', data: rates(series, 'alloc_calls') }], perSecond('count'));
+  add('Allocation calls, with frees', [{ label: 'calls', colour: 'heap', data: rates(series, 'alloc_calls') }], perSecond('count'));
   add('I/O', [
     { label: 'read', colour: 'read', filled: true, data: rates(series, 'read_bytes') },
     { label: 'written', colour: 'write', data: rates(series, 'written_bytes') },
@@ -190,7 +190,8 @@ function chartsOf(series, into) {
 
 function processChoice() {
   const many = page.report.processes
-    .map((process, index) => [String(index), `${process.pid} ${printable(fileName(process.executable))}`, process])
+    .map((process, index) => [String(index),
+      `${process.pid} ${printable(fileName(process.executable))}, from ${time(page.data.processes[index].offset_ns)} on`, process])
     .filter(([, , process]) => process.timeline.points.length > 1);
   const values = [['', `all ${count(many.length)} that have a timeline`], ...many.slice(0, 1000)];
   const field = choice('Processes', values, state.process ?? '', (value) => {
@@ -224,19 +225,25 @@ function rangeSlider() {
 function numbersOf(range) {
   const [from, to] = range;
   const sums = Object.fromEntries([...COUNTERS, ...USAGE].map((name) => [name, 0]));
-  let hasUsage = false;
+  let withUsage = 0;
   let running = 0;
   for (const image of tracked()) {
     const { process, offset } = image;
     const { points } = process.timeline;
     if (offset > to || offset + process.duration_ns < from) continue;
     running += 1;
-    hasUsage ||= points.some((point) => point.usage);
+    withUsage += points.some((point) => point.usage) ? 1 : 0;
     for (const name of Object.keys(sums)) {
       sums[name] += counterAt(image, name, to) - counterAt(image, name, from);
     }
   }
-  return { ...sums, hasUsage, running };
+  return { ...sums, withUsage, running };
+}
+
+// How many images ran in a range, those without a timeline, too.
+function imagesIn([from, to]) {
+  return chosenImages().filter(({ process, offset }) => offset <= to && offset + process.duration_ns >= from)
+    .reduce((sum, { index }) => sum + page.data.processes[index].images, 0);
 }
 
 function showChosen(into) {
@@ -244,16 +251,18 @@ function showChosen(into) {
   const numbers = numbersOf(range);
   const pairs = [
     ['time', `${time(range[0])} to ${time(range[1])}`],
-    ['processes', count(numbers.running)],
-    ['allocation calls', count(numbers.alloc_calls)],
+    ['processes with a timeline', `${count(numbers.running)} of ${count(imagesIn(range))}`],
+    ['allocation calls, with frees', count(numbers.alloc_calls)],
     ['requested', bytes(numbers.alloc_bytes)],
     ['I/O calls', count(numbers.io_calls)],
     ['read', bytes(numbers.read_bytes)],
     ['written', bytes(numbers.written_bytes)],
   ];
-  if (numbers.hasUsage) {
-    pairs.push(['CPU', time(numbers.user_ns + numbers.system_ns)]);
-    pairs.push(['page faults', `${count(numbers.minor_faults)} minor, ${count(numbers.major_faults)} major`]);
+  if (numbers.withUsage) {
+    // What ends within 5 ms is not read, nor is the last stretch of any.
+    const of = numbers.withUsage < imagesIn(range) ? ` in ${count(numbers.withUsage)} of ${count(imagesIn(range))} processes` : '';
+    pairs.push([`CPU, at least${of}`, time(numbers.user_ns + numbers.system_ns)]);
+    pairs.push(['page faults, at least', `${count(numbers.minor_faults)} minor, ${count(numbers.major_faults)} major`]);
   }
   into.replaceChildren(
     element('strong', {}, state.range ? 'In the chosen range: ' : 'In all: '),

@@ -3,14 +3,14 @@
 function showHead() {
   const { report, data } = page;
   const command = report.command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ') || '(no command)';
-  byId('command').textContent = printable(command);
+  byId('command').textContent = (report.runs ?? 1) > 1 ? `first ${printable(command)}` : printable(command);
   byId('command').title = printable(command);
   document.title = `${fileName(report.command[0] ?? data.file)} – Weir`;
   const images = data.processes.reduce((sum, of) => sum + of.images, 0);
   const parts = [
     report.started_at ? report.started_at.replace('T', ' ').replace(/\.\d+Z$/, ' UTC') : null,
     (report.runs ?? 1) > 1 ? `sum of ${counted(report.runs, 'run', 'runs')}` : `ran for ${time(report.duration_ns)}`,
-    printable(data.ending),
+    (report.runs ?? 1) > 1 ? null : printable(data.ending),
     images > 1 ? counted(images, 'process', 'processes') : null,
     `timing: ${report.timing}`,
     printable(data.file),
@@ -42,6 +42,11 @@ function card(title, value, remark, target) {
   return made;
 }
 
+function liveRemark(heap) {
+  const blocks = counted(heap.live_blocks, 'block', 'blocks');
+  return heap.inherited_bytes ? `${blocks}; ${bytes(heap.inherited_bytes)} of it inherited at forks` : blocks;
+}
+
 function showCards() {
   const { report } = page;
   const { sums } = page.data;
@@ -57,7 +62,7 @@ function showCards() {
     card('calls', count(sums.calls), `${count(sums.errors)} failed`, 'functions'),
     card('allocated', bytes(sums.allocated_bytes), `in ${counted(sums.allocating_calls, 'call', 'calls')}`, 'functions'),
     card('heap peak', ...peak(), 'time'),
-    card('live at the end', sums.is_heap_known ? bytes(heap.live_bytes) : 'not known', sums.is_heap_known ? counted(heap.live_blocks, 'block', 'blocks') : '', 'stacks'),
+    card('live at the end', sums.is_heap_known ? bytes(heap.live_bytes) : 'not known', sums.is_heap_known ? liveRemark(heap) : '', 'stacks'),
     card('read', bytes(sums.read_bytes), `${time(use('read_ns'))} in ${counted(use('reads'), 'call', 'calls')}`, 'files'),
     card('written', bytes(sums.written_bytes), `${time(use('write_ns'))} in ${counted(use('writes'), 'call', 'calls')}`, 'files'),
     card('waits', time(activity('wait').total_ns), counted(activity('wait').calls, 'call', 'calls'), 'slowest'),

@@ -88,6 +88,7 @@ function flameGraph(into, tree, sum, options = {}) {
     .minFrameSize(1)
     .transitionDuration(0)
     .inverted(options.isDown ?? true)
+    .resetHeightOnZoom(true)
     .sort((a, b) => b.data.value - a.data.value)
     .setColorMapper((node) => (node.highlight ? colour('found') : colourOfName(node.data.name, node.data.isRest)))
     .getName((node) => printable(node.data.name))
@@ -101,10 +102,19 @@ function flameGraph(into, tree, sum, options = {}) {
   return graph;
 }
 
+// On paper a picture is as wide as the page.
+function fitPicturesToPaper() {
+  const pictures = () => document.querySelectorAll('.flame svg');
+  window.addEventListener('beforeprint', () => pictures().forEach((svg) => {
+    svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${svg.getAttribute('height')}`);
+  }));
+  window.addEventListener('afterprint', () => pictures().forEach((svg) => svg.removeAttribute('viewBox')));
+}
+
 function showStacks() {
   const { sites } = page.data;
   if (!sites) return;
-  const of = section('stacks', 'Call sites', 'where in the program the calls came from');
+  const of = section('stacks', 'Call sites', 'where in the program the calls came from, in the whole run');
   if (!sites.sums.length) {
     of.append(element('p', { class: 'remark' }, 'No call site has a number.'));
     return;
@@ -147,7 +157,10 @@ function showStacks() {
     mark();
   };
   whole.addEventListener('click', () => graph?.resetZoom());
-  around.addEventListener('click', () => look({ around: chosen }));
+  around.addEventListener('click', () => {
+    look({ around: chosen });
+    sandwich.scrollIntoView();
+  });
   whenSeen(picture, draw);
   watch(['sum', 'theme'], draw);
   watch(['search'], oncePerFrame(mark));
@@ -157,6 +170,7 @@ function showStacks() {
   const showAround = () => showSandwich(sandwich);
   watch(['around', 'sum', 'theme'], showAround);
   showAround();
+  fitPicturesToPaper();
   showFlat(of);
   showSites(of);
   notesOf(of);
@@ -260,7 +274,10 @@ function showSites(of) {
 
 function notesOf(of) {
   const { notes, lacks } = page.data.sites;
+  const together = page.report.processes.length > 1
+    ? 'Of several processes, live bytes and peaks are sums: each process has its peak at another moment, and what it inherited at a fork is at no site.' : null;
   of.append(element('ul', { class: 'notes' },
     ...notes.map(([name, text]) => element('li', {}, element('b', {}, `${name}: `), printable(text))),
+    together ? element('li', {}, together) : null,
     ...lacks.map((text) => element('li', {}, printable(text)))));
 }

@@ -45,6 +45,30 @@ function usedColumns(columns, rows) {
   return columns.filter(({ field, sorter }) => typeof sorter === 'string' || !field || rows.some((row) => row[field]));
 }
 
+const MOST_PRINTED = 100;
+
+function inOrder(rows, field) {
+  return field ? [...rows].sort((a, b) => (b[field] ?? -Infinity) - (a[field] ?? -Infinity)) : rows;
+}
+
+// On paper nothing scrolls: a plain table of the first rows.
+function printedAs(place, columns, rows) {
+  const paper = element('div', { class: 'paper' });
+  place.after(paper);
+  window.addEventListener('beforeprint', () => {
+    const all = rows();
+    const used = usedColumns(columns, all);
+    const shown = ({ field, formatter }, row) => {
+      const cell = { getValue: () => row[field], getData: () => row, getRow: () => ({ getData: () => row }) };
+      return formatter ? formatter(cell) : String(row[field] ?? NONE);
+    };
+    const line = (row) => element('tr', {}, ...used.map((column) => element('td', {}, shown(column, row))));
+    paper.replaceChildren(
+      element('table', {}, element('tr', {}, ...used.map(({ title }) => element('th', {}, title))), ...all.slice(0, MOST_PRINTED).map(line)),
+      all.length > MOST_PRINTED ? element('p', { class: 'remark' }, `${counted(all.length - MOST_PRINTED, 'more row', 'more rows')} in the report`) : '');
+  });
+}
+
 // A table in a section, with a field to filter its rows by their words. `options`: `sort`, a field; `chosen`, called with the row
 // that was clicked; `watched`, what changes the rows, which is then a function.
 function table(into, name, columns, rows, options = {}) {
@@ -90,10 +114,12 @@ function table(into, name, columns, rows, options = {}) {
     }
     tell(data.length);
   });
+  printedAs(place, columns, () => (made ? made.getRows('active').map((row) => row.getData()) : inOrder(shown(), options.sort)));
   const renew = () => {
     const data = shown();
     tell(data.length);
     if (!made) return;
+    place.style.minHeight = height(data.length);
     made.setHeight(height(data.length));
     const used = usedColumns(columns, given());
     const fields = used.map((column) => column.field).join();
@@ -116,6 +142,11 @@ function timeOfAll(cell) {
   return error ? `≈ ${time(total)} ±${Math.ceil((error * 100) / Math.max(total, 1))}%` : time(total);
 }
 
+// Where all samples were lost, nothing is known but sum and longest.
+function hasPercentiles(latency) {
+  return Boolean(latency) && latency.timed > latency.dropped;
+}
+
 function functionRows(functions) {
   return Object.entries(functions).filter(([, of]) => of.calls > 0).map(([name, of]) => ({
     name,
@@ -126,15 +157,15 @@ function functionRows(functions) {
     moved: of.moved_bytes,
     total: page.data.times[name]?.[0] ?? null,
     error: page.data.times[name]?.[1] ?? 0,
-    p50: of.latency?.p50_ns,
-    p99: of.latency?.p99_ns,
+    p50: hasPercentiles(of.latency) ? of.latency.p50_ns : null,
+    p99: hasPercentiles(of.latency) ? of.latency.p99_ns : null,
     max: of.latency?.max_ns,
   }));
 }
 
 function showFunctions() {
   const rows = functionRows(page.report.functions);
-  const of = section('functions', 'Functions', 'click one for its latencies and sizes');
+  const of = section('functions', 'Functions', 'of the whole run; click one for its latencies and sizes');
   const opened = element('div', { id: 'function' });
   table(of, 'functions', [
     words('function', 'name'), words('family', 'family', { widthGrow: 1 }),
@@ -158,7 +189,7 @@ function showErrors() {
     if (of.errors > listed) rows.push({ name, errno: 'not recorded', calls: of.errors - listed, share: share(of.errors - listed, of.calls) });
   }
   if (!rows.length) return;
-  const of = section('errors', 'Errors');
+  const of = section('errors', 'Errors', 'of the whole run');
   table(of, 'errors', [
     words('function', 'name'), words('errno', 'errno'), number('calls', 'calls'),
     { title: 'of its calls', field: 'share', hozAlign: 'right', headerHozAlign: 'right', headerSort: false },
@@ -183,7 +214,7 @@ function showFiles() {
   const rows = listed.map((of) => row(of.name || of.kind, of));
   if (folded) rows.push(row(`${counted(folded, 'other', 'others')}, together`, others));
   if (!rows.length) return;
-  const of = section('files', 'Files and sockets');
+  const of = section('files', 'Files and sockets', 'of the whole run');
   table(of, 'files', [
     words('name', 'name', { front: true, widthGrow: 4, minWidth: 200 }), words('kind', 'kind', { widthGrow: 1, minWidth: 80 }),
     number('opens', 'opens'), number('calls', 'calls'), number('errors', 'errors'), number('read', 'read', bytes),
@@ -246,11 +277,11 @@ function showThreads() {
     live: thread.live_bytes,
   })));
   if (rows.length < 2) return;
-  const of = section('threads', 'Threads');
+  const of = section('threads', 'Threads', 'of the whole run; those without a slot found no room of their own, and are counted together');
   table(of, 'threads', [
     number('pid', 'pid', String), number('tid', 'tid', String), words('name', 'name'), number('threads', 'threads'),
     number('first call', 'start', time), number('calls', 'calls'), number('requested', 'bytes', bytes),
-    number('timed calls took', 'time', time), number('allocated − freed', 'live', bytes),
+    number('timed calls took', 'time', time), number('allocated − freed', 'live', bytes, { minWidth: 160 }),
   ], rows, { sort: 'calls' });
 }
 
@@ -265,7 +296,7 @@ function showCoroutines() {
   const of = section('coroutines', 'Coroutines', printable(coroutines.runtime));
   table(of, 'coroutines', [
     words('name', 'name'), number('pid', 'pid', String), number('calls', 'calls'), number('moved', 'moved', bytes),
-    number('waits', 'waits'), number('waited', 'wait', time), number('allocations', 'allocations'), number('allocated − freed', 'live', bytes),
+    number('waits', 'waits'), number('waited', 'wait', time), number('allocations', 'allocations'), number('allocated − freed', 'live', bytes, { minWidth: 160 }),
   ], rows, { sort: 'calls' });
 }
 
