@@ -360,9 +360,12 @@ pub struct Latency {
     pub histogram: String,
 }
 
+/// One of the figures of a latency.
+pub type LatencyFigure = fn(&Latency) -> u64;
+
 impl Latency {
     /// A figure of the histogram, such as a percentile; none where all of its samples were lost.
-    pub fn of_histogram(&self, figure: fn(&Latency) -> u64) -> Option<u64> {
+    pub fn of_histogram(&self, figure: LatencyFigure) -> Option<u64> {
         (self.timed > self.dropped).then(|| figure(self))
     }
 }

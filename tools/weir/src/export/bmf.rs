@@ -3,7 +3,7 @@
 //! <https://bencher.dev/docs/reference/bencher-metric-format/>
 
 use serde_json::{Map, Value, json};
-use weir_report::model::Latency;
+use weir_report::model::LatencyFigure;
 
 use crate::report::Subject;
 use crate::report::measure::Totals;
@@ -45,7 +45,7 @@ pub fn value(subject: &Subject<'_>) -> Value {
                 "latency".to_owned(),
                 between_bounds(latency.mean_ns, between),
             );
-            let percentiles: [(&str, fn(&Latency) -> u64); 2] = [
+            let percentiles: [(&str, LatencyFigure); 2] = [
                 ("latency-p50", |of| of.p50_ns),
                 ("latency-p99", |of| of.p99_ns),
             ];

@@ -1,7 +1,7 @@
 //! The totals of a report in the text format of OpenMetrics 1.0. Files and call sites are not in it: each name would be a time
 //! series of its own.
 
-use weir_report::model::{Function, KindUse, Latency};
+use weir_report::model::{Function, KindUse, LatencyFigure};
 
 use crate::openmetrics::{Text, in_base_units};
 use crate::report::Subject;
@@ -150,7 +150,7 @@ pub fn text(subject: &Subject<'_>) -> String {
         let Some(latency) = &numbers.latency else {
             continue;
         };
-        let quantiles: [(&str, fn(&Latency) -> u64); 4] = [
+        let quantiles: [(&str, LatencyFigure); 4] = [
             ("0.5", |of| of.p50_ns),
             ("0.9", |of| of.p90_ns),
             ("0.99", |of| of.p99_ns),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use weir_record::functions::Function as Known;
 use weir_report::Ordered;
-use weir_report::model::{Function, Latency, Process, Thread, ThreadFunction};
+use weir_report::model::{Function, Latency, LatencyFigure, Process, Thread, ThreadFunction};
 use wildmatch::WildMatch;
 
 use super::measure::{self, Time};
@@ -135,7 +135,7 @@ fn facts(function: &Function) -> Vec<(&'static str, String)> {
     }
     if let Some(latency) = &function.latency {
         facts.push(("time", measure::shown(Time::of(function))));
-        let figures: [(&str, fn(&Latency) -> u64); 5] = [
+        let figures: [(&str, LatencyFigure); 5] = [
             ("min", |of| of.min_ns),
             ("p50", |of| of.p50_ns),
             ("p90", |of| of.p90_ns),
