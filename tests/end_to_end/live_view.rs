@@ -135,16 +135,17 @@ fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
     let quiet = tables(&top(&["-n", "0.2", "weir-watched-a"]));
     assert_eq!(quiet["Functions"], Vec::<Vec<String>>::new());
 
-    // In a second: 3,001 writes, and the line that is read.
-    let looked = thread::spawn(|| top(&["-n", "2", "weir-watched-a"]));
-    thread::sleep(Duration::from_millis(700));
+    // In the four seconds: 3,001 writes.
+    let looked = thread::spawn(|| top(&["-n", "4", "weir-watched-a"]));
+    thread::sleep(Duration::from_millis(1500));
     watched.again();
     let busy = tables(&looked.join().expect("ended"));
     let writes: f64 = row(&busy, "Functions", "write")[1]
         .replace(',', "")
         .parse()
         .expect("a number");
-    assert!((1300.0..=1501.0).contains(&writes), "{writes}");
+    // On a busy machine the time is longer than asked for, by as much as the rate is lower.
+    assert!((500.0..=751.0).contains(&writes), "{writes}");
     watched.end();
 
     let report = std::fs::read_to_string(&report).expect("written");
@@ -233,6 +234,18 @@ fn on_a_terminal(name: &str, folder: &Path) -> Child {
         .expect("started")
 }
 
+/// What a terminal shows up to this, which it waits for.
+fn seen_until(terminal: &mut Child, text: &str) -> String {
+    let out = terminal.stdout.as_mut().expect("a pipe");
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !seen.ends_with(text.as_bytes()) {
+        assert_eq!(out.read(&mut byte).expect("read"), 1, "it ended early");
+        seen.extend(byte);
+    }
+    String::from_utf8_lossy(&seen).into_owned()
+}
+
 const ENTERS: &str = "\x1b[?1049h";
 const LEAVES: &str = "\x1b[?1049l";
 
@@ -249,18 +262,18 @@ fn the_terminal_is_left_as_it_was() {
 
     // Somebody quits.
     let mut terminal = on_a_terminal("weir-watched-c", folder.path());
+    let mut screen = seen_until(&mut terminal, ENTERS);
     let mut keys = terminal.stdin.take().expect("a pipe");
     let typed = thread::spawn(move || {
-        thread::sleep(Duration::from_millis(1500));
         for key in ["4", "t", "?", "?", "/", "w", "\r", "q"] {
-            thread::sleep(Duration::from_millis(400));
+            thread::sleep(Duration::from_millis(500));
             keys.write_all(key.as_bytes()).expect("typed");
         }
         keys
     });
     let output = terminal.wait_with_output().expect("ended");
     drop(typed.join().expect("typed"));
-    let screen = String::from_utf8_lossy(&output.stdout).into_owned();
+    screen += &String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{screen}");
     let (before, after) = screen.split_once(ENTERS).expect("another screen");
     assert_eq!(before, "");
@@ -276,7 +289,7 @@ fn the_terminal_is_left_as_it_was() {
     // A signal ends it.
     let mut terminal = on_a_terminal("weir-watched-c", folder.path());
     let keys = terminal.stdin.take();
-    thread::sleep(Duration::from_millis(1500));
+    seen_until(&mut terminal, ENTERS);
     let ended = Command::new("pkill")
         .args(["-TERM", "-f", "top weir-watched-c$"])
         .status();

@@ -3,7 +3,8 @@
 //! ```text
 //! target    which processes are meant
 //! watch     copies of their regions, and what changed between two looks
-//! grid      that as rows and columns
+//! tables    that as tables
+//! grid      rows and columns, how they are sorted and written
 //! looking   what of it is looked at, and the keys that change it
 //! screen    the terminal
 //! ```
@@ -13,6 +14,7 @@
 mod grid;
 mod looking;
 mod screen;
+mod tables;
 mod target;
 mod watch;
 
@@ -24,7 +26,6 @@ use crate::cli::TopArgs;
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::output;
-use grid::Grid;
 use looking::{Looking, Tab};
 use target::Target;
 use watch::Watch;
@@ -67,7 +68,7 @@ pub fn execute(args: &TopArgs) -> Result<(), Failure> {
 fn page(watch: &Watch, looking: &Looking, width: usize) -> String {
     let mut page = format!("{}: {}\n", watch.headline(looking.is_whole), looking.mode());
     for tab in Tab::ALL {
-        let grid = Grid::of(tab, watch, looking.is_whole);
+        let grid = tables::of_tab(tab, watch, looking.is_whole);
         let table = grid.table(&looking.of_tab(tab)).fitted(width);
         page += &format!("\n{}\n", tab.title());
         for line in table.lines(false) {

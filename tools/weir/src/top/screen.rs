@@ -14,6 +14,7 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::grid::Grid;
 use super::looking::{Looking, Tab};
+use super::tables;
 use super::watch::Watch;
 use crate::failure::Failure;
 
@@ -77,7 +78,7 @@ struct Screen {
 impl Screen {
     fn new(watch: Watch, looking: Looking) -> Screen {
         Screen {
-            grid: Grid::of(looking.tab, &watch, looking.is_whole),
+            grid: tables::of_tab(looking.tab, &watch, looking.is_whole),
             watch,
             looking,
             looked: Instant::now(),
@@ -107,7 +108,7 @@ impl Screen {
     }
 
     fn renew(&mut self) {
-        self.grid = Grid::of(self.looking.tab, &self.watch, self.looking.is_whole);
+        self.grid = tables::of_tab(self.looking.tab, &self.watch, self.looking.is_whole);
     }
 
     /// False if it is to quit.
