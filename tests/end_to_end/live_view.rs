@@ -131,6 +131,14 @@ fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
         "blocks: {kept:?}"
     );
 
+    // It waits for a line.
+    let thread = row(&whole, "Threads", "weir-watched-a");
+    let call = thread.last().expect("a column");
+    assert!(
+        call.starts_with("_IO_file_read for ") && call.ends_with(" of standard input"),
+        "{thread:?}"
+    );
+
     // While it waits, it does nothing.
     let quiet = tables(&top(&["-n", "0.2", "weir-watched-a"]));
     assert_eq!(quiet["Functions"], Vec::<Vec<String>>::new());

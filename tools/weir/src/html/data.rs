@@ -47,7 +47,6 @@ pub struct Sums {
     pub allocated_bytes: u64,
     pub read_bytes: u64,
     pub written_bytes: u64,
-    pub io_calls: u64,
     /// What all processes had at one moment, at least; absent where that is not known.
     pub peak_at_once_bytes: Option<u64>,
     /// Whether anything is known of the heap.
@@ -146,7 +145,6 @@ fn sums(report: &Report) -> Sums {
         allocated_bytes: totals.allocated_bytes,
         read_bytes: totals.read_bytes,
         written_bytes: totals.written_bytes,
-        io_calls: totals.io_calls,
         peak_at_once_bytes: peak.map(|peak| heap::at_once(peak, processes.clone())),
         is_heap_known: report.heap.not_known.is_none()
             || processes.clone().any(|of| of.heap.not_known.is_none()),

@@ -13,7 +13,7 @@ use crate::cli::Group;
 use crate::sites::{Naming, Sites};
 use crate::symbols::DEBUG_DIRECTORY;
 use crate::text;
-use crate::units::Unit;
+use crate::units::{self, Unit};
 
 /// That of a tab: for each second between the looks, or since the start of the processes.
 pub fn of_tab(tab: Tab, watch: &Watch, is_whole: bool) -> Grid {
@@ -176,7 +176,10 @@ fn time_field(is_whole: bool) -> Field {
 
 fn files(watch: &Watch, is_whole: bool) -> Grid {
     let sums = |of: &FileUse| Sums {
-        calls: of.reads + of.writes + of.other_calls,
+        calls: of
+            .reads
+            .saturating_add(of.writes)
+            .saturating_add(of.other_calls),
         errors: of.errors,
         read: of.read_bytes,
         written: of.written_bytes,
@@ -261,6 +264,7 @@ fn threads(watch: &Watch, is_whole: bool) -> Grid {
                 number(rates.moved),
                 time_of(rates.ns, is_whole),
                 number(thread.live_bytes as f64),
+                in_flight(&shown.process, thread.tid),
             ]);
         }
     }
@@ -275,8 +279,27 @@ fn threads(watch: &Watch, is_whole: bool) -> Grid {
             of("moved", Unit::Bytes, 3),
             time_field(is_whole),
             of("allocated − freed", Unit::Bytes, 5),
+            name("in").of_rank(3),
         ],
     }
+}
+
+/// The call that a thread has not returned from, what it is about, and since when.
+fn in_flight(process: &Process, tid: u32) -> Value {
+    let Some(call) = process.in_flight.iter().find(|call| call.tid == tid) else {
+        return Value::None;
+    };
+    let about = call.file.as_ref().filter(|file| !file.is_empty());
+    let about = about
+        .or(call.kind.as_ref())
+        .map(|about| format!(" of {about}"));
+    let age = call.age_ns.map(|age| format!(" for {}", units::time(age)));
+    Value::Text(format!(
+        "{}{}{}",
+        call.function,
+        age.unwrap_or_default(),
+        about.unwrap_or_default()
+    ))
 }
 
 /// What an entry was before. One may be of several threads, one after the other, which count on.

@@ -148,7 +148,8 @@ impl Watch {
             .shown
             .iter()
             .filter(|of| of.process.heap.not_known.is_none());
-        let live: i64 = known.map(|of| of.process.heap.live_bytes).sum();
+        let live = known.map(|of| of.process.heap.live_bytes);
+        let live = live.fold(0, i64::saturating_add);
         parts.push(format!("heap {}", units::signed_bytes(live)));
         let mut sums = [0.0; 3];
         for of in &self.shown {

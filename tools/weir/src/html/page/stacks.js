@@ -37,7 +37,7 @@ function sitesOf(sum) {
   return made;
 }
 
-// The tree of paths, each a list of names and a value. What is too small or too deep is put together, and says so.
+// The tree of paths, each a list of names and a value. What is too small is put together, and says so; what is too deep ends there.
 function treeOf(root, paths) {
   const top = { name: root, value: 0, byName: new Map() };
   for (const [names, value] of paths) {
