@@ -5,7 +5,7 @@ use std::ptr;
 use weir_record::region::Region;
 
 use crate::life::{end, inheritance, inject_environment, start, writer};
-use crate::linking::c_library;
+use crate::linking::{c_library, streams};
 use crate::memory::own_heap;
 use crate::process::{self, children, copied, header, mapped_region, vfork};
 use crate::region::{mapping, slots};
@@ -69,6 +69,7 @@ pub fn forked() {
         end::forked();
         own_heap::forked();
         slots::forked();
+        streams::forked();
         writer::forked();
         files::forked();
         stacks::forked();

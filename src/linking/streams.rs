@@ -21,7 +21,7 @@ use crate::linking::{
     c_library, entries, next,
     objects::{self, Object},
 };
-use crate::sys::{self, pages::pages_around};
+use crate::sys::{self, Turn, pages::pages_around};
 
 pub use pending::last_to_ask;
 
@@ -75,6 +75,8 @@ const SYSTEM: [Function; 5] = [
 
 /// Whether the tables of files contain our functions.
 static ARE_SEEN: AtomicBool = AtomicBool::new(false);
+/// Who makes a page of tables read-only again must be the only one that has made it writable.
+static CHANGING: Turn = Turn::new();
 /// The other table that was last seen in a stream. It needs no second look.
 static KNOWN: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 
@@ -130,7 +132,7 @@ pub unsafe fn has_ended(stream: *mut FILE) -> bool {
 pub fn interpose() -> bool {
     if !ARE_SEEN.load(Ordering::Relaxed) {
         let both = [c"_IO_file_jumps", c"_IO_wfile_jumps"].map(|name| exported(name).cast());
-        let done = interpose_in(both, objects::around_at_start);
+        let done = interpose_in(both, objects::around_at_start).is_some();
         if done {
             pending::set_list(exported(c"_IO_list_all"));
         }
@@ -167,12 +169,21 @@ fn exported(name: &CStr) -> *mut c_void {
     ptr::with_exposed_provenance_mut(c_library::variable(name))
 }
 
-/// Puts our functions into tables, if they are the C library's and contain the expected functions. False if one is
+/// In a child of fork: a thread that was changing a table does not exist here.
+pub fn forked() {
+    CHANGING.forget();
+}
+
+/// Puts our functions into tables, if they are the C library's and contain the expected functions. `None` if one is
 /// not.
 fn interpose_in<const N: usize>(
     tables: [*mut Table; N],
     around: fn(usize) -> Option<Object>,
-) -> bool {
+) -> Option<()> {
+    sys::with_signals_blocked(|| CHANGING.with(|| change(tables, around).then_some(())))
+}
+
+fn change<const N: usize>(tables: [*mut Table; N], around: fn(usize) -> Option<Object>) -> bool {
     let theirs = SYSTEM.map(|function| next::address(function).get());
     // Tables on the same pages are made writable once.
     let mut open: Option<Protection> = None;
@@ -183,11 +194,11 @@ fn interpose_in<const N: usize>(
         // SAFETY: the whole table is within a segment that stays mapped while the process lives.
         let system = unsafe { &(*table).system };
         let found: [usize; 5] = std::array::from_fn(|index| system[index].load(Ordering::Relaxed));
-        if found == entries::stdio() {
-            return true;
-        }
         if !is_as_it_should_be(found, theirs) {
             return false;
+        }
+        if std::iter::zip(found, theirs).all(|(found, theirs)| found != theirs) {
+            return true;
         }
         if open != Some(protection) {
             close(open.take());
@@ -207,11 +218,16 @@ fn interpose_in<const N: usize>(
     done
 }
 
+/// Whether a table has the C library's functions or ours: a child may be forked while some are changed.
 fn is_as_it_should_be(found: [usize; 5], theirs: [usize; 5]) -> bool {
     // The stream of a command has a close function of its own, which stays.
     const MUST_BE: [bool; 5] = [true, true, true, false, true];
-    let mut all = found.into_iter().zip(theirs).zip(MUST_BE);
-    all.all(|((found, theirs), must_be)| found == theirs || !must_be)
+    let mut all = found
+        .into_iter()
+        .zip(theirs)
+        .zip(entries::stdio())
+        .zip(MUST_BE);
+    all.all(|(((found, theirs), ours), must_be)| found == theirs || found == ours || !must_be)
 }
 
 fn close(open: Option<Protection>) {

@@ -30,3 +30,19 @@ fn system_calls_are_those_that_strace_saw() {
     expect_as_strace("every function that prints or scans");
     expect_as_strace("every function for wide characters");
 }
+
+/// A table of functions is changed by one thread at a time: the page is read-only as soon as one has finished.
+#[test]
+fn threads_may_open_their_first_commands_in_any_order() {
+    let program = || Program::new(victim("first_popens"));
+    assert_eq!(program().plain().expect_status(0).text(), "0 orders\n");
+    for mode in Mode::MEASURED {
+        let outcome = program().run(mode).expect_status(0);
+        let said = outcome.text();
+        let orders = said.strip_suffix(" orders\n").map(str::parse::<u32>);
+        assert!(
+            orders.is_some_and(|orders| orders.is_ok_and(|orders| orders > 20)),
+            "{said}"
+        );
+    }
+}
