@@ -20,7 +20,7 @@ pub enum Family {
     Descriptor,
     /// Sockets.
     Socket,
-    /// Waiting, for descriptors, for time to pass, or for children.
+    /// Waiting, for descriptors, for time to pass, for children, or for other threads.
     Wait,
     /// Locks and semaphores, of calls that find them taken.
     Lock,
@@ -197,6 +197,8 @@ pub enum Returns {
     ErrorNumber,
     /// 0, or an error number of its own, which is reported as the most similar errno.
     Resolution,
+    /// thrd_success, or another constant of <threads.h>, which is reported as the most similar errno.
+    ThreadResult,
     /// How a signal was handled before; SIG_ERR is failure, with errno.
     Handler,
     /// A process id; -1 is failure, with errno.
@@ -283,15 +285,18 @@ pub struct Row {
     pub path: Option<u8>,
 }
 
-impl Row {
-    /// Whether the function is interposed as a symbol. stdio's own system calls are not: stdio calls them by a
-    /// table of functions, in which ours stand.
-    pub const fn is_symbol(&self) -> bool {
-        !matches!(self.family, Family::StdioSystem)
-    }
-}
-
 impl Function {
+    /// Whether the function is interposed as a symbol. stdio's own system calls are not: stdio calls them by a
+    /// table of functions, in which ours stand. Nor is a system call that programs make by its number.
+    pub const fn is_symbol(self) -> bool {
+        self.is_in_library() && !matches!(self.constant_row().family, Family::StdioSystem)
+    }
+
+    /// Whether a library may define the function.
+    pub const fn is_in_library(self) -> bool {
+        !matches!(self, Function::Futex)
+    }
+
     /// The function's place in the table, in the counters and in a sample.
     pub const fn index(self) -> usize {
         self as usize

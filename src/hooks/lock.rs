@@ -68,6 +68,8 @@ lock_hooks! {
     MutexLockAlias = fn __pthread_mutex_lock(mutex: *mut pthread_mutex_t) -> c_int: returns::error_number, is_held, unless is_own_again;
     MutexTimedlock = fn pthread_mutex_timedlock(mutex: *mut pthread_mutex_t, end: *const timespec) -> c_int: returns::error_number, is_held, unless is_own_again;
     MutexClocklock = fn pthread_mutex_clocklock(mutex: *mut pthread_mutex_t, clock: clockid_t, end: *const timespec) -> c_int: returns::error_number, is_held, unless is_own_again;
+    MtxLock = fn mtx_lock(mutex: *mut c_void) -> c_int: returns::thread_result, is_held, unless is_own_again;
+    MtxTimedlock = fn mtx_timedlock(mutex: *mut c_void, end: *const timespec) -> c_int: returns::thread_result, is_held, unless is_own_again;
     RwlockRdlock = fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int: returns::error_number, has_writer, unless never;
     RwlockRdlockAlias = fn __pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int: returns::error_number, has_writer, unless never;
     RwlockTimedrdlock = fn pthread_rwlock_timedrdlock(lock: *mut pthread_rwlock_t, end: *const timespec) -> c_int: returns::error_number, has_writer, unless never;

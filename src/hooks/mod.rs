@@ -42,6 +42,7 @@ mod thread;
 mod versions;
 mod vfork;
 mod wait;
+mod wait_for_threads;
 mod weir_h;
 
 /// A wide character or WEOF.

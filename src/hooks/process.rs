@@ -16,7 +16,7 @@ use crate::life::{
     programs::Program,
     starts::{self, Start},
 };
-use crate::linking::next;
+use crate::linking::{bound, next};
 use crate::recording::{self, Counted};
 use crate::{process, sys};
 
@@ -434,7 +434,7 @@ pub unsafe extern "C-unwind" fn spawn_body<const IS_SEARCHED: bool>(
     };
     let counted = recording::count(function);
     // SAFETY: `Spawn` is the type of both functions.
-    let spawn = unsafe { next::of_caller::<Spawn>(function, caller) };
+    let spawn = unsafe { bound::of_caller::<Spawn>(function, caller) };
     let mut own = 0;
     let pid = if pid.is_null() { &raw mut own } else { pid };
     let result = inject_environment::with(program, environment, |start, environment| {

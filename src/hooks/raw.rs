@@ -3,7 +3,8 @@
 //!
 //! The hook of `syscall` is a jump, so it does not see the result. A call that only closes is recorded before it is
 //! made. A call that makes a descriptor, or makes one refer to another file, is made by [`follow`] instead. That
-//! function gets the same arguments, and sees the result. None of these calls takes more than five arguments.
+//! function gets the same arguments, and sees the result. None of these calls takes more than five arguments. So it is with
+//! calls that wait at a futex.
 
 use std::ffi::{c_char, c_int, c_long, c_uint};
 use std::ptr;
@@ -11,7 +12,7 @@ use std::ptr;
 use libc::{sockaddr, socklen_t};
 use weir_record::file::Kind;
 
-use super::{children, descriptor};
+use super::{children, descriptor, wait_for_threads};
 use crate::arch::numbers;
 use crate::coop;
 use crate::files;
@@ -38,6 +39,9 @@ pub fn followed(number: c_long, first: usize, second: usize, third: usize) -> Op
             coop::closing_for(fd, second as c_int);
         }
         _ => {}
+    }
+    if wait_for_threads::waits_at_futex(number, second) {
+        return Some((wait_for_threads::futex as *const ()).addr());
     }
     is_followed(number).then(|| (follow as *const ()).addr())
 }

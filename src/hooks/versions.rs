@@ -9,10 +9,10 @@ use std::ffi::{c_char, c_int, c_void};
 use libc::pid_t;
 use weir_record::functions::Function;
 
-use super::process;
+use super::{process, wait_for_threads};
 use crate::arch;
 use crate::life::end;
-use crate::linking::next;
+use crate::linking::bound;
 use crate::recording;
 
 /// Defines hooks that pass their arguments, and their return address after them, to a body. The number is how many
@@ -34,6 +34,8 @@ versioned! {
     lio_listio64, 4, lio_listio64_body, "lio_listio(3)";
     posix_spawn, 6, process::spawn_body::<false>, "posix_spawn(3)";
     posix_spawnp, 6, process::spawn_body::<true>, "posix_spawn(3)";
+    pthread_cond_wait, 2, wait_for_threads::cond_wait, "pthread_cond_wait(3)";
+    pthread_cond_timedwait, 3, wait_for_threads::cond_timedwait, "pthread_cond_timedwait(3)";
 }
 
 /// The program's own handlers run after this. A handler of ours was registered before them, so it is called last.
@@ -43,7 +45,7 @@ unsafe extern "C-unwind" fn quick_exit_body(status: c_int, caller: usize) -> ! {
     // SAFETY: the type is that of quick_exit; the next function has the same contract, and our caller keeps it.
     unsafe {
         let next: unsafe extern "C-unwind" fn(c_int) -> ! =
-            next::of_caller(Function::QuickExit, caller);
+            bound::of_caller(Function::QuickExit, caller);
         next(status)
     }
 }
@@ -63,7 +65,7 @@ macro_rules! listings {
                 unsafe extern "C-unwind" fn(c_int, *const *mut c_void, c_int, *mut c_void) -> c_int;
             // SAFETY: the type is that of lio_listio; the next function has the same contract, and our caller keeps it.
             let result = unsafe {
-                next::of_caller::<List>(Function::$function, caller)(mode, list, count, event)
+                bound::of_caller::<List>(Function::$function, caller)(mode, list, count, event)
             };
             if result == -1 {
                 counted.failed(Function::$function);

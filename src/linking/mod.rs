@@ -1,6 +1,7 @@
 //! The loaded objects, what they define, and which of their functions are behind ours.
 
 pub mod block_size;
+pub mod bound;
 pub mod bypasses;
 pub mod c_library;
 pub mod entries;

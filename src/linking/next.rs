@@ -44,7 +44,7 @@ static HASHES: [Hash; Function::COUNT] = {
     hashes
 };
 
-fn name(function: Function) -> Name<'static> {
+pub(super) fn name(function: Function) -> Name<'static> {
     Name::with_hash(function.name().as_bytes(), HASHES[function.index()])
 }
 
@@ -79,7 +79,7 @@ pub fn address(function: Function) -> NonZeroUsize {
 
 /// The address that is called for it: its own, or that of the entry that calls it.
 #[inline(always)]
-fn called(function: Function) -> NonZeroUsize {
+pub(super) fn called(function: Function) -> NonZeroUsize {
     match NEXT[function.index()].get() {
         Some(address) => address,
         None => resolve(function),
@@ -138,6 +138,9 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
     let is_framed = is_behind && frames::are_wanted_by(tables);
     for function in Function::ALL {
         let index = function.index();
+        if !function.is_in_library() {
+            continue;
+        }
         if let Some(&hash) = HASHES.get(index + AHEAD) {
             tables.expect(hash);
         }
@@ -225,7 +228,7 @@ pub fn before_place(function: Function) -> u8 {
 }
 
 /// The function that a definition leads to.
-fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
+pub(super) fn bind(function: Function, found: Definition) -> Option<NonZeroUsize> {
     if !found.is_indirect {
         return NonZeroUsize::new(found.address);
     }
@@ -264,38 +267,6 @@ fn resolve(function: Function) -> NonZeroUsize {
     // If another thread was faster, it found the same.
     let _ = NEXT[function.index()].set(address);
     address
-}
-
-/// The address of the function behind ours in the version that the caller with this return address was bound to. The
-/// usual version if that is not known.
-#[inline(never)]
-fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
-    let usual = address(function);
-    if sys::is_sealed() {
-        return usual;
-    }
-    let found = || {
-        let caller = Tables::of(&objects::around(return_address)?)?;
-        let version = caller.needed_version(function.name().as_bytes())?;
-        let behind = objects::around(usual.get())?;
-        let found = Tables::of(&behind)?.find_version(name(function), version)?;
-        bind(function, found)
-    };
-    let mut address = usual;
-    // The thread's stack may be small.
-    sys::on_own_stack_if_possible(|| address = found().unwrap_or(usual));
-    address
-}
-
-/// The function behind ours that the caller with this return address was bound to, with its type.
-///
-/// # Safety
-/// `F` is the type of a pointer to that function.
-pub unsafe fn of_caller<F: Copy>(function: Function, return_address: usize) -> F {
-    const { assert!(size_of::<F>() == size_of::<NonZeroUsize>()) };
-    let address = address_for(function, return_address);
-    // SAFETY: `F` is a pointer to that function, as the caller promises.
-    unsafe { transmute_copy::<NonZeroUsize, F>(&address) }
 }
 
 /// The function that replaces one that this C library lacks. A program finds such a function all the same, because it

@@ -18,7 +18,7 @@ pub fn record(header: &Header, executable: &[u8]) {
         let set = |cell: &AtomicU8, value| cell.store(value, Ordering::Relaxed);
         let next = next::next_place(function);
         set(&provenance.next, next);
-        let is_ours = if function.row().is_symbol() {
+        let is_ours = if function.is_symbol() {
             next::before_place(function) == 0
         } else {
             // This function is reached by a table of stdio, not by a symbol.

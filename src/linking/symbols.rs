@@ -69,6 +69,15 @@ pub struct Definition {
     pub is_indirect: bool,
 }
 
+/// How an object needs a name from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needed {
+    /// In this version.
+    In(&'static [u8]),
+    /// In no version: it was linked without the library that defines the name.
+    InNoVersion,
+}
+
 /// The tables of an object.
 pub struct Tables {
     base: usize,
@@ -125,6 +134,8 @@ const LOCAL_BINDING: u8 = 0;
 
 /// A bit in a symbol's version number: the name without a version does not mean this one.
 const HIDDEN: u16 = 0x8000;
+/// The number of the first version that an object defines. The numbers before it are for symbols without a version.
+const FIRST_VERSION: u16 = 2;
 
 impl Tables {
     /// An object's tables. `None` if it has none.
@@ -207,24 +218,32 @@ impl Tables {
         }
     }
 
-    /// The definition of a name in this version.
-    pub fn find_version(&self, name: Name<'_>, version: &[u8]) -> Option<Definition> {
+    /// The definition to which the dynamic linker binds an object that needs a name so. One without a version gets that of the
+    /// object's first version, and only without that the default (elf/dl-lookup.c, `check_match`).
+    pub fn find_needed(&self, name: Name<'_>, needed: Needed) -> Option<Definition> {
+        let is_it = |version: u16| match needed {
+            Needed::In(text) => self.name_of_defined(version) == Some(text),
+            Needed::InNoVersion => version <= FIRST_VERSION,
+        };
         let mut found = None;
         self.each(name, |index, entry| {
-            let is_it = self.name_of_defined(self.version(index) & !HIDDEN) == Some(version);
+            let is_it = is_it(self.version(index) & !HIDDEN);
             if is_it {
                 found = Some(self.definition(entry));
             }
             !is_it
         });
-        found
+        found.or_else(|| match needed {
+            Needed::In(_) => None,
+            Needed::InNoVersion => self.find(name),
+        })
     }
 
-    /// The version of a name that this object needs from others. `None` if it does not need the name, or needs it in
-    /// no version.
-    pub fn needed_version(&self, name: &[u8]) -> Option<&'static [u8]> {
+    /// How this object needs a name from others. `None` if it does not need it.
+    pub fn needed(&self, name: &[u8]) -> Option<Needed> {
         let index = self.undefined(name)?;
-        self.name_of_needed(self.version(index) & !HIDDEN)
+        let version = self.name_of_needed(self.version(index) & !HIDDEN);
+        Some(version.map_or(Needed::InNoVersion, Needed::In))
     }
 
     /// Whether this object needs a name from others.
@@ -557,7 +576,7 @@ mod tests {
         let versions = [c"GLIBC_2.2.5", c"GLIBC_2.15"];
         let found = versions.map(|version| {
             let ours = tables
-                .find_version(name, version.to_bytes())
+                .find_needed(name, Needed::In(version.to_bytes()))
                 .expect("there");
             // SAFETY: C strings.
             let theirs = unsafe {
@@ -572,14 +591,20 @@ mod tests {
         });
         assert_ne!(found[0], found[1]);
         assert_eq!(tables.find(name), Some(found[1]));
-        assert!(tables.find_version(name, b"GLIBC_2.3").is_none());
+        let none = tables.find_needed(name, Needed::In(b"GLIBC_2.3"));
+        assert!(none.is_none());
+        let of_the_first = tables.find_needed(name, Needed::InNoVersion);
+        assert_eq!(of_the_first, Some(found[0]));
+        let exit = Name::new(b"quick_exit");
+        let of_none = tables.find_needed(exit, Needed::InNoVersion);
+        assert_eq!(of_none, tables.find(exit), "it is not in the first version");
     }
 
     #[test]
     fn the_version_that_an_object_asks_for_is_known() {
         let program = objects::all().next().expect("this program");
         let tables = Tables::of(&program).expect("tables");
-        assert_eq!(tables.needed_version(b"dlvsym"), Some(&b"GLIBC_2.34"[..]));
-        assert_eq!(tables.needed_version(b"no such function"), None);
+        assert_eq!(tables.needed(b"dlvsym"), Some(Needed::In(b"GLIBC_2.34")));
+        assert_eq!(tables.needed(b"no such function"), None);
     }
 }

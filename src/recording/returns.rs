@@ -1,5 +1,5 @@
-//! What the results of functions mean. The error of a failure is `errno`, except in [`error_number`] and
-//! [`resolution`].
+//! What the results of functions mean. The error of a failure is `errno`, except in [`error_number`],
+//! [`thread_result`] and [`resolution`].
 
 use std::ffi::{c_int, c_long};
 
@@ -115,6 +115,23 @@ pub fn error_number(result: c_int) -> Outcome {
         0 => Outcome::Bytes(0),
         errno => Outcome::Failed(errno),
     }
+}
+
+/// thrd_success, or why not. That is counted as the most similar errno.
+#[inline(always)]
+pub fn thread_result(result: c_int) -> Outcome {
+    // The C library's <threads.h>.
+    const SUCCESS: c_int = 0;
+    const BUSY: c_int = 1;
+    const NO_MEMORY: c_int = 3;
+    const TIMED_OUT: c_int = 4;
+    Outcome::Failed(match result {
+        SUCCESS => return Outcome::Bytes(0),
+        BUSY => libc::EBUSY,
+        NO_MEMORY => libc::ENOMEM,
+        TIMED_OUT => libc::ETIMEDOUT,
+        _ => libc::EINVAL,
+    })
 }
 
 /// 0, or why a name could not be resolved. That is counted as the most similar errno.

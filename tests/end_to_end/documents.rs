@@ -129,6 +129,7 @@ fn line(function: Function) -> String {
         Returns::Pointer | Returns::Handle => "NULL",
         Returns::Line | Returns::WideLine => "NULL, and the stream has an error",
         Returns::ErrorNumber | Returns::Resolution => "an error number",
+        Returns::ThreadResult => "not thrd_success",
         Returns::Handler => "SIG_ERR",
         Returns::Address => "MAP_FAILED",
         Returns::Length if row.family == Family::Stdio => "-1, and the stream has an error",

@@ -58,6 +58,12 @@ fn functions_that_take_locks() {
     expect_own_exact("lock_calls");
 }
 
+/// Threads start, for which the C library allocates.
+#[test]
+fn functions_that_wait_for_threads() {
+    expect_own_exact("thread_wait_calls");
+}
+
 #[test]
 fn memory_map_functions() {
     expect_exact("map_calls");
@@ -108,6 +114,7 @@ fn no_function_is_left_out() {
         ("socket_calls", &[]),
         ("wait_calls", &[]),
         ("lock_calls", &[]),
+        ("thread_wait_calls", &[]),
         ("map_calls", &[]),
         ("metadata_calls", &[]),
         ("stdio_calls", &[]),
@@ -137,9 +144,7 @@ fn no_function_is_left_out() {
     }
     // The functions that stdio calls by its table have no symbol. A test with strace compares them for the same
     // victims.
-    let symbols = Function::ALL
-        .iter()
-        .filter(|function| function.row().is_symbol());
+    let symbols = Function::ALL.iter().filter(|function| function.is_symbol());
     for name in symbols.map(|function| function.name()) {
         let may_lack =
             ["free_sized", "free_aligned_sized"].contains(&name) || name.starts_with("__isoc23_");

@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread -fexceptions @counting
-/* Threads that are cancelled in read and in write, with cleanup handlers that allocate and write. */
+/* Threads that are cancelled in read and write and in waits for other threads, with cleanup handlers that allocate and write. */
 #include "witness.h"
 #include <pthread.h>
 #include <signal.h>
@@ -55,8 +55,49 @@ static void *cancels_itself(void *unused) {
     return NULL;
 }
 
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static pthread_t resting;
+
+/* A thread that is cancelled at a condition variable has its mutex when its handlers run. */
+static void give_back(void *unused) {
+    (void)unused;
+    MUST(pthread_mutex_trylock(&mutex) == EBUSY);
+    MUST(!pthread_mutex_unlock(&mutex));
+}
+
+static void *waits(void *unused) {
+    pthread_cleanup_push(cleanup, make(100));
+    MUST(!pthread_mutex_lock(&mutex));
+    pthread_cleanup_push(give_back, NULL);
+    __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+    for (;;)
+        MUST(!pthread_cond_wait(&condition, &mutex));
+    pthread_cleanup_pop(0);
+    pthread_cleanup_pop(0);
+    return unused;
+}
+
+static void *joins(void *unused) {
+    pthread_cleanup_push(cleanup, make(100));
+    __atomic_store_n(&ready, 1, __ATOMIC_RELEASE);
+    MUST(pthread_join(resting, NULL));
+    pthread_cleanup_pop(0);
+    return unused;
+}
+
+static void *rests(void *unused) {
+    pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+    MUST(!pthread_mutex_lock(&own));
+    for (;;)
+        MUST(!pthread_cond_wait(&never, &own));
+    return unused;
+}
+
 int main(void) {
     count_again();
+    MUST(!pthread_create(&resting, NULL, rests, NULL));
     null = (int)TRY(open, open("/dev/null", O_RDWR));
     MUST(!TRY(pipe, pipe(pipes)) && !TRY(pipe2, pipe2(full, O_NONBLOCK)));
     static char page[4096];
@@ -64,11 +105,11 @@ int main(void) {
         ;
     int flags = (int)TRY(fcntl, fcntl(full[1], F_GETFL));
     MUST(!TRY(fcntl, fcntl(full[1], F_SETFL, flags & ~O_NONBLOCK)));
-    void *(*bodies[])(void *) = {reads, writes, cancels_itself};
+    void *(*bodies[])(void *) = {reads, writes, cancels_itself, waits, joins};
     for (int i = 0; i < ROUNDS; i++) {
         pthread_t thread;
         ready = 0;
-        MUST(!pthread_create(&thread, NULL, bodies[i % 3], NULL));
+        MUST(!pthread_create(&thread, NULL, bodies[i % 5], NULL));
         while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
             sched_yield();
         if (i % 2)

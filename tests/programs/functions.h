@@ -31,7 +31,9 @@
     F(pthread_rwlock_rdlock) F(__pthread_rwlock_rdlock) F(pthread_rwlock_timedrdlock) \
     F(pthread_rwlock_clockrdlock) F(pthread_rwlock_wrlock) F(__pthread_rwlock_wrlock) \
     F(pthread_rwlock_timedwrlock) F(pthread_rwlock_clockwrlock) F(sem_wait) F(sem_timedwait) \
-    F(sem_clockwait) \
+    F(sem_clockwait) F(mtx_lock) F(mtx_timedlock) \
+    F(pthread_cond_wait) F(pthread_cond_timedwait) F(pthread_cond_clockwait) F(cnd_wait) F(cnd_timedwait) \
+    F(pthread_barrier_wait) F(pthread_join) F(pthread_timedjoin_np) F(pthread_clockjoin_np) F(thrd_join) F(futex) \
     F(mmap64) F(munmap) F(mremap) F(msync) F(madvise) F(posix_madvise) F(brk) F(sbrk) F(__sbrk) \
     F(stat) F(stat64) F(lstat) F(lstat64) F(fstat) F(fstat64) F(fstatat) F(fstatat64) F(__xstat) \
     F(__xstat64) F(__lxstat) F(__lxstat64) F(__fxstat) F(__fxstat64) F(__fxstatat) \

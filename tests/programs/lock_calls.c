@@ -3,6 +3,7 @@
  * no call in a report. */
 #include "witness.h"
 #include <semaphore.h>
+#include <threads.h>
 #include <time.h>
 
 /* Programs can no longer be linked to these names; those that were still find them. */
@@ -115,6 +116,9 @@ int main(void) {
         TAKES(__pthread_mutex_lock, MUTEX, mutex_lock(&mutex), MUTEX_GIVEN);
         TAKES(pthread_mutex_timedlock, MUTEX, pthread_mutex_timedlock(&mutex, &later), MUTEX_GIVEN);
         TAKES(pthread_mutex_clocklock, MUTEX, pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &later_m), MUTEX_GIVEN);
+        /* In the C library, a mutex of C11 is one of POSIX. */
+        TAKES(mtx_lock, MUTEX, mtx_lock((mtx_t *)&mutex), MUTEX_GIVEN);
+        TAKES(mtx_timedlock, MUTEX, mtx_timedlock((mtx_t *)&mutex, &later), MUTEX_GIVEN);
         TAKES(pthread_rwlock_rdlock, WRITE, pthread_rwlock_rdlock(&lock), LOCK_GIVEN);
         TAKES(__pthread_rwlock_rdlock, WRITE, rdlock(&lock), LOCK_GIVEN);
         TAKES(pthread_rwlock_timedrdlock, WRITE, pthread_rwlock_timedrdlock(&lock, &later), LOCK_GIVEN);
@@ -153,6 +157,9 @@ int main(void) {
     MUST(!pthread_mutex_lock(&mutex));
     MUST(NUMBER(pthread_mutex_timedlock, pthread_mutex_timedlock(&mutex, &past)) == ETIMEDOUT);
     MUST(NUMBER(pthread_mutex_clocklock, pthread_mutex_clocklock(&mutex, CLOCK_MONOTONIC, &past_m)) == ETIMEDOUT);
+    note_call(DOES_mtx_timedlock);
+    note_error(DOES_mtx_timedlock, ETIMEDOUT);
+    MUST(mtx_timedlock((mtx_t *)&mutex, &past) == thrd_timedout);
     MUST(!MUTEX_GIVEN);
     MUST(TRY(sem_timedwait, sem_timedwait(&semaphore, &past)) < 0 && errno == ETIMEDOUT);
     MUST(TRY(sem_clockwait, sem_clockwait(&semaphore, CLOCK_MONOTONIC, &past_m)) < 0 && errno == ETIMEDOUT);

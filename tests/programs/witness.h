@@ -139,6 +139,12 @@ static __attribute__((unused)) void note_error(int function, int number) {
         (CALL);                                                      \
     })
 
+/* So it is with waits for threads. */
+#define pthread_join(...) NUMBER(pthread_join, pthread_join(__VA_ARGS__))
+#define pthread_cond_wait(...) NUMBER(pthread_cond_wait, pthread_cond_wait(__VA_ARGS__))
+#define pthread_cond_timedwait(...) NUMBER(pthread_cond_timedwait, pthread_cond_timedwait(__VA_ARGS__))
+#define pthread_barrier_wait(...) ((int)DONE(pthread_barrier_wait, 0, pthread_barrier_wait(__VA_ARGS__)))
+
 /* A call that fails with `number`, whatever it returns. */
 #define FAIL(name, number, CALL)          \
     ({                                    \

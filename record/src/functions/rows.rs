@@ -212,11 +212,24 @@ functions! {
     Wait3 = "wait3": Wait Wait ProcessId;
     Wait4 = "wait4": Wait Wait ProcessId;
     Waitid = "waitid": Wait Wait Status;
+    CondWait = "pthread_cond_wait": Wait Wait ErrorNumber;
+    CondTimedwait = "pthread_cond_timedwait": Wait Wait ErrorNumber;
+    CondClockwait = "pthread_cond_clockwait": Wait Wait ErrorNumber;
+    CndWait = "cnd_wait": Wait Wait ThreadResult;
+    CndTimedwait = "cnd_timedwait": Wait Wait ThreadResult;
+    BarrierWait = "pthread_barrier_wait": Wait Wait Size;
+    Join = "pthread_join": Wait Wait ErrorNumber;
+    TimedJoin = "pthread_timedjoin_np": Wait Wait ErrorNumber;
+    ClockJoin = "pthread_clockjoin_np": Wait Wait ErrorNumber;
+    ThrdJoin = "thrd_join": Wait Wait ThreadResult;
+    Futex = "futex": Wait Wait Status;
 
     MutexLock = "pthread_mutex_lock": Lock Lock ErrorNumber;
     MutexLockAlias = "__pthread_mutex_lock": Lock Lock ErrorNumber;
     MutexTimedlock = "pthread_mutex_timedlock": Lock Lock ErrorNumber;
     MutexClocklock = "pthread_mutex_clocklock": Lock Lock ErrorNumber;
+    MtxLock = "mtx_lock": Lock Lock ThreadResult;
+    MtxTimedlock = "mtx_timedlock": Lock Lock ThreadResult;
     RwlockRdlock = "pthread_rwlock_rdlock": Lock Lock ErrorNumber;
     RwlockRdlockAlias = "__pthread_rwlock_rdlock": Lock Lock ErrorNumber;
     RwlockTimedrdlock = "pthread_rwlock_timedrdlock": Lock Lock ErrorNumber;

@@ -207,6 +207,12 @@ macro_rules! with_caller {
     (1, $body:path) => {
         $crate::arch::with_caller!("rsi", $body)
     };
+    (2, $body:path) => {
+        $crate::arch::with_caller!("rdx", $body)
+    };
+    (3, $body:path) => {
+        $crate::arch::with_caller!("rcx", $body)
+    };
     (4, $body:path) => {
         $crate::arch::with_caller!("r8", $body)
     };

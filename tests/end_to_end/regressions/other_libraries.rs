@@ -106,6 +106,7 @@ fn every_call_goes_on_to_the_function_of_its_name() {
         "formatted_calls",
         "identity_calls",
         "lock_calls",
+        "thread_wait_calls",
         "map_calls",
         "metadata_calls",
         "signal_calls",

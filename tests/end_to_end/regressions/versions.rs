@@ -26,3 +26,16 @@ fn whatever_hash_table_the_caller_has() {
         }
     }
 }
+
+/// A library that was linked without the C library needs its functions in no version, and gets the oldest.
+#[test]
+fn a_caller_without_versions_gets_the_oldest() {
+    let library = victim("waits_without_version");
+    let program = || Program::new(victim("calls_without_version")).arg(&library);
+    let plain = program().plain().expect_status(0);
+    let said = "library: 110, a pointer\nprogram: 110, a state\n".repeat(3);
+    assert_eq!(plain.text(), said);
+    for mode in Mode::MEASURED {
+        program().run(mode).expect_same(&plain);
+    }
+}
