@@ -30,6 +30,8 @@ pub struct Environment {
     pub interval_ns: Option<u64>,
     /// The template of the report's path. It is absolute if the working directory is known.
     pub out: Path,
+    /// Whether the user has named a directory for the reports.
+    pub out_is_directory: bool,
     /// The directory of the region's file; empty for the default.
     pub region_dir: Path,
     /// The directory of the recording that this process is part of; empty if there is none.
@@ -123,6 +125,7 @@ impl Environment {
             follows_frame_pointers: false,
             program_headers: (0, 0),
             has_bad_setting: false,
+            out_is_directory: false,
             is_secure: false,
         }
     }
@@ -137,6 +140,19 @@ impl Environment {
     /// Whether `weir run` writes the report, not the process.
     pub fn has_session(&self) -> bool {
         !self.session.is_empty()
+    }
+
+    /// Whether images of one recording would have the same path for their reports: the template has no process id.
+    pub fn shares_name(&self) -> bool {
+        // Of `%%p`, the second is no sign.
+        let mut rest = self.out.as_bytes();
+        while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+            if rest.get(at + 1) == Some(&b'p') {
+                return false;
+            }
+            rest = rest.get(at + 2..).unwrap_or_default();
+        }
+        !self.has_session()
     }
 
     fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
@@ -231,8 +247,12 @@ impl Environment {
             return;
         }
         let template = value(&settings::OUT);
-        if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%") {
+        self.out_is_directory = template.is_some_and(|template| template.ends_with(b"/"));
+        if !absolute(&mut self.out, template.unwrap_or(DEFAULT_OUT), b"%%")
+            || self.out_is_directory && !self.out.push(DEFAULT_OUT)
+        {
             self.complain(&settings::OUT, template.unwrap_or_default());
+            self.out_is_directory = false;
             let _ = absolute(&mut self.out, DEFAULT_OUT, b"%%");
         }
     }

@@ -21,10 +21,12 @@ pub struct Setting {
 /// Where the report goes.
 pub const OUT: Setting = Setting {
     name: "WEIR_OUT",
-    values: "a path; `%e` is the executable's name, `%p` the process id, `%%` a percent sign",
+    values: "a path, or a directory with a slash at its end; `%e` is the executable's name, `%p` the process id, `%%` a percent sign",
     default: "`weir.%e.%p.json` in the working directory at start",
     meaning: "Path of the report. With `%p`, an existing file is kept, and `.1`, `.2`, … is added to the new name. Without \
-              `%p`, an existing file is replaced, and a forked child adds `.<pid>` before the extension.",
+              `%p`, the report of the first process replaces an existing file of an earlier run; the processes that it starts, and \
+              a program that replaces it, add `.<pid>` before the extension. In a directory, which is made if it is not there, reports have \
+              their default names; the commands take the directory as one report.",
 };
 
 /// Which calls are timed.

@@ -73,6 +73,22 @@ pub fn replace(path: &Path, json: &[u8]) -> Result<(), Errno> {
     Temporary::write(&place.directory, before, json)?.rename_to(&place.name)
 }
 
+/// The same as [`replace`], unless a regular file is there that was written at or after this moment, in nanoseconds since the Unix
+/// epoch. Whether it was done.
+///
+/// # Errors
+/// Those of [`replace`].
+pub fn replace_older(path: &Path, moment_unix_ns: u64, json: &[u8]) -> Result<bool, Errno> {
+    let (_, found) = Place::of(path.as_os_str().as_bytes())?.resolve()?;
+    if let Found::File(file) = &found {
+        let written = i128::from(file.st_mtime) * 1_000_000_000 + i128::from(file.st_mtime_nsec);
+        if written >= i128::from(moment_unix_ns) {
+            return Ok(false);
+        }
+    }
+    replace(path, json).map(|()| true)
+}
+
 /// Writes to what is there already. Where a regular file would become larger than the limit, nothing is written: the
 /// kernel would send SIGXFSZ.
 fn add_to(channel: &Descriptor, json: &[u8]) -> Result<(), Errno> {

@@ -19,7 +19,7 @@ use crate::linking::{
 };
 use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header, vfork};
-use crate::region::{mapping, slots};
+use crate::region::{backing, mapping, slots};
 use crate::stacks::leaving;
 use crate::{coop, files, stacks, sys, thread};
 
@@ -176,6 +176,8 @@ fn begin(generation: u32) -> Option<()> {
     if is_forked {
         header.note(Circumstance::Forked);
         inheritance::begin_in(header);
+    } else if environment.shares_name() && backing::is_there(parent) {
+        header.note(Circumstance::IsNotFirst);
     }
     // In a virtual machine this takes long. `weir` does it for the processes that it collects from.
     let asks = !environment.has_session() || header.has(Circumstance::PrivateMemory);

@@ -14,6 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::Resource;
 use weir_record::clock::Moment;
@@ -440,12 +441,13 @@ impl Work {
             self.reports += 1;
             return Ok(());
         }
-        let (path, may_replace) = destination(environment::get(), header);
-        self.path = Some(if may_replace {
+        let environment = environment::get();
+        self.path = Some(if environment.has_session() {
+            let path = in_session(environment, header);
             emit::replace(&path, json)?;
             path
         } else {
-            emit::create_new(&path, json)?
+            emit_first(environment, header, json)?
         });
         self.reports += 1;
         Ok(())
@@ -467,25 +469,45 @@ fn end(header: &Header) -> End {
     }
 }
 
-/// The path of the report, and whether it may replace a file there.
-fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
+/// The path of the report in the directory of `weir run`.
+fn in_session(environment: &Environment, header: &Header) -> PathBuf {
     let pid = header.pid.load(Ordering::Relaxed);
-    if environment.has_session() {
-        let directory = Path::new(OsStr::from_bytes(environment.session.as_bytes()));
-        return (
-            directory.join(format!("{pid}-{}.json", header.started.get().ticks)),
-            true,
-        );
+    let directory = Path::new(OsStr::from_bytes(environment.session.as_bytes()));
+    directory.join(format!("{pid}-{}.json", header.started.get().ticks))
+}
+
+/// Writes the first report where the setting says, and returns its path. A file that is there is kept, unless the path has no
+/// process id in it: the first image of a recording replaces that of an earlier one. The other images have their process ids
+/// added.
+fn emit_first(environment: &Environment, header: &Header, json: &[u8]) -> Result<PathBuf, Errno> {
+    let is_first = !header.has(Circumstance::Forked) && !header.has(Circumstance::IsNotFirst);
+    let path = path(environment, header, false);
+    if environment.out_is_directory
+        && let Some(directory) = path.parent()
+    {
+        // It mostly is there: another image has made it.
+        let _ = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o777));
     }
+    if !environment.shares_name() {
+        return emit::create_new(&path, json);
+    }
+    // Another image may have written it since this one started: not all are seen to have been started by others.
+    if is_first && emit::replace_older(&path, header.started.get().unix_ns, json)? {
+        return Ok(path);
+    }
+    emit::create_new(&self::path(environment, header, true), json)
+}
+
+/// The path that the template stands for, with the process id added before the extension where that is wanted.
+fn path(environment: &Environment, header: &Header, adds_pid: bool) -> PathBuf {
+    let pid = header.pid.load(Ordering::Relaxed);
     let mut path = Vec::new();
-    let mut has_pid = false;
     let mut template = environment.out.as_bytes().iter();
     while let Some(&byte) = template.next() {
         match (byte, template.as_slice().first()) {
             (b'%', Some(b'e')) => path.extend_from_slice(environment.executable_name()),
             (b'%', Some(b'p')) => {
                 path.extend_from_slice(pid.to_string().as_bytes());
-                has_pid = true;
             }
             (b'%', Some(b'%')) => path.push(b'%'),
             _ => {
@@ -495,7 +517,7 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
         }
         template.next();
     }
-    if !has_pid && header.has(Circumstance::Forked) {
+    if adds_pid {
         // Before the extension, so that a search by extension finds all of them.
         let name = path
             .iter()
@@ -507,7 +529,7 @@ fn destination(environment: &Environment, header: &Header) -> (PathBuf, bool) {
             .map_or(path.len(), |dot| name + dot);
         path.splice(at..at, format!(".{pid}").bytes());
     }
-    (PathBuf::from(OsString::from_vec(path)), !has_pid)
+    PathBuf::from(OsString::from_vec(path))
 }
 
 /// Removes a regular file; leaves a terminal, a pipe or a link alone. False if the path still exists.

@@ -7,20 +7,22 @@ use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use weir_record::region::Circumstance;
 
-use crate::environment::{self, Path};
+use crate::environment::{self, Environment, Path};
+use crate::memory::bytes::Bytes;
 use crate::sys::{self, Descriptor, process};
 
-/// Creates the region's file, and stores its path in `file`. Also returns a circumstance if the file is not in the
-/// first directory.
-pub fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumstance>)> {
+/// A region's file.
+pub struct Made {
+    /// It is open.
+    pub fd: Descriptor,
+    /// What is not as usual: the file is not in the first directory; or the process had one before, as another image.
+    pub circumstances: [Option<Circumstance>; 2],
+}
+
+/// Creates the region's file, and stores its path in `file`.
+pub fn create(pid: u32, file: &mut Path) -> Option<Made> {
     let environment = environment::get();
-    let directories: [&[u8]; 2] = if environment.has_session() {
-        [environment.session.as_bytes(), b""]
-    } else if environment.region_dir.is_empty() {
-        [b"/dev/shm", b"/tmp"]
-    } else {
-        [environment.region_dir.as_bytes(), b""]
-    };
+    let directories = directories(environment);
     let identity = if environment.has_session() {
         None
     } else {
@@ -39,12 +41,48 @@ pub fn create(pid: u32, file: &mut Path) -> Option<(Descriptor, Option<Circumsta
                     let number = if attempt == 0 { identity } else { None };
                     name_alone(file, directory, pid, number.unwrap_or_else(unforeseen))
                 };
-                if attempt == 0 && named && identity.is_some() {
-                    remove_left_behind(file.as_c_str());
-                }
+                let is_own = attempt == 0 && named && identity.is_some();
+                let had_one = is_own && remove_left_behind(file.as_c_str());
                 let fd = named.then(|| create_file(file.as_c_str())).flatten();
-                fd.map(|fd| (fd, place))
+                fd.map(|fd| Made {
+                    fd,
+                    circumstances: [place, had_one.then_some(Circumstance::IsNotFirst)],
+                })
             })
+        })
+}
+
+/// The directories of regions; an empty one is none.
+fn directories(environment: &Environment) -> [&[u8]; 2] {
+    if environment.has_session() {
+        [environment.session.as_bytes(), b""]
+    } else if environment.region_dir.is_empty() {
+        [b"/dev/shm", b"/tmp"]
+    } else {
+        [environment.region_dir.as_bytes(), b""]
+    }
+}
+
+/// Whether a process has a region of a recording without `weir`. Not known of one of another user.
+pub fn is_there(pid: u32) -> bool {
+    let in_proc = |rest: &[u8]| {
+        let mut path = Bytes::<32>::new();
+        let is_whole = path.push(b"/proc/") && path.push_number(pid.into()) && path.push(rest);
+        is_whole.then_some(path)
+    };
+    let (Some(stat), Some(namespace)) = (in_proc(b"/stat"), in_proc(b"/ns/pid")) else {
+        return false;
+    };
+    let Some(identity) = process::identity_by(stat.as_c_str(), namespace.as_c_str()) else {
+        return false;
+    };
+    directories(environment::get())
+        .into_iter()
+        .any(|directory| {
+            let mut file = Path::new();
+            !directory.is_empty()
+                && name_alone(&mut file, directory, pid, identity)
+                && statat(CWD, file.as_c_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
         })
 }
 
@@ -73,15 +111,19 @@ fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool 
         && file.push(b".region")
 }
 
-/// Removes the region of the image that this one has replaced: its report is written. Removes no other file.
-fn remove_left_behind(path: &CStr) {
+/// Removes the region of the image that this one has replaced: its report is written. Removes no other file. Whether there was
+/// one.
+fn remove_left_behind(path: &CStr) -> bool {
     let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
-        return;
+        return false;
     };
     let is_plain = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-    if is_plain && status.st_nlink == 1 && status.st_uid == rustix::process::geteuid().as_raw() {
+    let is_ours =
+        is_plain && status.st_nlink == 1 && status.st_uid == rustix::process::geteuid().as_raw();
+    if is_ours {
         remove(path);
     }
+    is_ours
 }
 
 fn unforeseen() -> u64 {

@@ -103,16 +103,17 @@ pub struct Mapping {
     /// How much there is room for.
     pub room: Room,
     /// What is not as usual.
-    pub circumstances: [Option<Circumstance>; 2],
+    pub circumstances: [Option<Circumstance>; 3],
 }
 
 impl Mapping {
-    fn new(header: &'static Header, room: Room, place: Option<Circumstance>) -> Mapping {
+    fn new(header: &'static Header, room: Room, of_file: [Option<Circumstance>; 2]) -> Mapping {
         let few = (room.slots < MAX_SLOTS).then_some(Circumstance::FewSlots);
+        let [place, before] = of_file;
         Mapping {
             header,
             room,
-            circumstances: [few, place],
+            circumstances: [few, place, before],
         }
     }
 }
@@ -124,11 +125,11 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
     let room = within_limits();
     file.clear();
     if let Some((header, room)) = make_handed(pid, room, file) {
-        return Some(Mapping::new(header, room, None));
+        return Some(Mapping::new(header, room, [None; 2]));
     }
-    if let Some((fd, place)) = backing::create(pid, file) {
-        if let Some((header, room)) = map_file(&fd, room) {
-            return Some(Mapping::new(header, room, place));
+    if let Some(made) = backing::create(pid, file) {
+        if let Some((header, room)) = map_file(&made.fd, room) {
+            return Some(Mapping::new(header, room, made.circumstances));
         }
         backing::remove(file.as_c_str());
     }
@@ -137,8 +138,8 @@ pub fn make(pid: u32, must_be_file: bool, file: &mut Path) -> Option<Mapping> {
         return None;
     }
     let header = map(room, None)?;
-    let place = Some(Circumstance::PrivateMemory);
-    Some(Mapping::new(header, room, place))
+    let private = Some(Circumstance::PrivateMemory);
+    Some(Mapping::new(header, room, [private, None]))
 }
 
 /// Whether neither `weir` could find the region nor the process write its report. That is so if the process cannot

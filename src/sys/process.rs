@@ -1,5 +1,6 @@
 //! Which process this is, among all processes of all times.
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
 use super::{read_file, read_link};
@@ -7,16 +8,21 @@ use super::{read_file, read_link};
 /// A number that no other process has, not in another namespace either. The process keeps it when it executes another
 /// program. It is made of the process's start time and its process-id namespace. `None` if there is no /proc to ask.
 pub fn identity() -> Option<u64> {
+    identity_by(c"/proc/self/stat", c"/proc/self/ns/pid")
+}
+
+/// That of a process by two files of its folder in /proc: `stat`, and `ns/pid`. `None` where we may not read them.
+pub fn identity_by(stat: &CStr, namespace: &CStr) -> Option<u64> {
     /// The index of the start time among the fields behind the name, which may contain any character (proc(5),
     /// /proc/pid/stat: fields 3 to 22).
     const START: usize = 19;
-    let mut stat = [0; 512];
-    let stat = read_file(c"/proc/self/stat", &mut stat);
+    let mut buffer = [0; 512];
+    let stat = read_file(stat, &mut buffer);
     let after_name = stat.iter().rposition(|&byte| byte == b')')?;
     let mut fields = stat[after_name..].split(|&byte| byte == b' ').skip(1);
     let start = fields.nth(START)?;
-    let mut namespace = [MaybeUninit::uninit(); 64];
-    let namespace = read_link(c"/proc/self/ns/pid", &mut namespace);
+    let mut buffer = [MaybeUninit::uninit(); 64];
+    let namespace = read_link(namespace, &mut buffer);
     // FNV-1a.
     let bytes = start.iter().chain(b"@").chain(namespace);
     Some(bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {

@@ -1,13 +1,14 @@
 //! The environment variables of the library: valid, not valid, and impossible to use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use weir_record::region::Circumstance;
-use weir_report::model::Report;
+use weir_report::model::{EndKind, Process, Report};
 
 use crate::support::program::report_files;
 use crate::support::recover::region_files;
-use crate::support::{Account, Mode, Outcome, Program, scratch, victim};
+use crate::support::{Account, Mode, Outcome, Program, scratch, victim, weir};
 
 fn fortified() -> Program {
     Program::new(victim("fortified"))
@@ -16,6 +17,12 @@ fn fortified() -> Program {
 #[track_caller]
 fn load(path: &Path) -> Report {
     weir_report::read::load(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.collect()
 }
 
 /// Runs the program in the bare mode, for tests that look for the report themselves.
@@ -49,7 +56,7 @@ fn out_without_a_pid_is_replaced_and_children_add_theirs() {
     let folder = scratch();
     let out = folder.path().join("report.json");
     let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", &out);
-    for _ in 0..2 {
+    for round in 1..=2 {
         let outcome = bare(program.clone());
         let accounts = Account::all(&outcome.text());
         let [child, parent] = &accounts[..] else {
@@ -58,11 +65,70 @@ fn out_without_a_pid_is_replaced_and_children_add_theirs() {
         assert_eq!(load(&out).processes[0].pid, parent.pid);
         let of_child = folder.path().join(format!("report.{}.json", child.pid));
         assert_eq!(load(&of_child).processes[0].pid, child.pid);
+        assert_eq!(files_in(folder.path()).len(), 1 + round);
     }
-    assert_eq!(
-        std::fs::read_dir(folder.path()).expect("a folder").count(),
-        3
-    );
+}
+
+/// A path without %p is the first image's. Those that it starts, and that it becomes, add their pids: no report replaces another of
+/// the run. The next run replaces the first one's.
+#[test]
+fn out_without_a_pid_is_that_of_the_first_image() {
+    let folder = scratch();
+    let out = folder.path().join("report.json");
+    let shell = |commands: &str| {
+        let program = Program::new("/bin/sh").args(["-c", commands]);
+        program.env("WEIR_OUT", &out)
+    };
+    for round in 1..=2 {
+        bare(shell("/bin/true; (exec /bin/echo); exec /bin/ls /"));
+        let report = load(&out);
+        assert_eq!(report.processes[0].end.how, EndKind::Exec);
+        let names = files_in(folder.path());
+        let reports: Vec<Report> = names.iter().map(|name| load(name)).collect();
+        let of = |program: &str| {
+            let images = reports.iter().flat_map(|report| &report.processes);
+            let ends_so = |image: &&Process| image.executable.ends_with(program) && !image.forked;
+            images.filter(ends_so).count()
+        };
+        for program in ["/true", "/echo", "/ls"] {
+            assert_eq!(of(program), round, "{program}: {names:?}");
+        }
+        // That of the first round was replaced.
+        let first = &report.processes[0].executable;
+        assert_eq!(of(first), 1, "{names:?}");
+    }
+}
+
+/// A path that ends with a slash is a directory, which is made; its reports are read as one.
+#[test]
+fn out_can_be_a_directory() {
+    let folder = scratch();
+    let reports = folder.path().join("run 1/");
+    let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", &reports);
+    let outcome = bare(program);
+    let accounts = Account::all(&outcome.text());
+    assert_eq!(accounts.len(), 2);
+    assert_eq!(files_in(&reports).len(), 2);
+    let one = folder.path().join("one.json");
+    let merged = Command::new(weir::command())
+        .args(["merge", "--one-run", "--out"])
+        .args([&one, &reports])
+        .status()
+        .expect("weir runs");
+    assert!(merged.success());
+    let report = load(&one);
+    assert_eq!((report.processes.len(), report.runs), (2, 1));
+    for account in &accounts {
+        let its = report.processes.iter().find(|of| of.pid == account.pid);
+        account.expect_in(its.expect("each process is in the report"));
+    }
+    let calls: u64 = report
+        .processes
+        .iter()
+        .map(|of| of.functions["malloc"].calls)
+        .sum();
+    assert_eq!(report.functions["malloc"].calls, calls);
+    assert_eq!(report.end.status, Some(0));
 }
 
 /// With %p, existing reports are kept: several images of a process have the same pid.

@@ -119,11 +119,13 @@ pub enum Circumstance {
     SlotAwaited = 22,
     /// There was no memory to count the calls of seldom functions by size.
     NoSizesMemory = 23,
+    /// Another image of a recording without `weir` has started this one, or was the process before.
+    IsNotFirst = 24,
 }
 
 impl Circumstance {
     /// All of them.
-    pub const ALL: [Circumstance; 24] = [
+    pub const ALL: [Circumstance; 25] = [
         Circumstance::Forked,
         Circumstance::PrivateMemory,
         Circumstance::FewSlots,
@@ -148,6 +150,7 @@ impl Circumstance {
         Circumstance::NoSlotMemory,
         Circumstance::SlotAwaited,
         Circumstance::NoSizesMemory,
+        Circumstance::IsNotFirst,
     ];
 }
 

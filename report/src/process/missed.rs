@@ -151,6 +151,7 @@ fn sentence(circumstance: Circumstance) -> Option<&'static str> {
     match circumstance {
         // Other parts of the report have these.
         Circumstance::Forked
+        | Circumstance::IsNotFirst
         | Circumstance::UringAskedFor
         | Circumstance::UringUsed
         | Circumstance::HeapElsewhere

@@ -12,7 +12,8 @@ use crate::model::{Provenance, ProvenanceGroup};
 /// each object is named once for all functions that lead there, and no name of a function is copied.
 pub fn provenance(region: Region<'_>) -> Vec<ProvenanceGroup> {
     let mut groups: Vec<((u8, u8, bool), ProvenanceGroup)> = Vec::new();
-    for &function in Function::by_name() {
+    let in_libraries = Function::by_name().iter().filter(|of| of.is_in_library());
+    for &function in in_libraries {
         let Some(places) = region.header.provenance.get(function.index()) else {
             continue;
         };

@@ -179,7 +179,7 @@ pub struct RunArgs {
 /// `weir report`
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The report; - is standard input
+    /// The report; of a directory, its reports as one run; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -360,12 +360,20 @@ pub struct MergeArgs {
     /// Leave out files that are no reports, and say which
     #[arg(long)]
     pub skip_unreadable: bool,
+
+    /// The reports are of the processes of one run: keep each of them
+    ///
+    /// A program with LD_PRELOAD alone leaves a report for each of its
+    /// processes. The result is as that of weir run. Files that cannot be
+    /// read are left out, and the result says so.
+    #[arg(long, conflicts_with = "skip_unreadable")]
+    pub one_run: bool,
 }
 
 /// `weir check`
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The report; - is standard input
+    /// The report; of a directory, its reports as one run; - is standard input
     #[arg(value_name = "FILE", conflicts_with = "program")]
     pub file: Option<PathBuf>,
 
@@ -457,7 +465,7 @@ pub struct FlameArgs {
 /// What [`FlameArgs`] and [`ExportArgs`] share: which stacks, and where they go.
 #[derive(Debug, Args)]
 pub struct StackArgs {
-    /// The report; - is standard input
+    /// The report; of a directory, its reports as one run; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -500,7 +508,7 @@ pub struct TopArgs {
 /// `weir html`
 #[derive(Debug, Args)]
 pub struct HtmlArgs {
-    /// The report; - is standard input
+    /// The report; of a directory, its reports as one run; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
@@ -524,7 +532,7 @@ pub struct HtmlArgs {
 /// `weir symbolize`
 #[derive(Debug, Args)]
 pub struct SymbolizeArgs {
-    /// The report; - is standard input
+    /// The report; of a directory, its reports as one run; - is standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

@@ -1,7 +1,6 @@
 //! `weir merge`: several reports in one.
 
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,12 +10,15 @@ use weir_report::recording::Merge;
 use crate::cli::MergeArgs;
 use crate::exit_code;
 use crate::failure::{Failure, complain};
-use crate::report::Recordings;
+use crate::report::{Recordings, one_run};
 use crate::{export, report};
 
 /// Reads the reports one after the other, and writes their sum.
 pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
     let files = files(&args.reports, &args.out)?;
+    if args.one_run {
+        return write(&args.out, &one_run::load(&files)?);
+    }
     let bar = bar(files.len());
     let mut merge = Merge::default();
     let mut known = Recordings::default();
@@ -53,8 +55,12 @@ pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
         complain(OTHER_SETTINGS);
         merged.missed.notes.push(OTHER_SETTINGS.to_owned());
     }
-    export::to_file(Some(&args.out), &|out| {
-        serde_json::to_writer(&mut *out, &merged)?;
+    write(&args.out, &merged)
+}
+
+fn write(to: &Path, report: &Report) -> Result<(), Failure> {
+    export::to_file(Some(to), &|out| {
+        serde_json::to_writer(&mut *out, report)?;
         out.write_all(b"\n")
     })
 }
@@ -90,31 +96,15 @@ fn files(given: &[PathBuf], out: &Path) -> Result<Vec<PathBuf>, Failure> {
             return Err(Failure::new(exit_code::USAGE, message));
         }
         match path.is_dir() {
-            true => files.extend(in_directory(path, out)?),
+            // An earlier sum there is no part of the new one.
+            true => files.extend(
+                one_run::files_in(path)?
+                    .into_iter()
+                    .filter(|file| !is_same(file, out)),
+            ),
             false => files.push(path.clone()),
         }
     }
-    Ok(files)
-}
-
-fn in_directory(path: &Path, out: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error| Failure::of_file("read", path, error);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        let file = entry.map_err(failed)?.path();
-        let is_json = file
-            .extension()
-            .is_some_and(|extension| extension == "json");
-        // An earlier sum there is no part of the new one.
-        if is_json && file.is_file() && !is_same(&file, out) {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        let message = format!("{} has no file that ends with .json", path.display());
-        return Err(Failure::of_weir(message));
-    }
-    files.sort();
     Ok(files)
 }
 

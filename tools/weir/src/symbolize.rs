@@ -16,6 +16,12 @@ pub fn execute(args: &SymbolizeArgs) -> Result<(), Failure> {
             return Err(Failure::of_weir("cannot write back to standard input")
                 .with_remedy("-o FILE says where the report with names goes"));
         }
+        None if args.file.is_dir() => {
+            return Err(
+                Failure::of_weir("cannot write back to the files of a directory")
+                    .with_remedy("-o FILE says where the one report with names goes"),
+            );
+        }
         None => &args.file,
     };
     let mut report = report::load(&args.file)?;

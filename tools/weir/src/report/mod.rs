@@ -26,6 +26,7 @@ pub mod measure;
 pub mod missed;
 mod one_file;
 mod one_function;
+pub mod one_run;
 pub mod page;
 mod parts;
 mod processes;
@@ -92,8 +93,11 @@ pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
     output::print(&rendered(&report, &options)?)
 }
 
-/// Reads a report.
+/// Reads a report; of a directory, its reports as those of one run.
 pub fn load(file: &Path) -> Result<Report, Failure> {
+    if file.is_dir() {
+        return one_run::load(&one_run::files_in(file)?);
+    }
     let (name, report) = if file == Path::new("-") {
         (
             "standard input".into(),

@@ -278,3 +278,87 @@ fn what_cannot_be_merged_is_refused_in_a_line_and_nothing_is_written() {
         1
     );
 }
+
+/// A program with LD_PRELOAD alone leaves a report for each process. A directory of them is one report for every command.
+#[test]
+fn a_directory_is_one_run_for_the_other_commands() {
+    let place = recorded(3);
+    let merge = ["merge", "--one-run", "-o", "one.json", "reports"];
+    let output = place.settle(weir(&merge)).output().expect("ended");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let parts = [1, 2, 3].map(|run| read(&place.file(&format!("reports/{run}.json"))));
+    let one = read(&place.file("one.json"));
+    assert_eq!(one["processes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(one["runs"], Value::Null, "a sum says how many");
+    let writes = ["functions", "write", "calls"];
+    assert_eq!(number(&one, &writes), sum(&parts, &writes));
+    assert_eq!(one["started_unix_ns"], parts[0]["started_unix_ns"]);
+    // They began one after the other, and none of them by another.
+    let notes = one["missed"]["notes"].to_string();
+    assert!(notes.contains("seem to be of several runs"), "{notes}");
+    let shown = |file: &str| {
+        let output = place.settle(weir(&["report", file])).output();
+        let output = output.expect("ended");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    assert_eq!(shown("reports"), shown("one.json"));
+}
+
+#[test]
+fn what_of_a_run_cannot_be_read_is_left_out_and_told() {
+    let place = recorded(2);
+    fs::write(place.file("reports/3.json"), "{").expect("a file");
+    let output = place.settle(weir(&["report", "reports"])).output();
+    let output = output.expect("ended");
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("weir: left out: cannot read reports/3.json: "),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1);
+    let shown = text(&output.stdout);
+    assert!(
+        shown.contains("1 file of the run could not be read"),
+        "{shown}"
+    );
+
+    for number in [1, 2] {
+        fs::remove_file(place.file(&format!("reports/{number}.json"))).expect("a report");
+    }
+    let said = refused(&place, &["report", "reports"]);
+    assert!(said.starts_with("cannot read reports/3.json: "), "{said}");
+    fs::remove_file(place.file("reports/3.json")).expect("a file");
+    let said = refused(&place, &["report", "reports"]);
+    assert_eq!(said, "reports has no file that ends with .json");
+}
+
+#[test]
+fn no_call_of_a_run_counts_twice() {
+    let place = recorded(2);
+    fs::copy(place.file("reports/1.json"), place.file("reports/3.json")).expect("a copy");
+    let said = refused(&place, &["report", "reports"]);
+    assert!(said.contains("are of the same recording"), "{said}");
+    fs::remove_file(place.file("reports/3.json")).expect("a file");
+    merged(&place, &["reports"]);
+    fs::rename(place.file("sum.json"), place.file("reports/3.json")).expect("a sum");
+    let said = refused(&place, &["report", "reports"]);
+    assert!(
+        said.contains("reports/3.json is the sum of several runs"),
+        "{said}"
+    );
+    let said = refused(&place, &["symbolize", "reports"]);
+    assert!(
+        said.contains("cannot write back to the files of a directory"),
+        "{said}"
+    );
+}
+
+/// What weir says where it fails, as it does for reports that it cannot take.
+fn refused(place: &Place, arguments: &[&str]) -> String {
+    let output = place.settle(weir(arguments)).output().expect("ended");
+    let (code, line) = refusal(&output);
+    assert!(code != 0, "{line}");
+    line
+}

@@ -218,14 +218,11 @@ fn what_cannot_be_read_is_refused_in_one_line() {
         .expect("ended");
     let line = "cannot read /nonexistent/report.json: No such file or directory";
     assert_eq!(refusal(&missing), (125, line.to_owned()));
-    let directory = weir(["report", "/"]).output().expect("ended");
-    assert_eq!(
-        refusal(&directory),
-        (
-            125,
-            "cannot read /: it is a directory, not a report".to_owned()
-        )
-    );
+    let directory = weir(["report", "/proc/self/fdinfo"])
+        .output()
+        .expect("ended");
+    let line = "/proc/self/fdinfo has no file that ends with .json";
+    assert_eq!(refusal(&directory), (125, line.to_owned()));
 }
 
 /// The histogram of a real run has all its calls, and the place that they come from.

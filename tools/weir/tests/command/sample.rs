@@ -462,6 +462,7 @@ fn provenance() -> Vec<ProvenanceGroup> {
         },
         functions: Known::by_name()
             .iter()
+            .filter(|known| known.is_in_library())
             .map(|known| known.name())
             .filter(|name| absent.contains(name) == of_absent)
             .map(Into::into)
