@@ -35,6 +35,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include <linux/filter.h>
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -48,6 +49,8 @@ enum { SLOTS = 1024, STACK = 64 * 1024, TIMES = 300, TIMES_OF_PROCESSES = 12, TI
 static int zero, null, file, folder, pair[2], pipes[2], datagrams[2], listener, epolls, event, quiet[2], full[2];
 static struct sockaddr_in here = {.sin_family = AF_INET};
 static char bytes[1 << 16];
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static struct iovec vectors[20];
 static struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 2};
 static struct mmsghdr messages[2];
@@ -175,6 +178,8 @@ static struct weir_coop runtime = {
     CALL(fflush, MUST(fflush(stream) == 0))                                                                            \
     CALL(fscanf, MUST(fscanf(stream, "%*5c") == 0))                                                                    \
     CALL(fputs_unbuffered, MUST(fputs("text", unbuffered) >= 0))                                                       \
+    CALL(cond_timedwait, MUST(pthread_cond_timedwait(&condition, &mutex, &(struct timespec){1, 0}) == ETIMEDOUT))      \
+    CALL(futex, MUST(syscall(SYS_futex, bytes, FUTEX_WAIT, 99, NULL, NULL, 0) < 0))                                    \
     CALL(syscall, MUST(syscall(SYS_getppid) > 0))                                                                      \
     /* Processes: the parent sees how much of the stack a child of vfork takes. */                                     \
     CALL(exec_nothing, MUST(execl("/no/such", "such", NULL) < 0))                                                      \
@@ -405,6 +410,7 @@ static void *measure(void *argument);
 int main(int argc, char **argv) {
     (void)argc;
     signal(SIGPIPE, SIG_IGN);
+    pthread_mutex_lock(&mutex);
     for (int i = 0; i < 20; i++)
         vectors[i] = (struct iovec){bytes + 1000 * i, i < 2 ? 32 : 3000};
     for (int i = 0; i < 2; i++)
