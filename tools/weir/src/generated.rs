@@ -33,8 +33,10 @@ pub fn completions(shell: clap_complete::Shell) -> String {
 
 /// The manual page of the command, or of one of its subcommands.
 pub fn manual(subcommand: Option<&str>) -> Result<String, Failure> {
-    let mut definition = cli::definition();
+    // Without the command `help`: its pages would be those of the others.
+    let mut definition = cli::definition().disable_help_subcommand(true);
     definition.build();
+    let source = definition.render_version();
     let command = match subcommand {
         None => definition,
         Some(name) => definition.find_subcommand(name).cloned().ok_or_else(|| {
@@ -45,7 +47,8 @@ pub fn manual(subcommand: Option<&str>) -> Result<String, Failure> {
         })?,
     };
     let examples = command.get_after_long_help().map(ToString::to_string);
-    let page = clap_mangen::Man::new(command.after_help(None).after_long_help(None));
+    let page = clap_mangen::Man::new(command.after_help(None).after_long_help(None))
+        .source(source.trim_end());
     let mut text = Vec::new();
     page.render(&mut text)
         .map_err(|error| Failure::of_weir("cannot write the manual page").because(error))?;

@@ -149,6 +149,8 @@ fn every_command_has_a_manual_page_with_its_options() {
         assert!(page.contains(&format!(".TH weir-{command} 1")), "{page}");
         assert!(page.contains(&format!("\\-\\-{option}")), "{page}");
         assert!(page.contains(".SH NOTES\n.nf\n"), "{page}");
+        let first_line = format!(".TH weir-{command} 1  \"weir {}", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(&first_line), "{page}");
     }
     let (code, line) = refusal(&weir(["man", "nothing"]).output().expect("ended"));
     assert_eq!(
