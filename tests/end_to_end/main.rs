@@ -39,6 +39,7 @@
 //! made_code            stacks through code that a program makes while it runs
 //! world                common programs: allocators, compilers, languages, servers, a browser
 //! uring                I/O that does not use the C library, and what the report says about it
+//! package              the Debian package: installed, used and removed
 //! exports              the dynamic symbols are exactly the table of functions
 //! torture              a program that does everything dangerous in random order, with many seeds
 //! regressions          faults found in programs outside these tests, a file for each kind
@@ -72,6 +73,7 @@ mod machine_code;
 mod made_code;
 mod names;
 mod over_time;
+mod package;
 mod processes;
 mod python;
 mod real_build;
