@@ -40,6 +40,7 @@
 //! world                common programs: allocators, compilers, languages, servers, a browser
 //! uring                I/O that does not use the C library, and what the report says about it
 //! package              the Debian package: installed, used and removed
+//! recipes              the recipes of docs/recipes.md
 //! exports              the dynamic symbols are exactly the table of functions
 //! torture              a program that does everything dangerous in random order, with many seeds
 //! regressions          faults found in programs outside these tests, a file for each kind
@@ -77,6 +78,7 @@ mod package;
 mod processes;
 mod python;
 mod real_build;
+mod recipes;
 mod regressions;
 mod rough_programs;
 mod sampled;
