@@ -48,17 +48,23 @@ pub fn clean_root(root: &Path) {
     script("tests/clean-root", &[root]);
 }
 
-/// Has a shell execute lines in such a root.
+/// Has a shell execute lines in such a root. What they print.
 pub fn inside(root: &Path, lines: &str) -> String {
+    let mut command = entering(root);
+    printed(command.args(["sh", "-eux"]), lines.as_bytes())
+}
+
+/// A command whose arguments are executed in such a root, as the first process of a namespace, with a /dev/shm as small as Docker's.
+pub fn entering(root: &Path) -> Command {
     let enter = r#"mount --bind /dev "$0/dev"
-        mount -t tmpfs -o mode=1777 tmpfs "$0/dev/shm"
+        mount -t tmpfs -o mode=1777,size=64m tmpfs "$0/dev/shm"
         mount -t proc proc "$0/proc"
-        exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 sh -eux"#;
+        exec chroot "$0" env -i PATH=/usr/sbin:/usr/bin HOME=/root LC_ALL=C.UTF-8 "$@""#;
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "--pid", "--fork", "sh", "-euc", enter])
         .arg(root);
-    printed(&mut command, lines.as_bytes())
+    command
 }
 
 /// All files below a root, but those of [`OTHERS`].

@@ -7,11 +7,13 @@
 //! ci           the shell lines of two CI jobs
 //! pytest       limits of single tests in Python
 //! service      a service under systemd
+//! docker       a container
 //! ```
 
 mod cargo_test;
 mod ci;
 mod ctest;
+mod docker;
 mod page;
 mod pytest;
 mod service;
