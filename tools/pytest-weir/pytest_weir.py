@@ -74,6 +74,8 @@ def start_anew():
     weir = shutil.which("weir")
     if weir is None:
         raise pytest.UsageError("--weir: there is no command weir; install Weir, or put it into PATH")
+    if "WEIR_SESSION" in os.environ:
+        raise pytest.UsageError("--weir: weir run keeps the counters where no test reaches them; start pytest without weir run")
     if STARTED in os.environ:
         raise pytest.UsageError(f"--weir: the library does not load; see: weir doctor {sys.executable}")
     library = subprocess.run([weir, "library"], stdout=subprocess.PIPE, text=True)

@@ -116,6 +116,22 @@ fn what_is_no_limit_is_refused() {
     );
 }
 
+/// Not even the process itself knows where its counters are then.
+#[test]
+fn under_weir_run_the_option_is_refused() {
+    let (recipe, lines) = recipe();
+    let measured = lines.replace(
+        "/usr/bin/python3 -m",
+        "weir run -q -o tmp/report.json -- /usr/bin/python3 -m",
+    );
+    let (code, printed) = recipe.shell(&measured);
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        printed.contains("start pytest without weir run"),
+        "{printed}"
+    );
+}
+
 /// Without the command the tests do not run: they would pass without having been measured.
 #[test]
 fn without_weir_the_option_is_refused() {
