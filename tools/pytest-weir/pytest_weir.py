@@ -116,11 +116,6 @@ class Meter:
     """Measures each test."""
 
     def __init__(self, config):
-        self.defaults = {}
-        for name in LIMITS:
-            value = config.getini(f"weir_{name}")
-            if value:
-                self.defaults[name] = number(f"weir_{name}", value)
         self.folder = pathlib.Path(take_environment())
         self.helper = subprocess.Popen(
             ["sh", "-c", HELPER, "sh", shutil.which("weir") or "weir", region(), self.folder],
@@ -130,6 +125,8 @@ class Meter:
         self.files = [self.folder / "before.json", self.folder / "after.json"]
         self.requests = [f"{path}\n".encode() for path in self.files]
         self.empty = {}
+        given = ((name, config.getini(f"weir_{name}")) for name in LIMITS)
+        self.defaults = {name: number(f"weir_{name}", value) for name, value in given if value}
         # The first measurement makes what later ones find made.
         for _ in range(2):
             self.begin()
