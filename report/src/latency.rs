@@ -14,8 +14,9 @@ use crate::estimate::FEWEST;
 use crate::model::Latency;
 use crate::zlib;
 
-/// With two, a histogram distinguishes a value from one that is a 128th larger.
-const SIGNIFICANT_DIGITS: u8 = 2;
+/// The significant decimal digits of every histogram in a report. With two, a histogram distinguishes a value from one that is a
+/// 128th larger.
+pub const SIGNIFICANT_DIGITS: u8 = 2;
 
 /// Longer calls (36 years) are held at this: hostile clocks must not bring the histogram's own arithmetic
 /// to its end.

@@ -47,4 +47,4 @@ pub mod writer;
 
 pub use activity::{ACTIVITIES, waits};
 pub use errno::is_name as is_errno_name;
-pub use latency::{Ordered, Tail, longer_than};
+pub use latency::{Ordered, SIGNIFICANT_DIGITS, Tail, longer_than};

@@ -445,6 +445,14 @@ pub struct ExportArgs {
     #[arg(long, value_enum, value_name = "TABLE")]
     pub table: Option<Rows>,
 
+    /// The report; - is standard input. For parquet one or more, or directories: all files there that end with .json
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// For parquet: leave out files that are no reports, and say which
+    #[arg(long)]
+    pub skip_unreadable: bool,
+
     #[command(flatten)]
     pub stacks: StackArgs,
 }
@@ -458,6 +466,10 @@ pub struct FlameArgs {
     #[arg(long, value_name = "BEFORE")]
     pub diff: Option<PathBuf>,
 
+    /// The report; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
     #[command(flatten)]
     pub stacks: StackArgs,
 }
@@ -465,11 +477,7 @@ pub struct FlameArgs {
 /// What [`FlameArgs`] and [`ExportArgs`] share: which stacks, and where they go.
 #[derive(Debug, Args)]
 pub struct StackArgs {
-    /// The report; of a directory, its reports as one run; - is standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-
-    /// Write to this file [default: standard output]
+    /// Write to this file [default: standard output]; for parquet to this directory
     #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
@@ -637,6 +645,8 @@ pub enum Format {
     Bmf,
     /// JSON for Perfetto and chrome://tracing: the slowest calls and counters over time
     ChromeTrace,
+    /// Tables of many runs, for DuckDB, ClickHouse and pandas
+    Parquet,
 }
 
 /// A table of a report.

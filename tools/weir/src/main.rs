@@ -17,6 +17,7 @@
 //! | [`summary`] | what `weir run` says at the end |
 //! | [`symbolize`] | names in a report, for where its files are not |
 //! | [`export`] | call sites in formats of other tools |
+//! | [`batch`] | many reports, one after the other |
 //! | [`report`] | a report as tables for people |
 //! | [`generated`] | what is made from definitions: schema, completions, manual page |
 //! | [`sites`] | where in a program its calls came from |
@@ -38,6 +39,7 @@
 #![cfg_attr(not(test), no_main)]
 
 mod arch;
+mod batch;
 mod check;
 mod cli;
 mod diff;

@@ -15,15 +15,19 @@
 //! difference    what two reports have of each function
 //! layout        where a picture's boxes are
 //! file          where the text goes
+//! columns       of tables, in all their formats
+//! fleet         many reports as Parquet tables
 //! ```
 
 mod bmf;
 mod chrome_trace;
+mod columns;
 mod dhat;
 mod difference;
 mod file;
 mod firefox;
 mod flame;
+mod fleet;
 mod folded;
 mod layout;
 mod openmetrics;
@@ -52,9 +56,18 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
         let message = "--table is for the formats csv and ndjson";
         return Err(Failure::new(exit_code::USAGE, message));
     }
+    if args.format == Format::Parquet {
+        return data_set(args);
+    }
+    let [report] = args.files.as_slice() else {
+        return Err(Failure::new(exit_code::USAGE, "only the format parquet takes several reports"));
+    };
+    if args.skip_unreadable {
+        return Err(Failure::new(exit_code::USAGE, "--skip-unreadable is for the format parquet"));
+    }
     let stacks = &args.stacks;
     let out = stacks.out.as_deref();
-    let profile = || load(stacks);
+    let profile = || load(report, stacks);
     match args.format {
         Format::Folded => {
             let profile = profile()?;
@@ -84,31 +97,50 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
             }
         }
         Format::Csv => {
-            let table = table(args)?;
+            let table = table(report, args)?;
             file::write(out, &|out| rows::write_csv(&table, out))
         }
         Format::Ndjson => {
-            let table = table(args)?;
+            let table = table(report, args)?;
             file::write(out, &|out| rows::write_ndjson(&table, out))
         }
         Format::Openmetrics => {
-            let text = with_subjects(stacks, |of| totals(of, "openmetrics", openmetrics::text))?;
+            let text = with_subjects(report, stacks, |of| totals(of, "openmetrics", openmetrics::text))?;
             file::write(out, &|out| out.write_all(text.as_bytes()))
         }
         Format::Bmf => {
-            let value = with_subjects(stacks, |of| totals(of, "bmf", bmf::value))?;
+            let value = with_subjects(report, stacks, |of| totals(of, "bmf", bmf::value))?;
             file::write(out, &|out| writeln!(out, "{value}"))
         }
-        Format::ChromeTrace => with_subjects(stacks, |subjects| {
+        Format::ChromeTrace => with_subjects(report, stacks, |subjects| {
             file::write(out, &|out| chrome_trace::write(subjects, out))
         }),
+        Format::Parquet => data_set(args),
+    }
+}
+
+/// Adds reports to a data set.
+fn data_set(args: &ExportArgs) -> Result<(), Failure> {
+    let refused = |message: String| Err(Failure::new(exit_code::USAGE, message));
+    let StackArgs {
+        out,
+        process,
+        sites,
+    } = &args.stacks;
+    let process = process.map(|_| "--process");
+    if let Some(option) = process.or_else(|| sites.given()) {
+        return refused(format!("{option} is for other formats: parquet has all of a report"));
+    }
+    match out.as_deref() {
+        None => refused("parquet needs --out with the directory of the data set".to_owned()),
+        Some(out) => fleet::write(&args.files, args.skip_unreadable, out),
     }
 }
 
 /// The table that a command line asks for.
-fn table(args: &ExportArgs) -> Result<Table, Failure> {
+fn table(report: &Path, args: &ExportArgs) -> Result<Table, Failure> {
     let rows = args.table.unwrap_or_default();
-    with_subjects(&args.stacks, |subjects| Ok(Table::of(rows, subjects)))
+    with_subjects(report, &args.stacks, |subjects| Ok(Table::of(rows, subjects)))
 }
 
 /// What a format of totals makes of the one subject that it has place for.
@@ -127,6 +159,7 @@ fn totals<T>(
 
 /// Makes something of a report's numbers.
 fn with_subjects<T>(
+    file: &Path,
     args: &StackArgs,
     make: impl FnOnce(&[Subject<'_>]) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -134,14 +167,14 @@ fn with_subjects<T>(
         let message = format!("{option} is for the formats of call sites");
         return Err(Failure::new(exit_code::USAGE, message));
     }
-    let report = report::load(&args.file)?;
+    let report = report::load(file)?;
     make(&report::subjects(&report, args.process)?)
 }
 
 /// Draws a flame graph.
 pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
     let stacks = &args.stacks;
-    let profile = load(stacks)?;
+    let profile = load(&args.file, stacks)?;
     let out = stacks.out.as_deref();
     let Some(before) = &args.diff else {
         let choice = profile.choice(&stacks.sites)?;
@@ -165,8 +198,8 @@ struct Profile {
     wanted: Vec<bool>,
 }
 
-fn load(args: &StackArgs) -> Result<Profile, Failure> {
-    load_file(&args.file, args.process, &args.sites)
+fn load(file: &Path, args: &StackArgs) -> Result<Profile, Failure> {
+    load_file(file, args.process, &args.sites)
 }
 
 fn load_file(file: &Path, process: Option<u32>, args: &SiteArgs) -> Result<Profile, Failure> {

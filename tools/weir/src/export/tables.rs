@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Number, Value};
 use weir_report::Ordered;
-use weir_report::model::{End, EndKind, FileUse, Function, Latency, Parts, Process, Thread};
+use weir_report::model::{
+    End, EndKind, FileUse, Files, Function, Latency, Parts, Process, Thread,
+};
 
+use super::columns::{Column, ERROR, FILE, FUNCTION, PROCESS};
 use crate::cli::Rows;
 use crate::report::Subject;
 use crate::text;
@@ -47,21 +50,8 @@ impl Table {
                 .rows
                 .extend(functions.map(|(name, of)| function(name, of))),
             Rows::Errors => {
-                for (name, function) in functions {
-                    let errors = function.errors_by_errno.iter();
-                    let errors = errors.map(|(errno, calls)| {
-                        vec![name.as_str().into(), errno.as_str().into(), (*calls).into()]
-                    });
-                    self.rows.extend(errors);
-                    // What the report does not list by errno.
-                    let listed = function.errors_by_errno.values();
-                    let listed = listed.fold(0, |sum: u64, calls| sum.saturating_add(*calls));
-                    if function.errors > listed {
-                        let others = function.errors - listed;
-                        self.rows
-                            .push(vec![name.as_str().into(), Value::Null, others.into()]);
-                    }
-                }
+                let rows = functions.flat_map(|(name, of)| errors(name, of));
+                self.rows.extend(rows);
             }
             Rows::Latency => {
                 for (name, function) in functions {
@@ -71,13 +61,15 @@ impl Table {
                 }
             }
             Rows::Files => {
-                let others = Some(&subject.files.others).filter(|_| subject.files.folded > 0);
-                let files = subject.files.listed.iter().chain(others);
-                self.rows.extend(files.map(file));
+                self.rows.extend(all_files(subject.files).map(file));
             }
             Rows::Processes => self
                 .rows
-                .extend(subject.processes.iter().map(|of| process(of))),
+                .extend(subject.processes.iter().map(|of| {
+                    let mut row = vec![of.pid.into()];
+                    row.extend(process(of));
+                    row
+                })),
             Rows::Threads => {
                 for process in &subject.processes {
                     self.rows
@@ -95,72 +87,19 @@ impl Table {
 }
 
 fn columns(rows: Rows) -> Vec<&'static str> {
+    let names = |first: &[&'static str], columns: &[Column]| {
+        let names = columns.iter().map(|column| column.name);
+        first.iter().copied().chain(names).collect()
+    };
+    let of_image = ["pid", "image"];
     match rows {
-        Rows::Functions => vec![
-            "pid",
-            "image",
-            "function",
-            "family",
-            "calls",
-            "errors",
-            "requested_bytes",
-            "moved_bytes",
-            "reentrant",
-            "timed",
-            "dropped",
-            "total_ns",
-            "estimated_total_ns",
-            "min_ns",
-            "mean_ns",
-            "p50_ns",
-            "p90_ns",
-            "p99_ns",
-            "p99_9_ns",
-            "max_ns",
-        ],
-        Rows::Errors => vec!["pid", "image", "function", "errno", "calls"],
+        Rows::Functions => names(&of_image, &FUNCTION),
+        Rows::Errors => names(&of_image, &ERROR),
         Rows::Latency => vec![
             "pid", "image", "function", "part", "from_ns", "to_ns", "calls",
         ],
-        Rows::Files => vec![
-            "pid",
-            "image",
-            "kind",
-            "name",
-            "opens",
-            "reads",
-            "writes",
-            "other_calls",
-            "errors",
-            "read_bytes",
-            "written_bytes",
-            "mapped_bytes",
-            "read_ns",
-            "write_ns",
-            "other_ns",
-            "sequential",
-            "random",
-            "switches",
-        ],
-        Rows::Processes => vec![
-            "pid",
-            "parent_pid",
-            "processes",
-            "executable",
-            "command",
-            "started_at",
-            "duration_ns",
-            "end",
-            "status",
-            "signal",
-            "calls",
-            "live_bytes",
-            "live_blocks",
-            "inherited_bytes",
-            "inherited_blocks",
-            "peak_bytes",
-            "peak_error_bytes",
-        ],
+        Rows::Files => names(&of_image, &FILE),
+        Rows::Processes => names(&["pid"], &PROCESS),
         Rows::Threads => vec![
             "pid",
             "tid",
@@ -175,7 +114,8 @@ fn columns(rows: Rows) -> Vec<&'static str> {
     }
 }
 
-fn function(name: &str, of: &Function) -> Vec<Value> {
+/// The values of [`FUNCTION`].
+pub fn function(name: &str, of: &Function) -> Vec<Value> {
     let mut row: Vec<Value> = vec![
         name.into(),
         of.family.as_str().into(),
@@ -203,8 +143,23 @@ fn function(name: &str, of: &Function) -> Vec<Value> {
     row
 }
 
+/// The values of [`ERROR`] for each errno, and for what the report does not list by errno.
+pub fn errors(name: &str, of: &Function) -> Vec<Vec<Value>> {
+    let listed = of.errors_by_errno.iter();
+    let row = |errno: Value, calls: u64| vec![name.into(), errno, calls.into()];
+    let mut rows: Vec<Vec<Value>> = listed
+        .map(|(errno, calls)| row(errno.as_str().into(), *calls))
+        .collect();
+    let listed = of.errors_by_errno.values();
+    let listed = listed.fold(0, |sum: u64, calls| sum.saturating_add(*calls));
+    if of.errors > listed {
+        rows.push(row(Value::Null, of.errors - listed));
+    }
+    rows
+}
+
 /// The histograms of a function: of all its calls, and of their parts.
-fn parts(function: &Function) -> Vec<(&'static str, &Latency)> {
+pub fn parts(function: &Function) -> Vec<(&'static str, &Latency)> {
     let all = function.latency.as_deref().map(|latency| ("all", latency));
     let parts = function.parts.as_deref();
     let parts = parts.map(|Parts { wait, transfer, .. }| [("wait", wait), ("transfer", transfer)]);
@@ -226,7 +181,14 @@ fn classes(name: &str, part: &str, latency: &Latency) -> Vec<Vec<Value>> {
     rows.collect()
 }
 
-fn file(of: &FileUse) -> Vec<Value> {
+/// Those that are listed, and the sum of the others.
+pub fn all_files(files: &Files) -> impl Iterator<Item = &FileUse> {
+    let others = Some(&files.others).filter(|_| files.folded > 0);
+    files.listed.iter().chain(others)
+}
+
+/// The values of [`FILE`].
+pub fn file(of: &FileUse) -> Vec<Value> {
     vec![
         of.kind.as_str().into(),
         of.name.as_str().into(),
@@ -247,37 +209,25 @@ fn file(of: &FileUse) -> Vec<Value> {
     ]
 }
 
-fn process(of: &Process) -> Vec<Value> {
+/// The values of [`PROCESS`].
+pub fn process(of: &Process) -> Vec<Value> {
     let calls = of.functions.values();
     let calls = calls.fold(0, |sum: u64, of| sum.saturating_add(of.calls));
-    let End {
-        how,
-        status,
-        signal,
-    } = &of.end;
-    let how = match how {
-        EndKind::Running => "running",
-        EndKind::Exec => "exec",
-        EndKind::Exited => "exited",
-        EndKind::Signaled => "signaled",
-        EndKind::Unknown => "unknown",
-    };
     let heap = &of.heap;
     let known = |number: Number| match heap.not_known {
         Some(_) => Value::Null,
         None => Value::Number(number),
     };
     vec![
-        of.pid.into(),
         of.parent_pid.into(),
         of.stands_for().into(),
         of.executable.as_str().into(),
         text::command_line(&of.command).into(),
         of.started_at.as_deref().into(),
         of.duration_ns.into(),
-        how.into(),
-        (*status).into(),
-        (*signal).into(),
+        how(&of.end).into(),
+        of.end.status.into(),
+        of.end.signal.into(),
         calls.into(),
         known(heap.live_bytes.into()),
         known(heap.live_blocks.into()),
@@ -286,6 +236,17 @@ fn process(of: &Process) -> Vec<Value> {
         known(heap.peak_bytes.into()),
         known(heap.peak_error_bytes.into()),
     ]
+}
+
+/// How a process ended, in a word.
+pub fn how(end: &End) -> &'static str {
+    match end.how {
+        EndKind::Running => "running",
+        EndKind::Exec => "exec",
+        EndKind::Exited => "exited",
+        EndKind::Signaled => "signaled",
+        EndKind::Unknown => "unknown",
+    }
 }
 
 fn thread(process: &Process, of: &Thread) -> Vec<Value> {

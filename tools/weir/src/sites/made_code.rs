@@ -93,4 +93,4 @@ fn name_by(
 }
 
 /// What the report calls the language of such code.
-const MADE_WHILE_RUNNING: &str = "jit";
+pub const MADE_WHILE_RUNNING: &str = "jit";

@@ -40,7 +40,7 @@ use crate::failure::Failure;
 use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
 
 pub use ages::Ages;
-pub use made_code::name_made_code;
+pub use made_code::{MADE_WHILE_RUNNING, name_made_code};
 pub use metric::Choice;
 pub use naming::{Named, name};
 pub use pattern::{Patterns, Wanted};
