@@ -447,7 +447,7 @@ pub struct ExportArgs {
 
     /// The report; - is standard input. For parquet one or more, or directories: all files there that end with .json
     #[arg(value_name = "FILE", required = true)]
-    pub files: Vec<PathBuf>,
+    pub reports: Vec<PathBuf>,
 
     /// For parquet: leave out files that are no reports, and say which
     #[arg(long)]

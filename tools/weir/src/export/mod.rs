@@ -59,7 +59,7 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     if args.format == Format::Parquet {
         return data_set(args);
     }
-    let [report] = args.files.as_slice() else {
+    let [report] = args.reports.as_slice() else {
         return Err(Failure::new(exit_code::USAGE, "only the format parquet takes several reports"));
     };
     if args.skip_unreadable {
@@ -133,7 +133,7 @@ fn data_set(args: &ExportArgs) -> Result<(), Failure> {
     }
     match out.as_deref() {
         None => refused("parquet needs --out with the directory of the data set".to_owned()),
-        Some(out) => fleet::write(&args.files, args.skip_unreadable, out),
+        Some(out) => fleet::write(&args.reports, args.skip_unreadable, out),
     }
 }
 
