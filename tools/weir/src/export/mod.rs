@@ -60,10 +60,16 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
         return data_set(args);
     }
     let [report] = args.reports.as_slice() else {
-        return Err(Failure::new(exit_code::USAGE, "only the format parquet takes several reports"));
+        return Err(Failure::new(
+            exit_code::USAGE,
+            "only the format parquet takes several reports",
+        ));
     };
     if args.skip_unreadable {
-        return Err(Failure::new(exit_code::USAGE, "--skip-unreadable is for the format parquet"));
+        return Err(Failure::new(
+            exit_code::USAGE,
+            "--skip-unreadable is for the format parquet",
+        ));
     }
     let stacks = &args.stacks;
     let out = stacks.out.as_deref();
@@ -105,7 +111,9 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
             file::write(out, &|out| rows::write_ndjson(&table, out))
         }
         Format::Openmetrics => {
-            let text = with_subjects(report, stacks, |of| totals(of, "openmetrics", openmetrics::text))?;
+            let text = with_subjects(report, stacks, |of| {
+                totals(of, "openmetrics", openmetrics::text)
+            })?;
             file::write(out, &|out| out.write_all(text.as_bytes()))
         }
         Format::Bmf => {
@@ -129,7 +137,9 @@ fn data_set(args: &ExportArgs) -> Result<(), Failure> {
     } = &args.stacks;
     let process = process.map(|_| "--process");
     if let Some(option) = process.or_else(|| sites.given()) {
-        return refused(format!("{option} is for other formats: parquet has all of a report"));
+        return refused(format!(
+            "{option} is for other formats: parquet has all of a report"
+        ));
     }
     match out.as_deref() {
         None => refused("parquet needs --out with the directory of the data set".to_owned()),
@@ -140,7 +150,9 @@ fn data_set(args: &ExportArgs) -> Result<(), Failure> {
 /// The table that a command line asks for.
 fn table(report: &Path, args: &ExportArgs) -> Result<Table, Failure> {
     let rows = args.table.unwrap_or_default();
-    with_subjects(report, &args.stacks, |subjects| Ok(Table::of(rows, subjects)))
+    with_subjects(report, &args.stacks, |subjects| {
+        Ok(Table::of(rows, subjects))
+    })
 }
 
 /// What a format of totals makes of the one subject that it has place for.

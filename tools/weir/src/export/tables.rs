@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Number, Value};
 use weir_report::Ordered;
-use weir_report::model::{
-    End, EndKind, FileUse, Files, Function, Latency, Parts, Process, Thread,
-};
+use weir_report::model::{End, EndKind, FileUse, Files, Function, Latency, Parts, Process, Thread};
 
 use super::columns::{Column, ERROR, FILE, FUNCTION, PROCESS};
 use crate::cli::Rows;
@@ -63,13 +61,11 @@ impl Table {
             Rows::Files => {
                 self.rows.extend(all_files(subject.files).map(file));
             }
-            Rows::Processes => self
-                .rows
-                .extend(subject.processes.iter().map(|of| {
-                    let mut row = vec![of.pid.into()];
-                    row.extend(process(of));
-                    row
-                })),
+            Rows::Processes => self.rows.extend(subject.processes.iter().map(|of| {
+                let mut row = vec![of.pid.into()];
+                row.extend(process(of));
+                row
+            })),
             Rows::Threads => {
                 for process in &subject.processes {
                     self.rows

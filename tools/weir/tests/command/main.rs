@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod doctor;
+mod fleet;
 mod html;
 mod layout;
 mod library;

@@ -93,9 +93,7 @@ fn counts(of: &Missed) -> [(&'static str, u64); 7] {
 
 fn of_image(process: &Process) -> Vec<Fact<'_>> {
     let missed = &process.missed;
-    let mut facts: Vec<Fact<'_>> = counts(missed)
-        .map(|(what, n)| Fact::count(what, n))
-        .into();
+    let mut facts: Vec<Fact<'_>> = counts(missed).map(|(what, n)| Fact::count(what, n)).into();
     facts.extend(missed.not_interposed.iter().map(not_interposed));
     facts.extend(missed.untraced.iter().map(untraced));
     if let Some(uring) = &missed.io_uring {
@@ -144,7 +142,11 @@ fn of_no_image(report: &Report) -> Vec<Fact<'_>> {
         .collect();
     let known: HashSet<&String> = images().flat_map(|missed| &missed.not_interposed).collect();
     let names = report.missed.not_interposed.iter();
-    facts.extend(names.filter(|name| !known.contains(name)).map(not_interposed));
+    facts.extend(
+        names
+            .filter(|name| !known.contains(name))
+            .map(not_interposed),
+    );
     let known: HashSet<(u32, &str)> = images()
         .flat_map(|missed| &missed.untraced)
         .map(|of| (of.pid, &*of.program))

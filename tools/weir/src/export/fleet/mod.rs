@@ -177,6 +177,3 @@ fn system_error(error: ParquetError) -> io::Error {
         other => io::Error::other(other),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -82,7 +82,11 @@ pub fn call_sites(run: &Run<'_>, to: &mut Writer) -> Result<()> {
         hash.number(stack(known) as u64);
         let blocks = site.blocks.as_ref();
         let lifetimes = site.lifetimes.as_ref();
-        let freed = lifetimes.map(|of| of.freed.iter().fold(0, |sum: u64, &of| sum.saturating_add(of)));
+        let freed = lifetimes.map(|of| {
+            of.freed
+                .iter()
+                .fold(0, |sum: u64, &of| sum.saturating_add(of))
+        });
         let of_site = [
             Cell::Number(hash.positive()),
             Cell::Number(stack(known)),
@@ -208,7 +212,11 @@ fn code(module: Option<&Module>, name: Option<&CodeName>, offset: u64) -> i64 {
         (Some(module), Some(language), Some(name)) => {
             hash.text(language);
             // The path of code made at run time has a process id.
-            hash.text(if language == sites::MADE_WHILE_RUNNING { "" } else { &module.path });
+            hash.text(if language == sites::MADE_WHILE_RUNNING {
+                ""
+            } else {
+                &module.path
+            });
             for place in &name.places {
                 for text in [&place.function, &place.file] {
                     hash.text(text.as_deref().unwrap_or_default());

@@ -84,13 +84,21 @@ pub struct Writer {
 
 impl Writer {
     /// An empty table. `sorted_by` are the columns by which its rows will come in order.
-    pub fn new(to: NamedTempFile, table: &str, columns: &[Column], sorted_by: &[&str]) -> Result<Writer> {
+    pub fn new(
+        to: NamedTempFile,
+        table: &str,
+        columns: &[Column],
+        sorted_by: &[&str],
+    ) -> Result<Writer> {
         let place = |name: &&str| columns.iter().position(|column| column.name == *name);
-        let sorting = sorted_by.iter().filter_map(place).map(|place| SortingColumn {
-            column_idx: place as i32,
-            descending: false,
-            nulls_first: true,
-        });
+        let sorting = sorted_by
+            .iter()
+            .filter_map(place)
+            .map(|place| SortingColumn {
+                column_idx: place as i32,
+                descending: false,
+                nulls_first: true,
+            });
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
             // A file of a run has few pages: an index of them would be larger than what it saves.
