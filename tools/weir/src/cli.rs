@@ -453,6 +453,10 @@ pub struct ExportArgs {
     #[arg(long)]
     pub skip_unreadable: bool,
 
+    /// Write to this file [default: standard output]; for parquet to this directory
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
+    pub out: Option<PathBuf>,
+
     #[command(flatten)]
     pub stacks: StackArgs,
 }
@@ -470,17 +474,17 @@ pub struct FlameArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
+    /// Write to this file [default: standard output]
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
+    pub out: Option<PathBuf>,
+
     #[command(flatten)]
     pub stacks: StackArgs,
 }
 
-/// What [`FlameArgs`] and [`ExportArgs`] share: which stacks, and where they go.
+/// What [`FlameArgs`] and [`ExportArgs`] share: which stacks.
 #[derive(Debug, Args)]
 pub struct StackArgs {
-    /// Write to this file [default: standard output]; for parquet to this directory
-    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
-    pub out: Option<PathBuf>,
-
     /// Only this process
     #[arg(long, value_name = "PID")]
     pub process: Option<u32>,

@@ -56,23 +56,20 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
         let message = "--table is for the formats csv and ndjson";
         return Err(Failure::new(exit_code::USAGE, message));
     }
-    if args.format == Format::Parquet {
-        return data_set(args);
-    }
-    let [report] = args.reports.as_slice() else {
-        return Err(Failure::new(
-            exit_code::USAGE,
-            "only the format parquet takes several reports",
-        ));
+    let is_data_set = args.format == Format::Parquet;
+    let report = match args.reports.as_slice() {
+        [first, others @ ..] if others.is_empty() || is_data_set => first,
+        _ => {
+            let message = "only the format parquet takes several reports";
+            return Err(Failure::new(exit_code::USAGE, message));
+        }
     };
-    if args.skip_unreadable {
-        return Err(Failure::new(
-            exit_code::USAGE,
-            "--skip-unreadable is for the format parquet",
-        ));
+    if args.skip_unreadable && !is_data_set {
+        let message = "--skip-unreadable is for the format parquet";
+        return Err(Failure::new(exit_code::USAGE, message));
     }
     let stacks = &args.stacks;
-    let out = stacks.out.as_deref();
+    let out = args.out.as_deref();
     let profile = || load(report, stacks);
     match args.format {
         Format::Folded => {
@@ -130,18 +127,14 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
 /// Adds reports to a data set.
 fn data_set(args: &ExportArgs) -> Result<(), Failure> {
     let refused = |message: String| Err(Failure::new(exit_code::USAGE, message));
-    let StackArgs {
-        out,
-        process,
-        sites,
-    } = &args.stacks;
+    let StackArgs { process, sites } = &args.stacks;
     let process = process.map(|_| "--process");
     if let Some(option) = process.or_else(|| sites.given()) {
         return refused(format!(
             "{option} is for other formats: parquet has all of a report"
         ));
     }
-    match out.as_deref() {
+    match args.out.as_deref() {
         None => refused("parquet needs --out with the directory of the data set".to_owned()),
         Some(out) => fleet::write(&args.reports, args.skip_unreadable, out),
     }
@@ -187,7 +180,7 @@ fn with_subjects<T>(
 pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
     let stacks = &args.stacks;
     let profile = load(&args.file, stacks)?;
-    let out = stacks.out.as_deref();
+    let out = args.out.as_deref();
     let Some(before) = &args.diff else {
         let choice = profile.choice(&stacks.sites)?;
         return file::write(out, &|out| flame::write(&profile, choice, out));

@@ -192,3 +192,53 @@ pub fn row(of: &Run<'_>, to: &mut Writer) -> Result<()> {
         report.tool.writer_cpu_ns.into(),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_recording_is_known_by_its_first_image_and_a_sum_by_all_its_parts() {
+        let mut report = sample::report();
+        let (pid, started) = (report.processes[0].pid, report.processes[0].started_unix_ns);
+        assert_eq!(name(&report), format!("{started}-{pid}"));
+        report.functions.clear();
+        assert_eq!(name(&report), format!("{started}-{pid}"));
+        let part = |pid, started_unix_ns| Part {
+            pid,
+            started_unix_ns,
+        };
+        let mut of_parts = |parts: &[Part]| {
+            report.parts = parts.into();
+            name(&report)
+        };
+        let sum = of_parts(&[part(7, 20), part(9, 10)]);
+        assert!(sum.starts_with("10-9-"), "{sum}");
+        assert_eq!(of_parts(&[part(9, 10), part(7, 20)]), sum);
+        assert_ne!(of_parts(&[part(9, 10), part(8, 20)]), sum);
+        assert_ne!(of_parts(&[part(9, 10)]), sum);
+    }
+
+    #[test]
+    fn images_of_a_process_are_counted() {
+        let mut report = sample::report();
+        let pid = report.processes[0].pid;
+        report.processes[2].pid = pid;
+        let run = Run::of(&report);
+        let places: Vec<u32> = run.images.iter().map(|image| image.place).collect();
+        assert_eq!(places, [1, 1, 2]);
+    }
+
+    #[test]
+    fn values_in_a_path_have_no_meaning_there() {
+        assert_eq!(in_path("g++-12_x.y"), "g++-12_x.y");
+        assert_eq!(in_path("a/b =%\n"), "a%2Fb%20%3D%25%0A");
+        assert_eq!(in_path("ü"), "%C3%BC");
+        let long = in_path(&"ü".repeat(300));
+        assert_eq!(
+            (long.len(), long.replace("%C3%BC", "")),
+            (198, String::new())
+        );
+    }
+}

@@ -232,3 +232,99 @@ fn code(module: Option<&Module>, name: Option<&CodeName>, offset: u64) -> i64 {
     }
     hash.positive()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(path: &str, build_id: Option<&str>, language: Option<&str>) -> Module {
+        Module {
+            path: path.to_owned(),
+            build_id: build_id.map(str::to_owned),
+            language: language.map(str::to_owned),
+            ..Module::default()
+        }
+    }
+
+    fn name(function: &str) -> CodeName {
+        let place = CodePlace {
+            function: Some(function.to_owned()),
+            line: Some(7),
+            ..CodePlace::default()
+        };
+        CodeName {
+            offset: 0,
+            places: vec![place],
+        }
+    }
+
+    #[test]
+    fn code_is_known_by_its_build_id_else_by_its_path() {
+        let code = |path, id, offset| code(Some(&module(path, id, None)), None, offset);
+        assert_eq!(code("/a", Some("ab"), 5), code("/b", Some("ab"), 5));
+        assert_ne!(code("/a", Some("ab"), 5), code("/a", Some("ab"), 6));
+        assert_ne!(code("/a", Some("ab"), 5), code("/a", Some("cd"), 5));
+        assert_ne!(code("/a", None, 5), code("/b", None, 5));
+    }
+
+    /// Its offset is another in each process.
+    #[test]
+    fn code_of_an_interpreter_is_known_by_its_name() {
+        let code = |path, language, function, offset| {
+            let module = module(path, None, Some(language));
+            code(Some(&module), Some(&name(function)), offset)
+        };
+        assert_eq!(
+            code("a.py", "python", "f", 5),
+            code("a.py", "python", "f", 6)
+        );
+        assert_ne!(
+            code("a.py", "python", "f", 5),
+            code("a.py", "python", "g", 5)
+        );
+        assert_ne!(
+            code("a.py", "python", "f", 5),
+            code("b.py", "python", "f", 5)
+        );
+        // The path has a process id there.
+        let (one, two) = ("/tmp/perf-1.map", "/tmp/perf-2.map");
+        assert_eq!(code(one, "jit", "f", 5), code(two, "jit", "f", 6));
+        assert_ne!(code(one, "jit", "f", 5), code(one, "jit", "g", 5));
+    }
+
+    #[test]
+    fn a_stack_is_a_frame_with_all_its_callers() {
+        let frame = |parent, offset| Frame {
+            parent,
+            module: Some(0),
+            offset,
+        };
+        let stacks = |frames: &[Frame]| Stacks {
+            modules: vec![module("/a", None, None)],
+            frames: frames.into(),
+            ..Stacks::default()
+        };
+        let one = known(&stacks(&[
+            frame(None, 1),
+            frame(Some(0), 2),
+            frame(Some(1), 3),
+        ]));
+        let other = known(&stacks(&[
+            frame(None, 9),
+            frame(None, 1),
+            frame(Some(0), 2),
+            frame(Some(1), 2),
+        ]));
+        assert_eq!(one[1].stack, other[3].stack);
+        assert_eq!((one[1].code, one[1].frames), (other[2].code, 2));
+        assert_ne!(one[1].stack, other[2].stack);
+        assert!(one.iter().all(|known| known.stack > 0 && known.code > 0));
+    }
+
+    /// What is in files must not change with a version of Weir.
+    #[test]
+    fn hashes_are_the_same_in_every_version() {
+        let code = code(Some(&module("/a", Some("ab"), None)), None, 5);
+        assert_eq!(code, 1_933_777_515_277_498_874);
+    }
+}

@@ -257,3 +257,70 @@ impl<T: DataType> Present<T> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    fn file() -> NamedTempFile {
+        NamedTempFile::new().expect("a file")
+    }
+
+    fn read(file: NamedTempFile) -> SerializedFileReader<std::fs::File> {
+        SerializedFileReader::new(file.reopen().expect("opened")).expect("Parquet")
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_with_a_sign_are_held_at_the_end() {
+        for (number, expected) in [
+            (0, 0),
+            (i64::MAX as u64, i64::MAX),
+            (i64::MAX as u64 + 1, i64::MAX),
+            (u64::MAX, i64::MAX),
+        ] {
+            let value = Value::from(number);
+            for cell in [Cell::from(number), Cell::from(&value)] {
+                assert!(
+                    matches!(cell, Cell::Number(found) if found == expected),
+                    "{number}: {cell:?}"
+                );
+            }
+        }
+        let value = Value::from(-5);
+        assert!(matches!(Cell::from(&value), Cell::Number(-5)));
+    }
+
+    #[test]
+    fn a_group_has_100_000_rows() {
+        let columns = [Column::number("n"), Column::text("t").optional()];
+        let mut writer = Writer::new(file(), "table", &columns, &["n"]).expect("a table");
+        for n in 0..250_000 {
+            let text = (n % 2 == 0).then_some("even");
+            writer.row([Cell::Number(n), text.into()]).expect("written");
+        }
+        let reader = read(writer.finish().expect("written"));
+        let groups = reader.metadata().row_groups();
+        let rows: Vec<i64> = groups.iter().map(|group| group.num_rows()).collect();
+        assert_eq!(rows, [100_000, 100_000, 50_000]);
+        let sorted = groups[2].sorting_columns().expect("an order");
+        assert_eq!((sorted.len(), sorted[0].column_idx), (1, 0));
+        for (n, row) in (0..).zip(reader.get_row_iter(None).expect("rows")) {
+            let row = row.expect("a row").into_columns();
+            let text = match n % 2 {
+                0 => Field::Str("even".to_owned()),
+                _ => Field::Null,
+            };
+            let expected = [("n".to_owned(), Field::Long(n)), ("t".to_owned(), text)];
+            assert_eq!(row, expected);
+        }
+    }
+
+    #[test]
+    fn a_table_may_be_empty() {
+        let writer = Writer::new(file(), "table", &[Column::number("n")], &[]).expect("a table");
+        let reader = read(writer.finish().expect("written"));
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+    }
+}
