@@ -94,7 +94,12 @@ fn counts(of: &Missed) -> [(&'static str, u64); 7] {
 fn of_image(process: &Process) -> Vec<Fact<'_>> {
     let missed = &process.missed;
     let mut facts: Vec<Fact<'_>> = counts(missed).map(|(what, n)| Fact::count(what, n)).into();
-    facts.extend(missed.not_interposed.iter().map(not_interposed));
+    facts.extend(
+        missed
+            .not_interposed
+            .iter()
+            .map(|name| not_interposed(name)),
+    );
     facts.extend(missed.untraced.iter().map(untraced));
     if let Some(uring) = &missed.io_uring {
         let seen = match uring.seen {
@@ -145,7 +150,7 @@ fn of_no_image(report: &Report) -> Vec<Fact<'_>> {
     facts.extend(
         names
             .filter(|name| !known.contains(name))
-            .map(not_interposed),
+            .map(|name| not_interposed(name)),
     );
     let known: HashSet<(u32, &str)> = images()
         .flat_map(|missed| &missed.untraced)
@@ -171,7 +176,7 @@ fn of_no_image(report: &Report) -> Vec<Fact<'_>> {
     facts
 }
 
-fn not_interposed(function: &String) -> Fact<'_> {
+fn not_interposed(function: &str) -> Fact<'_> {
     Fact::named("not_interposed", function, None)
 }
 
