@@ -6,6 +6,7 @@ The queries are those of docs/fleet.md, which is the first argument. The second 
 import glob
 import json
 import math
+import os
 import sys
 
 import chdb.session
@@ -66,6 +67,12 @@ files = both("files")
 regression = both("regression")
 missed = both("missed")
 assert both("overlap") == []
+os.mkdir("compact")
+for statement in queries.pop("DuckDB: compact").split(";\n"):
+    duck.execute(statement)
+for table, rows in (("latency", "SUM(n)"), ("stack", "COUNT(DISTINCT stack_hash)")):
+    compact = f"read_parquet('compact/{table}/*/*/*.parquet', hive_partitioning = true)"
+    assert duck.execute(f"SELECT {rows}, MIN(day) FROM {compact}").fetchall() == duck.execute(f"SELECT {rows}, MIN(day) FROM {table}").fetchall()
 assert not queries, queries.keys()
 
 for what in ("dropped_samples", "untimed_calls", "uncounted_calls", "reentrant_calls"):
