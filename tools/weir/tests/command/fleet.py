@@ -7,6 +7,7 @@ import glob
 import json
 import math
 import os
+import re
 import sys
 
 import chdb.session
@@ -16,7 +17,8 @@ import pyarrow.parquet
 
 page, data = sys.argv[1:]
 with open(page, encoding="utf-8") as file:
-    blocks = [block.split("\n```")[0] for block in file.read().split("```sql\n-- ")[1:]]
+    page = file.read()
+blocks = [block.split("\n```")[0] for block in page.split("```sql\n-- ")[1:]]
 queries = dict(block.split("\n", 1) for block in blocks)
 report = json.load(open("sum.json", encoding="utf-8"))
 tables = [path.split("/")[1] for path in sorted(glob.glob("fleet/*"))]
@@ -67,12 +69,7 @@ files = both("files")
 regression = both("regression")
 missed = both("missed")
 assert both("overlap") == []
-os.mkdir("compact")
-for statement in queries.pop("DuckDB: compact").split(";\n"):
-    duck.execute(statement)
-for table, rows in (("latency", "SUM(n)"), ("stack", "COUNT(DISTINCT stack_hash)")):
-    compact = f"read_parquet('compact/{table}/*/*/*.parquet', hive_partitioning = true)"
-    assert duck.execute(f"SELECT {rows}, MIN(day) FROM {compact}").fetchall() == duck.execute(f"SELECT {rows}, MIN(day) FROM {table}").fetchall()
+compact = queries.pop("DuckDB: compact")
 assert not queries, queries.keys()
 
 for what in ("dropped_samples", "untimed_calls", "uncounted_calls", "reentrant_calls"):
@@ -88,6 +85,17 @@ for table in tables:
         metadata = pyarrow.parquet.read_metadata(path)
         for group in range(metadata.num_row_groups):
             assert metadata.row_group(group).column(0).compression == "ZSTD", path
+
+# The page describes every table with every column.
+described = {}
+for line in page.splitlines():
+    if line.startswith("| `"):
+        _, table, _, columns, _ = line.split("|")
+        described[table.strip(" `")] = ["run", "pid", "image", *re.findall("`([a-z0-9_]+)`", columns)]
+assert sorted(described) == tables, (sorted(described), tables)
+for table in tables:
+    own = pyarrow.parquet.read_schema(glob.glob(f"fleet/{table}/*/*/*.parquet")[0]).names
+    assert set(own) <= set(described[table]), (table, set(own) - set(described[table]))
 
 # In each file functions come in order, and their classes.
 for table, order in (("function", ["function"]), ("latency", ["function", "ge_ns"])):
@@ -139,6 +147,14 @@ if data == "runs":
     # The stack of the largest leak ends at its outermost frame, and is as deep as the site says.
     assert [row["depth"] for row in stack] == list(range(len(stack))) and len(stack) > 1
     assert sql(f"SELECT MAX(frames) FROM site WHERE stack_hash = {leaks[0]['stack_hash']}") == [(len(stack),)]
+
+    # Few files have what many had.
+    os.mkdir("compact")
+    for statement in compact.split(";\n"):
+        duck.execute(statement)
+    for table, rows in (("latency", "SUM(n)"), ("stack", "COUNT(DISTINCT stack_hash)")):
+        own = f"read_parquet('compact/{table}/*/*/*.parquet', hive_partitioning = true)"
+        assert sql(f"SELECT {rows}, MIN(day) FROM {own}") == sql(f"SELECT {rows}, MIN(day) FROM {table}"), table
 
     symbols = {(place.get("function"), place.get("file"), place.get("line"))
         for process in report["processes"] for module in process["stacks"]["modules"]

@@ -158,9 +158,11 @@ fn written(table: &Table, run: &Run<'_>, directory: &Path) -> Result<NamedTempFi
         .prefix(".weir.")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)?;
-    let mut writer = Writer::new(file, table.name, &table.columns, table.sorted_by)?;
+    let to = file.as_file().try_clone()?;
+    let mut writer = Writer::new(to, table.name, &table.columns, table.sorted_by)?;
     (table.rows)(run, &mut writer)?;
-    writer.finish()
+    writer.finish()?;
+    Ok(file)
 }
 
 fn make(directory: &Path) -> Result<(), Failure> {
@@ -175,5 +177,42 @@ fn system_error(error: ParquetError) -> io::Error {
             Err(other) => io::Error::other(other),
         },
         other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_full_disk_is_the_system_s_error() {
+        let report = sample::report();
+        let run = Run::of(&report);
+        for table in Table::all() {
+            let full = fs::File::options().write(true).open("/dev/full");
+            let full = full.expect("a device");
+            let writer = Writer::new(full, table.name, &table.columns, table.sorted_by);
+            let written = writer.and_then(|mut writer| {
+                (table.rows)(&run, &mut writer)?;
+                writer.finish()
+            });
+            let error = written.map_err(system_error).expect_err("a full disk");
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{}", table.name);
+        }
+    }
+
+    /// A file says by which columns its rows are sorted.
+    #[test]
+    fn tables_are_sorted_by_columns_that_they_have() {
+        for table in Table::all() {
+            let names: Vec<&str> = table.columns.iter().map(|column| column.name).collect();
+            let is_there = |name: &&str| names.contains(name);
+            assert!(table.sorted_by.iter().all(is_there), "{}", table.name);
+            let mut once = names.clone();
+            once.sort_unstable();
+            once.dedup();
+            assert_eq!(once.len(), names.len(), "{}: {names:?}", table.name);
+        }
     }
 }

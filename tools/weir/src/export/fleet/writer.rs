@@ -1,6 +1,7 @@
 //! A table as a Parquet file, row by row.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
@@ -12,7 +13,6 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 use serde_json::Value;
-use tempfile::NamedTempFile;
 
 use super::super::columns::{Column, Kind};
 
@@ -77,19 +77,14 @@ impl<'a> From<&'a Value> for Cell<'a> {
 
 /// A table that is being written.
 pub struct Writer {
-    file: SerializedFileWriter<NamedTempFile>,
+    file: SerializedFileWriter<File>,
     columns: Vec<Values>,
     rows: usize,
 }
 
 impl Writer {
     /// An empty table. `sorted_by` are the columns by which its rows will come in order.
-    pub fn new(
-        to: NamedTempFile,
-        table: &str,
-        columns: &[Column],
-        sorted_by: &[&str],
-    ) -> Result<Writer> {
+    pub fn new(to: File, table: &str, columns: &[Column], sorted_by: &[&str]) -> Result<Writer> {
         let place = |name: &&str| columns.iter().position(|column| column.name == *name);
         let sorting = sorted_by
             .iter()
@@ -132,11 +127,12 @@ impl Writer {
     }
 
     /// Ends the file.
-    pub fn finish(mut self) -> Result<NamedTempFile> {
+    pub fn finish(mut self) -> Result<()> {
         if self.rows > 0 {
             self.end_group()?;
         }
-        self.file.into_inner()
+        self.file.finish()?;
+        Ok(())
     }
 
     fn end_group(&mut self) -> Result<()> {
@@ -264,12 +260,14 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::Field;
 
-    fn file() -> NamedTempFile {
-        NamedTempFile::new().expect("a file")
-    }
-
-    fn read(file: NamedTempFile) -> SerializedFileReader<std::fs::File> {
-        SerializedFileReader::new(file.reopen().expect("opened")).expect("Parquet")
+    /// A table, and a reader of its file.
+    fn table(columns: &[Column], fill: impl FnOnce(&mut Writer)) -> SerializedFileReader<File> {
+        let file = tempfile::tempfile().expect("a file");
+        let other = file.try_clone().expect("a descriptor");
+        let mut writer = Writer::new(other, "table", columns, &["n"]).expect("a table");
+        fill(&mut writer);
+        writer.finish().expect("written");
+        SerializedFileReader::new(file).expect("Parquet")
     }
 
     #[test]
@@ -295,12 +293,12 @@ mod tests {
     #[test]
     fn a_group_has_100_000_rows() {
         let columns = [Column::number("n"), Column::text("t").optional()];
-        let mut writer = Writer::new(file(), "table", &columns, &["n"]).expect("a table");
-        for n in 0..250_000 {
-            let text = (n % 2 == 0).then_some("even");
-            writer.row([Cell::Number(n), text.into()]).expect("written");
-        }
-        let reader = read(writer.finish().expect("written"));
+        let reader = table(&columns, |writer| {
+            for n in 0..250_000 {
+                let text = (n % 2 == 0).then_some("even");
+                writer.row([Cell::Number(n), text.into()]).expect("written");
+            }
+        });
         let groups = reader.metadata().row_groups();
         let rows: Vec<i64> = groups.iter().map(|group| group.num_rows()).collect();
         assert_eq!(rows, [100_000, 100_000, 50_000]);
@@ -319,8 +317,7 @@ mod tests {
 
     #[test]
     fn a_table_may_be_empty() {
-        let writer = Writer::new(file(), "table", &[Column::number("n")], &[]).expect("a table");
-        let reader = read(writer.finish().expect("written"));
+        let reader = table(&[Column::number("n")], |_| {});
         assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
     }
 }
