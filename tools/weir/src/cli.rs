@@ -445,7 +445,7 @@ pub struct ExportArgs {
     #[arg(long, value_enum, value_name = "TABLE")]
     pub table: Option<Rows>,
 
-    /// The report; - is standard input. For parquet one or more, or directories: all files there that end with .json
+    /// The report; of a directory, its reports as one run; - is standard input. For parquet one or more, where each file of a directory is a run
     #[arg(value_name = "FILE", required = true)]
     pub reports: Vec<PathBuf>,
 
