@@ -106,6 +106,9 @@ fn engines_have_the_numbers_of_a_merge() {
     export(&place, &["reports/3.json", "reports/1.json"]);
     quietly(&place, &["merge", "-o", "sum.json", "reports"]);
     compare(&place, "runs");
+    // What the page warns of is found.
+    export(&place, &["sum.json"]);
+    compare(&place, "overlap");
 }
 
 #[test]
