@@ -58,8 +58,10 @@ def sql(text):
 
 if data == "overlap":
     # The sum is there beside its parts.
-    names = [name for row in both("overlap") for name in (row["one_run"], row["another_run"])]
-    assert any(name.count("-") == 2 for name in names) and any(name.count("-") == 1 for name in names), names
+    # Each of its rows is found, also those of several images.
+    rows = both("overlap")
+    whole = next(name for row in rows for name in (row["one_run"], row["another_run"]) if name.count("-") == 2)
+    assert sql(f"SELECT COUNT(*), MAX(processes) > 1 FROM process WHERE run = '{whole}'") == [(len(rows), True)], rows
     sys.exit()
 
 
