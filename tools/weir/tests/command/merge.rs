@@ -284,7 +284,7 @@ fn what_cannot_be_merged_is_refused_in_a_line_and_nothing_is_written() {
 fn a_directory_is_one_run_for_the_other_commands() {
     let place = recorded(3);
     let merge = ["merge", "--one-run", "-o", "one.json", "reports"];
-    let output = place.settle(weir(&merge)).output().expect("ended");
+    let output = place.settle(weir(merge)).output().expect("ended");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let parts = [1, 2, 3].map(|run| read(&place.file(&format!("reports/{run}.json"))));
     let one = read(&place.file("one.json"));
@@ -297,7 +297,7 @@ fn a_directory_is_one_run_for_the_other_commands() {
     let notes = one["missed"]["notes"].to_string();
     assert!(notes.contains("seem to be of several runs"), "{notes}");
     let shown = |file: &str| {
-        let output = place.settle(weir(&["report", file])).output();
+        let output = place.settle(weir(["report", file])).output();
         let output = output.expect("ended");
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         text(&output.stdout)
@@ -309,7 +309,7 @@ fn a_directory_is_one_run_for_the_other_commands() {
 fn what_of_a_run_cannot_be_read_is_left_out_and_told() {
     let place = recorded(2);
     fs::write(place.file("reports/3.json"), "{").expect("a file");
-    let output = place.settle(weir(&["report", "reports"])).output();
+    let output = place.settle(weir(["report", "reports"])).output();
     let output = output.expect("ended");
     assert_eq!(output.status.code(), Some(0));
     let said = text(&output.stderr);
