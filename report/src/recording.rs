@@ -15,12 +15,13 @@ use crate::calendar::Utc;
 use crate::latency::{self, Timed};
 use crate::model::{
     Coroutines, End, Function, Heap, Latency, Missed, Parts, Process, Report, SCHEMA, SizeClass,
-    SlowCall, Tool,
+    SlowCall, TimelinePoint, Tool,
 };
 use crate::process::REPORTED_SLOW_CALLS;
+use crate::totals::Totals;
 use crate::untraced::Hindered;
 use crate::writer::Writer;
-use crate::{activity, estimate, files};
+use crate::{activity, estimate, files, timeline};
 
 pub use groups::{Groups, MOST_GROUPS, weight};
 pub use merge::Merge;
@@ -66,6 +67,11 @@ pub fn report_of(region: Region<'_>, now: Moment, end: End) -> Report {
     hindered.tell(&mut process.missed);
     let duration_ns = process.duration_ns;
     report(vec![process], end, duration_ns)
+}
+
+/// The counts of a region as they are at this moment: a point of its timeline, at 0.
+pub fn counts_of(region: Region<'_>) -> TimelinePoint {
+    timeline::point(0, &Totals::of(region))
 }
 
 /// How many process images have no entry of their own.

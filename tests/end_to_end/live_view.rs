@@ -219,10 +219,46 @@ fn what_cannot_be_shown_is_one_line() {
     assert!(String::from_utf8_lossy(&no_terminal.stderr).contains("--once"));
 }
 
+/// With `--progress`, a line on the terminal says how the program is doing, and is gone at the end. Elsewhere there is none.
+#[test]
+fn progress_is_a_line_on_a_terminal() {
+    let folder = scratch();
+    let arguments = "run --progress --out report.json -- sleep 2.5";
+    let terminal = on_a_terminal(arguments, folder.path()).wait_with_output();
+    let shown = String::from_utf8(terminal.expect("ended").stdout).expect("UTF-8");
+    let (lines, summary) = shown.rsplit_once("\r\x1b[K").expect("it is taken away");
+    let lines: Vec<&str> = lines.split('\r').filter(|line| !line.is_empty()).collect();
+    for (line, second) in lines.iter().zip(1..) {
+        let start = format!("weir: {second} s, 1 process, ");
+        assert!(line.starts_with(&start), "{shown}");
+        assert!(
+            line.contains(" live, 0 allocation calls/s, ") || second == 1,
+            "{shown}"
+        );
+        assert!(line.len() < 100 + "\x1b[K".len(), "{shown}");
+    }
+    assert_eq!(lines.len(), 2, "{shown}");
+    assert!(
+        summary.starts_with("weir: sleep 2.5: exited with status 0"),
+        "{shown}"
+    );
+
+    let weir = Command::new(weir::command())
+        .args(arguments.split(' '))
+        .current_dir(folder.path())
+        .output();
+    let weir = weir.expect("ended");
+    let said = String::from_utf8(weir.stderr).expect("UTF-8");
+    assert!(
+        said.starts_with("weir: sleep 2.5: exited with status 0"),
+        "{said}"
+    );
+}
+
 /// Runs it on a terminal of `script`, which passes on what is typed.
-fn on_a_terminal(name: &str, folder: &Path) -> Child {
+fn on_a_terminal(arguments: &str, folder: &Path) -> Child {
     let command = format!(
-        "stty rows 30 columns 100; exec {} top {name}",
+        "stty rows 30 columns 100; exec {} {arguments}",
         weir::command().display()
     );
     Command::new("script")
@@ -269,7 +305,7 @@ fn the_terminal_is_left_as_it_was() {
     let watched = Watched::start(command);
 
     // Somebody quits.
-    let mut terminal = on_a_terminal("weir-watched-c", folder.path());
+    let mut terminal = on_a_terminal("top weir-watched-c", folder.path());
     let mut screen = seen_until(&mut terminal, ENTERS);
     let mut keys = terminal.stdin.take().expect("a pipe");
     let typed = thread::spawn(move || {
@@ -295,7 +331,7 @@ fn the_terminal_is_left_as_it_was() {
     );
 
     // A signal ends it.
-    let mut terminal = on_a_terminal("weir-watched-c", folder.path());
+    let mut terminal = on_a_terminal("top weir-watched-c", folder.path());
     let keys = terminal.stdin.take();
     seen_until(&mut terminal, ENTERS);
     let ended = Command::new("pkill")

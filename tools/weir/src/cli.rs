@@ -148,6 +148,13 @@ pub struct RunArgs {
     #[arg(short, long)]
     pub quiet: bool,
 
+    /// Show one line about the program while it runs, if standard error is a terminal
+    ///
+    /// It has the processes that run, their live heap, and rates. It is for
+    /// programs that write elsewhere than to that terminal.
+    #[arg(long)]
+    pub progress: bool,
+
     /// Which calls to time: all, off, or N for every I/O call and one allocation call in N
     ///
     /// Weir counts every call, whatever is set here. To read the clock twice takes longer than most allocations do, so by default

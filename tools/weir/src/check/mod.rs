@@ -153,6 +153,7 @@ fn measured(args: &CheckArgs) -> Result<Report, Failure> {
 
 fn run_args(args: &CheckArgs, out: &Path) -> RunArgs {
     RunArgs {
+        progress: false,
         out: Some(PathBuf::from(out)),
         out_dir: None,
         follow_cleared: false,

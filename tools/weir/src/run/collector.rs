@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use weir_record::clock::Moment;
 use weir_record::region::Header;
-use weir_report::model::{End, EndKind, Process, TreePeak};
+use weir_report::model::{End, EndKind, Process, TimelinePoint, TreePeak};
 use weir_report::read::{self, Limits};
 
 use super::ended::Ended;
@@ -23,6 +23,7 @@ use super::inbox::Inbox;
 use super::moment;
 use super::names::Names;
 use super::pace;
+use super::progress::Sums;
 use super::started::Starts;
 use super::told::Told;
 use super::tree_peak;
@@ -84,6 +85,8 @@ pub struct Collector {
     told: Told,
     other_version: bool,
     tree_peak: tree_peak::Watch,
+    /// The counts of the images that have ended.
+    ended_counts: TimelinePoint,
 }
 
 impl Collector {
@@ -110,6 +113,7 @@ impl Collector {
             told: Told::default(),
             other_version: false,
             tree_peak: tree_peak::Watch::default(),
+            ended_counts: TimelinePoint::default(),
         }
     }
 
@@ -150,6 +154,19 @@ impl Collector {
         self.fold_ended();
         self.fold_unseen();
         fullest
+    }
+
+    /// What all images have counted, and how many run. The live bytes are those of images that run.
+    pub fn sums(&self) -> Sums {
+        let mut sums = Sums {
+            running: self.images.len() as u64,
+            counts: self.ended_counts.clone(),
+        };
+        for image in &self.images {
+            add(&mut sums.counts, &image.counts());
+            sums.counts.live_bytes = sums.counts.live_bytes.saturating_add(image.live_bytes());
+        }
+        sums
     }
 
     /// The largest heap of all processes at one moment, where there were several.
@@ -489,6 +506,9 @@ impl Collector {
     }
 
     fn keep(&mut self, process: Process) {
+        if let Some(last) = process.timeline.points.last() {
+            add(&mut self.ended_counts, last);
+        }
         self.ended.add(without_repetition(process), &mut self.told);
     }
 
@@ -513,6 +533,17 @@ impl Collector {
         }
         self.keep(process);
         file
+    }
+}
+
+/// Adds the counts of a point; not what was live.
+fn add(to: &mut TimelinePoint, of: &TimelinePoint) {
+    for (to, by) in [
+        (&mut to.alloc_calls, of.alloc_calls),
+        (&mut to.read_bytes, of.read_bytes),
+        (&mut to.written_bytes, of.written_bytes),
+    ] {
+        *to = to.saturating_add(by);
     }
 }
 

@@ -15,6 +15,7 @@ use weir_record::ends::ChildEnd;
 use weir_record::region::{Circumstance, NotARegion, Phase, Region};
 use weir_record::starts::Start;
 use weir_report::model::{End, Process, TimelinePoint, Usage};
+use weir_report::recording;
 use weir_report::writer::{Poll, Writer};
 
 use super::ending;
@@ -409,6 +410,11 @@ impl Image {
     /// How many bytes of its heap are live, those that it inherited included; give or take what its threads have not published.
     pub fn live_bytes(&self) -> i64 {
         self.region.header.heap.live_bytes.get_signed()
+    }
+
+    /// Its counts as they are now, with what is live of its heap.
+    pub fn counts(&self) -> TimelinePoint {
+        recording::counts_of(self.region)
     }
 
     /// Whether it says that it ends.

@@ -45,6 +45,7 @@ pub mod moment;
 mod names;
 mod no_memory;
 mod pace;
+mod progress;
 mod shrinking;
 mod signals;
 mod started;
@@ -80,6 +81,7 @@ use destination::Destination;
 use folder::Folder;
 use inbox::Inbox;
 use pace::{Pace, Ticks};
+use progress::Progress;
 use supervisor::{Found, Supervisor};
 
 /// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal.
@@ -146,7 +148,8 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         hanging,
         unrehearsed: Some(look(args)),
     };
-    let status = recording.watch(&mut supervisor, args.interval, &mut destination);
+    let progress = args.progress.then(Progress::new).flatten();
+    let status = recording.watch(&mut supervisor, args.interval, progress, &mut destination);
     let other_version = recording.collector.found_other_version();
     let was_ended = recording.hanging.ended_by().is_some();
     let mut report = recording.finish(status);
@@ -214,8 +217,14 @@ impl Recording<'_> {
         &mut self,
         supervisor: &mut Supervisor,
         interval: Option<Duration>,
+        mut progress: Option<Progress>,
         destination: &mut Destination,
     ) -> ExitStatus {
+        let clear = |progress: &mut Option<Progress>| {
+            if let Some(progress) = progress {
+                progress.clear();
+            }
+        };
         let mut snapshots = interval.map(Ticks::new);
         let mut pace = Pace::new();
         loop {
@@ -224,8 +233,12 @@ impl Recording<'_> {
             if self.unrehearsed.is_some() {
                 wait = wait.min(UNTIL_STARTED);
             }
+            if let Some(progress) = &progress {
+                wait = wait.min(progress.wait());
+            }
             let found = supervisor.wait(wait, self.collector.next_process());
             if let Found::End(status) = found {
+                clear(&mut progress);
                 let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
                 return in_place.unwrap_or(status);
             }
@@ -234,6 +247,7 @@ impl Recording<'_> {
                 let processes = self.collector.snapshot(now);
                 let report = self.report(processes, ending::running(), now);
                 if let Err(failure) = destination.write(&report) {
+                    clear(&mut progress);
                     complain(&format!(
                         "{}; the report will be written only at the end",
                         failure.in_one_line()
@@ -243,12 +257,18 @@ impl Recording<'_> {
             }
             let may_have_appeared = !matches!(found, Found::Nothing);
             pace.adapt(self.collector.turn(may_have_appeared));
+            if let Some(progress) = &mut progress
+                && progress.is_due()
+            {
+                progress.show(self.collector.sums());
+            }
             if let Some(look) = self.unrehearsed.take() {
                 self.rehearse(look);
             }
             if self.collector.first_started().is_none()
                 && let Some(said) = self.hanging.look()
             {
+                clear(&mut progress);
                 complain(&format!("{} {said}", self.program[0].display()));
             }
         }
