@@ -314,7 +314,7 @@ fn push_working_directory(path: &mut Path, percent: &[u8]) -> bool {
 }
 
 /// The default that the documentation of [`settings::OUT`] states.
-const DEFAULT_OUT: &[u8] = b"weir.%e.%p.json";
+pub const DEFAULT_OUT: &[u8] = b"weir.%e.%p.json";
 
 struct Place(UnsafeCell<Environment>);
 

@@ -26,7 +26,8 @@ pub const OUT: Setting = Setting {
     meaning: "Path of the report. With `%p`, an existing file is kept, and `.1`, `.2`, … is added to the new name. Without \
               `%p`, the report of the first process replaces an existing file of an earlier run; the processes that it starts, and \
               a program that replaces it, add `.<pid>` before the extension. In a directory, which is made if it is not there, reports have \
-              their default names; the commands take the directory as one report.",
+              their default names; the commands take the directory as one report. A relative path is of each program's own \
+              working directory: for programs that start others elsewhere, give an absolute one.",
 };
 
 /// Which calls are timed.

@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::Mode;
+use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 use rustix::process::Resource;
 use weir_record::clock::Moment;
@@ -25,7 +25,7 @@ use weir_report::untraced::Hindered;
 use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
-use crate::environment::{self, Environment};
+use crate::environment::{self, DEFAULT_OUT, Environment};
 use crate::life::{start, telling};
 use crate::linking::c_library;
 use crate::memory::{
@@ -481,12 +481,24 @@ fn in_session(environment: &Environment, header: &Header) -> PathBuf {
 /// added.
 fn emit_first(environment: &Environment, header: &Header, json: &[u8]) -> Result<PathBuf, Errno> {
     let is_first = !header.has(Circumstance::Forked) && !header.has(Circumstance::IsNotFirst);
-    let path = path(environment, header, false);
+    let template = environment.out.as_bytes();
+    let path = path(environment, header, template, false);
     if environment.out_is_directory
         && let Some(directory) = path.parent()
     {
-        // It mostly is there: another image has made it.
-        let _ = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o777));
+        make_directories(directory);
+    }
+    match file_type(&path) {
+        Some(FileType::Directory) => {
+            let name = self::path(environment, header, DEFAULT_OUT, false);
+            return emit::create_new(&path.join(name), json);
+        }
+        Some(FileType::RegularFile) | None => {}
+        // A device or a pipe takes the reports of all.
+        Some(_) => {
+            emit::replace(&path, json)?;
+            return Ok(path);
+        }
     }
     if !environment.shares_name() {
         return emit::create_new(&path, json);
@@ -495,14 +507,29 @@ fn emit_first(environment: &Environment, header: &Header, json: &[u8]) -> Result
     if is_first && emit::replace_older(&path, header.started.get().unix_ns, json)? {
         return Ok(path);
     }
-    emit::create_new(&self::path(environment, header, true), json)
+    emit::create_new(&self::path(environment, header, template, true), json)
+}
+
+fn file_type(path: &Path) -> Option<FileType> {
+    let status = rustix::fs::stat(path).ok()?;
+    Some(FileType::from_raw_mode(status.st_mode))
+}
+
+/// Makes a directory, and those that it is in. They mostly are there: another image has made them.
+fn make_directories(directory: &Path) {
+    let missing = directory
+        .ancestors()
+        .take_while(|directory| file_type(directory).is_none());
+    for directory in missing.collect::<Vec<_>>().into_iter().rev() {
+        let _ = rustix::fs::mkdir(directory, Mode::from_raw_mode(0o777));
+    }
 }
 
 /// The path that the template stands for, with the process id added before the extension where that is wanted.
-fn path(environment: &Environment, header: &Header, adds_pid: bool) -> PathBuf {
+fn path(environment: &Environment, header: &Header, template: &[u8], adds_pid: bool) -> PathBuf {
     let pid = header.pid.load(Ordering::Relaxed);
     let mut path = Vec::new();
-    let mut template = environment.out.as_bytes().iter();
+    let mut template = template.iter();
     while let Some(&byte) = template.next() {
         match (byte, template.as_slice().first()) {
             (b'%', Some(b'e')) => path.extend_from_slice(environment.executable_name()),

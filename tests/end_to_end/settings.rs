@@ -103,7 +103,7 @@ fn out_without_a_pid_is_that_of_the_first_image() {
 #[test]
 fn out_can_be_a_directory() {
     let folder = scratch();
-    let reports = folder.path().join("run 1/");
+    let reports = folder.path().join("of this week/run 1/");
     let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", &reports);
     let outcome = bare(program);
     let accounts = Account::all(&outcome.text());
@@ -129,6 +129,34 @@ fn out_can_be_a_directory() {
         .sum();
     assert_eq!(report.functions["malloc"].calls, calls);
     assert_eq!(report.end.status, Some(0));
+}
+
+/// So is a directory that is there, without a slash.
+#[test]
+fn out_may_be_a_directory_that_is_there() {
+    let folder = scratch();
+    let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", folder.path());
+    let accounts = Account::all(&bare(program).text());
+    for account in accounts {
+        let name = format!("weir.fork_without_handlers.{}.json", account.pid);
+        assert_eq!(
+            load(&folder.path().join(name)).processes[0].pid,
+            account.pid
+        );
+    }
+    assert_eq!(files_in(folder.path()).len(), 2);
+}
+
+/// What is no file takes all reports, and nothing is made beside it.
+#[test]
+fn out_may_be_a_device() {
+    let program = Program::new(victim("fork_without_handlers")).env("WEIR_OUT", "/dev/null");
+    let accounts = Account::all(&bare(program).text());
+    assert_eq!(accounts.len(), 2);
+    for account in accounts {
+        let beside = format!("/dev/null.{}", account.pid);
+        assert!(!Path::new(&beside).exists(), "{beside}");
+    }
 }
 
 /// With %p, existing reports are kept: several images of a process have the same pid.

@@ -87,7 +87,8 @@ def start_anew():
         "LD_PRELOAD": ":".join(filter(None, preloaded)),
         # Otherwise Python takes small objects out of blocks of its own, and Weir sees these only.
         "PYTHONMALLOC": os.environ.get("PYTHONMALLOC", "malloc"),
-        "WEIR_OUT": os.environ.get("WEIR_OUT", f"{folder}/%e.%p.json"),
+        # Nobody reads the report of pytest itself. It has to be written: otherwise its region stays for weir recover.
+        "WEIR_OUT": os.environ.get("WEIR_OUT", os.devnull),
     }
     started = {"folder": folder, "before": {name: os.environ.get(name) for name in settings}}
     os.execve(sys.executable, sys.orig_argv, {**os.environ, **settings, STARTED: json.dumps(started)})
@@ -142,7 +143,8 @@ class Meter:
         gc.collect()
         self.ask(self.requests[1])
         before, after = (counts(json.loads(path.read_text())) for path in self.files)
-        return {name: value - before[name] - self.empty.get(name, 0) for name, value in after.items()}
+        # Most functions are in a report only once they have been called.
+        return {name: value - before.get(name, 0) - self.empty.get(name, 0) for name, value in after.items()}
 
     def ask(self, request):
         """Has the helper make a report. Few calls: they are among what is measured."""
@@ -159,9 +161,17 @@ class Meter:
         """Refuses limits that there are not: they would be kept by any test."""
         for item in items:
             mark = item.get_closest_marker("weir")
-            unknown = sorted(set(self.limits(item)) - set(LIMITS) - {"max_calls"}) + [*(mark.args if mark else ())]
+            limits = self.limits(item)
+            unknown = sorted(set(limits) - set(LIMITS) - {"max_calls"}) + [*(mark.args if mark else ())]
             if unknown:
                 raise pytest.UsageError(f"{item.nodeid}: no limit {unknown[0]}; there are {', '.join(LIMITS)}, max_calls")
+            calls = limits.get("max_calls", {})
+            if not isinstance(calls, dict):
+                raise pytest.UsageError(f'{item.nodeid}: max_calls is {calls!r}; it must be as {{"fsync": 0}}')
+            values = {name: value for name, value in {**limits, **calls}.items() if name != "max_calls"}
+            for name, value in values.items():
+                if not isinstance(value, int):
+                    raise pytest.UsageError(f"{item.nodeid}: {name} is {value!r}, no whole number")
 
     # The innermost of all wrappers: only the function of the test is measured, without its fixtures.
     @pytest.hookimpl(hookwrapper=True, trylast=True)
@@ -195,7 +205,9 @@ def number(name, value):
 def counts(report):
     """The counters of a report that limits are about."""
     functions = report["functions"]
-    found = {("calls", name): function["calls"] for name, function in functions.items()}
+    leads = (group for process in report["processes"] for group in process["provenance"])
+    found = {("calls", name): 0 for group in leads for name in group["functions"]}
+    found |= {("calls", name): function["calls"] for name, function in functions.items()}
     allocating = [
         function for name, function in functions.items() if function["family"] == "alloc" and name not in NO_ALLOCATION
     ]

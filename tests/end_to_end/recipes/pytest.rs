@@ -58,13 +58,34 @@ fn fails(from: &str, to: &str, said: &str) {
 #[test]
 fn tests_within_their_limits_pass_and_nothing_is_left() {
     let (recipe, lines) = recipe();
+    let lines = format!("mkdir tmp/regions\nexport WEIR_REGION_DIR=$PWD/tmp/regions\n{lines}");
     let printed = recipe.succeeds(&lines);
     assert!(printed.contains("3 passed"), "{printed}");
+    let regions = std::fs::read_dir(recipe.file("tmp/regions"));
+    assert_eq!(regions.expect("a folder").count(), 0);
     // The helper removes the folder when pytest has ended.
     super::wait_until("the folder is removed", || left(&recipe) == 0);
     assert_eq!(
         std::fs::read_dir(recipe.file("")).expect("there").count(),
         4
+    );
+}
+
+/// A function is in a report only once it has been called.
+#[test]
+fn a_test_may_be_the_first_to_call_a_function() {
+    let (recipe, lines) = recipe();
+    recipe.change(
+        "test_words.py",
+        "    assert words(\"\") == []",
+        "    __import__('time').sleep(0.001)",
+    );
+    let printed = recipe.succeeds(&lines);
+    assert!(printed.contains("3 passed"), "{printed}");
+    fails(
+        "\"fsync\": 0",
+        "\"fsync\": 0, \"clock_nanosleep\": 0, \"openat64\": -1",
+        "weir: openat64 is called 0 times, at most -1",
     );
 }
 
@@ -107,6 +128,13 @@ fn what_is_no_limit_is_refused() {
         "there is no function fsyncc",
     );
     let (recipe, lines) = recipe();
+    recipe.change("test_words.py", "\"fsync\": 0", "\"fsync\": \"none\"");
+    let (code, printed) = recipe.shell(&lines);
+    assert_eq!(code, Some(4), "{printed}");
+    assert!(
+        printed.contains("fsync is 'none', no whole number"),
+        "{printed}"
+    );
     recipe.change("test_words.py", "max_allocations", "max_alocations");
     let (code, printed) = recipe.shell(&lines);
     assert_eq!(code, Some(4), "{printed}");

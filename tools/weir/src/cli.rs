@@ -732,9 +732,10 @@ fn percent(value: &str) -> Result<f64, String> {
 pub const STANDARD_OUTPUT: &str = "/dev/stdout";
 
 fn file_to_write() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(|value| match value == "-" {
-        true => PathBuf::from(STANDARD_OUTPUT),
-        false => PathBuf::from(value),
+    OsStringValueParser::new().try_map(|value| match value.as_encoded_bytes() {
+        b"-" => Ok(PathBuf::from(STANDARD_OUTPUT)),
+        b"" => Err("a path must not be empty"),
+        _ => Ok(PathBuf::from(value)),
     })
 }
 

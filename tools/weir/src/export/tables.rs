@@ -179,7 +179,16 @@ fn classes(name: &str, part: &str, latency: &Latency) -> Vec<Vec<Value>> {
 
 /// Those that are listed, and the sum of the others.
 pub fn all_files(files: &Files) -> impl Iterator<Item = &FileUse> {
-    let others = Some(&files.others).filter(|_| files.folded > 0);
+    let others = &files.others;
+    // Calls on descriptors of which nothing is known are among the others, too.
+    let counts = [
+        files.folded,
+        others.calls(),
+        others.opens,
+        others.errors,
+        others.mapped_bytes,
+    ];
+    let others = counts.iter().any(|&count| count > 0).then_some(others);
     files.listed.iter().chain(others)
 }
 
@@ -261,4 +270,20 @@ fn thread(process: &Process, of: &Thread) -> Vec<Value> {
         sum(|of| of.total_ns).into(),
         of.live_bytes.into(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_on_unknown_descriptors_are_a_row_too() {
+        let mut files = Files::default();
+        assert_eq!(all_files(&files).count(), 0);
+        files.others.other_calls = 2;
+        assert_eq!(all_files(&files).count(), 1);
+        files.others.other_calls = 0;
+        files.folded = 1;
+        assert_eq!(all_files(&files).count(), 1);
+    }
 }

@@ -1,6 +1,6 @@
 //! Several reports of one run as one: a program with `LD_PRELOAD` alone leaves a report for each of its process images.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -112,12 +112,19 @@ impl Images {
         let end = end_of_first(&self.kept);
         let began = self.kept.first().map_or(0, |first| first.started_unix_ns);
         let has_several_runs = are_several_runs(&self.kept);
+        let lost = without_successor(&self.kept);
         let mut processes = self.kept;
         processes.extend(self.folded.into_entries());
         let duration_ns = self.ended_unix_ns.saturating_sub(began);
         let mut report = recording::report(processes, end, duration_ns);
         if has_several_runs {
             report.missed.notes.push(SEVERAL_RUNS.to_owned());
+        }
+        if lost > 0 {
+            report.missed.notes.push(format!(
+                "{} replaced itself by exec, and no file has what it became: a program that was killed, or not traced",
+                text::counted(lost, "process", "processes")
+            ));
         }
         report
     }
@@ -138,6 +145,16 @@ fn end_of_first(images: &[Process]) -> End {
         },
         |last| last.end.clone(),
     )
+}
+
+/// How many processes executed another program of which there is no image.
+fn without_successor(images: &[Process]) -> u64 {
+    let mut latest: HashMap<u32, &End> = HashMap::new();
+    for image in images {
+        latest.insert(image.pid, &image.end);
+    }
+    let ends = latest.into_values();
+    ends.filter(|end| end.how == EndKind::Exec).count() as u64
 }
 
 /// Whether some image started after the first process had ended, and its parent is none of the others. `images` are in the order
@@ -217,6 +234,21 @@ mod tests {
         ];
         let report = report_of(of_one);
         assert!(!report.missed.notes.iter().any(|note| note == SEVERAL_RUNS));
+    }
+
+    #[test]
+    fn what_a_process_became_and_nobody_has_is_told() {
+        let mut became = image(2, 1, 1100, 10);
+        became.end.how = EndKind::Exec;
+        let report = report_of(vec![image(1, 9, 1000, 200), became.clone()]);
+        let notes = report.missed.notes.join("\n");
+        assert!(
+            notes.contains("1 process replaced itself by exec"),
+            "{notes}"
+        );
+        let report = report_of(vec![image(1, 9, 1000, 200), became, image(2, 1, 1110, 10)]);
+        let notes = report.missed.notes.join("\n");
+        assert!(!notes.contains("replaced itself"), "{notes}");
     }
 
     #[test]
