@@ -100,7 +100,7 @@ impl Place<'_> {
         fs::set_permissions(reports.path(), Permissions::from_mode(0o1777)).expect("ours");
         let (run, bare) = (
             reports.path().join("run.json"),
-            reports.path().join("bare.json"),
+            reports.path().join("bare.%p.json"),
         );
         let program = program.as_os_str();
         let weir = self.weir.as_os_str();
@@ -128,9 +128,28 @@ impl Place<'_> {
             doctor,
             plain,
             run: (ran, load(&run)),
-            bare: (alone, load(&bare)),
+            bare: (alone, of_first_process(reports.path())),
         }
     }
+}
+
+/// The images of the process that was started with LD_PRELOAD alone: each has left a report.
+fn of_first_process(folder: &Path) -> Option<Report> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut reports: Vec<Report> = paths
+        .filter(|path| path.file_name() != Some(OsStr::new("run.json")))
+        .filter_map(|path| weir_report::read::load(&path).ok())
+        .collect();
+    reports.sort_by_key(|report| report.started_unix_ns);
+    let mut images = reports.into_iter();
+    let mut first = images.next()?;
+    let pid = first.processes[0].pid;
+    let others = images.flat_map(|report| report.processes);
+    first
+        .processes
+        .extend(others.filter(|image| image.pid == pid));
+    Some(first)
 }
 
 impl Seen {
