@@ -228,16 +228,21 @@ fn progress_is_a_line_on_a_terminal() {
     let shown = String::from_utf8(terminal.expect("ended").stdout).expect("UTF-8");
     let (lines, summary) = shown.rsplit_once("\r\x1b[K").expect("it is taken away");
     let lines: Vec<&str> = lines.split('\r').filter(|line| !line.is_empty()).collect();
-    for (line, second) in lines.iter().zip(1..) {
-        let start = format!("weir: {second} s, 1 process, ");
-        assert!(line.starts_with(&start), "{shown}");
+    for (place, line) in lines.iter().enumerate() {
+        let seconds = line
+            .strip_prefix("weir: ")
+            .and_then(|line| line.split_once(" s, 1 process, "));
+        let (seconds, rest) = seconds.unwrap_or_else(|| panic!("{shown}"));
+        // On a busy machine a line comes late.
+        let seconds: usize = seconds.parse().expect("a number");
+        assert!(seconds > place, "{shown}");
         assert!(
-            line.contains(" live, 0 allocation calls/s, ") || second == 1,
+            rest.contains(" live, 0 allocation calls/s, ") || place == 0,
             "{shown}"
         );
         assert!(line.len() < 100 + "\x1b[K".len(), "{shown}");
     }
-    assert_eq!(lines.len(), 2, "{shown}");
+    assert!((1..=2).contains(&lines.len()), "{shown}");
     assert!(
         summary.starts_with("weir: sleep 2.5: exited with status 0"),
         "{shown}"
