@@ -22,6 +22,9 @@ pub const COMPATIBLE_MACHINE: u16 = libc::EM_ARM;
 /// Addresses of programs have at most so many bits, unless a program asks for more (Documentation/arch/arm64/memory.rst of the kernel).
 pub const ADDRESS_BITS: u32 = 48;
 
+/// The kernel's own function for its clocks (vdso(7)).
+pub const CLOCK_FUNCTION: &[u8] = b"__kernel_clock_gettime";
+
 /// The largest page that the kernel may have (arch/arm64/Kconfig): 4, 16 or 64 KiB.
 pub const LARGEST_PAGE: usize = 64 * 1024;
 

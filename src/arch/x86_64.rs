@@ -22,6 +22,9 @@ pub const COMPATIBLE_MACHINE: u16 = libc::EM_386;
 /// Addresses of programs have at most so many bits, unless a program asks for more (Documentation/arch/x86/x86_64/mm.rst of the kernel).
 pub const ADDRESS_BITS: u32 = 47;
 
+/// The kernel's own function for its clocks (vdso(7)).
+pub const CLOCK_FUNCTION: &[u8] = b"__vdso_clock_gettime";
+
 /// The largest page that the kernel may have.
 pub const LARGEST_PAGE: usize = 4096;
 

@@ -83,6 +83,7 @@ fn seal(circumstance: Circumstance) -> bool {
     }
     sys::with_errno_kept(|| {
         header.note(circumstance);
+        sys::counter::compare(header.started.get());
         if !is_sharer() {
             header.latest.set(sys::now());
         }

@@ -28,7 +28,7 @@ use crate::linking::{
     objects::{self, Object},
     symbols::{Definition, Hash, Name, Tables},
 };
-use crate::{sys, thread};
+use crate::{arch, sys, thread};
 
 static NEXT: [OnceNonZeroUsize; Function::COUNT] =
     [const { OnceNonZeroUsize::new() }; Function::COUNT];
@@ -106,7 +106,7 @@ pub fn resolve_all() {
             continue;
         };
         if is_kernels(&tables) {
-            if let Some(found) = tables.find(Name::new(b"__vdso_clock_gettime")) {
+            if let Some(found) = tables.find(Name::new(arch::CLOCK_FUNCTION)) {
                 sys::clock::set_function(found.address);
             }
             continue;

@@ -4,12 +4,16 @@
 //!
 //! From then on, the whole process asks the kernel for the time. Only timed calls of threads that still have the
 //! counter read it. Ticks are computed, at the rate that the counter had until then.
+//!
+//! A sealed process, which may not ask the kernel, has the counter only: there, the time is computed from ticks. The
+//! kernel's own function for its clocks does not help, because on many machines it makes a system call (where the
+//! kernel's clock is another than the counter, as in some virtual machines).
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
 use weir_record::clock::{self, Moment};
 
-use super::{call, is_sealed, monotonic_ns, time_ns};
+use super::{call, monotonic_ns, time_ns};
 
 /// How many times a thread has given up the counter.
 static TAKEN: AtomicU32 = AtomicU32::new(0);
@@ -30,19 +34,28 @@ pub fn is_taken() -> bool {
 
 /// Prepares for the calling thread giving up the counter. `started` is the time at which the image began.
 pub fn take(started: Moment) {
-    if !is_taken() && !IS_RATED.swap(true, Ordering::Relaxed) {
-        let now = now();
-        TICKS.store(now.ticks, Ordering::Relaxed);
-        MONOTONIC_NS.store(now.monotonic_ns, Ordering::Relaxed);
-        UNIX_NS.store(now.unix_ns, Ordering::Relaxed);
-        let ticks = u128::from(now.ticks.wrapping_sub(started.ticks));
-        let ns = u128::from(now.monotonic_ns.saturating_sub(started.monotonic_ns));
-        let rate = (ticks << 32).checked_div(ns);
-        if let Some(rate) = rate.and_then(|rate| u64::try_from(rate).ok()) {
-            RATE.store(rate, Ordering::Relaxed);
-        }
-    }
+    compare(started);
     TAKEN.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Compares the counter with the kernel's clocks, once, while both can still be read: before the process gives up one
+/// or the other. `started` is the time at which the image began.
+pub fn compare(started: Moment) {
+    if is_taken() || IS_RATED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let now = now();
+    TICKS.store(now.ticks, Ordering::Relaxed);
+    MONOTONIC_NS.store(now.monotonic_ns, Ordering::Relaxed);
+    UNIX_NS.store(now.unix_ns, Ordering::Relaxed);
+    let ticks = u128::from(now.ticks.wrapping_sub(started.ticks));
+    let ns = u128::from(now.monotonic_ns.saturating_sub(started.monotonic_ns));
+    let rate = (ticks << 32).checked_div(ns);
+    if let Some(rate) = rate.and_then(|rate| u64::try_from(rate).ok())
+        && rate > 0
+    {
+        RATE.store(rate, Ordering::Relaxed);
+    }
 }
 
 /// Takes that back: the thread has not given up the counter.
@@ -84,16 +97,27 @@ pub fn now() -> Moment {
     }
 }
 
-/// The time of a clock, in nanoseconds, without the counter. In a sealed process, which may not ask the kernel: the
-/// time at which the counter was given up.
+/// The time of a clock, in nanoseconds, in a sealed process, which may not ask the kernel: computed from the counter.
+/// Where that is given up, too, it is the time of the comparison.
 #[cold]
-pub(super) fn time_ns_without(clock: libc::clockid_t) -> u64 {
-    if is_sealed() {
-        return match clock {
-            libc::CLOCK_REALTIME => UNIX_NS.load(Ordering::Relaxed),
-            _ => MONOTONIC_NS.load(Ordering::Relaxed),
-        };
+pub(super) fn computed_time_ns(clock: libc::clockid_t) -> u64 {
+    // With `set_sealed`: the comparison was made before.
+    fence(Ordering::Acquire);
+    let then = match clock {
+        libc::CLOCK_REALTIME => UNIX_NS.load(Ordering::Relaxed),
+        _ => MONOTONIC_NS.load(Ordering::Relaxed),
+    };
+    if is_taken() {
+        return then;
     }
+    let ticks = clock::ticks().saturating_sub(TICKS.load(Ordering::Relaxed));
+    let ns = (u128::from(ticks) << 32) / u128::from(RATE.load(Ordering::Relaxed));
+    then.saturating_add(u64::try_from(ns).unwrap_or(u64::MAX))
+}
+
+/// The time of a clock, in nanoseconds, without the counter: the kernel is asked.
+#[cold]
+pub(super) fn asked_time_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

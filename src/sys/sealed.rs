@@ -11,7 +11,7 @@ pub fn is_sealed() -> bool {
     IS_SEALED.load(Ordering::Relaxed)
 }
 
-/// Sets whether the process has sealed itself.
+/// Sets whether the process has sealed itself. What was prepared for that is visible to who sees it.
 pub fn set_sealed(is_sealed: bool) {
-    IS_SEALED.store(is_sealed, Ordering::Relaxed);
+    IS_SEALED.store(is_sealed, Ordering::Release);
 }

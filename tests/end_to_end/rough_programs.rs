@@ -11,7 +11,8 @@ fn expect_unharmed(outcome: &Outcome, status: i32) {
     assert_eq!(
         outcome.status.code(),
         Some(status),
-        "{}",
+        "{}: {}",
+        outcome.status,
         outcome.complaints()
     );
     assert!(

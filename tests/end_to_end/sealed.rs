@@ -4,7 +4,7 @@
 use weir_report::model::{Process, Report};
 
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Program, scratch, victim};
+use crate::support::{Account, Mode, Program, scratch, victim};
 
 /// Runs the victim, which the first forbidden call kills, and returns its report.
 #[track_caller]
@@ -120,4 +120,34 @@ fn forks_of_a_sealed_program_are_counted_in_its_region() {
             );
         }
     }
+}
+
+/// There, the time of every allocation would be a system call, which ends the program.
+#[test]
+fn without_the_kernel_s_function_for_its_clock_the_time_is_computed() {
+    let program = Program::new(victim("without_vdso"))
+        .arg(victim("rough"))
+        .arg("sandbox")
+        .env("WEIR_STACKS", "all")
+        .env("WEIR_LIFETIMES", "on");
+    program.plain().expect_status(6);
+    let outcome = program.run(Mode::Run).expect_status(6);
+    let account = Account::of(&outcome.text());
+    let sandbox = outcome
+        .processes()
+        .into_iter()
+        .rfind(|process| process.pid == account.pid)
+        .expect("the program is in the report, after the image that executed it");
+    account.expect_in(sandbox);
+    let sites = &sandbox.stacks.as_ref().expect("stacks of all calls").sites;
+    let lifetimes = sites.iter().filter_map(|site| site.lifetimes.as_ref());
+    let (blocks, ns) = lifetimes.fold((0, 0), |(blocks, ns), of| {
+        (
+            blocks + of.freed.iter().sum::<u64>(),
+            ns + of.freed_total_ns,
+        )
+    });
+    // Each of 200 blocks lives for some time, which is less than a minute.
+    assert!(blocks >= 200, "{blocks}");
+    assert!((1..blocks * 60_000_000_000).contains(&ns), "{ns}");
 }
