@@ -136,17 +136,18 @@ fn is_more_expected() -> bool {
     !LAST.load(Ordering::Relaxed).is_null() || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN
 }
 
-/// Called before the image ends or is replaced.
-fn write_final_report(header: &Header, phase: Phase) {
+/// Called before the image ends or is replaced. Returns whether there is a report now.
+fn write_final_report(header: &Header, phase: Phase) -> bool {
     inheritance::catch_up(header);
     if sys::is_sealed() {
-        return header.set_phase(phase);
+        header.set_phase(phase);
+        return false;
     }
     look_around(header);
     header.latest.set(sys::now());
     header.set_phase(phase);
     let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);
-    writer::finish(keeps_region);
+    writer::finish(keeps_region)
 }
 
 /// Looks for calls that bypass the hooks, if the process may have made any. Works on a stack of our own, because the
@@ -197,13 +198,14 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
         match whose {
             Whose::Vfork => vfork::end(),
             Whose::Sharer => children::leave(header),
-            Whose::Region if !writer::is_here() => write_final_report(header, Phase::Replacing),
+            Whose::Region if !writer::is_here() => {
+                write_final_report(header, Phase::Replacing);
+            }
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
-                write_final_report(header, Phase::Replacing);
-                is_told = true;
+                is_told = write_final_report(header, Phase::Replacing);
                 // A program that does not load Weir would not remove the region.
-                is_removed = !start.loads_us();
+                is_removed = is_told && !start.loads_us();
                 if is_removed {
                     backing::remove(file());
                 }
@@ -245,9 +247,12 @@ impl Replacing {
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => self.header.set_phase(Phase::Running),
         }
-        if self.is_told && writer::take_back() && self.is_removed {
+        if self.is_removed {
             // The region's file is gone, and a new file cannot replace memory that threads count into.
             self.header.note(Circumstance::PrivateMemory);
+        }
+        if self.is_told {
+            writer::take_back(self.is_removed);
         }
         if let Some(note) = &self.note {
             note.withdraw();

@@ -321,19 +321,21 @@ fn on_own_stack(patience: Duration, mut work: impl FnMut()) {
 /// Writes the report before the process ends or is replaced.
 ///
 /// If that fails, or if `keeps_region`, the region's file stays, for `weir recover`. No message is printed, because
-/// standard error is the program's.
-pub fn finish(keeps_region: bool) {
+/// standard error is the program's. Returns whether the report is written.
+pub fn finish(keeps_region: bool) -> bool {
+    let mut is_written = false;
     if ours().is_none() {
-        return;
+        return is_written;
     }
     thread::ours(|| {
         on_own_stack(PATIENCE, || {
-            let is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
+            is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
             if is_written {
                 leave_region(keeps_region);
             }
         });
     });
+    is_written
 }
 
 /// Called after the report is written. Removes the region, which the report does not need any more, unless `is_kept`:
@@ -349,29 +351,20 @@ fn leave_region(is_kept: bool) {
 }
 
 /// Called if the process is not replaced. Removes the report that [`finish`] has just written. If there were reports
-/// before, it writes another one instead, which says that the process goes on. Returns false if there was no report.
-pub fn take_back() -> bool {
-    let mut is_back = false;
+/// before, or if nothing else is left of a process that is killed later (`is_all`), it writes another one instead, which
+/// says that the process goes on.
+pub fn take_back(is_all: bool) {
     thread::ours(|| {
         on_own_stack(PATIENCE, || {
-            let done = with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
-                (0, path) => {
-                    work.path = path;
-                    false
-                }
-                (1, Some(path)) if remove_plain(&path) => {
-                    work.reports = 0;
-                    true
-                }
+            with_work(PATIENCE, |work| match (work.reports, work.path.take()) {
+                (1, Some(path)) if !is_all && remove_plain(&path) => work.reports = 0,
                 (_, path) => {
                     work.path = path;
-                    work.write(sys::now())
+                    work.write(sys::now());
                 }
             });
-            is_back = done == Some(true);
         });
     });
-    is_back
 }
 
 /// Called in a child of fork: the thread and the work are the parent's.

@@ -38,17 +38,37 @@ pub fn forget_code() {
 
 fn address_for(function: Function, return_address: usize) -> NonZeroUsize {
     let call = call(function, return_address);
-    let known = &USUAL[(call ^ (call >> 8)) % USUAL_COUNT];
-    if known.load(Ordering::Relaxed) == call || sys::is_sealed() {
+    let known = places(call);
+    let is_known = known
+        .iter()
+        .any(|known| known.load(Ordering::Relaxed) == call);
+    if is_known || sys::is_sealed() {
         return next::called(function);
     }
     let mut address = None;
     // The thread's stack may be small.
     sys::on_own_stack_if_possible(|| address = other_version(function, return_address));
     address.unwrap_or_else(|| {
-        known.store(call, Ordering::Relaxed);
+        remember(call, known);
         next::called(function)
     })
+}
+
+/// The two places where a call may be known.
+fn places(call: usize) -> [&'static AtomicUsize; 2] {
+    let first = (call ^ (call >> 8)) % USUAL_COUNT;
+    // Call sites that have the first place in common mostly differ in these bits.
+    let second = (call >> 16 ^ call >> 3) % USUAL_COUNT;
+    [&USUAL[first], &USUAL[second]]
+}
+
+/// Puts a call into the place that is free; if none is, into the second, so that of two calls that have one place in common both
+/// stay known.
+fn remember(call: usize, [first, second]: [&AtomicUsize; 2]) {
+    let is_free = first.compare_exchange(0, call, Ordering::Relaxed, Ordering::Relaxed);
+    if is_free.is_err() {
+        second.store(call, Ordering::Relaxed);
+    }
 }
 
 /// A number for a call: the function, above all bits that an address of code has, and the return address.

@@ -1,6 +1,7 @@
 // flags: -O1
 /* Fails to execute the path of its second argument, by execv and by execlp, between calls that Weir counts. What has no format
- * that the kernel knows, execlp would have a shell execute: that is tried by fexecve. Then it ends as the first argument says. */
+ * that the kernel knows, execlp would have a shell execute: that is tried by fexecve. With a third argument, what is executed gets more
+ * arguments than the kernel allows. Then it ends as the first argument says. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,14 @@ static void calls(int count) {
 int main(int argc, char **argv) {
     char *const arguments[] = {"x", NULL};
     calls(100);
-    if (argc > 2) {
+    if (argc > 3) {
+        /* The kernel finds only at last that there is no room for this argument. */
+        static char much[1 << 20];
+        char *const too_long[] = {"x", memset(much, 'x', sizeof much - 1), NULL};
+        execv(argv[2], too_long);
+        printf("%d\n", errno);
+        fflush(stdout);
+    } else if (argc > 2) {
         execv(argv[2], arguments);
         printf("%d", errno);
         if (errno == ENOEXEC)

@@ -140,6 +140,33 @@ fn a_failed_exec_before_a_kill() {
     }
 }
 
+/// A program that does not load the library would leave the region's file for ever, so that is removed before the exec. If the
+/// exec then fails, the report that was written for it is all that there is of a process which is killed later.
+#[test]
+fn an_exec_of_a_static_program_that_fails_at_last() {
+    let program = |end: &str| {
+        Program::new(victim("fails_to_exec"))
+            .arg(end)
+            .arg(victim("static"))
+            .arg("too long")
+    };
+    let is_told = |process: &weir_report::model::Process| {
+        let notes = &process.missed.notes;
+        notes
+            .iter()
+            .any(|note| note.contains("an exec that failed had removed it"))
+    };
+    let plain = program("exits").plain().expect_status(6);
+    let outcome = program("exits").run(Mode::Bare).expect_same(&plain);
+    assert_eq!(outcome.process().functions["dup"].calls, 1100);
+    assert!(is_told(outcome.process()));
+    let outcome = program("killed").run(Mode::Bare);
+    let process = outcome.process();
+    assert_eq!(process.functions["dup"].calls, 100);
+    assert_eq!(process.end.how, EndKind::Running);
+    assert!(is_told(process));
+}
+
 /// The limit at which a program gets no more memory, and how much room it leaves below the limit.
 const EXHAUSTED: [[&str; 2]; 6] = [
     ["maps", "0"],
