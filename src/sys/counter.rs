@@ -100,6 +100,7 @@ pub fn now() -> Moment {
 /// The time of a clock, in nanoseconds, in a sealed process, which may not ask the kernel: computed from the counter.
 /// Where that is given up, too, it is the time of the comparison.
 #[cold]
+#[inline(never)]
 pub(super) fn computed_time_ns(clock: libc::clockid_t) -> u64 {
     // With `set_sealed`: the comparison was made before.
     fence(Ordering::Acquire);
@@ -117,6 +118,7 @@ pub(super) fn computed_time_ns(clock: libc::clockid_t) -> u64 {
 
 /// The time of a clock, in nanoseconds, without the counter: the kernel is asked.
 #[cold]
+#[inline(never)]
 pub(super) fn asked_time_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
         tv_sec: 0,

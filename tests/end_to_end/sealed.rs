@@ -147,7 +147,7 @@ fn without_the_kernel_s_function_for_its_clock_the_time_is_computed() {
             ns + of.freed_total_ns,
         )
     });
-    // Each of 200 blocks lives for some time, which is less than a minute.
-    assert!(blocks >= 200, "{blocks}");
-    assert!((1..blocks * 60_000_000_000).contains(&ns), "{ns}");
+    assert!(blocks >= 201, "{blocks}");
+    // One of them lives while the program counts to 30 million, which takes less than a minute.
+    assert!((5_000_000..60_000_000_000).contains(&ns), "{ns}");
 }

@@ -120,6 +120,11 @@ int main(int argc, char **argv) {
         struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
         MUST(!TRY(prctl, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)));
         MUST(!TRY(prctl, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)));
+        /* A block that lives for many milliseconds. */
+        void *block = make(100);
+        for (volatile long turn = 0; turn < 30000000; turn++) {
+        }
+        drop(block);
     } else {
         MUST(!"known");
     }
