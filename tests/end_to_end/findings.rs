@@ -38,6 +38,12 @@ fn findings(summary: &str) -> Vec<&str> {
     summary.lines().filter(begins).collect()
 }
 
+/// A summary without its ends of lines.
+fn unwrapped(summary: &str) -> String {
+    let words = summary.split_whitespace().filter(|&word| word != "weir:");
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// The findings of the page for browsers that are seen before anybody scrolls.
 fn first_screen_of_the_page(folder: &Path) -> String {
     let made = Command::new(weir::command())
@@ -70,10 +76,6 @@ fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
     let (summary, section) = said(folder.path(), &[program, "."]);
     // The first screen of a small terminal. The lock that is held while the server thinks is told as both.
     let screen: Vec<&str> = summary.lines().take(24).collect();
-    let unwrapped = |text: &str| {
-        let words = text.split_whitespace().filter(|&word| word != "weir:");
-        words.collect::<Vec<_>>().join(" ")
-    };
     let (screen, section) = (unwrapped(&screen.join(" ")), unwrapped(&section));
     let page = first_screen_of_the_page(folder.path());
     for (fault, about, place) in [
@@ -147,4 +149,24 @@ fn programs_that_are_well_made_have_no_findings() {
         let (summary, _) = said(folder.path(), program);
         assert_eq!(findings(&summary), Vec::<&str>::new(), "{program:?}");
     }
+}
+
+/// Both wait at futexes, by system calls. Only a lock is a fault; the summary has no word of the thread without work.
+#[test]
+fn a_lock_of_rust_s_standard_library_is_told_from_a_thread_without_work() {
+    let folder = scratch();
+    let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
+    let source = "tests/programs/idle_and_locked.rs";
+    let mut compiler = Command::new(rustc);
+    compiler
+        .args(["--edition", "2024", "-g", "-O", "-o"])
+        .arg(folder.path().join("idle_and_locked"))
+        .arg(source);
+    assert!(compiler.status().expect("rustc").success());
+    let (summary, _) = said(folder.path(), &["./idle_and_locked"]);
+    let findings = findings(&summary);
+    assert_eq!(findings.len(), 1, "{summary}");
+    assert!(findings[0].contains("waits for locks"), "{summary}");
+    let place = ", in idle_and_locked::use_shared (idle_and_locked.rs:";
+    assert!(unwrapped(&summary).contains(place), "{summary}");
 }

@@ -18,6 +18,7 @@
 mod ages;
 mod files;
 mod interpreters;
+mod lock_waits;
 mod made_code;
 mod metric;
 mod naming;

@@ -15,6 +15,8 @@ pub struct Evidence<'a> {
     pub sites: Option<&'a Sites>,
     /// For each frame the place of the program ([`Sites::users`]).
     users: Vec<PointId>,
+    /// For each frame, whether a futex is a lock there ([`Sites::lock_waits`]).
+    lock_waits: Vec<bool>,
 }
 
 /// The sites that are in one function of the program.
@@ -37,6 +39,7 @@ impl<'a> Evidence<'a> {
             subject,
             sites,
             users: sites.map(Sites::users).unwrap_or_default(),
+            lock_waits: sites.map(Sites::lock_waits).unwrap_or_default(),
         }
     }
 
@@ -90,6 +93,12 @@ impl<'a> Evidence<'a> {
     /// The mean distance of samples of the heap, where its sites are estimates.
     pub fn sampled_bytes(&self) -> Option<u64> {
         self.sites?.stacks.sampled_bytes
+    }
+
+    /// Whether calls at a futex from this site wait for a lock that a language or a library brings itself.
+    pub fn is_lock_wait(&self, site: &Site) -> bool {
+        site.frame
+            .is_some_and(|frame| self.lock_waits.get(frame as usize) == Some(&true))
     }
 
     /// All sites that pass, by the function of the program that they are in.

@@ -1,6 +1,6 @@
 use weir_report::model::{
-    End, EndKind, FilePart, FileUse, Files, Frame, Function, InFlight, Latency, Lifetimes, Module,
-    Report, Since, Site, SiteBlocks, SiteFile, Stacks,
+    CodeName, CodePlace, End, EndKind, FilePart, FileUse, Files, Frame, Function, InFlight,
+    Latency, Lifetimes, Module, Report, Since, Site, SiteBlocks, SiteFile, Stacks,
 };
 
 use super::*;
@@ -539,6 +539,51 @@ fn each_place_that_waits_for_locks_is_told_with_its_own_time() {
     stacks(&mut report).sites[1].time_ns = RUN / 12;
     let sentences: Vec<String> = found(&report).iter().map(Finding::sentence).collect();
     let all = "waits for locks: 20 calls found it taken and waited 3.00 s of 10.0 s, in several places, most of it a.out+0x1";
+    assert_eq!(sentences, [all]);
+}
+
+/// A futex is a lock where a function says so that waits for one; other waits at a futex are of threads without work.
+#[test]
+fn locks_of_languages_are_known_by_their_stacks() {
+    let mut report = quiet();
+    let of = |frame, function: &str, ns| Site {
+        time_ns: ns,
+        ..site(frame, function, 10)
+    };
+    let names = [
+        (1, "app::work"),
+        (2, "std::sys::sync::mutex::futex::Mutex::lock_contended"),
+        (3, "app::other"),
+    ];
+    let all = stacks(&mut report);
+    all.frames[1].parent = Some(0);
+    all.modules[0].names = names
+        .into_iter()
+        .map(|(offset, function)| CodeName {
+            offset,
+            places: vec![CodePlace {
+                function: Some(function.to_owned()),
+                ..CodePlace::default()
+            }],
+        })
+        .collect();
+    all.sites = vec![of(1, "futex", RUN / 5), of(0, "futex", RUN)];
+    call(&mut report, "futex", 20, RUN / 20);
+    let sentences: Vec<String> = found(&report).iter().map(Finding::sentence).collect();
+    let said = "waits for locks: 10 calls found it taken and waited 2.00 s of 10.0 s, in app::work";
+    assert_eq!(sentences, [said]);
+    // With a lock of the C library, if none has enough alone.
+    stacks(&mut report).sites[0].time_ns = RUN / 11;
+    let all = stacks(&mut report);
+    all.frames.push(Frame {
+        parent: None,
+        module: Some(0),
+        offset: 3,
+    });
+    all.sites.push(of(2, "pthread_mutex_lock", RUN / 12));
+    call(&mut report, "pthread_mutex_lock", 10, RUN / 120);
+    let sentences: Vec<String> = found(&report).iter().map(Finding::sentence).collect();
+    let all = "waits for locks: 20 calls found it taken and waited 1.74 s of 10.0 s, in several places, most of it app::work";
     assert_eq!(sentences, [all]);
 }
 

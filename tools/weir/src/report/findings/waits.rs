@@ -70,7 +70,10 @@ fn is_lock(function: Known) -> bool {
 
 /// The places that waited longest for locks; without call sites, the sum.
 fn locks(evidence: &Evidence<'_>) -> Vec<Finding> {
-    let is_of_lock = |site: &Site| Known::from_name(&site.function).is_some_and(is_lock);
+    let is_of_lock = |site: &Site| match Known::from_name(&site.function) {
+        Some(Known::Futex) => evidence.is_lock_wait(site),
+        known => known.is_some_and(is_lock),
+    };
     let places = evidence.places(is_of_lock);
     let of_places = places.iter().filter_map(|placed| {
         let (calls, ns) = (
@@ -84,12 +87,23 @@ fn locks(evidence: &Evidence<'_>) -> Vec<Finding> {
         return of_places;
     }
     let (mut calls, mut ns) = (0_u64, 0_u64);
+    let mut add = |more_calls, more_ns| {
+        calls = calls.saturating_add(more_calls);
+        ns = ns.saturating_add(more_ns);
+    };
     for (_, function) in evidence.functions(is_lock) {
-        calls = calls.saturating_add(function.calls);
         let total_ns = function.latency.as_ref().map_or(0, |of| of.total_ns);
-        ns = ns.saturating_add(total_ns);
+        add(function.calls, total_ns);
     }
-    let place = evidence.place_of(is_lock, |site| site.time_ns);
+    // Which waits at a futex are for locks, only their stacks say.
+    let of_places = places.iter().flat_map(|placed| &placed.sites);
+    for site in of_places.filter(|site| Known::from_name(&site.function) == Some(Known::Futex)) {
+        add(site.calls, site.time_ns);
+    }
+    let place = evidence.place(|site| match is_of_lock(site) {
+        true => site.time_ns,
+        false => 0,
+    });
     let place = place.map(|place| format!("several places, most of it {place}"));
     lock(evidence, calls, ns, place).into_iter().collect()
 }
