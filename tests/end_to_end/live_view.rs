@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
@@ -195,6 +196,46 @@ fn a_program_without_weir_run_is_seen_with_what_it_started() {
         assert_eq!(processes.len(), expected, "{processes:?}");
     }
     watched.end();
+}
+
+/// `weir run` makes no regions in a directory that other users can change, the library alone does.
+#[test]
+fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {
+    let folder = scratch();
+    let shared = folder.path().join("shared");
+    std::fs::create_dir(&shared).expect("made");
+    let all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(&shared, all).expect("permissions");
+    let region_dir = ("WEIR_REGION_DIR", shared.as_os_str());
+    for is_bare in [true, false] {
+        let program = named(folder.path(), "weir-watched-c");
+        let mut command = match is_bare {
+            true => Command::new(&program),
+            false => Command::new(weir::command()),
+        };
+        if is_bare {
+            command
+                .env("LD_PRELOAD", weir::library())
+                .env("WEIR_OUT", folder.path().join("%p.json"));
+        } else {
+            let report = folder.path().join("run.json");
+            command.args(["run", "--quiet", "--out"]).arg(report);
+            command.args(["--", &program]);
+        }
+        let watched = Watched::start({
+            command.args(["40", "2"]).envs([region_dir]);
+            command
+        });
+        let seen = Command::new(weir::command())
+            .args(["top", "--once", "--totals", "-n", "0.1", "weir-watched-c"])
+            .envs([region_dir])
+            .output()
+            .expect("ended");
+        assert!(seen.status.success(), "{is_bare}: {seen:?}");
+        let page = tables(&String::from_utf8_lossy(&seen.stdout));
+        assert_eq!(row(&page, "Functions", "write")[1], "41", "{is_bare}");
+        watched.end();
+    }
 }
 
 #[test]

@@ -150,6 +150,18 @@ fn of_places_for_regions() {
         assert_eq!(traced.run.processes[0].missed.notes, Vec::<String>::new());
         assert_ne!(traced.bare.processes[0].missed.notes, Vec::<String>::new());
     }
+    let folder = scratch();
+    let all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(folder.path(), all).expect("permissions");
+    let place = folder.path().to_str().expect("UTF-8");
+    let set = [("WEIR_REGION_DIR", place)];
+    let traced = within(":").see(&program, &set).expect_traced();
+    let traced = traced
+        .says(&format!("other users can change {place}: "))
+        .says_not("in a trial with LD_PRELOAD alone: ");
+    for report in traced.reports() {
+        assert_eq!(report.processes[0].missed.notes, Vec::<String>::new());
+    }
     let seen = within("ulimit -f 0").see(&program, &[]);
     seen.expect_refused(125, "no room for regions");
 }

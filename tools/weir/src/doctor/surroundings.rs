@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -156,11 +157,18 @@ fn of_regions(session: &Path) -> Option<String> {
     let set = std::env::var_os(settings::REGION_DIR.name).filter(|value| !value.is_empty());
     let wanted = set.map_or_else(|| PathBuf::from(session::SHARED_MEMORY), PathBuf::from);
     let trouble = session::in_directory(&wanted).err()?;
+    let may_write = access(&wanted, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    let taken = session.parent().unwrap_or(session).display();
+    let wanted = wanted.display();
+    // The library's files there have the mode 0600, and names that nobody can guess.
+    if may_write && trouble.kind() == io::ErrorKind::PermissionDenied {
+        return Some(format!(
+            "other users can change {wanted}: only the library without weir run makes regions there; under weir run, they are made in {taken}"
+        ));
+    }
     Some(format!(
-        "regions cannot be made in {}: {}; under weir run, they are made in {}",
-        wanted.display(),
+        "regions cannot be made in {wanted}: {}; under weir run, they are made in {taken}",
         with_causes(&trouble),
-        session.parent().unwrap_or(session).display()
     ))
 }
 

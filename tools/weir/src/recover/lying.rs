@@ -28,13 +28,14 @@ const TEMPORARY: Duration = Duration::from_secs(600);
 /// The directories: those that a library without `weir run`, and a `weir run` that was killed, make regions in.
 pub fn directories() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let all = match variable(settings::REGION_DIR.name) {
-        Some(directory) => vec![directory.into()],
-        None => {
-            let temporary = variable("TMPDIR").unwrap_or_else(|| "/tmp".into());
-            vec!["/dev/shm".into(), temporary.into(), "/tmp".into()]
-        }
-    };
+    let set = variable(settings::REGION_DIR.name).map(PathBuf::from);
+    // `weir run` does not use one that other users can change.
+    let is_for_all = |directory: &PathBuf| trust::out_of_reach(directory).is_ok();
+    let mut all = Vec::from_iter(set.clone());
+    if !set.as_ref().is_some_and(is_for_all) {
+        let temporary = variable("TMPDIR").unwrap_or_else(|| "/tmp".into());
+        all.extend(["/dev/shm".into(), temporary.into(), "/tmp".into()]);
+    }
     let mut directories: Vec<PathBuf> = Vec::new();
     for directory in all {
         if !directories.contains(&directory) {
