@@ -26,6 +26,7 @@
 //! usage                what processes take of the machine over time, beside getrusage
 //! findings             what a report says is wrong with a program that is, and with others
 //! differences          what differs between two reports
+//! data_frames          the package of Python that makes pandas tables of reports
 //! five_minutes         the commands of docs/find-it-in-five-minutes.md print what it shows
 //! sealed               after seccomp: no system call of our own
 //! endings              all the ways in which a process can end
@@ -54,6 +55,7 @@ mod support;
 
 mod coop;
 mod cpython;
+mod data_frames;
 mod descriptors;
 mod differences;
 mod documents;
