@@ -76,8 +76,12 @@ pub enum Command {
     /// Print where the library is that weir run preloads, or the header
     #[command(after_help = help::LIBRARY_EXAMPLES, after_long_help = help::LIBRARY_EXAMPLES)]
     Library(LibraryArgs),
-    /// Print the JSON Schema of the report
-    Schema,
+    /// Print the JSON Schema of the report, or of its totals
+    Schema {
+        /// The schema of what weir report --totals prints
+        #[arg(long)]
+        totals: bool,
+    },
     /// Print a completion script for a shell
     #[command(after_help = help::COMPLETIONS_EXAMPLES, after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions {
@@ -207,6 +211,13 @@ pub struct ReportArgs {
     /// A file's name will do without its path.
     #[arg(long = "file", value_name = "NAME", conflicts_with_all = ["by", "sort", "function", "around", "top", "all_frames", "fold"])]
     pub only_file: Option<String>,
+
+    /// Print only the totals, as JSON in one line
+    ///
+    /// They have the names that they have in the report, and no lists of
+    /// processes, threads, files, slow calls or call sites.
+    #[arg(long, conflicts_with_all = ["by", "sort", "process", "function", "only_file", "color", "width", "around", "top", "all_frames", "fold"])]
+    pub totals: bool,
 
     /// When to use colours
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]

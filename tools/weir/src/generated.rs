@@ -1,23 +1,41 @@
-//! What is made from definitions: the schema, the completions, the manual page.
+//! What is made from definitions: the schemas, the completions, the manual page.
+
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
 
 use crate::cli;
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::report::totals;
 
-/// The schema's address, which identifies it.
-const SCHEMA_ID: &str = concat!(
-    env!("CARGO_PKG_REPOSITORY"),
-    "/raw/main/docs/weir.report-1.schema.json"
-);
+/// Where the schemas can be had; so an address names its format, and changes with the format's number.
+const SCHEMAS: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/docs/");
 
 /// The JSON Schema of the report, from its types.
 pub fn schema() -> Result<String, Failure> {
-    let mut schema = schemars::schema_for!(weir_report::model::Report);
-    // Where it can be had; it names the format, and changes with the format's number.
-    schema.insert("$id".to_owned(), SCHEMA_ID.into());
+    let schema = schemars::schema_for!(weir_report::model::Report);
+    identified(
+        schema,
+        "weir.report-1.schema.json",
+        weir_report::model::SCHEMA,
+    )
+}
+
+/// The JSON Schema of a report's totals, from their types.
+pub fn totals_schema() -> Result<String, Failure> {
+    // Nobody reads them back: a field is required unless it may be left out.
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let generator = settings.into_generator();
+    let schema = generator.into_root_schema_for::<totals::Totals<'_>>();
+    identified(schema, "weir.totals-1.schema.json", totals::SCHEMA)
+}
+
+/// The text of a schema, in a file of this name, of documents that say that they have this format.
+fn identified(mut schema: Schema, file: &str, format: &str) -> Result<String, Failure> {
+    schema.insert("$id".to_owned(), format!("{SCHEMAS}{file}").into());
     // The one field with a single legal value; the type alone does not say so.
     if let Some(field) = schema.pointer_mut("/properties/schema") {
-        field["const"] = weir_report::model::SCHEMA.into();
+        field["const"] = format.into();
     }
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::of_weir("cannot write the schema").because(error))?;

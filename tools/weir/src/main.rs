@@ -18,8 +18,8 @@
 //! | [`symbolize`] | names in a report, for where its files are not |
 //! | [`export`] | call sites in formats of other tools |
 //! | [`batch`] | many reports, one after the other |
-//! | [`report`] | a report as tables for people |
-//! | [`generated`] | what is made from definitions: schema, completions, manual page |
+//! | [`generated`] | what is made from definitions: schemas, completions, manual page |
+//! | [`report`] | a report as tables for people, its totals for scripts |
 //! | [`sites`] | where in a program its calls came from |
 //! | [`symbols`] | names for addresses of code |
 //! | [`openmetrics`] | the text format of OpenMetrics |
@@ -120,7 +120,13 @@ fn execute(cli: &Cli) -> Result<u8, Failure> {
         Command::Recover(args) => done(recover::execute(args)),
         Command::Doctor(args) => done(doctor::execute(args)),
         Command::Library(args) => done(library::execute(args)),
-        Command::Schema => done(generated::schema().and_then(|text| output::print(&text))),
+        Command::Schema { totals } => {
+            let schema = match totals {
+                true => generated::totals_schema(),
+                false => generated::schema(),
+            };
+            done(schema.and_then(|text| output::print(&text)))
+        }
         Command::Completions { shell } => done(output::print(&generated::completions(*shell))),
         Command::Man { command } => {
             done(generated::manual(command.as_deref()).and_then(|text| output::print(&text)))

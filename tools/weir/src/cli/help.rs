@@ -43,6 +43,7 @@ Examples:
   weir report --function fsync weir.make.4711.json
   weir report --file journal.db weir.make.4711.json
   weir report --by site --focus parse.c weir.make.4711.json
+  weir report --totals weir.make.4711.json | jq .io.read_bytes
   weir report --color always weir.ls.4711.json | less -R
   ssh host cat weir.ls.4711.json | weir report -";
 

@@ -9,6 +9,7 @@
 //! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! one_function, one_file  all about one of them
 //! sites       the other page: where in the program the calls came from
+//! totals      the other form: JSON for scripts
 //! recordings  which recordings reports are of
 //! loss        why numbers may be too small
 //! ```
@@ -39,6 +40,7 @@ mod subject;
 mod threads;
 pub mod time;
 mod timeline;
+pub mod totals;
 
 use std::io;
 use std::path::Path;
@@ -79,6 +81,9 @@ pub fn execute(args: &ReportArgs) -> Result<(), Failure> {
         ));
     }
     let report = load(&args.file)?;
+    if args.totals {
+        return output::print(&totals::json(&report)?);
+    }
     if args.by == Some(By::Site) {
         return output::print(&sites::page(&report, args)?);
     }

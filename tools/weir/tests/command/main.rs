@@ -16,6 +16,7 @@ mod sample;
 mod schema;
 mod sites;
 mod tables;
+mod totals;
 mod usage;
 
 use std::ffi::OsStr;
