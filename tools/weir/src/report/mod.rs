@@ -6,7 +6,7 @@
 //! page        headings, lists, and tables that fit the width
 //! findings    what is wrong
 //! header, heap, time, functions, parts, sizes, errors, files,
-//! coroutines, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
+//! coroutines, programs, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
 //! one_function, one_file  all about one of them
 //! sites       the other page: where in the program the calls came from
 //! totals      the other form: JSON for scripts
@@ -31,6 +31,7 @@ pub mod one_run;
 pub mod page;
 mod parts;
 mod processes;
+mod programs;
 mod provenance;
 mod recordings;
 pub mod sites;
@@ -147,6 +148,7 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
         errors::show(&mut page, &subject);
         files::show(&mut page, &subject, options.sort);
         coroutines::show(&mut page, &subject);
+        programs::show(&mut page, &subject, options.sort);
         processes::show(&mut page, &subject, options.sort);
         threads::show(&mut page, &subject, options.sort);
         slowest::show(&mut page, &subject);

@@ -12,7 +12,7 @@ use crate::cli::Sort;
 use crate::{text, units};
 
 /// How many are shown: of more, those that come first in the order.
-const SHOWN: usize = 24;
+pub const SHOWN: usize = 24;
 /// How many kinds of ends a shared row names.
 const ENDS: usize = 6;
 
