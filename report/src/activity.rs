@@ -24,6 +24,11 @@ pub fn waits(function: Function) -> bool {
         || matches!(function, Function::Connect | Function::ConnectAlias)
 }
 
+/// Whether the time of an activity passed waiting.
+pub fn is_wait(activity: &str) -> bool {
+    [WAIT, LOCK].contains(&activity)
+}
+
 /// The activities of a process image, by name.
 pub fn activities(totals: &Totals, rate: Option<Rate>) -> BTreeMap<String, Activity> {
     let mut activities: BTreeMap<String, Activity> = BTreeMap::new();

@@ -3,12 +3,16 @@
 //! All samples of a look at the rings are in one column. They are counted in an array, which is emptied into a list of cells
 //! when the next column begins: a sample takes an addition, and a process takes memory for the cells that it has.
 
+mod together;
+
 use std::collections::BTreeMap;
 
 use weir_record::functions::Function;
 
 use crate::activity::{self, ACTIVITIES};
 use crate::model::{LatencyCell, LatencyOverTime};
+
+pub use together::together;
 
 /// How wide a column is at first.
 const FIRST_INTERVAL_NS: u64 = 5_000_000;

@@ -83,7 +83,7 @@ pub struct Report {
     /// The longest calls of functions that wait (`wait` and `lock` in `activities`), longest first.
     #[serde(default)]
     pub longest_waits: Vec<SlowCall>,
-    /// All process images, in the order of their start. Where `weir run` reports very many, the first ones have an entry
+    /// All process images, in the order of their start. Where `weir run` reports more than 100, those of interest have an entry
     /// each. The others share one entry for each executable (see [`Process::folded`]).
     pub processes: Vec<Process>,
     /// Number of process images without an entry of their own in `processes`; absent where it is 0.
@@ -161,7 +161,8 @@ pub struct Process {
     pub end: End,
     /// Present where the entry stands for several images of one executable (of any executable, where `executable` is empty).
     /// Process ids, command and end are those of the first image. `duration_ns` is the time from the first start to the
-    /// last end. All other numbers are sums. There is no timeline, and there are no latencies over time.
+    /// last end. All other numbers are sums. The timeline is that of all images together, from the first start on, without
+    /// `usage`. Where the images are of several runs, there is no timeline, and there are no latencies over time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
     /// Which calls were timed; see [`Report::timing`].
@@ -174,7 +175,7 @@ pub struct Process {
     pub threads: Vec<Thread>,
     /// Counters over time.
     pub timeline: Timeline,
-    /// How long calls took, and when; absent where none was timed, and where the entry stands for several images.
+    /// How long calls took, and when; absent where none was timed, and where the entry stands for images of several runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_over_time: Option<Box<LatencyOverTime>>,
     /// The purpose of the calls that are always timed; see [`Report::activities`].

@@ -1,6 +1,7 @@
 //! From process images to one report.
 
 mod groups;
+mod interest;
 mod merge;
 mod together;
 
@@ -24,6 +25,7 @@ use crate::writer::Writer;
 use crate::{activity, estimate, files, timeline};
 
 pub use groups::{Groups, MOST_GROUPS, weight};
+pub use interest::{MOST_WHOLE, fold_what_is_not_of_interest};
 pub use merge::Merge;
 pub use together::together;
 

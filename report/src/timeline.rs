@@ -1,9 +1,13 @@
 //! Counters over time, in bounded memory.
 
+mod together;
+
 use weir_record::functions::{Family, Role};
 
 use crate::model::{Timeline, TimelinePoint};
 use crate::totals::Totals;
+
+pub use together::together;
 
 /// How far apart points are at first.
 const FIRST_INTERVAL_NS: u64 = 5_000_000;

@@ -1,7 +1,7 @@
 //! Several reports in one.
 
 use super::{Groups, add, missed, report, weight};
-use crate::model::{End, Part, Process, Report, TreePeak};
+use crate::model::{End, Part, Process, Report, Timeline, TreePeak};
 
 /// How many images are folded at once.
 const BATCH: usize = 128;
@@ -48,7 +48,10 @@ impl Merge {
             }),
             None => self.parts.extend(&of.parts),
         }
-        for process in of.processes {
+        for mut process in of.processes {
+            // Runs have no time in common.
+            process.timeline = Timeline::default();
+            process.latency_over_time = None;
             self.pending_bytes += weight(&process);
             self.pending.push(process);
         }
@@ -113,7 +116,7 @@ impl Merge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Function, Heap, LatencyCell, LatencyOverTime, Timeline, TimelinePoint};
+    use crate::model::{Function, Heap, LatencyCell, LatencyOverTime, TimelinePoint};
 
     fn process(pid: u32, executable: &str, calls: u64) -> Process {
         let json = format!(

@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use super::{add, function, heap, missed, slowest, tool};
 use crate::model::{
     Coroutines, EndCount, Folded, Function, MOST_FRAMES, NoteCount, Process, Stacks, Thread,
-    ThreadFunction, Timeline,
+    ThreadFunction,
 };
-use crate::{activity, files};
+use crate::{activity, files, latency_over_time, timeline};
 use std::collections::BTreeMap;
 
 /// How many different notes are kept.
@@ -27,6 +27,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         .iter()
         .map(|image| image.started_unix_ns.saturating_add(image.duration_ns));
     let ended_unix_ns = ends.max().unwrap_or(started_unix_ns);
+    let duration_ns = ended_unix_ns.saturating_sub(started_unix_ns);
     let mut missed = missed(&images);
     let unlisted = missed.untraced.len().saturating_sub(MOST_UNTRACED);
     missed.untraced.truncate(MOST_UNTRACED);
@@ -44,15 +45,16 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         forked: images.iter().all(|image| image.forked),
         started_unix_ns,
         started_at: first.started_at.clone(),
-        duration_ns: ended_unix_ns.saturating_sub(started_unix_ns),
+        duration_ns,
         end: first.end.clone(),
         folded: Some(Box::new(folded(&images))),
         timing: first.timing.clone(),
         functions: functions(&images),
         heap,
         threads: threads(&images, started_unix_ns),
-        timeline: Timeline::default(),
-        latency_over_time: None,
+        timeline: timeline::together(&images, started_unix_ns, duration_ns),
+        latency_over_time: latency_over_time::together(&images, started_unix_ns, duration_ns)
+            .map(Box::new),
         activities: activity::together(images.iter().map(|image| &image.activities)),
         files: files::together(images.iter().map(|image| &image.files)),
         coroutines: Coroutines::together(images.iter().filter_map(|of| of.coroutines.as_ref())),

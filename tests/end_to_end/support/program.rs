@@ -207,7 +207,7 @@ impl Program {
             Mode::Run => {
                 let mut command = Command::new(weir::command());
                 command
-                    .args(["run", "--quiet", "--out"])
+                    .args(["run", "--quiet", "--all-processes", "--out"])
                     .arg(report)
                     .arg("--")
                     .arg(&self.path);

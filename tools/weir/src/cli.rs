@@ -148,6 +148,14 @@ pub struct RunArgs {
     #[arg(long)]
     pub frame_pointers: bool,
 
+    /// Give each of very many processes an entry of its own in the report
+    ///
+    /// Of more than 100 process images the report otherwise has 100 one by
+    /// one: those that failed, did most, or are unusual. The others share an
+    /// entry for each executable, with their exact sums.
+    #[arg(long)]
+    pub all_processes: bool,
+
     /// Print errors and warnings only
     #[arg(short, long)]
     pub quiet: bool,

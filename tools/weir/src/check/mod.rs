@@ -161,6 +161,8 @@ fn run_args(args: &CheckArgs, out: &Path) -> RunArgs {
         stacks: args.stacks,
         lifetimes: false,
         frame_pointers: false,
+        // Limits may be on each process.
+        all_processes: true,
         quiet: true,
         time: None,
         interval: None,

@@ -159,7 +159,8 @@ fn made(profile: &Profile) -> impl Iterator<Item = (&Site, &SiteBlocks)> {
 /// When the process with the largest heap had it, in microseconds.
 fn peak_us(profile: &Profile) -> u64 {
     let processes = profile.processes();
-    let largest = processes.iter().max_by_key(|of| of.heap.peak_bytes);
+    let images = processes.iter().filter(|of| of.folded.is_none());
+    let largest = images.max_by_key(|of| of.heap.peak_bytes);
     // The first of several points: after it the heap did not grow.
     let points = largest.map(|of| of.timeline.points.iter().rev());
     let point = points.and_then(|of| of.max_by_key(|point| point.live_bytes));

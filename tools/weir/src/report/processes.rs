@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use weir_report::model::{EndKind, Folded, Process};
+use weir_report::recording::MOST_WHOLE;
 
 use super::heap::NOT_KNOWN;
 use super::measure::{self, Totals};
@@ -85,6 +86,23 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         if let Some(folded) = &process.folded {
             page.remark(&together(process, folded));
         }
+    }
+    remark_on_folded(page, subject);
+}
+
+/// How many share an entry, and what would keep them apart.
+fn remark_on_folded(page: &mut Page, subject: &Subject<'_>) {
+    let (whole, shared): (Vec<&Process>, Vec<&Process>) = { &subject.processes }
+        .iter()
+        .partition(|process| process.folded.is_none());
+    let counts = shared.iter().map(|process| process.stands_for());
+    let folded = counts.fold(0, u64::saturating_add);
+    // Of several runs there is a sum only, and where more are whole, the option was given.
+    if folded > 0 && subject.runs == 1 && (1..=MOST_WHOLE).contains(&whole.len()) {
+        page.remark(&format!(
+            "{} in such entries; weir run --all-processes keeps each",
+            text::counted(folded, "process is", "processes are")
+        ));
     }
 }
 

@@ -22,7 +22,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         .processes
         .iter()
         .copied()
-        .filter(|process| process.timeline.points.len() > 1)
+        .filter(|process| process.folded.is_none() && process.timeline.points.len() > 1)
         .collect();
     if processes.is_empty() {
         return;

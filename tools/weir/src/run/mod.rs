@@ -147,6 +147,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         launched,
         hanging,
         unrehearsed: Some(look(args)),
+        keeps_all: args.all_processes,
     };
     let progress = args.progress.then(Progress::new).flatten();
     let status = recording.watch(&mut supervisor, args.interval, progress, &mut destination);
@@ -173,6 +174,7 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
             failure.in_one_line()
         ));
     }
+    recording.fold(&mut report);
     let written = write(&report, &mut destination);
     no_memory::is_written(!args.quiet);
     // Where there was no memory for the report, or no way to write it, the regions are what is left.
@@ -209,6 +211,8 @@ struct Recording<'a> {
     hanging: hanging::Watch,
     /// How the summary will be shown, until [`Recording::rehearse`] has been called.
     unrehearsed: Option<Look>,
+    /// Whether reports have an entry for each image also where there are very many.
+    keeps_all: bool,
 }
 
 impl Recording<'_> {
@@ -245,7 +249,8 @@ impl Recording<'_> {
             if snapshots.as_mut().is_some_and(Ticks::is_due) {
                 let now = moment::now();
                 let processes = self.collector.snapshot(now);
-                let report = self.report(processes, ending::running(), now);
+                let mut report = self.report(processes, ending::running(), now);
+                self.fold(&mut report);
                 if let Err(failure) = destination.write(&report) {
                     clear(&mut progress);
                     complain(&format!(
@@ -300,6 +305,13 @@ impl Recording<'_> {
             ));
         }
         report
+    }
+
+    /// Folds those of very many images that are not of interest, unless all are to be kept.
+    fn fold(&self, report: &mut Report) {
+        if !self.keeps_all {
+            recording::fold_what_is_not_of_interest(report);
+        }
     }
 
     fn report(&self, processes: Vec<Process>, end: End, now: Moment) -> Report {

@@ -5,6 +5,7 @@ mod files;
 mod folder;
 mod follow;
 mod inheritance;
+mod many;
 mod memory;
 mod signals;
 mod tree;

@@ -231,8 +231,9 @@ function numbersOf(range) {
     const { process, offset } = image;
     const { points } = process.timeline;
     if (offset > to || offset + process.duration_ns < from) continue;
-    running += 1;
-    withUsage += points.some((point) => point.usage) ? 1 : 0;
+    const { images } = page.data.processes[image.index];
+    running += images;
+    withUsage += points.some((point) => point.usage) ? images : 0;
     for (const name of Object.keys(sums)) {
       sums[name] += counterAt(image, name, to) - counterAt(image, name, from);
     }

@@ -177,7 +177,9 @@ fn processes_in_a_namespace_of_their_own_are_told_by_their_own_word() {
 fn a_storm_of_processes_is_counted_to_the_last() {
     let place = Place::new();
     let script = "i=0; while [ $i -lt 200 ]; do (echo x); cat /dev/null; i=$((i + 1)); done";
-    let output = place.run_shell(script).output().expect("ended");
+    let program = ["sh", "-c", script];
+    let output = place.run(&["--all-processes"], &program).output();
+    let output = output.expect("ended");
     assert_eq!(silent(&output), "x\n".repeat(200));
     let report = place.report();
     assert_eq!(of_command(&report.processes, "cat").len(), 200);
