@@ -15,6 +15,22 @@ use crate::sys;
 /// The alignment of blocks, in bytes, if the caller asks for none.
 const ALIGN: usize = 16;
 
+/// Whether the program's calls of a function reach another object's and not ours. Then nothing is known of its blocks, which also
+/// functions have that this object does not define.
+#[inline(always)]
+fn is_elsewhere(function: Function) -> bool {
+    next::before_place(function) != 0
+}
+
+/// Frees a block by `next`, and follows that in the heap if it is of an allocator whose calls are seen.
+fn release_by(function: Function, block: *mut c_void, size: usize, next: impl Fn() + Copy) {
+    if is_elsewhere(Function::Free) {
+        recording::count_request(function, size as u64);
+        return next();
+    }
+    release(function, block, size, next);
+}
+
 /// # Safety
 /// The same contract as malloc(3).
 #[cfg_attr(not(test), unsafe(no_mangle))]
@@ -55,6 +71,15 @@ unsafe extern "C-unwind" fn reallocarray(
     size: size_t,
 ) -> *mut c_void {
     let product = count.checked_mul(size);
+    if is_elsewhere(Function::Realloc) {
+        let counted = recording::count_request(Function::Reallocarray, product.unwrap_or(0) as u64);
+        // SAFETY: the next function has the same contract, and our caller keeps it.
+        let after = unsafe { next::reallocarray(block, count, size) };
+        if after.is_null() && product != Some(0) {
+            counted.failed(Function::Reallocarray);
+        }
+        return after;
+    }
     // SAFETY: the next function has the same contract, and our caller keeps it.
     resize(Function::Reallocarray, block, product, move || unsafe {
         next::reallocarray(block, count, size)
@@ -76,7 +101,7 @@ unsafe extern "C-unwind" fn free(block: *mut c_void) {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn cfree(block: *mut c_void) {
     // SAFETY: the next function has the same contract, and our caller keeps it.
-    release(Function::Cfree, block, 0, move || unsafe {
+    release_by(Function::Cfree, block, 0, move || unsafe {
         next::cfree(block)
     });
 }
@@ -86,7 +111,7 @@ unsafe extern "C-unwind" fn cfree(block: *mut c_void) {
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_sized(block: *mut c_void, size: size_t) {
     // SAFETY: the next function has the same contract, and our caller keeps it.
-    release(Function::FreeSized, block, size, move || unsafe {
+    release_by(Function::FreeSized, block, size, move || unsafe {
         next::free_sized(block, size)
     });
 }
@@ -95,7 +120,7 @@ unsafe extern "C-unwind" fn free_sized(block: *mut c_void, size: size_t) {
 /// The same contract as in C23 (7.24.3.5).
 #[cfg_attr(not(test), unsafe(no_mangle))]
 unsafe extern "C-unwind" fn free_aligned_sized(block: *mut c_void, align: size_t, size: size_t) {
-    release(Function::FreeAlignedSized, block, size, move || {
+    release_by(Function::FreeAlignedSized, block, size, move || {
         // SAFETY: the next function has the same contract, and our caller keeps it.
         unsafe { next::free_aligned_sized(block, align, size) }
     });

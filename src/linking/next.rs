@@ -116,6 +116,9 @@ pub fn resolve_all() {
         }
         look_in(&object, &tables, is_behind);
     }
+    if before_place(Function::Realloc) != 0 {
+        IS_REALLOCARRAY_CALLED.store(true, Ordering::Relaxed);
+    }
     for function in Function::ALL {
         let next = &NEXT[function.index()];
         // No object defines it: the search above has seen them all.
@@ -171,7 +174,7 @@ fn look_in(object: &Object, tables: &Tables, is_behind: bool) {
                 IS_SANITIZERS.store(true, Ordering::Relaxed);
             }
             if function == Function::Reallocarray && !c_library::is(tables) {
-                HAS_OWN_REALLOCARRAY.store(true, Ordering::Relaxed);
+                IS_REALLOCARRAY_CALLED.store(true, Ordering::Relaxed);
             }
         }
     }
@@ -250,9 +253,10 @@ pub fn is_malloc_sanitizers() -> bool {
     IS_SANITIZERS.load(Ordering::Relaxed)
 }
 
-/// Whether the next `reallocarray` is not the C library's, which multiplies and calls `realloc`. A sanitizer's reports a product that
-/// is too large.
-static HAS_OWN_REALLOCARRAY: AtomicBool = AtomicBool::new(false);
+/// Whether the next `reallocarray` must be called itself. The C library's multiplies and calls `realloc` by its name; where that is
+/// ours, the next `realloc` can be called at once. A sanitizer's reports a product that is too large. And if the program, or
+/// a library before ours, has a `realloc`, the block is of its heap.
+static IS_REALLOCARRAY_CALLED: AtomicBool = AtomicBool::new(false);
 
 /// Finds a function that no object behind ours defines; before the image has started, any function.
 #[cold]
@@ -270,12 +274,14 @@ fn resolve(function: Function) -> NonZeroUsize {
 }
 
 /// The function that replaces one that this C library lacks. A program finds such a function all the same, because it
-/// finds ours. `free` replaces all functions that free. A scan function of C99 replaces that of C23, which also scans
+/// finds ours. `free` replaces all functions that free: the one that the program's own calls reach. A scan function of C99 replaces that of C23, which also scans
 /// binary numbers.
 fn stand_in(function: Function) -> Option<NonZeroUsize> {
     use Function as F;
     let other = match function {
-        F::Cfree | F::FreeSized | F::FreeAlignedSized => F::Free,
+        F::Cfree | F::FreeSized | F::FreeAlignedSized => {
+            return Some(before(F::Free).unwrap_or_else(|| called(F::Free)));
+        }
         F::Isoc23Scanf => F::Isoc99Scanf,
         F::Isoc23Fscanf => F::Isoc99Fscanf,
         F::Isoc23Vscanf => F::Isoc99Vscanf,
@@ -287,6 +293,14 @@ fn stand_in(function: Function) -> Option<NonZeroUsize> {
         _ => return None,
     };
     Some(called(other))
+}
+
+/// The function of an object before ours, which gets the program's calls.
+fn before(function: Function) -> Option<NonZeroUsize> {
+    let mut before = objects::all().take_while(|object| !object.is_ours());
+    let found = before.find_map(|object| Tables::of(&object)?.find(name(function)))?;
+    // What an indirect function leads to, only a look-up after an object says; no allocator is known to have any.
+    NonZeroUsize::new(found.address).filter(|_| !found.is_indirect)
 }
 
 fn absent() -> NonZeroUsize {
@@ -361,7 +375,7 @@ pub(crate) use next_call;
 /// The same contract as reallocarray(3). The calling thread has a slot, or the functions have been found.
 #[inline(always)]
 pub unsafe fn reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
-    if HAS_OWN_REALLOCARRAY.load(Ordering::Relaxed) {
+    if IS_REALLOCARRAY_CALLED.load(Ordering::Relaxed) {
         return next_call!(
             Reallocarray(block: *mut c_void, count: size_t, size: size_t) -> *mut c_void
         );

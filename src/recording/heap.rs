@@ -687,7 +687,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
                 return timed(next, slot, function, 0);
             }
         }
-        None => _ = count_unseen(function),
+        None => _ = count_unseen(function, 0),
     }
     next()
 }

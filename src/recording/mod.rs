@@ -43,25 +43,31 @@ pub enum Counted {
 
 /// Counts a call, and neither makes nor times it.
 pub fn count(function: Function) -> Counted {
+    count_request(function, 0)
+}
+
+/// The same for a call that asks for so many bytes.
+#[inline(always)]
+pub fn count_request(function: Function, bytes: u64) -> Counted {
     match thread::slot() {
         Some(slot) => {
-            count_in::<Alone>(&slot.counters, function, 0);
+            count_in::<Alone>(&slot.counters, function, bytes);
             Counted::Own(&slot.counters)
         }
-        None => count_unseen(function),
+        None => count_unseen(function, bytes),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn count_unseen(function: Function) -> Counted {
+fn count_unseen(function: Function, bytes: u64) -> Counted {
     match attach::target() {
         Target::Own(slot) => {
-            count_in::<Alone>(&slot.counters, function, 0);
+            count_in::<Alone>(&slot.counters, function, bytes);
             Counted::Own(&slot.counters)
         }
         Target::Common(counters) => {
-            count_in::<Shared>(counters, function, 0);
+            count_in::<Shared>(counters, function, bytes);
             Counted::Common(counters)
         }
         other => {

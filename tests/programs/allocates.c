@@ -28,7 +28,7 @@ static void *allocates(void *argument) {
         void *aligned = NULL;
         switch (i % 5) {
         case 0: *place = calloc(size, 1); sum += (*place)[size - 1] != 0; break;
-        case 1: *place = realloc(malloc(10), size); break;
+        case 1: *place = i % 2 ? realloc(malloc(10), size) : reallocarray(malloc(10), 1, size); break;
         case 2: sum += (unsigned)posix_memalign(&aligned, 256, size); *place = aligned; break;
         case 3: *place = aligned_alloc(64, (size + 63) & ~63ul); break;
         default: *place = malloc(size);

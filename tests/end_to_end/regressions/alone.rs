@@ -77,3 +77,24 @@ fn a_program_with_the_c_library_s_names() {
 fn a_program_whose_allocator_starts_us() {
     expect_same("starts_in_malloc");
 }
+
+/// Functions for blocks that a program's own allocator does not define: without Weir, they work on its blocks, or are not there.
+#[test]
+fn a_program_whose_allocator_lacks_functions() {
+    let program = Program::new(victim("own_heap_partly"));
+    let plain = program.plain().expect_status(7);
+    for mode in Mode::MEASURED {
+        let outcome = program.run(mode).expect_same(&plain);
+        let process = outcome.process();
+        let of = |name: &str| {
+            let function = &process.functions[name];
+            (function.calls, function.errors, function.requested_bytes)
+        };
+        let requested = 30 + 10_000 + (1 << 30) + 100;
+        assert_eq!(of("reallocarray"), (5, 2, requested), "{mode:?}");
+        // The C library has none; the program finds ours.
+        assert_eq!(of("free_sized"), (1, 0, 10_000), "{mode:?}");
+        assert_eq!(of("free_aligned_sized"), (1, 0, 10), "{mode:?}");
+        assert_ne!(process.heap.not_known, None, "{mode:?}");
+    }
+}
