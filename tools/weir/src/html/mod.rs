@@ -1,4 +1,4 @@
-//! `weir html`: a report as one page for browsers.
+//! `weir html`: a report as one page for browsers. The page of `weir diff` has the same frame, and shares what it can.
 //!
 //! ```text
 //! data      what the page shows: the report, findings, histograms
@@ -11,8 +11,8 @@
 //! The page needs no network and no server: all is in the one file, and a policy in it forbids the browser to ask for more.
 
 mod data;
-mod document;
-mod sites;
+pub mod document;
+pub mod sites;
 
 use std::path::Path;
 
@@ -35,6 +35,6 @@ pub fn execute(args: &HtmlArgs) -> Result<(), Failure> {
         debug_dir: args.debug_dir.clone(),
         ..SiteArgs::default()
     };
-    let page = document::page(&Data::of(report, &name, &asked)?)?;
+    let page = document::page(&document::REPORT, &Data::of(report, &name, &asked)?)?;
     export::to_file(args.out.as_deref(), &|out| out.write_all(page.as_bytes()))
 }

@@ -164,25 +164,36 @@ fn sum(sites: &Sites, choice: Choice) -> Option<Sum> {
     (total > 0).then(|| Sum {
         name: choice.name(),
         group: group(choice.group),
-        column: match choice.metric {
-            Metric::Bytes => "bytes",
-            Metric::Calls => "calls",
-            Metric::Time => "time",
-            Metric::Moved => "moved",
-            Metric::Live => "live",
-            Metric::Peak => "peak",
-            Metric::Temporary => "temporary",
-        },
-        unit: match choice.metric.unit() {
-            Unit::Bytes => "bytes",
-            Unit::Count => "count",
-            Unit::Time => "time",
-        },
+        column: column(choice.metric),
+        unit: unit(choice.metric),
         total,
     })
 }
 
-fn group(of: Group) -> &'static str {
+/// The name of a column of numbers.
+pub fn column(of: Metric) -> &'static str {
+    match of {
+        Metric::Bytes => "bytes",
+        Metric::Calls => "calls",
+        Metric::Time => "time",
+        Metric::Moved => "moved",
+        Metric::Live => "live",
+        Metric::Peak => "peak",
+        Metric::Temporary => "temporary",
+    }
+}
+
+/// How a page's scripts name the unit of a column.
+pub fn unit(of: Metric) -> &'static str {
+    match of.unit() {
+        Unit::Bytes => "bytes",
+        Unit::Count => "count",
+        Unit::Time => "time",
+    }
+}
+
+/// How they name a group.
+pub fn group(of: Group) -> &'static str {
     match of {
         Group::Allocation => "allocation",
         Group::Io => "io",

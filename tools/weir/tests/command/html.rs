@@ -2,9 +2,11 @@
 
 #[path = "html/browser.rs"]
 mod browser;
+#[path = "html/keys.rs"]
+mod keys;
 #[path = "../../src/units.rs"]
 #[allow(dead_code, reason = "the command uses the rest")]
-mod units;
+pub mod units;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,8 +31,8 @@ fn page(report: &Report) -> String {
     text(&output.stdout)
 }
 
-/// Opens a page in a browser, takes steps, and says after each what is seen; see `html/steps.js`.
-fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
+/// Opens a page in a browser, takes steps, and says after each what is seen; see `html/steps.js`. The step `press` is a key.
+pub fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("page.html");
     std::fs::write(&file, page).expect("written");
@@ -38,7 +40,13 @@ fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
     browser.go(&format!("file://{}{hash}", file.display()));
     browser.value(include_str!("html/steps.js"));
     let steps = steps.as_array().expect("a list").iter();
-    let pages = steps.map(|step| browser.value(&format!("step({}, {})", step[0], step[1])));
+    let pages = steps.map(|step| match step[0].as_str() {
+        Some("press") => {
+            browser.press(step[1].as_str().expect("a key"));
+            browser.value("step('nothing')")
+        }
+        _ => browser.value(&format!("step({}, {})", step[0], step[1])),
+    });
     let pages: Vec<Value> = pages.collect();
     for page in &pages {
         assert_eq!(page["failures"], json!([]), "{}", page["address"]);
@@ -51,12 +59,12 @@ fn whole(report: &Report) -> Value {
     visited(&page(report), "", &json!([["whole", null]])).remove(0)
 }
 
-fn rows<'p>(page: &'p Value, table: &str) -> &'p Vec<Value> {
+pub fn rows<'p>(page: &'p Value, table: &str) -> &'p Vec<Value> {
     let rows = page["tables"][format!("table-{table}")]["rows"].as_array();
     rows.unwrap_or_else(|| panic!("no table {table}: {page:#}"))
 }
 
-fn shown<'p>(page: &'p Value, table: &str) -> &'p Vec<Value> {
+pub fn shown<'p>(page: &'p Value, table: &str) -> &'p Vec<Value> {
     page["tables"][format!("table-{table}")]["shown"]
         .as_array()
         .expect("rows")
@@ -75,7 +83,7 @@ fn by<'v>(rows: &'v [Value], key: &str) -> BTreeMap<String, &'v Value> {
         .collect()
 }
 
-fn strings(value: &Value) -> Vec<&str> {
+pub fn strings(value: &Value) -> Vec<&str> {
     value
         .as_array()
         .expect("a list")
@@ -85,7 +93,7 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 /// A report with call sites: `main` allocates 70 bytes by `outer` and `inner`, 30 by `outer` alone, and reads.
-fn with_stacks() -> Report {
+pub fn with_stacks() -> Report {
     let mut report = sample::report();
     let offsets = [0x10, 0x20, 0x30];
     let names = ["main", "outer", "inner"];
@@ -382,7 +390,7 @@ fn a_function_has_its_callers_and_callees_and_stacks_can_be_searched() {
 }
 
 /// Two processes, the second of which starts a second after the first one, with points each second.
-fn with_time() -> Report {
+pub fn with_time() -> Report {
     const S: u64 = 1_000_000_000;
     let mut report = sample::report();
     report.processes.truncate(2);
@@ -633,11 +641,13 @@ fn a_link_shows_what_was_looked_at() {
     assert_eq!(pages[3]["isHelpOpen"], true);
 }
 
+/// A name that would command a page, or change how it looks.
+pub const HOSTILE: &str =
+    "</script><img src=x onerror=\"failures.push('ran')\">\u{202e}'\"&amp;{{data}}";
+
 /// Names of the traced program are text, whatever they are.
 #[test]
 fn names_cannot_command_the_page() {
-    const HOSTILE: &str =
-        "</script><img src=x onerror=\"failures.push('ran')\">\u{202e}'\"&amp;{{data}}";
     let mut report = with_stacks();
     let quiet = whole(&report);
     report.command = vec![HOSTILE.to_owned()];
@@ -707,7 +717,7 @@ fn names_cannot_command_the_page() {
 }
 
 /// As a part of an address.
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

@@ -109,3 +109,22 @@ function chooseRange(range) {
   const isAll = from <= 0 && to >= page.end;
   look({ range: isAll || to <= from ? null : [from, to] });
 }
+
+// Two handles for a keyboard and for fingers.
+function rangeSlider() {
+  const STEPS = 1000;
+  const handle = (label, value) => element('input', { type: 'range', min: 0, max: STEPS, step: 1, value, 'aria-label': label });
+  const from = handle('from', 0);
+  const to = handle('up to', STEPS);
+  const chosen = () => chooseRange([from.value, to.value].map((value) => (Number(value) / STEPS) * page.end));
+  from.addEventListener('input', chosen);
+  to.addEventListener('input', chosen);
+  const show = () => {
+    const [low, high] = state.range ?? [0, page.end];
+    from.value = Math.round((low / page.end) * STEPS);
+    to.value = Math.round((high / page.end) * STEPS);
+  };
+  show();
+  watch(['range'], show);
+  return element('div', { class: 'slider' }, element('label', {}, 'from ', from), element('label', {}, 'up to ', to));
+}

@@ -13,6 +13,11 @@ function printable(text) {
   });
 }
 
+// A command line as a shell takes it.
+function commandLine(words) {
+  return printable(words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ') || '(no command)');
+}
+
 // An element. Of `attributes`, functions are listeners, and the rest is set as it is; children are elements and texts.
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);

@@ -2,6 +2,7 @@
 
 const HEAT_COLUMNS = 200;
 
+// What activities are called, in their order here. Others, of a later Weir, follow by their own names.
 const ACTIVITIES = {
   transfer: 'Transfer: read, write, sync',
   wait: 'Waits',
@@ -9,6 +10,11 @@ const ACTIVITIES = {
   memory_map: 'Memory maps',
   other: 'Other system calls',
 };
+
+function titleOfActivity(name) {
+  const words = name.replaceAll('_', ' ');
+  return ACTIVITIES[name] ?? printable(words.charAt(0).toUpperCase() + words.slice(1));
+}
 
 // Row r has the latencies from 2^(r/2) to 2^((r+1)/2) nanoseconds.
 const rowStart = (row) => 2 ** (row / 2);
@@ -48,7 +54,9 @@ function showHeatMaps() {
     drawn = [];
     const range = state.range ?? [0, page.end];
     const activities = heatOverTime(range);
-    for (const name of Object.keys(ACTIVITIES)) {
+    const known = Object.keys(ACTIVITIES);
+    const others = Object.keys(activities).filter((name) => !known.includes(name)).sort();
+    for (const name of [...known, ...others]) {
       if (activities[name]?.size) drawn.push(heatMap(maps, name, activities[name], range));
     }
     if (!drawn.length) maps.append(element('p', { class: 'remark' }, 'No timed call in the chosen range.'));
@@ -58,7 +66,7 @@ function showHeatMaps() {
 }
 
 function heatMap(into, name, rows, [from, to]) {
-  const place = element('div', { class: 'chart heat' }, element('h3', {}, ACTIVITIES[name]));
+  const place = element('div', { class: 'chart heat' }, element('h3', {}, titleOfActivity(name)));
   into.append(place);
   const width = (to - from) / HEAT_COLUMNS;
   const at = Array.from({ length: HEAT_COLUMNS }, (_, column) => from + (column + 0.5) * width);

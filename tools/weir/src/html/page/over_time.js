@@ -1,6 +1,5 @@
 // Counters over time, and the range of it that is looked at.
 
-const COLUMNS = 300;
 const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes'];
 const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
 
@@ -50,59 +49,21 @@ function usageOf(index) {
   return usages.get(index);
 }
 
-// The first point after a time, which is not that of the first.
-function firstAfter(points, since) {
-  let low = 1;
-  let high = points.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (points[middle].at_ns > since) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-// What a process had at a time: as the last point says that knows it; nothing before its start and after its end.
-function levelAt(process, offset, value, at, width) {
-  const { points } = process.timeline;
-  const since = at - offset;
-  // The end of a process is in the column that it is in, and not only where a column begins.
-  if (since < 0 || since >= process.duration_ns + width) return null;
-  const last = points.length - 1;
-  let point = since >= points[last].at_ns ? last : firstAfter(points, since) - 1;
-  while (point >= 0 && value(points[point]) === null) point -= 1;
-  return point < 0 ? null : value(points[point]);
-}
-
 // Sums over processes at evenly spaced times.
 function seriesOverTime(processes, end) {
-  const columns = COLUMNS;
-  const at = Array.from({ length: columns + 1 }, (_, column) => (end * column) / columns);
-  const zeros = () => new Array(columns + 1).fill(0);
-  const nothing = () => new Array(columns + 1).fill(null);
-  const made = { at, live: nothing(), resident: nothing(), running: zeros(), counters: {} };
-  const names = [...COUNTERS, ...USAGE];
-  for (const name of names) made.counters[name] = zeros();
+  const at = evenly(0, end);
+  const known = processes.filter(({ process }) => !process.heap.not_known);
+  const made = { at, live: levelsAt(known, at, LIVE), resident: levelsAt(processes, at, RESIDENT), counters: {} };
+  for (const name of [...COUNTERS, ...USAGE]) made.counters[name] = at.map(() => 0);
   for (const tracked of processes) {
     const { process, offset } = tracked;
-    const { points } = process.timeline;
-    const isKnown = !process.heap.not_known;
-    const hasUsage = points.some((point) => point.usage);
-    const from = Math.max(0, Math.floor((offset / end) * columns));
-    for (let column = from; column <= columns; column += 1) {
-      for (const name of COUNTERS) made.counters[name][column] += counterAt(tracked, name, at[column]);
-      if (hasUsage) {
-        for (const name of USAGE) made.counters[name][column] += counterAt(tracked, name, at[column]);
-      }
-      if (isKnown) add(made.live, column, levelAt(process, offset, (point) => point.live_bytes, at[column], end / columns));
-      add(made.resident, column, levelAt(process, offset, (point) => point.usage?.resident_bytes ?? null, at[column], end / columns));
+    const hasUsage = process.timeline.points.some((point) => point.usage);
+    const names = hasUsage ? [...COUNTERS, ...USAGE] : COUNTERS;
+    for (let column = columnOf(offset, at); column < at.length; column += 1) {
+      for (const name of names) made.counters[name][column] += counterAt(tracked, name, at[column]);
     }
   }
   return made;
-}
-
-function add(to, column, number) {
-  if (number !== null) to[column] = (to[column] ?? 0) + number;
 }
 
 // For each second, what a counter grew in the time before each column: between it and the one before, or in so many nanoseconds.
@@ -200,25 +161,6 @@ function processChoice() {
   watch(['process'], () => { field.select.value = state.process ?? ''; });
   field.hidden = many.length < 2;
   return field;
-}
-
-// Two handles for a keyboard and for fingers.
-function rangeSlider() {
-  const STEPS = 1000;
-  const handle = (label, value) => element('input', { type: 'range', min: 0, max: STEPS, step: 1, value, 'aria-label': label });
-  const from = handle('from', 0);
-  const to = handle('up to', STEPS);
-  const chosen = () => chooseRange([from.value, to.value].map((value) => (Number(value) / STEPS) * page.end));
-  from.addEventListener('input', chosen);
-  to.addEventListener('input', chosen);
-  const show = () => {
-    const [low, high] = state.range ?? [0, page.end];
-    from.value = Math.round((low / page.end) * STEPS);
-    to.value = Math.round((high / page.end) * STEPS);
-  };
-  show();
-  watch(['range'], show);
-  return element('div', { class: 'slider' }, element('label', {}, 'from ', from), element('label', {}, 'up to ', to));
 }
 
 // The numbers of the range.

@@ -2,9 +2,9 @@
 
 function showHead() {
   const { report, data } = page;
-  const command = report.command.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(' ') || '(no command)';
-  byId('command').textContent = (report.runs ?? 1) > 1 ? `first ${printable(command)}` : printable(command);
-  byId('command').title = printable(command);
+  const command = commandLine(report.command);
+  byId('command').textContent = (report.runs ?? 1) > 1 ? `first ${command}` : command;
+  byId('command').title = command;
   document.title = `${fileName(report.command[0] ?? data.file)} – Weir`;
   const images = data.processes.reduce((sum, of) => sum + of.images, 0);
   const parts = [

@@ -15,6 +15,10 @@ const state = {
   search: '',
   // What the rows of tables must have in them, by table.
   filters: {},
+  // By what the rows of tables are sorted, by table, where a user chose that: `calls.desc`.
+  sorts: {},
+  // Of what differs, only what grew, or what shrank.
+  direction: null,
   theme: null,
 };
 
@@ -40,7 +44,7 @@ function look(changes) {
 function writeAddress() {
   const query = new URLSearchParams();
   if (state.range) query.set('range', state.range.map(Math.round).join('-'));
-  for (const name of ['process', 'function', 'around', 'theme']) {
+  for (const name of ['process', 'function', 'around', 'direction', 'theme']) {
     if (state[name] !== null) query.set(name, state[name]);
   }
   if (state.sum) query.set('sum', state.sum);
@@ -48,6 +52,7 @@ function writeAddress() {
   for (const [table, text] of Object.entries(state.filters)) {
     if (text) query.set(`filter.${table}`, text);
   }
+  for (const [table, by] of Object.entries(state.sorts)) query.set(`sort.${table}`, by);
   const address = `#${query}`;
   if (address !== location.hash && (address !== '#' || location.hash)) {
     // Some browsers refuse this for pages without an address of their own.
@@ -66,19 +71,18 @@ function readAddress(limits) {
   };
   const range = (query.get('range') ?? '').split('-').map(Number);
   const isRange = range.length === 2 && range[0] >= 0 && range[0] < range[1] && range[1] <= limits.end;
-  const filters = {};
-  for (const [key, value] of query) {
-    if (key.startsWith('filter.')) filters[key.slice('filter.'.length)] = value;
-  }
-  const theme = query.get('theme');
+  const ofTables = (what) => Object.fromEntries([...query].filter(([key]) => key.startsWith(what)).map(([key, value]) => [key.slice(what.length), value]));
+  const oneOf = (name, values) => (values.includes(query.get(name)) ? query.get(name) : null);
   return {
     range: isRange ? range : null,
     process: whole('process', limits.processes),
-    function: limits.functions.includes(query.get('function')) ? query.get('function') : null,
+    function: oneOf('function', limits.functions),
     around: query.get('around'),
     sum: whole('sum', limits.sums) ?? 0,
     search: query.get('search') ?? '',
-    filters,
-    theme: ['dark', 'light'].includes(theme) ? theme : null,
+    filters: ofTables('filter.'),
+    sorts: ofTables('sort.'),
+    direction: oneOf('direction', ['grew', 'shrank']),
+    theme: oneOf('theme', ['dark', 'light']),
   };
 }

@@ -30,6 +30,8 @@ const seen = () => ({
   sizes: text('#function .sizes tr'),
   sums: text('#stacks .choice option'),
   boxes: [...document.querySelectorAll('#stacks > .flame title')].map((title) => title.textContent),
+  colours: Object.fromEntries([...document.querySelectorAll('#stacks > .flame g.frame')].map(
+    (box) => [box.querySelector('title').textContent, box.querySelector('rect').getAttribute('fill')])),
   around: [...document.querySelectorAll('#around .flame')].map((picture) => [...picture.querySelectorAll('title')].map((one) => one.textContent)),
   found: text('#stacks > .tools .many')[0] ?? '',
   notes: text('.notes li'),
@@ -38,6 +40,10 @@ const seen = () => ({
   pictures: document.images.length,
   scripts: document.scripts.length,
   tables: tables(),
+  focused: [document.activeElement.getAttribute('class') ?? document.activeElement.tagName,
+    document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent],
+  hovered: text('.chart .u-legend .u-value'),
+  sides: text('.side'),
   isHelpOpen: document.getElementById('keys').open,
 });
 
@@ -52,6 +58,17 @@ const steps = {
     field.dispatchEvent(new Event('input'));
   },
   click: (selector) => document.querySelector(selector).click(),
+  focus: (selector) => document.querySelector(selector).focus(),
+  // The mouse at a part of the width of a chart.
+  hover: ([chart, part]) => {
+    const over = document.querySelectorAll('.chart .u-over')[chart];
+    over.scrollIntoView({ block: 'center' });
+    const { left, top, width, height } = over.getBoundingClientRect();
+    const at = { bubbles: true, clientX: left + width * part, clientY: top + height / 2 };
+    over.dispatchEvent(new MouseEvent('mouseenter', at));
+    over.dispatchEvent(new MouseEvent('mousemove', at));
+  },
+  nothing: () => {},
   sort: ([table, field]) => Tabulator.findTable(`#table-${table}`)[0].setSort(field, 'asc'),
 };
 
