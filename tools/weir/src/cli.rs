@@ -349,6 +349,10 @@ pub struct DiffArgs {
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Differences,
 
+    /// Write to this file [default: standard output]
+    #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
+    pub out: Option<PathBuf>,
+
     /// Number of functions, files, … of each table [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub top: Option<u32>,
@@ -370,6 +374,8 @@ pub enum Differences {
     Text,
     /// All differences as JSON
     Json,
+    /// A page for browsers: the same, both heaps over time, call sites as a flame graph
+    Html,
 }
 
 /// `weir merge`

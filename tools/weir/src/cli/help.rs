@@ -51,6 +51,7 @@ pub const DIFF_EXAMPLES: &str = "\
 Examples:
   weir diff before.json after.json
   weir diff before/*.json --after after/*.json
+  weir diff -f html -o change.html before.json after.json
   weir diff -f json before.json after.json | jq '.changes[]'";
 
 pub const MERGE_EXAMPLES: &str = "\

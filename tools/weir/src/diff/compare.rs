@@ -59,6 +59,8 @@ pub struct Comparison {
     pub numbers: usize,
     /// Whether a side has several processes.
     pub has_processes: bool,
+    /// Whether call sites were compared: all runs have them, with names.
+    pub has_sites: bool,
     /// What could not be compared, and why, a sentence each.
     pub not_compared: Vec<String>,
 }
@@ -118,6 +120,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
         runs: (before.len(), after.len()),
         numbers: keys.len(),
         has_processes: all().any(|numbers| numbers.processes > 1),
+        has_sites: !all().any(|numbers| numbers.lacks(Section::Sites)),
         not_compared: Vec::new(),
     };
     let mut used: BTreeSet<(Section, (&str, &str))> = BTreeSet::new();

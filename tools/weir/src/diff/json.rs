@@ -13,8 +13,9 @@ use super::{Run, Sides};
 use crate::failure::Failure;
 use crate::units::Unit;
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// The document, of the form `weir.diff/1`.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
     schema: &'static str,
     before: Vec<Side<'a>>,
     after: Vec<Side<'a>>,
@@ -26,7 +27,7 @@ struct Document<'a> {
     times: Vec<One<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Side<'a> {
     file: String,
     command: &'a [String],
@@ -36,7 +37,7 @@ struct Side<'a> {
     end: &'a End,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct One<'a> {
     section: Section,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -53,7 +54,7 @@ struct One<'a> {
     after: Number,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Number {
     value: i64,
     low: i64,
@@ -61,9 +62,9 @@ struct Number {
     high: Option<i64>,
 }
 
-/// The document, of the form `weir.diff/1`.
-pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
-    let document = Document {
+/// What differs.
+pub fn document<'a>(sides: &'a Sides, comparison: &'a Comparison) -> Document<'a> {
+    Document {
         schema: "weir.diff/1",
         before: sides.before.iter().map(side).collect(),
         after: sides.after.iter().map(side).collect(),
@@ -73,7 +74,12 @@ pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
         compared: &comparison.compared,
         changes: comparison.changes.iter().map(one).collect(),
         times: comparison.times.iter().map(one).collect(),
-    };
+    }
+}
+
+/// The document as text.
+pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
+    let document = document(sides, comparison);
     let mut text = serde_json::to_string_pretty(&document)
         .map_err(|error| Failure::of_weir("cannot make JSON of the differences").because(error))?;
     text.push('\n');

@@ -8,11 +8,12 @@
 //! compare     which numbers differ
 //! renamed     files that have another name in each run
 //! remarks     why the reports may not be comparable
-//! page, json  the result, for people and for programs
+//! page, json, html  the result, for people, for programs, and for browsers
 //! ```
 
 mod bounds;
 mod compare;
+mod html;
 mod json;
 mod names;
 mod number;
@@ -27,11 +28,12 @@ use std::path::{Path, PathBuf};
 
 use weir_report::model::Report;
 
-use crate::cli::{DiffArgs, Differences};
+use crate::cli::{ColorWhen, DiffArgs, Differences, STANDARD_OUTPUT};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::report::Recordings;
-use crate::{output, report};
+use crate::report::sites::places::Places;
+use crate::{export, output, report};
 use compare::{Comparison, compare};
 use numbers::Numbers;
 
@@ -53,11 +55,21 @@ impl Sides {
         [("before", &self.before), ("after", &self.after)]
     }
 
-    fn compared(&self) -> Comparison {
+    /// The call sites of both sides, run by run, for all that asks for them: to find their names takes time.
+    fn places(&self) -> [Vec<Places<'_>>; 2] {
+        self.both().map(|(_, runs)| {
+            let of_runs = runs.iter().map(|run| Places::of(&run.report.processes));
+            of_runs.collect()
+        })
+    }
+
+    fn compared_by(&self, places: &[Vec<Places<'_>>; 2]) -> Comparison {
         let mut not_compared = Vec::new();
+        let mut places = places.iter();
         let [before, after] = self.both().map(|(side, runs)| {
-            let of_runs = runs.iter().map(|run| {
-                let numbers = Numbers::of(&run.report);
+            let places = places.next().into_iter().flatten();
+            let of_runs = runs.iter().zip(places).map(|(run, places)| {
+                let numbers = Numbers::of(&run.report, places);
                 if let Some(reason) = &numbers.nameless {
                     let name = remarks::name(side, run, runs.len());
                     not_compared.push(format!("{name}: {reason}"));
@@ -90,23 +102,46 @@ impl Sides {
 
 /// Compares reports and prints what differs.
 pub fn execute(args: &DiffArgs) -> Result<(), Failure> {
+    let of_text = [
+        (args.top.is_some(), "--top"),
+        (args.width.is_some(), "--width"),
+    ];
+    if let (Differences::Html, Some((_, option))) =
+        (args.format, of_text.iter().find(|(is, _)| *is))
+    {
+        let message =
+            format!("{option} is for text: the page has all rows, and is as wide as its window");
+        return Err(Failure::new(exit_code::USAGE, message));
+    }
     let (before, after) = sides(args)?;
     let sides = Sides {
         before: loaded(&before)?,
         after: loaded(&after)?,
     };
-    let comparison = sides.compared();
-    match args.format {
+    let places = sides.places();
+    let comparison = sides.compared_by(&places);
+    let text = match args.format {
         Differences::Text => {
             let options = page::Options {
                 width: output::width(args.width),
-                coloured: output::is_coloured(args.color),
+                coloured: match is_file(args) {
+                    true => args.color == ColorWhen::Always,
+                    false => output::is_coloured(args.color),
+                },
                 top: args.top.map_or(10, |top| top as usize),
             };
-            output::print(&page::text(&sides, &comparison, &options))
+            page::text(&sides, &comparison, &options)
         }
-        Differences::Json => output::print(&json::text(&sides, &comparison)?),
-    }
+        Differences::Json => json::text(&sides, &comparison)?,
+        Differences::Html => html::page(&sides, &comparison, &places)?,
+    };
+    export::to_file(args.out.as_deref(), &|out| out.write_all(text.as_bytes()))
+}
+
+/// Whether the output goes to a file, which takes no colours.
+fn is_file(args: &DiffArgs) -> bool {
+    let out = args.out.as_deref();
+    out.is_some_and(|path| path != Path::new(STANDARD_OUTPUT))
 }
 
 /// Which reports are of which side.

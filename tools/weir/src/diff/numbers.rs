@@ -81,7 +81,7 @@ const PERCENTILES: [(&str, f64); 3] = [
 ];
 
 /// Numbers of call sites, by the names of a budget.
-const OF_SITES: [(&str, Metric, Unit); 6] = [
+pub const OF_SITES: [(&str, Metric, Unit); 6] = [
     ("requested_bytes", Metric::Bytes, Unit::Bytes),
     ("calls", Metric::Calls, Unit::Count),
     ("leak_bytes", Metric::Live, Unit::Bytes),
@@ -91,8 +91,8 @@ const OF_SITES: [(&str, Metric, Unit); 6] = [
 ];
 
 impl Numbers {
-    /// Those of a report.
-    pub fn of(report: &Report) -> Numbers {
+    /// Those of a report, and of its call sites.
+    pub fn of(report: &Report, places: &Places<'_>) -> Numbers {
         let mut numbers = Numbers {
             is_untimed: report.timing == "off",
             ..Numbers::default()
@@ -102,7 +102,7 @@ impl Numbers {
             numbers.add_function(name, function);
         }
         numbers.add_files(report);
-        numbers.add_sites(report);
+        numbers.add_sites(report, places);
         numbers.add_programs(&report.processes);
         numbers
     }
@@ -281,8 +281,7 @@ impl Numbers {
         }
     }
 
-    fn add_sites(&mut self, report: &Report) {
-        let places = Places::of(&report.processes);
+    fn add_sites(&mut self, report: &Report, places: &Places<'_>) {
         let Some(sites) = places.sites() else {
             self.lacks.insert(Section::Sites);
             return;
@@ -340,13 +339,9 @@ impl Numbers {
         }
     }
 
-    /// Whether call sites of a function have a number: the heap's have no time, samples no number of blocks.
+    /// Whether call sites of a function have a number.
     fn tells(&self, called: &str, metric: &str) -> bool {
-        match (loss::is_of_heap(called), self.sampled_bytes) {
-            (true, Some(_)) => matches!(metric, "requested_bytes" | "leak_bytes"),
-            (true, None) => !matches!(metric, "moved_bytes" | "time"),
-            (false, _) => matches!(metric, "calls" | "moved_bytes" | "time"),
-        }
+        tells(called, metric, self.sampled_bytes.is_some())
     }
 
     fn add_programs(&mut self, processes: &[Process]) {
@@ -372,6 +367,15 @@ impl Numbers {
                 self.add(Section::Programs, program, "", metric, Unit::Count, number);
             }
         }
+    }
+}
+
+/// Whether call sites of a function have a number: the heap's have no time, samples no number of blocks.
+pub fn tells(called: &str, metric: &str, is_sampled: bool) -> bool {
+    match (loss::is_of_heap(called), is_sampled) {
+        (true, true) => matches!(metric, "requested_bytes" | "leak_bytes"),
+        (true, false) => !matches!(metric, "moved_bytes" | "time"),
+        (false, _) => matches!(metric, "calls" | "moved_bytes" | "time"),
     }
 }
 

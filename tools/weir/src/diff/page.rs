@@ -1,5 +1,7 @@
 //! What differs, for people.
 
+use serde::Serialize;
+
 use super::compare::{Change, Comparison, ERROR_RATE};
 use super::number::Range;
 use super::numbers::Section;
@@ -19,7 +21,7 @@ pub struct Options {
 }
 
 /// What each section is called, what the things in it are, and what its first column is.
-const SECTIONS: [(Section, &str, [&str; 2], Column); 5] = [
+pub const SECTIONS: [(Section, &str, [&str; 2], Column); 5] = [
     (
         Section::Functions,
         "Functions",
@@ -72,25 +74,16 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
         page.heading("In all", "");
         page.table(table(None, &whole, usize::MAX));
         if comparison.has_processes {
-            page.remark("peaks are added up, and what a process inherited counts for it, too");
+            page.remark(PEAKS);
         }
     }
-    for (section, title, nouns, column) in SECTIONS {
+    for (section, title, [one, many], column) in SECTIONS {
         let changes: Vec<&Change> = comparison.of(section).collect();
         if changes.is_empty() {
             continue;
         }
         let changed = comparison.changed(section);
-        let compared = comparison.compared.get(&section).copied().unwrap_or(0);
-        let [one, many] = nouns;
-        let compared = text::counted(compared as u64, one, many);
-        page.heading(
-            title,
-            &format!(
-                "{changed} of {compared} {}",
-                if changed == 1 { "differs" } else { "differ" }
-            ),
-        );
+        page.heading(title, &parts(comparison, section, [one, many]));
         page.table(table(Some(column), &changes, options.top));
         if changed > options.top {
             let more = text::counted((changed - options.top) as u64, one, many);
@@ -108,11 +101,25 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     page.into_text()
 }
 
+pub const PEAKS: &str = "peaks are added up, and what a process inherited counts for it, too";
+
+/// `3 of 25 functions differ`
+pub fn parts(comparison: &Comparison, section: Section, [one, many]: [&str; 2]) -> String {
+    let changed = comparison.changed(section);
+    let compared = comparison.compared.get(&section).copied().unwrap_or(0);
+    format!(
+        "{changed} of {} {}",
+        text::counted(compared as u64, one, many),
+        if changed == 1 { "differs" } else { "differ" }
+    )
+}
+
 pub const LATENCY: &str = "Listed is what chance among the calls of a run does not explain; in 1 of 100 pages it does. Runs \
     differ by more than that: by what the machine does meanwhile. Several reports of each side show it.";
 const _: () = assert!(ERROR_RATE == 0.01);
 
-fn outcome(comparison: &Comparison) -> String {
+/// What differs, in a few words.
+pub fn outcome(comparison: &Comparison) -> String {
     let whole = [
         (Section::Time, ["time", "times"]),
         (Section::Whole, ["total", "totals"]),
@@ -137,7 +144,7 @@ fn outcome(comparison: &Comparison) -> String {
 }
 
 /// What is to be said of times.
-fn of_times(comparison: &Comparison) -> String {
+pub fn of_times(comparison: &Comparison) -> String {
     const MOST: f64 = 1e6;
     if comparison.runs == (1, 1) {
         return TIMES.to_owned();
@@ -210,13 +217,13 @@ fn table(first: Option<Column>, changes: &[&Change], top: usize) -> Table {
             true => titled(change),
             false => String::new(),
         });
-        let (before, after) = shown(change);
+        let shown = Shown::of(change);
         let cells = [
-            label(&change.key.metric),
-            before,
-            after,
-            signed(change.unit, change.by()),
-            proportion(change),
+            shown.number,
+            shown.before,
+            shown.after,
+            shown.by,
+            shown.proportion,
         ];
         let cells = title.into_iter().chain(cells).map(Cell::new);
         table.push(Vec::from_iter(cells));
@@ -224,7 +231,33 @@ fn table(first: Option<Column>, changes: &[&Change], top: usize) -> Table {
     table
 }
 
-fn titled(change: &Change) -> String {
+/// A change as a page writes it.
+#[derive(Debug, Serialize)]
+pub struct Shown {
+    /// What the number is called.
+    pub number: String,
+    pub before: String,
+    pub after: String,
+    pub by: String,
+    /// `+10 %`, `× 4.2`, `new`, `gone`
+    pub proportion: String,
+}
+
+impl Shown {
+    pub fn of(change: &Change) -> Shown {
+        let (before, after) = shown(change);
+        Shown {
+            number: label(&change.key.metric),
+            before,
+            after,
+            by: signed(change.unit, change.by()),
+            proportion: proportion(change),
+        }
+    }
+}
+
+/// What the number is of: the function, the file, ….
+pub fn titled(change: &Change) -> String {
     match (&change.place, change.key.section) {
         (Some(place), _) => place.clone(),
         (None, Section::Files) if change.key.aside != "file" => {
@@ -268,7 +301,6 @@ fn signed(unit: Unit, by: i64) -> String {
     format!("{sign}{}", unit.shown(by.into()))
 }
 
-/// `+10 %`, `× 4.2`, `new`, `gone`.
 fn proportion(change: &Change) -> String {
     let (before, after) = change.values();
     match (before, after) {

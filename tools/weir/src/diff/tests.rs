@@ -16,7 +16,7 @@ fn run(file: &str, report: Report) -> Run {
     }
 }
 
-fn sides(before: Vec<Report>, after: Vec<Report>) -> Sides {
+pub fn sides(before: Vec<Report>, after: Vec<Report>) -> Sides {
     let runs = |side: &str, reports: Vec<Report>| {
         let reports = reports.into_iter().enumerate();
         reports
@@ -26,6 +26,12 @@ fn sides(before: Vec<Report>, after: Vec<Report>) -> Sides {
     Sides {
         before: runs("before", before),
         after: runs("after", after),
+    }
+}
+
+impl Sides {
+    fn compared(&self) -> Comparison {
+        self.compared_by(&self.places())
     }
 }
 

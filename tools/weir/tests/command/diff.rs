@@ -1,5 +1,7 @@
 //! `weir diff`: which reports are of which side, and what is refused.
 
+mod page;
+
 use super::{refusal, sample, text, weir};
 
 /// A directory with the report of the tests, a later one, and half of one.
