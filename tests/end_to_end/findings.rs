@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 #[path = "../../tools/weir/tests/command/html/browser.rs"]
+#[allow(dead_code, reason = "tests of pages press keys")]
 mod browser;
 
 use crate::support::program::finish;

@@ -91,8 +91,14 @@ function reachBoxes(into, { isDown, describe, detail }) {
     const box = event.target.closest('g.frame');
     if (!box || !['ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Enter', ' '].includes(event.key)) return;
     event.preventDefault();
-    if (event.key.startsWith('Arrow')) beside(box, event.key)?.focus();
-    else box.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+    if (!event.key.startsWith('Arrow')) {
+      box.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+      return;
+    }
+    // One that was drawn since has no mark yet, and takes no focus without it.
+    const next = beside(box, event.key);
+    next?.setAttribute('tabindex', '-1');
+    next?.focus();
   });
   svg.addEventListener('focusin', (event) => {
     const box = event.target.closest('g.frame');

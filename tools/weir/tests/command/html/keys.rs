@@ -113,6 +113,10 @@ fn boxes_are_reached_and_shown_by_keys() {
             ["press", "ArrowDown"],
             ["press", "Enter"],
             ["press", "ArrowRight"],
+            ["click", "#stacks > .tools button"],
+            ["press", "ArrowRight"],
+            ["press", "ArrowLeft"],
+            ["press", "Enter"],
             ["click", "#stacks > .tools button + button"],
         ]),
     );
@@ -128,6 +132,9 @@ fn boxes_are_reached_and_shown_by_keys() {
         // In the whole width, it has none beside it.
         (9, "inner: 70 B (70.0 %)"),
         (10, "inner: 70 B (70.0 %)"),
+        // In the whole picture again.
+        (12, "malloc: 30 B (30.0 %)"),
+        (13, "inner: 70 B (70.0 %)"),
     ];
     for (page, name) in expected {
         assert_eq!(focused(&pages[page]), ("frame", name), "{page}");
@@ -135,7 +142,7 @@ fn boxes_are_reached_and_shown_by_keys() {
     let boxes = strings(&pages[9]["boxes"]);
     assert!(!boxes.contains(&"malloc: 30 B (30.0 %)"), "{boxes:?}");
     // What is shown so can be looked at from there.
-    assert_eq!(pages[11]["address"], "#around=inner");
+    assert_eq!(pages[15]["address"], "#around=inner");
 }
 
 #[test]
