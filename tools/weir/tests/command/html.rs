@@ -2,11 +2,11 @@
 
 #[path = "html/browser.rs"]
 mod browser;
-#[path = "html/keys.rs"]
-mod keys;
 #[path = "../../src/units.rs"]
 #[allow(dead_code, reason = "the command uses the rest")]
 pub mod units;
+#[path = "html/uses.rs"]
+mod uses;
 
 use std::collections::BTreeMap;
 use std::path::Path;

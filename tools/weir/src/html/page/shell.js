@@ -10,7 +10,11 @@ async function unpack() {
   return JSON.parse(await new Response(stream).text());
 }
 
+// On paper, the page is light.
+let isPrinted = false;
+
 function isDark() {
+  if (isPrinted) return false;
   if (state.theme) return state.theme === 'dark';
   return matchMedia('(prefers-color-scheme: dark)').matches;
 }
@@ -18,6 +22,16 @@ function isDark() {
 function applyTheme() {
   document.documentElement.dataset.theme = isDark() ? 'dark' : 'light';
   drawCharts();
+}
+
+function lightenOnPaper() {
+  const turn = (isOnPaper) => () => {
+    const wasDark = isDark();
+    isPrinted = isOnPaper;
+    if (isDark() !== wasDark) watchers.theme.forEach((changed) => changed());
+  };
+  window.addEventListener('beforeprint', turn(true));
+  window.addEventListener('afterprint', turn(false));
 }
 
 function jump(event, target) {
@@ -108,6 +122,7 @@ async function start(prepare, show) {
   watch(['theme'], applyTheme);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', applyTheme);
   applyTheme();
+  lightenOnPaper();
   show();
   showNavigation();
   listenToKeys();

@@ -61,7 +61,7 @@ function showStacks(title, remark, showRest) {
   const found = element('span', { class: 'many', 'aria-live': 'polite' });
   const whole = element('button', { type: 'button' }, 'whole picture');
   const around = element('button', { type: 'button' }, 'callers and callees');
-  const detail = element('p', { class: 'detail' }, 'Click a function to see what it led to in the whole width.');
+  const detail = element('p', { class: 'detail' });
   const picture = element('div', { class: 'flame' });
   const sandwich = element('div', { id: 'around' });
   of.append(element('div', { class: 'tools' }, sums, search, found, whole, around), detail, picture, sandwich);
@@ -80,6 +80,7 @@ function showStacks(title, remark, showRest) {
     picture.replaceChildren();
     const sum = sites.sums[state.sum];
     const tree = treeOf('all', pathsOf(sitesOf(sum)));
+    detail.textContent = `${sum.name}: ${page.telling.total(sum)}. Click a function to see what it led to in the whole width.`;
     chosen = null;
     around.disabled = true;
     graph = flameGraph(picture, tree, sum, { detail, chosen: (node) => {
@@ -127,8 +128,6 @@ function showSandwich(into) {
     detail.textContent = 'No call site of this sum has it in its stack.';
     return;
   }
-  requestAnimationFrame(() => {
-    flameGraph(above, callers, sum, { detail, isDown: false });
-    flameGraph(below, callees, sum, { detail });
-  });
+  flameGraph(above, callers, sum, { detail, isDown: false });
+  flameGraph(below, callees, sum, { detail });
 }

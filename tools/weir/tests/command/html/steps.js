@@ -36,6 +36,7 @@ const seen = () => ({
   found: text('#stacks > .tools .many')[0] ?? '',
   notes: text('.notes li'),
   theme: document.documentElement.dataset.theme,
+  background: getComputedStyle(document.body).backgroundColor,
   address: location.hash,
   pictures: document.images.length,
   scripts: document.scripts.length,
@@ -49,7 +50,10 @@ const seen = () => ({
 
 const steps = {
   // All that is made when it is seen.
-  whole: () => window.dispatchEvent(new Event('beforeprint')),
+  whole: () => ['beforeprint', 'afterprint'].forEach((name) => window.dispatchEvent(new Event(name))),
+  // What is on paper until the next step.
+  print: () => window.dispatchEvent(new Event('beforeprint')),
+  printed: () => window.dispatchEvent(new Event('afterprint')),
   address: (hash) => { location.hash = hash; },
   key: (key) => document.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })),
   filter: ([table, words]) => {

@@ -1,4 +1,4 @@
-//! What of the page can be reached without a mouse, and what its address says of tables.
+//! The page without a mouse, in its address, on paper, and of a later version.
 
 use serde_json::{Value, json};
 
@@ -143,6 +143,29 @@ fn boxes_are_reached_and_shown_by_keys() {
     assert!(!boxes.contains(&"malloc: 30 B (30.0 %)"), "{boxes:?}");
     // What is shown so can be looked at from there.
     assert_eq!(pages[15]["address"], "#around=inner");
+}
+
+#[test]
+fn a_dark_page_is_light_on_paper() {
+    let pages = visited(
+        &page(&with_stacks()),
+        "#theme=dark&around=outer",
+        &json!([["whole", null], ["print", null], ["printed", null]]),
+    );
+    for (page, theme, background) in [
+        (0, "dark", "rgb(20, 23, 28)"),
+        (1, "light", "rgb(255, 255, 255)"),
+        (2, "dark", "rgb(20, 23, 28)"),
+    ] {
+        assert_eq!(pages[page]["theme"], theme, "{page}");
+        assert_eq!(pages[page]["background"], background, "{page}");
+        assert_eq!(pages[page]["boxes"], pages[0]["boxes"], "{page}");
+        assert_eq!(pages[page]["around"], pages[0]["around"], "{page}");
+    }
+    // The pictures, too.
+    assert_ne!(pages[0]["colours"], pages[1]["colours"]);
+    assert_eq!(pages[0]["colours"], pages[2]["colours"]);
+    assert_eq!(strings(&pages[0]["boxes"]).len(), 6);
 }
 
 #[test]
