@@ -57,6 +57,9 @@ function flameGraph(into, tree, sum, options = {}) {
       options.chosen?.(node);
     });
   d3.select(into).datum(tree).call(graph);
+  // Boxes and their names are there at once: on paper there is no later.
+  d3.timerFlush();
+  for (const box of into.querySelectorAll('g.frame')) d3.select(box).select('rect').interrupt().attr('width', box.getAttribute('width'));
   reachBoxes(into, { isDown, describe, detail });
   return graph;
 }
