@@ -250,3 +250,70 @@ fn a_storm_of_forks_takes_no_more_memory_the_longer_it_goes_on() {
         "{few_bytes} bytes, then {many_bytes}"
     );
 }
+
+/// A process that does not outlive a test that fails.
+struct Bounded(Child);
+
+impl Drop for Bounded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// How many mappings a process has.
+fn mappings(pid: u32) -> usize {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps"));
+    maps.map_or(0, |maps| maps.lines().count())
+}
+
+/// While weir does not run, processes come and go, and each leaves a region. The kernel allows weir 65,530 mappings.
+#[test]
+fn what_ends_while_weir_does_not_run_is_not_mapped_all_at_once() {
+    const FORKS: usize = 3000;
+    let folder = scratch();
+    let out = folder.path().join("report.json");
+    let at = |name: &str| folder.path().join(name);
+    let script = format!(
+        "cd {}; : >began; until test -e stopped -o $SECONDS -gt 60; do :; done; for i in {{1..{FORKS}}}; do (:); done; : >made; \
+         until test -e goes -o $SECONDS -gt 120; do :; done",
+        folder.path().display()
+    );
+    let mut weir = Bounded(
+        Program::new("/bin/bash")
+            .args(["-c", &script])
+            .command(Mode::Run, &out)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("started"),
+    );
+    let wait = |name: &str| {
+        let end = Instant::now() + Duration::from_secs(120);
+        while !at(name).exists() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(at(name).exists(), "{name}");
+    };
+    let send = |signal| {
+        // SAFETY: a child of ours that has not been waited for.
+        assert_eq!(unsafe { libc::kill(weir.0.id() as i32, signal) }, 0);
+    };
+    wait("began");
+    send(libc::SIGSTOP);
+    std::fs::write(at("stopped"), "").expect("written");
+    wait("made");
+    send(libc::SIGCONT);
+    let mut most = 0;
+    let end = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < end {
+        most = most.max(mappings(weir.0.id()));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::fs::write(at("goes"), "").expect("written");
+    assert!(weir.0.wait().expect("a child of ours").success());
+    let report = weir_report::read::load(&out).expect("a report");
+    let images: u64 = report.processes.iter().map(Process::stands_for).sum();
+    assert_eq!(images, FORKS as u64 + 1);
+    assert_eq!(report.missed.notes, [""; 0]);
+    assert!((50..1500).contains(&most), "{most} mappings");
+}

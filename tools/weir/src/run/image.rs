@@ -48,9 +48,11 @@ pub struct Image {
     ends_seen: u64,
     region: Region<'static>,
     _mapping: Mapping,
+    // As they were when the region was found: the program can write to it at any time.
+    pid: u32,
+    started: Moment,
     /// The file, for as long as it has no name.
     nameless: Option<File>,
-    number: u64,
     path: Option<PathBuf>,
     name_at: Instant,
     /// When the process started, as in [`Life`]; none if it could not be seen.
@@ -74,11 +76,16 @@ pub struct RegionFile {
 }
 
 impl RegionFile {
-    /// Removes it: the image is in the report, or will be.
-    pub fn remove(self) {
+    /// Removes it: the image is in the report, or will be. Returns its name, where it had one and has it no longer.
+    pub fn remove(self) -> Option<PathBuf> {
         drop(self.nameless);
+        let path = self.path?;
         // Where it cannot be removed now, it is with its directory.
-        let _ = self.path.as_deref().map(std::fs::remove_file);
+        let is_gone = match std::fs::remove_file(&path) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        is_gone.then_some(path)
     }
 
     /// Keeps it with a name: there is no report. Whether that was possible.
@@ -100,6 +107,8 @@ pub enum NoImage {
     OtherVersion,
     /// There is no memory to map it.
     NoMemory,
+    /// It is not there any more.
+    Gone,
     /// It cannot be opened or mapped.
     Unavailable,
 }
@@ -115,7 +124,10 @@ impl Image {
             .write(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(path)
-            .map_err(|_| NoImage::Unavailable)?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => NoImage::Gone,
+                _ => NoImage::Unavailable,
+            })?;
         let mut image = Image::of(&file)?;
         image.path = Some(path.to_owned());
         Ok(image)
@@ -157,8 +169,9 @@ impl Image {
             ends_seen: 0,
             region,
             _mapping: mapping,
+            pid: region.header.pid.load(Ordering::Relaxed),
+            started: region.header.started.get(),
             nameless: None,
-            number: 0,
             path: None,
             name_at: Instant::now() + NAMELESS_FOR,
             since: None,
@@ -173,21 +186,6 @@ impl Image {
             usage::Watch::new(image.pid(), since, image.started(), FileId::of(&of))
         });
         Ok(image)
-    }
-
-    /// The region's file, where it has a name.
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
-    /// Its number, which no other image has, once it is set.
-    pub fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Sets its number.
-    pub fn set_number(&mut self, number: u64) {
-        self.number = number;
     }
 
     /// Whether weir keeps a descriptor of the file.
@@ -207,7 +205,7 @@ impl Image {
 
     /// The process's id, as in its region.
     pub fn pid(&self) -> u32 {
-        self.region.header.pid.load(Ordering::Relaxed)
+        self.pid
     }
 
     /// The id of its parent when it started.
@@ -217,7 +215,7 @@ impl Image {
 
     /// When the image started.
     pub fn started(&self) -> Moment {
-        self.region.header.started.get()
+        self.started
     }
 
     /// Whether its process was there when the region was found. One that was not has ended before, or

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 
-use super::shrinking;
+use super::shrinking::{self, Expected};
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
@@ -17,6 +17,8 @@ use weir_record::region::{Header, NotARegion, Region, Room};
 pub struct Mapping {
     memory: NonNull<u8>,
     length: usize,
+    /// Where it is of a file that may be cut off.
+    expected: Option<Expected>,
 }
 
 // SAFETY: the memory belongs to no thread; what is read of it are atomics.
@@ -52,8 +54,8 @@ impl Mapping {
                 0,
             )?
         };
-        let mapping = Mapping::new(memory, length)?;
-        shrinking::expect(mapping.memory.as_ptr(), length);
+        let mut mapping = Mapping::new(memory, length)?;
+        mapping.expected = Some(shrinking::expect(mapping.memory.as_ptr(), length));
         Ok(mapping)
     }
 
@@ -82,7 +84,11 @@ impl Mapping {
 
     fn new(memory: *mut std::ffi::c_void, length: usize) -> io::Result<Mapping> {
         let memory = NonNull::new(memory.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Mapping { memory, length })
+        Ok(Mapping {
+            memory,
+            length,
+            expected: None,
+        })
     }
 
     /// Looks at the memory as a region.
@@ -99,7 +105,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        shrinking::forget(self.memory.as_ptr());
+        // While nothing else can be at this address.
+        drop(self.expected.take());
         // SAFETY: mapped with this length, and nothing that was borrowed from it outlives it. That it
         // cannot fail for such arguments is why its result does not matter.
         let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.length) };

@@ -10,9 +10,11 @@
 //!   no_memory     what remains to be done where weir has no memory
 //!   hanging       a program that does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
-//!   inbox         files of regions that have no name
+//!   arrivals      what they leave for weir to find
+//!     inbox         files of regions that have no name
 //!   names         names for those that last
-//!   image         one of them
+//!   images        those that are watched
+//!     image         one of them
 //!   mapping       its region's memory
 //!     shrinking     regions that are truncated while we read them
 //!   life          whether its process still runs
@@ -28,6 +30,7 @@
 //! moment        this moment
 //! ```
 
+mod arrivals;
 mod collector;
 mod destination;
 mod ended;
@@ -36,6 +39,7 @@ mod environment;
 mod folder;
 mod hanging;
 mod image;
+mod images;
 mod inbox;
 mod launch;
 mod life;

@@ -13,57 +13,59 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 static PAGE: AtomicUsize = AtomicUsize::new(0);
 
 /// A mapping. Entries are used again and never freed, so that the handler can walk their list at any time.
+#[derive(Debug)]
 struct Entry {
     start: AtomicUsize,
     /// 0 where it is not in use.
     length: AtomicUsize,
-    next: *mut Entry,
+    next: Option<&'static Entry>,
 }
 
 static FIRST: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
-/// Held to change the list; the handler only reads.
-static CHANGES: Mutex<()> = Mutex::new(());
+/// The entries that are not in use. Held to change the list; the handler only reads that.
+static FREE: Mutex<Vec<&'static Entry>> = Mutex::new(Vec::new());
 
-fn changes() -> MutexGuard<'static, ()> {
-    CHANGES.lock().unwrap_or_else(PoisonError::into_inner)
+fn free() -> MutexGuard<'static, Vec<&'static Entry>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn first() -> Option<&'static Entry> {
+    // SAFETY: null, or an entry, which is never freed and only shared.
+    unsafe { FIRST.load(Ordering::Acquire).as_ref() }
 }
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    let first = FIRST.load(Ordering::Acquire);
-    // SAFETY: null, or an entry, which is never freed; `next` is not changed once the entry is in the list.
-    let entry = |at: *mut Entry| unsafe { at.as_ref() };
-    std::iter::successors(entry(first), move |last| entry(last.next))
+    std::iter::successors(first(), |last| last.next)
 }
 
-/// From now on what is behind the end of the file, in this mapping of it, reads as zeroes.
-pub fn expect(start: *const u8, length: usize) {
+/// A mapping that is in the list until this is dropped.
+#[derive(Debug)]
+pub struct Expected(&'static Entry);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0.length.store(0, Ordering::Release);
+        free().push(self.0);
+    }
+}
+
+/// From now on what is behind the end of the file, in this mapping of it, reads as zeroes. To be dropped before the mapping goes.
+pub fn expect(start: *const u8, length: usize) -> Expected {
     static HANDLED: Once = Once::new();
     HANDLED.call_once(handle);
-    let _changes = changes();
-    let free = entries().find(|entry| entry.length.load(Ordering::Relaxed) == 0);
-    if let Some(entry) = free {
+    let mut free = free();
+    if let Some(entry) = free.pop() {
         entry.start.store(start.addr(), Ordering::Relaxed);
         entry.length.store(length, Ordering::Release);
-        return;
+        return Expected(entry);
     }
-    let entry = Box::new(Entry {
+    let entry: &'static Entry = Box::leak(Box::new(Entry {
         start: AtomicUsize::new(start.addr()),
         length: AtomicUsize::new(length),
-        next: FIRST.load(Ordering::Relaxed),
-    });
-    FIRST.store(Box::into_raw(entry), Ordering::Release);
-}
-
-/// The mapping is about to go.
-pub fn forget(start: *const u8) {
-    let _changes = changes();
-    let is_it = |entry: &&Entry| {
-        entry.length.load(Ordering::Relaxed) != 0
-            && entry.start.load(Ordering::Relaxed) == start.addr()
-    };
-    if let Some(entry) = entries().find(is_it) {
-        entry.length.store(0, Ordering::Release);
-    }
+        next: first(),
+    }));
+    FIRST.store(ptr::from_ref(entry).cast_mut(), Ordering::Release);
+    Expected(entry)
 }
 
 fn handle() {
