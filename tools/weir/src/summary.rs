@@ -195,15 +195,12 @@ fn numbers(report: &Report) -> Vec<(&'static str, String)> {
             }
             None => units::bytes(heap.peak_bytes),
         };
+        let (bytes, blocks) = heap::of_their_own(heap);
         format!(
             "{asked_for} asked for, peak {peak}, {} live at the end in {} {}",
-            units::signed_bytes(heap.live_bytes),
-            units::signed_count(heap.live_blocks),
-            if heap.live_blocks == 1 {
-                "block"
-            } else {
-                "blocks"
-            },
+            units::signed_bytes(bytes),
+            units::signed_count(blocks),
+            if blocks == 1 { "block" } else { "blocks" },
         )
     };
     lines.push(("heap", heap));

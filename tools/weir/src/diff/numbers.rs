@@ -10,6 +10,7 @@ use weir_report::model::{Activity, FileUse, Function, Heap, Process, Report};
 use super::names::Names;
 use super::number::{Number, whole};
 use crate::cli::Metric;
+use crate::report::heap::of_their_own;
 use crate::report::loss;
 use crate::report::sites::places::{Place, Places};
 use crate::sites::{Sites, is_library};
@@ -400,8 +401,7 @@ fn of_heap(heap: &Heap) -> [(&'static str, Unit, Number); 3] {
         value: peak,
         high: peak.saturating_add(error),
     };
-    let bytes = heap.live_bytes.saturating_sub(heap.inherited_bytes);
-    let blocks = heap.live_blocks.saturating_sub(heap.inherited_blocks);
+    let (bytes, blocks) = of_their_own(heap);
     [
         ("heap.peak_bytes", Unit::Bytes, peak),
         ("leak_bytes", Unit::Bytes, Number::Exact(bytes)),

@@ -38,10 +38,12 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
             let bytes = at_once(of, subject.processes.iter().copied());
             pairs.push(("at one moment", moment(of, bytes)));
         }
-        pairs.push((
-            "live at the end",
-            blocks(subject.heap.live_bytes, subject.heap.live_blocks),
-        ));
+        let live = if subject.has_many_processes() {
+            of_their_own(subject.heap)
+        } else {
+            (subject.heap.live_bytes, subject.heap.live_blocks)
+        };
+        pairs.push(("live at the end", blocks(live.0, live.1)));
     }
     if let Some(reason) = &subject.heap.not_known {
         let reason = text::printable(reason).into_owned();
@@ -49,10 +51,17 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
     }
     if is_known && (subject.heap.inherited_bytes, subject.heap.inherited_blocks) != (0, 0) {
         let inherited = blocks(subject.heap.inherited_bytes, subject.heap.inherited_blocks);
-        pairs.push((
-            "of that inherited",
-            format!("{inherited}, which were live at the fork"),
-        ));
+        pairs.push(if subject.has_many_processes() {
+            (
+                "and inherited",
+                format!("{inherited}, which were live at forks"),
+            )
+        } else {
+            (
+                "of that inherited",
+                format!("{inherited}, which were live at the fork"),
+            )
+        });
     }
     page.pairs(&pairs);
 }
@@ -66,6 +75,15 @@ pub fn asked_for(totals: &Totals, heap: &Heap) -> String {
         return NOT_KNOWN.to_owned();
     }
     units::bytes(totals.allocated_bytes)
+}
+
+/// Bytes and blocks that were live at the end, without those that were live at forks: each process that was forked has these again, and
+/// so many small processes would seem to hold very much.
+pub fn of_their_own(heap: &Heap) -> (i64, i64) {
+    (
+        heap.live_bytes.saturating_sub(heap.inherited_bytes),
+        heap.live_blocks.saturating_sub(heap.inherited_blocks),
+    )
 }
 
 /// How many processes are named at the tree's peak.

@@ -275,7 +275,9 @@ fn the_head_of_the_page_says_what_the_text_says() {
     );
     assert_eq!(
         card("live at the end")[1],
-        json!(units::signed_bytes(report.heap.live_bytes))
+        json!(units::signed_bytes(
+            report.heap.live_bytes - report.heap.inherited_bytes
+        ))
     );
     assert_eq!(
         card("waits")[1],

@@ -42,9 +42,11 @@ function card(title, value, remark, target) {
   return made;
 }
 
-function liveRemark(heap) {
-  const blocks = counted(heap.live_blocks, 'block', 'blocks');
-  return heap.inherited_bytes ? `${blocks}; ${bytes(heap.inherited_bytes)} of it inherited at forks` : blocks;
+// Each process that was forked has again what was live then.
+function liveCard(heap) {
+  const blocks = counted(heap.live_blocks - heap.inherited_blocks, 'block', 'blocks');
+  const remark = heap.inherited_bytes ? `${blocks}; and ${bytes(heap.inherited_bytes)} inherited at forks` : blocks;
+  return [bytes(heap.live_bytes - heap.inherited_bytes), remark];
 }
 
 function showCards() {
@@ -62,7 +64,7 @@ function showCards() {
     card('calls', count(sums.calls), `${count(sums.errors)} failed`, 'functions'),
     card('allocated', bytes(sums.allocated_bytes), `in ${counted(sums.allocating_calls, 'call', 'calls')}`, 'functions'),
     card('heap peak', ...peak(), 'time'),
-    card('live at the end', sums.is_heap_known ? bytes(heap.live_bytes) : 'not known', sums.is_heap_known ? liveRemark(heap) : '', 'stacks'),
+    card('live at the end', ...(sums.is_heap_known ? liveCard(heap) : ['not known', '']), 'stacks'),
     card('read', bytes(sums.read_bytes), `${time(use('read_ns'))} in ${counted(use('reads'), 'call', 'calls')}`, 'files'),
     card('written', bytes(sums.written_bytes), `${time(use('write_ns'))} in ${counted(use('writes'), 'call', 'calls')}`, 'files'),
     card('waits', time(activity('wait').total_ns), counted(activity('wait').calls, 'call', 'calls'), 'slowest'),
