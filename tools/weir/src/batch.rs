@@ -7,6 +7,7 @@ use weir_report::model::Report;
 
 use crate::exit_code;
 use crate::failure::{Failure, complain};
+use crate::overwrite::is_same;
 use crate::report::{self, Recordings, one_run};
 
 /// The files; of a directory, its regular files that end with .json, by name. What is written to `out` is none of them.
@@ -38,13 +39,6 @@ pub fn files(given: &[PathBuf], out: Option<&Path>) -> Result<Vec<PathBuf>, Fail
         }
     }
     Ok(files)
-}
-
-/// Whether two paths lead to one file that is there.
-fn is_same(one: &Path, other: Option<&Path>) -> bool {
-    let other = other.and_then(|other| other.canonicalize().ok());
-    let both = one.canonicalize().ok().zip(other);
-    both.is_some_and(|(one, other)| one == other)
 }
 
 /// Reads reports, and passes each on. Of what is read, little stays in memory.

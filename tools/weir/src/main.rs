@@ -18,6 +18,7 @@
 //! | [`symbolize`] | names in a report, for where its files are not |
 //! | [`export`] | call sites in formats of other tools |
 //! | [`batch`] | many reports, one after the other |
+//! | [`overwrite`] | no command writes over what it reads |
 //! | [`generated`] | what is made from definitions: schemas, completions, manual page |
 //! | [`report`] | a report as tables for people, its totals for scripts |
 //! | [`sites`] | where in a program its calls came from |
@@ -56,6 +57,7 @@ mod memory;
 mod merge;
 mod openmetrics;
 mod output;
+mod overwrite;
 mod recover;
 mod report;
 mod run;

@@ -28,7 +28,7 @@ use crate::exit_code::{self, ProgramEnd};
 use crate::failure::{Failure, complain};
 use crate::report::sites::places::{self, Places};
 use crate::units::Unit;
-use crate::{output, report, run};
+use crate::{output, overwrite, report, run};
 use budget::{Budget, Limit, Per};
 use figure::{Figure, Value};
 use verdict::Verdict;
@@ -88,6 +88,10 @@ pub fn execute(args: &CheckArgs) -> Result<u8, Failure> {
             exit_code::USAGE,
             format!("{option} is for a program that weir check runs, and a report was given"),
         ));
+    }
+    for out in [&args.junit, &args.openmetrics] {
+        let read = args.file.iter().chain(&args.baseline);
+        overwrite::refuse(out.as_deref(), read.chain([&args.budget]))?;
     }
     let budget = Budget::read(&args.budget)?;
     let baseline = args.baseline.as_deref().map(report::load).transpose()?;

@@ -33,7 +33,7 @@ use crate::exit_code;
 use crate::failure::Failure;
 use crate::report::Recordings;
 use crate::report::sites::places::Places;
-use crate::{export, output, report};
+use crate::{export, output, overwrite, report};
 use compare::{Comparison, compare};
 use numbers::Numbers;
 
@@ -113,6 +113,7 @@ pub fn execute(args: &DiffArgs) -> Result<(), Failure> {
             format!("{option} is for text: the page has all rows, and is as wide as its window");
         return Err(Failure::new(exit_code::USAGE, message));
     }
+    overwrite::refuse(args.out.as_deref(), args.files.iter().chain(&args.after))?;
     let (before, after) = sides(args)?;
     let sides = Sides {
         before: loaded(&before)?,

@@ -44,6 +44,7 @@ use weir_report::model::{Process, Report, Site};
 use crate::cli::{ExportArgs, FlameArgs, Format, Group, SiteArgs, StackArgs};
 use crate::exit_code;
 use crate::failure::Failure;
+use crate::overwrite;
 use crate::report::{self, Subject};
 use crate::sites::{Choice, Sites, Tree, Wanted, What};
 use crate::text;
@@ -70,6 +71,7 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     }
     let stacks = &args.stacks;
     let out = args.out.as_deref();
+    overwrite::refuse(out, &args.reports)?;
     let profile = || load(report, stacks);
     match args.format {
         Format::Folded => {
@@ -178,6 +180,7 @@ fn with_subjects<T>(
 
 /// Draws a flame graph.
 pub fn flame(args: &FlameArgs) -> Result<(), Failure> {
+    overwrite::refuse(args.out.as_deref(), args.diff.iter().chain([&args.file]))?;
     let stacks = &args.stacks;
     let profile = load(&args.file, stacks)?;
     let out = args.out.as_deref();

@@ -18,11 +18,12 @@ use std::path::Path;
 
 use crate::cli::{HtmlArgs, SiteArgs};
 use crate::failure::Failure;
-use crate::{export, report};
+use crate::{export, overwrite, report};
 use data::Data;
 
 /// Makes the page.
 pub fn execute(args: &HtmlArgs) -> Result<(), Failure> {
+    overwrite::refuse(args.out.as_deref(), [&args.file])?;
     let report = report::load(&args.file)?;
     let name = args.file.file_name().unwrap_or(args.file.as_os_str());
     let name = match args.file == Path::new("-") {

@@ -9,6 +9,7 @@ mod layout;
 mod library;
 mod manual;
 mod merge;
+mod overwrite;
 mod recover;
 mod report;
 mod run;
