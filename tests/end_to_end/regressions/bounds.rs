@@ -317,3 +317,26 @@ fn what_ends_while_weir_does_not_run_is_not_mapped_all_at_once() {
     assert_eq!(report.missed.notes, [""; 0]);
     assert!((50..1500).contains(&most), "{most} mappings");
 }
+
+/// On a busy machine a process may wait for a processor at any place: also after it has handed its region over, and before that is
+/// made. A tracer has it wait there.
+#[test]
+fn a_region_may_take_longer_to_be_made_than_a_second() {
+    let folder = scratch();
+    let out = folder.path().join("report.json");
+    let mut traced = Program::new("/usr/bin/strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=sendmsg"])
+        .args(["-e", "inject=sendmsg:delay_exit=1500000"])
+        .arg(victim("does_little"))
+        .command(Mode::Run, &out);
+    let traced = traced.stdin(Stdio::null()).output().expect("started");
+    assert!(traced.status.success(), "{traced:?}");
+    let report = weir_report::read::load(&out).expect("a report");
+    let mut processes = report.processes.iter();
+    let process = processes.find(|process| process.executable.ends_with("/does_little"));
+    let process = process.expect("an image");
+    assert_eq!(process.functions["malloc"].calls, 100);
+    assert_eq!(process.end.status, Some(0));
+    let unread = |note: &String| note.contains("could not be read");
+    assert!(!report.missed.notes.iter().any(unread));
+}

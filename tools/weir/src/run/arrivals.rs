@@ -31,8 +31,11 @@ const AT_ONCE: usize = 128;
 /// How often a pass takes what was handed over, each time as much as is taken at once, before it waits for no more: who sends for
 /// ever holds nothing up. A socket of this kind keeps 512 messages at most, unless somebody has raised that (net.unix.max_dgram_qlen).
 const MOST_TAKES: usize = 32;
-/// How long a region may take to be finished, before only a change of the directory has it looked at.
+/// How long a region may take to be finished, before it is looked at less often: one with a name where the directory changes,
+/// another [now and then](BETWEEN_LOOKS). Its process may wait for a processor for longer than this.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often files are looked at that have not been finished for so long.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// How many files without a name that are no regions yet are open at the most: descriptors are limited.
 const MOST_UNFINISHED: usize = 128;
 
@@ -56,6 +59,20 @@ pub struct Arrived {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pass(u64);
 
+/// A file that was handed over and is no region yet.
+#[derive(Debug)]
+struct Unfinished {
+    file: File,
+    since: Instant,
+    looked_at: Instant,
+}
+
+impl Unfinished {
+    fn is_due(&self, now: Instant) -> bool {
+        now < self.since + PATIENCE || now >= self.looked_at + BETWEEN_LOOKS
+    }
+}
+
 /// Where they arrive.
 #[derive(Debug)]
 pub struct Arrivals {
@@ -69,9 +86,9 @@ pub struct Arrivals {
     known: HashSet<OsString>,
     /// Files that are no regions, or not yet, since when.
     refused: HashMap<OsString, Instant>,
-    /// Files that were handed over and are no regions yet, since when.
-    unfinished: Vec<(File, Instant)>,
-    /// How many never became one.
+    /// Files that were handed over and are no regions yet.
+    unfinished: Vec<Unfinished>,
+    /// How many there were besides that never became one, as far as is known.
     never_finished: usize,
     /// How many are kept, and in no report: there was no memory for them.
     kept: usize,
@@ -256,15 +273,25 @@ impl Arrivals {
     /// The regions among files that were handed over now, and those that were before and were none yet.
     fn recognized(&mut self, files: Vec<File>, names: &mut Names) -> Vec<Image> {
         let now = Instant::now();
-        let waiting = std::mem::take(&mut self.unfinished);
+        // A pass takes all that there is.
+        let is_pass = self.is_amid();
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unfinished)
+            .into_iter()
+            .partition(|of| is_pass || of.is_due(now));
+        self.unfinished = later;
+        let due = due.into_iter().map(|of| (of.file, of.since));
         let new = files.into_iter().map(|file| (file, now));
         let mut found = Vec::new();
-        for (file, since) in waiting.into_iter().chain(new) {
+        for (file, since) in due.chain(new) {
             match Image::handed(file) {
                 Ok(image) => found.push(image),
                 Err((NoImage::NoMemory, file)) if is_kept(&file, names) => self.kept += 1,
-                Err((NoImage::Unfinished | NoImage::NoMemory, file)) if now < since + PATIENCE => {
-                    self.unfinished.push((file, since));
+                Err((NoImage::Unfinished | NoImage::NoMemory, file)) => {
+                    self.unfinished.push(Unfinished {
+                        file,
+                        since,
+                        looked_at: now,
+                    });
                 }
                 Err((reason, _)) => {
                     self.other_version |= matches!(reason, NoImage::OtherVersion);
@@ -273,8 +300,11 @@ impl Arrivals {
             }
         }
         let surplus = self.unfinished.len().saturating_sub(MOST_UNFINISHED);
-        self.unfinished.drain(..surplus);
-        self.never_finished += surplus;
+        if surplus > 0 {
+            self.unfinished.sort_by_key(|of| of.since);
+            self.unfinished.drain(..surplus);
+            self.never_finished += surplus;
+        }
         found
     }
 
@@ -310,7 +340,11 @@ fn is_kept(file: &File, names: &mut Names) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::collector::tests::region_in;
+    use weir_record::region::Phase;
+    use weir_record::settings::INBOX;
+
+    use super::super::collector::tests::{region_in, write_region};
+    use super::super::inbox::tests::send;
     use super::*;
 
     /// The images that one step found.
@@ -340,6 +374,27 @@ mod tests {
         assert!(!arrivals.has_made(next));
         assert_eq!(step(&mut arrivals, &mut names), 3);
         assert!(arrivals.has_made(next));
+        assert_eq!(arrivals.unread(), 0);
+    }
+
+    /// Its process may get no processor for as long as that.
+    #[test]
+    fn a_region_that_was_handed_over_may_take_its_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let inbox = Inbox::new(directory.path()).expect("a socket");
+        let mut names = Names::new(directory.path());
+        let mut arrivals = Arrivals::new(directory.path(), Some(inbox));
+        let file = tempfile::tempfile_in(directory.path()).unwrap();
+        send(&directory.path().join(INBOX), &[&file]);
+        let end = Instant::now() + PATIENCE + BETWEEN_LOOKS;
+        while Instant::now() < end {
+            assert_eq!(step(&mut arrivals, &mut names), 0);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(arrivals.unread(), 1);
+        write_region(&file, 0, Phase::Running);
+        std::thread::sleep(BETWEEN_LOOKS);
+        assert_eq!(step(&mut arrivals, &mut names), 1);
         assert_eq!(arrivals.unread(), 0);
     }
 

@@ -461,7 +461,8 @@ pub mod tests {
         file
     }
 
-    fn write_region(mut file: &File, after_ns: u64, phase: Phase) {
+    /// Makes such a region of a file.
+    pub fn write_region(mut file: &File, after_ns: u64, phase: Phase) {
         // SAFETY: the header is made of atomics, for which zeroes are valid.
         let header = unsafe { Box::<Header>::new_zeroed().assume_init() };
         header.prepare(Room {

@@ -129,7 +129,7 @@ impl Drop for Inbox {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::io::IoSlice;
     use std::os::unix::fs::FileExt;
 
@@ -137,7 +137,8 @@ mod tests {
 
     use super::*;
 
-    fn send(to: &Path, files: &[&File]) {
+    /// Hands files over.
+    pub fn send(to: &Path, files: &[&File]) {
         let socket = UnixDatagram::unbound().unwrap();
         socket.connect(to).unwrap();
         let descriptors: Vec<_> = files.iter().map(|file| file.as_fd()).collect();
