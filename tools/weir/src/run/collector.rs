@@ -173,6 +173,8 @@ impl Collector {
         }
         let ended = std::mem::take(&mut self.ended);
         let mut processes = ended.finish(&mut self.told);
+        self.told
+            .add_failed_without_image(&self.starts, &mut processes);
         self.starts.settle(&mut processes);
         processes
     }
@@ -370,7 +372,10 @@ impl Collector {
         let (pid, parent) = (image.pid(), image.parent_pid());
         let began = image.started().ticks;
         let end = self.told.end(end, pid, parent, began);
-        let children = image.children();
+        let children = match image.children() {
+            0 => 0,
+            all => all.saturating_sub(self.told.killed_without_image(pid, &self.starts)),
+        };
         let (mut process, file) = image.close(now, end);
         if children > 0 {
             process.missed.notes.push(of_children(children));

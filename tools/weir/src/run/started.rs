@@ -38,6 +38,8 @@ pub struct Starts {
     pending: Vec<Started>,
     /// When the latest image of each process began.
     seen: HashMap<u32, u64>,
+    /// Whether processes that were seen are not known any more.
+    has_forgotten_seen: bool,
     forgotten: u64,
 }
 
@@ -78,12 +80,21 @@ impl Starts {
 
     /// Drops the older half of the seen processes, except those with a pending start.
     fn forget_seen(&mut self) {
+        self.has_forgotten_seen = true;
         let mut moments: Vec<u64> = self.seen.values().copied().collect();
         let middle = moments.len() / 2;
         let (_, &mut median, _) = moments.select_nth_unstable(middle);
         let started: HashSet<u32> = self.pending.iter().map(|start| start.pid).collect();
         self.seen
             .retain(|pid, &mut began| began > median || started.contains(pid));
+    }
+
+    /// Whether it is known that there was neither an image of the process nor a start of a program.
+    pub fn had_nothing_of(&self, pid: u32) -> bool {
+        let is_known = !self.has_forgotten_seen && self.forgotten == 0;
+        is_known
+            && !self.seen.contains_key(&pid)
+            && !self.pending.iter().any(|start| start.pid == pid)
     }
 
     /// Whether an image of the process was seen that began later.

@@ -1,6 +1,6 @@
 //! How processes ended that did not note it themselves: their parents noted it after they had waited for them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -8,9 +8,14 @@ use weir_record::ends::ChildEnd;
 use weir_report::model::{End, EndKind, Process};
 
 use super::ending;
+use super::started::Starts;
+use crate::report::ending as in_words;
 
 /// How many unused ends are kept: most are of processes that noted themselves how they ended.
 const MOST: usize = 10_000;
+
+/// How many ways to end are told of the children of one process.
+const MOST_WAYS: usize = 8;
 
 /// The ends that parents noted.
 #[derive(Debug, Default)]
@@ -49,6 +54,46 @@ impl Told {
             process.end = self.end(end, process.pid, process.parent_pid, 0);
         }
     }
+
+    /// The children of a process that were ended by a signal, and of which there was no image.
+    pub fn killed_without_image(&self, parent: u32, starts: &Starts) -> u64 {
+        let ends = self.without_image(starts);
+        let of_parent = ends.filter(|&(by, end)| by == parent && libc::WIFSIGNALED(end.status));
+        of_parent.count() as u64
+    }
+
+    /// Adds to the processes how children of theirs failed that had no image: nothing else tells of these.
+    pub fn add_failed_without_image(&self, starts: &Starts, processes: &mut [Process]) {
+        let mut failed: BTreeMap<u32, BTreeMap<i32, u64>> = BTreeMap::new();
+        for (by, end) in self
+            .without_image(starts)
+            .filter(|(_, end)| end.status != 0)
+        {
+            *failed.entry(by).or_default().entry(end.status).or_default() += 1;
+        }
+        for (by, ways) in failed {
+            let parent = processes.iter().rposition(|process| process.pid == by);
+            let Some(parent) = processes.get_mut(parent.unwrap_or(0)) else {
+                continue;
+            };
+            for (status, count) in ways.into_iter().take(MOST_WAYS) {
+                let end = in_words(&ending::known(ExitStatus::from_raw(status)));
+                let who = match count {
+                    1 => "1 child process without an image of its own".to_owned(),
+                    _ => format!("{count} child processes without an image of their own"),
+                };
+                parent.missed.notes.push(format!(
+                    "{who} {end}: no call that Weir sees, or only in the memory of the parent (vfork)"
+                ));
+            }
+        }
+    }
+
+    /// Nothing where it is not known any more of which processes there were images.
+    fn without_image(&self, starts: &Starts) -> impl Iterator<Item = (u32, ChildEnd)> {
+        let ends = self.ends.values().copied();
+        ends.filter(|(_, end)| starts.had_nothing_of(end.pid))
+    }
 }
 
 /// Whether more may be known of an end.
@@ -63,6 +108,46 @@ pub fn is_open(end: &End) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_without_an_image_is_told_once_for_each_way() {
+        let (mut told, mut starts) = (Told::default(), Starts::default());
+        let (five, killed) = (5 << 8, libc::SIGKILL);
+        for (pid, status) in [(7, five), (8, five), (9, killed), (10, 0), (11, five)] {
+            told.note(
+                1,
+                ChildEnd {
+                    pid,
+                    status,
+                    ticks: 50,
+                },
+            );
+        }
+        starts.see(11, 20);
+        let mut processes = crate::sample::report().processes;
+        processes.truncate(2);
+        for (process, pid) in processes.iter_mut().zip([3, 1]) {
+            process.pid = pid;
+            process.missed.notes.clear();
+        }
+        assert_eq!(told.killed_without_image(1, &starts), 1);
+        assert_eq!(told.killed_without_image(3, &starts), 0);
+        told.add_failed_without_image(&starts, &mut processes);
+        assert_eq!(processes[0].missed.notes, [""; 0]);
+        let notes = &processes[1].missed.notes;
+        let of = |part: &str| notes.iter().filter(|note| note.starts_with(part)).count();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(
+            of("2 child processes without an image of their own exit"),
+            1,
+            "{notes:?}"
+        );
+        assert_eq!(
+            of("1 child process without an image of its own"),
+            1,
+            "{notes:?}"
+        );
+    }
 
     #[test]
     fn the_parent_s_word_holds_where_the_image_said_nothing() {
