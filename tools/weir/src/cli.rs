@@ -677,6 +677,8 @@ pub enum Format {
     Ndjson,
     /// Text for Prometheus and others
     Openmetrics,
+    /// The same metrics as JSON, for OpenTelemetry
+    OtlpJson,
     /// JSON for Bencher
     Bmf,
     /// JSON for Perfetto and chrome://tracing: the slowest calls and counters over time

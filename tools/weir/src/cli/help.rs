@@ -82,9 +82,9 @@ pub const EXPORT_EXAMPLES: &str = "\
 Folded stacks have one number: that of --of and --metric, or the bytes of
 allocations, or else the time of I/O. dhat has the blocks of the heap.
 speedscope, pprof and firefox have all numbers. csv and ndjson have tables,
-openmetrics and bmf totals, and chrome-trace what happened when: these are
-without call sites. parquet adds reports to a data set of many runs, with
-all of these but what happened when.
+openmetrics, otlp-json and bmf totals, and chrome-trace what happened when:
+these are without call sites. parquet adds reports to a data set of many runs,
+with all of these but what happened when.
 
 Examples:
   weir export --format csv --table files weir.make.4711.json > files.csv

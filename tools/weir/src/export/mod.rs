@@ -8,7 +8,9 @@
 //! firefox       JSON for the Firefox Profiler
 //! tables        what a report has of functions, files, processes, …
 //! rows          tables as CSV and as lines of JSON
-//! openmetrics   totals for Prometheus
+//! metrics       totals, with names and labels
+//! openmetrics   these for Prometheus
+//! otlp          these for OpenTelemetry
 //! bmf           totals for Bencher
 //! chrome_trace  slowest calls and counters over time, for Perfetto
 //! flame         a picture, for browsers
@@ -30,7 +32,9 @@ mod flame;
 mod fleet;
 mod folded;
 mod layout;
+mod metrics;
 mod openmetrics;
+mod otlp;
 mod pprof;
 mod rows;
 mod speedscope;
@@ -115,6 +119,10 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
             })?;
             file::write(out, &|out| out.write_all(text.as_bytes()))
         }
+        Format::OtlpJson => with_report(report, stacks, |report, subjects| {
+            let value = otlp::value(&report.weir_version, subjects);
+            file::write(out, &|out| writeln!(out, "{value}"))
+        }),
         Format::Bmf => {
             let value = with_subjects(report, stacks, |of| totals(of, "bmf", bmf::value))?;
             file::write(out, &|out| writeln!(out, "{value}"))
@@ -170,12 +178,21 @@ fn with_subjects<T>(
     args: &StackArgs,
     make: impl FnOnce(&[Subject<'_>]) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
+    with_report(file, args, |_, subjects| make(subjects))
+}
+
+/// The same, of what only the whole report has, too.
+fn with_report<T>(
+    file: &Path,
+    args: &StackArgs,
+    make: impl FnOnce(&Report, &[Subject<'_>]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     if let Some(option) = args.sites.given() {
         let message = format!("{option} is for the formats of call sites");
         return Err(Failure::new(exit_code::USAGE, message));
     }
     let report = report::load(file)?;
-    make(&report::subjects(&report, args.process)?)
+    make(&report, &report::subjects(&report, args.process)?)
 }
 
 /// Draws a flame graph.

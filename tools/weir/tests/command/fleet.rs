@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 
 use super::run::Place;
-use super::{refusal, sample, text, weir};
+use super::{python, refusal, sample, text, weir};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md");
 const A_DAY_NS: u64 = 86_400_000_000_000;
 /// Midday of 2026-11-30.
 const MIDDAY_NS: u64 = 1_796_040_000_000_000_000;
@@ -84,18 +83,7 @@ fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Has the engines read the data set, and compares it with the report `sum.json`.
 fn compare(place: &Place, data: &str) {
-    let venv = Command::new(format!("{ROOT}/tests/venv"))
-        .output()
-        .expect("tests/venv started");
-    assert!(venv.status.success(), "{}", text(&venv.stderr));
-    let output = Command::new(text(&venv.stdout).trim_end())
-        .arg(format!("{ROOT}/tools/weir/tests/command/fleet.py"))
-        .arg(format!("{ROOT}/docs/fleet.md"))
-        .arg(data)
-        .current_dir(place.file("."))
-        .output()
-        .expect("python started");
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    python::with_readers("fleet.py", place.path(), &[PAGE.as_ref(), data.as_ref()]);
 }
 
 #[test]

@@ -10,6 +10,8 @@ mod library;
 mod manual;
 mod merge;
 mod overwrite;
+mod otlp;
+mod python;
 mod recover;
 mod report;
 mod run;

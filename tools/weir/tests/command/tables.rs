@@ -11,6 +11,9 @@ fn place() -> tempfile::TempDir {
     let mut report = sample::report();
     // What a table must keep apart, and OpenMetrics must escape.
     report.files.listed[0].name = "a,\"b\"\nc\\d".to_owned();
+    // More calls failed than an errno tells of.
+    let openat = report.functions.get_mut("openat");
+    openat.expect("a function").errors += 5;
     let json = serde_json::to_vec(&report).expect("JSON");
     fs::write(directory.path().join("report.json"), json).expect("written");
     directory
@@ -181,7 +184,7 @@ def value(name, **labels):
     return found.pop((name, tuple(sorted(labels.items()))))
 assert value("weir_duration_seconds") == report["duration_ns"] / 1e9
 assert value("weir_processes") == len(report["processes"])
-assert value("weir_uncounted_calls") == report["missed"]["uncounted_calls"]
+assert value("weir_uncounted_calls_total") == report["missed"]["uncounted_calls"]
 for number in ("live_bytes", "live_blocks", "peak_bytes"):
     if "not_known" not in report["heap"]:
         assert value("weir_heap_" + number) == report["heap"][number]
@@ -192,6 +195,9 @@ for name, of in report["functions"].items():
         assert value("weir_function_" + number + "_total", function=name) == of[number]
     for errno, calls in of.get("errors_by_errno", {}).items():
         assert value("weir_function_errors_total", function=name, errno=errno) == calls
+    others = of["errors"] - sum(of.get("errors_by_errno", {}).values())
+    if others:
+        assert value("weir_function_errors_total", function=name) == others
     latency = of.get("latency")
     if latency:
         assert value("weir_function_seconds_count", function=name) == latency["timed"]
@@ -367,6 +373,10 @@ fn options_of_other_formats_are_refused() {
         (
             &["-f", "openmetrics", "--table", "files"],
             "--table is for the formats csv and ndjson",
+        ),
+        (
+            &["-f", "otlp-json", "--metric", "bytes"],
+            "--metric is for the formats of call sites",
         ),
         (
             &["-f", "folded", "--table", "files"],

@@ -101,6 +101,7 @@ fn all_commands_have_the_same_totals_of_both_forms() {
         &["export", "-f", "csv", "--table", "latency"],
         &["export", "-f", "csv", "--table", "files"],
         &["export", "-f", "openmetrics"],
+        &["export", "-f", "otlp-json"],
         &["export", "-f", "bmf"],
     ] {
         assert_eq!(
