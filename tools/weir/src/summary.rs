@@ -10,7 +10,7 @@ use anstyle::Style;
 use weir_report::model::{Function, Process, Report};
 
 use crate::cli::{Group, Metric, STANDARD_OUTPUT, Sort};
-use crate::report::measure::{self, Part, Time, Totals};
+use crate::report::measure::{self, CallSums, Part, Time};
 use crate::report::page::{Cell, Column, Table, painted};
 use crate::report::sites::greatest;
 use crate::report::{Subject, ending, files, findings, heap, in_flight, shortcomings, time};
@@ -165,7 +165,7 @@ fn found(report: &Report, sites: Option<&Sites>, look: &Look) -> Vec<String> {
 
 /// What the program asked for and moved.
 fn numbers(report: &Report) -> Vec<(&'static str, String)> {
-    let totals = Totals::of(&report.functions);
+    let totals = CallSums::of(&report.functions);
     let heap = &report.heap;
     let mut lines = Vec::new();
     let images = report.processes.iter().map(Process::stands_for);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use weir_report::model::LatencyFigure;
 
 use crate::report::Subject;
-use crate::report::measure::Totals;
+use crate::report::measure::CallSums;
 use crate::text;
 
 /// The report's totals as measures of the program, and those of each function as measures of `PROGRAM/FUNCTION`. Times are in nanoseconds.
@@ -15,7 +15,7 @@ pub fn value(subject: &Subject<'_>) -> Value {
         .command
         .first()
         .map_or("program", |path| text::file_name(path));
-    let totals = Totals::of(subject.functions);
+    let totals = CallSums::of(subject.functions);
     let mut whole = Map::new();
     add(&mut whole, "latency", subject.duration_ns);
     add(&mut whole, "calls", totals.calls);

@@ -10,7 +10,7 @@ use super::sites::SiteTable;
 use crate::cli::SiteArgs;
 use crate::failure::Failure;
 use crate::report::findings::{self, Finding};
-use crate::report::measure::{Time, Totals};
+use crate::report::measure::{CallSums, Time};
 use crate::report::{Subject, ending, heap, missed};
 use crate::sites::Sites;
 
@@ -135,7 +135,7 @@ impl Data {
 }
 
 fn sums(report: &Report) -> Sums {
-    let totals = Totals::of(&report.functions);
+    let totals = CallSums::of(&report.functions);
     let processes = report.processes.iter();
     let peak = report.tree_peak.as_ref();
     Sums {

@@ -2,13 +2,13 @@
 
 use weir_report::model::{Heap, Process, TreePeak};
 
-use super::measure::Totals;
+use super::measure::CallSums;
 use super::page::Page;
 use super::subject::Subject;
 use crate::{text, units};
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    let totals = Totals::of(subject.functions);
+    let totals = CallSums::of(subject.functions);
     page.heading(
         "Heap",
         if subject.has_many_processes() {
@@ -70,7 +70,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
 pub const NOT_KNOWN: &str = "not known";
 
 /// How much was asked for, where that is known.
-pub fn asked_for(totals: &Totals, heap: &Heap) -> String {
+pub fn asked_for(totals: &CallSums, heap: &Heap) -> String {
     if heap.not_known.is_some() && totals.allocating_calls == 0 {
         return NOT_KNOWN.to_owned();
     }

@@ -1,4 +1,4 @@
-//! Totals and estimates that the sections and the summary share. A report may be forged, so sums
+//! Sums and estimates that the sections and the summary share. A report may be forged, so sums
 //! saturate.
 
 use std::collections::BTreeMap;
@@ -125,7 +125,7 @@ pub fn shown(time: Option<Time>) -> String {
 
 /// Sums of calls, bytes and time, by which tables are sorted.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
+pub struct CallSums {
     /// Calls.
     pub calls: u64,
     /// Calls of allocation functions.
@@ -153,10 +153,10 @@ pub struct Totals {
     pub waited: Option<Time>,
 }
 
-impl Totals {
+impl CallSums {
     /// Over a table of functions.
-    pub fn of(functions: &BTreeMap<String, Function>) -> Totals {
-        let mut totals = Totals::default();
+    pub fn of(functions: &BTreeMap<String, Function>) -> CallSums {
+        let mut totals = CallSums::default();
         for (name, function) in functions {
             totals.add(&Use {
                 name,
@@ -172,8 +172,8 @@ impl Totals {
     }
 
     /// Over the functions that a thread called; the process knows their families.
-    pub fn of_thread(thread: &Thread, process: &BTreeMap<String, Function>) -> Totals {
-        let mut totals = Totals::default();
+    pub fn of_thread(thread: &Thread, process: &BTreeMap<String, Function>) -> CallSums {
+        let mut totals = CallSums::default();
         for (name, function) in &thread.functions {
             // One thread has no histogram of its own: its calls deviate as those of all.
             let latency = process.get(name).and_then(|all| all.latency.as_deref());
@@ -344,7 +344,7 @@ mod tests {
         for (name, family, part) in cases {
             assert_eq!(Part::of(name, family), part, "{name}");
             let functions = BTreeMap::from([(name.to_owned(), function(family))]);
-            let totals = Totals::of(&functions);
+            let totals = CallSums::of(&functions);
             let ns = |time: Option<Time>| time.map_or(0, |time| time.ns);
             let expected = match part {
                 Part::Plain | Part::StdioSystem => (100, 0),
@@ -372,7 +372,7 @@ mod tests {
             ("sendfile".to_owned(), function("file", 90, 60)),
             ("_exit".to_owned(), function("process", 0, 0)),
         ]);
-        let totals = Totals::of(&functions);
+        let totals = CallSums::of(&functions);
         assert_eq!(
             (totals.calls, totals.alloc_calls, totals.io_calls),
             (6, 2, 3)

@@ -6,7 +6,7 @@ use weir_report::model::{EndKind, Folded, Process};
 use weir_report::recording::MOST_WHOLE;
 
 use super::heap::NOT_KNOWN;
-use super::measure::{self, Totals};
+use super::measure::{self, CallSums};
 use super::page::{Cell, Column, Page, Table};
 use super::subject::{Subject, ending};
 use crate::cli::Sort;
@@ -21,10 +21,10 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     if !subject.has_many_processes() {
         return;
     }
-    let mut processes: Vec<(&Process, Totals)> = subject
+    let mut processes: Vec<(&Process, CallSums)> = subject
         .processes
         .iter()
-        .map(|&process| (process, Totals::of(&process.functions)))
+        .map(|&process| (process, CallSums::of(&process.functions)))
         .collect();
     processes.sort_by_key(|(_, totals)| Reverse(totals.key(sort)));
 

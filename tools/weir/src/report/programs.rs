@@ -6,7 +6,7 @@ use weir_report::model::{EndKind, Process};
 use weir_report::recording::Groups;
 
 use super::heap::NOT_KNOWN;
-use super::measure::{self, Totals};
+use super::measure::{self, CallSums};
 use super::page::{Cell, Column, Page, Table};
 use super::processes;
 use super::subject::Subject;
@@ -23,9 +23,9 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         return;
     }
     let groups = by_executable(&subject.processes);
-    let mut programs: Vec<(&Process, Totals)> = groups
+    let mut programs: Vec<(&Process, CallSums)> = groups
         .entries()
-        .map(|program| (program, Totals::of(&program.functions)))
+        .map(|program| (program, CallSums::of(&program.functions)))
         .collect();
     programs.sort_by_key(|(program, totals)| (Reverse(totals.key(sort)), &program.executable));
 

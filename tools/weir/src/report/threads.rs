@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use weir_report::model::{Process, Thread};
 
-use super::measure::{self, Totals};
+use super::measure::{self, CallSums};
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
 use crate::cli::Sort;
@@ -14,13 +14,13 @@ use crate::{text, units};
 const SHOWN: usize = 16;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
-    let mut threads: Vec<(&Process, &Thread, Totals)> = Vec::new();
+    let mut threads: Vec<(&Process, &Thread, CallSums)> = Vec::new();
     for &process in &subject.processes {
         for thread in &process.threads {
             threads.push((
                 process,
                 thread,
-                Totals::of_thread(thread, &process.functions),
+                CallSums::of_thread(thread, &process.functions),
             ));
         }
     }

@@ -191,7 +191,7 @@ pub fn json(report: &Report) -> Result<String, Failure> {
 
 impl<'a> Totals<'a> {
     fn of(report: &'a Report) -> Totals<'a> {
-        let sums = measure::Totals::of(&report.functions);
+        let sums = measure::CallSums::of(&report.functions);
         let functions = report.functions.iter();
         Totals {
             schema: SCHEMA,

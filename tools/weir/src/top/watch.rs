@@ -12,7 +12,7 @@ use weir_report::writer::Writer;
 use super::target::{Known, Target};
 use crate::failure::Failure;
 use crate::recover::{Copied, lying};
-use crate::report::measure::Totals;
+use crate::report::measure::CallSums;
 use crate::run::{ending, moment};
 use crate::{text, units};
 
@@ -180,7 +180,7 @@ impl Watch {
 
 /// Bytes that were asked for, read and written.
 fn of_totals(process: &Process) -> [u64; 3] {
-    let totals = Totals::of(&process.functions);
+    let totals = CallSums::of(&process.functions);
     [
         totals.allocated_bytes,
         totals.read_bytes,
