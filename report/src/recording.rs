@@ -27,7 +27,7 @@ use crate::{activity, estimate, files, timeline};
 pub use groups::{Groups, MOST_GROUPS, weight};
 pub use interest::{MOST_WHOLE, fold_what_is_not_of_interest};
 pub use merge::Merge;
-pub use together::together;
+pub use together::{functions_together, together};
 
 /// One report of all process images, in the order of their start. `end` is the first one's, and
 /// `duration_ns` is from its start to the end of the recording.

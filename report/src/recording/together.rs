@@ -49,7 +49,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         end: first.end.clone(),
         folded: Some(Box::new(folded(&images))),
         timing: first.timing.clone(),
-        functions: functions(&images),
+        functions: functions_together(&images),
         heap,
         threads: threads(&images, started_unix_ns),
         timeline: timeline::together(&images, started_unix_ns, duration_ns),
@@ -76,9 +76,12 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
     })
 }
 
-fn functions(images: &[Process]) -> BTreeMap<String, Function> {
+/// The functions of these images, or entries: the sums of their numbers, and their histograms together.
+pub fn functions_together<'a>(
+    images: impl IntoIterator<Item = &'a Process>,
+) -> BTreeMap<String, Function> {
     let mut parts: BTreeMap<&String, Vec<&Function>> = BTreeMap::new();
-    for (name, function) in images.iter().flat_map(|image| &image.functions) {
+    for (name, function) in images.into_iter().flat_map(|image| &image.functions) {
         parts.entry(name).or_default().push(function);
     }
     parts

@@ -1,9 +1,10 @@
 //! The process images by executable, where there are too many of them to show each.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-use weir_report::model::{EndKind, Process};
-use weir_report::recording::Groups;
+use weir_report::model::{End, EndKind, Process};
+use weir_report::recording;
 
 use super::heap::NOT_KNOWN;
 use super::measure::{self, CallSums};
@@ -15,23 +16,27 @@ use crate::{text, units};
 
 /// How many are shown: of more, those that come first in the order.
 const SHOWN: usize = 24;
-/// How many images are added up at once: so many copies of images there are at a time.
-const BATCH: usize = 128;
+
+/// The images of an executable whose heaps are all known, or all not known for one reason.
+struct Program<'a> {
+    executable: &'a str,
+    processes: u64,
+    failed: u64,
+    /// None where the heaps are not known.
+    live_bytes: Option<i64>,
+    sums: CallSums,
+}
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     if subject.count() <= processes::SHOWN as u64 {
         return;
     }
-    let groups = by_executable(&subject.processes);
-    let mut programs: Vec<(&Process, CallSums)> = groups
-        .entries()
-        .map(|program| (program, CallSums::of(&program.functions)))
-        .collect();
-    programs.sort_by_key(|(program, totals)| (Reverse(totals.key(sort)), &program.executable));
+    let mut programs = by_executable(&subject.processes);
+    programs.sort_by_key(|program| (Reverse(program.sums.key(sort)), program.executable));
 
     let order = measure::order(sort);
     page.heading("Programs", &format!("the processes by executable, {order}"));
-    let has_waited = programs.iter().any(|(_, totals)| totals.waited.is_some());
+    let has_waited = programs.iter().any(|program| program.sums.waited.is_some());
     let mut columns = vec![
         Column::number("processes", 0),
         Column::number("failed", 6),
@@ -46,22 +51,23 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
         columns.insert(7, Column::number("waited", 2));
     }
     let mut table = Table::new(columns);
-    for (program, totals) in programs.iter().take(SHOWN) {
+    for program in programs.iter().take(SHOWN) {
+        let sums = &program.sums;
         let mut row = vec![
-            Cell::new(units::count(program.stands_for())),
-            Cell::new(units::count(failed(program))),
-            Cell::new(units::count(totals.calls)),
-            Cell::new(units::bytes(totals.allocated_bytes)),
-            Cell::new(match program.heap.not_known {
-                Some(_) => NOT_KNOWN.to_owned(),
-                None => units::signed_bytes(program.heap.live_bytes),
+            Cell::new(units::count(program.processes)),
+            Cell::new(units::count(program.failed)),
+            Cell::new(units::count(sums.calls)),
+            Cell::new(units::bytes(sums.allocated_bytes)),
+            Cell::new(match program.live_bytes {
+                Some(live) => units::signed_bytes(live),
+                None => NOT_KNOWN.to_owned(),
             }),
-            Cell::new(units::bytes(totals.moved_bytes)),
-            Cell::new(measure::shown(totals.time)),
-            Cell::new(name(program)),
+            Cell::new(units::bytes(sums.moved_bytes)),
+            Cell::new(measure::shown(sums.time)),
+            Cell::new(program.name()),
         ];
         if has_waited {
-            row.insert(7, Cell::new(measure::shown(totals.waited)));
+            row.insert(7, Cell::new(measure::shown(sums.waited)));
         }
         table.push(row);
     }
@@ -76,46 +82,54 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     );
 }
 
-/// An entry for each executable, with the sums of its images.
-fn by_executable(images: &[&Process]) -> Groups {
-    let mut groups = Groups::default();
-    for batch in images.chunks(BATCH) {
-        groups.add(batch.iter().map(|image| with_counts_only(image)).collect());
+/// The images of each executable, added up.
+fn by_executable<'a>(images: &[&'a Process]) -> Vec<Program<'a>> {
+    let mut groups: BTreeMap<(&str, Option<&str>), Vec<&'a Process>> = BTreeMap::new();
+    for image in images {
+        let group = (&*image.executable, image.heap.not_known.as_deref());
+        groups.entry(group).or_default().push(image);
     }
-    groups
-}
-
-/// What this table does not show need not be added up.
-fn with_counts_only(image: &Process) -> Process {
-    let mut image = image.clone();
-    image.stacks = None;
-    image.files = Default::default();
-    image.coroutines = None;
-    image.threads.clear();
-    image.provenance.clear();
-    image
-}
-
-/// How many of its images a signal ended, or have a status that is not 0.
-fn failed(program: &Process) -> u64 {
-    let ends = program.folded.iter().flat_map(|folded| &folded.ends);
-    let failed = ends.filter(|count| {
-        count.end.how == EndKind::Signaled || count.end.status.is_some_and(|status| status != 0)
+    let groups = groups.into_iter();
+    let programs = groups.map(|((executable, reason), images)| {
+        let sum = |of: fn(&Process) -> u64| images.iter().map(move |image| of(image));
+        let live = images.iter().map(|image| image.heap.live_bytes);
+        Program {
+            executable,
+            processes: sum(Process::stands_for).fold(0, u64::saturating_add),
+            failed: sum(failed).fold(0, u64::saturating_add),
+            live_bytes: reason.is_none().then(|| live.fold(0, i64::saturating_add)),
+            sums: CallSums::of(&recording::functions_together(images.iter().copied())),
+        }
     });
-    failed.fold(0, |sum, count| sum.saturating_add(count.processes))
+    programs.collect()
 }
 
-fn name(program: &Process) -> String {
-    match program.executable.as_str() {
-        "" => "(other executables)".to_owned(),
-        path => text::printable(path).into_owned(),
+/// Of how many of its images a signal was the end, or a status that is not 0.
+fn failed(entry: &Process) -> u64 {
+    let has_failed =
+        |end: &End| end.how == EndKind::Signaled || end.status.is_some_and(|status| status != 0);
+    match &entry.folded {
+        None => has_failed(&entry.end).into(),
+        Some(folded) => {
+            let failed = folded.ends.iter().filter(|count| has_failed(&count.end));
+            failed.fold(0, |sum, count| sum.saturating_add(count.processes))
+        }
+    }
+}
+
+impl Program<'_> {
+    fn name(&self) -> String {
+        match self.executable {
+            "" => "(other executables)".to_owned(),
+            path => text::printable(path).into_owned(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use weir_report::model::{End, Function, Heap, Report};
-    use weir_report::recording;
+    use weir_report::model::{Function, Heap, Report};
+    use weir_report::recording::Groups;
 
     use super::*;
     use crate::sample;
@@ -190,6 +204,14 @@ mod tests {
         let mut images: Vec<Process> = groups.into_entries().collect();
         images.push(image(31, "/bin/many"));
         assert_eq!(rows(images)[2], "31 0 496 0 B 31.0 KiB 496 B – /bin/many");
+    }
+
+    #[test]
+    fn of_many_executables_the_first_are_shown_and_the_others_counted() {
+        let images = (1..=100).map(|pid| image(pid, &format!("/bin/x{pid}")));
+        let rows = rows(images.collect());
+        assert_eq!(rows[2], "1 0 100 0 B 1.00 KiB 100 B – /bin/x100");
+        assert_eq!(rows[2 + SHOWN], "and 76 more programs");
     }
 
     #[test]
