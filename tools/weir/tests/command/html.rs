@@ -31,7 +31,8 @@ fn page(report: &Report) -> String {
     text(&output.stdout)
 }
 
-/// Opens a page in a browser, takes steps, and says after each what is seen; see `html/steps.js`. The step `press` is a key.
+/// Opens a page in a browser, has everything in it made, and takes steps. Says what is seen at first and after each step; see
+/// `html/steps.js`. The step `press` is a key.
 pub fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("page.html");
@@ -40,23 +41,28 @@ pub fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
     browser.go(&format!("file://{}{hash}", file.display()));
     browser.value(include_str!("html/steps.js"));
     let steps = steps.as_array().expect("a list").iter();
-    let pages = steps.map(|step| match step[0].as_str() {
+    let mut pages = vec![browser.value("step('whole')")];
+    pages.extend(steps.map(|step| match step[0].as_str() {
         Some("press") => {
             browser.press(step[1].as_str().expect("a key"));
             browser.value("step('nothing')")
         }
         _ => browser.value(&format!("step({}, {})", step[0], step[1])),
-    });
-    let pages: Vec<Value> = pages.collect();
+    }));
     for page in &pages {
         assert_eq!(page["failures"], json!([]), "{}", page["address"]);
     }
     pages
 }
 
-/// The page after everything in it was made.
+/// What is seen of a page once everything in it was made.
+pub fn whole_of(page: &str) -> Value {
+    visited(page, "", &json!([])).remove(0)
+}
+
+/// The same of a report's page.
 fn whole(report: &Report) -> Value {
-    visited(&page(report), "", &json!([["whole", null]])).remove(0)
+    whole_of(&page(report))
 }
 
 pub fn rows<'p>(page: &'p Value, table: &str) -> &'p Vec<Value> {
@@ -346,7 +352,6 @@ fn a_function_has_its_callers_and_callees_and_stacks_can_be_searched() {
         &page,
         "",
         &json!([
-            ["whole", null],
             ["address", "#around=outer"],
             ["address", "#search=INNER"],
             ["address", "#sum=6"]
@@ -447,7 +452,6 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
         &page,
         "",
         &json!([
-            ["whole", null],
             ["address", "#range=2000000000-4000000000"],
             ["address", "#range=2000000000-4000000000&process=0"],
             ["key", "Escape"],
@@ -511,11 +515,7 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
     assert_eq!(rows(&pages[1], "slowest").len(), all);
     // Escape looks at all of it again.
     assert_eq!(pages[3]["address"], "#process=0");
-    let later = visited(
-        &page,
-        "#range=8500000000-9000000000",
-        &json!([["whole", null]]),
-    );
+    let later = visited(&page, "#range=8500000000-9000000000", &json!([]));
     assert_eq!(
         rows(&later[0], "processes").len(),
         1,
@@ -580,10 +580,7 @@ fn what_a_process_took_before_an_exec_is_counted_once() {
     let pages = visited(
         &page,
         "",
-        &json!([
-            ["whole", null],
-            ["address", "#range=4500000000-5500000000&process=1"]
-        ]),
+        &json!([["address", "#range=4500000000-5500000000&process=1"]]),
     );
     let all = pages[0]["chosen"].as_str().expect("text");
     // 4.8 s of the first image, and as much of the second one.
@@ -604,7 +601,6 @@ fn a_link_shows_what_was_looked_at() {
         &page,
         hash,
         &json!([
-            ["whole", null],
             ["key", "Escape"],
             ["filter", ["files", "no such"]],
             ["key", "?"]
@@ -683,13 +679,10 @@ fn names_cannot_command_the_page() {
     let pages = visited(
         &page,
         "",
-        &json!([
-            ["whole", null],
-            [
-                "address",
-                format!("#function={}&around={}", encoded(HOSTILE), encoded(HOSTILE))
-            ],
-        ]),
+        &json!([[
+            "address",
+            format!("#function={}&around={}", encoded(HOSTILE), encoded(HOSTILE))
+        ],]),
     );
     for page in &pages {
         assert_eq!(page["pictures"], 0);
@@ -723,8 +716,8 @@ pub fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-#[test]
-fn a_report_of_nothing_is_a_page() {
+/// A report of nothing.
+pub fn nothing() -> Report {
     let mut report = sample::report();
     report.command.clear();
     report.processes.clear();
@@ -734,14 +727,18 @@ fn a_report_of_nothing_is_a_page() {
     report.slowest.clear();
     report.longest_waits.clear();
     report.duration_ns = 0;
-    let page = whole(&report);
+    report
+}
+
+#[test]
+fn a_report_of_nothing_is_a_page() {
+    let page = whole(&nothing());
     assert_eq!(page["command"], "(no command)");
     assert_eq!(strings(&page["links"]).first(), Some(&"Findings"));
 }
 
-#[test]
-fn a_page_asks_for_nothing_else() {
-    let page = page(&sample::report());
+/// A page has all that it needs, and may ask no address for more.
+pub fn assert_asks_for_nothing_else(page: &str) {
     for beginning in [
         "<link rel=\"stylesheet",
         "<script src",
@@ -751,7 +748,15 @@ fn a_page_asks_for_nothing_else() {
     ] {
         assert!(!page.contains(beginning), "{beginning}");
     }
+    // All that was to be filled in has been. The libraries have braces, too.
+    let (head, _) = page.split_once("<script nonce").expect("scripts");
+    assert!(!head.contains("{{"), "{head}");
     assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn a_page_asks_for_nothing_else() {
+    assert_asks_for_nothing_else(&page(&sample::report()));
 }
 
 #[test]

@@ -19,7 +19,6 @@ fn rows_are_reached_and_opened_by_keys() {
         &page,
         "#filter.functions=re",
         &json!([
-            ["whole", null],
             ["focus", "input[aria-label='filter functions']"],
             ["press", "Tab"],
             ["focus", first],
@@ -56,7 +55,6 @@ fn heads_sort_by_keys_and_the_address_says_how() {
         &page,
         "",
         &json!([
-            ["whole", null],
             ["focus", calls],
             ["press", "Enter"],
             ["press", "Enter"],
@@ -87,11 +85,7 @@ fn heads_sort_by_keys_and_the_address_says_how() {
     assert_ne!(order(&pages[0], "name"), order(&pages[4], "name"));
     assert_eq!(order(&pages[5], "name"), order(&pages[0], "name"));
 
-    let linked = visited(
-        &page,
-        "#sort.functions=calls.asc",
-        &json!([["whole", null]]),
-    );
+    let linked = visited(&page, "#sort.functions=calls.asc", &json!([]));
     assert_eq!(order(&linked[0], "name"), order(&pages[3], "name"));
 }
 
@@ -102,7 +96,6 @@ fn boxes_are_reached_and_shown_by_keys() {
         &page,
         "",
         &json!([
-            ["whole", null],
             ["focus", "#stacks > .flame g.frame[tabindex='0']"],
             ["press", "ArrowDown"],
             ["press", "ArrowDown"],
@@ -150,7 +143,7 @@ fn a_dark_page_is_light_on_paper() {
     let pages = visited(
         &page(&with_stacks()),
         "#theme=dark&around=outer",
-        &json!([["whole", null], ["print", null], ["printed", null]]),
+        &json!([["print", null], ["printed", null]]),
     );
     for (page, theme, background) in [
         (0, "dark", "rgb(20, 23, 28)"),
@@ -176,7 +169,7 @@ fn activities_of_a_later_version_have_their_latencies_over_time() {
         let cells = grid.activities["transfer"].clone();
         grid.activities.insert("remote_call".to_owned(), cells);
     }
-    let pages = visited(&page(&report), "", &json!([["whole", null]]));
+    let pages = visited(&page(&report), "", &json!([]));
     let charts = strings(&pages[0]["charts"]);
     let at = |title| charts.iter().position(|&chart| chart == title);
     let known = at("Transfer: read, write, sync").expect("what is known");
