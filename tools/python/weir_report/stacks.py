@@ -51,6 +51,7 @@ class Frames:
     """The frames of a process image."""
 
     def __init__(self, stacks: Json):
+        self.sampled_bytes: Optional[int] = stacks.get("sampled_bytes")
         self.modules = stacks["modules"]
         self.frames = stacks["frames"]
         self.names = [{name["offset"]: name["places"] for name in of.get("names", [])} for of in self.modules]
@@ -93,13 +94,19 @@ class Frames:
         return [place for frame in self.chain(index) for place in self.places(frame)]
 
 
+def numbered(image: Json) -> Iterator[tuple[int, Json, Frames]]:
+    """The call sites of a process image as the report has them, each with its number and all frames."""
+    found = image.get("stacks")
+    if found is None:
+        return
+    frames = Frames(found)
+    for number, site in enumerate(found["sites"]):
+        yield number, site, frames
+
+
 def sites(image: Json) -> Iterator[Row]:
     """The call sites of a process image."""
-    stacks = image.get("stacks")
-    if stacks is None:
-        return
-    frames = Frames(stacks)
-    for number, site in enumerate(stacks["sites"]):
+    for number, site, frames in numbered(image):
         blocks, lifetimes = site.get("blocks"), site.get("lifetimes")
         places = frames.stack(site.get("frame"))
         innermost = places[0] if places else None
@@ -110,7 +117,7 @@ def sites(image: Json) -> Iterator[Row]:
             sum(lifetimes["freed"]) if lifetimes else None,
             lifetimes["freed_total_ns"] if lifetimes else None,
             # Only the sites of the heap are from samples.
-            stacks.get("sampled_bytes") if blocks else None,
+            frames.sampled_bytes if blocks else None,
             sum(1 for _ in frames.chain(site.get("frame"))),
             *((innermost.name, innermost.file, innermost.line) if innermost else (None, None, None)),
             # Without what separates the functions.
@@ -120,10 +127,6 @@ def sites(image: Json) -> Iterator[Row]:
 
 def stacks(image: Json) -> Iterator[Row]:
     """A row for each function of each call site's stack, the innermost first."""
-    found = image.get("stacks")
-    if found is None:
-        return
-    frames = Frames(found)
-    for number, site in enumerate(found["sites"]):
+    for number, site, frames in numbered(image):
         for depth, place in enumerate(frames.stack(site.get("frame"))):
             yield [number, depth, *place]
