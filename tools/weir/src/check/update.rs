@@ -1,8 +1,10 @@
-//! Limits that are lowered to what was measured, in the budget's own file: its comments, order and units stay.
+//! Limits that are lowered to what was measured, in the budget's own file: all else in it stays as it is, byte for byte.
 
+use std::cmp::Reverse;
+use std::ops::Range;
 use std::path::Path;
 
-use toml_edit::{DocumentMut, Item, Value};
+use toml_edit::Document;
 use weir_report::emit;
 
 use super::budget::{Budget, Place};
@@ -39,11 +41,10 @@ pub fn lower(path: &Path, budget: &Budget, judged: &[Judged<'_>]) -> Result<Vec<
 ///
 /// # Errors
 /// The text is no TOML.
-fn lowered(text: &str, judged: &[Judged<'_>]) -> Result<(String, Vec<Lowered>), String> {
-    let mut document: DocumentMut = text
-        .parse()
-        .map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+pub fn lowered(text: &str, judged: &[Judged<'_>]) -> Result<(String, Vec<Lowered>), String> {
+    let document = Document::parse(text).map_err(|error| error.message().to_owned())?;
     let mut lowered = Vec::new();
+    let mut changes = Vec::new();
     for one in judged.iter().filter(|of| *of.verdict() == Verdict::Kept) {
         let (Some(row), Some(max)) = (one.rows.first(), one.limit.max) else {
             continue;
@@ -51,35 +52,39 @@ fn lowered(text: &str, judged: &[Judged<'_>]) -> Result<(String, Vec<Lowered>), 
         let Some(written) = row.exact.and_then(|number| max.lowered_to(number)) else {
             continue;
         };
-        let Some(value) = value_at(&mut document, &one.limit.place) else {
+        let span = span_of(&document, &one.limit.place);
+        let Some((span, from)) = span.and_then(|span| Some((span.clone(), text.get(span)?))) else {
             continue;
         };
-        let decor = value.decor().clone();
-        let from = value.clone().decorated("", "").to_string();
-        *value = written;
-        let to = value.to_string();
-        *value.decor_mut() = decor;
+        let to = written.to_string();
         lowered.push(Lowered {
             metric: one.limit.metric.clone(),
-            from,
-            to,
+            from: from.to_owned(),
+            to: to.clone(),
         });
+        changes.push((span, to));
     }
-    Ok((document.to_string(), lowered))
+    // From the end on, so that the places before it stay what they are.
+    changes.sort_by_key(|(span, _)| Reverse(span.start));
+    let mut text = text.to_owned();
+    for (span, to) in changes {
+        text.replace_range(span, &to);
+    }
+    Ok((text, lowered))
 }
 
 /// Where a limit's most is written.
-fn value_at<'d>(document: &'d mut DocumentMut, place: &Place) -> Option<&'d mut Value> {
+fn span_of(document: &Document<&str>, place: &Place) -> Option<Range<usize>> {
     let item = match place {
         Place::Default(names) => {
-            let table = document.get_mut("default")?;
+            let table = document.get("default")?;
             names
                 .iter()
-                .try_fold(table, |item, name| item.get_mut(name.as_str()))?
+                .try_fold(table, |item, name| item.get(name.as_str()))?
         }
-        Place::Entry(index) => document.get_mut("limit")?.get_mut(*index)?.get_mut("max")?,
+        Place::Entry(index) => document.get("limit")?.get(*index)?.get("max")?,
     };
-    Item::as_value_mut(item)
+    item.as_value()?.span()
 }
 
 #[cfg(test)]
@@ -142,6 +147,16 @@ metric = "functions.fsync.latency.p99"
                 ("functions.malloc.calls", "120_000", "118234"),
             ]
         );
+    }
+
+    #[test]
+    fn lines_keep_their_ends() {
+        let text = BUDGET.replace('\n', "\r\n");
+        let (lower, lowered) = after(&text, &[Some(1 << 20), Some(7), Some(7), None]);
+        let expected = text
+            .replace("\"64MiB\"", "\"1MiB\"")
+            .replace("120_000", "7");
+        assert_eq!((lower, lowered.len()), (expected, 2));
     }
 
     #[test]
