@@ -346,4 +346,6 @@ fn outcome(judged: &[Judged<'_>]) -> String {
 }
 
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod tests;

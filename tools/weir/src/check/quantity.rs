@@ -66,7 +66,10 @@ impl Quantity {
             toml::Value::Float(number) => Err(format!(
                 "{number} is no whole number; in quotes and with a unit it may have decimals"
             )),
-            other => Err(format!("a {} is no number", other.type_str())),
+            other => Err(format!(
+                "it has the type {}, which is no number",
+                other.type_str()
+            )),
         }
     }
 
