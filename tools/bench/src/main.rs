@@ -16,6 +16,7 @@
 //! | [`contestant`] | the ways to run a load: without a tool, under Weir, under a peer |
 //! | [`loads`] | the C programs that are run, and the C limit |
 //! | [`product`] | builds Weir, finds it, reads its reports |
+//! | [`browser`] | Chromium, driven by its developer tools |
 //! | [`timing`] | which allocation calls are timed |
 //! | [`command`] | runs commands, and finds them |
 //! | [`section`] | the result of a subject |
@@ -27,6 +28,7 @@
 //! A module uses those below it in this table (tested: `tests/layers.rs`).
 
 mod bench;
+mod browser;
 mod cli;
 mod command;
 mod contestant;

@@ -1,11 +1,14 @@
 //! What is measured, a file per subject.
 
 mod allocation;
+mod fleet;
 mod idle;
 mod instructions;
 mod io;
 mod memory;
+mod page;
 mod programs;
+mod recorded;
 mod scaling;
 mod server;
 mod stacks;
@@ -50,6 +53,10 @@ pub enum Subject {
     Programs,
     /// a server under load
     Server,
+    /// the reports of ten thousand runs: summed, exported, queried
+    Fleet,
+    /// the page of a large report, in a browser
+    Page,
     /// instructions of a call, counted by callgrind
     Instructions,
 }
@@ -78,6 +85,8 @@ impl Subject {
             Self::Idle => idle::measure(bench)?,
             Self::Programs => programs::measure(bench)?,
             Self::Server => server::measure(bench)?,
+            Self::Fleet => fleet::measure(bench)?,
+            Self::Page => page::measure(bench)?,
             Self::Instructions => instructions::measure(bench)?,
         };
         section.name = self.name();
