@@ -238,6 +238,50 @@ fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {
     }
 }
 
+/// `weir run` goes on to the next directory where the one that is set is full, be it that it has room again later.
+#[test]
+fn programs_are_seen_whose_regions_found_no_room_where_they_were_to_be() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-d");
+    std::fs::create_dir(folder.path().join("small")).expect("made");
+    let script = r#"
+        set -e
+        mount -t tmpfs -o size=16k none small
+        mkfifo lines
+        "$1" run --quiet --out report.json -- "$2" 40 2 < lines > said &
+        exec 9> lines
+        until grep -q done said; do sleep 0.05; done
+        "$1" top --once --totals -n 0.1 --width 200 weir-watched-d > full
+        "$1" recover > listed || true
+        mount -o remount,size=64m small
+        "$1" top --once --totals -n 0.1 --width 200 weir-watched-d > roomy
+        exec 9>&-
+        wait
+    "#;
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .arg(weir::command())
+        .arg(&program)
+        .current_dir(folder.path())
+        .env("WEIR_REGION_DIR", folder.path().join("small"))
+        .output()
+        .expect("unshare runs");
+    assert!(output.status.success(), "{output:?}");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("written");
+    for page in ["full", "roomy"] {
+        assert_eq!(
+            row(&tables(&read(page)), "Functions", "write")[1],
+            "41",
+            "{page}"
+        );
+    }
+    let listed = read("listed");
+    assert!(
+        listed.contains(" (weir-watched-d) still runs\n"),
+        "{listed}"
+    );
+}
+
 #[test]
 fn what_cannot_be_shown_is_one_line() {
     let no_process = Command::new(weir::command())

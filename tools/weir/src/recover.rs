@@ -27,7 +27,7 @@ use crate::run::mapping::Mapping;
 use crate::run::told::{Told, is_open};
 use crate::run::{ending, moment};
 use crate::summary::{Look, summary};
-use crate::{output, text};
+use crate::{output, session, text};
 
 /// Over less than this, reading the clocks takes too large a part for a rate.
 const MIN_BASELINE_NS: u64 = 1_000_000;
@@ -71,7 +71,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
 
 /// Lists what lies there, a line each, and makes a report of each region whose process has ended.
 fn all(args: &RecoverArgs) -> Result<(), Failure> {
-    let directories = lying::directories();
+    let directories = session::own_directories();
     let mut lines = String::new();
     let mut failed = 0;
     let regions: Vec<PathBuf> = directories

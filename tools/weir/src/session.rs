@@ -1,6 +1,5 @@
-//! The directory in which the program's processes make their regions.
+//! Where regions are made: the directories for them, and that of a recording.
 
-use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +15,7 @@ use crate::failure::Failure;
 use crate::trust;
 
 /// Memory that looks like a file system: regions cost no disk traffic.
-pub const SHARED_MEMORY: &str = "/dev/shm";
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// How often the removal of a directory is tried.
 const REMOVALS: usize = 8;
@@ -27,18 +26,10 @@ const REMOVALS: usize = 8;
 pub struct Session(TempDir);
 
 impl Session {
-    /// Makes the directory: where WEIR_REGION_DIR says, else in shared memory, else where temporary
-    /// files go; the first of these that has room.
+    /// Makes the directory in the first of the [`directories`] that has room.
     pub fn new() -> Result<Session, Failure> {
-        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let candidates = [
-            variable(settings::REGION_DIR.name),
-            Some(OsString::from(SHARED_MEMORY)),
-            variable("TMPDIR"),
-            Some(OsString::from("/tmp")),
-        ];
         let mut trouble = None;
-        for parent in candidates.into_iter().flatten().map(PathBuf::from) {
+        for parent in directories() {
             match in_directory(&parent) {
                 Ok(directory) => return Ok(Session(directory)),
                 Err(error) => trouble = Some((parent, error)),
@@ -89,6 +80,40 @@ impl Drop for Session {
             }
         }
     }
+}
+
+/// The directories where regions may be, in the order in which `weir run` tries them: the one that WEIR_REGION_DIR names, shared
+/// memory, and those of temporary files. The library without `weir run` uses no others. Each of them once.
+pub fn directories() -> Vec<PathBuf> {
+    let set = variable(settings::REGION_DIR.name);
+    let others = [
+        Some(SHARED_MEMORY.into()),
+        variable("TMPDIR"),
+        Some("/tmp".into()),
+    ];
+    let mut directories: Vec<PathBuf> = Vec::new();
+    for directory in std::iter::once(set).chain(others).flatten() {
+        if !directories.contains(&directory) {
+            directories.push(directory);
+        }
+    }
+    directories
+}
+
+/// The same for who makes reports of what lies there, and removes it. Where WEIR_REGION_DIR names a directory in which `weir run`
+/// would make regions now, what lies in the others was not made with that setting, and is left alone.
+pub fn own_directories() -> Vec<PathBuf> {
+    let mut directories = directories();
+    if variable(settings::REGION_DIR.name).is_some() && in_directory(&directories[0]).is_ok() {
+        directories.truncate(1);
+    }
+    directories
+}
+
+/// A directory that the environment names.
+fn variable(name: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
 }
 
 /// A directory for regions in another one.

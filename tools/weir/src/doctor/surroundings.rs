@@ -5,12 +5,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 use rustix::process::{Resource, getrlimit};
 use weir_record::region::Room;
-use weir_record::settings;
 
 use super::elf::Unsuitable;
 use super::libraries::{Found, Preload};
@@ -154,8 +153,7 @@ fn is_weirs(path: &Path) -> bool {
 
 /// Where regions cannot be made in the first place.
 fn of_regions(session: &Path) -> Option<String> {
-    let set = std::env::var_os(settings::REGION_DIR.name).filter(|value| !value.is_empty());
-    let wanted = set.map_or_else(|| PathBuf::from(session::SHARED_MEMORY), PathBuf::from);
+    let wanted = session::directories().into_iter().next()?;
     let trouble = session::in_directory(&wanted).err()?;
     let may_write = access(&wanted, Access::WRITE_OK | Access::EXEC_OK).is_ok();
     let taken = session.parent().unwrap_or(session).display();

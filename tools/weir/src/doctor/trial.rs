@@ -128,16 +128,9 @@ fn measured(command: &mut Command, directory: &Path, out: &Path) -> Result<Outco
 
 /// Removes the region of a trial that could write no report, which else would be left for `weir recover`.
 fn remove_regions(pid: u32) {
-    let set = std::env::var_os(settings::REGION_DIR.name).map(PathBuf::from);
-    let places = [
-        set,
-        Some(session::SHARED_MEMORY.into()),
-        Some("/tmp".into()),
-    ];
     let own = format!("weir.{pid}.");
-    for entry in places
+    for entry in session::directories()
         .into_iter()
-        .flatten()
         .flat_map(std::fs::read_dir)
         .flatten()
         .flatten()

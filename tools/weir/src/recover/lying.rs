@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use weir_record::region::MAGIC;
-use weir_record::settings::{self, INBOX};
+use weir_record::settings::INBOX;
 use weir_report::emit;
 
 use crate::run::usage::FileId;
@@ -24,26 +24,6 @@ const LIBRARY: &str = "libweir.so";
 const SETTLING: Duration = Duration::from_secs(1);
 /// A report has no name of its own for moments; on the slowest file system, not for so long.
 const TEMPORARY: Duration = Duration::from_secs(600);
-
-/// The directories: those that a library without `weir run`, and a `weir run` that was killed, make regions in.
-pub fn directories() -> Vec<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let set = variable(settings::REGION_DIR.name).map(PathBuf::from);
-    // `weir run` does not use one that other users can change.
-    let is_for_all = |directory: &PathBuf| trust::out_of_reach(directory).is_ok();
-    let mut all = Vec::from_iter(set.clone());
-    if !set.as_ref().is_some_and(is_for_all) {
-        let temporary = variable("TMPDIR").unwrap_or_else(|| "/tmp".into());
-        all.extend(["/dev/shm".into(), temporary.into(), "/tmp".into()]);
-    }
-    let mut directories: Vec<PathBuf> = Vec::new();
-    for directory in all {
-        if !directories.contains(&directory) {
-            directories.push(directory);
-        }
-    }
-    directories
-}
 
 /// The regions in a directory that are this user's (root's are all), and the sessions among its directories with
 /// theirs, in the order of their names.

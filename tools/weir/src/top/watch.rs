@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::recover::{Copied, lying};
 use crate::report::measure::CallSums;
 use crate::run::{ending, moment};
-use crate::{text, units};
+use crate::{session, text, units};
 
 /// The processes.
 pub struct Watch {
@@ -63,7 +63,7 @@ impl Watch {
 
     /// Looks at all of them; false if there is none.
     pub fn look(&mut self) -> bool {
-        let directories = lying::directories();
+        let directories = session::directories();
         let regions = directories.iter().flat_map(|of| lying::regions(of));
         let (mut copies, mut unread) = (Vec::new(), None);
         // The others lie there for weir recover.
