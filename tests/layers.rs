@@ -1,5 +1,5 @@
 //! Which module may use which: the layers of the library and of the packages, as in ARCHITECTURE.md, and those of the
-//! commands, as in the documentation of their `main.rs`.
+//! commands, as in the documentation of their `main.rs`. And what packages ask of their dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -213,4 +213,40 @@ fn the_packages_hold() {
             }
         }
     }
+}
+
+/// The packages of the workspace and all that they depend on, in this machine's builds, with their features. `edges` are the
+/// kinds of dependencies.
+fn features(edges: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--workspace",
+            "--locked",
+            "--offline",
+            "--edges",
+            edges,
+        ])
+        .args(["--prefix", "none", "--format", "{p} {f}"])
+        .current_dir(ROOT)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{output:?}");
+    let tree = String::from_utf8(output.stdout).expect("UTF-8");
+    tree.lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .collect()
+}
+
+/// If a test asked for a feature of a crate that the command has too, cargo would compile the command twice.
+#[test]
+fn tests_ask_for_no_feature_that_the_workspace_lacks() {
+    let with_tests = features("normal,build,dev");
+    let without = features("normal,build");
+    assert!(without.len() > 100, "{without:?}");
+    let less: Vec<_> = without.difference(&with_tests).collect();
+    assert!(
+        less.is_empty(),
+        "tests ask more of these; tools/bench/Cargo.toml is to ask for it, too: {less:?}"
+    );
 }
