@@ -6,8 +6,8 @@
 //! `test_lzma`, `test_imaplib`, `test_xmlrpc`, and `test_largefile`, which copies gigabytes. `test_ioctl` needs a
 //! terminal.
 
-use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::support::Mode;
 use crate::support::regrtest::{Module, Results};
@@ -132,8 +132,24 @@ const MODULES_UNDER_RUN: &[&str] = &[
 /// A module's results without the library, and with it.
 struct Pair {
     module: Module,
-    without: Results,
-    with: Results,
+    without: Arc<Results>,
+    with: Arc<Results>,
+}
+
+/// Runs a module once. Without the library, all tests share one run.
+fn first_run(module: Module, mode: Mode) -> Arc<Results> {
+    type Runs = BTreeMap<(&'static str, &'static [&'static str]), Arc<OnceLock<Arc<Results>>>>;
+    static WITHOUT: Mutex<Runs> = Mutex::new(BTreeMap::new());
+    if mode != Mode::Plain {
+        return Arc::new(module.run(mode, &[]));
+    }
+    let run = {
+        let mut runs = WITHOUT.lock().unwrap_or_else(PoisonError::into_inner);
+        runs.entry((module.name, module.options))
+            .or_default()
+            .clone()
+    };
+    run.get_or_init(|| Arc::new(module.run(mode, &[]))).clone()
 }
 
 /// Runs modules without the library and with it, some at the same time.
@@ -142,7 +158,7 @@ fn run(modules: &[Module], mode: Mode) -> Vec<Pair> {
         .iter()
         .flat_map(|&module| [(module, Mode::Plain), (module, mode)])
         .collect();
-    let results: Vec<Mutex<Option<Results>>> = runs.iter().map(|_| Mutex::new(None)).collect();
+    let results: Vec<OnceLock<Arc<Results>>> = runs.iter().map(|_| OnceLock::new()).collect();
     let next = Mutex::new(0..runs.len());
     let take = || next.lock().expect("no panic").next();
     std::thread::scope(|scope| {
@@ -150,14 +166,14 @@ fn run(modules: &[Module], mode: Mode) -> Vec<Pair> {
             scope.spawn(|| {
                 while let Some(index) = take() {
                     let (module, mode) = runs[index];
-                    *results[index].lock().expect("no panic") = Some(module.run(mode, &[]));
+                    results[index].get_or_init(|| first_run(module, mode));
                 }
             });
         }
     });
     let mut results = results
         .into_iter()
-        .map(|result| result.into_inner().expect("no panic").expect("it was run"));
+        .map(|result| result.into_inner().expect("it was run"));
     modules
         .iter()
         .map(|&module| Pair {
@@ -197,8 +213,8 @@ impl Pair {
             let names = if are_cases { &names[..] } else { &[] };
             let again = Pair {
                 module: self.module,
-                without: self.module.run(Mode::Plain, names),
-                with: self.module.run(mode, names),
+                without: Arc::new(self.module.run(Mode::Plain, names)),
+                with: Arc::new(self.module.run(mode, names)),
             };
             let differ_again = again.differing();
             differing.retain(|case| {
