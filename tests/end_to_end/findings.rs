@@ -9,7 +9,6 @@ mod browser;
 
 use crate::support::program::finish;
 use crate::support::{scratch, victim, weir};
-use browser::Browser;
 
 /// What `weir run` prints of a program, and the first section of `weir report`.
 fn said(folder: &Path, program: &[&str]) -> (String, String) {
@@ -53,19 +52,20 @@ fn first_screen_of_the_page(folder: &Path) -> String {
         .status()
         .expect("started");
     assert!(made.success());
-    let mut browser = Browser::start("");
-    browser.go(&format!("file://{}", folder.join("page.html").display()));
-    let seen = browser.value(
-        "new Promise((done) => {
-            const look = () => {
-                if (!document.documentElement.dataset.ready) return setTimeout(look, 20);
-                const all = [...document.querySelectorAll('.findings li')];
-                const seen = all.filter((one) => one.getBoundingClientRect().bottom <= innerHeight);
-                done(seen.map((one) => one.textContent).join('\\n'));
-            };
-            look();
-        })",
-    );
+    let seen = browser::visit("", |browser| {
+        browser.go(&format!("file://{}", folder.join("page.html").display()));
+        browser.value(
+            "new Promise((done) => {
+                const look = () => {
+                    if (!document.documentElement.dataset.ready) return setTimeout(look, 20);
+                    const all = [...document.querySelectorAll('.findings li')];
+                    const seen = all.filter((one) => one.getBoundingClientRect().bottom <= innerHeight);
+                    done(seen.map((one) => one.textContent).join('\\n'));
+                };
+                look();
+            })",
+        )
+    });
     seen.as_str().expect("text").to_owned()
 }
 

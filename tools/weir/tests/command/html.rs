@@ -18,8 +18,6 @@ use weir_report::model::{
     SiteBlocks, Stacks, Timeline, TimelinePoint, Usage,
 };
 
-use browser::Browser;
-
 use super::{fed, refusal, sample, text, weir};
 
 /// The page of a report, as the command writes it.
@@ -37,18 +35,20 @@ pub fn visited(page: &str, hash: &str, steps: &Value) -> Vec<Value> {
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("page.html");
     std::fs::write(&file, page).expect("written");
-    let mut browser = Browser::start(include_str!("html/failures.js"));
-    browser.go(&format!("file://{}{hash}", file.display()));
-    browser.value(include_str!("html/steps.js"));
-    let steps = steps.as_array().expect("a list").iter();
-    let mut pages = vec![browser.value("step('whole')")];
-    pages.extend(steps.map(|step| match step[0].as_str() {
-        Some("press") => {
-            browser.press(step[1].as_str().expect("a key"));
-            browser.value("step('nothing')")
-        }
-        _ => browser.value(&format!("step({}, {})", step[0], step[1])),
-    }));
+    let pages: Vec<Value> = browser::visit(include_str!("html/failures.js"), |browser| {
+        browser.go(&format!("file://{}{hash}", file.display()));
+        browser.value(include_str!("html/steps.js"));
+        let mut pages = vec![browser.value("step('whole')")];
+        let steps = steps.as_array().expect("a list").iter();
+        pages.extend(steps.map(|step| match step[0].as_str() {
+            Some("press") => {
+                browser.press(step[1].as_str().expect("a key"));
+                browser.value("step('nothing')")
+            }
+            _ => browser.value(&format!("step({}, {})", step[0], step[1])),
+        }));
+        pages
+    });
     for page in &pages {
         assert_eq!(page["failures"], json!([]), "{}", page["address"]);
     }

@@ -5,28 +5,52 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+/// The browsers that no test uses at the moment: a test takes one of them, because a start takes longer than most visits.
+static IDLE: Mutex<Vec<Browser>> = Mutex::new(Vec::new());
+/// A browser that was started so long ago is used no more.
+const AGE: Duration = Duration::from_secs(60);
 
 pub struct Browser {
     process: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
+    began: Instant,
     messages: u64,
     session: Option<String>,
     is_loaded: bool,
     _profile: tempfile::TempDir,
 }
 
+/// Visits pages with a browser that has an empty one and no storage of other visits. `first` runs before all scripts of
+/// any page.
+pub fn visit<T>(first: &str, visit: impl FnOnce(&mut Browser) -> T) -> T {
+    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = idle().pop();
+    let mut browser = known.unwrap_or_else(Browser::start);
+    let context = browser.open(first);
+    let result = visit(&mut browser);
+    // It is not used again after a panic.
+    browser.close(&context);
+    if browser.began.elapsed() < AGE {
+        idle().push(browser);
+    }
+    result
+}
+
 impl Browser {
-    /// Starts it with an empty page, on which `first` runs before all scripts of any page.
-    pub fn start(first: &str) -> Browser {
+    fn start() -> Browser {
         let profile = tempfile::tempdir().expect("a directory");
-        // The protocol has the descriptors 3 and 4.
+        // The protocol has the descriptors 3 and 4. When the tests end, an idle browser sees the end of its pipe, and then only
+        // the shell is left to remove the profile.
         let browser = format!(
-            "exec timeout -s KILL 120 chromium --headless --no-sandbox --no-first-run --disable-gpu --disable-dev-shm-usage \
-             --disable-background-networking --window-size=1400,1000 --user-data-dir={} --remote-debugging-pipe 3<&0 4>&1 \
-             </dev/null >/dev/null 2>&1",
+            "timeout -s KILL 180 chromium --headless --no-sandbox --no-first-run --disable-gpu --disable-dev-shm-usage \
+             --disable-background-networking --window-size=1400,1000 --user-data-dir={0} --remote-debugging-pipe 3<&0 4>&1 \
+             </dev/null >/dev/null 2>&1; rm -rf {0}",
             profile.path().display()
         );
         let mut process = Command::new("sh")
@@ -38,25 +62,40 @@ impl Browser {
             .expect("started");
         let to = process.stdin.take().expect("a pipe");
         let from = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut browser = Browser {
+        Browser {
             process,
             to,
             from,
+            began: Instant::now(),
             messages: 0,
             session: None,
             is_loaded: false,
             _profile: profile,
-        };
-        let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
+        }
+    }
+
+    /// Opens an empty page. Returns the name of the storage that it has for itself.
+    fn open(&mut self, first: &str) -> Value {
+        let created = self.ask("Target.createBrowserContext", json!({}));
+        let context = created["browserContextId"].clone();
+        let create = json!({ "url": "about:blank", "browserContextId": context });
+        let target = self.ask("Target.createTarget", create);
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        let attached = browser.ask("Target.attachToTarget", attach);
-        browser.session = attached["sessionId"].as_str().map(str::to_owned);
-        browser.ask("Page.enable", json!({}));
-        browser.ask(
+        let attached = self.ask("Target.attachToTarget", attach);
+        self.session = attached["sessionId"].as_str().map(str::to_owned);
+        self.ask("Page.enable", json!({}));
+        self.ask(
             "Page.addScriptToEvaluateOnNewDocument",
             json!({ "source": first }),
         );
-        browser
+        context
+    }
+
+    /// Closes the page.
+    fn close(&mut self, context: &Value) {
+        self.session = None;
+        let dispose = json!({ "browserContextId": context });
+        self.ask("Target.disposeBrowserContext", dispose);
     }
 
     /// Goes to an address, and waits until the page is loaded.
@@ -129,7 +168,8 @@ impl Browser {
             "the browser ended before {waiting_for}: is chromium installed?"
         );
         let message: Value = serde_json::from_slice(&message).expect("JSON");
-        self.is_loaded |= message["method"] == "Page.loadEventFired";
+        let is_of_page = message["sessionId"].as_str() == self.session.as_deref();
+        self.is_loaded |= is_of_page && message["method"] == "Page.loadEventFired";
         message
     }
 }
