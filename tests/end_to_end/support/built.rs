@@ -30,17 +30,24 @@ pub fn built() -> &'static Path {
             .ancestors()
             .nth(2)
             .expect("tests are in target/<profile>/deps");
-        let folder = match std::env::var_os(PROFILE) {
+        let profile = std::env::var_os(PROFILE);
+        let folder = match &profile {
             Some(profile) => tests.with_file_name(profile),
             None => tests.to_owned(),
         };
         let targets = folder.parent().expect("target/<profile>");
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--quiet", "--locked", "--workspace"])
+            .args(["build", "--quiet", "--locked"])
             .arg("--target-dir")
             .arg(targets)
             .current_dir(env!("CARGO_MANIFEST_DIR"));
+        // In the tests' profile, dependencies have the features that the tests need, too: cargo compiles them once. In
+        // another, there is what users build.
+        match profile {
+            Some(_) => cargo.args(["--package", "weir-preload", "--package", "weir"]),
+            None => cargo.arg("--workspace"),
+        };
         // The folder has the name of the profile, except for one profile.
         match folder.file_name() {
             Some(name) if name != "debug" => cargo.arg("--profile").arg(name),
