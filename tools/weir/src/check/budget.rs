@@ -116,6 +116,11 @@ impl Budget {
             let at = error.span().map_or(1, line);
             (at, error.message().to_owned())
         })?;
+        // This parser also has the places of all in the text, and keeps to the integers of TOML.
+        let positions = toml_edit::Document::parse(text).map_err(|error| {
+            let at = error.span().map_or(1, line);
+            (at, error.message().to_owned())
+        })?;
         let mut accepted = Vec::new();
         for name in document.accept {
             let known = Loss::named(name.get_ref()).ok_or_else(|| {
@@ -138,11 +143,10 @@ impl Budget {
             let at = line(entry.span());
             limits.push(limit(entry.into_inner(), index, at).map_err(|message| (at, message))?);
         }
-        // TOML has dotted keys as tables: where each stands, only its document says.
-        let positions = Document::positions(text);
+        // TOML has dotted keys as tables: where each stands, only the other parser says.
         for limit in &mut limits {
             if let Place::Default(names) = &limit.place
-                && let Some(offset) = positions.as_ref().and_then(|of| offset(of, names))
+                && let Some(offset) = offset(&positions, names)
             {
                 limit.line = line_at(text, offset);
             }
@@ -156,13 +160,6 @@ impl Budget {
                 limits,
             }),
         }
-    }
-}
-
-impl Document {
-    /// The document with the places of its items in the text.
-    fn positions(text: &str) -> Option<toml_edit::Document<&str>> {
-        toml_edit::Document::parse(text).ok()
     }
 }
 

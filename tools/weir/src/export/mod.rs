@@ -75,7 +75,9 @@ pub fn export(args: &ExportArgs) -> Result<(), Failure> {
     }
     let stacks = &args.stacks;
     let out = args.out.as_deref();
-    overwrite::refuse(out, &args.reports)?;
+    if !is_data_set {
+        overwrite::refuse(out, &args.reports)?;
+    }
     let profile = || load(report, stacks);
     match args.format {
         Format::Folded => {
