@@ -24,11 +24,12 @@ int main(int argc, char **argv) {
     struct sigaction action = {.sa_handler = handler};
     sigaction(SIGALRM, &action, NULL);
     struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &often, NULL);
+    volatile long calm = 0;
+    /* The place to jump to is set once, before the first signal: the handler must not find it missing, or half written. */
+    if (sigsetjmp(back, 1) == 0)
+        setitimer(ITIMER_REAL, &often, NULL);
     /* The calls are made at one place, so that a later one has the stack pointer of the one that was left. */
-    for (volatile long calm = 0; calm < 1000000;) {
-        if (calm == 0)
-            sigsetjmp(back, 1);
+    while (calm < 1000000) {
         if (jumps >= 300 && calm == 0) {
             setitimer(ITIMER_REAL, &never, NULL);
             signal(SIGALRM, SIG_IGN);
