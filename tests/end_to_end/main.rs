@@ -12,6 +12,7 @@
 //! transparency         the same output and the same end, even if something is scarce, full or closed
 //! killed               what is left after SIGKILL, at random moments
 //! names                executables, arguments and files with unusual names
+//! pid_namespaces       processes that have another id there than here
 //! processes            fork, vfork, exec, posix_spawn; one report for a tree of them
 //! cpython              CPython's own tests, case by case
 //! real_build           a C project, built by two jobs
@@ -77,6 +78,7 @@ mod made_code;
 mod names;
 mod over_time;
 mod package;
+mod pid_namespaces;
 mod processes;
 mod python;
 mod real_build;

@@ -18,7 +18,7 @@ use weir_report::model::Process;
 use weir_report::read::{self, Limits};
 
 use super::image::{Image, NoImage};
-use super::inbox::Inbox;
+use super::inbox::{Handed, Inbox};
 use super::names::Names;
 
 /// The kernel stamps directories with a clock that stands still for a jiffy, 10 ms at the most: a
@@ -62,7 +62,7 @@ pub struct Pass(u64);
 /// A file that was handed over and is no region yet.
 #[derive(Debug)]
 struct Unfinished {
-    file: File,
+    handed: Handed,
     since: Instant,
     looked_at: Instant,
 }
@@ -271,7 +271,7 @@ impl Arrivals {
     }
 
     /// The regions among files that were handed over now, and those that were before and were none yet.
-    fn recognized(&mut self, files: Vec<File>, names: &mut Names) -> Vec<Image> {
+    fn recognized(&mut self, files: Vec<Handed>, names: &mut Names) -> Vec<Image> {
         let now = Instant::now();
         // A pass takes all that there is.
         let is_pass = self.is_amid();
@@ -279,16 +279,16 @@ impl Arrivals {
             .into_iter()
             .partition(|of| is_pass || of.is_due(now));
         self.unfinished = later;
-        let due = due.into_iter().map(|of| (of.file, of.since));
-        let new = files.into_iter().map(|file| (file, now));
+        let due = due.into_iter().map(|of| (of.handed, of.since));
+        let new = files.into_iter().map(|handed| (handed, now));
         let mut found = Vec::new();
-        for (file, since) in due.chain(new) {
-            match Image::handed(file) {
+        for (handed, since) in due.chain(new) {
+            match Image::handed(handed) {
                 Ok(image) => found.push(image),
-                Err((NoImage::NoMemory, file)) if is_kept(&file, names) => self.kept += 1,
-                Err((NoImage::Unfinished | NoImage::NoMemory, file)) => {
+                Err((NoImage::NoMemory, handed)) if is_kept(&handed.file, names) => self.kept += 1,
+                Err((NoImage::Unfinished | NoImage::NoMemory, handed)) => {
                     self.unfinished.push(Unfinished {
-                        file,
+                        handed,
                         since,
                         looked_at: now,
                     });

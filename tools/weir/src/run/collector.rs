@@ -21,6 +21,7 @@ use super::moment;
 use super::names::Names;
 use super::pace;
 use super::progress::Sums;
+use super::seen::Search;
 use super::started::Starts;
 use super::told::Told;
 use super::tree_peak;
@@ -29,6 +30,8 @@ use super::tree_peak;
 const MOST_NAMELESS: usize = 128;
 /// How many images whose process could not be seen are kept while they do not say that they end.
 const MAX_UNSEEN: usize = 256;
+/// How many images wait for a search of their processes that is not due yet.
+const MOST_WAITING: usize = 64;
 
 /// How many images that became others by exec wait until it is known what they became.
 const MAX_BECOMING: usize = 1000;
@@ -43,6 +46,7 @@ pub struct Collector {
     program: u32,
     arrivals: Arrivals,
     images: Images,
+    search: Search,
     /// Images that became others by exec, by number, and the pass that finds what they became.
     becoming: HashMap<u64, Pass>,
     /// How many images there have been.
@@ -66,6 +70,7 @@ impl Collector {
             program,
             arrivals: Arrivals::new(directory, inbox),
             images: Images::default(),
+            search: Search::default(),
             becoming: HashMap::new(),
             adopted: 0,
             ended: Ended::default(),
@@ -105,6 +110,7 @@ impl Collector {
         let running = self.images.iter().filter(|image| !image.is_leaving());
         self.tree_peak
             .look(running.map(|image| (image.pid(), image.live_bytes())), now);
+        self.search();
         self.fold_ended();
         self.fold_unseen();
         fullest
@@ -155,7 +161,7 @@ impl Collector {
         for mut image in images {
             let end = if let Some(end) = image.kept() {
                 Some(end)
-            } else if image.pid() == self.program {
+            } else if image.pid_here() == self.program {
                 Some(image.end_with(status))
             } else if image.was_seen() && !image.is_replacing() {
                 image.end()
@@ -240,6 +246,7 @@ impl Collector {
                 note_starts(&mut self.starts, image);
                 note_ends(&mut self.told, image, false);
             }
+            self.search();
             self.fold_ended();
             self.fold_unseen();
         }
@@ -264,27 +271,36 @@ impl Collector {
         {
             self.first_started = Some(started);
         }
-        let pid = image.pid();
-        // Two that cannot be seen may have the same id in namespaces of their own.
-        let of_process = self
-            .images
-            .of(pid)
-            .filter(|(_, image)| image.was_seen() || image.is_replacing());
-        let (later, earlier): (Vec<_>, Vec<_>) = of_process
+        self.starts.see(image.pid(), started.ticks);
+        self.adopted += 1;
+        let is_known = !image.needs_search();
+        let number = self.images.add(image);
+        if is_known {
+            self.order(number);
+        }
+    }
+
+    /// Finds other images of the same process: those that began before another became that one.
+    fn order(&mut self, number: u64) {
+        let Some(image) = self.images.get(number) else {
+            return;
+        };
+        let began = image.started().monotonic_ns;
+        // Two that cannot be seen may have the same id in namespaces of their own, as may one that is searched yet and any other.
+        let of_process = self.images.of(image.pid_here()).filter(|(other, image)| {
+            *other != number && !image.needs_search() && (image.was_seen() || image.is_replacing())
+        });
+        let (later, mut earlier): (Vec<_>, Vec<_>) = of_process
             .map(|(number, image)| (number, image.started().monotonic_ns))
-            .partition(|&(_, began)| began > started.monotonic_ns);
-        self.starts.see(pid, started.ticks);
+            .partition(|&(_, other)| other > began);
+        if !later.is_empty() {
+            // It was handed over, and this one found.
+            earlier.push((number, began));
+        }
         for (number, _) in earlier {
             if let Some(predecessor) = self.images.take(number) {
                 self.succeeded(predecessor);
             }
-        }
-        self.adopted += 1;
-        if later.is_empty() {
-            self.images.add(image);
-        } else {
-            // It was handed over, and this one found.
-            self.succeeded(image);
         }
     }
 
@@ -313,7 +329,7 @@ impl Collector {
         let others = self
             .images
             .numbered()
-            .filter(|(_, image)| image.pid() != program);
+            .filter(|(_, image)| image.pid_here() != program);
         let ended: Vec<(u64, End)> = others
             .filter_map(|(number, image)| Some((number, image.end_if_due(instant)?)))
             .collect();
@@ -328,6 +344,27 @@ impl Collector {
                 }
             }
             self.fold(number, |_| end);
+        }
+    }
+
+    /// Searches the processes of images that may be in other pid namespaces.
+    fn search(&mut self) {
+        let images = self.images.numbered();
+        let searched = images.filter(|(_, image)| image.needs_search());
+        let numbers: Vec<u64> = searched.map(|(number, _)| number).collect();
+        if numbers.is_empty() {
+            return;
+        }
+        let Some(namespaced) = self.search.now(numbers.len() > MOST_WAITING) else {
+            return;
+        };
+        for number in numbers {
+            // It may have another id then.
+            if let Some(mut image) = self.images.take(number) {
+                image.search(&namespaced);
+                self.images.put(number, image);
+                self.order(number);
+            }
         }
     }
 
@@ -449,6 +486,7 @@ pub mod tests {
 
     use weir_record::region::{Header, Phase, Room};
 
+    use super::super::inbox::Handed;
     use super::*;
 
     /// A region of this process with a name in a directory; where it is.
@@ -498,7 +536,8 @@ pub mod tests {
     }
 
     fn handed(file: File) -> Image {
-        Image::handed(file).expect("a region")
+        let sender = None;
+        Image::handed(Handed { file, sender }).expect("a region")
     }
 
     /// Of two images of a process, in whatever order they are found, the one that started first became the other.

@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -19,10 +18,12 @@ use weir_report::recording;
 use weir_report::writer::{Poll, Writer};
 
 use super::ending;
+use super::inbox::Handed;
 use super::life::Life;
 use super::mapping::Mapping;
 use super::moment;
 use super::names::Names;
+use super::seen::{self, Namespaced, Seen};
 use super::usage::{self, FileId, Reading};
 
 /// How soon a process is looked for again, once its image says that it ends.
@@ -36,8 +37,6 @@ const GRACE: Duration = Duration::from_millis(100);
 const SHORTEST_RUN_NS: u64 = 50_000;
 /// How old an image is when its file gets a name: most do not live that long.
 const NAMELESS_FOR: Duration = Duration::from_millis(500);
-/// How much of an executable's path is compared; a region has less room than a path can need.
-const MAX_COMPARED: usize = 1000;
 
 /// An image that has not ended, as far as is known.
 #[derive(Debug)]
@@ -55,8 +54,11 @@ pub struct Image {
     nameless: Option<File>,
     path: Option<PathBuf>,
     name_at: Instant,
-    /// When the process started, as in [`Life`]; none if it could not be seen.
-    since: Option<u64>,
+    file: FileId,
+    /// Its process; none if that could not be seen.
+    seen: Option<Seen>,
+    /// Whether it may be one of another pid namespace.
+    needs_search: bool,
     /// None where there is nobody to read of, or not any more.
     usage: Option<usage::Watch>,
     look_at: Instant,
@@ -128,7 +130,7 @@ impl Image {
                 io::ErrorKind::NotFound => NoImage::Gone,
                 _ => NoImage::Unavailable,
             })?;
-        let mut image = Image::of(&file)?;
+        let mut image = Image::of(&file, None)?;
         image.path = Some(path.to_owned());
         Ok(image)
     }
@@ -137,17 +139,17 @@ impl Image {
     ///
     /// # Errors
     /// Where it is none, or none yet: then with the file.
-    pub fn handed(file: File) -> Result<Image, (NoImage, File)> {
-        match Image::of(&file) {
+    pub fn handed(handed: Handed) -> Result<Image, (NoImage, Handed)> {
+        match Image::of(&handed.file, handed.sender) {
             Ok(mut image) => {
-                image.nameless = Some(file);
+                image.nameless = Some(handed.file);
                 Ok(image)
             }
-            Err(reason) => Err((reason, file)),
+            Err(reason) => Err((reason, handed)),
         }
     }
 
-    fn of(file: &File) -> Result<Image, NoImage> {
+    fn of(file: &File, sender: Option<u32>) -> Result<Image, NoImage> {
         let mapping = Mapping::shared(file).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => NoImage::Unfinished,
             io::ErrorKind::OutOfMemory => NoImage::NoMemory,
@@ -164,6 +166,8 @@ impl Image {
             }
         };
         moment::note_steadiness(region.header);
+        let id = FileId::of(&file.metadata().map_err(|_| NoImage::Unavailable)?);
+        let seen = Seen::of(region.header, sender);
         let mut image = Image {
             writer: Writer::new(region),
             ends_seen: 0,
@@ -174,18 +178,38 @@ impl Image {
             nameless: None,
             path: None,
             name_at: Instant::now() + NAMELESS_FOR,
-            since: None,
+            file: id,
+            seen,
+            needs_search: seen.is_none() && seen::is_proc_ours(),
             usage: None,
             look_at: Instant::now(),
             look_after: FIRST_LOOK,
             leaving: None,
             ended: None,
         };
-        image.since = image.process_since();
-        image.usage = image.since.zip(file.metadata().ok()).map(|(since, of)| {
-            usage::Watch::new(image.pid(), since, image.started(), FileId::of(&of))
-        });
+        image.watch();
         Ok(image)
+    }
+
+    /// Reads what its process takes, if that runs.
+    fn watch(&mut self) {
+        let (started, file) = (self.started(), self.file);
+        self.usage = self.seen.and_then(|seen| {
+            let since = seen.since?;
+            Some(usage::Watch::new(seen.pid, since, started, file))
+        });
+    }
+
+    /// Whether its process is to be [searched](Image::search).
+    pub fn needs_search(&self) -> bool {
+        self.needs_search
+    }
+
+    /// Searches its process among those of other pid namespaces. Where it is not there, it has ended.
+    pub fn search(&mut self, namespaced: &Namespaced) {
+        self.needs_search = false;
+        self.seen = Seen::among(namespaced, self.region.header, self.file);
+        self.watch();
     }
 
     /// Whether weir keeps a descriptor of the file.
@@ -203,9 +227,14 @@ impl Image {
         }
     }
 
-    /// The process's id, as in its region.
+    /// The process's id, as in its region: that in its own pid namespace.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// The process's id here, if that is known, or else that in its region.
+    pub fn pid_here(&self) -> u32 {
+        self.seen.map_or(self.pid, |seen| seen.pid)
     }
 
     /// The id of its parent when it started.
@@ -218,33 +247,10 @@ impl Image {
         self.started
     }
 
-    /// Whether its process was there when the region was found. One that was not has ended before, or
-    /// is in a pid namespace of its own, where only the image itself notes its end.
+    /// Whether it is known which process it is here. One that is not known has ended before its region was found, or cannot be seen: then
+    /// only the image itself notes its end.
     pub fn was_seen(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// When the process started, if it can be seen. In a pid namespace of its own, it has an id there that another
-    /// process, with another program, may have here.
-    fn process_since(&self) -> Option<u64> {
-        let pid = self.pid();
-        match Life::of(pid) {
-            Life::Running { since } => {
-                let runs = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-                let recorded = self.region.header.executable.bytes();
-                let is_same = runs
-                    .as_os_str()
-                    .as_bytes()
-                    .iter()
-                    .copied()
-                    .take(MAX_COMPARED)
-                    .eq(recorded.take(MAX_COMPARED));
-                // In the middle of an exec it runs something else already.
-                (is_same || self.is_replacing()).then_some(since)
-            }
-            Life::Ended { since, .. } => Some(since),
-            Life::Absent => None,
-        }
+        self.seen.is_some()
     }
 
     /// Whether it has said that it becomes another image.
@@ -350,20 +356,21 @@ impl Image {
         if self.was_seen() {
             return self.end();
         }
-        self.leaving
+        let leaving = self.leaving.filter(|_| !self.needs_search);
+        leaving
             .filter(|&leaving| now >= leaving + GRACE)
             .map(|_| self.end_by_its_word())
     }
 
     /// How the image ended, where its process is seen to have ended.
     pub fn end(&self) -> Option<End> {
-        let since = self.since?;
-        match Life::of(self.pid()) {
-            Life::Running { since: now } if now == since => None,
+        let seen = self.seen?;
+        match Life::of(seen.pid) {
+            Life::Running { since: now } if Some(now) == seen.since => None,
             Life::Ended {
                 since: now,
                 status: Some(status),
-            } if now == since => Some(self.end_with(status)),
+            } if Some(now) == seen.since => Some(self.end_with(status)),
             // Gone; or another process has its id by now.
             _ => Some(self.end_by_its_word()),
         }
@@ -385,9 +392,10 @@ impl Image {
 
     /// How the image ended, given that there is a later one with its process's id.
     pub fn end_before_successor(&self) -> End {
+        let since = self.seen.and_then(|seen| seen.since);
         match self.region.header.phase() {
             // If it is the same process, a system call that Weir did not see may have replaced the image.
-            Phase::Running if self.since == Life::of(self.pid()).since() => ending::replaced(),
+            Phase::Running if since == Life::of(self.pid_here()).since() => ending::replaced(),
             _ => self.end_by_its_word(),
         }
     }

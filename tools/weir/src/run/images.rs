@@ -9,19 +9,33 @@ use super::image::Image;
 #[derive(Debug, Default)]
 pub struct Images {
     all: BTreeMap<u64, Image>,
-    /// The numbers of those of a process, by its id.
+    /// The numbers of those of a process, by its id here.
     of_process: HashMap<u32, Vec<u64>>,
     /// How many there have been.
     numbered: u64,
 }
 
 impl Images {
-    /// Another one.
-    pub fn add(&mut self, image: Image) {
+    /// Another one; its number.
+    pub fn add(&mut self, image: Image) -> u64 {
         let number = self.numbered;
         self.numbered += 1;
-        self.of_process.entry(image.pid()).or_default().push(number);
+        self.put(number, image);
+        number
+    }
+
+    /// The one that has had this number, again.
+    pub fn put(&mut self, number: u64, image: Image) {
+        self.of_process
+            .entry(image.pid_here())
+            .or_default()
+            .push(number);
         self.all.insert(number, image);
+    }
+
+    /// The one with this number.
+    pub fn get(&self, number: u64) -> Option<&Image> {
+        self.all.get(&number)
     }
 
     /// How many are watched.
@@ -44,7 +58,7 @@ impl Images {
         self.all.iter_mut().map(|(&number, image)| (number, image))
     }
 
-    /// Those of the process with this id, with their numbers.
+    /// Those of the process with this id [here](Image::pid_here), with their numbers.
     pub fn of(&self, pid: u32) -> impl Iterator<Item = (u64, &Image)> {
         let numbers = self.of_process.get(&pid).into_iter().flatten();
         numbers.filter_map(|&number| Some((number, self.all.get(&number)?)))
@@ -53,10 +67,10 @@ impl Images {
     /// Takes out the one with this number.
     pub fn take(&mut self, number: u64) -> Option<Image> {
         let image = self.all.remove(&number)?;
-        if let Some(numbers) = self.of_process.get_mut(&image.pid()) {
+        if let Some(numbers) = self.of_process.get_mut(&image.pid_here()) {
             numbers.retain(|&other| other != number);
             if numbers.is_empty() {
-                self.of_process.remove(&image.pid());
+                self.of_process.remove(&image.pid_here());
             }
         }
         Some(image)

@@ -3,21 +3,20 @@
 //! A process in the session can send anything. Weir reads only regular files of the session's file system, and closes others.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::net::sockopt::set_socket_passcred;
 use rustix::process::{Resource, getrlimit};
 use weir_record::settings::INBOX;
 
+use super::message;
+
 /// Messages that are taken at once: who sends more is kept waiting, not weir.
 const AT_ONCE: usize = 64;
-/// Descriptors that one message can bring (SCM_MAX_FD, unix(7)).
-const MOST_IN_ONE: usize = 253;
 /// Where weir may have fewer descriptors than this, one that is sent may find no room, and be lost.
 const NEEDED_DESCRIPTORS: u64 = 768;
 
@@ -40,6 +39,8 @@ impl Inbox {
         // A path that is too long for a socket is refused here, and by those who send.
         let path = session.join(INBOX);
         let socket = UnixDatagram::bind(&path).ok()?;
+        // Where the kernel does not tell who sends, it is guessed.
+        let _ = set_socket_passcred(&socket, true);
         let device = session.metadata().ok()?.dev();
         Some(Inbox {
             socket,
@@ -52,12 +53,8 @@ impl Inbox {
     pub fn take(&self) -> Taken {
         let mut taken = Taken::default();
         while taken.messages < AT_ONCE {
-            match self.receive() {
-                Ok(received) => {
-                    taken.messages += 1;
-                    let plain = received.into_iter().filter(|file| self.is_plain(file));
-                    taken.files.extend(plain);
-                }
+            match self.receive(&mut taken) {
+                Ok(()) => taken.messages += 1,
                 Err(error) => {
                     taken.has_failed = error.kind() != ErrorKind::WouldBlock;
                     break;
@@ -67,24 +64,18 @@ impl Inbox {
         taken
     }
 
-    fn receive(&self) -> io::Result<Vec<File>> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_IN_ONE))];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut text = [0; 1];
-        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        recvmsg(
-            &self.socket,
-            &mut [IoSliceMut::new(&mut text)],
-            &mut ancillary,
-            flags,
-        )?;
-        let mut files = Vec::new();
-        for message in ancillary.drain() {
-            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                files.extend(descriptors.map(|descriptor: OwnedFd| File::from(descriptor)));
+    fn receive(&self, taken: &mut Taken) -> io::Result<()> {
+        let first = taken.files.len();
+        let sender = message::receive(self.socket.as_fd(), |descriptor| {
+            let file = File::from(descriptor);
+            if self.is_plain(&file) {
+                taken.files.push(Handed { file, sender: None });
             }
+        })?;
+        for handed in &mut taken.files[first..] {
+            handed.sender = sender;
         }
-        Ok(files)
+        Ok(())
     }
 
     fn is_plain(&self, file: &File) -> bool {
@@ -94,11 +85,20 @@ impl Inbox {
     }
 }
 
+/// A file that a process has handed over.
+#[derive(Debug)]
+pub struct Handed {
+    /// The file.
+    pub file: File,
+    /// The process, if it has an id here: see [`message::receive`].
+    pub sender: Option<u32>,
+}
+
 /// What was taken from the socket at once.
 #[derive(Debug, Default)]
 pub struct Taken {
     /// The files.
-    pub files: Vec<File>,
+    pub files: Vec<Handed>,
     messages: usize,
     has_failed: bool,
 }
@@ -131,6 +131,7 @@ impl Drop for Inbox {
 #[cfg(test)]
 pub mod tests {
     use std::io::IoSlice;
+    use std::mem::MaybeUninit;
     use std::os::unix::fs::FileExt;
 
     use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -174,7 +175,10 @@ pub mod tests {
         assert!(taken.was_something() && taken.are_all());
         assert_eq!(taken.files.len(), 2);
         let mut text = [0; 6];
-        taken.files[1].read_exact_at(&mut text, 0).unwrap();
+        // It was sent by this process.
+        let senders: Vec<_> = taken.files.iter().map(|handed| handed.sender).collect();
+        assert_eq!(senders, [Some(std::process::id()); 2]);
+        taken.files[1].file.read_exact_at(&mut text, 0).unwrap();
         assert_eq!(&text, b"region");
         send(&to, &[]);
         let taken = inbox.take();

@@ -7,8 +7,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::str::FromStr;
 
+use rustix::param::clock_ticks_per_second;
+use rustix::time::{ClockId, clock_gettime};
+
 /// More than the file has: a name, and 51 numbers of at most 20 digits. The kernel gives it in one piece.
 pub const MOST_BYTES: usize = 2048;
+const SECOND_NS: u64 = 1_000_000_000;
 
 /// What a process is at this moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +95,24 @@ impl<'a> Stat<'a> {
             _ => Some(Life::Running { since }),
         }
     }
+}
+
+/// In ticks after boot, a moment of the monotonic clock, in nanoseconds.
+pub fn ticks_at(monotonic_ns: u64) -> u64 {
+    let now_ns = ns(ClockId::Monotonic);
+    let asleep_ns = ns(ClockId::Boottime).saturating_sub(now_ns);
+    let after_boot_ns = monotonic_ns.saturating_add(asleep_ns);
+    let ticks =
+        u128::from(after_boot_ns) * u128::from(clock_ticks_per_second()) / u128::from(SECOND_NS);
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
+fn ns(clock: ClockId) -> u64 {
+    let time = clock_gettime(clock);
+    let part = |number| u64::try_from(number).unwrap_or(0);
+    part(time.tv_sec)
+        .saturating_mul(SECOND_NS)
+        .saturating_add(part(time.tv_nsec))
 }
 
 #[cfg(test)]

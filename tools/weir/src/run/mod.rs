@@ -12,12 +12,14 @@
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
 //!   arrivals      what they leave for weir to find
 //!     inbox         files of regions that have no name
+//!       message       how they come
 //!   names         names for those that last
 //!   images        those that are watched
 //!     image         one of them
 //!   mapping       its region's memory
 //!     shrinking     regions that are truncated while we read them
-//!   life          whether its process still runs
+//!   seen          its process, as weir sees it
+//!     life          whether it still runs
 //!   usage         what its process takes of the machine
 //!   ending        how it ended
 //!   ended         what is kept of images that have ended
@@ -45,11 +47,13 @@ mod launch;
 mod life;
 mod limits;
 pub mod mapping;
+mod message;
 pub mod moment;
 mod names;
 mod no_memory;
 mod pace;
 mod progress;
+mod seen;
 mod shrinking;
 mod signals;
 mod started;

@@ -2,8 +2,8 @@
 //! and to end as the program did. Nothing here allocates.
 
 use std::fmt::Write;
-use std::mem::MaybeUninit;
-use std::os::fd::RawFd;
+use std::mem;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
 
-use super::{signals, supervisor};
+use super::{message, signals, supervisor};
 use crate::exit_code::ProgramEnd;
 use crate::memory::{self, Line, complain};
 
@@ -58,7 +58,7 @@ pub fn stay_with(program: pid_t, session: &Path, inbox: Option<RawFd>) {
     memory::end_by(stay);
     // The C library, too, aborts where it has no memory (for destructors of a thread, for example).
     // SAFETY: a `sigaction` is made of numbers and pointers that may be null.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = aborts as *const () as libc::sighandler_t;
     action.sa_flags = libc::SA_SIGINFO;
     // SAFETY: the handler has the form that SA_SIGINFO asks for, and does only what a handler may.
@@ -148,25 +148,12 @@ fn wait(running: &Running) -> c_int {
 /// Takes the regions that processes have handed over since the last time, and names them. They would go with the socket.
 fn take_regions(running: &Running) {
     let Some(inbox) = running.inbox else { return };
+    // SAFETY: it is open for as long as the program runs.
+    let inbox = unsafe { BorrowedFd::borrow_raw(inbox) };
     let mut is_any = false;
     for _ in 0..AT_ONCE {
-        let mut text = 0_u8;
-        let mut part = libc::iovec {
-            iov_base: (&raw mut text).cast(),
-            iov_len: 1,
-        };
-        // Room for SCM_MAX_FD descriptors, aligned as their header.
-        let mut space: MaybeUninit<[u64; 160]> = MaybeUninit::uninit();
-        // SAFETY: a `msghdr` is made of numbers and pointers that may be null.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = space.as_mut_ptr().cast();
-        message.msg_controllen = size_of_val(&space);
-        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
-        // SAFETY: the kernel writes to the byte and to the space, as much as there is. The descriptors stay open, and are looked
-        // at by their numbers.
-        if unsafe { libc::recvmsg(inbox, &mut message, flags) } < 0 {
+        // They stay open, and are looked at by their numbers.
+        if message::receive(inbox, mem::forget).is_err() {
             break;
         }
         is_any = true;
@@ -180,7 +167,7 @@ fn take_regions(running: &Running) {
 fn name_regions(running: &Running) {
     for fd in 3..MOST_DESCRIPTORS {
         // SAFETY: a `stat` is made of numbers.
-        let mut there: libc::stat = unsafe { std::mem::zeroed() };
+        let mut there: libc::stat = unsafe { mem::zeroed() };
         // SAFETY: a `stat` that may be written; the descriptor need not be open.
         let is_open = unsafe { libc::fstat(fd, &mut there) } == 0;
         let is_nameless = there.st_nlink == 0 && there.st_mode & libc::S_IFMT == libc::S_IFREG;

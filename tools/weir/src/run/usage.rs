@@ -5,10 +5,9 @@ use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Read};
 use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
-use std::sync::OnceLock;
 use std::time::Instant;
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::param::{clock_ticks_per_second, page_size};
 use weir_record::clock::Moment;
 use weir_report::model::Usage;
 
@@ -110,9 +109,7 @@ impl Watch {
     /// Whether the process is the image's own: it has the region mapped, and did not begin later, as a child that has inherited
     /// the mapping.
     fn is_the_one(&self) -> bool {
-        let asleep_ns = ns(ClockId::Boottime).saturating_sub(ns(ClockId::Monotonic));
-        let started_ns = self.started.monotonic_ns.saturating_add(asleep_ns);
-        let is_older = self.since <= in_ticks(started_ns);
+        let is_older = self.since <= life::ticks_at(self.started.monotonic_ns);
         is_older && self.region.is_mapped_by(self.pid).unwrap_or(false)
     }
 }
@@ -174,51 +171,18 @@ impl FileId {
 
 /// The numbers of a process. None where its memory is not told.
 fn usage(stat: &Stat<'_>) -> Option<Usage> {
-    let system = system();
     let cpu_ns = |ticks: u64| {
-        let ns = u128::from(ticks) * u128::from(SECOND_NS) / u128::from(system.ticks_per_second);
+        let ns = u128::from(ticks) * u128::from(SECOND_NS) / u128::from(clock_ticks_per_second());
         u64::try_from(ns).unwrap_or(u64::MAX)
     };
     let pages: u64 = stat.number(24).filter(|&pages| pages > 0)?;
     Some(Usage {
-        resident_bytes: pages.saturating_mul(system.page_bytes),
+        resident_bytes: pages.saturating_mul(page_size() as u64),
         minor_faults: stat.number(10)?,
         major_faults: stat.number(12)?,
         user_ns: cpu_ns(stat.number(14)?),
         system_ns: cpu_ns(stat.number(15)?),
     })
-}
-
-/// The kernel's units.
-struct System {
-    page_bytes: u64,
-    ticks_per_second: u64,
-}
-
-fn system() -> &'static System {
-    static SYSTEM: OnceLock<System> = OnceLock::new();
-    let number = |name| {
-        // SAFETY: it only looks a number up.
-        let number = unsafe { libc::sysconf(name) };
-        u64::try_from(number).unwrap_or(0).max(1)
-    };
-    SYSTEM.get_or_init(|| System {
-        page_bytes: number(libc::_SC_PAGESIZE),
-        ticks_per_second: number(libc::_SC_CLK_TCK),
-    })
-}
-
-fn in_ticks(ns: u64) -> u64 {
-    let ticks = u128::from(ns) * u128::from(system().ticks_per_second) / u128::from(SECOND_NS);
-    u64::try_from(ticks).unwrap_or(u64::MAX)
-}
-
-fn ns(clock: ClockId) -> u64 {
-    let time = clock_gettime(clock);
-    let part = |number| u64::try_from(number).unwrap_or(0);
-    part(time.tv_sec)
-        .saturating_mul(SECOND_NS)
-        .saturating_add(part(time.tv_nsec))
 }
 
 #[cfg(test)]
@@ -235,10 +199,9 @@ mod tests {
 
     #[test]
     fn the_numbers_are_told_whatever_the_name_is() {
-        let system = system();
-        let tick_ns = SECOND_NS / system.ticks_per_second;
+        let tick_ns = SECOND_NS / clock_ticks_per_second();
         let expected = Usage {
-            resident_bytes: 42 * system.page_bytes,
+            resident_bytes: 42 * page_size() as u64,
             minor_faults: 1234,
             major_faults: 5,
             user_ns: 250 * tick_ns,

@@ -1,0 +1,199 @@
+//! The process of an image, as weir sees it: in a pid namespace of its own it has another id here than there (pid_namespaces(7)).
+//!
+//! Of a region that was handed over, the kernel tells which process sent it. For one with a name, a process is searched that has the
+//! image's id in its own namespace, and the region's file mapped.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::process;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use weir_record::region::{Header, Phase};
+
+use super::life::{self, Life};
+use super::usage::FileId;
+
+/// How much of an executable's path is compared; a region has less room than a path can need.
+const MAX_COMPARED: usize = 1000;
+/// More than /proc/PID/status has up to its line `NSpid`, with any names and groups.
+const MOST_OF_STATUS: u64 = 1 << 20;
+
+/// Searches take one part in so many of a processor, unless there must be one.
+const SEARCH_PART: u32 = 20;
+
+/// A process that can be seen, or could be before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its id in weir's pid namespace.
+    pub pid: u32,
+    /// When it started, as in [`Life`]; none if it had ended before it was looked at.
+    pub since: Option<u64>,
+}
+
+impl Seen {
+    /// The process of the image with this header, whose region came from this process, if the kernel told that. None where
+    /// nothing is known of it: it has ended, or has an id here that is not known.
+    pub fn of(header: &Header, sender: Option<u32>) -> Option<Seen> {
+        let own = header.pid.load(Ordering::Relaxed);
+        match sender.filter(|_| is_proc_ours()) {
+            Some(pid) => Seen::told(header, own, pid),
+            None => Seen::guessed(header, own),
+        }
+    }
+
+    /// The process of the image with this header, with this file for its region, among those in other pid namespaces.
+    pub fn among(namespaced: &Namespaced, header: &Header, file: FileId) -> Option<Seen> {
+        let own = header.pid.load(Ordering::Relaxed);
+        let of_number = namespaced.0.iter().filter(|process| process.own == own);
+        of_number
+            .map(|process| process.here)
+            .find(|&pid| file.is_mapped_by(pid) == Some(true))
+            .and_then(|pid| Seen::told(header, own, pid))
+    }
+
+    /// The kernel told the id. It may be another's by now.
+    fn told(header: &Header, own: u32, pid: u32) -> Option<Seen> {
+        match Life::of(pid).since() {
+            Some(since) => {
+                let started_ns = header.started.get().monotonic_ns;
+                let is_it = (pid == own || own_number(pid) == Some(own))
+                    && since <= life::ticks_at(started_ns);
+                is_it.then_some(Seen {
+                    pid,
+                    since: Some(since),
+                })
+            }
+            // /proc can hide the processes of others (hidepid).
+            None => is_gone(pid).then_some(Seen { pid, since: None }),
+        }
+    }
+
+    /// The process has its own id here, unless that is another's, which runs another program.
+    fn guessed(header: &Header, own: u32) -> Option<Seen> {
+        let since = match Life::of(own) {
+            Life::Running { since } => {
+                let runs = fs::read_link(format!("/proc/{own}/exe")).ok()?;
+                let runs = runs.as_os_str().as_bytes().iter().copied();
+                let recorded = header.executable.bytes();
+                let is_same = runs.take(MAX_COMPARED).eq(recorded.take(MAX_COMPARED));
+                // In the middle of an exec it runs something else already.
+                (is_same || header.phase() == Phase::Replacing).then_some(since)
+            }
+            Life::Ended { since, .. } => Some(since),
+            Life::Absent => None,
+        }?;
+        Some(Seen {
+            pid: own,
+            since: Some(since),
+        })
+    }
+}
+
+/// The processes of other pid namespaces, at one moment.
+#[derive(Debug)]
+pub struct Namespaced(Vec<Ids>);
+
+/// Those of a process.
+#[derive(Debug, PartialEq, Eq)]
+struct Ids {
+    here: u32,
+    own: u32,
+}
+
+impl Namespaced {
+    fn now() -> Namespaced {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let of = |here| {
+            let own = own_number(here).filter(|&own| own != here)?;
+            Some(Ids { here, own })
+        };
+        Namespaced(ids.filter_map(of).collect())
+    }
+}
+
+/// Searches the processes of other pid namespaces, not too often.
+#[derive(Debug, Default)]
+pub struct Search {
+    /// When the next one may be.
+    due: Option<Instant>,
+}
+
+impl Search {
+    /// What there is now, if a search is due, or must be.
+    pub fn now(&mut self, must_be: bool) -> Option<Namespaced> {
+        let began = Instant::now();
+        if !must_be && self.due.is_some_and(|due| began < due) {
+            return None;
+        }
+        let found = Namespaced::now();
+        self.due = Some(Instant::now() + began.elapsed() * SEARCH_PART);
+        Some(found)
+    }
+}
+
+/// The id of a process in its own pid namespace (proc_pid_status(5)). None where the kernel does not tell.
+fn own_number(pid: u32) -> Option<u32> {
+    let mut status = Vec::new();
+    let file = File::open(format!("/proc/{pid}/status")).ok()?;
+    file.take(MOST_OF_STATUS).read_to_end(&mut status).ok()?;
+    innermost(&status)
+}
+
+/// The last id of the line `NSpid`.
+fn innermost(status: &[u8]) -> Option<u32> {
+    let mut lines = status.split(|&byte| byte == b'\n');
+    let ids = lines.find_map(|line| line.strip_prefix(b"NSpid:"))?;
+    let last = ids.rsplit(u8::is_ascii_whitespace).next()?;
+    std::str::from_utf8(last).ok()?.parse().ok()
+}
+
+/// Whether there is no process with this id here, be it that /proc would not show it.
+fn is_gone(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+/// Whether /proc shows the ids of weir's own pid namespace: whoever enters one can leave /proc as it was.
+pub fn is_proc_ours() -> bool {
+    static IS_OURS: OnceLock<bool> = OnceLock::new();
+    *IS_OURS.get_or_init(|| {
+        let shown = fs::read_link("/proc/self").ok();
+        shown.is_some_and(|shown| shown.as_os_str() == process::id().to_string().as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_last_id_is_that_of_its_own_namespace() {
+        let of = |status: &str| innermost(status.as_bytes());
+        assert_eq!(of("Name:\ta\nNSpid:\t4711\nNSpgid:\t1\n"), Some(4711));
+        assert_eq!(of("NSpid:\t4711\t12\t3\nNSpgid:\t1\t1\t9\n"), Some(3));
+        for other in ["", "Pid:\t1\n", "NSpid:\n", "NSpid:\tx\n"] {
+            assert_eq!(of(other), None, "{other:?}");
+        }
+        let this = process::id();
+        assert_eq!(own_number(this), Some(this));
+        assert_eq!(own_number(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_process_that_was_waited_for_is_gone() {
+        let mut child = Command::new("true").spawn().unwrap();
+        assert!(!is_gone(child.id()));
+        child.wait().unwrap();
+        assert!(is_gone(child.id()));
+        assert!(!is_gone(process::id()));
+        assert!(!is_gone(0));
+    }
+}
