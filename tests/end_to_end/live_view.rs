@@ -250,7 +250,7 @@ fn programs_are_seen_whose_regions_found_no_room_where_they_were_to_be() {
         mkfifo lines
         "$1" run --quiet --out report.json -- "$2" 40 2 < lines > said &
         exec 9> lines
-        until grep -q done said; do sleep 0.05; done
+        until grep -q done said; do kill -0 $!; sleep 0.05; done
         "$1" top --once --totals -n 0.1 --width 200 weir-watched-d > full
         "$1" recover > listed || true
         mount -o remount,size=64m small
@@ -258,8 +258,9 @@ fn programs_are_seen_whose_regions_found_no_room_where_they_were_to_be() {
         exec 9>&-
         wait
     "#;
-    let output = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+    let output = Command::new("timeout")
+        .args(["-s", "KILL", "120", "unshare", "--map-root-user", "--mount"])
+        .args(["sh", "-c", script, "sh"])
         .arg(weir::command())
         .arg(&program)
         .current_dir(folder.path())

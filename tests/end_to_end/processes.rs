@@ -22,6 +22,27 @@ fn expect_every_image(program: &Program, images: usize) {
     }
 }
 
+/// A forked process makes its region in its first call. Of one that fails before that, its parent tells.
+#[test]
+fn children_that_fail_before_their_first_call_are_told() {
+    let outcome = Program::new(victim("children_without_calls"))
+        .run(Mode::Run)
+        .expect_status(0);
+    assert_eq!(Account::expect_all_in(&outcome), 1);
+    assert_eq!(outcome.processes().len(), 1);
+    let notes = &outcome.process().missed.notes;
+    let told = notes
+        .iter()
+        .filter(|note| note.contains("without an image"));
+    let mut told: Vec<_> = told.filter_map(|note| note.split(':').next()).collect();
+    told.sort_unstable();
+    let expected = [
+        "2 child processes without an image of their own ended by signal 9 (SIGKILL)",
+        "5 child processes without an image of their own exited with status 3",
+    ];
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn fork_in_a_fan_and_in_a_chain() {
     let forks = Program::new(victim("forks"));
