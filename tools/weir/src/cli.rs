@@ -1,19 +1,21 @@
 //! The command line of `weir`.
 
 use std::ffi::OsString;
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use weir_record::settings::{self, Stacks, Timing};
-
-use crate::exit_code;
-use crate::failure::Failure;
+use clap::{Args, Parser, Subcommand};
+use weir_record::settings::{Stacks, Timing};
 
 mod help;
+mod reading;
+mod values;
+
+pub use reading::{NoCommand, definition, parse};
+pub use values::{
+    By, ColorWhen, Differences, Format, Group, Metric, Rows, STANDARD_OUTPUT, Sort, Verdicts,
+};
+use values::{file_to_write, interval, percent, stacks, timing};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -366,18 +368,6 @@ pub struct DiffArgs {
     pub width: Option<u16>,
 }
 
-/// How differences are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Differences {
-    /// A page for people
-    #[default]
-    Text,
-    /// All differences as JSON
-    Json,
-    /// A page for browsers: the same, both heaps over time, call sites as a flame graph
-    Html,
-}
-
 /// `weir merge`
 #[derive(Debug, Args)]
 pub struct MergeArgs {
@@ -454,16 +444,6 @@ pub struct CheckArgs {
     /// A program to run and check, and its arguments
     #[arg(last = true, value_names = ["PROGRAM", "ARGUMENTS"], num_args = 1..)]
     pub program: Vec<OsString>,
-}
-
-/// How the result of a check is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Verdicts {
-    /// A page for people
-    #[default]
-    Text,
-    /// Annotations for GitHub Actions, and a summary of the step
-    Github,
 }
 
 /// `weir export`
@@ -624,240 +604,6 @@ pub struct LibraryArgs {
     /// Print where weir.h is, by which a coroutine runtime registers itself
     #[arg(long)]
     pub header: bool,
-}
-
-/// What tables are sorted by, the most first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Sort {
-    /// Total time, estimated from the timed calls
-    #[default]
-    Time,
-    /// Number of calls
-    Calls,
-    /// Bytes that allocation calls requested and I/O calls moved
-    Bytes,
-}
-
-/// What a report is shown by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum By {
-    /// Call sites: functions, files and lines
-    Site,
-}
-
-/// Functions whose call sites belong together. What is not to be added up, or hides the rest, is apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Group {
-    /// Functions that allocate
-    Allocation,
-    /// Functions that ask the kernel for input or output, and do not wait
-    Io,
-    /// Functions of stdio that the program calls; the system calls of stdio are in io
-    Stdio,
-    /// Functions that wait
-    Wait,
-}
-
-/// A format of other tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A line for each stack, for flame graphs
-    Folded,
-    /// JSON, for speedscope.app
-    Speedscope,
-    /// profile.proto, for go tool pprof, Pyroscope and Parca
-    Pprof,
-    /// JSON, for the Firefox Profiler
-    Firefox,
-    /// JSON, for the viewer of Valgrind's DHAT
-    Dhat,
-    /// A table for spreadsheets, pandas and databases
-    Csv,
-    /// The same table, a JSON object in each line
-    Ndjson,
-    /// Text for Prometheus and others
-    Openmetrics,
-    /// The same metrics as JSON, for OpenTelemetry
-    OtlpJson,
-    /// JSON for Bencher
-    Bmf,
-    /// JSON for Perfetto and chrome://tracing: the slowest calls and counters over time
-    ChromeTrace,
-    /// Tables of many runs, for DuckDB, ClickHouse and pandas
-    Parquet,
-}
-
-/// A table of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Rows {
-    /// Functions: calls, errors, bytes, latency
-    #[default]
-    Functions,
-    /// Functions and errno values
-    Errors,
-    /// Histograms: how many calls of a function took from and up to how long
-    Latency,
-    /// Files and sockets
-    Files,
-    /// Processes
-    Processes,
-    /// Threads
-    Threads,
-}
-
-/// What is summed over call sites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Metric {
-    /// Bytes that calls requested
-    Bytes,
-    /// Number of calls
-    Calls,
-    /// Time of the calls that were timed
-    Time,
-    /// Bytes that I/O calls moved
-    Moved,
-    /// Bytes of blocks that are live at the end: leaks, or kept on purpose
-    Live,
-    /// Bytes of blocks that were live at the peak of the heap
-    Peak,
-    /// Number of blocks that were freed before their thread made another
-    Temporary,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ColorWhen {
-    /// On a terminal, unless NO_COLOR is set or TERM is dumb
-    #[default]
-    Auto,
-    /// Always, also when the output is not a terminal
-    Always,
-    /// Never
-    Never,
-}
-
-fn timing(value: &str) -> Result<Timing, String> {
-    Timing::parse(value.as_bytes())
-        .ok_or_else(|| format!("must be {}", settings::TIME.values.replace('`', "")))
-}
-
-fn stacks(value: &str) -> Result<Stacks, String> {
-    Stacks::parse(value.as_bytes())
-        .filter(|&stacks| stacks != Stacks::Verify)
-        .ok_or_else(|| "must be off, all, sampled, or sampled:BYTES (from 1 to 1024G)".to_owned())
-}
-
-fn percent(value: &str) -> Result<f64, String> {
-    let percent = value
-        .parse()
-        .ok()
-        .filter(|percent| (0.0..=100.0).contains(percent));
-    percent.ok_or_else(|| "must be a number from 0 to 100".to_owned())
-}
-
-/// What - stands for where a file is to be written.
-pub const STANDARD_OUTPUT: &str = "/dev/stdout";
-
-fn file_to_write() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(|value| match value.as_encoded_bytes() {
-        b"-" => Ok(PathBuf::from(STANDARD_OUTPUT)),
-        b"" => Err("a path must not be empty"),
-        _ => Ok(PathBuf::from(value)),
-    })
-}
-
-fn interval(value: &str) -> Result<Duration, String> {
-    settings::parse_seconds(value.as_bytes())
-        .map(Duration::from_nanos)
-        .ok_or_else(|| format!("must be {}", settings::INTERVAL.values))
-}
-
-/// Why there is no command to carry out.
-#[derive(Debug)]
-pub enum NoCommand {
-    /// Help or the version was asked for: this is it.
-    Asked(String),
-    /// The arguments make no sense.
-    Failed(Failure),
-}
-
-/// Reads a command line, of which the first word is the command's own name.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, NoCommand> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(args) = run(&arguments) {
-        let command = Command::Run(args);
-        return Ok(Cli { command });
-    }
-    Cli::try_parse_from(&arguments).map_err(|error| {
-        let asked = arguments.get(1).and_then(|word| word.to_str());
-        explained(&error, asked)
-    })
-}
-
-/// The arguments of `weir run`, where there is nothing wrong with them and no help is asked for.
-///
-/// The definition of all commands takes a sixth of a millisecond to make, a tenth of what the program's start may take
-/// longer under `weir run`. So only that of `run` is made here.
-fn run(arguments: &[OsString]) -> Option<RunArgs> {
-    let (_, from_run) = arguments.split_first()?;
-    let definition = match from_run.first() {
-        Some(name) if name == "run" => RunArgs::augment_args(clap::Command::new("run")),
-        _ => return None,
-    };
-    // Nor are the definition and what is left of the matches freed: both are small, and weir ends soon.
-    let mut definition = ManuallyDrop::new(definition);
-    let mut matches = ManuallyDrop::new(definition.try_get_matches_from_mut(from_run).ok()?);
-    RunArgs::from_arg_matches_mut(&mut matches).ok()
-}
-
-/// The command as clap knows it, for what is made from the definitions.
-pub fn definition() -> clap::Command {
-    Cli::command()
-}
-
-/// What is wrong with a command line, of which `asked` is the first word.
-fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
-    let text = error.render();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "no command given; the commands are run, report, check, export, flame, symbolize, recover, doctor, library, schema, completions and man (see 'weir --help')";
-            NoCommand::Failed(Failure::new(exit_code::USAGE, message))
-        }
-        _ => NoCommand::Failed(Failure::new(
-            exit_code::USAGE,
-            one_line(&text.to_string(), asked),
-        )),
-    }
-}
-
-/// Clap's paragraphs in one line: what is wrong, the tip, and where the help is.
-fn one_line(text: &str, asked: Option<&str>) -> String {
-    let mut parts = Vec::new();
-    let mut help = match asked.filter(|&name| definition().find_subcommand(name).is_some()) {
-        Some(command) => format!("weir {command} --help"),
-        None => "weir --help".to_owned(),
-    };
-    for paragraph in text.split("\n\n") {
-        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(usage) = words.strip_prefix("Usage: ") {
-            let command: Vec<&str> = usage
-                .split(' ')
-                .take_while(|word| is_command(word))
-                .collect();
-            help = format!("{} --help", command.join(" "));
-        } else if words.starts_with("tip: to pass") {
-            // What looks like an option is mostly a mistake, and no program's name.
-        } else if !words.is_empty() && !words.starts_with("For more information") {
-            let words = words.strip_prefix("error: ").unwrap_or(&words);
-            parts.push(words.strip_prefix("tip: ").unwrap_or(words).to_owned());
-        }
-    }
-    format!("{} (see '{help}')", parts.join("; "))
-}
-
-fn is_command(word: &str) -> bool {
-    word.chars().all(|character| character.is_ascii_lowercase())
 }
 
 #[cfg(test)]

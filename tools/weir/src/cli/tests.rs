@@ -1,4 +1,8 @@
+use weir_record::settings;
+
+use super::reading::run;
 use super::*;
+use crate::exit_code;
 
 fn parsed(line: &[&str]) -> Result<Cli, NoCommand> {
     parse(["weir"].iter().chain(line).map(OsString::from))
