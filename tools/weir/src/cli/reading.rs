@@ -59,7 +59,15 @@ fn explained(error: &clap::Error, asked: Option<&str>) -> NoCommand {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => NoCommand::Asked(text.to_string()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let message = "no command given; the commands are run, report, check, export, flame, symbolize, recover, doctor, library, schema, completions and man (see 'weir --help')";
+            let definition = definition();
+            let commands = definition
+                .get_subcommands()
+                .filter(|command| !command.is_hide_set());
+            let names: Vec<&str> = commands.map(clap::Command::get_name).collect();
+            let message = format!(
+                "no command given; the commands are {} (see 'weir --help')",
+                names.join(", ")
+            );
             NoCommand::Failed(Failure::new(exit_code::USAGE, message))
         }
         _ => NoCommand::Failed(Failure::new(
