@@ -19,6 +19,17 @@ pub struct Moment {
     pub unix_ns: u64,
 }
 
+impl Moment {
+    /// The same moment, by a monotonic clock that shows so much more.
+    #[must_use]
+    pub fn shifted(self, by_ns: i64) -> Moment {
+        Moment {
+            monotonic_ns: self.monotonic_ns.saturating_add_signed(by_ns),
+            ..self
+        }
+    }
+}
+
 /// A [`Moment`] in a region.
 #[derive(Debug)]
 #[repr(C)]

@@ -21,6 +21,8 @@ pub const MIN_BASELINE_NS: u64 = 1_000_000;
 pub struct Writer<'r> {
     region: Region<'r>,
     started: Moment,
+    /// What is added to the monotonic times of the region.
+    shift_ns: i64,
     latencies: Latencies,
     over_time: Grid,
     series: Series,
@@ -44,6 +46,7 @@ impl<'r> Writer<'r> {
         Writer {
             region,
             started: region.header.started.get(),
+            shift_ns: 0,
             latencies: Latencies::new(),
             over_time: Grid::new(),
             series: Series::new(region.header.inherited_bytes.get_signed()),
@@ -51,6 +54,13 @@ impl<'r> Writer<'r> {
             own_bytes: 0,
             own_cpu_ns: 0,
         }
+    }
+
+    /// Adds so much to the monotonic times of the region: those of a process in a time namespace (time_namespaces(7)) are by another
+    /// clock than the moments with which this writer is called.
+    pub fn shift(&mut self, by_ns: i64) {
+        self.shift_ns = by_ns;
+        self.started = self.region.header.started.get().shifted(by_ns);
     }
 
     /// Drains the rings, and adds a point to the timeline where one is due. Does nothing before
@@ -94,8 +104,8 @@ impl<'r> Writer<'r> {
         // The counters before the samples: a sample that arrives in between is one too many, not one
         // that was dropped.
         let totals = Totals::of(self.region);
-        let rate = Rate::between(self.started, now)
-            .or_else(|| Rate::between(self.started, self.region.header.latest.get()));
+        let rate =
+            Rate::between(self.started, now).or_else(|| Rate::between(self.started, self.latest()));
         let at_ns = self.since_start(now);
         if let Some(rate) = rate {
             self.drain(rate, at_ns);
@@ -127,6 +137,10 @@ impl<'r> Writer<'r> {
     pub fn set_own_cost(&mut self, bytes: u64, cpu_ns: u64) {
         self.own_bytes = bytes;
         self.own_cpu_ns = cpu_ns;
+    }
+
+    fn latest(&self) -> Moment {
+        self.region.header.latest.get().shifted(self.shift_ns)
     }
 
     fn since_start(&self, now: Moment) -> u64 {

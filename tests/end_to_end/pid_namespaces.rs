@@ -1,4 +1,4 @@
-//! Processes that have another id in their own pid namespace than weir sees.
+//! Processes in namespaces of their own: they have another id there than weir sees, or another clock.
 
 use std::process::Command;
 
@@ -88,4 +88,105 @@ fn those_whose_regions_have_names_are_counted() {
     let report = read::load(&report).expect("a report");
     let text = String::from_utf8(text).expect("UTF-8");
     expect_in(&text, report.processes.iter().collect(), 3, 100);
+}
+
+/// Each namespace has a process 2 whose parent is process 1.
+#[test]
+fn each_ends_as_its_own_parent_was_told() {
+    let signals = [
+        ("KILL", libc::SIGKILL),
+        ("ABRT", libc::SIGABRT),
+        ("TERM", libc::SIGTERM),
+    ];
+    let script = r#"
+        for signal in KILL ABRT TERM; do
+            for pause in 0 0.3; do
+                unshare --pid --fork sh -c '
+                    sh -c "sleep $1; kill -$0 \$\$" "$0" "$1"; :
+                ' $signal $pause &
+            done
+        done
+        wait
+    "#;
+    let program = Program::new("/bin/sh").args(["-c", script]);
+    let outcome = program.run(Mode::Run).expect_status(0);
+    for (name, signal) in signals {
+        for pause in ["0", "0.3"] {
+            let is_it = |image: &&Process| {
+                let killed = image
+                    .command
+                    .get(2)
+                    .is_some_and(|code| code.contains("kill"));
+                killed && image.pid == 2 && image.command[3..] == [name, pause]
+            };
+            let processes = outcome.processes();
+            let images: Vec<_> = processes.into_iter().filter(is_it).collect();
+            let last = images.last().expect("an image");
+            // What is gone before weir looks may be that of any namespace.
+            let is_unknown = pause == "0" && last.end.how == EndKind::Unknown;
+            assert!(
+                is_unknown || last.end.signal == Some(signal),
+                "{name} {pause} {last:?}"
+            );
+        }
+    }
+}
+
+/// As the first process of a container, weir has the children of those that have ended.
+#[test]
+fn weir_waits_for_those_that_it_inherits() {
+    let script = r#"
+        for number in 1 2 3 4 5 6 7 8 9 10; do
+            sh -c 'sh -c "sleep 0.2; kill -KILL \$\$" orphan &'
+        done
+        sleep 1
+        cat /proc/[0-9]*/stat
+    "#;
+    let folder = scratch();
+    let report = folder.path().join("report.json");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
+        .arg(weir::command())
+        .args(["run", "-q", "--all-processes", "-o"])
+        .arg(&report)
+        .args(["--", "/bin/sh", "-c", script]);
+    let (status, text, stderr) = finish(&mut command, b"");
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    let text = String::from_utf8(text).expect("UTF-8");
+    assert!(text.starts_with("1 (weir) "), "{text}");
+    assert!(!text.contains(") Z "), "{text}");
+    let report = read::load(&report).expect("a report");
+    let orphans = report.processes.iter().filter(|image| {
+        let name = image.command.last();
+        image.executable.ends_with("/dash") && name.is_some_and(|name| name == "orphan")
+    });
+    let ends: Vec<_> = orphans.map(|image| image.end.signal).collect();
+    assert_eq!(ends, [Some(libc::SIGKILL); 10]);
+}
+
+/// There, the monotonic clock shows another time.
+#[test]
+fn times_are_right_in_time_namespaces() {
+    for shift in ["-1000", "5000"] {
+        let program = Program::new("/usr/bin/unshare");
+        let program = program.args(["--time", "--monotonic", shift, "--fork", "sleep", "0.5"]);
+        let outcome = program.run(Mode::Run).expect_status(0);
+        let seconds = 500_000_000..60_000_000_000;
+        let processes = outcome.processes();
+        let sleeps = processes
+            .iter()
+            .find(|image| image.executable.ends_with("/sleep"))
+            .expect("an image");
+        assert!(seconds.contains(&sleeps.duration_ns), "{shift} {sleeps:?}");
+        let mut functions = sleeps.functions.iter();
+        let slept = functions.find(|(name, _)| name.contains("nanosleep"));
+        let (_, slept) = slept.expect("it sleeps");
+        let slept = slept.latency.as_ref().map(|latency| latency.total_ns);
+        assert!(
+            slept.is_some_and(|ns| seconds.contains(&ns)),
+            "{shift} {slept:?}"
+        );
+        assert!(seconds.contains(&outcome.reports[0].duration_ns), "{shift}");
+    }
 }

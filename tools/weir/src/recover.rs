@@ -23,6 +23,7 @@ use weir_report::{emit, recording};
 
 use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
+use crate::run::identity::{Identity, Namespace};
 use crate::run::mapping::Mapping;
 use crate::run::told::{Told, is_open};
 use crate::run::{ending, moment};
@@ -195,7 +196,7 @@ fn told(regions: &[PathBuf]) -> Told {
         {
             let by = region.header.pid.load(Ordering::Relaxed);
             if let Some(ends) = region.header.ends() {
-                ends.show(0, true, |end| told.note(by, end));
+                ends.show(0, true, |end| told.note(Namespace::Unknown, by, end));
             }
         }
     }
@@ -246,7 +247,7 @@ fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
         let header = region.header;
         let parent = header.parent_pid.load(Ordering::Relaxed);
         let began = header.started.get().ticks;
-        let end = told.end(ending::told(header), pid, parent, began);
+        let end = told.end(ending::told(header), &Identity::unknown(pid, parent), began);
         (
             match header.end_told() {
                 // Its parent's region is gone.

@@ -14,11 +14,13 @@ use weir_report::model::{End, EndKind, Process, TimelinePoint, TreePeak};
 use super::arrivals::{Arrivals, Pass};
 use super::ended::Ended;
 use super::ending;
+use super::identity::Identity;
 use super::image::{Image, RegionFile};
 use super::images::Images;
 use super::inbox::Inbox;
 use super::moment;
 use super::names::Names;
+use super::orphans;
 use super::pace;
 use super::progress::Sums;
 use super::seen::Search;
@@ -110,6 +112,7 @@ impl Collector {
         let running = self.images.iter().filter(|image| !image.is_leaving());
         self.tree_peak
             .look(running.map(|image| (image.pid(), image.live_bytes())), now);
+        self.note_orphans();
         self.search();
         self.fold_ended();
         self.fold_unseen();
@@ -152,6 +155,7 @@ impl Collector {
     /// as they are at this moment.
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.take_all();
+        self.note_orphans();
         for image in self.images.iter_mut() {
             note_starts(&mut self.starts, image);
             note_ends(&mut self.told, image, true);
@@ -171,7 +175,8 @@ impl Collector {
             let file = match end {
                 Some(end) => self.close(image, now, end),
                 None => {
-                    self.keep(image.process(now, ending::running(), running));
+                    let identity = image.identity();
+                    self.keep(image.process(now, ending::running(), running), identity);
                     image.leave()
                 }
             };
@@ -222,7 +227,8 @@ impl Collector {
         for path in arrived.reports {
             for process in self.arrivals.report(&path) {
                 self.starts.see(process.pid, u64::MAX);
-                self.keep(process);
+                let identity = Identity::unknown(process.pid, process.parent_pid);
+                self.keep(process, identity);
             }
         }
         let mut images = arrived.images;
@@ -271,12 +277,20 @@ impl Collector {
         {
             self.first_started = Some(started);
         }
-        self.starts.see(image.pid(), started.ticks);
+        self.see(&image);
         self.adopted += 1;
         let is_known = !image.needs_search();
         let number = self.images.add(image);
         if is_known {
             self.order(number);
+        }
+    }
+
+    fn see(&mut self, image: &Image) {
+        self.starts.see(image.pid(), image.started().ticks);
+        // Its parent may have another id of it.
+        if image.pid_here() != image.pid() {
+            self.starts.see(image.pid_here(), image.started().ticks);
         }
     }
 
@@ -314,8 +328,9 @@ impl Collector {
             image.keep(end);
             self.images.add(image);
         } else {
+            let identity = image.identity();
             let (process, file) = image.close(moment::now(), end);
-            self.keep(process);
+            self.keep(process, identity);
             self.remove(file);
         }
     }
@@ -347,6 +362,12 @@ impl Collector {
         }
     }
 
+    fn note_orphans(&mut self) {
+        for end in orphans::ends() {
+            self.told.note_orphan(end);
+        }
+    }
+
     /// Searches the processes of images that may be in other pid namespaces.
     fn search(&mut self) {
         let images = self.images.numbered();
@@ -362,6 +383,7 @@ impl Collector {
             // It may have another id then.
             if let Some(mut image) = self.images.take(number) {
                 image.search(&namespaced);
+                self.see(&image);
                 self.images.put(number, image);
                 self.order(number);
             }
@@ -395,23 +417,24 @@ impl Collector {
         }
     }
 
-    fn keep(&mut self, process: Process) {
+    fn keep(&mut self, process: Process, identity: Identity) {
         if let Some(last) = process.timeline.points.last() {
             add(&mut self.ended_counts, last);
         }
-        self.ended.add(without_repetition(process), &mut self.told);
+        self.ended
+            .add(without_repetition(process), identity, &mut self.told);
     }
 
     /// Folds an image that has no traced successor.
     fn close(&mut self, mut image: Image, now: Moment, end: End) -> RegionFile {
         note_starts(&mut self.starts, &image);
         note_ends(&mut self.told, &mut image, true);
-        let (pid, parent) = (image.pid(), image.parent_pid());
+        let (pid, identity) = (image.pid(), image.identity());
         let began = image.started().ticks;
-        let end = self.told.end(end, pid, parent, began);
+        let end = self.told.end(end, &identity, began);
         let children = match image.children() {
             0 => 0,
-            all => all.saturating_sub(self.told.killed_without_image(pid, &self.starts)),
+            all => all.saturating_sub(self.told.killed_without_image(&identity, &self.starts)),
         };
         let (mut process, file) = image.close(now, end);
         if children > 0 {
@@ -424,7 +447,7 @@ impl Collector {
         {
             process.missed.notes.push(BECAME_UNKNOWN.to_owned());
         }
-        self.keep(process);
+        self.keep(process, identity);
         file
     }
 }
@@ -473,8 +496,8 @@ fn note_starts(starts: &mut Starts, image: &Image) -> usize {
 
 /// Notes how the children of an image ended that it has waited for.
 fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) {
-    let by = image.pid();
-    image.take_ends(is_last, |end| told.note(by, end));
+    let by = image.identity();
+    image.take_ends(is_last, |end| told.note(by.namespace, by.pid, end));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use weir_report::model::Process;
 use weir_report::recording::{Groups, weight};
 
+use super::identity::Identity;
 use super::told::{self, Told};
 
 /// How many images are kept one by one.
@@ -20,27 +21,27 @@ const MOST_OPEN: usize = BATCH / 2;
 #[derive(Debug, Default)]
 pub struct Ended {
     /// By when they started, and in the order of their end where that is the same.
-    kept: BTreeMap<(u64, u64), Process>,
+    kept: BTreeMap<(u64, u64), (Process, Identity)>,
     kept_bytes: usize,
     count: u64,
     /// Those that are folded next.
-    pending: Vec<Process>,
+    pending: Vec<(Process, Identity)>,
     folded: Groups,
 }
 
 impl Ended {
     /// Another one.
-    pub fn add(&mut self, process: Process, told: &mut Told) {
+    pub fn add(&mut self, process: Process, identity: Identity, told: &mut Told) {
         self.kept_bytes += weight(&process);
         self.kept
-            .insert((process.started_unix_ns, self.count), process);
+            .insert((process.started_unix_ns, self.count), (process, identity));
         self.count += 1;
         // All that are kept started before all that are not.
         while self.kept.len() > MOST || (self.kept_bytes > MOST_BYTES && self.kept.len() > 1) {
             let Some((_, latest)) = self.kept.pop_last() else {
                 break;
             };
-            self.kept_bytes = self.kept_bytes.saturating_sub(weight(&latest));
+            self.kept_bytes = self.kept_bytes.saturating_sub(weight(&latest.0));
             self.pending.push(latest);
         }
         if self.pending.len() >= BATCH {
@@ -51,14 +52,16 @@ impl Ended {
     /// All of them, as they are now.
     pub fn snapshot(&self) -> Vec<Process> {
         let kept = self.kept.values().chain(&self.pending);
+        let kept = kept.map(|(process, _)| process);
         kept.chain(self.folded.entries()).cloned().collect()
     }
 
     /// All of them at the end, in the order of their start.
     pub fn finish(mut self, told: &mut Told) -> Vec<Process> {
         self.fold_pending(told, 0);
-        let mut processes: Vec<Process> = self.kept.into_values().collect();
-        told.settle(&mut processes);
+        let mut kept: Vec<_> = self.kept.into_values().collect();
+        told.settle(&mut kept);
+        let mut processes: Vec<Process> = kept.into_iter().map(|(process, _)| process).collect();
         processes.extend(self.folded.into_entries());
         processes
     }
@@ -67,16 +70,17 @@ impl Ended {
     fn fold_pending(&mut self, told: &mut Told, most_open: usize) {
         told.settle(&mut self.pending);
         let mut open = 0;
-        let (waiting, due): (Vec<Process>, Vec<Process>) = std::mem::take(&mut self.pending)
+        let (waiting, due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
             .into_iter()
             .rev()
-            .partition(|process| {
+            .partition(|(process, _)| {
                 let waits = open < most_open && told::is_open(&process.end);
                 open += usize::from(waits);
                 waits
             });
         self.pending.extend(waiting.into_iter().rev());
-        self.folded.add(due);
+        self.folded
+            .add(due.into_iter().map(|(process, _)| process).collect());
     }
 }
 
@@ -87,6 +91,7 @@ mod tests {
 
     use super::*;
     use crate::run::ending;
+    use crate::run::identity::Namespace;
 
     fn image(pid: u32, executable: &str) -> Process {
         let mut image = crate::sample::report().processes[0].clone();
@@ -108,6 +113,14 @@ mod tests {
         image
     }
 
+    fn add(ended: &mut Ended, image: Process, told: &mut Told) {
+        let identity = Identity {
+            namespace: Namespace::Here,
+            ..Identity::unknown(image.pid, image.parent_pid)
+        };
+        ended.add(image, identity, told);
+    }
+
     #[test]
     fn those_that_started_first_are_kept_and_of_the_others_the_sums() {
         let (mut ended, mut told) = (Ended::default(), Told::default());
@@ -122,7 +135,7 @@ mod tests {
                 image.heap.not_known = Some("of a reason".to_owned());
             }
             image.missed.notes = vec![format!("note {}", pid % 200)];
-            ended.add(image, &mut told);
+            add(&mut ended, image, &mut told);
         }
         let report = recording::report(ended.finish(&mut told), ending::running(), 0);
         assert_eq!(report.processes.len(), MOST + 3);
@@ -151,7 +164,7 @@ mod tests {
     fn executables_without_number_are_some_entries() {
         let (mut ended, mut told) = (Ended::default(), Told::default());
         for pid in 0..2 * MOST as u32 {
-            ended.add(image(pid, &format!("/{pid}")), &mut told);
+            add(&mut ended, image(pid, &format!("/{pid}")), &mut told);
         }
         let processes = ended.finish(&mut told);
         assert_eq!(processes.len(), MOST + MOST_GROUPS + 1);
@@ -165,7 +178,7 @@ mod tests {
         for pid in 0..100 {
             let mut image = image(pid, "/a");
             image.command = vec!["x".repeat(4 << 20)];
-            ended.add(image, &mut told);
+            add(&mut ended, image, &mut told);
         }
         assert!(ended.finish(&mut told).len() < 20);
     }
@@ -180,9 +193,10 @@ mod tests {
             if pid == 1100 {
                 image.end = weir_report::model::End::default();
             }
-            ended.add(image, &mut told);
+            add(&mut ended, image, &mut told);
         }
         told.note(
+            Namespace::Here,
             1,
             weir_record::ends::ChildEnd {
                 pid: 1100,

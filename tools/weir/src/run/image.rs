@@ -18,6 +18,7 @@ use weir_report::recording;
 use weir_report::writer::{Poll, Writer};
 
 use super::ending;
+use super::identity::Identity;
 use super::inbox::Handed;
 use super::life::Life;
 use super::mapping::Mapping;
@@ -179,7 +180,7 @@ impl Image {
             path: None,
             name_at: Instant::now() + NAMELESS_FOR,
             file: id,
-            seen,
+            seen: None,
             needs_search: seen.is_none() && seen::is_proc_ours(),
             usage: None,
             look_at: Instant::now(),
@@ -187,14 +188,18 @@ impl Image {
             leaving: None,
             ended: None,
         };
-        image.watch();
+        image.see(seen);
         Ok(image)
     }
 
-    /// Reads what its process takes, if that runs.
-    fn watch(&mut self) {
-        let (started, file) = (self.started(), self.file);
-        self.usage = self.seen.and_then(|seen| {
+    /// Its process is this one.
+    fn see(&mut self, seen: Option<Seen>) {
+        self.seen = seen;
+        let shift_ns = seen.map_or(0, |seen| seen.clock_shift_ns);
+        self.writer.shift(shift_ns);
+        self.started = self.region.header.started.get().shifted(shift_ns);
+        let (started, file) = (self.started, self.file);
+        self.usage = seen.and_then(|seen| {
             let since = seen.since?;
             Some(usage::Watch::new(seen.pid, since, started, file))
         });
@@ -208,8 +213,7 @@ impl Image {
     /// Searches its process among those of other pid namespaces. Where it is not there, it has ended.
     pub fn search(&mut self, namespaced: &Namespaced) {
         self.needs_search = false;
-        self.seen = Seen::among(namespaced, self.region.header, self.file);
-        self.watch();
+        self.see(Seen::among(namespaced, self.region.header, self.file));
     }
 
     /// Whether weir keeps a descriptor of the file.
@@ -240,6 +244,16 @@ impl Image {
     /// The id of its parent when it started.
     pub fn parent_pid(&self) -> u32 {
         self.region.header.parent_pid.load(Ordering::Relaxed)
+    }
+
+    /// Which process it is.
+    pub fn identity(&self) -> Identity {
+        let own = Identity::unknown(self.pid, self.parent_pid());
+        self.seen.map_or(own, |seen| Identity {
+            namespace: seen.namespace,
+            here: Some(seen.pid),
+            ..own
+        })
     }
 
     /// When the image started.
@@ -406,7 +420,8 @@ impl Image {
         if self.region.header.has(Circumstance::Sealed) {
             return None;
         }
-        let latest = self.region.header.latest.get();
+        let shift_ns = self.seen.map_or(0, |seen| seen.clock_shift_ns);
+        let latest = self.region.header.latest.get().shifted(shift_ns);
         let ran_ns = latest
             .monotonic_ns
             .checked_sub(self.started().monotonic_ns)?;

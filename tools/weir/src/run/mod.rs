@@ -7,6 +7,7 @@
 //! supervisor    passes signals on, and reports the end of the program
 //!   signals       those that weir takes, and what it does with them
 //!   stopping      a program that stops, so that weir stops, too
+//!   orphans       processes that weir inherits, as the first of a container
 //!   no_memory     what remains to be done where weir has no memory
 //!   hanging       a program that does not end, and has not loaded the library
 //! collector     the processes of the program's tree: found, drained, folded when they have ended
@@ -25,6 +26,7 @@
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
 //!   told          how processes ended, as their parents noted
+//!     identity      which processes they mean
 //!   tree_peak     the largest heap of all of them at one moment
 //!   started       the programs that they started, and which of them were never seen
 //! destination   the place of the report
@@ -40,6 +42,7 @@ pub mod ending;
 mod environment;
 mod folder;
 mod hanging;
+pub mod identity;
 mod image;
 mod images;
 mod inbox;
@@ -51,6 +54,7 @@ mod message;
 pub mod moment;
 mod names;
 mod no_memory;
+mod orphans;
 mod pace;
 mod progress;
 mod seen;

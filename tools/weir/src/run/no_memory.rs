@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
 
-use super::{message, signals, supervisor};
+use super::{message, orphans, signals, supervisor};
 use crate::exit_code::ProgramEnd;
 use crate::memory::{self, Line, complain};
 
@@ -139,6 +139,7 @@ fn wait(running: &Running) -> c_int {
         } else if changed == program {
             return status;
         }
+        orphans::wait_for_ended(program);
         if let Some(signal) = signals::wait_for_sent(BETWEEN_LOOKS) {
             signals::send(program, signal);
         }

@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -13,9 +14,12 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
+use weir_record::clock::Moment;
 use weir_record::region::{Header, Phase};
 
+use super::identity::Namespace;
 use super::life::{self, Life};
+use super::moment;
 use super::usage::FileId;
 
 /// How much of an executable's path is compared; a region has less room than a path can need.
@@ -33,6 +37,10 @@ pub struct Seen {
     pub pid: u32,
     /// When it started, as in [`Life`]; none if it had ended before it was looked at.
     pub since: Option<u64>,
+    /// Its own pid namespace.
+    pub namespace: Namespace,
+    /// What is to be added to its monotonic clock to get weir's: not 0 in a time namespace of its own (time_namespaces(7)).
+    pub clock_shift_ns: i64,
 }
 
 impl Seen {
@@ -60,16 +68,25 @@ impl Seen {
     fn told(header: &Header, own: u32, pid: u32) -> Option<Seen> {
         match Life::of(pid).since() {
             Some(since) => {
-                let started_ns = header.started.get().monotonic_ns;
+                let started = header.started.get();
+                let clock_shift_ns = clock_shift_ns(pid, started);
+                let started = started.shifted(clock_shift_ns);
                 let is_it = (pid == own || own_number(pid) == Some(own))
-                    && since <= life::ticks_at(started_ns);
-                is_it.then_some(Seen {
+                    && since <= life::ticks_at(started.monotonic_ns);
+                is_it.then(|| Seen {
                     pid,
                     since: Some(since),
+                    namespace: namespace(pid, own),
+                    clock_shift_ns,
                 })
             }
             // /proc can hide the processes of others (hidepid).
-            None => is_gone(pid).then_some(Seen { pid, since: None }),
+            None => is_gone(pid).then(|| Seen {
+                pid,
+                since: None,
+                namespace: namespace(pid, own),
+                clock_shift_ns: 0,
+            }),
         }
     }
 
@@ -90,6 +107,8 @@ impl Seen {
         Some(Seen {
             pid: own,
             since: Some(since),
+            namespace: Namespace::Here,
+            clock_shift_ns: clock_shift_ns(own, header.started.get()),
         })
     }
 }
@@ -135,6 +154,31 @@ impl Search {
         self.due = Some(Instant::now() + began.elapsed() * APART);
         Some(found)
     }
+}
+
+/// The pid namespace of a process that has one id here and another of its own.
+fn namespace(here: u32, own: u32) -> Namespace {
+    if here == own {
+        return Namespace::Here;
+    }
+    let there = fs::metadata(format!("/proc/{here}/ns/pid"));
+    there.map_or(Namespace::Elsewhere, |there| Namespace::Other(there.ino()))
+}
+
+/// See [`Seen::clock_shift_ns`]; for a process with an image that started then.
+fn clock_shift_ns(pid: u32, started: Moment) -> i64 {
+    let number = |who: &str| fs::metadata(format!("/proc/{who}/ns/time")).map(|of| of.ino());
+    static OURS: OnceLock<Option<u64>> = OnceLock::new();
+    let ours = OURS.get_or_init(|| number("self").ok());
+    match (number(&pid.to_string()), ours) {
+        (Ok(theirs), Some(ours)) if theirs != *ours => {}
+        _ => return 0,
+    }
+    // The real time is the same in all of them.
+    let now = moment::now();
+    let age_ns = now.unix_ns.saturating_sub(started.unix_ns);
+    let was_ns = now.monotonic_ns.saturating_sub(age_ns);
+    was_ns.wrapping_sub(started.monotonic_ns).cast_signed()
 }
 
 /// The id of a process in its own pid namespace (proc_pid_status(5)). None where the kernel does not tell.

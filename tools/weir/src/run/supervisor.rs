@@ -11,7 +11,7 @@ use libc::{c_int, pid_t};
 
 use super::hanging::Asked;
 use super::signals::{self, Beside, Waited};
-use super::{no_memory, stopping};
+use super::{no_memory, orphans, stopping};
 
 /// How long a thread sleeps that has nothing else to do.
 const LONG: Duration = Duration::from_secs(3600);
@@ -44,6 +44,7 @@ impl Supervisor {
     /// Over a child; `asked` gets the signals that ask it to end. `is_alone` says that nothing else will be awaited: where
     /// descriptors are few, each is needed for something else.
     pub fn new(pid: pid_t, asked: Asked, is_alone: bool) -> Supervisor {
+        orphans::expect();
         Supervisor {
             child: Child {
                 pid,
@@ -140,6 +141,7 @@ impl Child {
                     None => self.may_have_changed = false,
                 }
             }
+            orphans::wait_for_ended(self.pid);
             let left = end.saturating_duration_since(Instant::now());
             let came = match beside {
                 None => signals::wait(left).ok_or(Found::TimeOnly)?,

@@ -8,6 +8,7 @@ use weir_record::ends::ChildEnd;
 use weir_report::model::{End, EndKind, Process};
 
 use super::ending;
+use super::identity::{Identity, Namespace};
 use super::started::Starts;
 use crate::report::ending as in_words;
 
@@ -17,59 +18,128 @@ const MOST: usize = 10_000;
 /// How many ways to end are told of the children of one process.
 const MOST_WAYS: usize = 8;
 
+/// No process's id: it does not matter whose child it was.
+const ANYBODY: u32 = u32::MAX;
+
+/// An end that a parent noted.
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    /// The parent's pid namespace; the ids are those there.
+    namespace: Namespace,
+    by: u32,
+    end: ChildEnd,
+}
+
 /// The ends that parents noted.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// By the child's process id: the parent's, and the end.
-    ends: HashMap<u32, (u32, ChildEnd)>,
+    /// By the child's process id, in the parent's namespace.
+    ends: HashMap<u32, Vec<Noted>>,
+    count: usize,
 }
 
 impl Told {
-    /// A parent noted an end.
-    pub fn note(&mut self, by: u32, end: ChildEnd) {
-        if self.ends.len() >= MOST {
+    /// A parent with this id in this namespace noted an end.
+    pub fn note(&mut self, namespace: Namespace, by: u32, end: ChildEnd) {
+        if self.count >= MOST {
             self.ends.clear();
+            self.count = 0;
         }
-        self.ends.insert(end.pid, (by, end));
+        let of_pid = self.ends.entry(end.pid).or_default();
+        let noted = Noted { namespace, by, end };
+        // A process that had this id before has ended.
+        let is_known = matches!(namespace, Namespace::Here | Namespace::Other(_));
+        let former = of_pid
+            .iter_mut()
+            .find(|other| is_known && other.namespace == namespace);
+        match former {
+            Some(former) => *former = noted,
+            None => {
+                of_pid.push(noted);
+                self.count += 1;
+            }
+        }
+    }
+
+    /// Weir itself has waited for a process that was another's child.
+    pub fn note_orphan(&mut self, end: ChildEnd) {
+        self.note(Namespace::Here, ANYBODY, end);
     }
 
     /// How an image ended that began at `began_ticks`, if that is known now and was not before.
-    pub fn end(&mut self, end: End, pid: u32, parent: u32, began_ticks: u64) -> End {
+    pub fn end(&mut self, end: End, of: &Identity, began_ticks: u64) -> End {
         if !is_open(&end) {
             return end;
         }
-        match self.ends.get(&pid) {
-            Some(&(by, told)) if by == parent && told.ticks >= began_ticks => {
-                self.ends.remove(&pid);
-                ending::known(ExitStatus::from_raw(told.status))
-            }
-            _ => end,
+        let noted = self.take(of.pid, began_ticks, |noted| noted.is_of(of));
+        let noted = noted.or_else(|| {
+            // Its parent may be here, and it the first of another namespace.
+            let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
+            self.take(here, began_ticks, |noted| match noted.namespace {
+                Namespace::Here => Fit::Surely,
+                _ => Fit::No,
+            })
+        });
+        noted.map_or(end, |noted| {
+            ending::known(ExitStatus::from_raw(noted.status))
+        })
+    }
+
+    /// Takes the note of this process that fits; of those that may, one that is the only one.
+    fn take(
+        &mut self,
+        pid: u32,
+        began_ticks: u64,
+        fits: impl Fn(&Noted) -> Fit,
+    ) -> Option<ChildEnd> {
+        let of_pid = self.ends.get_mut(&pid)?;
+        let in_time = of_pid
+            .iter()
+            .enumerate()
+            .filter(|(_, noted)| noted.end.ticks >= began_ticks);
+        let fit: Vec<(usize, Fit)> = in_time.map(|(place, noted)| (place, fits(noted))).collect();
+        let of = |wanted| fit.iter().filter(move |(_, fit)| *fit == wanted);
+        let (place, _) = of(Fit::Surely).next().or_else(|| {
+            let mut possible = of(Fit::Maybe);
+            possible.next().filter(|_| possible.next().is_none())
+        })?;
+        let noted = of_pid.swap_remove(*place);
+        if of_pid.is_empty() {
+            self.ends.remove(&pid);
         }
+        self.count -= 1;
+        Some(noted.end)
     }
 
     /// Gives images the ends that their parents have noted since.
-    pub fn settle(&mut self, processes: &mut [Process]) {
-        for process in processes.iter_mut().rev() {
+    pub fn settle(&mut self, processes: &mut [(Process, Identity)]) {
+        for (process, identity) in processes.iter_mut().rev() {
             let end = std::mem::take(&mut process.end);
-            process.end = self.end(end, process.pid, process.parent_pid, 0);
+            process.end = self.end(end, identity, 0);
         }
     }
 
     /// The children of a process that were ended by a signal, and of which there was no image.
-    pub fn killed_without_image(&self, parent: u32, starts: &Starts) -> u64 {
+    pub fn killed_without_image(&self, parent: &Identity, starts: &Starts) -> u64 {
         let ends = self.without_image(starts);
-        let of_parent = ends.filter(|&(by, end)| by == parent && libc::WIFSIGNALED(end.status));
+        let of_parent = ends.filter(|noted| {
+            let is_by_it = noted.by == parent.pid && noted.namespace == parent.namespace;
+            is_by_it && libc::WIFSIGNALED(noted.end.status)
+        });
         of_parent.count() as u64
     }
 
     /// Adds to the processes how children of theirs failed that had no image: nothing else tells of these.
     pub fn add_failed_without_image(&self, starts: &Starts, processes: &mut [Process]) {
         let mut failed: BTreeMap<u32, BTreeMap<i32, u64>> = BTreeMap::new();
-        for (by, end) in self
-            .without_image(starts)
-            .filter(|(_, end)| end.status != 0)
-        {
-            *failed.entry(by).or_default().entry(end.status).or_default() += 1;
+        for Noted { by, end, .. } in self.without_image(starts) {
+            if end.status != 0 {
+                *failed
+                    .entry(*by)
+                    .or_default()
+                    .entry(end.status)
+                    .or_default() += 1;
+            }
         }
         for (by, ways) in failed {
             let parent = processes.iter().rposition(|process| process.pid == by);
@@ -90,9 +160,33 @@ impl Told {
     }
 
     /// Nothing where it is not known any more of which processes there were images.
-    fn without_image(&self, starts: &Starts) -> impl Iterator<Item = (u32, ChildEnd)> {
-        let ends = self.ends.values().copied();
-        ends.filter(|(_, end)| starts.had_nothing_of(end.pid))
+    fn without_image(&self, starts: &Starts) -> impl Iterator<Item = &Noted> {
+        let ends = self.ends.values().flatten();
+        ends.filter(|noted| starts.had_nothing_of(noted.end.pid))
+    }
+}
+
+/// Whether a note is of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    Surely,
+    /// As far as their namespaces are known.
+    Maybe,
+    No,
+}
+
+impl Noted {
+    /// Whether it is of the process with this identity, whose id it has.
+    fn is_of(&self, of: &Identity) -> Fit {
+        match (self.namespace, of.namespace) {
+            _ if self.by != of.parent && self.by != ANYBODY => Fit::No,
+            (Namespace::Here, Namespace::Here) => Fit::Surely,
+            (Namespace::Other(noted), Namespace::Other(own)) if noted == own => Fit::Surely,
+            (Namespace::Here, Namespace::Other(_) | Namespace::Elsewhere)
+            | (Namespace::Other(_) | Namespace::Elsewhere, Namespace::Here)
+            | (Namespace::Other(_), Namespace::Other(_)) => Fit::No,
+            _ => Fit::Maybe,
+        }
     }
 }
 
@@ -109,12 +203,75 @@ pub fn is_open(end: &End) -> bool {
 mod tests {
     use super::*;
 
+    fn here(pid: u32, parent: u32) -> Identity {
+        Identity {
+            namespace: Namespace::Here,
+            here: Some(pid),
+            ..Identity::unknown(pid, parent)
+        }
+    }
+
+    /// Two children 7 of two processes 1, each in a namespace of its own.
+    #[test]
+    fn equal_ids_in_two_namespaces_are_two_processes() {
+        use Namespace::{Elsewhere, Here, Other, Unknown};
+        let note = |status| ChildEnd {
+            pid: 7,
+            status,
+            ticks: 50,
+        };
+        let told_of = |notes: &[Namespace], namespace, here| {
+            let mut told = Told::default();
+            for (status, noted) in (1..).zip(notes) {
+                told.note(*noted, 1, note(status));
+            }
+            let of = Identity {
+                namespace,
+                here,
+                ..Identity::unknown(7, 1)
+            };
+            told.end(End::default(), &of, 10).signal
+        };
+        for (notes, namespace, signal) in [
+            (&[Other(3), Other(4)][..], Other(4), Some(2)),
+            (&[Other(3), Other(4)], Other(5), None),
+            (&[Other(3), Here], Here, Some(2)),
+            // It is not known which of two it is.
+            (&[Other(3), Other(4)], Elsewhere, None),
+            (&[Other(3), Here], Elsewhere, Some(1)),
+            (&[Other(3), Here], Unknown, None),
+            (&[Here], Unknown, Some(1)),
+            (&[Here], Other(3), None),
+            (&[Unknown], Other(3), Some(1)),
+            (&[Unknown, Unknown], Other(3), None),
+            (&[Unknown, Other(3)], Other(3), Some(2)),
+            (&[Elsewhere], Here, None),
+            (&[Elsewhere, Elsewhere], Elsewhere, None),
+        ] {
+            let signal_told = told_of(notes, namespace, None);
+            assert_eq!(signal_told, signal, "{notes:?} {namespace:?}");
+        }
+        // The first process of a namespace has its parent here, which has another id of it.
+        let mut told = Told::default();
+        told.note(Here, 5, note(libc::SIGKILL));
+        let first = |here| Identity {
+            namespace: Other(3),
+            here: Some(here),
+            ..Identity::unknown(1, 0)
+        };
+        let open = || End::default();
+        assert_eq!(told.end(open(), &first(8), 10).signal, None);
+        assert_eq!(told.end(open(), &first(7), 10).signal, Some(libc::SIGKILL));
+        assert_eq!(told.count, 0);
+    }
+
     #[test]
     fn what_failed_without_an_image_is_told_once_for_each_way() {
         let (mut told, mut starts) = (Told::default(), Starts::default());
         let (five, killed) = (5 << 8, libc::SIGKILL);
         for (pid, status) in [(7, five), (8, five), (9, killed), (10, 0), (11, five)] {
             told.note(
+                Namespace::Here,
                 1,
                 ChildEnd {
                     pid,
@@ -130,8 +287,13 @@ mod tests {
             process.pid = pid;
             process.missed.notes.clear();
         }
-        assert_eq!(told.killed_without_image(1, &starts), 1);
-        assert_eq!(told.killed_without_image(3, &starts), 0);
+        assert_eq!(told.killed_without_image(&here(1, 0), &starts), 1);
+        assert_eq!(told.killed_without_image(&here(3, 0), &starts), 0);
+        let elsewhere = Identity {
+            namespace: Namespace::Other(4),
+            ..here(1, 0)
+        };
+        assert_eq!(told.killed_without_image(&elsewhere, &starts), 0);
         told.add_failed_without_image(&starts, &mut processes);
         assert_eq!(processes[0].missed.notes, [""; 0]);
         let notes = &processes[1].missed.notes;
@@ -157,8 +319,9 @@ mod tests {
             status: libc::SIGKILL,
             ticks: 50,
         };
-        let end_of = |told: &mut Told, end: End, parent, began| told.end(end, 7, parent, began);
-        told.note(1, killed);
+        let end_of =
+            |told: &mut Told, end: End, parent, began| told.end(end, &here(7, parent), began);
+        told.note(Namespace::Here, 1, killed);
         let said = ending::exited(Some(3));
         assert_eq!(end_of(&mut told, said.clone(), 1, 10), said);
         let unknown = End::default();
