@@ -1,8 +1,13 @@
 //! What processes take of the machine over time, beside what getrusage tells them.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+
 use weir_report::model::{EndKind, Process, Usage};
 
-use crate::support::{Mode, Outcome, Program, victim};
+use crate::support::program::finish;
+use crate::support::{Mode, Program, scratch, victim, weir};
 
 /// The kernel's clock tick.
 const TICK_NS: u64 = 10_000_000;
@@ -20,8 +25,7 @@ struct Sleep {
     touched_bytes: u64,
 }
 
-fn sleeps(outcome: &Outcome) -> Vec<Sleep> {
-    let text = outcome.text();
+fn sleeps(text: &str) -> Vec<Sleep> {
     let line = |line: &str| {
         let words: Vec<u64> = line
             .split(' ')
@@ -83,7 +87,7 @@ fn expect_usages(program: &Program) {
     let [parent, child, successor] = processes[..] else {
         panic!("{} process images", processes.len());
     };
-    let sleeps = sleeps(&outcome);
+    let sleeps = sleeps(&outcome.text());
     assert_eq!(sleeps.len(), 8, "{sleeps:?}");
     let mut before = None;
     for sleep in &sleeps {
@@ -146,5 +150,58 @@ fn without_weir_run_nothing_is_told() {
     for process in outcome.processes() {
         assert!(process.timeline.points.len() > 1);
         assert!(!has_usage(process));
+    }
+}
+
+/// Limits just below and above what getrusage tells the processes.
+#[test]
+fn a_budget_limits_what_processes_take() {
+    let folder = scratch();
+    let weir = |words: &[&str]| {
+        let mut command = Command::new(weir::command());
+        let (status, output, errors) = finish(command.args(words).current_dir(folder.path()), b"");
+        assert_eq!(String::from_utf8_lossy(&errors), "");
+        (status.code(), String::from_utf8(output).expect("UTF-8"))
+    };
+    let program = victim("takes_memory_and_time");
+    let program = program.to_str().expect("UTF-8");
+    let (status, text) = weir(&["run", "--quiet", "--out", "report.json", "--", program]);
+    assert_eq!(status, Some(0), "{text}");
+    let sleeps = sleeps(&text);
+    // The child is one process, with what it becomes.
+    let last: BTreeMap<u32, &Sleep> = sleeps.iter().map(|sleep| (sleep.pid, sleep)).collect();
+    assert_eq!(last.len(), 2, "{sleeps:?}");
+    let sum = |of: fn(&Sleep) -> u64| last.values().map(|sleep| of(sleep)).sum::<u64>();
+    let most = |of: fn(&Sleep) -> u64| sleeps.iter().map(of).max().unwrap_or(0);
+    let (cpu, faults) = (sum(|of| of.cpu_ns), sum(|of| of.minor_faults));
+    let (cpu_of_one, faults_of_one) = (most(|of| of.cpu_ns), most(|of| of.minor_faults));
+    let touched = most(|of| of.touched_bytes);
+    let each = "per = \"process\"";
+    for (metric, per, broken, kept) in [
+        ("resident_bytes", "", touched, touched + 24 * MIB),
+        ("resident_bytes", each, touched, touched + 24 * MIB),
+        ("cpu_ns", "", cpu - 6 * TICK_NS, cpu + 10 * TICK_NS),
+        (
+            "cpu_ns",
+            each,
+            cpu_of_one - 3 * TICK_NS,
+            cpu_of_one + 10 * TICK_NS,
+        ),
+        ("minor_faults", "", faults - 1, faults + 1000),
+        (
+            "minor_faults",
+            each,
+            faults_of_one - 1,
+            faults_of_one + 1000,
+        ),
+    ] {
+        let unit = if metric == "cpu_ns" { "ns" } else { "" };
+        for (max, code) in [(broken, 1), (kept, 0)] {
+            let budget =
+                format!("[[limit]]\nmetric = \"usage.{metric}\"\nmax = \"{max}{unit}\"\n{per}\n");
+            fs::write(folder.path().join("weir.toml"), &budget).expect("written");
+            let (status, page) = weir(&["check", "report.json"]);
+            assert_eq!(status, Some(code), "{budget}{page}{sleeps:?}");
+        }
     }
 }

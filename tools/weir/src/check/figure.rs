@@ -1,5 +1,7 @@
 //! The numbers that a limit is about.
 
+mod usage;
+
 use serde_json::Value as Json;
 use weir_record::functions::Function as Known;
 use weir_report::ACTIVITIES;
@@ -82,6 +84,8 @@ pub fn figures<'r>(
     let words: Vec<&str> = limit.metric.split('.').collect();
     let whole = Subject::whole(report);
     match limit.per {
+        Per::Report if words[0] == "usage" => Ok(vec![usage::of_all(report, &words)?]),
+        Per::Process if words[0] == "usage" => usage::of_each(report, &words),
         Per::Report if words[0] == "files" => Ok(vec![of_files(&whole, &words, limit)?]),
         Per::Report => Ok(vec![of_subject(String::new(), &whole, &words)?]),
         Per::Process => {
@@ -103,6 +107,15 @@ pub fn figures<'r>(
         }
         Per::File => of_each_file(&whole, &words, limit),
         Per::Site => of_sites(report, &words, limit, places),
+    }
+}
+
+/// The processes that make a number of the whole report, at most so many; none where it is not of processes.
+pub fn processes(metric: &str, report: &Report, count: usize) -> Vec<(String, String)> {
+    let words: Vec<&str> = metric.split('.').collect();
+    match words[0] {
+        "usage" => usage::most(report, &words, count),
+        _ => Vec::new(),
     }
 }
 

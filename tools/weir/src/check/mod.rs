@@ -33,7 +33,7 @@ use budget::{Budget, Limit, Per};
 use figure::{Figure, Value};
 use verdict::Verdict;
 
-/// How many sites are named that made a number grow.
+/// How many sites are named that made a number grow, or processes that made it.
 const GROWN: usize = 3;
 /// How many processes, files or sites are named that break one limit.
 const MOST_NAMED: usize = 10;
@@ -206,7 +206,10 @@ fn judged<'b>(
             .is_some_and(|row| row.verdict == Verdict::Broken);
         let culprits = match is_broken {
             true if limit.per == Per::Report => {
-                grown(limit, &places, before.as_ref().map(|(_, places)| places))
+                let mut makers = figure::processes(&limit.metric, report, GROWN);
+                let before = before.as_ref().map(|(_, places)| places);
+                makers.extend(grown(limit, &places, before));
+                makers
             }
             true => rows
                 .iter()

@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-const METRICS: [&str; 16] = [
+const METRICS: [&str; 19] = [
     "heap.peak_bytes",
     "heap.live_bytes",
     "duration",
@@ -45,6 +45,9 @@ const METRICS: [&str; 16] = [
     "files.opens",
     "files.read_bytes",
     "missed.uncounted_calls",
+    "usage.resident_bytes",
+    "usage.cpu",
+    "usage.major_faults",
     "functions..calls",
     "functions.malloc",
     "",
@@ -141,7 +144,7 @@ fn written(random: &mut Random) -> String {
     }
     for _ in 0..random.below(4) {
         lines.push("[[limit]]".to_owned());
-        lines.push(format!("metric = \"{}\"", random.one_of(&METRICS[..12])));
+        lines.push(format!("metric = \"{}\"", random.one_of(&METRICS[..15])));
         lines.push(format!("max = {}", random.one_of(&VALUES)));
         for _ in 0..random.below(3) {
             lines.push(entry(random));

@@ -4,6 +4,8 @@ use super::*;
 use crate::report::loss::Loss;
 use crate::sample;
 
+mod usage;
+
 /// The verdicts on the limits of a text, and what is shown of each.
 fn check(text: &str, report: &Report, baseline: Option<&Report>) -> Vec<(Verdict, String)> {
     let folder = tempfile::tempdir().expect("a directory");

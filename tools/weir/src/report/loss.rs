@@ -20,19 +20,22 @@ pub enum Loss {
     Dropped,
     /// Files, errno values and blocks that the report does not list.
     Unlisted,
+    /// What processes took of the machine, up to their end.
+    Unread,
     /// What the report's notes say.
     Notes,
 }
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Loss; 7] = [
+    pub const ALL: [Loss; 8] = [
         Loss::Uncounted,
         Loss::NotInterposed,
         Loss::Untraced,
         Loss::IoUring,
         Loss::Dropped,
         Loss::Unlisted,
+        Loss::Unread,
         Loss::Notes,
     ];
 
@@ -45,6 +48,7 @@ impl Loss {
             Loss::IoUring => "io_uring",
             Loss::Dropped => "dropped",
             Loss::Unlisted => "unlisted",
+            Loss::Unread => "unread",
             Loss::Notes => "notes",
         }
     }
@@ -69,6 +73,8 @@ pub enum About<'a> {
     Heap,
     /// Files, and what is not the heap.
     Io,
+    /// What processes take of the machine: no calls.
+    Usage,
 }
 
 impl About<'_> {
@@ -80,6 +86,7 @@ impl About<'_> {
             About::Function(own) | About::Percentile(own) => own == function,
             About::Heap => is_of_heap,
             About::Io => !is_of_heap,
+            About::Usage => false,
         }
     }
 
@@ -88,7 +95,7 @@ impl About<'_> {
         match self {
             About::All | About::Io => true,
             About::Function(own) | About::Percentile(own) => !is_of_heap(own),
-            About::Heap => false,
+            About::Heap | About::Usage => false,
         }
     }
 }
@@ -104,7 +111,7 @@ pub type Suffered = (Loss, String);
 /// All losses that may have made a number too small.
 pub fn suffered(missed: &Missed, about: About<'_>) -> Vec<Suffered> {
     let mut all = Vec::new();
-    if missed.uncounted_calls > 0 {
+    if missed.uncounted_calls > 0 && !matches!(about, About::Usage) {
         let calls = text::counted(missed.uncounted_calls, "call was", "calls were");
         all.push((
             Loss::Uncounted,

@@ -12,6 +12,7 @@
 //! totals      the other form: JSON for scripts
 //! recordings  which recordings reports are of
 //! loss        why numbers may be too small
+//! taken       what processes took of the machine
 //! ```
 
 mod coroutines;
@@ -38,6 +39,7 @@ pub mod sites;
 mod sizes;
 mod slowest;
 mod subject;
+pub mod taken;
 mod threads;
 pub mod time;
 mod timeline;

@@ -6,6 +6,7 @@ use weir_report::model::{Process, Timeline};
 
 use super::page::Page;
 use super::subject::Subject;
+use super::taken::Taken;
 use crate::{text, units};
 
 /// How many processes are shown: of more, those whose heaps were the largest.
@@ -106,20 +107,18 @@ fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<C
 
 /// What the process took: the largest resident memory that was seen, and the last of the counts. None where nobody could read it.
 fn usage(timeline: &Timeline) -> Option<String> {
-    let seen = || timeline.points.iter().filter_map(|point| point.usage);
-    let resident = seen().map(|usage| usage.resident_bytes).max()?;
-    let last = seen().next_back()?;
-    let faults = last.minor_faults.saturating_add(last.major_faults);
+    let taken = Taken::of(timeline)?;
+    let faults = taken.minor_faults.saturating_add(taken.major_faults);
     let faults = text::counted(faults, "page fault", "page faults");
-    let from_disk = match last.major_faults {
+    let from_disk = match taken.major_faults {
         0 => String::new(),
         some => format!(" ({} from disk)", units::count(some)),
     };
-    let cpu = match last.user_ns.saturating_add(last.system_ns) {
+    let cpu = match taken.cpu_ns {
         0 => "no tick of".to_owned(),
         some => units::time(some),
     };
-    let resident = units::bytes(resident);
+    let resident = units::bytes(taken.resident_bytes);
     Some(format!(
         "up to {resident} resident, {faults}{from_disk}, {cpu} CPU time"
     ))
