@@ -51,6 +51,8 @@ pub struct Comparison {
     pub changes: Vec<Change>,
     /// The measured times of both sides, whether they differ or not.
     pub times: Vec<Change>,
+    /// What the processes of both sides took of the machine, whether it differs or not; nothing where a side was not read.
+    pub usage: Vec<Change>,
     /// How many functions, files, … of each section were compared, of those that a side used.
     pub compared: BTreeMap<Section, usize>,
     /// How many runs there are of each side.
@@ -86,7 +88,7 @@ impl Comparison {
         more.product::<f64>() / 2.0
     }
 
-    /// Whether there are enough runs to tell that a time differs.
+    /// Whether there are enough runs to tell that a number differs which varies from run to run.
     pub fn tells_times(&self) -> bool {
         self.one_in() * ERROR_RATE >= 1.0
     }
@@ -116,6 +118,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
     let mut comparison = Comparison {
         changes: Vec::new(),
         times: Vec::new(),
+        usage: Vec::new(),
         compared: BTreeMap::new(),
         runs: (before.len(), after.len()),
         numbers: keys.len(),
@@ -161,14 +164,16 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
                 && comparison.runs == (1, 1)
                 && all().any(|numbers| matches!(numbers.get(key), Some(Number::Between { .. }))),
         };
-        let is_time = all().any(|numbers| numbers.get(key).is_some_and(|number| number.is_time()));
+        let varies = all().any(|numbers| numbers.get(key).is_some_and(|number| number.varies()));
         let differs = match key.section {
             Section::Latency => before_it.is_apart_by(&after_it, CLOCK_NS),
             _ => before_it.is_apart_by(&after_it, 0),
         };
-        let differs = differs && (!is_time || comparison.tells_times());
-        if key.section == Section::Time {
-            comparison.times.push(change.clone());
+        let differs = differs && (!varies || comparison.tells_times());
+        match key.section {
+            Section::Time => comparison.times.push(change.clone()),
+            Section::Usage => comparison.usage.push(change.clone()),
+            _ => {}
         }
         if differs {
             comparison.changes.push(change);

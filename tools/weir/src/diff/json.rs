@@ -25,6 +25,7 @@ pub struct Document<'a> {
     compared: &'a BTreeMap<Section, usize>,
     changes: Vec<One<'a>>,
     times: Vec<One<'a>>,
+    usage: Vec<One<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,6 +75,7 @@ pub fn document<'a>(sides: &'a Sides, comparison: &'a Comparison) -> Document<'a
         compared: &comparison.compared,
         changes: comparison.changes.iter().map(one).collect(),
         times: comparison.times.iter().map(one).collect(),
+        usage: comparison.usage.iter().map(one).collect(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! numbers     the numbers of a report, by names that another report has, too
 //! names       names of files without what differs from run to run
 //! number      one of them, as well as it is known
+//! usage       what processes took of the machine, as such numbers
 //! bounds      between which values something lies that chance hides
 //! compare     which numbers differ
 //! renamed     files that have another name in each run
@@ -23,6 +24,7 @@ mod remarks;
 mod renamed;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::path::{Path, PathBuf};
 
@@ -35,13 +37,25 @@ use crate::report::Recordings;
 use crate::report::sites::places::Places;
 use crate::{export, output, overwrite, report};
 use compare::{Comparison, compare};
-use numbers::Numbers;
+use numbers::{Numbers, Section};
 
 /// A report that is compared.
 struct Run {
     file: PathBuf,
     report: Report,
 }
+
+/// What is to be said where reports of a side have nothing of a section, and others have it.
+const LACKS: [(Section, &str); 2] = [
+    (
+        Section::Sites,
+        "there are no call stacks, so call sites are not compared",
+    ),
+    (
+        Section::Usage,
+        "it was not read what processes took of the machine, so that is not compared",
+    ),
+];
 
 /// What is compared.
 struct Sides {
@@ -78,20 +92,14 @@ impl Sides {
             });
             Vec::from_iter(of_runs)
         });
-        let lacks = |side: &[Numbers]| {
-            side.iter()
-                .any(|of| of.lacks(numbers::Section::Sites) && of.nameless.is_none())
-        };
-        for (lacks, side) in [(lacks(&before), "before"), (lacks(&after), "after")] {
-            if lacks
-                && before
-                    .iter()
-                    .chain(&after)
-                    .any(|of| !of.lacks(numbers::Section::Sites))
-            {
-                not_compared.push(format!(
-                    "{side}: there are no call stacks, so call sites are not compared"
-                ));
+        for (section, lack) in LACKS {
+            let is_told = |of: &Numbers| section == Section::Sites && of.nameless.is_some();
+            let lacks = |of: &Numbers| of.lacks(section) && !is_told(of);
+            let is_anywhere = before.iter().chain(&after).any(|of| !of.lacks(section));
+            for (numbers, side) in [(&before, "before"), (&after, "after")] {
+                if is_anywhere && numbers.iter().any(lacks) {
+                    not_compared.push(format!("{side}: {lack}"));
+                }
             }
         }
         let mut comparison = compare(&before, &after);

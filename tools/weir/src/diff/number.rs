@@ -23,6 +23,8 @@ pub enum Number {
     },
     /// A time that was measured; the next run has another one.
     Time(u64),
+    /// What was read of processes while they ran, as well as that tells it; the next run has another number.
+    Read { low: i64, value: i64, high: i64 },
 }
 
 /// A number of one report or more: where it lies, and its likeliest value.
@@ -59,8 +61,8 @@ impl Number {
     }
 
     /// Whether it differs from run to run.
-    pub fn is_time(&self) -> bool {
-        matches!(self, Number::Time(_))
+    pub fn varies(&self) -> bool {
+        matches!(self, Number::Time(_) | Number::Read { .. })
     }
 
     /// Where it lies; it is lower or higher with at most the probability `rate` each.
@@ -68,7 +70,7 @@ impl Number {
         match self {
             Number::Exact(value) => Range::only(*value),
             Number::Time(ns) => Range::only(whole(*ns)),
-            Number::Between { low, value, high } => Range {
+            Number::Between { low, value, high } | Number::Read { low, value, high } => Range {
                 low: *low,
                 value: *value,
                 high: *high,

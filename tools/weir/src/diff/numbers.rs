@@ -9,6 +9,7 @@ use weir_report::model::{Activity, FileUse, Function, Heap, Process, Report};
 
 use super::names::Names;
 use super::number::{Number, whole};
+use super::usage;
 use crate::cli::Metric;
 use crate::report::heap::of_their_own;
 use crate::report::loss;
@@ -23,6 +24,8 @@ use crate::units::Unit;
 pub enum Section {
     /// How long the program ran, and what it did meanwhile.
     Time,
+    /// What its processes took of the machine.
+    Usage,
     /// All processes together.
     Whole,
     /// A function.
@@ -99,6 +102,7 @@ impl Numbers {
             ..Numbers::default()
         };
         numbers.add_whole(report);
+        numbers.add_usage(report);
         for (name, function) in &report.functions {
             numbers.add_function(name, function);
         }
@@ -218,6 +222,16 @@ impl Numbers {
         }
         for (metric, unit, number) in of_heap(&report.heap) {
             add(Section::Whole, metric, unit, number);
+        }
+    }
+
+    fn add_usage(&mut self, report: &Report) {
+        let taken = usage::of(report);
+        if taken.is_empty() {
+            self.lacks.insert(Section::Usage);
+        }
+        for (metric, unit, number) in taken {
+            self.add(Section::Usage, "", "", metric, unit, number);
         }
     }
 

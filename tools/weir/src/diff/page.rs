@@ -69,6 +69,12 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     page.table(table(None, &times, options.top));
     page.remark(&of_times(comparison));
 
+    if !comparison.usage.is_empty() {
+        page.heading("Machine", USAGE);
+        let usage: Vec<&Change> = comparison.usage.iter().collect();
+        page.table(table(None, &usage, usize::MAX));
+        page.remark(&of_usage(comparison));
+    }
     let whole: Vec<&Change> = comparison.of(Section::Whole).collect();
     if !whole.is_empty() {
         page.heading("In all", "");
@@ -101,6 +107,9 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
     page.into_text()
 }
 
+/// What the table of the machine has.
+pub const USAGE: &str = "what the processes took of it";
+
 pub const PEAKS: &str = "peaks are added up, and what a process inherited counts for it, too";
 
 /// `3 of 25 functions differ`
@@ -122,6 +131,10 @@ const _: () = assert!(ERROR_RATE == 0.01);
 pub fn outcome(comparison: &Comparison) -> String {
     let whole = [
         (Section::Time, ["time", "times"]),
+        (
+            Section::Usage,
+            ["number of the machine", "numbers of the machine"],
+        ),
         (Section::Whole, ["total", "totals"]),
     ];
     let whole = whole.into_iter().filter_map(|(section, [one, many])| {
@@ -153,10 +166,7 @@ pub fn of_times(comparison: &Comparison) -> String {
         many if many > MOST => format!("more than {}", units::count(MOST as u64)),
         few => units::count(few.round() as u64),
     };
-    let differ: Vec<String> = comparison
-        .of(Section::Time)
-        .map(|change| label(&change.key.metric))
-        .collect();
+    let differ = labels(comparison, Section::Time);
     let times = match (comparison.tells_times(), differ.is_empty()) {
         (false, _) => TOO_FEW_RUNS.to_owned(),
         (true, true) => "None of these times differs.".to_owned(),
@@ -167,6 +177,24 @@ pub fn of_times(comparison: &Comparison) -> String {
          chance does that to 1 in {one_in}; {} numbers were compared.",
         units::count(comparison.numbers as u64)
     )
+}
+
+/// What is to be said of what processes took of the machine.
+pub fn of_usage(comparison: &Comparison) -> String {
+    let differ = labels(comparison, Section::Usage);
+    let told = match (comparison.tells_times(), differ.is_empty()) {
+        (false, _) => "whether they differ is told from 5 runs of each side on".to_owned(),
+        (true, true) => "none of them differs".to_owned(),
+        (true, false) => format!("of them differ: {}", text::list(&differ)),
+    };
+    format!(
+        "Read while the processes ran: the least that they took. These numbers vary from run to run; {told}."
+    )
+}
+
+fn labels(comparison: &Comparison, section: Section) -> Vec<String> {
+    let changes = comparison.of(section);
+    changes.map(|change| label(&change.key.metric)).collect()
 }
 
 const TIMES: &str = "Times vary from run to run; several reports of each side show by how much.";
@@ -276,9 +304,12 @@ fn shown(change: &Change) -> (String, String) {
     let (before, after) = change
         .unit
         .both_shown(change.before.value.into(), change.after.value.into());
-    let marked = |range: &Range, text: String| match range.is_exact() || change.unit == Unit::Time {
-        true => text,
-        false => format!("≈{text}"),
+    let is_read = change.key.section == Section::Usage;
+    let marked = |range: &Range, text: String| match (is_read, range.high) {
+        (true, i64::MAX) => format!("≥{text}"),
+        (true, _) => format!("≈{text}"),
+        (false, _) if range.is_exact() || change.unit == Unit::Time => text,
+        (false, _) => format!("≈{text}"),
     };
     (marked(&change.before, before), marked(&change.after, after))
 }
@@ -340,6 +371,10 @@ fn label(metric: &str) -> String {
         "leak_bytes" => "live at the end",
         "leak_blocks" => "blocks live at the end",
         "heap.peak_bytes" => "peak of the heap",
+        "usage.resident_bytes" => "largest resident size",
+        "usage.cpu_ns" => "CPU time",
+        "usage.minor_faults" => "page faults without I/O",
+        "usage.major_faults" => "page faults with I/O",
         other => other,
     };
     if let Some(activity) = known.strip_prefix("activities.") {

@@ -8,6 +8,7 @@ use super::compare::Comparison;
 use super::{Run, Sides};
 use crate::report::ending;
 use crate::report::loss::{self, About};
+use crate::report::taken::{self, Taken};
 use crate::{text, units};
 
 /// What should be the same, and how a report has it.
@@ -88,6 +89,11 @@ fn shortcomings(report: &Report) -> Vec<String> {
     let mut sentences: Vec<String> = losses.map(|(_, sentence)| sentence).collect();
     if let Some(reason) = &report.heap.not_known {
         sentences.push(format!("the heap is not known: {reason}"));
+    }
+    let processes = taken::of_each(&report.processes);
+    if Taken::by_all(&processes).is_some() {
+        let unread = taken::not_read(taken::unread(&processes));
+        sentences.extend(unread.map(|(_, sentence)| sentence));
     }
     if report.files.folded > 0 {
         let files = text::counted(report.files.folded, "file is", "files are");

@@ -9,6 +9,8 @@ use super::numbers::Section;
 use super::*;
 use crate::sample;
 
+mod usage;
+
 fn run(file: &str, report: Report) -> Run {
     Run {
         file: PathBuf::from(file),

@@ -5,12 +5,21 @@ use std::collections::HashMap;
 use serde::Serialize;
 use weir_report::model::{EndKind, Process, Timeline};
 
+use super::loss::{Loss, Suffered};
+use crate::text;
+use crate::units::Unit;
+
 /// How long a process may go on after its last reading and still count as read up to its end: so long, or a part of its life, where
 /// that is longer. One that does nothing is read five times a second.
 const UNREAD_NS: u64 = 250_000_000;
 const UNREAD_PART: u64 = 10;
 /// In any case it was read in the second half of its life.
 const MOST_UNREAD_PART: u64 = 2;
+
+/// The kernel counts pages in batches, for each processor: so much may be missing in a resident size, or too much.
+const BATCHES_BYTES: u64 = 512 << 10;
+/// The kernel tells the time in the program and that in the kernel in ticks of 10 ms, each rounded down.
+const TICKS_NS: u64 = 2 * 10_000_000;
 
 /// What was read. All numbers are the least that it can be: a process takes more between its readings and after the last one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -147,6 +156,22 @@ pub fn unread(processes: &[OfProcess<'_>]) -> u64 {
     let unread = processes.iter().filter(|of| !of.is_read_to_its_end());
     let counts = unread.map(|of| of.image.stands_for());
     counts.fold(0, u64::saturating_add)
+}
+
+/// That processes were not read up to their end, so that they may have taken more; none where there are none.
+pub fn not_read(unread: u64) -> Option<Suffered> {
+    let processes = text::counted(unread, "process", "processes");
+    let sentence = format!("what {processes} took of the machine was not read up to the end");
+    (unread > 0).then_some((Loss::Unread, sentence))
+}
+
+/// By how much a number of a unit may have been less than what was read, and by how much more, where so many processes were read.
+pub fn errors(unit: Unit, processes: usize) -> (u64, u64) {
+    match unit {
+        Unit::Bytes => (BATCHES_BYTES, BATCHES_BYTES),
+        Unit::Time => (0, TICKS_NS.saturating_mul(processes as u64)),
+        Unit::Count => (0, 0),
+    }
 }
 
 #[cfg(test)]

@@ -5,15 +5,8 @@ use std::cmp::Reverse;
 use weir_report::model::Report;
 
 use super::{Figure, Value, exact, name, no_such};
-use crate::report::loss::{self, About, Loss, Suffered};
+use crate::report::loss::{self, About, Suffered};
 use crate::report::taken::{self, OfProcess, Taken};
-use crate::text;
-use crate::units::Unit;
-
-/// The kernel counts pages in batches, for each processor: so much may be missing in a resident size, or too much.
-const BATCHES_BYTES: i128 = 512 << 10;
-/// The kernel tells the time in the program and that in the kernel in ticks of 10 ms, each rounded down.
-const TICKS_NS: i128 = 2 * 10_000_000;
 
 const NO_READING: &str = "it was not read; weir run reads it in processes that live for 5 ms or longer, and reports of several runs lose it";
 
@@ -24,7 +17,7 @@ pub fn of_all<'r>(report: &Report, words: &[&str]) -> Result<Figure<'r>, String>
     let of = (Taken::by_all(&processes), read.count());
     let unread = taken::unread(&processes);
     let mut losses = loss::suffered(&report.missed, About::Usage);
-    losses.extend(not_read(unread));
+    losses.extend(taken::not_read(unread));
     figure(String::new(), of, losses, words)
 }
 
@@ -36,7 +29,7 @@ pub fn of_each<'r>(report: &Report, words: &[&str]) -> Result<Vec<Figure<'r>>, S
             false => process.image.stands_for(),
         };
         let mut losses = loss::suffered(&process.image.missed, About::Usage);
-        losses.extend(not_read(unread));
+        losses.extend(taken::not_read(unread));
         figure(name(process.image), (process.taken, 1), losses, words)
     };
     taken::of_each(&report.processes).iter().map(one).collect()
@@ -55,12 +48,6 @@ pub fn most(report: &Report, words: &[&str], count: usize) -> Vec<(String, Strin
     shown.collect()
 }
 
-fn not_read(unread: u64) -> Option<Suffered> {
-    let processes = text::counted(unread, "process was", "processes were");
-    let sentence = format!("{processes} not read up to the end");
-    (unread > 0).then_some((Loss::Unread, sentence))
-}
-
 /// What so many processes took, as a number of them.
 fn figure<'r>(
     of: String,
@@ -73,16 +60,12 @@ fn figure<'r>(
     let value = match (taken, value) {
         (None, _) => Value::Unknown(NO_READING.to_owned()),
         (Some(_), Value::Exact(value)) => {
-            let (less, more) = match unit {
-                Unit::Bytes => (BATCHES_BYTES, BATCHES_BYTES),
-                Unit::Time => (0, TICKS_NS.saturating_mul(processes as i128)),
-                Unit::Count => (0, 0),
-            };
+            let (less, more) = taken::errors(unit, processes);
             // Never exact: the next run takes more or less.
             Value::Between {
                 value,
-                low: value.saturating_sub(less).max(0),
-                high: value.saturating_add(more),
+                low: value.saturating_sub(less.into()).max(0),
+                high: value.saturating_add(more.into()),
             }
         }
         (Some(_), other) => other,

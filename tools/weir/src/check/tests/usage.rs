@@ -134,12 +134,12 @@ fn what_nobody_read_keeps_no_limit() {
                 (
                     &short,
                     if per.is_empty() {
-                        "1 process was"
+                        "what 1 process took"
                     } else {
                         "it was not read"
                     },
                 ),
-                (&early, "1 process was not read up to the end"),
+                (&early, "what 1 process took of the machine was not read up"),
             ] {
                 let text = at_most(metric, most, per);
                 let told = verdict(&text, report);
@@ -147,7 +147,7 @@ fn what_nobody_read_keeps_no_limit() {
                 // What a reading lacks can be accepted, and no reading at all cannot.
                 let accepting = format!("accept = [\"unread\"]\n{text}");
                 let told = verdict(&accepting, report);
-                let is_kept = reason.starts_with('1');
+                let is_kept = reason.starts_with('w');
                 assert_eq!(told == Verdict::Kept, is_kept, "{metric} {per}: {told:?}");
             }
             // What is too much already stays so.
@@ -202,7 +202,10 @@ fn an_increase_is_on_what_was_read_before() {
     }
     assert_eq!(of(&before), Verdict::Broken);
     before.processes[1].timeline.points.clear();
-    assert!(is_cannot_tell(&of(&before), "in the baseline, 1 process"));
+    assert!(is_cannot_tell(
+        &of(&before),
+        "in the baseline, what 1 process"
+    ));
 }
 
 /// The next run takes more or less: such limits stay as they are written.

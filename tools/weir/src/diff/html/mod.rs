@@ -53,6 +53,9 @@ struct Data<'a> {
     times: Vec<Written>,
     /// What is to be said of times.
     of_times: String,
+    /// The same of what processes took of the machine.
+    usage: Vec<Written>,
+    of_usage: String,
     /// What is to be said of the totals.
     of_totals: Option<&'static str>,
     /// The sections in which anything differs, in their order.
@@ -127,6 +130,8 @@ fn data<'a>(
         changes: comparison.changes.iter().map(written).collect(),
         times: comparison.times.iter().map(written).collect(),
         of_times: page::of_times(comparison),
+        usage: comparison.usage.iter().map(written).collect(),
+        of_usage: page::of_usage(comparison),
         of_totals: comparison.has_processes.then_some(page::PEAKS),
         sections: sections.collect(),
         runs: runs.map(|runs| runs.iter().map(facts).collect()),

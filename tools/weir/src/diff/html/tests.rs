@@ -136,6 +136,8 @@ fn the_page_has_what_the_json_has() {
     let many = |list: &Value| list.as_array().expect("a list").len();
     assert_eq!(many(&page["changes"]), many(&document["changes"]));
     assert_eq!(many(&page["times"]), many(&document["times"]));
+    assert_eq!(many(&page["usage"]), 4);
+    assert_eq!(many(&document["usage"]), 4);
     assert_eq!(many(&page["runs"][0]), 2);
     assert_eq!(many(&page["timelines"][0]), 2);
     let of_sections = page["sections"].as_array().expect("sections").iter();

@@ -91,6 +91,14 @@ fn differing() -> Sides {
     after.heap = later.heap;
     after.duration_ns = later.duration_ns;
     after.processes[1].executable = "/usr/bin/python3.13".to_owned();
+    for point in &mut after.processes[1].timeline.points {
+        if let Some(usage) = &mut point.usage {
+            usage.resident_bytes *= 2;
+            usage.minor_faults += 1000;
+            usage.major_faults += 10;
+            usage.user_ns *= 3;
+        }
+    }
     let stacks = after.processes[0].stacks.as_mut().expect("stacks");
     // By `inner`, by `outer`, and what `main` reads.
     stacks.sites[0].requested_bytes = 100;
@@ -129,7 +137,9 @@ fn each_number_of_the_page_is_that_of_the_json_and_the_text() {
     ];
     let sections = tables.map(|section| (section, changes(&document, section)));
     let times = document["times"].as_array().expect("times").iter();
-    for (section, changes) in sections.into_iter().chain([("times", times.collect())]) {
+    let usage = document["usage"].as_array().expect("usage").iter();
+    let always = [("times", times.collect()), ("usage", usage.collect())];
+    for (section, changes) in sections.into_iter().chain(always) {
         if changes.is_empty() {
             assert!(page["tables"][format!("table-{section}")].is_null());
             continue;
@@ -162,7 +172,9 @@ fn each_number_of_the_page_is_that_of_the_json_and_the_text() {
         }
     }
     let all = document["changes"].as_array().expect("a list").len();
-    assert_eq!(compared, all + document["times"].as_array().unwrap().len());
+    let always = ["times", "usage"].map(|list| document[list].as_array().expect("a list").len());
+    assert_eq!(always[1], 4);
+    assert_eq!(compared, all + always.iter().sum::<usize>());
     for section in ["functions", "files", "sites", "programs"] {
         assert!(!changes(&document, section).is_empty(), "{section}");
     }

@@ -1,6 +1,6 @@
 // What differs: the changes of the document, with the words that the text page has for them.
 
-// The rows of some changes, or of the times; `written` has their words.
+// The rows of some changes, or of the times, or of the usage; `written` has their words.
 function rowsOf(changes, written) {
   return changes.map((change, index) => ({
     name: written[index].title,
@@ -55,12 +55,17 @@ function changesOf(section) {
   return rowsOf(places.map((index) => changes[index]), places.map((index) => page.data.changes[index]));
 }
 
-// How long it took, whether that differs or not; then what is of all processes together.
+// How long it took and what it took of the machine, whether that differs or not; then what is of all processes together.
 function showTotals() {
   const of = section('totals', 'Time and totals');
   of.append(element('h3', {}, 'Time'));
   table(of, 'times', NUMBERS, rowsOf(page.data.difference.times, page.data.times));
   of.append(element('p', { class: 'remark' }, page.data.of_times));
+  if (page.data.usage.length) {
+    of.append(element('h3', {}, 'Machine'));
+    table(of, 'usage', NUMBERS, rowsOf(page.data.difference.usage, page.data.usage));
+    of.append(element('p', { class: 'remark' }, page.data.of_usage));
+  }
   const whole = changesOf('whole');
   if (!whole.length) return;
   of.append(element('h3', {}, 'In all'));
