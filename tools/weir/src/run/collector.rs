@@ -165,7 +165,7 @@ impl Collector {
         for mut image in images {
             let end = if let Some(end) = image.kept() {
                 Some(end)
-            } else if image.pid_here() == self.program {
+            } else if is_program(self.program, &image) {
                 Some(image.end_with(status))
             } else if image.was_seen() && !image.is_replacing() {
                 image.end()
@@ -300,18 +300,22 @@ impl Collector {
             return;
         };
         let began = image.started().monotonic_ns;
-        // Two that cannot be seen may have the same id in namespaces of their own, as may one that is searched yet and any other.
-        let of_process = self.images.of(image.pid_here()).filter(|(other, image)| {
-            *other != number && !image.needs_search() && (image.was_seen() || image.is_replacing())
+        let others = self.images.of(image.pid_here()).filter(|(place, other)| {
+            *place != number && !other.needs_search() && other.can_be_of_process_of(image)
         });
-        let (later, mut earlier): (Vec<_>, Vec<_>) = of_process
-            .map(|(number, image)| (number, image.started().monotonic_ns))
-            .partition(|&(_, other)| other > began);
-        if !later.is_empty() {
-            // It was handed over, and this one found.
-            earlier.push((number, began));
+        // Two that cannot be seen may have the same id in namespaces of their own.
+        let may_go_on = |image: &Image| image.was_seen() || image.is_replacing();
+        let (later, earlier): (Vec<_>, Vec<_>) = others
+            .map(|(number, other)| (number, other.started().monotonic_ns, may_go_on(other)))
+            .partition(|&(_, other, _)| other > began);
+        let is_earlier = may_go_on(image) && !later.is_empty();
+        let earlier = earlier.into_iter().filter(|&(.., may_go_on)| may_go_on);
+        let mut earlier: Vec<u64> = earlier.map(|(number, ..)| number).collect();
+        if is_earlier {
+            // The other was handed over, and this one found.
+            earlier.push(number);
         }
-        for (number, _) in earlier {
+        for number in earlier {
             if let Some(predecessor) = self.images.take(number) {
                 self.succeeded(predecessor);
             }
@@ -344,7 +348,7 @@ impl Collector {
         let others = self
             .images
             .numbered()
-            .filter(|(_, image)| image.pid_here() != program);
+            .filter(|(_, image)| !is_program(program, image));
         let ended: Vec<(u64, End)> = others
             .filter_map(|(number, image)| Some((number, image.end_if_due(instant)?)))
             .collect();
@@ -450,6 +454,12 @@ impl Collector {
         self.keep(process, identity);
         file
     }
+}
+
+/// Whether an image is of the process with this id here, which is weir's child.
+fn is_program(program: u32, image: &Image) -> bool {
+    let may_be = image.was_seen() || image.parent_pid() == std::process::id();
+    image.pid_here() == program && may_be
 }
 
 /// Adds the counts of a point; not what was live.

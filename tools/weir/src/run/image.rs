@@ -168,7 +168,7 @@ impl Image {
         };
         moment::note_steadiness(region.header);
         let id = FileId::of(&file.metadata().map_err(|_| NoImage::Unavailable)?);
-        let seen = Seen::of(region.header, sender);
+        let seen = Seen::of(region.header, sender, id);
         let mut image = Image {
             writer: Writer::new(region),
             ends_seen: 0,
@@ -265,6 +265,21 @@ impl Image {
     /// only the image itself notes its end.
     pub fn was_seen(&self) -> bool {
         self.seen.is_some()
+    }
+
+    /// Whether another image can be of the same process, which has the same id here.
+    pub fn can_be_of_process_of(&self, other: &Image) -> bool {
+        // Only of one that has ended it may not be known which it was.
+        let is_likely = || self.parent_pid() == other.parent_pid() && !self.runs() && !other.runs();
+        self.pid == other.pid && (self.was_seen() && other.was_seen() || is_likely())
+    }
+
+    /// Whether its process is seen to run.
+    fn runs(&self) -> bool {
+        self.seen.is_some_and(|seen| match Life::of(seen.pid) {
+            Life::Running { since } => Some(since) == seen.since,
+            Life::Ended { .. } | Life::Absent => false,
+        })
     }
 
     /// Whether it has said that it becomes another image.
@@ -406,10 +421,11 @@ impl Image {
 
     /// How the image ended, given that there is a later one with its process's id.
     pub fn end_before_successor(&self) -> End {
-        let since = self.seen.and_then(|seen| seen.since);
-        match self.region.header.phase() {
+        match (self.region.header.phase(), self.seen) {
             // If it is the same process, a system call that Weir did not see may have replaced the image.
-            Phase::Running if since == Life::of(self.pid_here()).since() => ending::replaced(),
+            (Phase::Running, Some(seen)) if seen.since == Life::of(seen.pid).since() => {
+                ending::replaced()
+            }
             _ => self.end_by_its_word(),
         }
     }

@@ -46,11 +46,11 @@ pub struct Seen {
 impl Seen {
     /// The process of the image with this header, whose region came from this process, if the kernel told that. None where
     /// nothing is known of it: it has ended, or has an id here that is not known.
-    pub fn of(header: &Header, sender: Option<u32>) -> Option<Seen> {
+    pub fn of(header: &Header, sender: Option<u32>, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);
         match sender.filter(|_| is_proc_ours()) {
             Some(pid) => Seen::told(header, own, pid),
-            None => Seen::guessed(header, own),
+            None => Seen::guessed(header, own, file),
         }
     }
 
@@ -90,27 +90,42 @@ impl Seen {
         }
     }
 
-    /// The process has its own id here, unless that is another's, which runs another program.
-    fn guessed(header: &Header, own: u32) -> Option<Seen> {
-        let since = match Life::of(own) {
-            Life::Running { since } => {
-                let runs = fs::read_link(format!("/proc/{own}/exe")).ok()?;
-                let runs = runs.as_os_str().as_bytes().iter().copied();
-                let recorded = header.executable.bytes();
-                let is_same = runs.take(MAX_COMPARED).eq(recorded.take(MAX_COMPARED));
-                // In the middle of an exec it runs something else already.
-                (is_same || header.phase() == Phase::Replacing).then_some(since)
-            }
-            Life::Ended { since, .. } => Some(since),
-            Life::Absent => None,
-        }?;
-        Some(Seen {
+    /// The process has its own id here, unless that is another's.
+    fn guessed(header: &Header, own: u32, file: FileId) -> Option<Seen> {
+        let mut text = [0; life::MOST_BYTES];
+        let stat = life::read(own, &mut text)?;
+        let life = stat.life()?;
+        let since = life.since()?;
+        let started = header.started.get();
+        let clock_shift_ns = clock_shift_ns(own, started);
+        let is_older = since <= life::ticks_at(started.shifted(clock_shift_ns).monotonic_ns);
+        // Not every file system tells the same number of the file in both places; and in the middle of an exec, or after its end, a
+        // process does not have it mapped any more.
+        let is_likely = || {
+            let is_child = stat.number(4) == Some(header.parent_pid.load(Ordering::Relaxed));
+            let is_over = matches!(life, Life::Ended { .. }) || header.phase() == Phase::Replacing;
+            is_child && (is_over || runs(own, header))
+        };
+        // Weir has it mapped, too.
+        let has_it = || own != process::id() && file.is_mapped_by(own) == Some(true);
+        let is_it = is_older && own_number(own).unwrap_or(own) == own && (has_it() || is_likely());
+        is_it.then(|| Seen {
             pid: own,
             since: Some(since),
-            namespace: Namespace::Here,
-            clock_shift_ns: clock_shift_ns(own, header.started.get()),
+            namespace: namespace(own, own),
+            clock_shift_ns,
         })
     }
+}
+
+/// Whether a process runs the program of an image.
+fn runs(pid: u32, header: &Header) -> bool {
+    let runs = fs::read_link(format!("/proc/{pid}/exe"));
+    runs.is_ok_and(|runs| {
+        let runs = runs.as_os_str().as_bytes().iter().copied();
+        let recorded = header.executable.bytes();
+        runs.take(MAX_COMPARED).eq(recorded.take(MAX_COMPARED))
+    })
 }
 
 /// The processes of other pid namespaces, at one moment.
@@ -156,22 +171,30 @@ impl Search {
     }
 }
 
-/// The pid namespace of a process that has one id here and another of its own.
+/// The pid namespace of a process that has one id here and one of its own.
 fn namespace(here: u32, own: u32) -> Namespace {
-    if here == own {
-        return Namespace::Here;
+    static OURS: OnceLock<Option<u64>> = OnceLock::new();
+    let ours = *OURS.get_or_init(|| number_of("self", "pid"));
+    match (number_of(&here.to_string(), "pid"), ours) {
+        (Some(theirs), Some(ours)) if theirs == ours => Namespace::Here,
+        (Some(theirs), Some(_)) => Namespace::Other(theirs),
+        _ if here == own => Namespace::Unknown,
+        _ => Namespace::Elsewhere,
     }
-    let there = fs::metadata(format!("/proc/{here}/ns/pid"));
-    there.map_or(Namespace::Elsewhere, |there| Namespace::Other(there.ino()))
+}
+
+/// The number of a namespace of a process (namespaces(7)).
+fn number_of(who: &str, namespace: &str) -> Option<u64> {
+    let there = fs::metadata(format!("/proc/{who}/ns/{namespace}"));
+    there.ok().map(|there| there.ino())
 }
 
 /// See [`Seen::clock_shift_ns`]; for a process with an image that started then.
 fn clock_shift_ns(pid: u32, started: Moment) -> i64 {
-    let number = |who: &str| fs::metadata(format!("/proc/{who}/ns/time")).map(|of| of.ino());
     static OURS: OnceLock<Option<u64>> = OnceLock::new();
-    let ours = OURS.get_or_init(|| number("self").ok());
-    match (number(&pid.to_string()), ours) {
-        (Ok(theirs), Some(ours)) if theirs != *ours => {}
+    let ours = *OURS.get_or_init(|| number_of("self", "time"));
+    match (number_of(&pid.to_string(), "time"), ours) {
+        (Some(theirs), Some(ours)) if theirs != ours => {}
         _ => return 0,
     }
     // The real time is the same in all of them.

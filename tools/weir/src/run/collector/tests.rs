@@ -3,12 +3,16 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{ExitStatusExt, parent_id};
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 
 use weir_record::region::{Header, Phase, Room};
 
 use super::super::inbox::Handed;
 use super::*;
+
+static NOW: LazyLock<Moment> = LazyLock::new(moment::now);
 
 /// A region of this process with a name in a directory; where it is.
 pub fn region_in(directory: &Path, name: &str) -> PathBuf {
@@ -37,14 +41,15 @@ pub fn write_region(mut file: &File, after_ns: u64, phase: Phase) {
         modules: 0,
         interpreted: 0,
     });
+    // This process had started by then.
+    let now = *NOW;
     header.started.set(Moment {
-        ticks: 1000 + after_ns,
-        monotonic_ns: 1000 + after_ns,
+        ticks: now.ticks + after_ns,
+        monotonic_ns: now.monotonic_ns + after_ns,
         unix_ns: 1000 + after_ns,
     });
-    header
-        .pid
-        .store(std::process::id(), std::sync::atomic::Ordering::Relaxed);
+    header.pid.store(std::process::id(), Ordering::Relaxed);
+    header.parent_pid.store(parent_id(), Ordering::Relaxed);
     let executable = std::env::current_exe().unwrap();
     header.executable.set(executable.as_os_str().as_bytes());
     header.complete();
