@@ -60,6 +60,8 @@ pub struct Image {
     seen: Option<Seen>,
     /// Whether it may be one of another pid namespace.
     needs_search: bool,
+    /// The process that sent the region, if the kernel told that.
+    sender: Option<u32>,
     /// None where there is nobody to read of, or not any more.
     usage: Option<usage::Watch>,
     look_at: Instant,
@@ -181,6 +183,7 @@ impl Image {
             name_at: Instant::now() + NAMELESS_FOR,
             file: id,
             seen: None,
+            sender,
             needs_search: seen.is_none() && seen::is_proc_ours(),
             usage: None,
             look_at: Instant::now(),
@@ -248,7 +251,11 @@ impl Image {
 
     /// Which process it is.
     pub fn identity(&self) -> Identity {
-        let own = Identity::unknown(self.pid, self.parent_pid());
+        let own = Identity {
+            // The first process of a namespace, which has no parent there.
+            here: self.sender.filter(|_| self.parent_pid() == 0),
+            ..Identity::unknown(self.pid, self.parent_pid())
+        };
         self.seen.map_or(own, |seen| Identity {
             namespace: seen.namespace,
             here: Some(seen.pid),

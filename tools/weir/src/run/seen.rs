@@ -48,10 +48,9 @@ impl Seen {
     /// nothing is known of it: it has ended, or has an id here that is not known.
     pub fn of(header: &Header, sender: Option<u32>, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);
-        match sender.filter(|_| is_proc_ours()) {
-            Some(pid) => Seen::told(header, own, pid),
-            None => Seen::guessed(header, own, file),
-        }
+        let told = sender.filter(|_| is_proc_ours());
+        told.and_then(|pid| Seen::told(header, own, pid))
+            .or_else(|| Seen::guessed(header, own, file))
     }
 
     /// The process of the image with this header, with this file for its region, among those in other pid namespaces.
@@ -64,7 +63,8 @@ impl Seen {
             .and_then(|pid| Seen::told(header, own, pid))
     }
 
-    /// The kernel told the id. It may be another's by now.
+    /// The kernel told the id of who sent the region. That may be another process: a child of vfork makes the region of its parent, if
+    /// it makes the first call. And it may be the id of yet another by now.
     fn told(header: &Header, own: u32, pid: u32) -> Option<Seen> {
         match Life::of(pid).since() {
             Some(since) => {
@@ -81,7 +81,7 @@ impl Seen {
                 })
             }
             // /proc can hide the processes of others (hidepid).
-            None => is_gone(pid).then(|| Seen {
+            None => (pid == own && is_gone(pid)).then(|| Seen {
                 pid,
                 since: None,
                 namespace: namespace(pid, own),
