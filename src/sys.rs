@@ -320,6 +320,12 @@ pub fn is_filtered() -> bool {
     unsafe { call(libc::SYS_prctl, [libc::PR_GET_SECCOMP as usize, 0, 0, 0, 0]) != 0 }
 }
 
+/// The number of a namespace, given its path in /proc (namespaces(7)); 0 if it is not known.
+pub fn namespace(path: &CStr) -> u32 {
+    let there = rustix::fs::stat(path);
+    there.map_or(0, |there| u32::try_from(there.st_ino).unwrap_or(0))
+}
+
 /// Writes to a descriptor that may not be open; the result is ignored.
 pub fn write(fd: i32, bytes: &[u8]) {
     if fd < 0 {

@@ -19,6 +19,7 @@
 //! stacks      call stacks: a trie of return addresses, with counters at its leaves
 //! starts      programs that are started, so that those that make no region are known
 //! ends        how children ended that were waited for
+//! namespaces  in which namespaces of the kernel a process lives
 //! text        text in shared memory
 //! escape      text of other programs, made harmless for a terminal
 //! slot        everything one thread writes
@@ -48,6 +49,7 @@ pub mod escape;
 pub mod file;
 pub mod functions;
 pub mod in_flight;
+pub mod namespaces;
 pub mod region;
 pub mod ring;
 pub mod sample;

@@ -27,7 +27,7 @@ pub use parts::{Part, Parts};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 21;
+const LAYOUT_VERSION: u64 = 22;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -387,6 +387,7 @@ mod tests {
         header.prepare(room(0));
         header.pid.store(7, Ordering::Relaxed);
         header.parent_pid.store(5, Ordering::Relaxed);
+        header.namespaces.set(0xf000_0001, 0xf000_0002);
         header.started.set(crate::clock::Moment {
             ticks: 100,
             monotonic_ns: 200,
@@ -396,9 +397,11 @@ mod tests {
         let expected = Maker {
             pid: 7,
             parent_pid: 5,
+            namespace: header.namespaces.pid(),
             began_ticks: 100,
         };
         assert_eq!(maker(bytes), Some(expected));
+        assert!(expected.namespace.is_some());
         assert_eq!(header.end_told(), None);
         for status in [0, 9, 0x300, -1] {
             let (place, told) = Header::end_to_tell(status);

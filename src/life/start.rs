@@ -18,7 +18,7 @@ use crate::linking::{
     block_size, c_library, entries, frames, linker, next, objects, provenance, streams, uring,
 };
 use crate::memory::marked_blocks;
-use crate::process::{self, NAMELESS, copied, header, vfork};
+use crate::process::{self, NAMELESS, copied, header, namespaces, vfork};
 use crate::region::{backing, mapping, slots};
 use crate::stacks::leaving;
 use crate::{coop, files, stacks, sys, thread};
@@ -152,6 +152,8 @@ fn begin(generation: u32) -> Option<()> {
     header.parent_pid.store(parent, Ordering::Relaxed);
     if pid != caller {
         vfork::begin();
+    } else {
+        namespaces::note(header);
     }
     header
         .timed_one_in

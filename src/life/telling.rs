@@ -7,6 +7,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::process::Resource;
@@ -14,6 +15,7 @@ use weir_record::ends::{CAPACITY, ChildEnd};
 use weir_record::region::{Header, Maker};
 
 use crate::environment::Path;
+use crate::process::namespaces;
 use crate::sys::{self, Descriptor};
 
 const NOBODY: ChildEnd = ChildEnd {
@@ -32,10 +34,13 @@ pub fn tell_the_killed(header: &Header, region: &CStr) {
     if killed.is_empty() {
         return;
     }
-    let parent = header.pid.load(std::sync::atomic::Ordering::Relaxed);
     let Some(directory) = open_directory_of(region) else {
         return;
     };
+    if header.namespaces.pid().is_none() {
+        // A child of vfork has made the region.
+        namespaces::note(header);
+    }
     let mut entries = [MaybeUninit::uninit(); ENTRIES];
     let mut entries = RawDir::new(&directory, &mut entries);
     while let Some(Ok(entry)) = entries.next() {
@@ -43,7 +48,7 @@ pub fn tell_the_killed(header: &Header, region: &CStr) {
         let pid = pid_of(name.to_bytes());
         if killed.iter().any(|end| Some(end.pid) == pid) {
             // If that fails, the end stays unknown; nothing else can be done.
-            let _ = tell(&directory, name, killed, parent);
+            let _ = tell(&directory, name, killed, header);
         }
     }
 }
@@ -89,7 +94,7 @@ fn tell(
     directory: &Descriptor,
     name: &CStr,
     killed: &[ChildEnd],
-    parent: u32,
+    parent: &Header,
 ) -> rustix::io::Result<()> {
     // Follows no link, and does not block on a pipe without a reader.
     let flags =
@@ -100,7 +105,12 @@ fn tell(
         && status.st_uid == rustix::process::geteuid().as_raw();
     let mut first = [0; Header::MAKER_BYTES];
     let is_whole = is_own && rustix::io::pread(&file, &mut first, 0)? == first.len();
-    let maker = Header::maker(&first).filter(|maker| is_whole && maker.parent_pid == parent);
+    let parent_pid = parent.pid.load(Ordering::Relaxed);
+    let is_child = |maker: &Maker| {
+        // Another namespace has the same numbers.
+        maker.parent_pid == parent_pid && maker.namespace == parent.namespaces.pid()
+    };
+    let maker = Header::maker(&first).filter(|maker| is_whole && is_child(maker));
     if let Some(end) = maker.and_then(|maker| end_of(&maker, killed)) {
         let (place, bytes) = Header::end_to_tell(end.status);
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
@@ -157,6 +167,7 @@ mod tests {
             let maker = Maker {
                 pid: 7,
                 parent_pid: 1,
+                namespace: None,
                 began_ticks,
             };
             end_of(&maker, &killed).map(|end| end.status)

@@ -5,6 +5,7 @@ pub mod children;
 pub mod copied;
 mod header;
 pub mod modes;
+pub mod namespaces;
 pub mod vfork;
 
 pub use header::{

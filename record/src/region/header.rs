@@ -1,6 +1,7 @@
 //! The head of a region: its process, how that ended, the objects that its functions lead to, and the common counters.
 
 use std::mem::{offset_of, size_of};
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use crate::counter::Counter;
 use crate::ends::Ends;
 use crate::file::FileEntry;
 use crate::functions::Function;
+use crate::namespaces::Namespaces;
 use crate::sizes::SeldomSizes;
 use crate::slot::{Counters, HeapTotals, Slot};
 use crate::stacks::{Cut, InterpretedCode, Module, Node};
@@ -207,6 +209,8 @@ pub struct Maker {
     pub pid: u32,
     /// Process id of the parent.
     pub parent_pid: u32,
+    /// Where these ids are its own ([`Namespaces::pid`]).
+    pub namespace: Option<NonZeroU32>,
     /// The time-stamp counter when the image started.
     pub began_ticks: u64,
 }
@@ -229,6 +233,8 @@ pub struct Header {
     pub pid: AtomicU32,
     /// Process id of the parent.
     pub parent_pid: AtomicU32,
+    /// Where these ids and the clock are its own.
+    pub namespaces: Namespaces,
     /// Exit status plus one where it is known, else 0.
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
@@ -424,6 +430,8 @@ impl Header {
         Some(Maker {
             pid: half(offset_of!(Header, pid))?,
             parent_pid: half(offset_of!(Header, parent_pid))?,
+            // Namespaces begin with that of ids.
+            namespace: NonZeroU32::new(half(offset_of!(Header, namespaces))?),
             // A moment begins with its ticks.
             began_ticks: word(offset_of!(Header, started))?,
         })
