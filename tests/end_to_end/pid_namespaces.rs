@@ -6,6 +6,7 @@ use weir_report::model::{EndKind, Process};
 use weir_report::read;
 
 use crate::support::program::finish;
+use crate::support::recover::recover_all;
 use crate::support::{Account, Mode, Program, scratch, victim, weir};
 
 /// Starts the victim in as many pid namespaces as the first argument says.
@@ -100,7 +101,7 @@ fn each_ends_as_its_own_parent_was_told() {
     ];
     let script = r#"
         for signal in KILL ABRT TERM; do
-            for pause in 0 1; do
+            for pause in 0 0.02 1; do
                 unshare --pid --fork sh -c '
                     sh -c "sleep $1; kill -$0 \$\$" "$0" "$1"; :
                 ' $signal $pause &
@@ -111,7 +112,7 @@ fn each_ends_as_its_own_parent_was_told() {
     let program = Program::new("/bin/sh").args(["-c", script]);
     let outcome = program.run(Mode::Run).expect_status(0);
     for (name, signal) in signals {
-        for pause in ["0", "1"] {
+        for pause in ["0", "0.02", "1"] {
             let is_it = |image: &&Process| {
                 let killed = image
                     .command
@@ -122,13 +123,54 @@ fn each_ends_as_its_own_parent_was_told() {
             let processes = outcome.processes();
             let images: Vec<_> = processes.into_iter().filter(is_it).collect();
             let last = images.last().expect("an image");
-            // What is gone before weir looks may be that of any namespace.
-            let is_unknown = pause == "0" && last.end.how == EndKind::Unknown;
-            assert!(
-                is_unknown || last.end.signal == Some(signal),
-                "{name} {pause} {last:?}"
-            );
+            // Also one that is gone before weir looks.
+            assert_eq!(last.end.signal, Some(signal), "{name} {pause} {last:?}");
         }
+    }
+}
+
+/// Without `weir run`, too.
+#[test]
+fn each_recovered_end_is_what_its_own_parent_was_told() {
+    let script = r#"
+        for signal in KILL ABRT TERM; do
+            unshare --pid --fork sh -c 'sh -c "kill -$0 \$\$" "$0"; :' $signal &
+        done
+        wait
+    "#;
+    let regions = scratch();
+    let program = Program::new("/bin/sh").args(["-c", script]);
+    let program = program
+        .env("WEIR_REGION_DIR", regions.path())
+        .without_reports();
+    program.run(Mode::Bare).expect_status(0);
+    let recovered = recover_all(regions.path()).expect("reports");
+    let processes = recovered.iter().flat_map(|report| &report.processes);
+    let mut ends: Vec<_> = processes
+        .filter(|image| image.pid == 2)
+        .map(|image| (image.command.last().cloned(), image.end.signal))
+        .collect();
+    ends.sort();
+    let end = |name: &str, signal| (Some(name.to_owned()), Some(signal));
+    let expected = [
+        end("ABRT", libc::SIGABRT),
+        end("KILL", libc::SIGKILL),
+        end("TERM", libc::SIGTERM),
+    ];
+    assert_eq!(ends, expected);
+}
+
+/// A process whose parent is gone is waited for by another.
+#[test]
+fn ends_of_orphans_are_told_by_who_inherits_them() {
+    for signal in [libc::SIGKILL, libc::SIGABRT] {
+        let program = Program::new(victim("subreaper"));
+        let outcome = program.args([signal.to_string()]).run(Mode::Run);
+        let outcome = outcome.expect_status(0);
+        let processes = outcome.processes();
+        let ends = processes.iter().filter_map(|image| image.end.signal);
+        assert_eq!(ends.collect::<Vec<_>>(), [signal; 10]);
+        assert_eq!(processes.len(), 21);
     }
 }
 
@@ -165,19 +207,25 @@ fn weir_waits_for_those_that_it_inherits() {
     assert_eq!(ends, [Some(libc::SIGKILL); 10]);
 }
 
-/// There, the monotonic clock shows another time.
+/// There, the monotonic clock shows another time. Some are gone before weir looks.
 #[test]
 fn times_are_right_in_time_namespaces() {
     for shift in ["-1000", "5000"] {
-        let program = Program::new("/usr/bin/unshare");
-        let program = program.args(["--time", "--monotonic", shift, "--fork", "sleep", "0.5"]);
-        let outcome = program.run(Mode::Run).expect_status(0);
-        let seconds = 500_000_000..60_000_000_000;
+        let outcome = in_time_namespace(shift, "sleep 0.5; for i in 1 2 3 4 5 6 7 8; do env; done")
+            .run(Mode::Run)
+            .expect_status(0);
         let processes = outcome.processes();
-        let sleeps = processes
-            .iter()
-            .find(|image| image.executable.ends_with("/sleep"))
-            .expect("an image");
+        let of = |name: &str| {
+            let images = processes.iter();
+            let named = images.filter(move |image| image.executable.ends_with(name));
+            named.copied().collect::<Vec<_>>()
+        };
+        let short: Vec<_> = of("/env").iter().map(|image| image.duration_ns).collect();
+        assert_eq!(short.len(), 8);
+        let is_short = |ns: &u64| (10_000..60_000_000_000).contains(ns);
+        assert!(short.iter().all(is_short), "{shift} {short:?}");
+        let seconds = 500_000_000..60_000_000_000;
+        let sleeps = of("/sleep")[0];
         assert!(seconds.contains(&sleeps.duration_ns), "{shift} {sleeps:?}");
         let mut functions = sleeps.functions.iter();
         let slept = functions.find(|(name, _)| name.contains("nanosleep"));
@@ -189,4 +237,37 @@ fn times_are_right_in_time_namespaces() {
         );
         assert!(seconds.contains(&outcome.reports[0].duration_ns), "{shift}");
     }
+}
+
+#[test]
+fn recovered_times_are_right_in_time_namespaces() {
+    for shift in ["-1000", "5000"] {
+        let regions = scratch();
+        in_time_namespace(shift, r#"sh -c 'sleep 0.5; kill -KILL $$'; :"#)
+            .env("WEIR_REGION_DIR", regions.path())
+            .without_reports()
+            .run(Mode::Bare)
+            .expect_status(0);
+        let recovered = recover_all(regions.path()).expect("reports");
+        let processes = recovered.iter().flat_map(|report| &report.processes);
+        let durations: Vec<_> = processes.map(|image| image.duration_ns).collect();
+        let [duration] = durations[..] else {
+            panic!("{durations:?}");
+        };
+        let seconds = 400_000_000..60_000_000_000;
+        assert!(seconds.contains(&duration), "{shift} {duration}");
+    }
+}
+
+/// A shell whose clock shows so many seconds more.
+fn in_time_namespace(shift: &str, script: &str) -> Program {
+    Program::new("/usr/bin/unshare").args([
+        "--time",
+        "--monotonic",
+        shift,
+        "--fork",
+        "sh",
+        "-c",
+        script,
+    ])
 }

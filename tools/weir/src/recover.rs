@@ -23,10 +23,11 @@ use weir_report::{emit, recording};
 
 use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
-use crate::run::identity::{Identity, Namespace};
+use crate::run::identity::Identity;
 use crate::run::mapping::Mapping;
+use crate::run::started::Starts;
 use crate::run::told::{Told, is_open};
-use crate::run::{ending, moment};
+use crate::run::{ending, moment, namespaces};
 use crate::summary::{Look, summary};
 use crate::{output, session, text};
 
@@ -51,7 +52,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
         let _ = writeln!(io::stderr(), "weir: {line}");
         return Ok(());
     }
-    let recovered = recover(path, &mut told(&lying::beside(path)))?;
+    let recovered = recover(path, &mut noted(&lying::beside(path)))?;
     let written = write(&recovered.report, path, args)?;
     let mut err = io::stderr().lock();
     // The report is written. If standard error is closed, there is no reader.
@@ -79,11 +80,11 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         .iter()
         .flat_map(|of| lying::regions(of))
         .collect();
-    let mut told = told(&regions);
+    let mut noted = noted(&regions);
     let (unbegun, regions): (Vec<PathBuf>, Vec<PathBuf>) =
         regions.into_iter().partition(|path| is_unbegun(path));
     for path in &regions {
-        let line = match of_many(path, args, &mut told) {
+        let line = match of_many(path, args, &mut noted) {
             Ok(line) => line,
             Err(failure) => {
                 failed += 1;
@@ -150,9 +151,9 @@ fn of_unbegun(regions: &[PathBuf], args: &RecoverArgs) -> String {
 }
 
 /// What is said of one of many.
-fn of_many(path: &Path, args: &RecoverArgs, told: &mut Told) -> Result<String, Failure> {
+fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Noted) -> Result<String, Failure> {
     let region = path.display();
-    let recovered = match recover(path, told) {
+    let recovered = match recover(path, noted) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
             return Ok(format!("{region}: a program has just started to use it"));
         }
@@ -184,9 +185,16 @@ struct Recovered {
     runs: bool,
 }
 
-/// The ends of children that the images of these regions noted: for a killed child there is no other source.
-fn told(regions: &[PathBuf]) -> Told {
-    let mut told = Told::default();
+/// What other processes noted of one.
+#[derive(Default)]
+struct Noted {
+    ends: Told,
+    starts: Starts,
+}
+
+/// What the images of these regions noted of the ends of their children: for a killed child there is no other source.
+fn noted(regions: &[PathBuf]) -> Noted {
+    let mut noted = Noted::default();
     for path in regions {
         let header = open(path)
             .ok()
@@ -194,13 +202,14 @@ fn told(regions: &[PathBuf]) -> Told {
         if let Some(memory) = header
             && let Ok(region) = region_of(&memory)
         {
-            let by = region.header.pid.load(Ordering::Relaxed);
+            let by = Identity::noted(region.header);
+            noted.starts.see(by.pid, by.began_ticks);
             if let Some(ends) = region.header.ends() {
-                ends.show(0, true, |end| told.note(Namespace::Unknown, by, end));
+                ends.show(0, true, |end| noted.ends.note(by.namespace, by.pid, end));
             }
         }
     }
-    told
+    noted
 }
 
 /// A copy of a region, whose process may go on.
@@ -236,25 +245,28 @@ impl Copied {
     }
 }
 
-fn recover(path: &Path, told: &mut Told) -> Result<Recovered, Failure> {
+fn recover(path: &Path, noted: &mut Noted) -> Result<Recovered, Failure> {
     let copied = Copied::of(path)?;
     let region = copied.region()?;
     let pid = region.header.pid.load(Ordering::Relaxed);
     let runs = lying::is_used(&copied.file, path, pid);
+    // By the clock of the region.
+    let now = moment::now().shifted(-namespaces::clock_shift_ns(region.header, None));
     let (end, at) = if runs {
-        (ending::running(), moment::now())
+        (ending::running(), now)
     } else {
         let header = region.header;
-        let parent = header.parent_pid.load(Ordering::Relaxed);
-        let began = header.started.get().ticks;
-        let end = told.end(ending::told(header), &Identity::unknown(pid, parent), began);
+        let identity = Identity::noted(header);
+        let end = noted
+            .ends
+            .end(ending::told(header), &identity, &noted.starts);
         (
             match header.end_told() {
                 // Its parent's region is gone.
                 Some(status) if is_open(&end) => ending::known(ExitStatus::from_raw(status)),
                 _ => end,
             },
-            end_moment(region, moment::now()),
+            end_moment(region, now),
         )
     };
     let mut report = recording::report_of(region, at, end);

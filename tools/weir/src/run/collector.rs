@@ -113,7 +113,7 @@ impl Collector {
         self.tree_peak
             .look(running.map(|image| (image.pid(), image.live_bytes())), now);
         self.note_orphans();
-        self.search();
+        self.search(false);
         self.fold_ended();
         self.fold_unseen();
         fullest
@@ -156,6 +156,7 @@ impl Collector {
     pub fn finish(&mut self, status: ExitStatus, now: Moment) -> Vec<Process> {
         self.take_all();
         self.note_orphans();
+        self.search(true);
         for image in self.images.iter_mut() {
             note_starts(&mut self.starts, image);
             note_ends(&mut self.told, image, true);
@@ -183,7 +184,7 @@ impl Collector {
             self.last.push(file);
         }
         let ended = std::mem::take(&mut self.ended);
-        let mut processes = ended.finish(&mut self.told);
+        let mut processes = ended.finish(&mut self.told, &self.starts);
         self.told
             .add_failed_without_image(&self.starts, &mut processes);
         self.starts.settle(&mut processes);
@@ -252,7 +253,7 @@ impl Collector {
                 note_starts(&mut self.starts, image);
                 note_ends(&mut self.told, image, false);
             }
-            self.search();
+            self.search(false);
             self.fold_ended();
             self.fold_unseen();
         }
@@ -372,15 +373,16 @@ impl Collector {
         }
     }
 
-    /// Searches the processes of images that may be in other pid namespaces.
-    fn search(&mut self) {
+    /// Searches the processes of images that may be in other pid namespaces, if a search is due, or `must_be`.
+    fn search(&mut self, must_be: bool) {
         let images = self.images.numbered();
         let searched = images.filter(|(_, image)| image.needs_search());
         let numbers: Vec<u64> = searched.map(|(number, _)| number).collect();
         if numbers.is_empty() {
             return;
         }
-        let Some(namespaced) = self.search.now(numbers.len() > MOST_WAITING) else {
+        let must_be = must_be || numbers.len() > MOST_WAITING;
+        let Some(namespaced) = self.search.now(must_be) else {
             return;
         };
         for number in numbers {
@@ -425,17 +427,25 @@ impl Collector {
         if let Some(last) = process.timeline.points.last() {
             add(&mut self.ended_counts, last);
         }
-        self.ended
-            .add(without_repetition(process), identity, &mut self.told);
+        self.ended.add(
+            without_repetition(process),
+            identity,
+            &mut self.told,
+            &self.starts,
+        );
     }
 
     /// Folds an image that has no traced successor.
     fn close(&mut self, mut image: Image, now: Moment, end: End) -> RegionFile {
         note_starts(&mut self.starts, &image);
         note_ends(&mut self.told, &mut image, true);
-        let (pid, identity) = (image.pid(), image.identity());
-        let began = image.started().ticks;
-        let end = self.told.end(end, &identity, began);
+        let identity = image.identity();
+        let Identity {
+            pid,
+            began_ticks: began,
+            ..
+        } = identity;
+        let end = self.told.end(end, &identity, &self.starts);
         let children = match image.children() {
             0 => 0,
             all => all.saturating_sub(self.told.killed_without_image(&identity, &self.starts)),

@@ -1,17 +1,10 @@
 //! Which process is meant where ids are told from inside of pid namespaces: equal ids in two of them are two processes.
 
-/// A pid namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Namespace {
-    /// Weir's own.
-    Here,
-    /// Another one, by the number of its inode (namespaces(7)).
-    Other(u64),
-    /// Not weir's own, and its number is not known.
-    Elsewhere,
-    /// Any.
-    Unknown,
-}
+use std::sync::atomic::Ordering;
+
+use weir_record::region::Header;
+
+use super::namespaces::Namespace;
 
 /// The ids of the process of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +17,8 @@ pub struct Identity {
     pub parent: u32,
     /// Its id in weir's namespace, if that is known.
     pub here: Option<u32>,
+    /// The time-stamp counter when the image began; 0 where that is not known.
+    pub began_ticks: u64,
 }
 
 impl Identity {
@@ -34,6 +29,18 @@ impl Identity {
             pid,
             parent,
             here: None,
+            began_ticks: 0,
+        }
+    }
+
+    /// As its region has it.
+    pub fn noted(header: &Header) -> Identity {
+        let pid = header.pid.load(Ordering::Relaxed);
+        let parent = header.parent_pid.load(Ordering::Relaxed);
+        Identity {
+            namespace: Namespace::noted(header).unwrap_or(Namespace::Unknown),
+            began_ticks: header.started.get().ticks,
+            ..Identity::unknown(pid, parent)
         }
     }
 }

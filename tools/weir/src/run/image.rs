@@ -24,6 +24,7 @@ use super::life::Life;
 use super::mapping::Mapping;
 use super::moment;
 use super::names::Names;
+use super::namespaces;
 use super::seen::{self, Namespaced, Seen};
 use super::usage::{self, FileId, Reading};
 
@@ -56,6 +57,8 @@ pub struct Image {
     path: Option<PathBuf>,
     name_at: Instant,
     file: FileId,
+    /// What is to be added to its monotonic clock to get weir's.
+    clock_shift_ns: i64,
     /// Its process; none if that could not be seen.
     seen: Option<Seen>,
     /// Whether it may be one of another pid namespace.
@@ -182,6 +185,7 @@ impl Image {
             path: None,
             name_at: Instant::now() + NAMELESS_FOR,
             file: id,
+            clock_shift_ns: 0,
             seen: None,
             sender,
             needs_search: seen.is_none() && seen::is_proc_ours(),
@@ -198,9 +202,11 @@ impl Image {
     /// Its process is this one.
     fn see(&mut self, seen: Option<Seen>) {
         self.seen = seen;
-        let shift_ns = seen.map_or(0, |seen| seen.clock_shift_ns);
+        let header = self.region.header;
+        let shift_ns = namespaces::clock_shift_ns(header, seen.map(|seen| seen.pid));
+        self.clock_shift_ns = shift_ns;
         self.writer.shift(shift_ns);
-        self.started = self.region.header.started.get().shifted(shift_ns);
+        self.started = header.started.get().shifted(shift_ns);
         let (started, file) = (self.started, self.file);
         self.usage = seen.and_then(|seen| {
             let since = seen.since?;
@@ -251,16 +257,23 @@ impl Image {
 
     /// Which process it is.
     pub fn identity(&self) -> Identity {
-        let own = Identity {
-            // The first process of a namespace, which has no parent there.
-            here: self.sender.filter(|_| self.parent_pid() == 0),
-            ..Identity::unknown(self.pid, self.parent_pid())
+        let noted = Identity {
+            pid: self.pid,
+            began_ticks: self.started.ticks,
+            ..Identity::noted(self.region.header)
         };
-        self.seen.map_or(own, |seen| Identity {
-            namespace: seen.namespace,
-            here: Some(seen.pid),
-            ..own
-        })
+        match self.seen {
+            Some(seen) => Identity {
+                namespace: seen.namespace,
+                here: Some(seen.pid),
+                ..noted
+            },
+            // The first process of a namespace, which has no parent there.
+            None => Identity {
+                here: self.sender.filter(|_| self.parent_pid() == 0),
+                ..noted
+            },
+        }
     }
 
     /// When the image started.
@@ -430,7 +443,9 @@ impl Image {
     pub fn end_before_successor(&self) -> End {
         match (self.region.header.phase(), self.seen) {
             // If it is the same process, a system call that Weir did not see may have replaced the image.
-            (Phase::Running, Some(seen)) if seen.since == Life::of(seen.pid).since() => {
+            (Phase::Running, Some(Seen { pid, since, .. }))
+                if since.is_some() && since == Life::of(pid).since() =>
+            {
                 ending::replaced()
             }
             _ => self.end_by_its_word(),
@@ -443,8 +458,8 @@ impl Image {
         if self.region.header.has(Circumstance::Sealed) {
             return None;
         }
-        let shift_ns = self.seen.map_or(0, |seen| seen.clock_shift_ns);
-        let latest = self.region.header.latest.get().shifted(shift_ns);
+        let latest = self.region.header.latest.get();
+        let latest = latest.shifted(self.clock_shift_ns);
         let ran_ns = latest
             .monotonic_ns
             .checked_sub(self.started().monotonic_ns)?;

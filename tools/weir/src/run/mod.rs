@@ -27,6 +27,7 @@
 //!   pace          how long to wait before looking again
 //!   told          how processes ended, as their parents noted
 //!     identity      which processes they mean
+//!   namespaces    those of the kernel in which they live
 //!   tree_peak     the largest heap of all of them at one moment
 //!   started       the programs that they started, and which of them were never seen
 //! destination   the place of the report
@@ -53,6 +54,7 @@ pub mod mapping;
 mod message;
 pub mod moment;
 mod names;
+pub mod namespaces;
 mod no_memory;
 mod orphans;
 mod pace;
@@ -60,7 +62,7 @@ mod progress;
 mod seen;
 mod shrinking;
 mod signals;
-mod started;
+pub mod started;
 mod stopping;
 mod supervisor;
 pub mod told;

@@ -6,7 +6,6 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::process;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
@@ -14,12 +13,10 @@ use std::time::Instant;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
-use weir_record::clock::Moment;
 use weir_record::region::{Header, Phase};
 
-use super::identity::Namespace;
 use super::life::{self, Life};
-use super::moment;
+use super::namespaces::{self, Namespace};
 use super::usage::FileId;
 
 /// How much of an executable's path is compared; a region has less room than a path can need.
@@ -39,18 +36,25 @@ pub struct Seen {
     pub since: Option<u64>,
     /// Its own pid namespace.
     pub namespace: Namespace,
-    /// What is to be added to its monotonic clock to get weir's: not 0 in a time namespace of its own (time_namespaces(7)).
-    pub clock_shift_ns: i64,
 }
 
 impl Seen {
     /// The process of the image with this header, whose region came from this process, if the kernel told that. None where
     /// nothing is known of it: it has ended, or has an id here that is not known.
     pub fn of(header: &Header, sender: Option<u32>, file: FileId) -> Option<Seen> {
+        if !is_proc_ours() {
+            return None;
+        }
         let own = header.pid.load(Ordering::Relaxed);
-        let told = sender.filter(|_| is_proc_ours());
-        told.and_then(|pid| Seen::told(header, own, pid))
-            .or_else(|| Seen::guessed(header, own, file))
+        let of = Candidate { header, own };
+        match Namespace::noted(header) {
+            Some(Namespace::Here) => Some(of.is(own, Namespace::Here)),
+            // It has made the region itself, and so it has sent it.
+            Some(namespace) => sender.map(|pid| of.is(pid, namespace)),
+            None => sender
+                .and_then(|pid| of.told(pid))
+                .or_else(|| of.guessed(file)),
+        }
     }
 
     /// The process of the image with this header, with this file for its region, among those in other pid namespaces.
@@ -60,45 +64,57 @@ impl Seen {
         of_number
             .map(|process| process.here)
             .find(|&pid| file.is_mapped_by(pid) == Some(true))
-            .and_then(|pid| Seen::told(header, own, pid))
+            .and_then(|pid| Candidate { header, own }.told(pid))
+    }
+}
+
+/// An image whose process is looked for: its header, and its id in its own namespace.
+struct Candidate<'a> {
+    header: &'a Header,
+    own: u32,
+}
+
+impl Candidate<'_> {
+    /// It has this id here, or had it: by now it may be another's.
+    fn is(&self, pid: u32, namespace: Namespace) -> Seen {
+        let since = Life::of(pid).since();
+        Seen {
+            pid,
+            since: since.filter(|&since| self.is_older(pid, since)),
+            namespace,
+        }
+    }
+
+    /// Whether a process that has this id here, and started then, is not younger than the image.
+    fn is_older(&self, pid: u32, since: u64) -> bool {
+        let shift_ns = namespaces::clock_shift_ns(self.header, Some(pid));
+        let started = self.header.started.get().shifted(shift_ns);
+        since <= life::ticks_at(started.monotonic_ns)
     }
 
     /// The kernel told the id of who sent the region. That may be another process: a child of vfork makes the region of its parent, if
     /// it makes the first call. And it may be the id of yet another by now.
-    fn told(header: &Header, own: u32, pid: u32) -> Option<Seen> {
-        match Life::of(pid).since() {
-            Some(since) => {
-                let started = header.started.get();
-                let clock_shift_ns = clock_shift_ns(pid, started);
-                let started = started.shifted(clock_shift_ns);
-                let is_it = (pid == own || own_number(pid) == Some(own))
-                    && since <= life::ticks_at(started.monotonic_ns);
-                is_it.then(|| Seen {
-                    pid,
-                    since: Some(since),
-                    namespace: namespace(pid, own),
-                    clock_shift_ns,
-                })
-            }
+    fn told(&self, pid: u32) -> Option<Seen> {
+        let is_it = match Life::of(pid).since() {
+            Some(since) => self.is_itself(pid) && self.is_older(pid, since),
             // /proc can hide the processes of others (hidepid).
-            None => (pid == own && is_gone(pid)).then(|| Seen {
-                pid,
-                since: None,
-                namespace: namespace(pid, own),
-                clock_shift_ns: 0,
-            }),
-        }
+            None => pid == self.own && is_gone(pid),
+        };
+        is_it.then(|| self.is(pid, Namespace::shown(pid, self.own)))
+    }
+
+    /// Whether the process with this id here has the image's id in its own namespace.
+    fn is_itself(&self, pid: u32) -> bool {
+        pid == self.own || own_number(pid) == Some(self.own)
     }
 
     /// The process has its own id here, unless that is another's.
-    fn guessed(header: &Header, own: u32, file: FileId) -> Option<Seen> {
+    fn guessed(&self, file: FileId) -> Option<Seen> {
+        let &Candidate { header, own } = self;
         let mut text = [0; life::MOST_BYTES];
         let stat = life::read(own, &mut text)?;
         let life = stat.life()?;
-        let since = life.since()?;
-        let started = header.started.get();
-        let clock_shift_ns = clock_shift_ns(own, started);
-        let is_older = since <= life::ticks_at(started.shifted(clock_shift_ns).monotonic_ns);
+        let is_older = self.is_older(own, life.since()?);
         // Not every file system tells the same number of the file in both places; and in the middle of an exec, or after its end, a
         // process does not have it mapped any more.
         let is_likely = || {
@@ -109,12 +125,7 @@ impl Seen {
         // Weir has it mapped, too.
         let has_it = || own != process::id() && file.is_mapped_by(own) == Some(true);
         let is_it = is_older && own_number(own).unwrap_or(own) == own && (has_it() || is_likely());
-        is_it.then(|| Seen {
-            pid: own,
-            since: Some(since),
-            namespace: namespace(own, own),
-            clock_shift_ns,
-        })
+        is_it.then(|| self.is(own, Namespace::shown(own, own)))
     }
 }
 
@@ -169,39 +180,6 @@ impl Search {
         self.due = Some(Instant::now() + began.elapsed() * APART);
         Some(found)
     }
-}
-
-/// The pid namespace of a process that has one id here and one of its own.
-fn namespace(here: u32, own: u32) -> Namespace {
-    static OURS: OnceLock<Option<u64>> = OnceLock::new();
-    let ours = *OURS.get_or_init(|| number_of("self", "pid"));
-    match (number_of(&here.to_string(), "pid"), ours) {
-        (Some(theirs), Some(ours)) if theirs == ours => Namespace::Here,
-        (Some(theirs), Some(_)) => Namespace::Other(theirs),
-        _ if here == own => Namespace::Unknown,
-        _ => Namespace::Elsewhere,
-    }
-}
-
-/// The number of a namespace of a process (namespaces(7)).
-fn number_of(who: &str, namespace: &str) -> Option<u64> {
-    let there = fs::metadata(format!("/proc/{who}/ns/{namespace}"));
-    there.ok().map(|there| there.ino())
-}
-
-/// See [`Seen::clock_shift_ns`]; for a process with an image that started then.
-fn clock_shift_ns(pid: u32, started: Moment) -> i64 {
-    static OURS: OnceLock<Option<u64>> = OnceLock::new();
-    let ours = *OURS.get_or_init(|| number_of("self", "time"));
-    match (number_of(&pid.to_string(), "time"), ours) {
-        (Some(theirs), Some(ours)) if theirs != ours => {}
-        _ => return 0,
-    }
-    // The real time is the same in all of them.
-    let now = moment::now();
-    let age_ns = now.unix_ns.saturating_sub(started.unix_ns);
-    let was_ns = now.monotonic_ns.saturating_sub(age_ns);
-    was_ns.wrapping_sub(started.monotonic_ns).cast_signed()
 }
 
 /// The id of a process in its own pid namespace (proc_pid_status(5)). None where the kernel does not tell.

@@ -8,7 +8,8 @@ use weir_record::ends::ChildEnd;
 use weir_report::model::{End, EndKind, Process};
 
 use super::ending;
-use super::identity::{Identity, Namespace};
+use super::identity::Identity;
+use super::namespaces::Namespace;
 use super::started::Starts;
 use crate::report::ending as in_words;
 
@@ -48,10 +49,9 @@ impl Told {
         let of_pid = self.ends.entry(end.pid).or_default();
         let noted = Noted { namespace, by, end };
         // A process that had this id before has ended.
-        let is_known = matches!(namespace, Namespace::Here | Namespace::Other(_));
         let former = of_pid
             .iter_mut()
-            .find(|other| is_known && other.namespace == namespace);
+            .find(|other| namespace.is_known() && other.namespace == namespace);
         match former {
             Some(former) => *former = noted,
             None => {
@@ -66,16 +66,20 @@ impl Told {
         self.note(Namespace::Here, ANYBODY, end);
     }
 
-    /// How an image ended that began at `began_ticks`, if that is known now and was not before.
-    pub fn end(&mut self, end: End, of: &Identity, began_ticks: u64) -> End {
+    /// How an image ended, if that is known now and was not before.
+    pub fn end(&mut self, end: End, of: &Identity, starts: &Starts) -> End {
         if !is_open(&end) {
             return end;
         }
-        let noted = self.take(of.pid, began_ticks, |noted| noted.is_of(of));
+        let is_latest = starts.is_latest(of.pid, of.began_ticks);
+        let noted = self.take(of.pid, of.began_ticks, |noted| match noted.is_of(of) {
+            Fit::Later if is_latest => Fit::Surely,
+            fit => fit,
+        });
         let noted = noted.or_else(|| {
             // Its parent may be here, and it the first of another namespace.
             let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
-            self.take(here, began_ticks, |noted| match noted.namespace {
+            self.take(here, of.began_ticks, |noted| match noted.namespace {
                 Namespace::Here => Fit::Surely,
                 _ => Fit::No,
             })
@@ -112,10 +116,10 @@ impl Told {
     }
 
     /// Gives images the ends that their parents have noted since.
-    pub fn settle(&mut self, processes: &mut [(Process, Identity)]) {
+    pub fn settle(&mut self, processes: &mut [(Process, Identity)], starts: &Starts) {
         for (process, identity) in processes.iter_mut().rev() {
             let end = std::mem::take(&mut process.end);
-            process.end = self.end(end, identity, 0);
+            process.end = self.end(end, identity, starts);
         }
     }
 
@@ -172,6 +176,8 @@ enum Fit {
     Surely,
     /// As far as their namespaces are known.
     Maybe,
+    /// Another process than its parent waited for the id: its parent is gone, or the id is that of a later process by now.
+    Later,
     No,
 }
 
@@ -179,7 +185,13 @@ impl Noted {
     /// Whether it is of the process with this identity, whose id it has.
     fn is_of(&self, of: &Identity) -> Fit {
         match (self.namespace, of.namespace) {
-            _ if self.by != of.parent && self.by != ANYBODY => Fit::No,
+            (noted, own) if self.by != of.parent && self.by != ANYBODY => {
+                if noted == own && noted.is_known() {
+                    Fit::Later
+                } else {
+                    Fit::No
+                }
+            }
             (Namespace::Here, Namespace::Here) => Fit::Surely,
             (Namespace::Other(noted), Namespace::Other(own)) if noted == own => Fit::Surely,
             (Namespace::Here, Namespace::Other(_) | Namespace::Elsewhere)
@@ -201,6 +213,8 @@ pub fn is_open(end: &End) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn here(pid: u32, parent: u32) -> Identity {
@@ -214,12 +228,15 @@ mod tests {
     /// Two children 7 of two processes 1, each in a namespace of its own.
     #[test]
     fn equal_ids_in_two_namespaces_are_two_processes() {
-        use Namespace::{Elsewhere, Here, Other, Unknown};
+        use Namespace::{Elsewhere, Here, Unknown};
+        let numbered = |number| Namespace::Other(NonZeroU32::new(number).expect("not 0"));
+        let [third, fourth, fifth] = [3, 4, 5].map(numbered);
         let note = |status| ChildEnd {
             pid: 7,
             status,
             ticks: 50,
         };
+        let starts = Starts::default();
         let told_of = |notes: &[Namespace], namespace, here| {
             let mut told = Told::default();
             for (status, noted) in (1..).zip(notes) {
@@ -230,21 +247,21 @@ mod tests {
                 here,
                 ..Identity::unknown(7, 1)
             };
-            told.end(End::default(), &of, 10).signal
+            told.end(End::default(), &of, &starts).signal
         };
         for (notes, namespace, signal) in [
-            (&[Other(3), Other(4)][..], Other(4), Some(2)),
-            (&[Other(3), Other(4)], Other(5), None),
-            (&[Other(3), Here], Here, Some(2)),
+            (&[third, fourth][..], fourth, Some(2)),
+            (&[third, fourth], fifth, None),
+            (&[third, Here], Here, Some(2)),
             // It is not known which of two it is.
-            (&[Other(3), Other(4)], Elsewhere, None),
-            (&[Other(3), Here], Elsewhere, Some(1)),
-            (&[Other(3), Here], Unknown, None),
+            (&[third, fourth], Elsewhere, None),
+            (&[third, Here], Elsewhere, Some(1)),
+            (&[third, Here], Unknown, None),
             (&[Here], Unknown, Some(1)),
-            (&[Here], Other(3), None),
-            (&[Unknown], Other(3), Some(1)),
-            (&[Unknown, Unknown], Other(3), None),
-            (&[Unknown, Other(3)], Other(3), Some(2)),
+            (&[Here], third, None),
+            (&[Unknown], third, Some(1)),
+            (&[Unknown, Unknown], third, None),
+            (&[Unknown, third], third, Some(2)),
             (&[Elsewhere], Here, None),
             (&[Elsewhere, Elsewhere], Elsewhere, None),
         ] {
@@ -255,13 +272,16 @@ mod tests {
         let mut told = Told::default();
         told.note(Here, 5, note(libc::SIGKILL));
         let first = |here| Identity {
-            namespace: Other(3),
+            namespace: third,
             here: Some(here),
             ..Identity::unknown(1, 0)
         };
         let open = || End::default();
-        assert_eq!(told.end(open(), &first(8), 10).signal, None);
-        assert_eq!(told.end(open(), &first(7), 10).signal, Some(libc::SIGKILL));
+        assert_eq!(told.end(open(), &first(8), &starts).signal, None);
+        assert_eq!(
+            told.end(open(), &first(7), &starts).signal,
+            Some(libc::SIGKILL)
+        );
         assert_eq!(told.count, 0);
     }
 
@@ -290,7 +310,7 @@ mod tests {
         assert_eq!(told.killed_without_image(&here(1, 0), &starts), 1);
         assert_eq!(told.killed_without_image(&here(3, 0), &starts), 0);
         let elsewhere = Identity {
-            namespace: Namespace::Other(4),
+            namespace: Namespace::Elsewhere,
             ..here(1, 0)
         };
         assert_eq!(told.killed_without_image(&elsewhere, &starts), 0);
@@ -319,17 +339,18 @@ mod tests {
             status: libc::SIGKILL,
             ticks: 50,
         };
-        let end_of =
-            |told: &mut Told, end: End, parent, began| told.end(end, &here(7, parent), began);
+        let starts = Starts::default();
+        let end_of = |told: &mut Told, end: End, parent, began_ticks| {
+            let of = Identity {
+                began_ticks,
+                ..here(7, parent)
+            };
+            told.end(end, &of, &starts)
+        };
         told.note(Namespace::Here, 1, killed);
         let said = ending::exited(Some(3));
         assert_eq!(end_of(&mut told, said.clone(), 1, 10), said);
         let unknown = End::default();
-        assert_eq!(
-            end_of(&mut told, unknown.clone(), 2, 10),
-            unknown,
-            "another's child"
-        );
         assert_eq!(
             end_of(&mut told, unknown.clone(), 1, 60),
             unknown,
@@ -341,5 +362,29 @@ mod tests {
             (EndKind::Signaled, Some(libc::SIGKILL))
         );
         assert_eq!(end_of(&mut told, unknown.clone(), 1, 10), unknown, "once");
+    }
+
+    #[test]
+    fn another_than_the_parent_may_wait_for_the_latest_process_with_the_id() {
+        let end = |namespace, later: Option<u64>| {
+            let (mut told, mut starts) = (Told::default(), Starts::default());
+            let note = ChildEnd {
+                pid: 7,
+                status: libc::SIGKILL,
+                ticks: 50,
+            };
+            told.note(namespace, 3, note);
+            for began in [Some(10), later].into_iter().flatten() {
+                starts.see(7, began);
+            }
+            let of = Identity {
+                began_ticks: 10,
+                ..here(7, 1)
+            };
+            told.end(End::default(), &of, &starts).signal
+        };
+        assert_eq!(end(Namespace::Here, None), Some(libc::SIGKILL));
+        assert_eq!(end(Namespace::Here, Some(20)), None);
+        assert_eq!(end(Namespace::Unknown, None), None);
     }
 }

@@ -13,6 +13,7 @@ use super::target::{Known, Target};
 use crate::failure::Failure;
 use crate::recover::{Copied, lying};
 use crate::report::measure::CallSums;
+use crate::run::namespaces::{self, Namespace};
 use crate::run::{ending, moment};
 use crate::{session, text, units};
 
@@ -95,10 +96,15 @@ impl Watch {
                 Some(image) => (image.seen, Some(image.process)),
                 None => (Seen::default(), None),
             };
+            // By the clock of the region.
+            let now = now.shifted(-namespaces::clock_shift_ns(region.header, None));
             seen.look(region, now, &mut self.recent);
             let mut process = Writer::new(region).process(now, ending::running());
             crate::sites::name_made_code(&mut process);
-            rename_threads(&mut process);
+            let namespace = Namespace::noted(region.header);
+            if namespace.is_none_or(|namespace| namespace == Namespace::Here) {
+                rename_threads(&mut process);
+            }
             self.shown.push(Shown {
                 process: process.clone(),
                 before,
