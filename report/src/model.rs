@@ -154,8 +154,9 @@ pub struct Process {
     /// The same moment as text, as [`Report::started_at`] has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// Time from the start of the image to its end, or to the report if it still runs. In a report by `weir recover`: to the
-    /// last call that was recorded.
+    /// Time from the start of the image to its end, or to the report if it still runs. A process that is killed does not note its end: then to
+    /// when its parent had waited for it, or, if that is not known, to when Weir saw that it was gone, up to half a second later. In a
+    /// report by `weir recover`: to the last call that was recorded.
     pub duration_ns: u64,
     /// How the image ended.
     pub end: End,

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 
-use weir_report::model::EndKind;
+use weir_report::model::{EndKind, Process};
 
 use crate::support::recover::{recover, region_files};
 use crate::support::{Account, Mode, Program, scratch, victim};
@@ -135,6 +135,32 @@ fn sigkill() {
 }
 
 /// The C library writes what is left in the buffers of streams after every handler of exit has run.
+/// A process that is killed says nothing: its parent knows when it was gone.
+#[test]
+fn a_killed_process_was_not_there_for_longer_than_its_parent_waited() {
+    let outcome = Program::new(victim("naps_and_dies"))
+        .run(Mode::Run)
+        .expect_status(0);
+    let processes = outcome.processes();
+    let text = outcome.text();
+    let mut count = 0;
+    for line in text.lines() {
+        let (pid, most_ns) = line.split_once(' ').expect("two numbers");
+        let is_it = |image: &&&Process| image.pid.to_string() == pid;
+        let image = processes.iter().find(is_it).expect("an image");
+        assert_eq!(image.end.signal, Some(libc::SIGKILL));
+        let most_ns: u64 = most_ns.parse().expect("a number");
+        // The rate of the ticks is known to a thousandth.
+        let (least_ns, most_ns) = (500_000_000, most_ns + most_ns / 1000);
+        assert!(
+            (least_ns..most_ns).contains(&image.duration_ns),
+            "{image:?} {line}"
+        );
+        count += 1;
+    }
+    assert_eq!(count, 6);
+}
+
 #[test]
 fn streams_are_flushed_after_all() {
     for ends in [&[][..], &["by exit"]] {

@@ -4,11 +4,13 @@
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use weir_record::clock::Moment;
+use weir_record::ends::ChildEnd;
 use weir_report::model::{End, EndKind, Process, TimelinePoint, TreePeak};
 
 use super::arrivals::{Arrivals, Pass};
@@ -25,7 +27,7 @@ use super::pace;
 use super::progress::Sums;
 use super::seen::Search;
 use super::started::Starts;
-use super::told::Told;
+use super::told::{self, Told};
 use super::tree_peak;
 
 /// How many files without a name weir has open at the most: descriptors are limited.
@@ -445,7 +447,17 @@ impl Collector {
             began_ticks: began,
             ..
         } = identity;
-        let end = self.told.end(end, &identity, &self.starts);
+        // What was waited for is what it became.
+        let is_whole = end.how != EndKind::Exec;
+        let noted = is_whole.then(|| self.told.take(&identity, &self.starts));
+        let (end, now) = match noted.flatten() {
+            Some(ChildEnd { status, ticks, .. }) => {
+                let known = || ending::known(ExitStatus::from_raw(status));
+                let end = if told::is_open(&end) { known() } else { end };
+                (end, image.moment_at(ticks, now))
+            }
+            None => (end, now),
+        };
         let children = match image.children() {
             0 => 0,
             all => all.saturating_sub(self.told.killed_without_image(&identity, &self.starts)),

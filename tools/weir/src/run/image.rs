@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use weir_record::clock::Moment;
+use weir_record::clock::{Moment, Rate};
 use weir_record::ends::ChildEnd;
 use weir_record::region::{Circumstance, NotARegion, Phase, Region};
 use weir_record::starts::Start;
@@ -450,6 +450,22 @@ impl Image {
             }
             _ => self.end_by_its_word(),
         }
+    }
+
+    /// The moment of these ticks, which are those of another process of this machine; `now`, if that was before them, or if the clock's
+    /// rate is not known yet.
+    pub fn moment_at(&self, ticks: u64, now: Moment) -> Moment {
+        let started = self.started;
+        let rate = Rate::between(started, now).filter(|_| ticks <= now.ticks);
+        let ran_ns = rate.zip(ticks.checked_sub(started.ticks));
+        ran_ns.map_or(now, |(rate, ticks)| {
+            let ran_ns = rate.ns(ticks);
+            Moment {
+                ticks: started.ticks + ticks,
+                monotonic_ns: started.monotonic_ns.saturating_add(ran_ns),
+                unix_ns: started.unix_ns.saturating_add(ran_ns),
+            }
+        })
     }
 
     /// When the image noted that it ends, if it did and ran long enough to know the clock's rate. An image that had sealed

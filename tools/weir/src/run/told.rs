@@ -71,26 +71,31 @@ impl Told {
         if !is_open(&end) {
             return end;
         }
-        let is_latest = starts.is_latest(of.pid, of.began_ticks);
-        let noted = self.take(of.pid, of.began_ticks, |noted| match noted.is_of(of) {
-            Fit::Later if is_latest => Fit::Surely,
-            fit => fit,
-        });
-        let noted = noted.or_else(|| {
-            // Its parent may be here, and it the first of another namespace.
-            let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
-            self.take(here, of.began_ticks, |noted| match noted.namespace {
-                Namespace::Here => Fit::Surely,
-                _ => Fit::No,
-            })
-        });
+        let noted = self.take(of, starts);
         noted.map_or(end, |noted| {
             ending::known(ExitStatus::from_raw(noted.status))
         })
     }
 
+    /// Takes what was noted of the end of an image's process.
+    pub fn take(&mut self, of: &Identity, starts: &Starts) -> Option<ChildEnd> {
+        let is_latest = starts.is_latest(of.pid, of.began_ticks);
+        let noted = self.take_fit(of.pid, of.began_ticks, |noted| match noted.is_of(of) {
+            Fit::Later if is_latest => Fit::Surely,
+            fit => fit,
+        });
+        noted.or_else(|| {
+            // Its parent may be here, and it the first of another namespace.
+            let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
+            self.take_fit(here, of.began_ticks, |noted| match noted.namespace {
+                Namespace::Here => Fit::Surely,
+                _ => Fit::No,
+            })
+        })
+    }
+
     /// Takes the note of this process that fits; of those that may, one that is the only one.
-    fn take(
+    fn take_fit(
         &mut self,
         pid: u32,
         began_ticks: u64,
