@@ -198,6 +198,45 @@ fn a_program_without_weir_run_is_seen_with_what_it_started() {
     watched.end();
 }
 
+/// There, a process has another id, and another clock.
+#[test]
+fn programs_in_other_namespaces_are_seen_by_their_ids_here() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-e");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--time", "--monotonic", "5000", "--fork"])
+        .args([&program, "40", "2"])
+        .env("LD_PRELOAD", weir::library())
+        .env("WEIR_OUT", folder.path().join("%p.json"));
+    let watched = Watched::start(command);
+    let parent = watched.process.id().to_string();
+    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
+    let children = children.expect("read");
+    let child = children.trim();
+    // The parent has written to the kernel what the clock is to show.
+    for (target, writes) in [
+        (parent.as_str(), "42"),
+        (child, "41"),
+        ("weir-watched-e", "41"),
+    ] {
+        let page = tables(&top(&["--totals", "-n", "0.1", target]));
+        assert_eq!(row(&page, "Functions", "write")[1], writes, "{target}");
+        let [_, pid, parent_pid, ran_for, ..] = row(&page, "Processes", &program) else {
+            panic!("{page:?}");
+        };
+        assert_eq!(
+            (pid.as_str(), parent_pid.as_str()),
+            (child, parent.as_str())
+        );
+        assert!(
+            ran_for.ends_with(" ms") || ran_for.ends_with(" s"),
+            "{ran_for}"
+        );
+    }
+    watched.end();
+}
+
 /// `weir run` makes no regions in a directory that other users can change, the library alone does.
 #[test]
 fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {

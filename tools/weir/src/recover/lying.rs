@@ -1,5 +1,6 @@
 //! The regions in the directories where the library makes them, and whether they are in use.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
-use weir_record::region::MAGIC;
+use weir_record::region::{Header, MAGIC};
 use weir_record::settings::INBOX;
 use weir_report::emit;
 
+use crate::run::namespaces::Namespace;
+use crate::run::seen::Namespaced;
 use crate::run::usage::FileId;
 use crate::trust;
 
@@ -170,17 +173,26 @@ fn is_region(entry: &(PathBuf, bool)) -> bool {
     !entry.1 && name(&entry.0).ends_with(b".region")
 }
 
-/// Whether the process that made a region still runs, and has it mapped. Nobody notices that this was asked, as may happen with
-/// [`is_used`]; of a process in another pid namespace it is not known.
-pub fn is_in_use(path: &Path) -> bool {
-    let pid = maker(name(path)).map(|pid| pid.as_raw_pid().cast_unsigned());
+/// The process that made a region, by its id here, if it still runs and has the region mapped. Nobody notices that this was asked, as may
+/// happen with [`is_used`]. Processes of other pid namespaces are `elsewhere`, which is filled when it is needed.
+pub fn user(path: &Path, elsewhere: &OnceCell<Namespaced>) -> Option<u32> {
+    let pid = maker(name(path))?.as_raw_pid().cast_unsigned();
     let file = fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
-    match (pid, file) {
-        (Some(pid), Ok(file)) => is_mapped_by(pid, &file, path),
-        _ => false,
+        .open(path)
+        .ok()?;
+    if is_mapped_by(pid, &file, path) {
+        return Some(pid);
+    }
+    let mut first = [0; Header::MAKER_BYTES];
+    file.read_exact_at(&mut first, 0).ok()?;
+    let maker = Header::maker(&first)?;
+    match Namespace::of(maker.namespace?) {
+        Namespace::Here => None,
+        _ => elsewhere
+            .get_or_init(Namespaced::now)
+            .find(pid, FileId::of(&file.metadata().ok()?)),
     }
 }
 

@@ -26,19 +26,22 @@ pub enum Namespace {
 impl Namespace {
     /// That of the process that made a region, if the process has noted it.
     pub fn noted(header: &Header) -> Option<Namespace> {
-        let theirs = header.namespaces.pid()?;
-        Some(if ours().0 == Some(theirs) {
+        header.namespaces.pid().map(Namespace::of)
+    }
+
+    /// The one with this number.
+    pub fn of(number: NonZeroU32) -> Namespace {
+        if ours().0 == Some(number) {
             Namespace::Here
         } else {
-            Namespace::Other(theirs)
-        })
+            Namespace::Other(number)
+        }
     }
 
     /// That of a process that has one id here and one of its own, as /proc shows it now.
     pub fn shown(here: u32, own: u32) -> Namespace {
         match (number_of(&here.to_string(), "pid"), ours().0) {
-            (Some(theirs), Some(ours)) if theirs == ours => Namespace::Here,
-            (Some(theirs), Some(_)) => Namespace::Other(theirs),
+            (Some(theirs), Some(_)) => Namespace::of(theirs),
             _ if here == own => Namespace::Unknown,
             _ => Namespace::Elsewhere,
         }

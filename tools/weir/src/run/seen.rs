@@ -60,11 +60,8 @@ impl Seen {
     /// The process of the image with this header, with this file for its region, among those in other pid namespaces.
     pub fn among(namespaced: &Namespaced, header: &Header, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);
-        let of_number = namespaced.0.iter().filter(|process| process.own == own);
-        of_number
-            .map(|process| process.here)
-            .find(|&pid| file.is_mapped_by(pid) == Some(true))
-            .and_then(|pid| Candidate { header, own }.told(pid))
+        let here = namespaced.find(own, file)?;
+        Candidate { header, own }.told(here)
     }
 }
 
@@ -151,7 +148,8 @@ struct Ids {
 }
 
 impl Namespaced {
-    fn now() -> Namespaced {
+    /// Looks at all processes of the machine.
+    pub fn now() -> Namespaced {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let of = |here| {
@@ -159,6 +157,13 @@ impl Namespaced {
             Some(Ids { here, own })
         };
         Namespaced(ids.filter_map(of).collect())
+    }
+
+    /// The one that has this id in its own namespace and this file mapped, by its id here.
+    pub fn find(&self, own: u32, file: FileId) -> Option<u32> {
+        let of_number = self.0.iter().filter(|process| process.own == own);
+        let mut here = of_number.map(|process| process.here);
+        here.find(|&pid| file.is_mapped_by(pid) == Some(true))
     }
 }
 

@@ -1,10 +1,11 @@
 //! The processes that are watched: copies of their regions, and what changed between two looks.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use weir_record::region::Phase;
+use weir_record::region::{Header, Phase};
 use weir_report::live::{Recent, Seen};
 use weir_report::model::Process;
 use weir_report::writer::Writer;
@@ -13,8 +14,7 @@ use super::target::{Known, Target};
 use crate::failure::Failure;
 use crate::recover::{Copied, lying};
 use crate::report::measure::CallSums;
-use crate::run::namespaces::{self, Namespace};
-use crate::run::{ending, moment};
+use crate::run::{ending, life, moment, namespaces};
 use crate::{session, text, units};
 
 /// The processes.
@@ -67,10 +67,14 @@ impl Watch {
         let directories = session::directories();
         let regions = directories.iter().flat_map(|of| lying::regions(of));
         let (mut copies, mut unread) = (Vec::new(), None);
-        // The others lie there for weir recover.
-        for path in regions.filter(|path| lying::is_in_use(path)) {
+        let elsewhere = OnceCell::new();
+        for path in regions {
+            let Some(pid) = lying::user(&path, &elsewhere) else {
+                // It lies there for weir recover.
+                continue;
+            };
             match Copied::of(&path) {
-                Ok(copied) => copies.push((path, copied)),
+                Ok(copied) => copies.push((path, copied, pid)),
                 Err(failure) => {
                     let (number, _) = unread.get_or_insert((0, failure.in_one_line()));
                     *number += 1;
@@ -78,14 +82,18 @@ impl Watch {
             }
         }
         self.unread = unread;
-        let known: Vec<Known> = copies.iter().map(|(_, copied)| known(copied)).collect();
+        let known: Vec<Known> = copies
+            .iter()
+            .map(|(_, copied, pid)| known(copied, *pid))
+            .collect();
         let chosen = self.target.chosen(&known);
 
         let now = moment::now();
         let mut before = std::mem::take(&mut self.images);
         self.recent = Recent::default();
         self.shown.clear();
-        for ((path, copied), _) in copies.into_iter().zip(chosen).filter(|(_, chosen)| *chosen) {
+        let chosen = copies.into_iter().zip(known).zip(chosen);
+        for (((path, copied, _), known), _) in chosen.filter(|(_, chosen)| *chosen) {
             let Ok(region) = copied.region() else {
                 continue;
             };
@@ -101,10 +109,10 @@ impl Watch {
             seen.look(region, now, &mut self.recent);
             let mut process = Writer::new(region).process(now, ending::running());
             crate::sites::name_made_code(&mut process);
-            let namespace = Namespace::noted(region.header);
-            if namespace.is_none_or(|namespace| namespace == Namespace::Here) {
+            if process.pid == known.pid {
                 rename_threads(&mut process);
             }
+            (process.pid, process.parent_pid) = (known.pid, known.parent_pid);
             self.shown.push(Shown {
                 process: process.clone(),
                 before,
@@ -206,7 +214,8 @@ fn rename_threads(process: &mut Process) {
     }
 }
 
-fn known(copied: &Copied) -> Known {
+/// What an image is known by; its process has this id here.
+fn known(copied: &Copied, pid: u32) -> Known {
     let nothing = Known {
         pid: 0,
         parent_pid: 0,
@@ -219,12 +228,23 @@ fn known(copied: &Copied) -> Known {
         let command: Vec<u8> = header.command.bytes().collect();
         let words = command.split(|&byte| byte == 0);
         Known {
-            pid: header.pid.load(Ordering::Relaxed),
-            parent_pid: header.parent_pid.load(Ordering::Relaxed),
+            pid,
+            parent_pid: parent_of(header, pid),
             executable: String::from_utf8_lossy(&executable).into_owned(),
             command: words
                 .map(|word| String::from_utf8_lossy(word).into_owned())
                 .collect(),
         }
     })
+}
+
+/// The id of the parent of an image whose process has this id here. In another pid namespace it has another id, or none.
+fn parent_of(header: &Header, pid: u32) -> u32 {
+    let noted = header.parent_pid.load(Ordering::Relaxed);
+    if header.pid.load(Ordering::Relaxed) == pid {
+        return noted;
+    }
+    let mut text = [0; life::MOST_BYTES];
+    let stat = life::read(pid, &mut text);
+    stat.and_then(|stat| stat.number(4)).unwrap_or(noted)
 }
