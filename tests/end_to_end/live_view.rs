@@ -198,6 +198,25 @@ fn a_program_without_weir_run_is_seen_with_what_it_started() {
     watched.end();
 }
 
+#[test]
+fn a_program_is_seen_whose_first_thread_has_ended() {
+    let folder = scratch();
+    let program = folder.path().join("weir-watched-g");
+    copy_program(&victim("first_thread_ends"), &program);
+    let mut child = Command::new(&program)
+        .env("LD_PRELOAD", weir::library())
+        .env("WEIR_OUT", folder.path().join("%p.json"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut line = String::new();
+    let from = child.stdout.take().expect("a pipe");
+    BufReader::new(from).read_line(&mut line).expect("read");
+    let page = tables(&top(&["--totals", "-n", "0.1", "weir-watched-g"]));
+    assert_eq!(row(&page, "Functions", "pthread_join")[1], "1");
+    assert!(child.wait().expect("ended").success());
+}
+
 /// There, a process has another id, and another clock.
 #[test]
 fn programs_in_other_namespaces_are_seen_by_their_ids_here() {

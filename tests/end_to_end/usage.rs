@@ -142,6 +142,16 @@ fn expect_usages(program: &Program) {
 }
 
 /// Nobody looks from outside.
+/// /proc shows the memory of such a process with its other threads only.
+#[test]
+fn it_is_told_where_the_first_thread_has_ended() {
+    let program = Program::new(victim("first_thread_ends"));
+    let outcome = program.run(Mode::Run).expect_status(0);
+    let usages = usages(outcome.process());
+    let most = usages.map(|(_, usage)| usage.resident_bytes).max();
+    assert!(most.is_some_and(|bytes| bytes > 32 * MIB), "{most:?}");
+}
+
 #[test]
 fn without_weir_run_nothing_is_told() {
     let outcome = Program::new(victim("takes_memory_and_time"))

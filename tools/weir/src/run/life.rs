@@ -1,7 +1,7 @@
 //! Whether a process of the program's tree still runs. Only the program itself is weir's child; /proc shows
 //! the others (proc_pid_stat(5)).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -52,9 +52,25 @@ impl Life {
 
 /// What /proc tells of the process with this id at this moment.
 pub fn read(pid: u32, text: &mut [u8; MOST_BYTES]) -> Option<Stat<'_>> {
-    let mut file = File::open(format!("/proc/{pid}/stat")).ok()?;
+    read_in(&format!("/proc/{pid}"), text)
+}
+
+/// What /proc tells of the process, or the thread, of this directory there.
+pub fn read_in<'t>(directory: &str, text: &'t mut [u8; MOST_BYTES]) -> Option<Stat<'t>> {
+    let mut file = File::open(format!("{directory}/stat")).ok()?;
     let length = file.read(text).ok()?;
     Stat::of(&text[..length])
+}
+
+/// The directories in /proc of all threads of a process but its first: where that has ended, only they show the process's memory.
+pub fn other_threads(pid: u32) -> impl Iterator<Item = String> {
+    let first = pid.to_string();
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let names = threads.into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter(move |name| *name != first)
+        .map(move |name| format!("/proc/{pid}/task/{name}"))
 }
 
 /// The fields of /proc/PID/stat behind the program's name.

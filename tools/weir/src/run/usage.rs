@@ -85,7 +85,7 @@ impl Watch {
         let stat = life::read(self.pid, &mut text);
         let since = self.since;
         let stat = stat.filter(|stat| stat.life() == Some(Life::Running { since }));
-        let usage = stat.as_ref().map(usage);
+        let usage = stat.as_ref().map(|stat| usage(stat, self.pid));
         // If weir has to wait for a processor, one reading seems to take a hundred times as long as the others.
         let took_ns = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.cost_ns = took_ns.clamp(1, self.cost_ns.saturating_mul(2));
@@ -119,7 +119,7 @@ impl Watch {
 pub enum Reading {
     /// The numbers.
     Of(Usage),
-    /// Nothing this time: none was due, or the process's first thread has ended, and its memory is not told any more.
+    /// Nothing this time: none was due, or the process is about to end and has no memory any more.
     None,
     /// Nothing, nor will there be: it is not the process, or has ended.
     NeverAgain,
@@ -143,16 +143,24 @@ impl FileId {
 
     /// Whether a process has mapped it. None where that is not shown: the process is another user's, or has ended.
     pub fn is_mapped_by(self, pid: u32) -> Option<bool> {
-        let maps = File::open(format!("/proc/{pid}/maps")).ok()?;
+        let first = self.is_mapped_in(&format!("/proc/{pid}"));
+        first.or_else(|| life::other_threads(pid).find_map(|thread| self.is_mapped_in(&thread)))
+    }
+
+    /// The same of a process or thread with this directory in /proc. None also for a thread that has ended.
+    fn is_mapped_in(self, directory: &str) -> Option<bool> {
+        let maps = File::open(format!("{directory}/maps")).ok()?;
         let mut lines = BufReader::new(maps.take(MOST_OF_MAPS));
         let mut line = Vec::new();
+        let mut has_memory = false;
         while lines.read_until(b'\n', &mut line).ok()? > 0 {
             if FileId::mapped(&line) == Some(self) {
                 return Some(true);
             }
+            has_memory = true;
             line.clear();
         }
-        Some(false)
+        has_memory.then_some(false)
     }
 
     /// That of a line of /proc/PID/maps (proc_pid_maps(5)).
@@ -169,13 +177,14 @@ impl FileId {
     }
 }
 
-/// The numbers of a process. None where its memory is not told.
-fn usage(stat: &Stat<'_>) -> Option<Usage> {
+/// The numbers of a process with this id. None where its memory is not told.
+fn usage(stat: &Stat<'_>, pid: u32) -> Option<Usage> {
     let cpu_ns = |ticks: u64| {
         let ns = u128::from(ticks) * u128::from(SECOND_NS) / u128::from(clock_ticks_per_second());
         u64::try_from(ns).unwrap_or(u64::MAX)
     };
-    let pages: u64 = stat.number(24).filter(|&pages| pages > 0)?;
+    let of_first = resident_pages(stat);
+    let pages = of_first.or_else(|| life::other_threads(pid).find_map(|of| pages_in(&of)))?;
     Some(Usage {
         resident_bytes: pages.saturating_mul(page_size() as u64),
         minor_faults: stat.number(10)?,
@@ -183,6 +192,16 @@ fn usage(stat: &Stat<'_>) -> Option<Usage> {
         user_ns: cpu_ns(stat.number(14)?),
         system_ns: cpu_ns(stat.number(15)?),
     })
+}
+
+/// None of a thread that has ended.
+fn resident_pages(stat: &Stat<'_>) -> Option<u64> {
+    stat.number(24).filter(|&pages| pages > 0)
+}
+
+fn pages_in(directory: &str) -> Option<u64> {
+    let mut text = [0; life::MOST_BYTES];
+    resident_pages(&life::read_in(directory, &mut text)?)
 }
 
 #[cfg(test)]
@@ -210,7 +229,7 @@ mod tests {
         for name in ["cat", "a b", ") S 1 2 3 (", "\n", "(((", ")))", "", "\t) R"] {
             let text = format!("12 ({name}) {LINE}\n");
             let stat = stat(&text).expect("a line");
-            assert_eq!(usage(&stat), Some(expected), "{name:?}");
+            assert_eq!(usage(&stat, 0), Some(expected), "{name:?}");
             assert_eq!(stat.life(), Some(Life::Running { since: 777 }), "{name:?}");
         }
     }
@@ -222,7 +241,11 @@ mod tests {
         let odd = LINE.replace("1234", "-1");
         for line in [without_memory.as_str(), cut, &odd] {
             let text = format!("12 (cat) {line}\n");
-            assert_eq!(stat(&text).as_ref().and_then(usage), None, "{line}");
+            assert_eq!(
+                stat(&text).as_ref().and_then(|stat| usage(stat, 0)),
+                None,
+                "{line}"
+            );
         }
         assert!(stat("").is_none());
         assert!(stat("12 (cat").is_none());
