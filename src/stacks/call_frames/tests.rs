@@ -4,7 +4,7 @@ use gimli::{BaseAddresses, CfaRule, EhFrame, RegisterRule, UnwindContext, Unwind
 use object::{Object, ObjectSection, ObjectSegment};
 
 use super::*;
-use crate::arch::unwinding::STACK_POINTER;
+use crate::arch::unwinding::{RETURN_ADDRESS, STACK_POINTER};
 
 type Slice<'d> = gimli::EndianSlice<'d, gimli::LittleEndian>;
 
