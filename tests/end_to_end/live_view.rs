@@ -206,14 +206,17 @@ fn a_program_is_seen_whose_first_thread_has_ended() {
     let mut child = Command::new(&program)
         .env("LD_PRELOAD", weir::library())
         .env("WEIR_OUT", folder.path().join("%p.json"))
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .expect("started");
+    let to = child.stdin.take();
     let mut line = String::new();
     let from = child.stdout.take().expect("a pipe");
     BufReader::new(from).read_line(&mut line).expect("read");
     let page = tables(&top(&["--totals", "-n", "0.1", "weir-watched-g"]));
     assert_eq!(row(&page, "Functions", "pthread_join")[1], "1");
+    drop(to);
     assert!(child.wait().expect("ended").success());
 }
 

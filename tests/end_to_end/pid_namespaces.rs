@@ -207,6 +207,38 @@ fn weir_waits_for_those_that_it_inherits() {
     assert_eq!(ends, [Some(libc::SIGKILL); 10]);
 }
 
+/// Whoever enters a namespace can leave /proc as it was: it shows the ids of another one.
+#[test]
+fn weir_knows_who_runs_where_proc_is_another_namespace_s() {
+    let script = r#"
+        sh -c 'sleep 0.3; kill -KILL $$'
+        sleep 1000 &
+        sleep 2
+    "#;
+    let folder = scratch();
+    let report = folder.path().join("report.json");
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(weir::command())
+        .args(["run", "-q", "--all-processes", "-o"])
+        .arg(&report)
+        .args(["--", "/bin/sh", "-c", script]);
+    let (status, _, stderr) = finish(&mut command, b"");
+    assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
+    let report = read::load(&report).expect("a report");
+    let of = |argument: &str| {
+        let mut images = report.processes.iter();
+        let image = images.rfind(|image| image.command.last().is_some_and(|last| last == argument));
+        image.expect("an image")
+    };
+    let killed = of("sleep 0.3; kill -KILL $$");
+    assert_eq!(killed.end.signal, Some(libc::SIGKILL));
+    assert!(killed.duration_ns < 1_900_000_000, "{killed:?}");
+    assert_eq!(of("1000").end.how, EndKind::Running);
+    assert_eq!(of("2").end.how, EndKind::Exited);
+}
+
 /// There, the monotonic clock shows another time. Some are gone before weir looks.
 #[test]
 fn times_are_right_in_time_namespaces() {

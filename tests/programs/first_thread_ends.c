@@ -1,5 +1,6 @@
 // flags: -O1 -pthread
-/* Its first thread ends. Another one has 32 MiB of memory after that, for a second. */
+/* Its first thread ends. Another one has 32 MiB of memory after that, for a second, and until its standard input
+ * ends. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static void *goes_on(void *unused) {
     __asm__ volatile("" : : "r"(block) : "memory");
     if (write(1, "alone\n", 6) != 6) abort();
     sleep(1);
+    char byte;
+    while (read(0, &byte, 1) > 0);
     free(block);
     exit(0);
     return unused;

@@ -25,7 +25,7 @@ use super::mapping::Mapping;
 use super::moment;
 use super::names::Names;
 use super::namespaces;
-use super::seen::{self, Namespaced, Seen};
+use super::seen::{Namespaced, Seen};
 use super::usage::{self, FileId, Reading};
 
 /// How soon a process is looked for again, once its image says that it ends.
@@ -188,7 +188,7 @@ impl Image {
             clock_shift_ns: 0,
             seen: None,
             sender,
-            needs_search: seen.is_none() && seen::is_proc_ours(),
+            needs_search: seen.is_none() && namespaces::is_proc_ours(),
             usage: None,
             look_at: Instant::now(),
             look_after: FIRST_LOOK,

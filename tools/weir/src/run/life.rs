@@ -7,8 +7,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::str::FromStr;
 
+use rustix::io::Errno;
 use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, test_kill_process};
 use rustix::time::{ClockId, clock_gettime};
+
+use super::namespaces::is_proc_ours;
 
 /// More than the file has: a name, and 51 numbers of at most 20 digits. The kernel gives it in one piece.
 pub const MOST_BYTES: usize = 2048;
@@ -36,12 +40,24 @@ pub enum Life {
 impl Life {
     /// That of the process with this id.
     pub fn of(pid: u32) -> Life {
+        if !is_proc_ours() {
+            return Life::without_proc(pid);
+        }
         let mut text = [0; MOST_BYTES];
         let stat = read(pid, &mut text);
         stat.and_then(|stat| stat.life()).unwrap_or(Life::Absent)
     }
 
-    /// When the process started, in ticks after boot.
+    /// Where /proc does not show it: whether there is a process with this id.
+    fn without_proc(pid: u32) -> Life {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        match pid.map(test_kill_process) {
+            None | Some(Err(Errno::SRCH)) => Life::Absent,
+            Some(_) => Life::Running { since: 0 },
+        }
+    }
+
+    /// When the process started, in ticks after boot; 0 where /proc does not show it.
     pub fn since(self) -> Option<u64> {
         match self {
             Life::Running { since } | Life::Ended { since, .. } => Some(since),

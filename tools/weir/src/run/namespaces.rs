@@ -80,3 +80,12 @@ fn number_of(who: &str, namespace: &str) -> Option<NonZeroU32> {
     let there = fs::metadata(format!("/proc/{who}/ns/{namespace}"));
     NonZeroU32::new(there.ok()?.ino().try_into().ok()?)
 }
+
+/// Whether /proc shows the ids of weir's own pid namespace: whoever enters one can leave /proc as it was.
+pub fn is_proc_ours() -> bool {
+    static IS_OURS: OnceLock<bool> = OnceLock::new();
+    *IS_OURS.get_or_init(|| {
+        let shown = fs::read_link("/proc/self").ok();
+        shown.is_some_and(|shown| shown.as_os_str() == std::process::id().to_string().as_str())
+    })
+}

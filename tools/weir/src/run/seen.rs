@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::process;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use rustix::process::{Pid, test_kill_process};
 use weir_record::region::{Header, Phase};
 
 use super::life::{self, Life};
-use super::namespaces::{self, Namespace};
+use super::namespaces::{self, Namespace, is_proc_ours};
 use super::usage::FileId;
 
 /// How much of an executable's path is compared; a region has less room than a path can need.
@@ -42,13 +41,11 @@ impl Seen {
     /// The process of the image with this header, whose region came from this process, if the kernel told that. None where
     /// nothing is known of it: it has ended, or has an id here that is not known.
     pub fn of(header: &Header, sender: Option<u32>, file: FileId) -> Option<Seen> {
-        if !is_proc_ours() {
-            return None;
-        }
         let own = header.pid.load(Ordering::Relaxed);
         let of = Candidate { header, own };
         match Namespace::noted(header) {
             Some(Namespace::Here) => Some(of.is(own, Namespace::Here)),
+            _ if !is_proc_ours() => None,
             // It has made the region itself, and so it has sent it.
             Some(namespace) => sender.map(|pid| of.is(pid, namespace)),
             None => sender
@@ -207,15 +204,6 @@ fn innermost(status: &[u8]) -> Option<u32> {
 fn is_gone(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
-}
-
-/// Whether /proc shows the ids of weir's own pid namespace: whoever enters one can leave /proc as it was.
-pub fn is_proc_ours() -> bool {
-    static IS_OURS: OnceLock<bool> = OnceLock::new();
-    *IS_OURS.get_or_init(|| {
-        let shown = fs::read_link("/proc/self").ok();
-        shown.is_some_and(|shown| shown.as_os_str() == process::id().to_string().as_str())
-    })
 }
 
 #[cfg(test)]
