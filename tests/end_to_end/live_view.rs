@@ -11,6 +11,7 @@ use std::time::Duration;
 use weir_report::model::Report;
 
 use crate::support::program::{copy_program, finish};
+use crate::support::terminal::{ENTERS, LEAVES, Terminal, signal};
 use crate::support::{scratch, victim, weir};
 
 /// A program that waits for lines, under `weir run` or with the library alone.
@@ -371,8 +372,8 @@ fn what_cannot_be_shown_is_one_line() {
 fn progress_is_a_line_on_a_terminal() {
     let folder = scratch();
     let arguments = "run --progress --out report.json -- sleep 2.5";
-    let terminal = on_a_terminal(arguments, folder.path()).wait_with_output();
-    let shown = String::from_utf8(terminal.expect("ended").stdout).expect("UTF-8");
+    let mut terminal = Terminal::here(&format!("{} {arguments}", weir::command().display()));
+    let (_, shown) = terminal.end();
     let (lines, summary) = shown.rsplit_once("\r\x1b[K").expect("it is taken away");
     let lines: Vec<&str> = lines.split('\r').filter(|line| !line.is_empty()).collect();
     for (place, line) in lines.iter().enumerate() {
@@ -407,44 +408,6 @@ fn progress_is_a_line_on_a_terminal() {
     );
 }
 
-/// Runs it on a terminal of `script`, which passes on what is typed.
-fn on_a_terminal(arguments: &str, folder: &Path) -> Child {
-    let command = format!(
-        "stty rows 30 columns 100; exec {} {arguments}",
-        weir::command().display()
-    );
-    Command::new("script")
-        .args([
-            "--quiet",
-            "--flush",
-            "--return",
-            "--command",
-            &command,
-            "typescript",
-        ])
-        .current_dir(folder)
-        .env("TERM", "xterm-256color")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started")
-}
-
-/// What a terminal shows up to this, which it waits for.
-fn seen_until(terminal: &mut Child, text: &str) -> String {
-    let out = terminal.stdout.as_mut().expect("a pipe");
-    let mut seen = Vec::new();
-    let mut byte = [0];
-    while !seen.ends_with(text.as_bytes()) {
-        assert_eq!(out.read(&mut byte).expect("read"), 1, "it ended early");
-        seen.extend(byte);
-    }
-    String::from_utf8_lossy(&seen).into_owned()
-}
-
-const ENTERS: &str = "\x1b[?1049h";
-const LEAVES: &str = "\x1b[?1049l";
-
 #[test]
 fn the_terminal_is_left_as_it_was() {
     let folder = scratch();
@@ -457,42 +420,76 @@ fn the_terminal_is_left_as_it_was() {
     let watched = Watched::start(command);
 
     // Somebody quits.
-    let mut terminal = on_a_terminal("top weir-watched-c", folder.path());
-    let mut screen = seen_until(&mut terminal, ENTERS);
-    let mut keys = terminal.stdin.take().expect("a pipe");
-    let typed = thread::spawn(move || {
-        for key in ["4", "t", "?", "?", "/", "w", "\r", "q"] {
-            thread::sleep(Duration::from_millis(500));
-            keys.write_all(key.as_bytes()).expect("typed");
-        }
-        keys
-    });
-    let output = terminal.wait_with_output().expect("ended");
-    drop(typed.join().expect("typed"));
-    screen += &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{screen}");
-    let (before, after) = screen.split_once(ENTERS).expect("another screen");
-    assert_eq!(before, "");
-    let (shown, after) = after.rsplit_once(LEAVES).expect("the screen from before");
-    for words in ["weir-watched-c", "Functions", "Threads", "Keys", "with:"] {
-        assert!(shown.contains(words), "{words}: {shown:?}");
+    let top = format!("{} top weir-watched-c", weir::command().display());
+    let mut terminal = Terminal::here(&top);
+    terminal.see("weir-watched-c");
+    for (keys, seen) in [
+        ("4t", "_IO_file_read for"),
+        ("?", "look less often, or more"),
+        ("?/", "show rows with:"),
+        ("w\r", "rows with: w"),
+        ("\x1b[Z", " 3 Call sites "),
+    ] {
+        terminal.press(keys);
+        terminal.see(seen);
     }
-    assert!(
-        after.contains("\x1b[?25h"),
-        "the cursor is shown: {after:?}"
-    );
+    terminal.press("q");
+    let (status, shown) = terminal.end();
+    assert_eq!(status, "0", "{shown:?}");
+    terminal.is_as_before();
+    let (before, page) = shown.split_once(ENTERS).expect("another screen");
+    assert_eq!(before, "");
+    let (_, after) = page.rsplit_once(LEAVES).expect("the screen from before");
+    assert_eq!(after, "\x1b[?25h", "the cursor is shown");
 
     // A signal ends it.
-    let mut terminal = on_a_terminal("top weir-watched-c", folder.path());
-    let keys = terminal.stdin.take();
-    seen_until(&mut terminal, ENTERS);
-    let ended = Command::new("pkill")
-        .args(["-TERM", "-f", "top weir-watched-c$"])
-        .status();
-    assert!(ended.expect("started").success());
-    let output = terminal.wait_with_output().expect("ended");
-    drop(keys);
-    assert!(String::from_utf8_lossy(&output.stdout).contains(LEAVES));
-    assert!(!output.status.success(), "{:?}", output.status);
+    let mut terminal = Terminal::here(&format!("sh -c 'echo $$ > pid; exec {top}'"));
+    terminal.see("weir-watched-c");
+    let pid = terminal.file("pid");
+    signal("TERM", pid.trim());
+    let (status, shown) = terminal.end();
+    assert_eq!(status, "143", "{shown:?}");
+    assert!(shown.contains(LEAVES), "{shown:?}");
+    terminal.is_as_before();
+    watched.end();
+}
+
+/// A window is closed, and the signal that says so is ignored, as by `nohup`: there is nobody any more to look at a page.
+#[test]
+fn a_terminal_that_is_closed_ends_the_page() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-e");
+    let mut command = Command::new(weir::command());
+    command
+        .args(["run", "--quiet", "--out"])
+        .arg(folder.path().join("report.json"));
+    command.args(["--", &program, "10", "10"]);
+    let watched = Watched::start(command);
+
+    // A shell that does job control needs its terminal to go on.
+    let lines = format!(
+        "set +m; trap '' HUP; {} top weir-watched-e 2> said; echo $? > ended; times > times",
+        weir::command().display()
+    );
+    let mut terminal = Terminal::here(&lines);
+    terminal.see("q quit");
+    let closed = terminal.close();
+    assert_eq!(closed.file("ended"), "125\n");
+    let said = closed.file("said");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.starts_with("weir: cannot use the terminal: "),
+        "{said}"
+    );
+    // The shell's own times, and those of its children, as `0m0.020000s 0m0.010000s`.
+    let times = closed.file("times");
+    let children = times.lines().nth(1).expect("two lines");
+    for time in children.split(' ') {
+        let time = time
+            .strip_prefix("0m")
+            .and_then(|time| time.strip_suffix('s'));
+        let seconds: f64 = time.and_then(|time| time.parse().ok()).expect("a time");
+        assert!(seconds < 2.0, "{times}");
+    }
     watched.end();
 }

@@ -12,6 +12,7 @@
 //! scarce    surroundings in which something is scarce
 //! strace    system calls, and who made them
 //! heaptrack allocations
+//! terminal  a terminal, what is typed there and what is seen
 //! recover   what a killed program left behind
 //! witness   a victim's own account, and its comparison with a report
 //! ```
@@ -26,6 +27,7 @@ pub mod recover;
 pub mod regrtest;
 pub mod scarce;
 pub mod strace;
+pub mod terminal;
 pub mod victim;
 pub mod weir;
 pub mod witness;

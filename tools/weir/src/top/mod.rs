@@ -7,11 +7,13 @@
 //! grid      rows and columns, how they are sorted and written
 //! looking   what of it is looked at, and the keys that change it
 //! screen    the terminal
+//! keyboard  the keys that come from it
 //! ```
 //!
 //! The programs notice nothing: their regions are read, as files are. The writer of a program's report goes on as before.
 
 mod grid;
+mod keyboard;
 mod looking;
 mod screen;
 mod tables;

@@ -1,18 +1,21 @@
 //! The terminal: draws what is looked at, and takes keys.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libc::{SIGHUP, SIGINT, SIGTERM};
 use ratatui::Frame;
-use ratatui::crossterm::event::{self, Event, KeyEventKind};
+use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
 use super::grid::Grid;
+use super::keyboard::Keyboard;
 use super::looking::{Looking, Tab};
 use super::tables;
 use super::watch::Watch;
@@ -47,10 +50,13 @@ pub fn show(watch: Watch, looking: Looking) -> Result<(), Failure> {
     }
     let mut terminal = ratatui::try_init().map_err(failed)?;
     let shown = Screen::new(watch, looking).run(&mut terminal, &signal);
-    ratatui::restore();
-    shown.map_err(failed)?;
+    // Where the terminal is gone, that is said below, and nowhere else.
+    let _ = ratatui::try_restore();
+    if terminal.show_cursor().is_err() {
+        std::mem::forget(terminal);
+    }
     match signal.load(Ordering::Relaxed) {
-        0 => Ok(()),
+        0 => shown.map_err(failed),
         // The terminal is as it was: now as if weir had not taken it.
         number => {
             let _ = signal_hook::low_level::emulate_default_handler(number as libc::c_int);
@@ -59,7 +65,7 @@ pub fn show(watch: Watch, looking: Looking) -> Result<(), Failure> {
     }
 }
 
-fn failed(error: std::io::Error) -> Failure {
+fn failed(error: io::Error) -> Failure {
     Failure::of_weir("cannot use the terminal")
         .because(error)
         .with_remedy("weir top --once prints one page")
@@ -90,12 +96,14 @@ impl Screen {
         &mut self,
         terminal: &mut ratatui::DefaultTerminal,
         signal: &AtomicUsize,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
+        let input = io::stdin();
+        let mut keyboard = Keyboard::new(input.as_fd());
         while signal.load(Ordering::Relaxed) == 0 {
             terminal.draw(|frame| self.draw(frame))?;
             let due = self.looking.interval.saturating_sub(self.looked.elapsed());
-            if event::poll(due.min(TICK))? {
-                if !self.take(&event::read()?) {
+            if let Some(key) = keyboard.wait(due.min(TICK))? {
+                if !self.take(key) {
                     break;
                 }
             } else if due.is_zero() && !self.looking.is_paused {
@@ -112,15 +120,9 @@ impl Screen {
     }
 
     /// False if it is to quit.
-    fn take(&mut self, event: &Event) -> bool {
-        let Event::Key(key) = event else {
-            return true;
-        };
-        if key.kind == KeyEventKind::Release {
-            return true;
-        }
+    fn take(&mut self, key: KeyEvent) -> bool {
         let before = (self.looking.tab, self.looking.is_whole);
-        let goes_on = self.looking.press(*key, self.grid.fields.len(), self.rows);
+        let goes_on = self.looking.press(key, self.grid.fields.len(), self.rows);
         if before != (self.looking.tab, self.looking.is_whole) {
             self.renew();
         }
