@@ -22,6 +22,7 @@
 //! sampled              call stacks of samples: their estimates, and when they begin
 //! lifetimes            how long blocks lived
 //! live_blocks          which blocks are live at which call site
+//! live_run             weir run --live: the page beside a program, and the terminal after it
 //! live_view            what weir top shows of programs that run
 //! over_time            how long calls took, and when
 //! usage                what processes take of the machine over time, beside getrusage
@@ -71,6 +72,7 @@ mod followed;
 mod killed;
 mod lifetimes;
 mod live_blocks;
+mod live_run;
 mod live_view;
 mod loading;
 mod machine_code;

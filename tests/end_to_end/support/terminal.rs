@@ -92,6 +92,10 @@ impl Terminal {
         self.outer.write_all(keys.as_bytes()).expect("typed");
     }
 
+    pub fn resize(&self, size: (u16, u16)) {
+        resize(&self.outer, size);
+    }
+
     /// The terminal is set as it was before anything ran there.
     #[track_caller]
     pub fn is_as_before(&self) {
@@ -152,6 +156,33 @@ impl Terminal {
         read()
     }
 
+    /// Types keys until the terminal takes no more of what they have put out, as nobody looks at it.
+    pub fn fill(&mut self, keys: &str) {
+        let began = Instant::now();
+        while self.takes_more() {
+            assert!(began.elapsed() < patient(LONG), "it takes all");
+            self.press(keys);
+            std::thread::sleep(TICK);
+        }
+    }
+
+    fn takes_more(&self) -> bool {
+        let mut inner = libc::pollfd {
+            fd: self.inner.as_raw_fd(),
+            events: libc::POLLOUT,
+            revents: 0,
+        };
+        // SAFETY: one descriptor that is open.
+        let ready = unsafe { libc::poll(&mut inner, 1, 0) };
+        ready == 1
+    }
+
+    /// Waits until a file has a whole line, or more, while nobody looks at the terminal.
+    #[track_caller]
+    pub fn file_unseen(&self, name: &str) -> String {
+        line_of(&self.path(name))
+    }
+
     /// Waits until the lines of the shell are done. Their status, and all that was put out.
     #[track_caller]
     pub fn end(&mut self) -> (String, String) {
@@ -184,6 +215,12 @@ impl Closed {
     #[track_caller]
     pub fn file(&self, name: &str) -> String {
         line_of(&self.folder.path().join(name))
+    }
+
+    /// Waits for something.
+    #[track_caller]
+    pub fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+        wait(what, is_so);
     }
 }
 
@@ -329,4 +366,12 @@ impl Screen {
 pub fn signal(name: &str, pid: &str) {
     let sent = Command::new("kill").args(["-s", name, pid]).status();
     assert!(sent.expect("started").success());
+}
+
+/// A fifo, open: who reads from it waits for lines until this is dropped.
+pub fn fifo(path: &Path) -> File {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("started").success());
+    let mut options = File::options();
+    options.read(true).write(true).open(path).expect("open")
 }

@@ -169,6 +169,13 @@ pub struct RunArgs {
     #[arg(long)]
     pub progress: bool,
 
+    /// Show what the program does while it runs, as weir top does
+    ///
+    /// The page is on the terminal from which weir is started. Standard input,
+    /// output and error are the program's, and must not be a terminal.
+    #[arg(long)]
+    pub live: bool,
+
     /// Which calls to time: all, off, or N for every I/O call and one allocation call in N
     ///
     /// Weir counts every call, whatever is set here. To read the clock twice takes longer than most allocations do, so by default

@@ -26,6 +26,7 @@
 //! | [`openmetrics`] | the text format of OpenMetrics |
 //! | [`output`] | standard output: its width, its colours, its failures |
 //! | [`cli`] | the command line |
+//! | [`terminal`] | the terminal, for a page beside a program |
 //! | [`failure`] | what went wrong, why, and what to do |
 //! | [`memory`] | what weir does without memory |
 //! | [`exit_code`] | the exit codes |
@@ -70,6 +71,7 @@ mod stack;
 mod summary;
 mod symbolize;
 mod symbols;
+mod terminal;
 mod text;
 mod top;
 mod trust;
@@ -109,7 +111,7 @@ fn weir() -> u8 {
 
 fn execute(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
-        Command::Run(args) => run::execute(args).map(ProgramEnd::exit_code),
+        Command::Run(args) => run::execute(args, top::of_run).map(ProgramEnd::exit_code),
         Command::Report(args) => done(report::execute(args)),
         Command::Diff(args) => done(diff::execute(args)),
         Command::Merge(args) => done(merge::execute(args)),

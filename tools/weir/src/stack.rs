@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::arch;
 
 /// As much as there mostly is. What is not touched takes no memory.
-const BYTES: usize = 8 * 1024 * 1024;
+pub const BYTES: usize = 8 * 1024 * 1024;
 
 /// What is left free above the first frame. Who walks the stack, as a panic does to show where it came from, takes it for the
 /// frame of [`on_another`], and finds its return address to be 0, with which a stack ends.

@@ -158,6 +158,7 @@ fn measured(args: &CheckArgs) -> Result<Report, Failure> {
 fn run_args(args: &CheckArgs, out: &Path) -> RunArgs {
     RunArgs {
         progress: false,
+        live: false,
         out: Some(PathBuf::from(out)),
         out_dir: None,
         follow_cleared: false,

@@ -31,6 +31,7 @@ Examples:
   weir run -o build.json make -j4  write the report to build.json
   weir run --time all ./server     time every allocation, with more overhead
   weir run -i 10 ./server          also write the report every 10 seconds
+  weir run --live ./server < /dev/null > log 2>&1    show what it does meanwhile
 
 Ends as the program did. 125, 126 and 127 are exit codes of Weir (see
 'weir --help').";

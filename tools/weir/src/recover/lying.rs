@@ -34,10 +34,7 @@ pub fn regions(directory: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = own_entries(directory)
         .filter(|(path, _)| name(path).starts_with(b"weir."))
         .flat_map(|(path, is_directory)| match is_directory {
-            true => own_entries(&path)
-                .filter(is_region)
-                .map(|it| it.0)
-                .collect(),
+            true => within(&path),
             false => Vec::from_iter(Some((path, false)).filter(is_region).map(|it| it.0)),
         })
         .collect();
@@ -51,6 +48,11 @@ pub fn beside(region: &Path) -> Vec<PathBuf> {
         Some(directory) if directory != Path::new("") => directory,
         _ => Path::new("."),
     };
+    within(directory)
+}
+
+/// The regions in a directory that are this user's.
+pub fn within(directory: &Path) -> Vec<PathBuf> {
     let regions = own_entries(directory).filter(is_region);
     regions.map(|(path, _)| path).collect()
 }

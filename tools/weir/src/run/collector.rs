@@ -213,6 +213,11 @@ impl Collector {
         self.first_started
     }
 
+    /// Where the regions are that had no name at first, once one of them has lasted.
+    pub fn named(&self) -> Option<&Path> {
+        self.names.directory()
+    }
+
     /// How many regions could not be read: their processes ended while they made them, or the system will
     /// not have them mapped.
     pub fn unread(&self) -> usize {

@@ -30,6 +30,7 @@
 //!   namespaces    those of the kernel in which they live
 //!   tree_peak     the largest heap of all of them at one moment
 //!   started       the programs that they started, and which of them were never seen
+//! live          what its processes do, on the terminal while they run
 //! destination   the place of the report
 //! folder        a report of every process image
 //! moment        this moment
@@ -50,6 +51,7 @@ mod inbox;
 mod launch;
 pub mod life;
 mod limits;
+pub mod live;
 pub mod mapping;
 mod message;
 pub mod moment;
@@ -89,18 +91,20 @@ use crate::failure::{Failure, complain, with_causes};
 use crate::library::Library;
 use crate::session::Session;
 use crate::summary::{Look, summary};
-use crate::{doctor, sites, text};
+use crate::{doctor, sites, terminal, text};
 use collector::Collector;
 use destination::Destination;
 use folder::Folder;
 use inbox::Inbox;
+use live::{Live, Show};
 use pace::{Pace, Ticks};
 use progress::Progress;
 use supervisor::{Found, Supervisor};
 
-/// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal.
-pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
-    let end = record(args)?;
+/// Runs the program to its end, and returns how it ended. If a signal ended it, weir ends by the same signal. What it does
+/// meanwhile, `show` shows, if that is asked for.
+pub fn execute(args: &RunArgs, show: Show) -> Result<ProgramEnd, Failure> {
+    let end = run(args, args.live.then_some(show))?.into();
     if let ProgramEnd::Signaled(signal) = end {
         signals::die_of(signal.into());
     }
@@ -109,10 +113,10 @@ pub fn execute(args: &RunArgs) -> Result<ProgramEnd, Failure> {
 
 /// Runs the program to its end, and returns how it ended.
 pub fn record(args: &RunArgs) -> Result<ProgramEnd, Failure> {
-    run(args).map(ProgramEnd::from)
+    run(args, None).map(ProgramEnd::from)
 }
 
-fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
+fn run(args: &RunArgs, show: Option<Show>) -> Result<ExitStatus, Failure> {
     let Some(name) = args.program.first() else {
         return Err(Failure::new(exit_code::USAGE, "no program given"));
     };
@@ -120,11 +124,16 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
         let cause = "--lifetimes is of call sites, and --stacks off records none";
         return Err(Failure::new(exit_code::USAGE, cause));
     }
+    let shown = show.map(|show| terminal::open().map(|tty| (tty, show)));
+    let shown = shown.transpose()?;
     let findings = doctor::inspect(name)?;
     let (out, directory) = folder::asked(args);
     let folder = directory.map(Folder::make).transpose()?;
     let mut destination = Destination::asked(out, directory)?;
     let signals = signals::hold();
+    if shown.is_some() {
+        signals::hold_stops();
+    }
     let limits = limits::raise();
     let session = Session::new()?;
     let inbox = Inbox::new(session.path());
@@ -155,11 +164,13 @@ fn run(args: &RunArgs) -> Result<ExitStatus, Failure> {
     }
     destination.name_after(name, pid.cast_unsigned());
 
+    let live = shown.map(|(tty, show)| Live::start(tty, session.path(), show));
     let mut recording = Recording {
         collector: Collector::new(session.path(), inbox, pid.cast_unsigned()),
         program: &args.program,
         launched,
         hanging,
+        live,
         unrehearsed: Some(look(args)),
         keeps_all: args.all_processes,
     };
@@ -223,6 +234,8 @@ struct Recording<'a> {
     program: &'a [OsString],
     launched: Moment,
     hanging: hanging::Watch,
+    /// Where it is shown, until the program has ended.
+    live: Option<Live>,
     /// How the summary will be shown, until [`Recording::rehearse`] has been called.
     unrehearsed: Option<Look>,
     /// Whether reports have an entry for each image also where there are very many.
@@ -257,6 +270,9 @@ impl Recording<'_> {
             let found = supervisor.wait(wait, self.collector.next_process());
             if let Found::End(status) = found {
                 clear(&mut progress);
+                if let Some(live) = self.live.take() {
+                    live.end();
+                }
                 let in_place = self.hanging.ended_by().map(ExitStatus::from_raw);
                 return in_place.unwrap_or(status);
             }
@@ -276,6 +292,9 @@ impl Recording<'_> {
             }
             let may_have_appeared = !matches!(found, Found::Nothing);
             pace.adapt(self.collector.turn(may_have_appeared));
+            if let Some(live) = &self.live {
+                live.tell(self.collector.named());
+            }
             if let Some(progress) = &mut progress
                 && progress.is_due()
             {

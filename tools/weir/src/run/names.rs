@@ -50,6 +50,11 @@ impl Names {
         self.directory.take().map(TempDir::keep)
     }
 
+    /// The directory, where one is there.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_ref().map(TempDir::path)
+    }
+
     /// A path in the directory that no file has.
     fn next(&mut self, pid: u32) -> Option<PathBuf> {
         if self.directory.is_none() {

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, pid_t};
 
-use super::{message, orphans, signals, supervisor};
+use super::{live, message, orphans, signals, supervisor};
 use crate::exit_code::ProgramEnd;
 use crate::memory::{self, Line, complain};
+use crate::terminal;
 
 /// How often the program is asked about.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
@@ -86,6 +87,10 @@ pub fn note_end(status: c_int) {
 }
 
 fn stay(_: usize) -> ! {
+    if live::is_here() {
+        live::give_up();
+    }
+    terminal::give_back();
     if !IS_SAID.swap(true, Ordering::Relaxed) {
         if IS_WRITTEN.load(Ordering::Acquire) {
             if WANTS_SUMMARY.load(Ordering::Relaxed) {

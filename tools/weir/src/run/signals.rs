@@ -57,6 +57,31 @@ pub fn hold() -> Before {
     }
 }
 
+/// Holds back in this thread and in those it starts the signal by which a terminal stops its processes (Ctrl-Z). Weir stops when the
+/// program has, and not before it has given back the terminal. Programs that are started get the mask of [`hold`].
+pub fn hold_stops() {
+    let mut stops = empty();
+    // SAFETY: a whole set, and the number of a signal.
+    unsafe {
+        libc::sigaddset(&mut stops, libc::SIGTSTP);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &stops, ptr::null_mut());
+    }
+}
+
+/// Stops weir by a signal, which may be held back. Returns when weir has been continued.
+pub fn stop_by(signal: c_int) {
+    let mut set = empty();
+    let mut before = empty();
+    // SAFETY: sets that may be read and written, the number of a signal. Of signals that stop, weir handles none. One that waits already
+    // is forgotten by the kernel when weir is continued.
+    unsafe {
+        libc::sigaddset(&mut set, signal);
+        libc::raise(signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, &mut before);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, ptr::null_mut());
+    }
+}
+
 /// What a signal does that has no handler.
 fn disposition(signal: c_int) -> libc::sighandler_t {
     if inherited::is_ignored(signal) {

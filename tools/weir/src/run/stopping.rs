@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use libc::pid_t;
 
-use crate::inherited;
+use super::signals;
+use crate::{inherited, terminal};
 
 /// A program that is continued within this time has not stopped: after Ctrl-Z and `fg` weir may come to know of the stop when
 /// both are continued.
@@ -36,7 +37,9 @@ pub fn stop_with(program: pid_t, signal: c_int) {
     let Some(watcher) = Watcher::start(&stat) else {
         return;
     };
+    terminal::suspend();
     stop_by(signal);
+    terminal::resume();
     drop(watcher);
     // SAFETY: no memory is involved; the pid is still the child's.
     unsafe { libc::kill(program, libc::SIGCONT) };
@@ -48,8 +51,7 @@ fn stop_by(signal: c_int) {
         true => libc::SIGSTOP,
         false => signal,
     };
-    // SAFETY: no memory is involved. Of signals that stop, weir handles none.
-    unsafe { libc::raise(signal) };
+    signals::stop_by(signal);
 }
 
 /// Where to read the state of a process (proc_pid_stat(5)).

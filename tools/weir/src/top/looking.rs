@@ -117,6 +117,12 @@ impl Looking {
         &mut self.views[self.tab as usize]
     }
 
+    /// Whether there is nothing that the key Escape would take away.
+    pub fn is_plain(&self) -> bool {
+        let filter = &self.views[self.tab as usize].filter;
+        !self.is_typing && !self.shows_keys && filter.is_empty()
+    }
+
     /// Does what a key says; false if that is to quit. `columns` is how many the table has, `rows` how many fit.
     pub fn press(&mut self, key: KeyEvent, columns: usize, rows: usize) -> bool {
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);

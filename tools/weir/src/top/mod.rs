@@ -6,29 +6,36 @@
 //! tables    that as tables
 //! grid      rows and columns, how they are sorted and written
 //! looking   what of it is looked at, and the keys that change it
-//! screen    the terminal
-//! keyboard  the keys that come from it
+//! screen    what is drawn
+//! keyboard  keys from the terminal
+//! alone     `weir top`, which has the terminal to itself
+//! of_run    `weir run --live`, beside a program
 //! ```
 //!
 //! The programs notice nothing: their regions are read, as files are. The writer of a program's report goes on as before.
 
+mod alone;
 mod grid;
 mod keyboard;
 mod looking;
+mod of_run;
 mod screen;
 mod tables;
 mod target;
 mod watch;
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cli::TopArgs;
 use crate::exit_code;
 use crate::failure::Failure;
-use crate::output;
+use crate::recover::lying;
+use crate::{output, session};
 use looking::{Looking, Tab};
+pub use of_run::of_run;
 use target::Target;
 use watch::Watch;
 
@@ -45,7 +52,7 @@ pub fn execute(args: &TopArgs) -> Result<(), Failure> {
         return Err(Failure::new(exit_code::USAGE, message));
     }
     let target = Target::of(args.program.as_deref());
-    let mut watch = Watch::new(target);
+    let mut watch = Watch::new(target, Box::new(lying_there));
     let patient_until = Instant::now() + PATIENCE;
     while !watch.look() {
         if Instant::now() > patient_until {
@@ -56,7 +63,7 @@ pub fn execute(args: &TopArgs) -> Result<(), Failure> {
     let mut looking = Looking::default();
     (looking.interval, looking.is_whole) = (args.interval, args.totals);
     if !args.once {
-        return screen::show(watch, looking);
+        return alone::show(watch, looking);
     }
     thread::sleep(args.interval);
     if !watch.look() {
@@ -64,6 +71,13 @@ pub fn execute(args: &TopArgs) -> Result<(), Failure> {
         return Err(failure.with_remedy("weir report shows what it did"));
     }
     output::print(&page(&watch, &looking, output::width(args.width)))
+}
+
+/// The regions of all programs.
+fn lying_there() -> Vec<PathBuf> {
+    let directories = session::directories();
+    let regions = directories.iter().flat_map(|of| lying::regions(of));
+    regions.collect()
 }
 
 /// All tables, as text.

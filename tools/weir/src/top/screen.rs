@@ -1,30 +1,26 @@
-//! The terminal: draws what is looked at, and takes keys.
+//! The page on the terminal: draws what is looked at, and takes keys.
 
-use std::io;
-use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use libc::{SIGHUP, SIGINT, SIGTERM};
-use ratatui::Frame;
-use ratatui::crossterm::event::KeyEvent;
+use ratatui::backend::CrosstermBackend;
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style, Stylize};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
+use ratatui::{Frame, Terminal};
 
 use super::grid::Grid;
 use super::keyboard::Keyboard;
 use super::looking::{Looking, Tab};
 use super::tables;
 use super::watch::Watch;
-use crate::failure::Failure;
 
-/// How soon a signal, or the end of a pause, is noticed.
-const TICK: Duration = Duration::from_millis(100);
+/// How soon a signal, or the end of a pause, is noticed; and between two looks for the first process.
+pub const TICK: Duration = Duration::from_millis(100);
 
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 9] = [
     ("1 to 5, Tab", "choose a table"),
     ("← →", "choose the column that sorts"),
     ("r", "reverse the order"),
@@ -34,44 +30,53 @@ const KEYS: [(&str, &str); 11] = [
     ("p, space", "pause, and go on"),
     ("+ -", "look less often, or more"),
     ("? h", "these keys"),
-    ("q, Ctrl-C", "quit"),
-    (
-        "",
-        "p50, p99, longest: of the timed calls since the last look",
-    ),
 ];
 
-/// Shows the processes until somebody quits.
-pub fn show(watch: Watch, looking: Looking) -> Result<(), Failure> {
-    let signal = Arc::new(AtomicUsize::new(0));
-    for number in [SIGHUP, SIGINT, SIGTERM] {
-        let registered = signal_hook::flag::register_usize(number, signal.clone(), number as usize);
-        registered.map_err(failed)?;
+/// What stands below them.
+const NOTE: (&str, &str) = (
+    "",
+    "p50, p99, longest: of the timed calls since the last look",
+);
+
+/// What the page is about, which decides some of its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Programs that run elsewhere.
+    Programs,
+    /// The program that this weir runs.
+    Run,
+}
+
+impl Subject {
+    fn title(self) -> &'static str {
+        match self {
+            Subject::Programs => "weir top",
+            Subject::Run => "weir run",
+        }
     }
-    let mut terminal = ratatui::try_init().map_err(failed)?;
-    let shown = Screen::new(watch, looking).run(&mut terminal, &signal);
-    // Where the terminal is gone, that is said below, and nowhere else.
-    let _ = ratatui::try_restore();
-    if terminal.show_cursor().is_err() {
-        std::mem::forget(terminal);
+
+    /// The keys to leave with, and what they do.
+    fn leaving(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Subject::Programs => &[("q, Ctrl-C", "quit")],
+            Subject::Run => &[
+                ("q, Esc", "close this page; the program goes on"),
+                ("Ctrl-C, Ctrl-Z", "interrupt the program, and stop it"),
+            ],
+        }
     }
-    match signal.load(Ordering::Relaxed) {
-        0 => shown.map_err(failed),
-        // The terminal is as it was: now as if weir had not taken it.
-        number => {
-            let _ = signal_hook::low_level::emulate_default_handler(number as libc::c_int);
-            Ok(())
+
+    fn reminder(self) -> &'static str {
+        match self {
+            Subject::Programs => "q quit  ? keys  ← → sort  / filter  p pause  t totals",
+            Subject::Run => "q close  ? keys  ← → sort  / filter  p pause  t totals",
         }
     }
 }
 
-fn failed(error: io::Error) -> Failure {
-    Failure::of_weir("cannot use the terminal")
-        .because(error)
-        .with_remedy("weir top --once prints one page")
-}
-
-struct Screen {
+/// The page.
+pub struct Screen {
+    subject: Subject,
     watch: Watch,
     looking: Looking,
     /// The table as it is looked at, made once for each look and change.
@@ -82,8 +87,9 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(watch: Watch, looking: Looking) -> Screen {
+    pub fn new(subject: Subject, watch: Watch, looking: Looking) -> Screen {
         Screen {
+            subject,
             grid: tables::of_tab(looking.tab, &watch, looking.is_whole),
             watch,
             looking,
@@ -92,27 +98,30 @@ impl Screen {
         }
     }
 
-    fn run(
+    /// Draws the page, takes a key if there is one within a moment, and looks again if it is time. False if somebody quits.
+    ///
+    /// # Errors
+    /// Those of the terminal, which may be gone.
+    pub fn turn<W: Write>(
         &mut self,
-        terminal: &mut ratatui::DefaultTerminal,
-        signal: &AtomicUsize,
-    ) -> io::Result<()> {
-        let input = io::stdin();
-        let mut keyboard = Keyboard::new(input.as_fd());
-        while signal.load(Ordering::Relaxed) == 0 {
-            terminal.draw(|frame| self.draw(frame))?;
-            let due = self.looking.interval.saturating_sub(self.looked.elapsed());
-            if let Some(key) = keyboard.wait(due.min(TICK))? {
-                if !self.take(key) {
-                    break;
-                }
-            } else if due.is_zero() && !self.looking.is_paused {
-                self.watch.look();
-                self.looked = Instant::now();
-                self.renew();
-            }
+        terminal: &mut Terminal<CrosstermBackend<W>>,
+        keyboard: &mut Keyboard<'_>,
+    ) -> io::Result<bool> {
+        terminal.draw(|frame| self.draw(frame))?;
+        let interval = match self.watch.has_seen() {
+            true => self.looking.interval,
+            false => TICK,
+        };
+        let due = interval.saturating_sub(self.looked.elapsed());
+        if let Some(key) = keyboard.wait(due.min(TICK))? {
+            return Ok(self.take(key));
         }
-        Ok(())
+        if due.is_zero() && !self.looking.is_paused {
+            self.watch.look();
+            self.looked = Instant::now();
+            self.renew();
+        }
+        Ok(true)
     }
 
     fn renew(&mut self) {
@@ -121,6 +130,9 @@ impl Screen {
 
     /// False if it is to quit.
     fn take(&mut self, key: KeyEvent) -> bool {
+        if self.subject == Subject::Run && key.code == KeyCode::Esc && self.looking.is_plain() {
+            return false;
+        }
         let before = (self.looking.tab, self.looking.is_whole);
         let goes_on = self.looking.press(key, self.grid.fields.len(), self.rows);
         if before != (self.looking.tab, self.looking.is_whole) {
@@ -142,13 +154,13 @@ impl Screen {
         self.draw_table(frame, table);
         frame.render_widget(self.foot(), foot);
         if self.looking.shows_keys {
-            draw_keys(frame);
+            draw_keys(frame, self.subject);
         }
     }
 
     fn head(&self) -> Line<'static> {
         Line::from(vec![
-            Span::styled("weir top", Modifier::BOLD),
+            Span::styled(self.subject.title(), Modifier::BOLD),
             format!("  {}  ", self.looking.mode()).dim(),
             Span::raw(self.watch.headline(self.looking.is_whole)),
         ])
@@ -199,9 +211,7 @@ impl Screen {
                 "  Enter, Esc".dim(),
             ]),
             (false, false) => Line::from(format!("rows with: {filter}  (Esc: all rows)")),
-            (false, true) => {
-                Line::from("q quit  ? keys  ← → sort  / filter  p pause  t totals".dim())
-            }
+            (false, true) => Line::from(self.subject.reminder().dim()),
         }
     }
 }
@@ -220,16 +230,19 @@ fn heading(head: &str, sorted_by: &str) -> Line<'static> {
     }
 }
 
-fn draw_keys(frame: &mut Frame<'_>) {
+fn draw_keys(frame: &mut Frame<'_>, subject: Subject) {
     let area = frame.area();
-    let lines = KEYS.iter().map(|(key, text)| {
-        Line::from(vec![
-            Span::styled(format!("{key:<20}"), Modifier::BOLD),
-            Span::raw(*text),
-        ])
-    });
+    let keys = KEYS.iter().chain(subject.leaving()).chain([&NOTE]);
+    let lines: Vec<Line<'_>> = keys
+        .map(|(key, text)| {
+            Line::from(vec![
+                Span::styled(format!("{key:<20}"), Modifier::BOLD),
+                Span::raw(*text),
+            ])
+        })
+        .collect();
     let width = 84.min(area.width);
-    let height = (KEYS.len() as u16 + 2).min(area.height);
+    let height = (lines.len() as u16 + 2).min(area.height);
     let place = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -238,8 +251,5 @@ fn draw_keys(frame: &mut Frame<'_>) {
     };
     frame.render_widget(Clear, place);
     let block = Block::bordered().title(" Keys ");
-    frame.render_widget(
-        Paragraph::new(lines.collect::<Vec<_>>()).block(block),
-        place,
-    );
+    frame.render_widget(Paragraph::new(lines).block(block), place);
 }

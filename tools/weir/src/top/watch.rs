@@ -15,11 +15,15 @@ use crate::failure::Failure;
 use crate::recover::{Copied, lying};
 use crate::report::measure::CallSums;
 use crate::run::{ending, life, moment, namespaces};
-use crate::{session, text, units};
+use crate::{text, units};
+
+/// Finds the regions that are to be looked at. Those that no process uses are left out then.
+pub type Find = Box<dyn Fn() -> Vec<PathBuf>>;
 
 /// The processes.
 pub struct Watch {
     target: Target,
+    find: Find,
     images: HashMap<PathBuf, Image>,
     /// Those that are meant, in the order of their start.
     pub shown: Vec<Shown>,
@@ -27,6 +31,8 @@ pub struct Watch {
     pub recent: Recent,
     /// How many regions could not be read in the last look, and why the first of them.
     unread: Option<(u64, String)>,
+    /// Whether any has been seen.
+    has_seen: bool,
 }
 
 /// An image, as it was seen last.
@@ -52,23 +58,24 @@ impl Shown {
 }
 
 impl Watch {
-    pub fn new(target: Target) -> Watch {
+    /// Those that are meant among those whose regions `find` finds.
+    pub fn new(target: Target, find: Find) -> Watch {
         Watch {
             target,
+            find,
             images: HashMap::new(),
             shown: Vec::new(),
             recent: Recent::default(),
             unread: None,
+            has_seen: false,
         }
     }
 
     /// Looks at all of them; false if there is none.
     pub fn look(&mut self) -> bool {
-        let directories = session::directories();
-        let regions = directories.iter().flat_map(|of| lying::regions(of));
         let (mut copies, mut unread) = (Vec::new(), None);
         let elsewhere = OnceCell::new();
-        for path in regions {
+        for path in (self.find)() {
             let Some(pid) = lying::user(&path, &elsewhere) else {
                 // It lies there for weir recover.
                 continue;
@@ -121,7 +128,13 @@ impl Watch {
         }
         self.shown
             .sort_by_key(|of| (of.process.started_unix_ns, of.process.pid));
+        self.has_seen |= !self.shown.is_empty();
         !self.shown.is_empty()
+    }
+
+    /// Whether any process has been seen.
+    pub fn has_seen(&self) -> bool {
+        self.has_seen
     }
 
     /// Why there is nothing to see, and what to do.
@@ -150,6 +163,7 @@ impl Watch {
             text::file_name(of.process.command.first().unwrap_or(&of.process.executable))
         });
         let mut parts = vec![match self.shown.len() {
+            0 if !self.has_seen => "no process yet".to_owned(),
             0 => "all processes have ended".to_owned(),
             1 => text::printable(name).into_owned(),
             many => format!(
