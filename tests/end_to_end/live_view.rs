@@ -5,14 +5,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use weir_report::model::Report;
 
-use crate::support::program::{copy_program, finish};
+use crate::support::program::{copy_program, finish, patient};
 use crate::support::terminal::{ENTERS, LEAVES, Terminal, signal};
 use crate::support::{scratch, victim, weir};
+
+/// What `weir top` says where no process is of the program.
+const NOBODY: &str = "weir: no process of ";
+/// What is waited for without an end on any machine.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A program that waits for lines, under `weir run` or with the library alone.
 struct Watched {
@@ -78,10 +82,22 @@ fn top(arguments: &[&str]) -> String {
     command
         .args(["top", "--once", "--width", "200"])
         .args(arguments);
-    let (status, page, stderr) = finish(&mut command, b"");
-    let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    assert!(status.success(), "{arguments:?}: {stderr}");
-    String::from_utf8(page).expect("UTF-8")
+    page(&mut command)
+}
+
+/// What `weir top` shows. A process under `weir run` is found when it is half a second old: on a busy machine, later than
+/// `weir top` waits for it.
+fn page(top: &mut Command) -> String {
+    let began = Instant::now();
+    loop {
+        let (status, page, stderr) = finish(top, b"");
+        if status.success() {
+            return String::from_utf8(page).expect("UTF-8");
+        }
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        let is_early = stderr.starts_with(NOBODY) && began.elapsed() < patient(LONG);
+        assert!(is_early, "{top:?}: {stderr}");
+    }
 }
 
 fn row<'t>(
@@ -94,7 +110,24 @@ fn row<'t>(
     found.unwrap_or_else(|| panic!("no {name} in {rows:?}"))
 }
 
-/// A program of a name that no other test has.
+/// Waits for a row on the page, which begins with this word; its words.
+#[track_caller]
+fn await_row(terminal: &mut Terminal, name: &str) -> Vec<String> {
+    let row = |of: &Terminal| -> Option<Vec<String>> {
+        let page = of.screen.text();
+        let mut rows = page
+            .lines()
+            .map(|line| line.split_whitespace().map(str::to_owned));
+        rows.find_map(|mut words| {
+            let first = words.next().filter(|first| first == name)?;
+            Some([first].into_iter().chain(words).collect())
+        })
+    };
+    terminal.await_so(name, |of| of.is_drawn() && row(of).is_some());
+    row(terminal).expect("it is there")
+}
+
+/// A program of a name that no other test has. Another run of the tests may have it: the path is this run's.
 fn named(folder: &Path, name: &str) -> String {
     let program = folder.join(name);
     copy_program(&victim("watched"), &program);
@@ -114,7 +147,7 @@ fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
         command.args(["--", &program, "3000", "700"]);
         Watched::start(command)
     };
-    let whole = tables(&top(&["--totals", "-n", "0.1", "weir-watched-a"]));
+    let whole = tables(&top(&["--totals", "-n", "0.1", &program]));
     // Calls, errors, requested, moved.
     assert_eq!(
         row(&whole, "Functions", "write")[1..5],
@@ -142,20 +175,19 @@ fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
     );
 
     // While it waits, it does nothing.
-    let quiet = tables(&top(&["-n", "0.2", "weir-watched-a"]));
+    let quiet = tables(&top(&["-n", "0.2", &program]));
     assert_eq!(quiet["Functions"], Vec::<Vec<String>>::new());
 
     // In the four seconds: 3,001 writes.
-    let looked = thread::spawn(|| top(&["-n", "4", "weir-watched-a"]));
-    thread::sleep(Duration::from_millis(1500));
+    let mut terminal = Terminal::here(&format!("{} top -n 4 {program}", weir::command().display()));
+    terminal.see("nothing");
     watched.again();
-    let busy = tables(&looked.join().expect("ended"));
-    let writes: f64 = row(&busy, "Functions", "write")[1]
-        .replace(',', "")
-        .parse()
-        .expect("a number");
+    let busy = await_row(&mut terminal, "write");
+    let writes: f64 = busy[1].replace(',', "").parse().expect("a number");
     // On a busy machine the time is longer than asked for, by as much as the rate is lower.
     assert!((500.0..=751.0).contains(&writes), "{writes}");
+    terminal.press("q");
+    assert_eq!(terminal.end().0, "0");
     watched.end();
 
     let report = std::fs::read_to_string(&report).expect("written");
@@ -181,7 +213,8 @@ fn totals_and_rates_are_those_of_the_program_and_it_goes_on_as_before() {
 #[test]
 fn a_program_without_weir_run_is_seen_with_what_it_started() {
     let folder = scratch();
-    let program = named(folder.path(), "weir-watched-b");
+    let name = format!("weir-watched-b-{}", std::process::id());
+    let program = named(folder.path(), &name);
     let mut command = Command::new("sh");
     command
         .args(["-c", "\"$0\" 40 2; exit 0", &program])
@@ -189,7 +222,7 @@ fn a_program_without_weir_run_is_seen_with_what_it_started() {
         .env("WEIR_OUT", folder.path().join("%p.json"));
     let watched = Watched::start(command);
     let pid = watched.process.id().to_string();
-    for target in [pid.as_str(), "weir-watched-b", &program] {
+    for target in [pid.as_str(), &name, &program] {
         let page = tables(&top(&["--totals", "-n", "0.1", target]));
         assert_eq!(row(&page, "Functions", "write")[1], "41", "{target}");
         let processes = &page["Processes"];
@@ -270,7 +303,7 @@ fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {
     std::fs::set_permissions(&shared, all).expect("permissions");
     let region_dir = ("WEIR_REGION_DIR", shared.as_os_str());
     for is_bare in [true, false] {
-        let program = named(folder.path(), "weir-watched-c");
+        let program = named(folder.path(), "weir-watched-f");
         let mut command = match is_bare {
             true => Command::new(&program),
             false => Command::new(weir::command()),
@@ -288,13 +321,10 @@ fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {
             command.args(["40", "2"]).envs([region_dir]);
             command
         });
-        let seen = Command::new(weir::command())
-            .args(["top", "--once", "--totals", "-n", "0.1", "weir-watched-c"])
-            .envs([region_dir])
-            .output()
-            .expect("ended");
-        assert!(seen.status.success(), "{is_bare}: {seen:?}");
-        let page = tables(&String::from_utf8_lossy(&seen.stdout));
+        let mut top = Command::new(weir::command());
+        top.args(["top", "--once", "--totals", "-n", "0.1", &program])
+            .envs([region_dir]);
+        let page = tables(&page(&mut top));
         assert_eq!(row(&page, "Functions", "write")[1], "41", "{is_bare}");
         watched.end();
     }
@@ -313,10 +343,10 @@ fn programs_are_seen_whose_regions_found_no_room_where_they_were_to_be() {
         "$1" run --quiet --out report.json -- "$2" 40 2 < lines > said &
         exec 9> lines
         until grep -q done said; do kill -0 $!; sleep 0.05; done
-        "$1" top --once --totals -n 0.1 --width 200 weir-watched-d > full
+        until "$1" top --once --totals -n 0.1 --width 200 "$2" > full; do kill -0 $!; done
         "$1" recover > listed || true
         mount -o remount,size=64m small
-        "$1" top --once --totals -n 0.1 --width 200 weir-watched-d > roomy
+        "$1" top --once --totals -n 0.1 --width 200 "$2" > roomy
         exec 9>&-
         wait
     "#;
@@ -355,7 +385,9 @@ fn what_cannot_be_shown_is_one_line() {
     let line = String::from_utf8_lossy(&no_process.stderr).into_owned();
     assert_eq!(line.lines().count(), 1, "{line}");
     assert!(
-        line.starts_with("weir: no process of weir-nobody-has-this-name runs under Weir; "),
+        line.starts_with(&format!(
+            "{NOBODY}weir-nobody-has-this-name runs under Weir; "
+        )),
         "{line}"
     );
     let no_terminal = Command::new(weir::command())
