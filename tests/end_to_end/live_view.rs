@@ -293,6 +293,29 @@ fn programs_in_other_namespaces_are_seen_by_their_ids_here() {
     watched.end();
 }
 
+/// Without `weir run`, an image has the region's name of the one before it in the process. What that one has counted is none of its.
+#[test]
+fn after_an_exec_rates_are_those_of_the_new_image() {
+    let folder = scratch();
+    let program = named(folder.path(), "weir-watched-h");
+    let script = "i=0; while [ $i -lt 3000 ]; do echo; i=$((i + 1)); done > /dev/null; echo done; read -r line; exec \"$0\" 40 2";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, &program])
+        .env("LD_PRELOAD", weir::library())
+        .env("WEIR_OUT", folder.path().join("%p.json"));
+    let mut watched = Watched::start(command);
+    let pid = watched.process.id();
+    let mut terminal = Terminal::here(&format!("{} top -n 3 {pid}", weir::command().display()));
+    // Since the look before: for a shell that waits, after the first one.
+    terminal.see("nothing");
+    watched.again();
+    await_row(&mut terminal, "write");
+    watched.end();
+    terminal.press("q");
+    assert_eq!(terminal.end().0, "0");
+}
+
 /// `weir run` makes no regions in a directory that other users can change, the library alone does.
 #[test]
 fn programs_are_seen_that_have_their_regions_elsewhere_than_is_set() {

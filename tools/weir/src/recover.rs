@@ -17,7 +17,9 @@ use std::sync::atomic::Ordering;
 
 use weir_record::clock::{Moment, Rate};
 use weir_record::functions::Family;
-use weir_record::region::{Circumstance, Header, MAGIC, MAX_SLOTS, NotARegion, Phase, Region};
+use weir_record::region::{
+    Circumstance, Header, MAGIC, MAX_SLOTS, Maker, NotARegion, Phase, Region,
+};
 use weir_report::model::Report;
 use weir_report::{emit, recording};
 
@@ -212,6 +214,13 @@ fn noted(regions: &[PathBuf]) -> Noted {
     noted
 }
 
+/// Who made a region file; none where it is none, or none yet.
+pub fn maker(path: &Path) -> Option<Maker> {
+    let mut first = [0; Header::MAKER_BYTES];
+    open(path).ok()?.read_exact_at(&mut first, 0).ok()?;
+    Header::maker(&first)
+}
+
 /// A copy of a region, whose process may go on.
 pub struct Copied {
     memory: Mapping,
@@ -225,8 +234,17 @@ impl Copied {
     /// # Errors
     /// Where it cannot be read, or is no region.
     pub fn of(path: &Path) -> Result<Copied, Failure> {
+        Copied::over(None, path)
+    }
+
+    /// The same, in the memory of a copy that is no longer needed.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn over(before: Option<Copied>, path: &Path) -> Result<Copied, Failure> {
         let file = open(path)?;
-        let memory = copy(&file).map_err(|trouble| trouble.about(path))?;
+        let memory = before.map(|before| before.memory);
+        let memory = copy(&file, memory).map_err(|trouble| trouble.about(path))?;
         let copied = Copied {
             memory,
             file,
@@ -376,15 +394,18 @@ fn open(path: &Path) -> Result<File, Failure> {
     Err(cannot_recover(path).because(kind))
 }
 
-/// Copies the part of a region file that has been used.
-fn copy(file: &File) -> Result<Mapping, Trouble> {
+/// Copies the part of a region file that has been used, into this memory if it is large enough.
+fn copy(file: &File, memory: Option<Mapping>) -> Result<Mapping, Trouble> {
     let length = file.metadata()?.len();
     let head = size_of::<Header>();
     if length < head as u64 {
         return Err(short(file, length)?);
     }
-    let header = Mapping::copy(file, head)?;
-    let header = region_of(&header)?.header;
+    let memory = match memory {
+        Some(before) => Mapping::copy_over(before, file, head)?,
+        None => Mapping::copy(file, head)?,
+    };
+    let header = region_of(&memory)?.header;
     if header.slots_used() > MAX_SLOTS {
         return Err(Trouble::Damaged);
     }
@@ -392,7 +413,7 @@ fn copy(file: &File) -> Result<Mapping, Trouble> {
     if length < bytes as u64 {
         return Err(Trouble::CutOff { length });
     }
-    Ok(Mapping::copy(file, bytes)?)
+    Ok(Mapping::copy_over(memory, file, bytes)?)
 }
 
 /// What is wrong with a file that is shorter than a header.

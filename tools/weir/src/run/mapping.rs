@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::shrinking::{self, Expected};
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
-use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use weir_record::region::{Header, NotARegion, Region, Room};
 
 /// Mapped memory, unmapped when dropped.
@@ -19,6 +19,8 @@ pub struct Mapping {
     length: usize,
     /// Where it is of a file that may be cut off.
     expected: Option<Expected>,
+    /// How many bytes are mapped.
+    room: usize,
 }
 
 // SAFETY: the memory belongs to no thread; what is read of it are atomics.
@@ -68,18 +70,42 @@ impl Mapping {
         // SAFETY: as in `shared`.
         let memory =
             unsafe { mmap_anonymous(std::ptr::null_mut(), length, access, MapFlags::PRIVATE)? };
-        let mapping = Mapping::new(memory, length)?;
-        // SAFETY: so many bytes, just mapped and zeroed, and nothing else refers to them yet.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(mapping.memory.as_ptr(), length) };
-        if file.metadata()?.len() < length as u64 {
+        let mut mapping = Mapping::new(memory, length)?;
+        mapping.fill(file, |_| ())?;
+        Ok(mapping)
+    }
+
+    /// The same, in the memory of a copy that is no longer needed, if that is large enough: memory that was used before costs less
+    /// than memory that the kernel has to find.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn copy_over(before: Mapping, file: &File, length: usize) -> io::Result<Mapping> {
+        let is_shared = before.expected.is_some();
+        if is_shared || before.room < length {
+            return Mapping::copy(file, length);
+        }
+        let mut mapping = before;
+        mapping.length = length;
+        mapping.fill(file, clear)?;
+        Ok(mapping)
+    }
+
+    /// Reads what the file has, and has `clear` make the rest zeroes.
+    fn fill(&mut self, file: &File, clear: impl Fn(&mut [u8])) -> io::Result<()> {
+        // SAFETY: so many bytes, mapped and initialized, and nothing else refers to them: a copy is this owner's alone.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.memory.as_ptr(), self.length) };
+        if file.metadata()?.len() < self.length as u64 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let mut at = 0;
-        while let Some(part) = next_part(file, at, length)? {
+        while let Some(part) = next_part(file, at, self.length)? {
+            clear(&mut bytes[at..part.start]);
             file.read_exact_at(&mut bytes[part.clone()], part.start as u64)?;
             at = part.end;
         }
-        Ok(mapping)
+        clear(&mut bytes[at..]);
+        Ok(())
     }
 
     fn new(memory: *mut std::ffi::c_void, length: usize) -> io::Result<Mapping> {
@@ -88,6 +114,7 @@ impl Mapping {
             memory,
             length,
             expected: None,
+            room: length,
         })
     }
 
@@ -107,11 +134,31 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         // While nothing else can be at this address.
         drop(self.expected.take());
-        // SAFETY: mapped with this length, and nothing that was borrowed from it outlives it. That it
+        // SAFETY: mapped with this room, and nothing that was borrowed from it outlives it. That it
         // cannot fail for such arguments is why its result does not matter.
-        let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.length) };
+        let _ = unsafe { munmap(self.memory.as_ptr().cast(), self.room) };
     }
 }
+
+/// Makes bytes of a copy zeroes. Of many, the pages go back to the kernel: they are a hole, and take no memory.
+fn clear(bytes: &mut [u8]) {
+    // SAFETY: any bytes are bytes of pages, too, and the other way round.
+    let (before, pages, after) = unsafe { bytes.align_to_mut::<Page>() };
+    before.fill(0);
+    after.fill(0);
+    let (start, length) = (pages.as_mut_ptr().cast(), size_of_val(pages));
+    // SAFETY: whole pages of private memory without a file, which nobody else refers to. They read as zeroes then.
+    let is_clear = unsafe { madvise(start, length, Advice::LinuxDontNeed) }.is_ok();
+    if !is_clear {
+        pages.iter_mut().for_each(|page| page.0.fill(0));
+    }
+}
+
+/// As large as a page can be.
+const PAGE: usize = 64 << 10;
+
+#[repr(align(65536))]
+struct Page([u8; PAGE]);
 
 /// What a file has next, from a place on and before another; the rest is a hole where there is none.
 fn next_part(file: &File, from: usize, to: usize) -> io::Result<Option<Range<usize>>> {
@@ -155,6 +202,17 @@ mod tests {
             let end = BYTES.min(at + 5);
             expected[at.min(end)..end].copy_from_slice(&b"bytes"[..end - at.min(end)]);
             expect(&expected);
+        }
+        // Over another copy, of which nothing is left.
+        let full = tempfile::tempfile().expect("a file");
+        full.write_all_at(&vec![1; BYTES + 1], 0).expect("written");
+        for length in [BYTES, 650_001, 1] {
+            let before = Mapping::copy(&full, BYTES).expect("a copy");
+            let copy = Mapping::copy_over(before, &file, length).expect("another");
+            assert_eq!((copy.length, copy.room), (length, BYTES));
+            // SAFETY: as above.
+            let copied = unsafe { std::slice::from_raw_parts(copy.memory.as_ptr(), length) };
+            assert!(copied == &expected[..length]);
         }
         let longer = Mapping::copy(&file, 2 * BYTES).map(drop);
         assert_eq!(

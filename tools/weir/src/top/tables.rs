@@ -97,7 +97,7 @@ fn in_time(of: &Shown, is_whole: bool) -> (Option<&Process>, f64) {
     match is_whole {
         // The sum, not for each second.
         true => (None, 1.0),
-        false => (of.before.as_ref(), of.seconds()),
+        false => (of.before.as_deref(), of.seconds()),
     }
 }
 
@@ -369,10 +369,10 @@ fn processes(watch: &Watch, is_whole: bool) -> Grid {
 }
 
 fn sites(watch: &Watch, is_whole: bool) -> Grid {
-    let now = by_place(watch.shown.iter().map(|of| &of.process));
+    let now = by_place(watch.shown.iter().map(|of| &*of.process));
     let before = match is_whole {
         true => BTreeMap::new(),
-        false => by_place(watch.shown.iter().filter_map(|of| of.before.as_ref())),
+        false => by_place(watch.shown.iter().filter_map(|of| of.before.as_deref())),
     };
     // They are together: what is new since has the time of those that were there.
     let seconds = match is_whole {

@@ -34,7 +34,7 @@ impl Target {
     }
 
     /// For each process whether it is meant. Where no program has just this name, those are that begin with it.
-    pub fn chosen(&self, processes: &[Known]) -> Vec<bool> {
+    pub fn chosen(&self, processes: &[&Known]) -> Vec<bool> {
         let named = |is: fn(&str, &str) -> bool| -> Vec<bool> {
             processes.iter().map(|of| self.is(of, is)).collect()
         };
@@ -97,7 +97,7 @@ mod tests {
             known(20, 1, "/usr/bin/cat", "/usr/bin/cat"),
         ];
         let pids = |program: Option<&str>| {
-            let chosen = Target::of(program).chosen(&processes);
+            let chosen = Target::of(program).chosen(&processes.each_ref());
             let chosen = processes.iter().zip(chosen).filter(|(_, chosen)| *chosen);
             chosen.map(|(of, _)| of.pid).collect::<Vec<_>>()
         };

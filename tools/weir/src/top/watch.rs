@@ -2,17 +2,18 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use weir_record::region::{Header, Phase};
+use weir_record::region::{Header, Phase, Region};
 use weir_report::live::{Recent, Seen};
 use weir_report::model::Process;
 use weir_report::writer::Writer;
 
 use super::target::{Known, Target};
 use crate::failure::Failure;
-use crate::recover::{Copied, lying};
+use crate::recover::{self, Copied, lying};
 use crate::report::measure::CallSums;
 use crate::run::{ending, life, moment, namespaces};
 use crate::{text, units};
@@ -24,7 +25,11 @@ pub type Find = Box<dyn Fn() -> Vec<PathBuf>>;
 pub struct Watch {
     target: Target,
     find: Find,
+    /// What the process is known by that began a region at this tick, also of those that are not meant.
+    known: HashMap<PathBuf, (u64, Known)>,
     images: HashMap<PathBuf, Image>,
+    /// Memory for the next copy.
+    spare: Option<Copied>,
     /// Those that are meant, in the order of their start.
     pub shown: Vec<Shown>,
     /// The latencies of their calls since the look before.
@@ -37,15 +42,17 @@ pub struct Watch {
 
 /// An image, as it was seen last.
 struct Image {
+    /// When it began. After an exec, another one may have a region of the same name.
+    began_ticks: u64,
     seen: Seen,
-    process: Process,
+    process: Arc<Process>,
 }
 
 /// An image now, and before.
 pub struct Shown {
-    pub process: Process,
+    pub process: Arc<Process>,
     /// None where it was not there before: then all that it did is new.
-    pub before: Option<Process>,
+    pub before: Option<Arc<Process>>,
 }
 
 impl Shown {
@@ -63,7 +70,9 @@ impl Watch {
         Watch {
             target,
             find,
+            known: HashMap::new(),
             images: HashMap::new(),
+            spare: None,
             shown: Vec::new(),
             recent: Recent::default(),
             unread: None,
@@ -73,63 +82,95 @@ impl Watch {
 
     /// Looks at all of them; false if there is none.
     pub fn look(&mut self) -> bool {
-        let (mut copies, mut unread) = (Vec::new(), None);
         let elsewhere = OnceCell::new();
-        for path in (self.find)() {
-            let Some(pid) = lying::user(&path, &elsewhere) else {
-                // It lies there for weir recover.
-                continue;
-            };
-            match Copied::of(&path) {
-                Ok(copied) => copies.push((path, copied, pid)),
-                Err(failure) => {
-                    let (number, _) = unread.get_or_insert((0, failure.in_one_line()));
-                    *number += 1;
-                }
-            }
-        }
-        self.unread = unread;
-        let known: Vec<Known> = copies
-            .iter()
-            .map(|(_, copied, pid)| known(copied, *pid))
-            .collect();
-        let chosen = self.target.chosen(&known);
-
-        let now = moment::now();
+        let user = |path: PathBuf| {
+            // Others lie there for weir recover.
+            let pid = lying::user(&path, &elsewhere)?;
+            Some((path, pid))
+        };
+        let used = (self.find)().into_iter().filter_map(user).collect();
+        self.unread = None;
         let mut before = std::mem::take(&mut self.images);
         self.recent = Recent::default();
         self.shown.clear();
-        let chosen = copies.into_iter().zip(known).zip(chosen);
-        for (((path, copied, _), known), _) in chosen.filter(|(_, chosen)| *chosen) {
-            let Ok(region) = copied.region() else {
+        for (path, pid) in self.meant(used) {
+            // One after the other, in the same memory: a copy has some hundred kilobytes.
+            let Some(copied) = self.copied(&path) else {
                 continue;
             };
-            if region.header.phase() != Phase::Running {
+            let Some(region) = copied.region().ok().filter(is_running) else {
                 continue;
-            }
-            let (mut seen, before) = match before.remove(&path) {
+            };
+            // By the clock of the region.
+            let now = moment::now().shifted(-namespaces::clock_shift_ns(region.header, None));
+            let began_ticks = region.header.started.get().ticks;
+            let before = before.remove(&path);
+            let (mut seen, before) = match before.filter(|of| of.began_ticks == began_ticks) {
                 Some(image) => (image.seen, Some(image.process)),
                 None => (Seen::default(), None),
             };
-            // By the clock of the region.
-            let now = now.shifted(-namespaces::clock_shift_ns(region.header, None));
             seen.look(region, now, &mut self.recent);
             let mut process = Writer::new(region).process(now, ending::running());
             crate::sites::name_made_code(&mut process);
-            if process.pid == known.pid {
+            if process.pid == pid {
                 rename_threads(&mut process);
             }
-            (process.pid, process.parent_pid) = (known.pid, known.parent_pid);
+            (process.pid, process.parent_pid) = (pid, parent_of(region.header, pid));
+            let process = Arc::new(process);
             self.shown.push(Shown {
                 process: process.clone(),
                 before,
             });
-            self.images.insert(path, Image { seen, process });
+            let image = Image {
+                began_ticks,
+                seen,
+                process,
+            };
+            self.images.insert(path, image);
+            self.spare = Some(copied);
         }
         self.shown
             .sort_by_key(|of| (of.process.started_unix_ns, of.process.pid));
         self.has_seen |= !self.shown.is_empty();
         !self.shown.is_empty()
+    }
+
+    /// Those of the regions, with the ids here of their processes, whose processes are meant.
+    fn meant(&mut self, mut used: Vec<(PathBuf, u32)>) -> Vec<(PathBuf, u32)> {
+        let mut before = std::mem::take(&mut self.known);
+        used.retain(|(path, pid)| {
+            let began_ticks = recover::maker(path).map(|maker| maker.began_ticks);
+            let known = before.remove(path);
+            let known = known.filter(|known| Some(known.0) == began_ticks);
+            let known = known.or_else(|| {
+                let copied = self.copied(path)?;
+                let known = known_by(&copied, *pid);
+                self.spare = Some(copied);
+                Some(known)
+            });
+            known.is_some_and(|known| {
+                self.known.insert(path.clone(), known);
+                true
+            })
+        });
+        let known = used.iter().map(|(path, _)| &self.known[path].1);
+        let known: Vec<&Known> = known.collect();
+        let chosen = self.target.chosen(&known);
+        let chosen = used.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
+        chosen.map(|(used, _)| used).collect()
+    }
+
+    /// A copy of a region; what is there and cannot be read is counted.
+    fn copied(&mut self, path: &Path) -> Option<Copied> {
+        match Copied::over(self.spare.take(), path) {
+            Ok(copied) => Some(copied),
+            Err(_) if !path.exists() => None,
+            Err(failure) => {
+                let (number, _) = self.unread.get_or_insert((0, failure.in_one_line()));
+                *number += 1;
+                None
+            }
+        }
     }
 
     /// Whether any process has been seen.
@@ -182,7 +223,7 @@ impl Watch {
         let mut sums = [0.0; 3];
         for of in &self.shown {
             let now = of_totals(&of.process);
-            let before = of.before.as_ref().filter(|_| !is_whole);
+            let before = of.before.as_deref().filter(|_| !is_whole);
             let before = before.map(of_totals).unwrap_or_default();
             let seconds = if is_whole { 1.0 } else { of.seconds() };
             for ((sum, now), before) in sums.iter_mut().zip(now).zip(before) {
@@ -228,27 +269,32 @@ fn rename_threads(process: &mut Process) {
     }
 }
 
-/// What an image is known by; its process has this id here.
-fn known(copied: &Copied, pid: u32) -> Known {
+fn is_running(region: &Region<'_>) -> bool {
+    region.header.phase() == Phase::Running
+}
+
+/// When a process began its region, and what it is known by.
+fn known_by(copied: &Copied, pid: u32) -> (u64, Known) {
     let nothing = Known {
         pid: 0,
         parent_pid: 0,
         executable: String::new(),
         command: Vec::new(),
     };
-    copied.region().map_or(nothing, |region| {
+    copied.region().map_or((0, nothing), |region| {
         let header = region.header;
         let executable: Vec<u8> = header.executable.bytes().collect();
         let command: Vec<u8> = header.command.bytes().collect();
         let words = command.split(|&byte| byte == 0);
-        Known {
+        let known = Known {
             pid,
             parent_pid: parent_of(header, pid),
             executable: String::from_utf8_lossy(&executable).into_owned(),
             command: words
                 .map(|word| String::from_utf8_lossy(word).into_owned())
                 .collect(),
-        }
+        };
+        (header.started.get().ticks, known)
     })
 }
 
