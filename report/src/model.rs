@@ -147,6 +147,12 @@ pub struct Process {
     pub executable: String,
     /// Command line.
     pub command: Vec<String>,
+    /// What the process called itself when `weir run` looked last, where that was not its command line: it had written over its arguments,
+    /// or named its first thread. At most 256 bytes. Absent where it had no title then, where the entry stands for images
+    /// with different titles, and without `weir run`. A process is not looked at in its first 25 ms, and then at most ten times a second, while it runs. What a
+    /// forked process wrote over its arguments before its first call is its command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Whether the image began by fork. If so, it runs its parent's executable.
     pub forked: bool,
     /// When the image started, in nanoseconds since the Unix epoch; see [`Report::started_unix_ns`].

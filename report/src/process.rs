@@ -52,6 +52,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         parent_pid: header.parent_pid.load(Relaxed),
         executable: text(&header.executable),
         command: command(&header.command),
+        title: None,
         forked: header.has(Circumstance::Forked),
         started_unix_ns: findings.started.unix_ns,
         started_at: Some(Utc::of_unix_ns(findings.started.unix_ns).to_string()),

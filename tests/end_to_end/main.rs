@@ -25,6 +25,7 @@
 //! live_run             weir run --live: the page beside a program, and the terminal after it
 //! live_view            what weir top shows of programs that run
 //! over_time            how long calls took, and when
+//! titles               what processes call themselves
 //! usage                what processes take of the machine over time, beside getrusage
 //! findings             what a report says is wrong with a program that is, and with others
 //! differences          what differs between two reports
@@ -104,3 +105,4 @@ mod witnesses;
 mod world;
 
 mod threads;
+mod titles;

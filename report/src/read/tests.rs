@@ -35,6 +35,7 @@ fn sample() -> Report {
             parent_pid: 1,
             executable: "/bin/prögram".to_owned(),
             command: Vec::new(),
+            title: None,
             forked: false,
             started_unix_ns: 1,
             started_at: None,

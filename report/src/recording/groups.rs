@@ -59,6 +59,7 @@ impl Groups {
 fn of_any_executable(mut process: Process) -> Process {
     process.executable.clear();
     process.command.clear();
+    process.title = None;
     process.provenance.clear();
     if let Some(reason) = &mut process.heap.not_known {
         SEVERAL_REASONS.clone_into(reason);
@@ -89,6 +90,7 @@ pub fn weight(process: &Process) -> usize {
         .iter()
         .map(|word| 24 + word.len())
         .sum::<usize>()
+        + process.title.as_ref().map_or(0, String::len)
         + functions.sum::<usize>()
         + process.threads.iter().map(thread).sum::<usize>()
         + files

@@ -42,6 +42,9 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         parent_pid: first.parent_pid,
         executable: first.executable.clone(),
         command: first.command.clone(),
+        title: { images.iter().all(|image| image.title == first.title) }
+            .then(|| first.title.clone())
+            .flatten(),
         forked: images.iter().all(|image| image.forked),
         started_unix_ns,
         started_at: first.started_at.clone(),

@@ -35,6 +35,7 @@ PROCESSES = {
     **text("end"),
     **numbers("status", "signal", "calls"),
     **numbers("live_bytes", "live_blocks", "inherited_bytes", "inherited_blocks", "peak_bytes", "peak_error_bytes"),
+    **text("title"),
 }
 THREADS = {
     **numbers("pid", "tid"),
@@ -130,6 +131,7 @@ def processes(image: Json) -> Iterator[Row]:
         end.get("signal"),
         sum(function["calls"] for function in image["functions"].values()),
         *(heap[key] if is_known else None for key in sizes),
+        image.get("title"),
     ]
 
 

@@ -11,9 +11,9 @@ use wildmatch::WildMatch;
 
 use super::budget::{Limit, Per};
 use crate::cli::Metric;
-use crate::report::Subject;
 use crate::report::loss::{self, About, Loss, Suffered};
 use crate::report::sites::places::Places;
+use crate::report::{Subject, process_name};
 use crate::text;
 use crate::units::Unit;
 
@@ -133,7 +133,7 @@ fn of_one(figure: Figure<'_>, processes: u64) -> Figure<'_> {
 
 /// `4711 (python3)`.
 fn name(process: &Process) -> String {
-    let program = text::file_name(&process.executable);
+    let program = process_name(process);
     match &process.folded {
         None => format!("{} ({program})", process.pid),
         Some(folded) => format!(

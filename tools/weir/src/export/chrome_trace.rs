@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 use weir_report::model::{Process, SlowCall, TimelinePoint};
 
-use crate::report::{Subject, ending};
+use crate::report::{Subject, ending, process_name};
 use crate::text;
 
 /// Nanoseconds, as the microseconds of the format.
@@ -38,7 +38,7 @@ pub fn write(subjects: &[Subject<'_>], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn names(image: &Process, events: &mut Vec<Value>) {
-    let program = text::file_name(&image.executable);
+    let program = process_name(image);
     let name = |what: &str, tid: u32, name: &str| json!({ "ph": "M", "name": what, "pid": image.pid, "tid": tid, "args": { "name": name } });
     events.push(name("process_name", image.pid, program));
     for thread in image.threads.iter().filter(|thread| thread.tid != 0) {

@@ -94,7 +94,7 @@ pub const FILE: [Column; 16] = [
 ];
 
 /// Of a process image, after its process id.
-pub const PROCESS: [Column; 16] = [
+pub const PROCESS: [Column; 17] = [
     Column::number("parent_pid"),
     Column::number("processes"),
     Column::text("executable"),
@@ -111,4 +111,5 @@ pub const PROCESS: [Column; 16] = [
     Column::number("inherited_blocks").optional(),
     Column::number("peak_bytes").optional(),
     Column::number("peak_error_bytes").optional(),
+    Column::text("title").optional(),
 ];

@@ -64,6 +64,9 @@ fn attributes_of_process(subject: &Subject<'_>) -> Vec<Value> {
     if let Some(process) = of_one_run {
         let created = Utc::of_unix_ns(process.started_unix_ns).to_string();
         add("process.pid", of_integer(process.pid));
+        if let Some(title) = &process.title {
+            add("process.title", of_text(title));
+        }
         add("process.parent_pid", of_integer(process.parent_pid));
         add("process.creation.time", of_text(&created));
         if let Some(status) = subject.end.status {

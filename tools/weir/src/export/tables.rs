@@ -240,6 +240,7 @@ pub fn process(of: &Process) -> Vec<Value> {
         known(heap.inherited_blocks.into()),
         known(heap.peak_bytes.into()),
         known(heap.peak_error_bytes.into()),
+        of.title.as_deref().into(),
     ]
 }
 

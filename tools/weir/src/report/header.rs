@@ -35,6 +35,11 @@ pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
         ));
         pairs.push(("origin", format!("{origin} process {parent}")));
     }
+    if let [process] = subject.processes.as_slice()
+        && let Some(title) = &process.title
+    {
+        pairs.push(("title", text::printable(title).into_owned()));
+    }
     pairs.push(("started", units::moment(subject.started_unix_ns)));
     let ran = units::time(subject.duration_ns);
     pairs.push((

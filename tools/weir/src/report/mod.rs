@@ -60,7 +60,7 @@ use page::Page;
 
 pub use missed::shortcomings;
 pub use recordings::Recordings;
-pub use subject::{Subject, ending};
+pub use subject::{Subject, ending, name as process_name};
 
 /// How to show a report.
 #[derive(Clone, Debug)]

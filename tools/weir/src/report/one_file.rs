@@ -8,7 +8,7 @@ use wildmatch::WildMatch;
 
 use super::page::{Cell, Column, Page, Table};
 use super::sizes;
-use super::subject::Subject;
+use super::subject::{self, Subject};
 use crate::cli::SiteArgs;
 use crate::exit_code;
 use crate::failure::Failure;
@@ -270,7 +270,7 @@ fn show_processes(page: &mut Page, subject: &Subject<'_>, file: &FileUse) {
                 None => process.pid.to_string(),
                 Some(_) => units::NONE.to_owned(),
             }),
-            Cell::new(text::file_name(&process.executable)),
+            Cell::new(subject::name(process)),
             Cell::new(units::count(of.opens)),
             Cell::new(units::count(of.reads)),
             Cell::new(units::bytes(of.read_bytes)),

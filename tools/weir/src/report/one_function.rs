@@ -11,7 +11,7 @@ use wildmatch::WildMatch;
 use super::measure::{self, Time};
 use super::page::{Cell, Column, Page, Table};
 use super::sites::places::{Place, Places};
-use super::subject::Subject;
+use super::subject::{self, Subject};
 use super::{in_flight, loss, sizes, slowest};
 use crate::cli::Metric;
 use crate::exit_code;
@@ -307,9 +307,9 @@ fn show_processes(page: &mut Page, subject: &Subject<'_>, name: &str) {
                 Some(_) => units::NONE.to_owned(),
             }),
             Cell::new(match process.stands_for() {
-                1 => text::file_name(&process.executable).to_owned(),
+                1 => subject::name(process).to_owned(),
                 many => {
-                    let program = text::file_name(&process.executable);
+                    let program = subject::name(process);
                     format!("{program} ({} together)", units::count(many))
                 }
             }),

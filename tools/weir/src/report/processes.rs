@@ -160,7 +160,10 @@ fn command(process: &Process) -> String {
     if let Some(program) = words.first_mut() {
         *program = text::file_name(program).to_owned();
     }
-    let command = text::command_line(&words);
+    let command = match &process.title {
+        Some(title) => text::printable(title).into_owned(),
+        None => text::command_line(&words),
+    };
     match &process.folded {
         Some(folded) if process.executable.is_empty() => {
             format!("({} of other executables)", units::count(folded.processes))

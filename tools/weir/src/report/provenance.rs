@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use weir_report::model::Process;
 
 use super::page::Page;
-use super::subject::Subject;
+use super::subject::{self, Subject};
 use crate::text;
 
 /// How many processes are named if several have the same provenance.
@@ -45,7 +45,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
 
 fn speakers(processes: &[&Process]) -> String {
     let name = |process: &&Process| {
-        let executable = text::printable(text::file_name(&process.executable));
+        let executable = text::printable(subject::name(process));
         match &process.folded {
             Some(folded) => format!("{} of {executable}", folded.processes),
             None => format!("{} ({executable})", process.pid),

@@ -7,6 +7,8 @@ use weir_report::model::{
     Tool, TreePeak,
 };
 
+use crate::text;
+
 /// The whole recording, or one process image of it: both have the same sections.
 pub struct Subject<'a> {
     pub command: &'a [String],
@@ -86,6 +88,14 @@ impl<'a> Subject<'a> {
     pub fn count(&self) -> u64 {
         let counts = self.processes.iter().map(|process| process.stands_for());
         counts.fold(0, u64::saturating_add)
+    }
+}
+
+/// What a process is called: by its title, or else by the file of its executable.
+pub fn name(process: &Process) -> &str {
+    match &process.title {
+        Some(title) => title,
+        None => text::file_name(&process.executable),
     }
 }
 

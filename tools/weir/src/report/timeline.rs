@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use weir_report::model::{Process, Timeline};
 
 use super::page::Page;
-use super::subject::Subject;
+use super::subject::{self, Subject};
 use super::taken::Taken;
 use crate::{text, units};
 
@@ -82,7 +82,7 @@ struct Caption {
 fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<Caption> {
     let is_narrow = room < NARROW;
     let caption = |process: &&Process| {
-        let name = text::printable(text::file_name(&process.executable)).into_owned();
+        let name = text::printable(subject::name(process)).into_owned();
         let before = match (subject.has_many_processes(), is_narrow) {
             (false, _) => String::new(),
             (true, true) => format!("{}  ", process.pid),

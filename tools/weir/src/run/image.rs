@@ -13,7 +13,7 @@ use weir_record::clock::{Moment, Rate};
 use weir_record::ends::ChildEnd;
 use weir_record::region::{Circumstance, NotARegion, Phase, Region};
 use weir_record::starts::Start;
-use weir_report::model::{End, Process, TimelinePoint, Usage};
+use weir_report::model::{End, Process, TimelinePoint};
 use weir_report::recording;
 use weir_report::writer::{Poll, Writer};
 
@@ -25,8 +25,9 @@ use super::mapping::Mapping;
 use super::moment;
 use super::names::Names;
 use super::namespaces;
+use super::outside::Outside;
 use super::seen::{Namespaced, Seen};
-use super::usage::{self, FileId, Reading};
+use super::usage::FileId;
 
 /// How soon a process is looked for again, once its image says that it ends.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
@@ -65,8 +66,8 @@ pub struct Image {
     needs_search: bool,
     /// The process that sent the region, if the kernel told that.
     sender: Option<u32>,
-    /// None where there is nobody to read of, or not any more.
-    usage: Option<usage::Watch>,
+    /// None where its process is not known, or had ended before it was seen.
+    outside: Option<Outside>,
     look_at: Instant,
     look_after: Duration,
     /// When it was seen to say that it ends.
@@ -189,7 +190,7 @@ impl Image {
             seen: None,
             sender,
             needs_search: seen.is_none() && namespaces::is_proc_ours(),
-            usage: None,
+            outside: None,
             look_at: Instant::now(),
             look_after: FIRST_LOOK,
             leaving: None,
@@ -208,10 +209,7 @@ impl Image {
         self.writer.shift(shift_ns);
         self.started = header.started.get().shifted(shift_ns);
         let (started, file) = (self.started, self.file);
-        self.usage = seen.and_then(|seen| {
-            let since = seen.since?;
-            Some(usage::Watch::new(seen.pid, since, started, file))
-        });
+        self.outside = seen.and_then(|seen| Outside::new(seen, started, file));
     }
 
     /// Whether its process is to be [searched](Image::search).
@@ -323,24 +321,32 @@ impl Image {
 
     /// Drains the rings. So many images run.
     pub fn poll(&mut self, now: Moment, running: usize) -> Poll {
-        let (phase, watch) = (self.region.header.phase(), &mut self.usage);
-        self.writer
-            .poll_beside(now, |point| read_usage(watch, phase, now, point, running))
+        let (header, outside) = (self.region.header, &mut self.outside);
+        self.writer.poll_beside(now, |point| {
+            outside.as_mut()?.read(header, now, point, running)
+        })
     }
 
     /// The image as it is now; it may go on, as one of so many.
     pub fn process(&mut self, now: Moment, end: End, running: usize) -> Process {
-        let (phase, watch) = (self.region.header.phase(), &mut self.usage);
-        self.writer.process_beside(now, end, |point| {
-            read_usage(watch, phase, now, point, running)
-        })
+        let (header, outside) = (self.region.header, &mut self.outside);
+        let process = self.writer.process_beside(now, end, |point| {
+            outside.as_mut()?.read(header, now, point, running)
+        });
+        self.with_title(process)
     }
 
     /// The image at its end, which was found now, and its region's file.
     pub fn close(mut self, now: Moment, end: End) -> (Process, RegionFile) {
         let ended = self.farewell().unwrap_or(now);
         let process = self.writer.process(ended, end);
-        (process, self.leave())
+        (self.with_title(process), self.leave())
+    }
+
+    /// The report of the image, with the title that its process was seen to have.
+    fn with_title(&self, mut process: Process) -> Process {
+        process.title = self.outside.as_ref().and_then(Outside::title);
+        process
     }
 
     /// The region's file, of an image that nobody looks at any more.
@@ -498,27 +504,5 @@ impl Image {
             self.region.header.phase(),
             Phase::Exiting | Phase::Replacing
         )
-    }
-}
-
-/// What the process of an image takes. Nothing while it ends, or becomes another image: then the memory may be the other's.
-fn read_usage(
-    watch: &mut Option<usage::Watch>,
-    phase: Phase,
-    now: Moment,
-    point: &TimelinePoint,
-    running: usize,
-) -> Option<Usage> {
-    if phase != Phase::Running {
-        return None;
-    }
-    let calls = point.alloc_calls.wrapping_add(point.io_calls);
-    match watch.as_mut()?.read(now, calls, running) {
-        Reading::Of(usage) => Some(usage),
-        Reading::None => None,
-        Reading::NeverAgain => {
-            *watch = None;
-            None
-        }
     }
 }

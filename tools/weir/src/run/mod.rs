@@ -21,7 +21,9 @@
 //!     shrinking     regions that are truncated while we read them
 //!   seen          its process, as weir sees it
 //!     life          whether it still runs
-//!   usage         what its process takes of the machine
+//!   outside       what is read of its process while it runs
+//!     usage         what it takes of the machine
+//!     title         what it calls itself
 //!   ending        how it ended
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
@@ -59,6 +61,7 @@ mod names;
 pub mod namespaces;
 mod no_memory;
 mod orphans;
+mod outside;
 mod pace;
 mod progress;
 pub mod seen;
@@ -67,6 +70,7 @@ mod signals;
 pub mod started;
 mod stopping;
 mod supervisor;
+pub mod title;
 pub mod told;
 mod tree_peak;
 pub mod usage;

@@ -339,7 +339,10 @@ fn processes(watch: &Watch, is_whole: bool) -> Grid {
         let is_known = process.heap.not_known.is_none();
         let heap = |bytes: f64| if is_known { number(bytes) } else { Value::None };
         vec![
-            Value::Text(text::command_line(&process.command)),
+            Value::Text(match &process.title {
+                Some(title) => text::printable(title).into_owned(),
+                None => text::command_line(&process.command),
+            }),
             number(process.pid.into()),
             number(process.parent_pid.into()),
             number(process.duration_ns as f64),

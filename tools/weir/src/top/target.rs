@@ -11,7 +11,7 @@ pub enum Target {
     All,
     /// One process, and those that came of it.
     Pid(u32),
-    /// Those of a program, by its file's name, and those that came of them.
+    /// Those of a program, by its file's name or what it calls itself, and those that came of them.
     Name(String),
 }
 
@@ -22,6 +22,8 @@ pub struct Known {
     pub parent_pid: u32,
     pub executable: String,
     pub command: Vec<String>,
+    /// What it calls itself, where that is something else.
+    pub title: Option<String>,
 }
 
 impl Target {
@@ -65,10 +67,12 @@ impl Target {
             Target::Pid(pid) => process.pid == *pid,
             Target::Name(name) => {
                 let command = process.command.first().map(String::as_str);
-                [Some(process.executable.as_str()), command]
+                let mut paths = [Some(process.executable.as_str()), command]
                     .into_iter()
-                    .flatten()
-                    .any(|path| path == name || is_name(text::file_name(path), name))
+                    .flatten();
+                let mut title = process.title.iter();
+                paths.any(|path| path == name || is_name(text::file_name(path), name))
+                    || title.any(|title| is_name(title, name))
             }
         }
     }
@@ -84,6 +88,7 @@ mod tests {
             parent_pid,
             executable: executable.to_owned(),
             command: vec![command.to_owned()],
+            title: None,
         }
     }
 
@@ -95,19 +100,26 @@ mod tests {
             known(10, 1, "/bin/dash", "/usr/local/bin/service"),
             known(11, 10, "/bin/dash", "sh"),
             known(20, 1, "/usr/bin/cat", "/usr/bin/cat"),
+            Known {
+                title: Some("service: idle/0".to_owned()),
+                ..known(30, 1, "/usr/bin/python3", "python3")
+            },
         ];
         let pids = |program: Option<&str>| {
             let chosen = Target::of(program).chosen(&processes.each_ref());
             let chosen = processes.iter().zip(chosen).filter(|(_, chosen)| *chosen);
             chosen.map(|(of, _)| of.pid).collect::<Vec<_>>()
         };
-        assert_eq!(pids(None), [12, 10, 11, 20]);
+        assert_eq!(pids(None), [12, 10, 11, 20, 30]);
         assert_eq!(pids(Some("10")), [12, 10, 11]);
         assert_eq!(pids(Some("11")), [12, 11]);
         assert_eq!(pids(Some("cat")), [12, 20]);
         assert_eq!(pids(Some("service")), [12, 10, 11]);
         assert_eq!(pids(Some("/usr/bin/cat")), [20]);
-        assert_eq!(pids(Some("serv")), [12, 10, 11], "what begins so");
+        assert_eq!(pids(Some("serv")), [12, 10, 11, 30], "what begins so");
+        assert_eq!(pids(Some("service: idle/0")), [30]);
+        assert_eq!(pids(Some("service:")), [30]);
+        assert_eq!(pids(Some("0")), [0; 0]);
         assert_eq!(pids(Some("99")), [0; 0]);
     }
 }

@@ -15,6 +15,7 @@ use super::target::{Known, Target};
 use crate::failure::Failure;
 use crate::recover::{self, Copied, lying};
 use crate::report::measure::CallSums;
+use crate::run::title::{self, StartedAs};
 use crate::run::{ending, life, moment, namespaces};
 use crate::{text, units};
 
@@ -25,8 +26,8 @@ pub type Find = Box<dyn Fn() -> Vec<PathBuf>>;
 pub struct Watch {
     target: Target,
     find: Find,
-    /// What the process is known by that began a region at this tick, also of those that are not meant.
-    known: HashMap<PathBuf, (u64, Known)>,
+    /// Also of those that are not meant.
+    found: HashMap<PathBuf, Found>,
     images: HashMap<PathBuf, Image>,
     /// Memory for the next copy.
     spare: Option<Copied>,
@@ -40,9 +41,39 @@ pub struct Watch {
     has_seen: bool,
 }
 
+/// An image that was found.
+struct Found {
+    /// When it began. After an exec, another one may have a region of the same name.
+    began_ticks: u64,
+    known: Known,
+    started_as: StartedAs,
+}
+
+impl Found {
+    /// The image with this header, whose process has this id here.
+    fn of(header: &Header, pid: u32) -> Found {
+        let executable: Vec<u8> = header.executable.bytes().collect();
+        let command: Vec<u8> = header.command.bytes().collect();
+        let words = command.split(|&byte| byte == 0);
+        Found {
+            began_ticks: header.started.get().ticks,
+            known: Known {
+                pid,
+                parent_pid: parent_of(header, pid),
+                executable: String::from_utf8_lossy(&executable).into_owned(),
+                command: words
+                    .map(|word| String::from_utf8_lossy(word).into_owned())
+                    .collect(),
+                title: None,
+            },
+            started_as: StartedAs::of(header),
+        }
+    }
+}
+
 /// An image, as it was seen last.
 struct Image {
-    /// When it began. After an exec, another one may have a region of the same name.
+    /// As in [`Found`].
     began_ticks: u64,
     seen: Seen,
     process: Arc<Process>,
@@ -70,7 +101,7 @@ impl Watch {
         Watch {
             target,
             find,
-            known: HashMap::new(),
+            found: HashMap::new(),
             images: HashMap::new(),
             spare: None,
             shown: Vec::new(),
@@ -116,6 +147,8 @@ impl Watch {
                 rename_threads(&mut process);
             }
             (process.pid, process.parent_pid) = (pid, parent_of(region.header, pid));
+            let found = self.found.get(&path);
+            process.title = found.and_then(|found| found.known.title.clone());
             let process = Arc::new(process);
             self.shown.push(Shown {
                 process: process.clone(),
@@ -137,23 +170,25 @@ impl Watch {
 
     /// Those of the regions, with the ids here of their processes, whose processes are meant.
     fn meant(&mut self, mut used: Vec<(PathBuf, u32)>) -> Vec<(PathBuf, u32)> {
-        let mut before = std::mem::take(&mut self.known);
+        let mut before = std::mem::take(&mut self.found);
         used.retain(|(path, pid)| {
             let began_ticks = recover::maker(path).map(|maker| maker.began_ticks);
-            let known = before.remove(path);
-            let known = known.filter(|known| Some(known.0) == began_ticks);
-            let known = known.or_else(|| {
+            let found = before.remove(path);
+            let found = found.filter(|found| Some(found.began_ticks) == began_ticks);
+            let found = found.or_else(|| {
                 let copied = self.copied(path)?;
-                let known = known_by(&copied, *pid);
+                let found = copied.region().ok();
+                let found = found.map(|region| Found::of(region.header, *pid));
                 self.spare = Some(copied);
-                Some(known)
+                found
             });
-            known.is_some_and(|known| {
-                self.known.insert(path.clone(), known);
+            found.is_some_and(|mut found| {
+                found.known.title = title::of_running(*pid, &found.started_as);
+                self.found.insert(path.clone(), found);
                 true
             })
         });
-        let known = used.iter().map(|(path, _)| &self.known[path].1);
+        let known = used.iter().map(|(path, _)| &self.found[path].known);
         let known: Vec<&Known> = known.collect();
         let chosen = self.target.chosen(&known);
         let chosen = used.into_iter().zip(chosen).filter(|(_, chosen)| *chosen);
@@ -201,7 +236,10 @@ impl Watch {
     /// What all of them do for each second, or did since their start, in a line.
     pub fn headline(&self, is_whole: bool) -> String {
         let name = self.shown.first().map_or("–", |of| {
-            text::file_name(of.process.command.first().unwrap_or(&of.process.executable))
+            let program = of.process.command.first();
+            let program = program.unwrap_or(&of.process.executable);
+            let title = of.process.title.as_deref();
+            title.unwrap_or_else(|| text::file_name(program))
         });
         let mut parts = vec![match self.shown.len() {
             0 if !self.has_seen => "no process yet".to_owned(),
@@ -271,31 +309,6 @@ fn rename_threads(process: &mut Process) {
 
 fn is_running(region: &Region<'_>) -> bool {
     region.header.phase() == Phase::Running
-}
-
-/// When a process began its region, and what it is known by.
-fn known_by(copied: &Copied, pid: u32) -> (u64, Known) {
-    let nothing = Known {
-        pid: 0,
-        parent_pid: 0,
-        executable: String::new(),
-        command: Vec::new(),
-    };
-    copied.region().map_or((0, nothing), |region| {
-        let header = region.header;
-        let executable: Vec<u8> = header.executable.bytes().collect();
-        let command: Vec<u8> = header.command.bytes().collect();
-        let words = command.split(|&byte| byte == 0);
-        let known = Known {
-            pid,
-            parent_pid: parent_of(header, pid),
-            executable: String::from_utf8_lossy(&executable).into_owned(),
-            command: words
-                .map(|word| String::from_utf8_lossy(word).into_owned())
-                .collect(),
-        };
-        (header.started.get().ticks, known)
-    })
 }
 
 /// The id of the parent of an image whose process has this id here. In another pid namespace it has another id, or none.

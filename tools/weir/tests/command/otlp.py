@@ -63,6 +63,8 @@ def check_resource(found, subject, images, runs):
     if runs == 1:
         expected["process.pid"] = first["pid"]
         expected["process.parent_pid"] = first["parent_pid"]
+        if "title" in first:
+            expected["process.title"] = first["title"]
         created = found.pop("process.creation.time")
         # Python's moments have microseconds.
         seconds = datetime.datetime.fromisoformat(created[:-1][:26] + "+00:00").timestamp()

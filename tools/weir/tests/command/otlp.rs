@@ -87,6 +87,7 @@ fn the_programs_of_a_process_are_resources() {
     let mut report = sample::report();
     let pid = report.processes[1].pid;
     report.processes[2].pid = pid;
+    report.processes[1].title = Some("shop: open".to_owned());
     compare(&place(&report), &["--process", &pid.to_string()]);
 }
 

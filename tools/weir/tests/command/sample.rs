@@ -191,6 +191,7 @@ fn shell() -> Process {
     });
     Process {
         folded: None,
+        title: None,
         pid: SHELL,
         parent_pid: 4000,
         executable: "/usr/bin/bash".to_owned(),
@@ -270,6 +271,7 @@ fn python() -> Process {
     let long = "/srv/projects/überlange Verzeichnisnamen/構築/very/deep/directory/structure/venv-3.11/bin/python3.11";
     Process {
         folded: None,
+        title: None,
         pid: PYTHON,
         parent_pid: SHELL,
         executable: long.to_owned(),
@@ -399,6 +401,7 @@ fn child() -> Process {
     });
     Process {
         folded: None,
+        title: None,
         pid: CHILD,
         parent_pid: PYTHON,
         executable: python().executable,

@@ -14,6 +14,7 @@ fn place() -> tempfile::TempDir {
     // More calls failed than an errno tells of.
     let openat = report.functions.get_mut("openat");
     openat.expect("a function").errors += 5;
+    report.processes[0].title = Some("shop: \"open\"".to_owned());
     let json = serde_json::to_vec(&report).expect("JSON");
     fs::write(directory.path().join("report.json"), json).expect("written");
     directory
@@ -106,6 +107,7 @@ processes = table("processes")
 assert [row["pid"] for row in processes] == [of["pid"] for of in report["processes"]]
 for row, of in zip(processes, report["processes"]):
     assert row["calls"] == sum(function["calls"] for function in of["functions"].values())
+    assert row["title"] == of.get("title")
     heap = of["heap"]
     for column in ("live_bytes", "live_blocks", "peak_bytes"):
         assert row[column] == (None if "not_known" in heap else heap[column]), (column, row)
@@ -267,6 +269,8 @@ for of in report["processes"]:
         assert abs(total - grown) <= 1e-6 * grown + 1, (name, total, grown)
     live = [event["args"]["bytes"] for event in events if event["ph"] == "C" and event["name"] == "live heap" and event["pid"] == of["pid"]]
     assert live == [point["live_bytes"] for point in points]
+programs = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+assert programs == {of["pid"]: of.get("title", of["executable"].rsplit("/")[-1]) for of in report["processes"]}
 names = {(event["pid"], event["tid"]): event["args"]["name"] for event in events if event["name"] == "thread_name"}
 for of in report["processes"]:
     for thread in of["threads"]:

@@ -37,6 +37,11 @@ function fileName(path) {
   return path.slice(path.lastIndexOf('/') + 1) || path;
 }
 
+// What a process is called, as text: by its title, or else by the file of its executable.
+function processName(process) {
+  return printable(process.title ?? fileName(process.executable));
+}
+
 // A section of the page, with a heading and a remark beside it.
 function section(id, title, remark = '') {
   const made = element('section', { id, tabindex: '-1' },

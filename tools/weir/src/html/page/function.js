@@ -129,7 +129,7 @@ function processesOf(name) {
     .sort((a, b) => b.of.calls - a.of.calls);
   if (users.length < 2) return null;
   const rows = users.slice(0, 20).map(({ process, of }) => element('tr', {},
-    element('th', {}, `${process.pid} ${printable(fileName(process.executable))}`),
+    element('th', {}, `${process.pid} ${processName(process)}`),
     element('td', {}, count(of.calls)), element('td', {}, hasPercentiles(of.latency) ? time(of.latency.p50_ns) : NONE),
     element('td', {}, hasPercentiles(of.latency) ? time(of.latency.p99_ns) : NONE)));
   const head = element('tr', {}, ...['process', 'calls', 'p50', 'p99'].map((title) => element('th', {}, title)));

@@ -152,7 +152,7 @@ function chartsOf(series, into) {
 function processChoice() {
   const many = page.report.processes
     .map((process, index) => [String(index),
-      `${process.pid} ${printable(fileName(process.executable))}, from ${time(page.data.processes[index].offset_ns)} on`, process])
+      `${process.pid} ${processName(process)}, from ${time(page.data.processes[index].offset_ns)} on`, process])
     .filter(([, , process]) => process.timeline.points.length > 1);
   const values = [['', `all ${count(many.length)} that have a timeline`], ...many.slice(0, 1000)];
   const field = choice('Processes', values, state.process ?? '', (value) => {

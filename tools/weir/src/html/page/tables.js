@@ -105,6 +105,7 @@ function showProcesses() {
     name: page.data.processes[index].images > 1
       ? `${count(page.data.processes[index].images)} of ${process.executable || 'several programs'}` : process.executable,
     command: process.command.join(' '),
+    title: process.title,
     start: page.data.processes[index].offset_ns,
     took: process.duration_ns,
     calls: sumOf(process.functions, 'calls'),
@@ -116,7 +117,8 @@ function showProcesses() {
   const of = section('processes', 'Processes', 'that ran in the chosen range; click one to see it alone over time');
   table(of, 'processes', [
     number('pid', 'pid', String), number('parent', 'parent', String), words('program', 'name', { front: true }),
-    words('command', 'command', { widthGrow: 3 }), number('start', 'start', time), number('ran for', 'took', time),
+    words('command', 'command', { widthGrow: 3 }), ...(all.some((row) => row.title) ? [words('title', 'title', { widthGrow: 2 })] : []),
+    number('start', 'start', time), number('ran for', 'took', time),
     number('calls', 'calls'), number('heap peak', 'peak', bytes), number('live at end', 'live', bytes), words('end', 'end'),
   ], rows, {
     sort: 'calls',

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use weir_report::model::{LatencyCell, LatencyOverTime, Report, Timeline, TimelinePoint, Usage};
 
 use super::super::{fed, sample, text, weir};
-use super::{by, page, rows, strings, units, visited, whole};
+use super::{by, page, rows, shown, strings, units, visited, whole};
 
 /// Two processes, the second of which starts a second after the first one, with points each second.
 pub fn with_time() -> Report {
@@ -132,6 +132,35 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
         "the first one has ended"
     );
     assert_eq!(rows(&later[0], "slowest").len(), 0);
+}
+
+/// Titles are text of the program.
+#[test]
+fn processes_have_their_titles() {
+    let mut report = with_time();
+    let title = "server: <b>idle</b>\u{1b}";
+    report.processes[1].title = Some(title.to_owned());
+    let page = whole(&report);
+    let titles = rows(&page, "processes").iter().map(|row| &row["title"]);
+    let titles: Vec<&Value> = titles.collect();
+    assert!(titles.contains(&&json!(title)) && titles.contains(&&Value::Null));
+    let visible = "server: <b>idle</b>\\u{1b}";
+    let shown = shown(&page, "processes").iter();
+    let shown: Vec<String> = shown.map(Value::to_string).collect();
+    let expected = json!(visible).to_string();
+    assert!(
+        shown
+            .iter()
+            .any(|row| row.contains(expected.trim_matches('"'))),
+        "{shown:?}"
+    );
+    report.processes[1].title = None;
+    let page = whole(&report);
+    assert!(
+        rows(&page, "processes")
+            .iter()
+            .all(|row| row["title"].is_null())
+    );
 }
 
 /// The column of a short program's calls is wider than its life; and where the ring was full, nothing is known of percentiles.
