@@ -115,7 +115,7 @@ fn what_is_left_behind_goes_on_and_is_reported_as_running() {
     let place = Place::new();
     let script = "sh -c 'echo > ready; while [ -e ready ] && [ ! -e go ]; do sleep 0.01; done
         cat /dev/null; echo whole > result' > /dev/null 2>&1 &
-        while [ ! -e ready ]; do sleep 0.01; done";
+        while [ ! -s ready ]; do sleep 0.01; done";
     silent(&place.run_shell(script).output().expect("ended"));
     let report = place.report();
     assert_eq!(report.end.status, Some(0));
