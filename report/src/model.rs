@@ -492,6 +492,14 @@ pub struct TimelinePoint {
     pub read_bytes: u64,
     /// Bytes written.
     pub written_bytes: u64,
+    /// Bytes that went from one descriptor to another without passing through the program (`sendfile`, `splice` and the like). Absent where it is 0, and in reports
+    /// of older versions.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copied_bytes: u64,
+    /// Threads that have made a call and have not ended; at the end of the image, those that it ended with. Of more than 1,024 at once the
+    /// others are not counted. Absent at the image's start, and in reports of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
     /// Resident memory, page faults and CPU time of the process at that moment. Only `weir run` reads them, while the process runs.
     /// Absent at points in between: a process in which nothing changes is read five times a second, and where many processes run
     /// each is read so seldom that all readings together take at most a hundredth of a processor. Absent at the last point of a process that has

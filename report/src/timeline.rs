@@ -80,6 +80,7 @@ pub fn point(at_ns: u64, totals: &Totals) -> TimelinePoint {
     let mut point = TimelinePoint {
         at_ns,
         live_bytes: totals.live_bytes,
+        threads: Some(totals.threads),
         ..TimelinePoint::default()
     };
     let add = |to: &mut u64, by: u64| *to = to.saturating_add(by);
@@ -94,6 +95,7 @@ pub fn point(at_ns: u64, totals: &Totals) -> TimelinePoint {
             Role::Allocate | Role::Resize => add(&mut point.alloc_bytes, total.requested_bytes),
             Role::Read if row.family.is_io() => add(&mut point.read_bytes, total.moved_bytes),
             Role::Write if row.family.is_io() => add(&mut point.written_bytes, total.moved_bytes),
+            Role::Move if row.family.is_io() => add(&mut point.copied_bytes, total.moved_bytes),
             _ => {}
         }
     }

@@ -107,6 +107,8 @@ pub struct Totals {
     pub blocks_adjustment: i64,
     /// How many slots have a call of an allocation function.
     pub allocating_slots: u64,
+    /// How many threads have a slot now.
+    pub threads: u32,
 }
 
 impl Totals {
@@ -117,6 +119,7 @@ impl Totals {
             live_bytes: region.header.inherited_bytes.get_signed(),
             blocks_adjustment: 0,
             allocating_slots: 0,
+            threads: 0,
         };
         // Where each function stands in the list, plus one.
         let mut places = [0_u16; Function::COUNT];
@@ -124,6 +127,7 @@ impl Totals {
         for slot in region.slots() {
             let allocates = totals.add(&slot.counters, seldom, &mut places);
             totals.allocating_slots += u64::from(allocates);
+            totals.threads += u32::from(slot.owner.is_taken());
         }
         if let Some(common) = region.header.common() {
             totals.add(common, seldom, &mut places);

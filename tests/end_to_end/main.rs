@@ -25,6 +25,7 @@
 //! live_run             weir run --live: the page beside a program, and the terminal after it
 //! live_view            what weir top shows of programs that run
 //! over_time            how long calls took, and when
+//! io_over_time         what was moved when, and how many threads there were
 //! titles               what processes call themselves
 //! usage                what processes take of the machine over time, beside getrusage
 //! findings             what a report says is wrong with a program that is, and with others
@@ -70,6 +71,7 @@ mod files;
 mod findings;
 mod five_minutes;
 mod followed;
+mod io_over_time;
 mod killed;
 mod lifetimes;
 mod live_blocks;

@@ -7,7 +7,7 @@ use crate::model::{Process, Timeline, TimelinePoint};
 const MOST: u64 = 200;
 
 /// The counters of all these images together, from `started_unix_ns` on for so long; empty where none has a timeline. Between two
-/// points of an image a counter grows evenly. Live bytes are those of the images that run at that moment. There is no usage: what one image
+/// points of an image a counter grows evenly. Live bytes and threads are those of the images that run at that moment. There is no usage: what one image
 /// of a process took of the machine, the next one has too.
 pub fn together(images: &[Process], started_unix_ns: u64, duration_ns: u64) -> Timeline {
     let tracked: Vec<&Process> = images
@@ -47,8 +47,13 @@ fn add(to: &mut TimelinePoint, image: &Process, since_ns: u64) {
     let before = place.checked_sub(1).and_then(|place| points.get(place));
     let before = before.unwrap_or(&none);
     let after = points.get(place).unwrap_or(before);
-    if since_ns <= image.duration_ns {
+    let runs = since_ns <= image.duration_ns;
+    if runs {
         to.live_bytes = to.live_bytes.saturating_add(before.live_bytes);
+    }
+    if let Some(threads) = before.threads {
+        let sum = to.threads.get_or_insert(0);
+        *sum = sum.saturating_add(if runs { threads } else { 0 });
     }
     let passed = u128::from(since_ns.saturating_sub(before.at_ns));
     let between = u128::from(after.at_ns.saturating_sub(before.at_ns)).max(1);
@@ -61,6 +66,11 @@ fn add(to: &mut TimelinePoint, image: &Process, since_ns: u64) {
             &mut to.written_bytes,
             before.written_bytes,
             after.written_bytes,
+        ),
+        (
+            &mut to.copied_bytes,
+            before.copied_bytes,
+            after.copied_bytes,
         ),
     ] {
         let more = u128::from(after.saturating_sub(before));

@@ -102,6 +102,8 @@ fn the_timeline_has_what_was_counted_by_then() {
         thread.moved(Function::Read, 7);
         thread.call(Function::Write, 100);
         thread.moved(Function::Write, 9);
+        thread.call(Function::Sendfile, 100);
+        thread.moved(Function::Sendfile, 3);
         thread.call(Function::UnderscoreFork, 0);
         writer.poll(after(tenth * 100 * MS));
         writer.poll(after(tenth * 100 * MS + 2 * MS));
@@ -120,7 +122,10 @@ fn the_timeline_has_what_was_counted_by_then() {
             (point.alloc_calls, point.alloc_bytes),
             (2 * tenth, 10 * tenth)
         );
-        assert_eq!(point.io_calls, 2 * tenth);
+        assert_eq!(point.io_calls, 3 * tenth);
+        assert_eq!(point.copied_bytes, 3 * tenth);
+        // Nobody has looked at the start.
+        assert_eq!(point.threads, (point.at_ns > 0).then_some(1));
         assert_eq!(
             (point.read_bytes, point.written_bytes),
             (7 * tenth, 9 * tenth)

@@ -11,7 +11,7 @@ from .columns import OF_IMAGE, numbers, text
 Json = dict[str, Any]
 Row = list[Any]
 
-COUNTERS = ("live_bytes", "alloc_calls", "alloc_bytes", "io_calls", "read_bytes", "written_bytes")
+COUNTERS = ("live_bytes", "alloc_calls", "alloc_bytes", "io_calls", "read_bytes", "written_bytes", "copied_bytes", "threads")
 USAGE = ("resident_bytes", "minor_faults", "major_faults", "user_ns", "system_ns")
 
 TIMELINE = {**OF_IMAGE, **numbers("unix_ns", "at_ns", *COUNTERS, *USAGE)}
@@ -26,9 +26,14 @@ def timeline(image: Json) -> Iterator[Row]:
         yield [
             image["started_unix_ns"] + point["at_ns"],
             point["at_ns"],
-            *(point[key] if is_known or key != "live_bytes" else None for key in COUNTERS),
+            *(_at(point, key) if is_known or key != "live_bytes" else None for key in COUNTERS),
             *(usage.get(key) for key in USAGE),
         ]
+
+
+def _at(point: Json, key: str) -> int | None:
+    # What is 0 is left out.
+    return point.get(key, 0) if key == "copied_bytes" else point.get(key)
 
 
 def latency_over_time(image: Json) -> Iterator[Row]:

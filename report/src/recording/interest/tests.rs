@@ -39,6 +39,8 @@ fn image(pid: u32) -> Process {
             at_ns,
             live_bytes,
             read_bytes,
+            copied_bytes: read_bytes / 2,
+            threads: (at_ns > 0).then_some(2),
             ..TimelinePoint::default()
         })
         .into();
@@ -201,8 +203,8 @@ fn what_is_over_time_is_that_of_all_images() {
         let Timeline { points, .. } = &entry.timeline;
         let last = points.last().expect("points");
         assert_eq!(
-            (last.at_ns, last.read_bytes),
-            (entry.duration_ns, images * 1000)
+            (last.at_ns, last.read_bytes, last.copied_bytes),
+            (entry.duration_ns, images * 1000, images * 500)
         );
         let grows = points
             .windows(2)
@@ -214,6 +216,11 @@ fn what_is_over_time_is_that_of_all_images() {
         // An image of each executable starts every 2 ms and runs as long.
         let most = points.iter().map(|point| point.live_bytes).max();
         assert!(most <= Some(300), "{points:?}");
+        let threads = points.iter().filter_map(|point| point.threads);
+        assert!(
+            (2..=4).contains(&threads.max().expect("numbers")),
+            "{points:?}"
+        );
         let over_time = entry.latency_over_time.as_ref().expect("a grid");
         let cells = &over_time.activities["transfer"];
         let samples: u64 = cells.iter().map(|cell| cell.2).sum();

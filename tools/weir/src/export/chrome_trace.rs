@@ -135,15 +135,16 @@ type Counter = (
 );
 
 /// What has a value at each point.
-const LEVELS: [Counter; 2] = [
+const LEVELS: [Counter; 3] = [
     ("live heap", "bytes", |point| Some(point.live_bytes as f64)),
     ("resident memory", "bytes", |point| {
         Some(point.usage?.resident_bytes as f64)
     }),
+    ("threads", "threads", |point| Some(point.threads?.into())),
 ];
 
 /// What grows from point to point: it is shown for each second.
-const GROWING: [Counter; 7] = [
+const GROWING: [Counter; 8] = [
     ("allocation calls", "calls/s", |point| {
         Some(point.alloc_calls as f64)
     }),
@@ -155,6 +156,7 @@ const GROWING: [Counter; 7] = [
     ("written", "bytes/s", |point| {
         Some(point.written_bytes as f64)
     }),
+    ("copied", "bytes/s", |point| Some(point.copied_bytes as f64)),
     ("CPU", "processors", |point| {
         let usage = point.usage?;
         Some(usage.user_ns.saturating_add(usage.system_ns) as f64 / 1e9)

@@ -56,7 +56,8 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         let line = sparkline(&process.timeline, process.duration_ns, columns);
         let space = " ".repeat(left - text::width(before));
         page.line(&format!("{before}{space}{line}{after}"));
-        let usage = usage(&process.timeline).unwrap_or_default();
+        let told = [usage(&process.timeline), threads(&process.timeline)];
+        let usage = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
         for line in text::wrap(&usage, page.room().saturating_sub(left).max(1)) {
             let line = page.dim(&line);
             page.styled_line(&format!("{}{line}", " ".repeat(left)));
@@ -122,6 +123,13 @@ fn usage(timeline: &Timeline) -> Option<String> {
     Some(format!(
         "up to {resident} resident, {faults}{from_disk}, {cpu} CPU time"
     ))
+}
+
+/// The most threads at one moment, where there were several.
+fn threads(timeline: &Timeline) -> Option<String> {
+    let most = { timeline.points.iter() }.filter_map(|point| point.threads);
+    let most = most.max().filter(|&threads| threads > 1)?;
+    Some(format!("up to {} threads", units::count(most.into())))
 }
 
 /// A block for each stretch of time, as high as the most that was live in it. Where no point falls
@@ -196,6 +204,21 @@ mod tests {
         assert_eq!(sparkline(&timeline(&[(0, -5), (9, 0)]), 9, 2), "  ");
         let extreme = timeline(&[(0, i64::MIN), (u64::MAX, i64::MAX)]);
         assert_eq!(sparkline(&extreme, u64::MAX, 2), " █");
+    }
+
+    #[test]
+    fn the_most_threads_are_told_where_there_were_several() {
+        let mut points = timeline(&[(0, 0), (10, 10), (20, 40)]);
+        for (seen, told) in [
+            ([None, None, None], None),
+            ([None, Some(1), Some(1)], None),
+            ([None, Some(1200), Some(3)], Some("up to 1,200 threads")),
+        ] {
+            for (point, threads) in points.points.iter_mut().zip(seen) {
+                point.threads = threads;
+            }
+            assert_eq!(threads(&points).as_deref(), told);
+        }
     }
 
     #[test]

@@ -259,6 +259,8 @@ fn python() -> Process {
         io_calls: at * 700,
         read_bytes: at * MIB,
         written_bytes: at * 800 * KIB,
+        copied_bytes: 0,
+        threads: None,
         // Nobody reads them at the start, and nobody can at the end.
         usage: (1..99).contains(&at).then(|| Usage {
             resident_bytes: (rise(at) + 9_216) * KIB,

@@ -5,6 +5,7 @@ const COLUMNS = 300;
 // Numbers of a point.
 const LIVE = (point) => point.live_bytes;
 const RESIDENT = (point) => point.usage?.resident_bytes ?? null;
+const THREADS = (point) => point.threads ?? null;
 
 // Evenly spaced times.
 function evenly(from, to) {

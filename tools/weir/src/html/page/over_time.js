@@ -1,6 +1,6 @@
 // Counters over time, and the range of it that is looked at.
 
-const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes'];
+const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes', 'copied_bytes'];
 const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
 
 // The images that are looked at, with the time from the start of the recording to theirs.
@@ -30,7 +30,7 @@ function counterAt(image, name, at) {
 
 // The points of an image that know a counter, and what its process had of it when the image started.
 function counterOf({ process, index }, name) {
-  if (!USAGE.includes(name)) return { points: process.timeline.points, value: (point) => point[name], from: 0 };
+  if (!USAGE.includes(name)) return { points: process.timeline.points, value: (point) => point[name] ?? 0, from: 0 };
   const known = usageOf(index);
   return { points: known.points, value: (point) => point.usage[name], from: known.before?.[name] ?? 0 };
 }
@@ -53,7 +53,7 @@ function usageOf(index) {
 function seriesOverTime(processes, end) {
   const at = evenly(0, end);
   const known = processes.filter(({ process }) => !process.heap.not_known);
-  const made = { at, live: levelsAt(known, at, LIVE), resident: levelsAt(processes, at, RESIDENT), counters: {} };
+  const made = { at, live: levelsAt(known, at, LIVE), resident: levelsAt(processes, at, RESIDENT), threads: levelsAt(processes, at, THREADS), counters: {} };
   for (const name of [...COUNTERS, ...USAGE]) made.counters[name] = at.map(() => 0);
   for (const tracked of processes) {
     const { process, offset } = tracked;
@@ -135,8 +135,10 @@ function chartsOf(series, into) {
   add('I/O', [
     { label: 'read', colour: 'read', filled: true, data: rates(series, 'read_bytes') },
     { label: 'written', colour: 'write', data: rates(series, 'written_bytes') },
+    { label: 'copied', colour: 'system', data: rates(series, 'copied_bytes') },
   ], perSecond('bytes'));
   add('I/O calls', [{ label: 'calls', colour: 'read', data: rates(series, 'io_calls') }], perSecond('count'));
+  add('Threads', [{ label: 'threads', colour: 'user', data: series.threads }], { unit: 'count', show: count, mark: compact });
   const inProcessors = (name) => rates(series, name, TICKS_NS).map((ns) => ns / 1e9);
   add('CPU, in processors', [
     { label: 'user', colour: 'user', filled: true, data: inProcessors('user_ns') },
@@ -183,6 +185,39 @@ function numbersOf(range) {
   return { ...sums, withUsage, running };
 }
 
+// When the sum of all images' threads changed, and by how much, in the order of time.
+const threadChanges = new Map();
+
+function changesOfThreads() {
+  if (!threadChanges.has(state.process)) {
+    const made = [];
+    for (const { process, offset } of tracked()) {
+      let had = 0;
+      for (const point of process.timeline.points.filter((of) => THREADS(of) !== null)) {
+        made.push([offset + point.at_ns, point.threads - had]);
+        had = point.threads;
+      }
+      if (had) made.push([offset + process.duration_ns, -had]);
+    }
+    threadChanges.set(state.process, made.sort(([one], [other]) => one - other));
+  }
+  return threadChanges.get(state.process);
+}
+
+// The most threads that all images together had at a time of the range; null where that is not known.
+function mostThreads([from, to]) {
+  const changes = changesOfThreads();
+  let now = 0;
+  let most = 0;
+  for (const [at, by] of changes) {
+    if (at > to) break;
+    // What was there when the range begins.
+    if (at > from) most = Math.max(most, now);
+    now += by;
+  }
+  return changes.length ? Math.max(most, now) : null;
+}
+
 // How many images ran in a range, those without a timeline, too.
 function imagesIn([from, to]) {
   return chosenImages().filter(({ process, offset }) => offset <= to && offset + process.duration_ns >= from)
@@ -201,6 +236,9 @@ function showChosen(into) {
     ['read', bytes(numbers.read_bytes)],
     ['written', bytes(numbers.written_bytes)],
   ];
+  if (numbers.copied_bytes) pairs.push(['copied', bytes(numbers.copied_bytes)]);
+  const threads = mostThreads(range);
+  if (threads !== null) pairs.push(['threads, up to', count(threads)]);
   if (numbers.withUsage) {
     // What ends within 5 ms is not read, nor is the last stretch of any.
     const of = numbers.withUsage < imagesIn(range) ? ` in ${count(numbers.withUsage)} of ${count(imagesIn(range))} processes` : '';

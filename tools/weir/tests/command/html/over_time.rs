@@ -24,6 +24,8 @@ pub fn with_time() -> Report {
             io_calls: second,
             read_bytes: 7 * second,
             written_bytes: 3 * second,
+            copied_bytes: 2 * second,
+            threads: (second > 0).then_some(second as u32 % 4 + 1),
             usage: Some(Usage {
                 resident_bytes: (10 + second) << 20,
                 minor_faults: 100 + second,
@@ -77,14 +79,14 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
     let both = chosen(&pages[1]);
     assert!(
         both.contains(
-            "allocation calls, with frees 200requested 400 BI/O calls 4read 28 Bwritten 12 B"
+            "allocation calls, with frees 200requested 400 BI/O calls 4read 28 Bwritten 12 Bcopied 8 Bthreads, up to 7"
         ),
         "{both}"
     );
     let one = chosen(&pages[2]);
     assert!(
         one.contains(
-            "allocation calls, with frees 120requested 200 BI/O calls 2read 14 Bwritten 6 B"
+            "allocation calls, with frees 120requested 200 BI/O calls 2read 14 Bwritten 6 Bcopied 4 Bthreads, up to 4"
         ),
         "{one}"
     );
@@ -113,6 +115,9 @@ fn a_range_of_time_has_the_numbers_of_its_ends() {
     let charts = strings(&pages[0]["charts"]);
     for chart in [
         "Heap and resident size",
+        "I/O",
+        "I/O calls",
+        "Threads",
         "CPU, in processors",
         "Page faults",
         "Transfer: read, write, sync",
