@@ -9,7 +9,7 @@ use std::path::Path;
 use super::verdict::Verdict;
 use super::{Judged, Row, outcome};
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, text};
 
 /// Prints the annotations, and adds the table to the file that `GITHUB_STEP_SUMMARY` names.
 pub fn print(budget: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {
@@ -33,9 +33,9 @@ fn annotations(budget: &Path, judged: &[Judged<'_>]) -> String {
             if row.verdict == Verdict::Kept {
                 continue;
             }
-            let mut message = sentence(one, row);
+            let mut message = text::printable(&sentence(one, row)).into_owned();
             for (by, place) in &one.culprits {
-                let _ = write!(message, "\n{by}: {place}");
+                let _ = write!(message, "\n{by}: {}", text::printable(place));
             }
             let line = one.limit.line;
             let message = data(&message);
@@ -93,9 +93,9 @@ fn summary(budget: &Path, judged: &[Judged<'_>]) -> String {
 /// Text in a table of Markdown, where nothing of it has a meaning.
 fn cell(text: &str) -> String {
     let mut out = String::new();
-    for character in text.chars() {
+    let line = text.replace(['\n', '\r'], " ");
+    for character in text::printable(&line).chars() {
         match character {
-            '\n' | '\r' => out.push(' '),
             '|' | '\\' | '`' | '*' | '_' | '<' | '>' | '[' | ']' | '&' => {
                 out.push('\\');
                 out.push(character);
@@ -125,5 +125,6 @@ mod tests {
         assert_eq!(data("100%\n::error::x"), "100%25%0A::error::x");
         assert_eq!(property("a,b:c"), "a%2Cb%3Ac");
         assert_eq!(cell("a|b\n*c*"), "a\\|b \\*c\\*");
+        assert_eq!(cell("a\u{1b}"), "a\\\\u{1b}");
     }
 }

@@ -9,6 +9,7 @@ use super::Judged;
 use super::github::sentence;
 use super::verdict::Verdict;
 use crate::failure::Failure;
+use crate::text;
 
 /// Writes the file.
 pub fn write(path: &Path, budget: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {
@@ -24,12 +25,14 @@ pub fn write(path: &Path, budget: &Path, judged: &[Judged<'_>]) -> Result<(), Fa
             None => TestCaseStatus::success(),
             Some(kind) => TestCaseStatus::non_success(kind),
         };
-        let sentences: Vec<String> = one.rows.iter().map(|row| sentence(one, row)).collect();
+        let sentences = one.rows.iter().map(|row| sentence(one, row));
+        let sentences = sentences.map(|text| text::printable(&text).into_owned());
+        let sentences: Vec<String> = sentences.collect();
         if kind.is_some() {
             let culprits = one
                 .culprits
                 .iter()
-                .map(|(by, place)| format!("{by}: {place}"));
+                .map(|(by, place)| format!("{by}: {}", text::printable(place)));
             let all: Vec<String> = sentences.iter().cloned().chain(culprits).collect();
             status.set_message(sentences.first().cloned().unwrap_or_default());
             status.set_description(all.join("\n"));

@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
+use weir_record::escape::is_escaped;
+
 use super::run::Place;
-use super::{refusal, text, weir};
+use super::{refusal, sample, text, weir};
 
 /// 300 reads, and as many writes of one byte each to `out`.
 const DD: [&str; 6] = [
@@ -205,6 +207,39 @@ for case in suite: print(case.get('name'), *[child.tag for child in case])
         read,
         "3 1 1\nfunctions.write.calls failure\nfunctions.fsync.latency.p99 error\nfunctions.mmap.calls\n"
     );
+}
+
+/// A process can call itself anything.
+#[test]
+fn what_ci_gets_is_no_command_for_a_terminal() {
+    let place = Place::new();
+    let mut report = sample::report();
+    report.processes[0].title = Some("idle\u{1b}[31m\n::error::\u{202e}x".to_owned());
+    let json = serde_json::to_vec(&report).expect("JSON");
+    fs::write(place.file("report.json"), json).expect("written");
+    let budget = limits(&[("functions.read.calls", "max = 0\nper = \"process\"")]);
+    fs::write(place.file("weir.toml"), budget).expect("written");
+    let github = ["--format", "github", "--junit", "weir.xml"];
+    let line = ["check", "report.json"].iter().chain(&github);
+    let mut command = place.settle(weir(line));
+    command.env("GITHUB_STEP_SUMMARY", place.file("summary.md"));
+    let printed = text(&command.output().expect("ended").stdout);
+    let written = |name: &str| fs::read_to_string(place.file(name)).expect("written");
+    for (form, escape) in [
+        (printed, "(idle\\u{1b}[31m\\n::error::\\u{202e}x)"),
+        (
+            written("summary.md"),
+            "(idle\\\\u{1b}\\[31m ::error::\\\\u{202e}x)",
+        ),
+        (
+            written("weir.xml"),
+            "(idle\\u{1b}[31m\\n::error::\\u{202e}x)",
+        ),
+    ] {
+        assert!(form.contains(escape), "{form}");
+        let is_harmless = |letter: char| letter == '\n' || !is_escaped(letter);
+        assert!(form.chars().all(is_harmless), "{form:?}");
+    }
 }
 
 /// The numbers as a parser reads them that is not ours: that of Prometheus's client.
