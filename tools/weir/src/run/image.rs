@@ -289,7 +289,9 @@ impl Image {
     pub fn can_be_of_process_of(&self, other: &Image) -> bool {
         // Only of one that has ended it may not be known which it was.
         let is_likely = || self.parent_pid() == other.parent_pid() && !self.runs() && !other.runs();
-        self.pid == other.pid && (self.was_seen() && other.was_seen() || is_likely())
+        let [own, others] = [self, other].map(|image| image.identity().namespace);
+        let may_be = own == others || !own.is_known() || !others.is_known();
+        may_be && self.pid == other.pid && (self.was_seen() && other.was_seen() || is_likely())
     }
 
     /// Whether its process is seen to run.

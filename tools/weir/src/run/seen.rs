@@ -150,7 +150,10 @@ impl Namespaced {
         let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
         let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let of = |here| {
-            let own = own_number(here).filter(|&own| own != here)?;
+            let numbers = numbers(here)?;
+            let [_, .., own] = numbers[..] else {
+                return None;
+            };
             Some(Ids { here, own })
         };
         Namespaced(ids.filter_map(of).collect())
@@ -184,20 +187,25 @@ impl Search {
     }
 }
 
-/// The id of a process in its own pid namespace (proc_pid_status(5)). None where the kernel does not tell.
+/// The id of a process in its own pid namespace. None where the kernel does not tell.
 fn own_number(pid: u32) -> Option<u32> {
+    numbers(pid)?.pop()
+}
+
+/// The ids of a process from weir's pid namespace to its own (proc_pid_status(5)). None where the kernel does not tell.
+fn numbers(pid: u32) -> Option<Vec<u32>> {
     let mut status = Vec::new();
     let file = File::open(format!("/proc/{pid}/status")).ok()?;
     file.take(MOST_OF_STATUS).read_to_end(&mut status).ok()?;
-    innermost(&status)
+    numbers_in(&status)
 }
 
-/// The last id of the line `NSpid`.
-fn innermost(status: &[u8]) -> Option<u32> {
+/// Those of the line `NSpid`.
+fn numbers_in(status: &[u8]) -> Option<Vec<u32>> {
     let mut lines = status.split(|&byte| byte == b'\n');
-    let ids = lines.find_map(|line| line.strip_prefix(b"NSpid:"))?;
-    let last = ids.rsplit(u8::is_ascii_whitespace).next()?;
-    std::str::from_utf8(last).ok()?.parse().ok()
+    let line = lines.find_map(|line| line.strip_prefix(b"NSpid:"))?;
+    let words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    words.map(|word| word.parse().ok()).collect()
 }
 
 /// Whether there is no process with this id here, be it that /proc would not show it.
@@ -214,10 +222,13 @@ mod tests {
 
     #[test]
     fn the_last_id_is_that_of_its_own_namespace() {
-        let of = |status: &str| innermost(status.as_bytes());
-        assert_eq!(of("Name:\ta\nNSpid:\t4711\nNSpgid:\t1\n"), Some(4711));
-        assert_eq!(of("NSpid:\t4711\t12\t3\nNSpgid:\t1\t1\t9\n"), Some(3));
-        for other in ["", "Pid:\t1\n", "NSpid:\n", "NSpid:\tx\n"] {
+        let of = |status: &str| numbers_in(status.as_bytes());
+        let expected = Some(vec![4711]);
+        assert_eq!(of("Name:\ta\nNSpid:\t4711\nNSpgid:\t1\n"), expected);
+        let expected = Some(vec![4711, 12, 3]);
+        assert_eq!(of("NSpid:\t4711\t12\t3\nNSpgid:\t1\t1\t9\n"), expected);
+        assert_eq!(of("NSpid:\n"), Some(vec![]));
+        for other in ["", "Pid:\t1\n", "NSpid:\tx\n"] {
             assert_eq!(of(other), None, "{other:?}");
         }
         let this = process::id();
