@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::counter::Counter;
 
 /// How many notes there is room for.
-pub const CAPACITY: usize = 256;
+pub const CAPACITY: usize = 1024;
 
 /// A note.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
 use rustix::process::Resource;
-use weir_record::ends::{CAPACITY, ChildEnd};
+use weir_record::ends::ChildEnd;
 use weir_record::region::{Header, Maker};
 
 use crate::environment::Path;
@@ -23,13 +23,15 @@ const NOBODY: ChildEnd = ChildEnd {
     status: 0,
     ticks: 0,
 };
+/// Of how many killed children, the last ones, the ends are written.
+const MOST: usize = 256;
 /// Room in bytes for directory entries, as many as the kernel returns at a time. A name has at most 255 bytes.
 const ENTRIES: usize = 4096;
 
 /// Writes the ends of a process's killed children into their regions, if those are in the same directory as its own. If
 /// that fails, their ends stay unknown.
 pub fn tell_the_killed(header: &Header, region: &CStr) {
-    let mut room = [NOBODY; CAPACITY];
+    let mut room = [NOBODY; MOST];
     let killed = killed(header, &mut room);
     if killed.is_empty() {
         return;
@@ -54,19 +56,17 @@ pub fn tell_the_killed(header: &Header, region: &CStr) {
 }
 
 /// The children that signals have ended.
-fn killed<'r>(header: &Header, room: &'r mut [ChildEnd]) -> &'r [ChildEnd] {
+fn killed<'r>(header: &Header, room: &'r mut [ChildEnd; MOST]) -> &'r [ChildEnd] {
     let mut count = 0;
     if let Some(ends) = header.ends() {
         ends.show(0, true, |end| {
-            if libc::WIFSIGNALED(end.status)
-                && let Some(place) = room.get_mut(count)
-            {
-                *place = end;
+            if libc::WIFSIGNALED(end.status) {
+                room[count % MOST] = end;
                 count += 1;
             }
         });
     }
-    &room[..count]
+    &room[..count.min(MOST)]
 }
 
 fn open_directory_of(file: &CStr) -> Option<Descriptor> {

@@ -183,3 +183,41 @@ fn streams_are_flushed_after_all() {
         }
     }
 }
+
+/// Compares the calls and the signal of each child of `ends_in_many_ways` with what its parent said.
+#[track_caller]
+fn expect_ends(program: Program) {
+    let outcome = program.run(Mode::Run).expect_status(0);
+    let text = outcome.text();
+    let mut expected: Vec<_> = text.lines().map(str::to_owned).collect();
+    let processes = outcome.processes();
+    let children = processes.iter().filter(|image| {
+        let mut command = image.command.iter();
+        image.forked && command.any(|word| word.ends_with("/ends_in_many_ways"))
+    });
+    let child = |image: &&Process| {
+        let calls = image.functions.get("pwrite")?.calls;
+        let signal = image.end.signal.map_or(-1, |signal| signal);
+        Some(format!("{calls} {signal}"))
+    };
+    let mut ends: Vec<_> = children.filter_map(child).collect();
+    expected.sort();
+    ends.sort();
+    assert_eq!(ends, expected);
+}
+
+#[test]
+fn many_at_once_end_as_their_parent_was_told() {
+    expect_ends(Program::new(victim("ends_in_many_ways")).args(["950", "30"]));
+}
+
+/// In the same clock tick, too: the kernel tells when a process began in hundredths of a second.
+#[test]
+fn those_with_one_id_end_as_their_parent_was_told() {
+    let program = Program::new("/usr/bin/unshare").args(["--pid", "--fork"]);
+    expect_ends(
+        program
+            .arg(victim("ends_in_many_ways"))
+            .args(["300", "1", "same"]),
+    );
+}

@@ -27,7 +27,6 @@ use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
 use crate::run::identity::Identity;
 use crate::run::mapping::Mapping;
-use crate::run::started::Starts;
 use crate::run::told::{Told, is_open};
 use crate::run::{ending, moment, namespaces};
 use crate::summary::{Look, summary};
@@ -153,7 +152,7 @@ fn of_unbegun(regions: &[PathBuf], args: &RecoverArgs) -> String {
 }
 
 /// What is said of one of many.
-fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Noted) -> Result<String, Failure> {
+fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, Failure> {
     let region = path.display();
     let recovered = match recover(path, noted) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
@@ -187,16 +186,9 @@ struct Recovered {
     runs: bool,
 }
 
-/// What other processes noted of one.
-#[derive(Default)]
-struct Noted {
-    ends: Told,
-    starts: Starts,
-}
-
 /// What the images of these regions noted of the ends of their children: for a killed child there is no other source.
-fn noted(regions: &[PathBuf]) -> Noted {
-    let mut noted = Noted::default();
+fn noted(regions: &[PathBuf]) -> Told {
+    let mut noted = Told::default();
     for path in regions {
         let header = open(path)
             .ok()
@@ -205,9 +197,9 @@ fn noted(regions: &[PathBuf]) -> Noted {
             && let Ok(region) = region_of(&memory)
         {
             let by = Identity::noted(region.header);
-            noted.starts.see(by.pid, by.began_ticks);
+            noted.see(&by);
             if let Some(ends) = region.header.ends() {
-                ends.show(0, true, |end| noted.ends.note(by.namespace, by.pid, end));
+                ends.show(0, true, |end| noted.note(by.namespace, by.pid, end));
             }
         }
     }
@@ -263,7 +255,7 @@ impl Copied {
     }
 }
 
-fn recover(path: &Path, noted: &mut Noted) -> Result<Recovered, Failure> {
+fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
     let copied = Copied::of(path)?;
     let region = copied.region()?;
     let pid = region.header.pid.load(Ordering::Relaxed);
@@ -275,9 +267,7 @@ fn recover(path: &Path, noted: &mut Noted) -> Result<Recovered, Failure> {
     } else {
         let header = region.header;
         let identity = Identity::noted(header);
-        let end = noted
-            .ends
-            .end(ending::told(header), &identity, &noted.starts);
+        let end = noted.end(ending::told(header), &identity);
         (
             match header.end_told() {
                 // Its parent's region is gone.

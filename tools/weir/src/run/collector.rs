@@ -4,13 +4,11 @@
 
 use std::collections::HashMap;
 use std::os::fd::BorrowedFd;
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use weir_record::clock::Moment;
-use weir_record::ends::ChildEnd;
 use weir_report::model::{End, EndKind, Process, TimelinePoint, TreePeak};
 
 use super::arrivals::{Arrivals, Pass};
@@ -106,7 +104,9 @@ impl Collector {
             if note_starts(&mut self.starts, image) > 0 {
                 fullest = fullest.max(pace::BUSY_RING);
             }
-            note_ends(&mut self.told, image, false);
+            if note_ends(&mut self.told, image, false) > 0 {
+                fullest = fullest.max(pace::BUSY_RING);
+            }
         }
         if self.arrivals.is_amid() {
             fullest = fullest.max(pace::BUSY_RING);
@@ -171,7 +171,10 @@ impl Collector {
             } else if is_program(self.program, &image) {
                 Some(image.end_with(status))
             } else if image.was_seen() && !image.is_replacing() {
-                image.end()
+                // Another may have its id now.
+                let is_ended = self.told.is_ended(&image.identity());
+                let noted = is_ended.then(|| image.end_by_its_word());
+                noted.or_else(|| image.end())
             } else {
                 Some(image.end_by_its_word())
             };
@@ -186,7 +189,7 @@ impl Collector {
             self.last.push(file);
         }
         let ended = std::mem::take(&mut self.ended);
-        let mut processes = ended.finish(&mut self.told, &self.starts);
+        let mut processes = ended.finish(&mut self.told);
         self.told
             .add_failed_without_image(&self.starts, &mut processes);
         self.starts.settle(&mut processes);
@@ -295,6 +298,7 @@ impl Collector {
     }
 
     fn see(&mut self, image: &Image) {
+        self.told.see(&image.identity());
         self.starts.see(image.pid(), image.started().ticks);
         // Its parent may have another id of it.
         if image.pid_here() != image.pid() {
@@ -313,35 +317,47 @@ impl Collector {
         });
         // Two that cannot be seen may have the same id in namespaces of their own.
         let may_go_on = |image: &Image| image.was_seen() || image.is_replacing();
-        let (later, earlier): (Vec<_>, Vec<_>) = others
-            .map(|(number, other)| (number, other.started().monotonic_ns, may_go_on(other)))
-            .partition(|&(_, other, _)| other > began);
-        let is_earlier = may_go_on(image) && !later.is_empty();
-        let earlier = earlier.into_iter().filter(|&(.., may_go_on)| may_go_on);
-        let mut earlier: Vec<u64> = earlier.map(|(number, ..)| number).collect();
-        if is_earlier {
+        let (later, earlier): (Vec<_>, Vec<_>) =
+            others.partition(|(_, other)| other.started().monotonic_ns > began);
+        let next = later
+            .iter()
+            .min_by_key(|(_, other)| other.started().monotonic_ns)
+            .filter(|_| may_go_on(image));
+        let earlier = earlier.iter().filter(|(_, other)| may_go_on(other));
+        let mut earlier: Vec<(u64, bool)> = earlier
+            .map(|&(number, _)| (number, image.is_forked()))
+            .collect();
+        if let Some((_, next)) = next {
             // The other was handed over, and this one found.
-            earlier.push(number);
+            earlier.push((number, next.is_forked()));
         }
-        for number in earlier {
+        for (number, is_forked) in earlier {
             if let Some(predecessor) = self.images.take(number) {
-                self.succeeded(predecessor);
+                self.succeeded(predecessor, is_forked);
             }
         }
     }
 
-    /// An image of whose process there is a later one.
-    fn succeeded(&mut self, mut image: Image) {
+    /// An image of whose process, or of another that had its id, there is a later one, which began by fork, or not.
+    fn succeeded(&mut self, mut image: Image, by_forked: bool) {
         note_starts(&mut self.starts, &image);
         note_ends(&mut self.told, &mut image, true);
         let end = image.kept();
-        let end = end.unwrap_or_else(|| image.end_before_successor());
+        let end = end.unwrap_or_else(|| match by_forked {
+            // So it is another process.
+            true => image.end_by_its_word(),
+            false => image.end_before_successor(),
+        });
+        let (end, now) = match image.is_replacing() {
+            true => (end, moment::now()),
+            false => self.noted_end(&image, end, moment::now()),
+        };
         if image.is_shared() {
             image.keep(end);
             self.images.add(image);
         } else {
             let identity = image.identity();
-            let (process, file) = image.close(moment::now(), end);
+            let (process, file) = image.close(now, end);
             self.keep(process, identity);
             self.remove(file);
         }
@@ -371,6 +387,31 @@ impl Collector {
                 }
             }
             self.fold(number, |_| end);
+        }
+    }
+
+    /// How and when an image ended, as was noted of its process, or else so. /proc may have told of a later process with its id, which began
+    /// in the same clock tick: then the image's own one was waited for before.
+    fn noted_end(&mut self, image: &Image, end: End, now: Moment) -> (End, Moment) {
+        let identity = image.identity();
+        let by_its_word = image.end_by_its_word();
+        if told::is_open(&by_its_word) {
+            self.note_ends_of(identity.parent);
+        }
+        match self.told.take(&identity) {
+            Some(noted) if told::is_open(&by_its_word) => {
+                (told::known(&noted), image.moment_at(noted.ticks, now))
+            }
+            Some(noted) => (end, image.moment_at(noted.ticks, now)),
+            None => (end, now),
+        }
+    }
+
+    /// Looks at what images with this id have noted of their children since.
+    fn note_ends_of(&mut self, parent: u32) {
+        let parents = self.images.iter_mut();
+        for image in parents.filter(|image| image.pid() == parent) {
+            note_ends(&mut self.told, image, false);
         }
     }
 
@@ -434,12 +475,8 @@ impl Collector {
         if let Some(last) = process.timeline.points.last() {
             add(&mut self.ended_counts, last);
         }
-        self.ended.add(
-            without_repetition(process),
-            identity,
-            &mut self.told,
-            &self.starts,
-        );
+        self.ended
+            .add(without_repetition(process), identity, &mut self.told);
     }
 
     /// Folds an image that has no traced successor.
@@ -452,16 +489,10 @@ impl Collector {
             began_ticks: began,
             ..
         } = identity;
-        // What was waited for is what it became.
-        let is_whole = end.how != EndKind::Exec;
-        let noted = is_whole.then(|| self.told.take(&identity, &self.starts));
-        let (end, now) = match noted.flatten() {
-            Some(ChildEnd { status, ticks, .. }) => {
-                let known = || ending::known(ExitStatus::from_raw(status));
-                let end = if told::is_open(&end) { known() } else { end };
-                (end, image.moment_at(ticks, now))
-            }
-            None => (end, now),
+        let (end, now) = match end.how {
+            // What was waited for is what it became.
+            EndKind::Exec => (end, now),
+            _ => self.noted_end(&image, end, now),
         };
         let children = match image.children() {
             0 => 0,
@@ -531,10 +562,14 @@ fn note_starts(starts: &mut Starts, image: &Image) -> usize {
     count
 }
 
-/// Notes how the children of an image ended that it has waited for.
-fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) {
-    let by = image.identity();
-    image.take_ends(is_last, |end| told.note(by.namespace, by.pid, end));
+/// Notes how the children of an image ended that it has waited for; how many there were.
+fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) -> usize {
+    let (by, mut count) = (image.identity(), 0);
+    image.take_ends(is_last, |end| {
+        told.note(by.namespace, by.pid, end);
+        count += 1;
+    });
+    count
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use weir_report::model::Process;
 use weir_report::recording::{Groups, weight};
 
 use super::identity::Identity;
-use super::started::Starts;
 use super::told::{self, Told};
 
 /// How many images are kept one by one.
@@ -32,7 +31,7 @@ pub struct Ended {
 
 impl Ended {
     /// Another one.
-    pub fn add(&mut self, process: Process, identity: Identity, told: &mut Told, starts: &Starts) {
+    pub fn add(&mut self, process: Process, identity: Identity, told: &mut Told) {
         self.kept_bytes += weight(&process);
         self.kept
             .insert((process.started_unix_ns, self.count), (process, identity));
@@ -46,7 +45,7 @@ impl Ended {
             self.pending.push(latest);
         }
         if self.pending.len() >= BATCH {
-            self.fold_pending(told, starts, MOST_OPEN);
+            self.fold_pending(told, MOST_OPEN);
         }
     }
 
@@ -58,18 +57,18 @@ impl Ended {
     }
 
     /// All of them at the end, in the order of their start.
-    pub fn finish(mut self, told: &mut Told, starts: &Starts) -> Vec<Process> {
-        self.fold_pending(told, starts, 0);
+    pub fn finish(mut self, told: &mut Told) -> Vec<Process> {
+        self.fold_pending(told, 0);
         let mut kept: Vec<_> = self.kept.into_values().collect();
-        told.settle(&mut kept, starts);
+        told.settle(&mut kept);
         let mut processes: Vec<Process> = kept.into_iter().map(|(process, _)| process).collect();
         processes.extend(self.folded.into_entries());
         processes
     }
 
     /// Folds what is pending, but for the latest of which it is not known how they ended.
-    fn fold_pending(&mut self, told: &mut Told, starts: &Starts, most_open: usize) {
-        told.settle(&mut self.pending, starts);
+    fn fold_pending(&mut self, told: &mut Told, most_open: usize) {
+        told.settle(&mut self.pending);
         let mut open = 0;
         let (waiting, due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
             .into_iter()
@@ -119,7 +118,7 @@ mod tests {
             namespace: Namespace::Here,
             ..Identity::unknown(image.pid, image.parent_pid)
         };
-        ended.add(image, identity, told, &Starts::default());
+        ended.add(image, identity, told);
     }
 
     #[test]
@@ -138,11 +137,7 @@ mod tests {
             image.missed.notes = vec![format!("note {}", pid % 200)];
             add(&mut ended, image, &mut told);
         }
-        let report = recording::report(
-            ended.finish(&mut told, &Starts::default()),
-            ending::running(),
-            0,
-        );
+        let report = recording::report(ended.finish(&mut told), ending::running(), 0);
         assert_eq!(report.processes.len(), MOST + 3);
         assert_eq!(report.processes[0].pid, 0);
         assert_eq!(report.folded_processes, u64::from(all) - MOST as u64);
@@ -171,7 +166,7 @@ mod tests {
         for pid in 0..2 * MOST as u32 {
             add(&mut ended, image(pid, &format!("/{pid}")), &mut told);
         }
-        let processes = ended.finish(&mut told, &Starts::default());
+        let processes = ended.finish(&mut told);
         assert_eq!(processes.len(), MOST + MOST_GROUPS + 1);
         let all: u64 = processes.iter().map(Process::stands_for).sum();
         assert_eq!(all, 2 * MOST as u64);
@@ -185,7 +180,7 @@ mod tests {
             image.command = vec!["x".repeat(4 << 20)];
             add(&mut ended, image, &mut told);
         }
-        assert!(ended.finish(&mut told, &Starts::default()).len() < 20);
+        assert!(ended.finish(&mut told).len() < 20);
     }
 
     #[test]
@@ -209,7 +204,7 @@ mod tests {
                 ticks: 5,
             },
         );
-        let processes = ended.finish(&mut told, &Starts::default());
+        let processes = ended.finish(&mut told);
         let folded = processes.last().and_then(|of| of.folded.as_ref());
         let ends = &folded.expect("folded").ends;
         let kinds: Vec<_> = ends

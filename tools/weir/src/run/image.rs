@@ -302,6 +302,11 @@ impl Image {
         })
     }
 
+    /// Whether it began by fork.
+    pub fn is_forked(&self) -> bool {
+        self.region.header.has(Circumstance::Forked)
+    }
+
     /// Whether it has said that it becomes another image.
     pub fn is_replacing(&self) -> bool {
         self.region.header.phase() == Phase::Replacing

@@ -67,7 +67,7 @@ mod progress;
 pub mod seen;
 mod shrinking;
 mod signals;
-pub mod started;
+mod started;
 mod stopping;
 mod supervisor;
 pub mod title;

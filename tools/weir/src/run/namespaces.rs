@@ -11,7 +11,7 @@ use weir_record::region::Header;
 use super::moment;
 
 /// A namespace of process ids (pid_namespaces(7)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Namespace {
     /// Weir's own.
     Here,

@@ -102,11 +102,6 @@ impl Starts {
         self.seen.get(&pid).is_some_and(|&latest| latest > ticks)
     }
 
-    /// Whether it is known that no later process had this id.
-    pub fn is_latest(&self, pid: u32, ticks: u64) -> bool {
-        !self.has_forgotten_seen && !self.has_seen_after(pid, ticks)
-    }
-
     /// Whether the process was started as something that has not been seen.
     pub fn is_awaited(&self, pid: u32) -> bool {
         let mut pending = self.pending.iter();

@@ -1,6 +1,6 @@
 //! How processes ended that did not note it themselves: their parents noted it after they had waited for them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
@@ -15,6 +15,9 @@ use crate::report::ending as in_words;
 
 /// How many unused ends are kept: most are of processes that noted themselves how they ended.
 const MOST: usize = 10_000;
+
+/// Of how many images it is known when they began: an end is noted within moments, or with the end of the parent.
+const MOST_BEGUN: usize = 50_000;
 
 /// How many ways to end are told of the children of one process.
 const MOST_WAYS: usize = 8;
@@ -37,6 +40,8 @@ pub struct Told {
     /// By the child's process id, in the parent's namespace.
     ends: HashMap<u32, Vec<Noted>>,
     count: usize,
+    /// When images began, by their namespaces and process ids: an end that was noted later is of the latest of them.
+    begun: BTreeSet<(Namespace, u32, u64)>,
 }
 
 impl Told {
@@ -46,18 +51,19 @@ impl Told {
             self.ends.clear();
             self.count = 0;
         }
-        let of_pid = self.ends.entry(end.pid).or_default();
         let noted = Noted { namespace, by, end };
-        // A process that had this id before has ended.
-        let former = of_pid
-            .iter_mut()
-            .find(|other| namespace.is_known() && other.namespace == namespace);
-        match former {
-            Some(former) => *former = noted,
-            None => {
-                of_pid.push(noted);
-                self.count += 1;
-            }
+        self.ends.entry(end.pid).or_default().push(noted);
+        self.count += 1;
+    }
+
+    /// There is an image of this process.
+    pub fn see(&mut self, of: &Identity) {
+        if self.begun.len() >= MOST_BEGUN {
+            self.begun.clear();
+        }
+        self.begun.insert((of.namespace, of.pid, of.began_ticks));
+        if let Some(here) = of.here {
+            self.begun.insert((Namespace::Here, here, of.began_ticks));
         }
     }
 
@@ -67,52 +73,23 @@ impl Told {
     }
 
     /// How an image ended, if that is known now and was not before.
-    pub fn end(&mut self, end: End, of: &Identity, starts: &Starts) -> End {
+    pub fn end(&mut self, end: End, of: &Identity) -> End {
         if !is_open(&end) {
             return end;
         }
-        let noted = self.take(of, starts);
-        noted.map_or(end, |noted| {
-            ending::known(ExitStatus::from_raw(noted.status))
-        })
+        self.take(of).map_or(end, |noted| known(&noted))
+    }
+
+    /// Whether the end of an image's process was noted.
+    pub fn is_ended(&self, of: &Identity) -> bool {
+        self.find(of).is_some()
     }
 
     /// Takes what was noted of the end of an image's process.
-    pub fn take(&mut self, of: &Identity, starts: &Starts) -> Option<ChildEnd> {
-        let is_latest = starts.is_latest(of.pid, of.began_ticks);
-        let noted = self.take_fit(of.pid, of.began_ticks, |noted| match noted.is_of(of) {
-            Fit::Later if is_latest => Fit::Surely,
-            fit => fit,
-        });
-        noted.or_else(|| {
-            // Its parent may be here, and it the first of another namespace.
-            let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
-            self.take_fit(here, of.began_ticks, |noted| match noted.namespace {
-                Namespace::Here => Fit::Surely,
-                _ => Fit::No,
-            })
-        })
-    }
-
-    /// Takes the note of this process that fits; of those that may, one that is the only one.
-    fn take_fit(
-        &mut self,
-        pid: u32,
-        began_ticks: u64,
-        fits: impl Fn(&Noted) -> Fit,
-    ) -> Option<ChildEnd> {
+    pub fn take(&mut self, of: &Identity) -> Option<ChildEnd> {
+        let (pid, place) = self.find(of)?;
         let of_pid = self.ends.get_mut(&pid)?;
-        let in_time = of_pid
-            .iter()
-            .enumerate()
-            .filter(|(_, noted)| noted.end.ticks >= began_ticks);
-        let fit: Vec<(usize, Fit)> = in_time.map(|(place, noted)| (place, fits(noted))).collect();
-        let of = |wanted| fit.iter().filter(move |(_, fit)| *fit == wanted);
-        let (place, _) = of(Fit::Surely).next().or_else(|| {
-            let mut possible = of(Fit::Maybe);
-            possible.next().filter(|_| possible.next().is_none())
-        })?;
-        let noted = of_pid.swap_remove(*place);
+        let noted = of_pid.remove(place);
         if of_pid.is_empty() {
             self.ends.remove(&pid);
         }
@@ -120,11 +97,54 @@ impl Told {
         Some(noted.end)
     }
 
+    /// What was noted of the end of an image's process: for which id, and the how manyth.
+    fn find(&self, of: &Identity) -> Option<(u32, usize)> {
+        let own = self.find_fit(of.namespace, of.pid, of.began_ticks, |noted| {
+            noted.is_of(of)
+        });
+        own.or_else(|| {
+            // Its parent may be here, and it the first of another namespace.
+            let here = of.here.filter(|_| of.namespace != Namespace::Here)?;
+            let is_here = |noted: &Noted| match noted.namespace {
+                Namespace::Here => Fit::Surely,
+                _ => Fit::No,
+            };
+            self.find_fit(Namespace::Here, here, of.began_ticks, is_here)
+        })
+    }
+
+    /// The first note of this process that fits; of those that may, one that is the only one.
+    fn find_fit(
+        &self,
+        namespace: Namespace,
+        pid: u32,
+        began_ticks: u64,
+        fits: impl Fn(&Noted) -> Fit,
+    ) -> Option<(u32, usize)> {
+        let mut later = self
+            .begun
+            .range((namespace, pid, began_ticks.saturating_add(1))..=(namespace, pid, u64::MAX));
+        let next = later.next().map_or(u64::MAX, |(.., ticks)| *ticks);
+        let of_pid = self.ends.get(&pid)?.iter().enumerate();
+        // Before the next process has the id, this one has been waited for.
+        let in_time = of_pid.filter(|(_, noted)| (began_ticks..next).contains(&noted.end.ticks));
+        let fit: Vec<(usize, u64, Fit)> = in_time
+            .map(|(place, noted)| (place, noted.end.ticks, fits(noted)))
+            .collect();
+        let of = |wanted| fit.iter().filter(move |(.., fit)| *fit == wanted);
+        let first = of(Fit::Surely).min_by_key(|(_, ticks, _)| *ticks);
+        let found = first.or_else(|| {
+            let mut possible = of(Fit::Maybe);
+            possible.next().filter(|_| possible.next().is_none())
+        });
+        found.map(|&(place, ..)| (pid, place))
+    }
+
     /// Gives images the ends that their parents have noted since.
-    pub fn settle(&mut self, processes: &mut [(Process, Identity)], starts: &Starts) {
+    pub fn settle(&mut self, processes: &mut [(Process, Identity)]) {
         for (process, identity) in processes.iter_mut().rev() {
             let end = std::mem::take(&mut process.end);
-            process.end = self.end(end, identity, starts);
+            process.end = self.end(end, identity);
         }
     }
 
@@ -181,8 +201,6 @@ enum Fit {
     Surely,
     /// As far as their namespaces are known.
     Maybe,
-    /// Another process than its parent waited for the id: its parent is gone, or the id is that of a later process by now.
-    Later,
     No,
 }
 
@@ -190,9 +208,10 @@ impl Noted {
     /// Whether it is of the process with this identity, whose id it has.
     fn is_of(&self, of: &Identity) -> Fit {
         match (self.namespace, of.namespace) {
+            // Another has waited for it, as its parent is gone.
             (noted, own) if self.by != of.parent && self.by != ANYBODY => {
                 if noted == own && noted.is_known() {
-                    Fit::Later
+                    Fit::Surely
                 } else {
                     Fit::No
                 }
@@ -205,6 +224,11 @@ impl Noted {
             _ => Fit::Maybe,
         }
     }
+}
+
+/// The end that was noted.
+pub fn known(noted: &ChildEnd) -> End {
+    ending::known(ExitStatus::from_raw(noted.status))
 }
 
 /// Whether more may be known of an end.
@@ -241,7 +265,6 @@ mod tests {
             status,
             ticks: 50,
         };
-        let starts = Starts::default();
         let told_of = |notes: &[Namespace], namespace, here| {
             let mut told = Told::default();
             for (status, noted) in (1..).zip(notes) {
@@ -252,7 +275,7 @@ mod tests {
                 here,
                 ..Identity::unknown(7, 1)
             };
-            told.end(End::default(), &of, &starts).signal
+            told.end(End::default(), &of).signal
         };
         for (notes, namespace, signal) in [
             (&[third, fourth][..], fourth, Some(2)),
@@ -282,11 +305,8 @@ mod tests {
             ..Identity::unknown(1, 0)
         };
         let open = || End::default();
-        assert_eq!(told.end(open(), &first(8), &starts).signal, None);
-        assert_eq!(
-            told.end(open(), &first(7), &starts).signal,
-            Some(libc::SIGKILL)
-        );
+        assert_eq!(told.end(open(), &first(8)).signal, None);
+        assert_eq!(told.end(open(), &first(7)).signal, Some(libc::SIGKILL));
         assert_eq!(told.count, 0);
     }
 
@@ -344,13 +364,12 @@ mod tests {
             status: libc::SIGKILL,
             ticks: 50,
         };
-        let starts = Starts::default();
         let end_of = |told: &mut Told, end: End, parent, began_ticks| {
             let of = Identity {
                 began_ticks,
                 ..here(7, parent)
             };
-            told.end(end, &of, &starts)
+            told.end(end, &of)
         };
         told.note(Namespace::Here, 1, killed);
         let said = ending::exited(Some(3));
@@ -372,21 +391,22 @@ mod tests {
     #[test]
     fn another_than_the_parent_may_wait_for_the_latest_process_with_the_id() {
         let end = |namespace, later: Option<u64>| {
-            let (mut told, mut starts) = (Told::default(), Starts::default());
+            let mut told = Told::default();
             let note = ChildEnd {
                 pid: 7,
                 status: libc::SIGKILL,
                 ticks: 50,
             };
             told.note(namespace, 3, note);
-            for began in [Some(10), later].into_iter().flatten() {
-                starts.see(7, began);
-            }
             let of = Identity {
                 began_ticks: 10,
                 ..here(7, 1)
             };
-            told.end(End::default(), &of, &starts).signal
+            told.see(&of);
+            if let Some(began_ticks) = later {
+                told.see(&Identity { began_ticks, ..of });
+            }
+            told.end(End::default(), &of).signal
         };
         assert_eq!(end(Namespace::Here, None), Some(libc::SIGKILL));
         assert_eq!(end(Namespace::Here, Some(20)), None);
