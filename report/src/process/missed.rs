@@ -140,11 +140,15 @@ fn notes(findings: &Findings<'_>, heap: &Heap, binds_malloc_elsewhere: bool) -> 
     }
     match header.sharers.get() {
         0 => {}
-        1 => notes.push("1 forked process could not make a region of its own, and is counted in this one".to_owned()),
-        many => notes.push(format!("{many} forked processes could not make regions of their own (a limit on files or memory, or a full file system), and are counted in this one")),
+        1 => notes.push(format!("1 forked process could not make a region of its own ({WHY_NO_REGION}), and is counted in this one")),
+        many => notes.push(format!("{many} forked processes could not make regions of their own ({WHY_NO_REGION}), and are counted in this one")),
     }
     notes
 }
+
+/// Why a forked process may be unable to make a region.
+const WHY_NO_REGION: &str =
+    "another root directory or user, a limit on files or memory, or a full file system";
 
 /// The note for a circumstance, if it needs one.
 fn sentence(circumstance: Circumstance) -> Option<&'static str> {

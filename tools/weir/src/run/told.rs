@@ -182,7 +182,7 @@ impl Told {
                     _ => format!("{count} child processes without an image of their own"),
                 };
                 parent.missed.notes.push(format!(
-                    "{who} {end}: no call that Weir sees, or only in the memory of the parent (vfork)"
+                    "{who} {end}: no call that Weir sees, or its calls are counted here (vfork, or no region of its own)"
                 ));
             }
         }
