@@ -183,8 +183,9 @@ pub struct Replacing {
 /// region.
 ///
 /// If the writer lives in the program, the report is written now, because no code of ours runs after a successful exec.
-/// But an exec that is known to fail changes nothing. The region stays, because the exec may still fail. The new image
-/// removes it. If the program will not load Weir, the region is removed now.
+/// But an exec that is known to fail changes nothing. The region stays, because the exec may still fail, and says that
+/// the report is written: so the new image removes it, and if that one cannot, `weir recover` makes no second report. If
+/// the program will not load Weir, the region is removed now.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     if sys::is_sealed() {
@@ -204,6 +205,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
                 is_told = write_final_report(header, Phase::Replacing);
+                header.set_told(is_told);
                 // A program that does not load Weir would not remove the region.
                 is_removed = is_told && !start.loads_us();
                 if is_removed {
@@ -245,7 +247,10 @@ impl Replacing {
         match self.whose {
             Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
-            Whose::Region => self.header.set_phase(Phase::Running),
+            Whose::Region => {
+                self.header.set_told(false);
+                self.header.set_phase(Phase::Running);
+            }
         }
         if self.is_removed {
             // The region's file is gone, and a new file cannot replace memory that threads count into.

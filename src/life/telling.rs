@@ -10,13 +10,13 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir};
-use rustix::process::Resource;
 use weir_record::ends::ChildEnd;
 use weir_record::region::{Header, Maker};
 
 use crate::environment::Path;
 use crate::process::namespaces;
-use crate::sys::{self, Descriptor};
+use crate::region::left_behind;
+use crate::sys::Descriptor;
 
 const NOBODY: ChildEnd = ChildEnd {
     pid: 0,
@@ -113,20 +113,18 @@ fn tell(
     let maker = Header::maker(&first).filter(|maker| is_whole && is_child(maker));
     if let Some(end) = maker.and_then(|maker| end_of(&maker, killed)) {
         let (place, bytes) = Header::end_to_tell(end.status);
-        // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
-        let past = place + bytes.len() as u64;
-        if sys::limit(Resource::Fsize).is_none_or(|limit| past <= limit) {
-            rustix::io::pwrite(&file, &bytes, place)?;
-        }
+        left_behind::tell(&file, place, &bytes)?;
     }
     Ok(())
 }
 
-/// The end of the process that made a region: of all ends with its process id, the first one after it began.
+/// The end of the process that made a region: of all ends with its process id, the first one after it began, and before
+/// another image began under its name.
 fn end_of(maker: &Maker, killed: &[ChildEnd]) -> Option<ChildEnd> {
     let candidates = killed.iter().copied();
     candidates
         .filter(|end| end.pid == maker.pid && end.ticks >= maker.began_ticks)
+        .filter(|end| maker.followed_ticks.is_none_or(|ticks| end.ticks < ticks))
         .min_by_key(|end| end.ticks)
 }
 
@@ -163,15 +161,20 @@ mod tests {
                 ..end(50, 6)
             },
         ];
-        let of = |began_ticks| {
+        let of = |began_ticks, followed_ticks| {
             let maker = Maker {
                 pid: 7,
                 parent_pid: 1,
                 namespace: None,
                 began_ticks,
+                followed_ticks,
+                is_told: false,
             };
             end_of(&maker, &killed).map(|end| end.status)
         };
-        assert_eq!([of(10), of(200), of(400)], [Some(9), Some(15), None]);
+        let all = [of(10, None), of(200, None), of(400, None)];
+        assert_eq!(all, [Some(9), Some(15), None]);
+        // One that went on as another image before its process ended.
+        assert_eq!([of(10, Some(60)), of(10, Some(150))], [None, Some(9)]);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::ffi::CStr;
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, statat};
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use weir_record::region::Circumstance;
 
 use crate::environment::{self, Environment, Path};
 use crate::memory::bytes::Bytes;
+use crate::region::left_behind;
 use crate::sys::{self, Descriptor, process};
 
 /// A region's file.
@@ -28,6 +29,7 @@ pub fn create(pid: u32, file: &mut Path) -> Option<Made> {
     } else {
         process::identity()
     };
+    let mut had_one = false;
     directories
         .into_iter()
         .filter(|directory| !directory.is_empty())
@@ -41,8 +43,11 @@ pub fn create(pid: u32, file: &mut Path) -> Option<Made> {
                     let number = if attempt == 0 { identity } else { None };
                     name_alone(file, directory, pid, number.unwrap_or_else(unforeseen))
                 };
-                let is_own = attempt == 0 && named && identity.is_some();
-                let had_one = is_own && remove_left_behind(file.as_c_str());
+                if attempt == 0 && named && identity.is_some() {
+                    let other_name =
+                        |name: &mut Path| name_alone(name, directory, pid, unforeseen());
+                    had_one |= left_behind::make_way(file.as_c_str(), other_name);
+                }
                 let fd = named.then(|| create_file(file.as_c_str())).flatten();
                 fd.map(|fd| Made {
                     fd,
@@ -87,7 +92,7 @@ pub fn is_there(pid: u32) -> bool {
 }
 
 /// How many names are tried.
-const ATTEMPTS: u32 = 4;
+pub const ATTEMPTS: u32 = 4;
 
 /// `<directory>/<pid>-<ticks>.region`: several images may have the same process id.
 pub fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
@@ -100,8 +105,7 @@ pub fn name_in_session(file: &mut Path, directory: &[u8], pid: u32) -> bool {
 }
 
 /// `<directory>/weir.<pid>.<number>.region`. The number is the process's identity, so that the image that replaces
-/// this one finds its region. If another user has made a file of that name, the number is one that no other user can
-/// guess.
+/// this one finds its region. If that name is taken, and stays so, the number is one that no other user can guess.
 fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool {
     file.push(directory)
         && file.push(b"/weir.")
@@ -109,21 +113,6 @@ fn name_alone(file: &mut Path, directory: &[u8], pid: u32, number: u64) -> bool 
         && file.push(b".")
         && file.push_number(number)
         && file.push(b".region")
-}
-
-/// Removes the region of the image that this one has replaced: its report is written. Removes no other file. Whether there was
-/// one.
-fn remove_left_behind(path: &CStr) -> bool {
-    let Ok(status) = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) else {
-        return false;
-    };
-    let is_plain = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
-    let is_ours =
-        is_plain && status.st_nlink == 1 && status.st_uid == rustix::process::geteuid().as_raw();
-    if is_ours {
-        remove(path);
-    }
-    is_ours
 }
 
 fn unforeseen() -> u64 {

@@ -1,6 +1,7 @@
 //! The region: its memory, and which thread has which slot of it.
 
 pub mod backing;
+pub mod left_behind;
 pub mod mapping;
 pub mod slots;
 

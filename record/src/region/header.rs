@@ -213,6 +213,10 @@ pub struct Maker {
     pub namespace: Option<NonZeroU32>,
     /// The time-stamp counter when the image started.
     pub began_ticks: u64,
+    /// The time-stamp counter when another image with the same identity had started, where one did: this one was gone by then.
+    pub followed_ticks: Option<u64>,
+    /// Whether a report has all that the image counted ([`Header::is_told`]).
+    pub is_told: bool,
 }
 
 /// The head of a region.
@@ -239,6 +243,10 @@ pub struct Header {
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
     end_told: AtomicU64,
+    /// Not 0 where a report has all that the image counted, written before it executed another program.
+    is_told: AtomicU64,
+    /// The time-stamp counter when another image began under this one's name; 0 where none did. That image writes it to the file.
+    followed_ticks: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
     pub timed_one_in: AtomicU32,
     /// How many of them, from the first, have ever been used.
@@ -434,8 +442,28 @@ impl Header {
             namespace: NonZeroU32::new(half(offset_of!(Header, namespaces))?),
             // A moment begins with its ticks.
             began_ticks: word(offset_of!(Header, started))?,
+            followed_ticks: Some(word(offset_of!(Header, followed_ticks))?)
+                .filter(|&ticks| ticks != 0),
+            is_told: word(offset_of!(Header, is_told))? != 0
+                && half(offset_of!(Header, phase))? == Phase::Replacing as u32,
         })
         .filter(|_| is_region)
+    }
+
+    /// Whether the image was about to replace itself, and a report has all that it counted.
+    pub fn is_told(&self) -> bool {
+        self.phase() == Phase::Replacing && self.is_told.load(Ordering::Acquire) != 0
+    }
+
+    /// Notes whether a report has all that the image counted.
+    pub fn set_told(&self, is_told: bool) {
+        self.is_told.store(is_told.into(), Ordering::Release);
+    }
+
+    /// What to write to a region's file, and where, to note when another image began under its name.
+    pub fn follower_to_tell(ticks: u64) -> (u64, [u8; 8]) {
+        let place = offset_of!(Header, followed_ticks) as u64;
+        (place, ticks.to_ne_bytes())
     }
 
     /// What to write to a region's file, and where, to note the process's status for wait(2).

@@ -11,6 +11,7 @@ mod forks;
 mod numbers;
 mod other_libraries;
 mod own_state;
+mod regions;
 mod stacks;
 mod taken;
 mod users;

@@ -1,0 +1,63 @@
+// flags:
+/* Ends in ways that no hook sees, after pwrite calls:
+   "again N": N children with the same process id, each killed or, every third, gone by itself; all within a few ticks. The child i
+   makes i + 1 calls. Needs root.
+   "replaced N": replaces itself N times by a system call; each image makes 77 calls. The last one ends by a signal. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void write_times(int times) {
+    int null = open("/dev/null", O_WRONLY);
+    for (int i = 0; i < times; i++) pwrite(null, "x", 1, 0);
+    close(null);
+}
+
+static int again(int children) {
+    if (unshare(CLONE_NEWPID)) return 3;
+    pid_t first = fork();
+    if (first) {
+        int status;
+        waitpid(first, &status, 0);
+        return WEXITSTATUS(status);
+    }
+    int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY);
+    for (int i = 0; i < children; i++) {
+        if (pwrite(last, "1", 1, 0) != 1) return 4;
+        pid_t child = fork();
+        if (!child) {
+            write_times(i + 1);
+            if (i % 3 == 2) _exit(0);
+            kill(getpid(), i % 3 ? SIGTERM : SIGKILL);
+            pause();
+        }
+        if (child != 2) return 5;
+        waitpid(child, NULL, 0);
+    }
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    if (count < 3) return 2;
+    int times = atoi(arguments[2]);
+    if (!strcmp(arguments[1], "again")) return again(times);
+    write_times(77);
+    if (times > 0) {
+        char left[12];
+        snprintf(left, sizeof left, "%d", times - 1);
+        char *next[] = {arguments[0], arguments[1], left, NULL};
+        syscall(SYS_execve, "/proc/self/exe", next, environ);
+        return 6;
+    }
+    raise(SIGKILL);
+    return 7;
+}
