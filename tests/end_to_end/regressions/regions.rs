@@ -1,9 +1,15 @@
-//! Regions of images that are gone: one is removed only if its report is written.
+//! Regions of images that are gone: one is removed, or left out by `weir recover`, only if its report is written.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use weir_report::model::{EndKind, Report};
 
+use crate::support::program::{finish, report_files};
 use crate::support::recover::{recover_all, region_files};
-use crate::support::{Mode, Program, scratch, victim};
+use crate::support::{Mode, Program, copy_program, scratch, victim, weir};
 
 /// How often the only process of a report called pwrite.
 fn writes(report: &Report) -> u64 {
@@ -66,4 +72,52 @@ fn replaced_by_a_system_call() {
         .collect();
     signals.sort_unstable();
     assert_eq!(signals, [None, None, None, None, None, Some(libc::SIGKILL)]);
+}
+
+fn recover_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(weir::command());
+    command
+        .arg("recover")
+        .args(arguments)
+        .env("WEIR_REGION_DIR", folder)
+        .current_dir(folder);
+    let (status, stdout, stderr) = finish(&mut command, b"");
+    let text = [stdout, stderr].concat();
+    (status.code(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A set-user-id program takes no settings from its user, so it does not find the region of the image that it replaces. That has
+/// written its report, and `weir recover` makes no second one.
+#[test]
+fn replaced_by_a_program_with_other_rights() {
+    let folder = scratch();
+    let program = folder.path().join("set-group-id");
+    copy_program(Path::new("/bin/true"), &program);
+    std::os::unix::fs::chown(&program, None, Some(65_001)).expect("root may");
+    fs::set_permissions(&program, Permissions::from_mode(0o2755)).expect("ours");
+    Program::new("/bin/sh")
+        .args(["-c", &format!("exec {}", program.display())])
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .run(Mode::Bare)
+        .expect_status(0);
+    let regions = region_files(folder.path());
+    assert_eq!(regions.len(), 1, "{regions:?}");
+    let name = regions[0].display().to_string();
+    let before = report_files(folder.path()).len();
+    let said = "wrote its report when it executed another program";
+    let (status, text) = recover_in(folder.path(), &["--out", "again.json", &name]);
+    assert_eq!(status, Some(125), "{text}");
+    assert!(text.contains(said), "{text}");
+    for arguments in [vec![], vec![name.as_str()], vec!["--clean"]] {
+        let (status, text) = recover_in(folder.path(), &arguments);
+        assert_eq!(status, Some(0), "{text}");
+        assert_eq!(
+            (text.lines().count(), text.contains(said)),
+            (1, true),
+            "{text}"
+        );
+    }
+    assert_eq!(report_files(folder.path()).len(), before);
+    assert!(region_files(folder.path()).is_empty(), "removed");
 }

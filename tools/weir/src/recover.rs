@@ -54,6 +54,16 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let recovered = recover(path, &mut noted(&lying::beside(path)))?;
+    if recovered.is_told {
+        if args.out.is_some() {
+            return Err(cannot_recover(path)
+                .because("its process wrote its report when it executed another program")
+                .with_remedy("use that report; weir recover --clean removes the region"));
+        }
+        let line = of_told(&recovered, path, args)?;
+        let _ = writeln!(io::stderr(), "weir: {}", text::printable(&line));
+        return Ok(());
+    }
     let written = write(&recovered.report, path, args)?;
     let mut err = io::stderr().lock();
     // The report is written. If standard error is closed, there is no reader.
@@ -166,6 +176,9 @@ fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, 
     if recovered.runs {
         return Ok(format!("{region}: process {pid} ({program}) still runs"));
     }
+    if recovered.is_told {
+        return of_told(&recovered, path, args);
+    }
     let written = write(&recovered.report, path, args)?;
     let mut line = format!(
         "{region}: process {pid} ({program}), report in {}",
@@ -178,12 +191,35 @@ fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, 
     Ok(line)
 }
 
+/// What is said of a region whose image wrote its report itself, and of which no second one is made.
+fn of_told(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
+    let pid = recovered.pid;
+    let program = recovered.report.command.first().map_or("", String::as_str);
+    let program = text::file_name(program);
+    let region = path.display();
+    let line = format!(
+        "{region}: process {pid} ({program}) wrote its report when it executed another program"
+    );
+    if !args.clean {
+        return Ok(format!("{line}; --clean removes the region"));
+    }
+    lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
+    Ok(line + ", removed")
+}
+
+/// Whether a report has all that was counted here: the image wrote it, and no other process counted here, which may have done so later.
+fn is_told(header: &Header) -> bool {
+    header.is_told() && header.sharers.get() == 0
+}
+
 /// What was read of a region.
 struct Recovered {
     report: Report,
     pid: u32,
     /// Whether a process still counts in it.
     runs: bool,
+    /// Whether the image has written its report itself, and nothing was counted after that.
+    is_told: bool,
 }
 
 /// What the images of these regions noted of the ends of their children: for a killed child there is no other source.
@@ -295,7 +331,12 @@ fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
                 .for_each(|call| call.age_ns = None);
         }
     }
-    Ok(Recovered { report, pid, runs })
+    Ok(Recovered {
+        report,
+        pid,
+        runs,
+        is_told: !runs && is_told(region.header),
+    })
 }
 
 /// Why there is no region.
