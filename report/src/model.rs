@@ -6,6 +6,7 @@
 //! bytes that could not be decoded.
 
 mod coroutines;
+mod earlier;
 mod files;
 mod folded;
 mod in_flight;
@@ -60,9 +61,13 @@ pub struct Report {
     pub parts: Vec<Part>,
     /// How the first process ended.
     pub end: End,
-    /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
-    pub timing: String,
-    /// Totals over all processes: the functions that were called, and all of the families `alloc` and `file`.
+    /// Of how many calls of the families `alloc` and `stdio` one was timed, chosen at random: 1 where each was, 0 where no call of any
+    /// family was. Where it is not 0, all calls of the other families were timed, but those of `process` and `count_only` never are.
+    #[serde(alias = "timing", deserialize_with = "earlier::timed_one_in")]
+    pub timed_one_in: u32,
+    /// Totals over all processes. A function has an entry if it was called, by the program or by Weir itself (`reentrant`), and else
+    /// none: what has no entry has the count 0.
+    #[serde(deserialize_with = "earlier::functions")]
     pub functions: BTreeMap<String, Function>,
     /// The heap, summed over the processes.
     pub heap: Heap,
@@ -172,9 +177,10 @@ pub struct Process {
     /// `usage`. Where the images are of several runs, there is no timeline, and there are no latencies over time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folded: Option<Box<Folded>>,
-    /// Which calls were timed; see [`Report::timing`].
-    pub timing: String,
-    /// The functions that were called.
+    /// Which calls were timed; see [`Report::timed_one_in`].
+    #[serde(alias = "timing", deserialize_with = "earlier::timed_one_in")]
+    pub timed_one_in: u32,
+    /// The functions that were called; see [`Report::functions`].
     pub functions: BTreeMap<String, Function>,
     /// The heap.
     pub heap: Heap,
@@ -316,6 +322,13 @@ pub struct Function {
     /// there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<Box<Parts>>,
+}
+
+impl Function {
+    /// Whether there is anything to report: the function was called, by the program or by Weir itself.
+    pub fn was_called(&self) -> bool {
+        (self.calls, self.errors, self.reentrant) != (0, 0, 0) || self.latency.is_some()
+    }
 }
 
 /// Number of calls with a requested size in a range.

@@ -57,7 +57,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         started_unix_ns: findings.started.unix_ns,
         started_at: Some(Utc::of_unix_ns(findings.started.unix_ns).to_string()),
         duration_ns: findings.duration_ns,
-        timing: timing(header.timed_one_in.load(Relaxed)),
+        timed_one_in: header.timed_one_in.load(Relaxed),
         missed: missed::missed(&findings, &functions, &provenance, &heap),
         heap,
         threads: threads::threads(&findings),
@@ -102,12 +102,4 @@ fn command<const N: usize>(text: &Text<N>) -> Vec<String> {
         .map(|argument| argument.strip_suffix(&[0]).unwrap_or(argument))
         .map(|argument| String::from_utf8_lossy(argument).into_owned())
         .collect()
-}
-
-fn timing(one_in: u32) -> String {
-    match one_in {
-        0 => "off".to_owned(),
-        1 => "all".to_owned(),
-        calls => format!("1/{calls}"),
-    }
 }

@@ -9,7 +9,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use weir_record::clock::Moment;
-use weir_record::functions::{Family, Function as Known};
 use weir_record::region::Region;
 
 use crate::calendar::Utc;
@@ -43,8 +42,8 @@ pub fn report(mut processes: Vec<Process>, end: End, duration_ns: u64) -> Report
         started_at: Some(Utc::of_unix_ns(started_unix_ns).to_string()),
         duration_ns,
         end,
-        timing: first.map_or_else(|| "off".to_owned(), |first| first.timing.clone()),
-        functions: functions(&processes),
+        timed_one_in: first.map_or(0, |first| first.timed_one_in),
+        functions: functions_together(&processes),
         heap: heap(&processes),
         activities: activity::together(processes.iter().map(|process| &process.activities)),
         files: files::together(processes.iter().map(|process| &process.files)),
@@ -90,36 +89,6 @@ fn images<'a>(processes: impl IntoIterator<Item = &'a Process>) -> u64 {
 
 fn add(to: &mut u64, by: u64) {
     *to = to.saturating_add(by);
-}
-
-/// The functions that were called, and those that are in every report.
-fn functions(processes: &[Process]) -> BTreeMap<String, Function> {
-    let always = Known::by_name()
-        .iter()
-        .filter(|&&known| is_always_told(known));
-    let mut parts: BTreeMap<&str, Vec<&Function>> =
-        always.map(|known| (known.name(), Vec::new())).collect();
-    for process in processes {
-        for (name, function) in &process.functions {
-            parts.entry(name).or_default().push(function);
-        }
-    }
-    // One function at a time, so that there is one histogram at a time.
-    parts
-        .into_iter()
-        .map(|(name, parts)| {
-            let mut sum = function(&parts);
-            if let Some(known) = Known::from_name(name) {
-                sum.family = known.row().family.name().to_owned();
-            }
-            (name.to_owned(), sum)
-        })
-        .collect()
-}
-
-/// Whether a function has an entry also where it was not called: those that a script most likely asks for.
-pub fn is_always_told(function: Known) -> bool {
-    matches!(function.row().family, Family::Alloc | Family::File)
 }
 
 /// One function over several process images.

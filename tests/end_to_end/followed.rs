@@ -201,7 +201,7 @@ fn a_cleared_environment_is_told_and_followed_where_that_is_wanted() {
         assert!(lines.contains(&"WEIR_FOLLOW=cleared") && lines.contains(&"WEIR_TIME=all"));
         let processes = outcome.processes();
         assert_eq!(processes.len(), 2, "{mode:?}");
-        assert_eq!(processes[1].timing, "all");
+        assert_eq!(processes[1].timed_one_in, 1);
         for report in &outcome.reports {
             assert_eq!(report.missed.untraced, []);
         }

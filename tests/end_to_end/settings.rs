@@ -37,7 +37,7 @@ fn the_default_is_a_report_in_the_working_directory() {
     let pid = Account::of(&outcome.text()).pid;
     let expected = folder.path().join(format!("weir.fortified.{pid}.json"));
     assert_eq!(report_files(folder.path()), std::slice::from_ref(&expected));
-    assert_eq!(load(&expected).timing, "1/128");
+    assert_eq!(load(&expected).timed_one_in, 128);
 }
 
 #[test]
@@ -186,19 +186,19 @@ fn out_with_a_pid_keeps_what_is_there() {
 
 #[test]
 fn time_says_what_is_timed() {
-    for (value, timing) in [("all", "all"), ("1", "all"), ("7", "1/7"), ("off", "off")] {
+    for (value, one_in) in [("all", 1), ("1", 1), ("7", 7), ("off", 0)] {
         let outcome = Program::new(victim("allocation_calls"))
             .env("WEIR_TIME", value)
             .run(Mode::Bare)
             .expect_status(0);
-        assert_eq!(outcome.reports[0].timing, timing);
+        assert_eq!(outcome.reports[0].timed_one_in, one_in);
         // Everything is counted, whatever is timed.
         Account::of(&outcome.text()).expect_in(outcome.process());
         for (name, function) in &outcome.process().functions {
             let timed = function.latency.as_ref().map_or(0, |latency| latency.timed);
-            match timing {
-                "all" => assert_eq!(timed, function.calls, "{name}"),
-                "off" => assert_eq!(timed, 0, "{name}"),
+            match one_in {
+                1 => assert_eq!(timed, function.calls, "{name}"),
+                0 => assert_eq!(timed, 0, "{name}"),
                 _ => assert!(timed < function.calls.max(20), "{name}: {timed}"),
             }
         }
@@ -301,7 +301,7 @@ fn a_bad_value_is_named_and_its_default_used() {
         );
         let process = outcome.process();
         Account::of(&outcome.text()).expect_in(process);
-        assert_eq!(outcome.reports[0].timing, "1/128");
+        assert_eq!(outcome.reports[0].timed_one_in, 128);
         assert!(
             !process.missed.notes.is_empty(),
             "{:?} is noted",

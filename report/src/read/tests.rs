@@ -22,7 +22,7 @@ fn sample() -> Report {
         started_at: None,
         duration_ns: 2,
         end: Default::default(),
-        timing: "all".to_owned(),
+        timed_one_in: 1,
         functions: functions.clone().into(),
         heap: Default::default(),
         activities: BTreeMap::new(),
@@ -49,7 +49,7 @@ fn sample() -> Report {
                 processes: 2,
                 ..Folded::default()
             })),
-            timing: "all".to_owned(),
+            timed_one_in: 1,
             functions: functions.into(),
             heap: Default::default(),
             threads: Vec::new(),
@@ -371,4 +371,45 @@ fn damaged_bytes_never_panic() {
         }
     }
     assert!(refused > text.len(), "most damage is noticed: {refused}");
+}
+
+/// As reports were before the first release: `timing` is a text, and the totals have functions that were not called.
+#[test]
+fn reports_in_their_earlier_form_can_be_read() {
+    for (text, one_in) in [("all", 1), ("off", 0), ("1/128", 128)] {
+        let mut expected = sample();
+        expected.timed_one_in = one_in;
+        expected.processes[0].timed_one_in = one_in;
+        let mut json = serde_json::to_value(&expected).expect("JSON");
+        json["functions"]["lseek"] = serde_json::to_value(Function::default()).expect("JSON");
+        for place in ["", "/processes/0"] {
+            let object = json.pointer_mut(place).and_then(|of| of.as_object_mut());
+            let object = object.expect("an object");
+            object.remove("timed_one_in");
+            object.insert("timing".to_owned(), text.into());
+        }
+        assert_eq!(
+            from_slice(json.to_string().as_bytes()).expect(text),
+            expected
+        );
+    }
+}
+
+#[test]
+fn what_does_not_say_which_calls_were_timed_is_refused() {
+    for bad in [
+        "\"often\"",
+        "\"1/\"",
+        "\"1/-1\"",
+        "-1",
+        "4294967296",
+        "1.5",
+        "null",
+        "[]",
+    ] {
+        let json = serde_json::to_string(&sample()).expect("JSON");
+        let json = json.replace("\"timed_one_in\":1", &format!("\"timed_one_in\":{bad}"));
+        let read = from_slice(json.as_bytes());
+        assert!(matches!(read, Err(ReadError::Invalid(_))), "{bad}");
+    }
 }

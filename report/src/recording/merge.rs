@@ -31,7 +31,7 @@ struct First {
     started_unix_ns: u64,
     started_at: Option<String>,
     end: End,
-    timing: String,
+    timed_one_in: u32,
     tree_peak: Option<TreePeak>,
 }
 
@@ -63,7 +63,7 @@ impl Merge {
             started_unix_ns: of.started_unix_ns,
             started_at: of.started_at.clone(),
             end: of.end,
-            timing: of.timing,
+            timed_one_in: of.timed_one_in,
             tree_peak: None,
         });
         if of.started_unix_ns < first.started_unix_ns {
@@ -88,7 +88,7 @@ impl Merge {
         sum.runs = self.runs;
         sum.parts = self.parts;
         sum.command = first.command;
-        sum.timing = first.timing;
+        sum.timed_one_in = first.timed_one_in;
         sum.started_unix_ns = first.started_unix_ns;
         sum.started_at = first.started_at;
         sum.tree_peak = first.tree_peak;
@@ -121,7 +121,7 @@ mod tests {
     fn process(pid: u32, executable: &str, calls: u64) -> Process {
         let json = format!(
             r#"{{"pid": {pid}, "parent_pid": 1, "executable": "{executable}", "command": [], "forked": false,
-            "started_unix_ns": {pid}, "duration_ns": 5, "end": {{"how": "exited", "status": 0}}, "timing": "off", "functions": {{}},
+            "started_unix_ns": {pid}, "duration_ns": 5, "end": {{"how": "exited", "status": 0}}, "timed_one_in": 0, "functions": {{}},
             "heap": {{"live_bytes": 0, "live_blocks": 0, "peak_bytes": 0, "peak_error_bytes": 0, "inherited_bytes": 0,
             "inherited_blocks": 0}}, "threads": [], "timeline": {{"interval_ns": 0, "points": []}}, "slowest": [], "provenance": [],
             "missed": {{"dropped_samples": 0, "reentrant_calls": 0, "untimed_calls": 0, "uncounted_calls": 0, "unlisted_errnos": 0,

@@ -51,7 +51,7 @@ pub fn together(mut images: Vec<Process>) -> Option<Process> {
         duration_ns,
         end: first.end.clone(),
         folded: Some(Box::new(folded(&images))),
-        timing: first.timing.clone(),
+        timed_one_in: first.timed_one_in,
         functions: functions_together(&images),
         heap,
         threads: threads(&images, started_unix_ns),

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use weir_record::functions::{Family, Function, Size};
-use weir_report::model::{Process, ThreadFunction};
-use weir_report::recording;
+use weir_report::model::ThreadFunction;
 
 use crate::memory::{Memory, Random};
 
@@ -272,23 +271,24 @@ fn what_was_missed_is_counted() {
     assert_eq!(report.tool.samples, 1);
 }
 
+/// One rule for a process, the report and a thread; a thread has no calls by Weir itself.
 #[test]
-fn only_functions_that_were_called_are_in_a_process_and_two_families_are_in_every_report() {
+fn a_function_has_an_entry_if_it_was_called() {
     let memory = Memory::new(1);
-    memory.thread(0, "t").call(Function::Malloc, 1);
+    let thread = memory.thread(0, "t");
+    thread.call(Function::Malloc, 1);
+    thread.slot.counters.of(Function::Write).reentrant.add(1);
     let report = memory.report(2_000_000);
-    let called = |process: &Process| process.functions.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(called(&report.processes[0]), ["malloc"]);
-    for function in Function::ALL {
+    let process = &report.processes[0];
+    for functions in [&report.functions, &process.functions] {
+        assert!(functions.keys().eq(["malloc", "write"]));
+        assert_eq!(functions["malloc"].latency, None);
         assert_eq!(
-            report.functions.contains_key(function.name()),
-            recording::is_always_told(function),
-            "{}",
-            function.name()
+            (functions["write"].calls, functions["write"].reentrant),
+            (0, 1)
         );
     }
-    assert_eq!(report.functions["lseek"].family, "file");
-    assert_eq!(report.functions["malloc"].latency, None);
+    assert!(process.threads[0].functions.keys().eq(["malloc"]));
 }
 
 /// A sum past 2^64 - 1 is told as that, and no sum that wrapped.

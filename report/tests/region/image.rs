@@ -32,7 +32,7 @@ fn the_image_is_described() {
     assert_eq!(process.started_at.as_deref(), Some(STARTED_AT));
     assert_eq!(process.duration_ns, 3_000_000);
     assert_eq!(process.end, end);
-    assert_eq!(process.timing, "1/128");
+    assert_eq!(process.timed_one_in, 128);
     assert_eq!(
         process.tool.region_bytes,
         size_of::<weir_record::region::Header>() as u64
@@ -43,16 +43,18 @@ fn the_image_is_described() {
     assert_eq!(report.started_unix_ns, STARTED.unix_ns);
     assert_eq!(report.started_at.as_deref(), Some(STARTED_AT));
     assert_eq!((report.duration_ns, report.end), (3_000_000, end));
-    assert_eq!(report.timing, "1/128");
+    assert_eq!(report.timed_one_in, 128);
     assert_eq!(report.missed.notes, Vec::<String>::new());
 }
 
 #[test]
 fn timing_is_told_as_it_is_set() {
     let memory = Memory::new(1);
-    for (one_in, told) in [(0, "off"), (1, "all"), (1000, "1/1000")] {
+    for one_in in [0, 1, 1000] {
         memory.header().timed_one_in.store(one_in, RELAXED);
-        assert_eq!(memory.report(2_000_000).timing, told);
+        let report = memory.report(2_000_000);
+        let told = (report.timed_one_in, report.processes[0].timed_one_in);
+        assert_eq!(told, (one_in, one_in));
     }
 }
 

@@ -20,11 +20,11 @@ pub fn execute(args: &MergeArgs) -> Result<(), Failure> {
     let mut merge = Merge::default();
     let mut settings = HashSet::new();
     batch::each(files, args.skip_unreadable, &mut |of| {
-        settings.insert((of.timing.clone(), stacks(&of)));
+        settings.insert((of.timed_one_in, stacks(&of)));
         merge.add(of);
         Ok(())
     })?;
-    let timings: HashSet<&String> = settings.iter().map(|(timing, _)| timing).collect();
+    let timings: HashSet<u32> = settings.iter().map(|(timed, _)| *timed).collect();
     let stacks: HashSet<u64> = settings
         .iter()
         .filter_map(|(_, stacks)| Some(stacks.as_ref()?.unwrap_or(0)))

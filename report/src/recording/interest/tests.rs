@@ -11,7 +11,7 @@ fn image(pid: u32) -> Process {
     let started = u64::from(pid) * MS;
     let json = format!(
         r#"{{"pid": {pid}, "parent_pid": 1, "executable": "/bin/{}", "command": [], "forked": false, "started_unix_ns": {started},
-        "duration_ns": 2000000, "end": {{"how": "exited", "status": 0}}, "timing": "all", "functions": {{}},
+        "duration_ns": 2000000, "end": {{"how": "exited", "status": 0}}, "timed_one_in": 1, "functions": {{}},
         "heap": {{"live_bytes": 100, "live_blocks": 2, "peak_bytes": 200, "peak_error_bytes": 1, "inherited_bytes": 50,
         "inherited_blocks": 1}}, "threads": [], "timeline": {{"interval_ns": 0, "points": []}}, "slowest": [], "provenance": [],
         "missed": {{"dropped_samples": 1, "reentrant_calls": 2, "untimed_calls": 3, "uncounted_calls": 4, "unlisted_errnos": 5,

@@ -98,7 +98,7 @@ impl Numbers {
     /// Those of a report, and of its call sites.
     pub fn of(report: &Report, places: &Places<'_>) -> Numbers {
         let mut numbers = Numbers {
-            is_untimed: report.timing == "off",
+            is_untimed: report.timed_one_in == 0,
             ..Numbers::default()
         };
         numbers.add_whole(report);

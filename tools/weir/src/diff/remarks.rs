@@ -31,7 +31,7 @@ pub fn remarks(sides: &Sides, comparison: &Comparison) -> Vec<String> {
         }),
         ("ends", |report| ending(&report.end)),
         ("numbers of runs", |report| units::count(report.runs)),
-        ("timed calls", |report| report.timing.clone()),
+        ("timed calls", timed),
         ("call stacks", stacks),
         ("modes", mode),
     ];
@@ -120,6 +120,15 @@ fn stacks(report: &Report) -> String {
         None => String::new(),
         Some(None) => "of all calls".to_owned(),
         Some(Some(distance)) => format!("of a sample in {}", units::bytes(distance)),
+    }
+}
+
+/// Of how many allocation calls one was timed.
+fn timed(report: &Report) -> String {
+    match report.timed_one_in {
+        0 => "none".to_owned(),
+        1 => "all".to_owned(),
+        calls => format!("one in {}", units::count(u64::from(calls))),
     }
 }
 

@@ -343,7 +343,7 @@ fn a_program_that_was_built_again_has_no_call_sites_to_compare() {
 #[test]
 fn times_that_were_not_measured_are_not_gone() {
     let sides = changed(|report| {
-        report.timing = "off".to_owned();
+        report.timed_one_in = 0;
         for activity in report.activities.values_mut() {
             activity.total_ns = 0;
         }
@@ -441,7 +441,7 @@ fn programs_are_compared_where_there_are_several() {
 fn what_makes_reports_differ_is_said() {
     let mut sides = changed(|report| {
         report.weir_version = "0.2.0".to_owned();
-        report.timing = "all".to_owned();
+        report.timed_one_in = 1;
         report.command[0] = "dash".to_owned();
     });
     sides.before[0]
@@ -452,7 +452,7 @@ fn what_makes_reports_differ_is_said() {
     let page = page(&sides, 200);
     for sentence in [
         "different versions of Weir, which do not count the same functions: 0.1.0 before, 0.2.0 after",
-        "different timed calls: 1/128 before, all after",
+        "different timed calls: one in 128 before, all after",
         "different programs: bash before, dash after",
         "both: 3 calls were not counted",
         "before: a note",

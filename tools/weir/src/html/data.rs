@@ -189,7 +189,6 @@ fn histograms(of: &Function) -> Option<Histograms> {
 /// Takes out what the page does not show, or has in another form.
 fn strip(report: &mut Report) {
     let of_functions = |functions: &mut BTreeMap<String, Function>| {
-        functions.retain(|_, of| of.calls > 0 || of.reentrant > 0);
         for function in functions.values_mut() {
             let latency = function.latency.as_deref_mut();
             let parts = function.parts.as_deref_mut();

@@ -51,21 +51,15 @@ pub fn show(page: &mut Page, report: &Report, subject: &Subject<'_>) {
             _ => format!("{ran}, {}", ending(subject.end)),
         },
     ));
-    pairs.push(("timed", timing(&report.timing)));
+    pairs.push(("timed", timed(report.timed_one_in)));
     pairs.push(("weir", text::printable(&report.weir_version).into_owned()));
     page.pairs(&pairs);
 }
 
-fn timing(timing: &str) -> String {
-    match (timing, timing.strip_prefix("1/")) {
-        ("all", _) => "every call".to_owned(),
-        ("off", _) => "no call".to_owned(),
-        (_, Some(calls)) => {
-            format!(
-                "every I/O call, one allocation call in {}",
-                text::printable(calls)
-            )
-        }
-        _ => text::printable(timing).into_owned(),
+fn timed(one_in: u32) -> String {
+    match one_in {
+        0 => "no call".to_owned(),
+        1 => "every call".to_owned(),
+        calls => format!("every I/O call, one allocation call in {calls}"),
     }
 }

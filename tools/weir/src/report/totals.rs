@@ -39,8 +39,9 @@ pub struct Totals<'a> {
     process_images: u64,
     /// How the first process ended.
     end: &'a End,
-    /// Which calls were timed: `all`, `off`, or `1/N` for one allocation call in N and every I/O call.
-    timing: &'a str,
+    /// Of how many calls of the families `alloc` and `stdio` one was timed, chosen at random: 1 where each was, 0 where no call of any
+    /// family was. Where it is not 0, all calls of the other families were timed, but those of `process` and `count_only` never are.
+    timed_one_in: u32,
     /// Calls of all functions.
     calls: u64,
     /// Of those, calls that failed.
@@ -66,7 +67,7 @@ pub struct Totals<'a> {
     activities: &'a BTreeMap<String, Activity>,
     /// Files and sockets.
     files: Files<'a>,
-    /// The functions that were called, and all of the families `alloc` and `file`.
+    /// A function has an entry if it was called, by the program or by Weir itself (`reentrant`), and else none.
     functions: BTreeMap<&'a str, OfFunction<'a>>,
     /// What Weir could not observe or did not measure, over all processes.
     missed: &'a Missed,
@@ -206,7 +207,7 @@ impl<'a> Totals<'a> {
             runs: report.runs,
             process_images: Subject::whole(report).count(),
             end: &report.end,
-            timing: &report.timing,
+            timed_one_in: report.timed_one_in,
             calls: sums.calls,
             errors: sums.errors,
             time: sums.time.map(estimate),

@@ -30,16 +30,15 @@ const STARTED: u64 = 1_790_000_000 * S;
 /// The report.
 pub fn report() -> Report {
     let processes = vec![shell(), python(), child()];
-    let mut functions: BTreeMap<String, Function> = Known::ALL
-        .iter()
-        .map(|known| (known.name().to_owned(), called(known.name(), 0, 0).function))
-        .collect();
+    let mut functions: BTreeMap<String, Function> = BTreeMap::new();
     let mut heap = Heap::default();
     let mut slowest = Vec::new();
     let mut longest_waits = Vec::new();
     for process in &processes {
         for (name, function) in &process.functions {
-            add(functions.entry(name.clone()).or_default(), function);
+            let sum = functions.entry(name.clone()).or_default();
+            sum.family.clone_from(&function.family);
+            add(sum, function);
         }
         heap.live_bytes += process.heap.live_bytes;
         heap.live_blocks += process.heap.live_blocks;
@@ -73,7 +72,7 @@ pub fn report() -> Report {
             status: Some(0),
             signal: None,
         },
-        timing: "1/128".to_owned(),
+        timed_one_in: 128,
         heap,
         activities: files::activities(&functions),
         files: files::together(&processes),
@@ -209,7 +208,7 @@ fn shell() -> Process {
             status: Some(0),
             signal: None,
         },
-        timing: "1/128".to_owned(),
+        timed_one_in: 128,
         threads: vec![thread(SHELL, "bash", 1, &functions, 1)],
         heap: Heap::default(),
         timeline: Timeline::default(),
@@ -287,7 +286,7 @@ fn python() -> Process {
             status: Some(0),
             signal: None,
         },
-        timing: "1/128".to_owned(),
+        timed_one_in: 128,
         threads: vec![
             thread(PYTHON, "python3", 1, &functions, 3),
             thread(4714, "pool-0 → 漢字", 1, &functions, 6),
@@ -417,7 +416,7 @@ fn child() -> Process {
             status: None,
             signal: Some(9),
         },
-        timing: "1/128".to_owned(),
+        timed_one_in: 128,
         threads: vec![thread(CHILD, "python3", 1, &functions, 1)],
         heap: Heap {
             live_bytes: 18 * MIB as i64,
@@ -537,6 +536,7 @@ fn thread(
         functions: all
             .iter()
             .map(|(name, function)| (name.clone(), share(function)))
+            .filter(|(_, of)| of.calls > 0)
             .collect(),
     }
 }

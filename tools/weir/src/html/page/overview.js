@@ -12,7 +12,7 @@ function showHead() {
     (report.runs ?? 1) > 1 ? `sum of ${counted(report.runs, 'run', 'runs')}` : `ran for ${time(report.duration_ns)}`,
     (report.runs ?? 1) > 1 ? null : printable(data.ending),
     images > 1 ? counted(images, 'process', 'processes') : null,
-    `timing: ${report.timing}`,
+    `timed: ${report.timed_one_in > 1 ? `one allocation call in ${report.timed_one_in}` : report.timed_one_in ? 'all calls' : 'no calls'}`,
     printable(data.file),
   ];
   byId('about').textContent = parts.filter((text) => text).join(' · ');

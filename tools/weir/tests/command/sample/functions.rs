@@ -42,7 +42,6 @@ pub fn of_python() -> BTreeMap<String, Function> {
                 .with_latency(691, 58, 1_450_000),
         ),
         entry(called("free", 1_240_000, 0).with_latency(9_687, 15, 33_000)),
-        entry(called("posix_memalign", 0, 0)),
         entry(
             called("read", 18_204, 2 * MIB * 64)
                 .with_moved(96 * MIB)
