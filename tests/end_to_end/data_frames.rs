@@ -6,19 +6,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::program::finish;
-use crate::support::{scratch, weir};
+use crate::support::{scratch, succeed, weir};
 
 /// Debian's, with its pandas and matplotlib.
 const PYTHON: &str = "/usr/bin/python3";
-
-/// Runs a command to its successful end. What it printed.
-fn succeeds(command: &mut Command) -> String {
-    let (status, stdout, stderr) = finish(command, b"");
-    let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
-    assert!(status.success(), "{command:?}\n{printed}");
-    printed
-}
 
 #[test]
 fn the_installed_package_passes_its_tests() {
@@ -26,21 +17,23 @@ fn the_installed_package_passes_its_tests() {
     let folder = scratch();
     let of_folder = |name: &str| folder.path().join(name);
     // pip builds in the folder of the sources.
-    succeeds(
+    succeed(
         Command::new("cp")
             .arg("-r")
             .args([&sources, &of_folder("source")]),
+        b"",
     );
-    succeeds(
+    succeed(
         Command::new(PYTHON)
             .args(["-m", "pip", "install", "--quiet", "--no-index", "--no-deps"])
             .args(["--no-build-isolation", "--target"])
             .args([of_folder("installed"), of_folder("source")])
             .env("PIP_ROOT_USER_ACTION", "ignore"),
+        b"",
     );
     let tools = weir::command().parent().expect("a folder").display();
     let path = std::env::var("PATH").expect("a PATH");
-    let printed = succeeds(
+    let printed = succeed(
         Command::new(PYTHON)
             .args(["-m", "pytest", "-p", "no:cacheprovider", "--rootdir"])
             .arg(folder.path())
@@ -52,6 +45,7 @@ fn the_installed_package_passes_its_tests() {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             // Where matplotlib keeps what it finds out about fonts.
             .env("MPLCONFIGDIR", of_folder("matplotlib")),
+        b"",
     );
     assert!(printed.contains(" passed in "), "{printed}");
     assert!(!printed.contains("skipped"), "{printed}");

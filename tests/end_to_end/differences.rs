@@ -6,8 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::program::finish;
-use crate::support::{scratch, victim, weir};
+use crate::support::{finish, scratch, succeed, victim, weir};
 
 /// A report of the program: how many calls it makes, and how long it sleeps in each of 300.
 fn record(folder: &Path, report: &str, stacks: &str, calls: u32, sleep_us: u32) {
@@ -15,9 +14,7 @@ fn record(folder: &Path, report: &str, stacks: &str, calls: u32, sleep_us: u32) 
     run.args(["run", "--quiet", "--stacks", stacks, "--out", report, "--"]);
     run.arg(victim("repeats"));
     run.args([calls.to_string(), sleep_us.to_string()]);
-    let (status, _, errors) = finish(run.current_dir(folder), b"");
-    let errors = String::from_utf8_lossy(&errors);
-    assert!(status.success(), "{status} {errors}");
+    succeed(run.current_dir(folder), b"");
 }
 
 fn diff(folder: &Path, arguments: &[&str]) -> String {
@@ -146,12 +143,7 @@ fn functions_of_one_name_are_told_apart_by_their_file() {
         run.args(["run", "--quiet", "--stacks", "all", "--out", report, "--"]);
         run.args(["/usr/bin/python3", "-B", "program.py"])
             .args(counts);
-        let (status, _, errors) = finish(run.current_dir(folder), b"");
-        assert!(
-            status.success(),
-            "{status} {}",
-            String::from_utf8_lossy(&errors)
-        );
+        succeed(run.current_dir(folder), b"");
     }
     let changes = changes(folder, &["1.json", "2.json"]);
     let of = |file: &str| changes.get(&format!("sites pread64 load ({file}.py) calls"));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use weir_report::model::Stacks;
 
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, scratch, succeed, victim, weir};
 
 /// Calls, errors and moved bytes by function and file; the file by the last part of its name, or by its kind.
 fn by_file(stacks: &Stacks) -> BTreeMap<(&str, &str), [u64; 3]> {
@@ -70,20 +70,15 @@ fn a_site_says_which_files_its_calls_were_about() {
 fn a_file_stands_between_its_callers_and_what_they_called() {
     let folder = scratch();
     let report = folder.path().join("report.json");
-    let status = Command::new(weir::command())
-        .args(["run", "--quiet", "--stacks", "all", "--out"])
+    let mut run = Command::new(weir::command());
+    run.args(["run", "--quiet", "--stacks", "all", "--out"])
         .arg(&report)
         .arg("--")
-        .arg(victim("file_sites"))
-        .current_dir(folder.path())
-        .status();
-    assert!(status.expect("weir starts").success());
+        .arg(victim("file_sites"));
+    succeed(run.current_dir(folder.path()), b"");
     let shown = |arguments: &[&str]| {
         let mut command = Command::new(weir::command());
-        command.args(arguments).arg(&report);
-        let output = command.output().expect("weir starts");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("text")
+        succeed(command.args(arguments).arg(&report), b"")
     };
     let name = folder.path().join("two");
     let name = name.to_str().expect("a name");

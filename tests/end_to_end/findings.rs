@@ -7,8 +7,7 @@ use std::process::Command;
 #[allow(dead_code, reason = "tests of pages press keys")]
 mod browser;
 
-use crate::support::program::finish;
-use crate::support::{scratch, victim, weir};
+use crate::support::{finish, scratch, succeed, victim, weir};
 
 /// What `weir run` prints of a program, and the first section of `weir report`.
 fn said(folder: &Path, program: &[&str]) -> (String, String) {
@@ -20,9 +19,7 @@ fn said(folder: &Path, program: &[&str]) -> (String, String) {
     assert!(status.success(), "{program:?}: {status}\n{summary}");
     let mut show = Command::new(weir::command());
     show.args(["report", "--width", "200"]).arg(&report);
-    let (status, page, _) = finish(&mut show, b"");
-    assert!(status.success(), "{program:?}");
-    let page = String::from_utf8_lossy(&page).into_owned();
+    let page = succeed(&mut show, b"");
     let findings = page
         .split("\n\n")
         .find(|section| section.starts_with("Findings"));

@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::program::finish;
-use crate::support::{scratch, weir};
+use crate::support::{finish, scratch, weir};
 
 /// A text of which the numbers that differ from run to run are gone: times, and what is a part of them.
 fn steady(line: &str) -> Vec<String> {

@@ -6,8 +6,7 @@ use std::process::Command;
 
 use weir_report::model::{Lifetimes, Report};
 
-use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, scratch, succeed, victim, weir};
 
 /// The lifetimes by the function that called the allocator.
 fn by_function(report: &Report) -> BTreeMap<String, Lifetimes> {
@@ -19,8 +18,7 @@ fn by_function(report: &Report) -> BTreeMap<String, Lifetimes> {
     fs::write(&file, serde_json::to_vec(report).expect("JSON")).expect("a file");
     let mut command = Command::new(weir::command());
     command.arg("symbolize").arg("--out").arg(&named).arg(&file);
-    let (status, _, stderr) = finish(&mut command, b"");
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    succeed(&mut command, b"");
     let named: Report = serde_json::from_slice(&fs::read(&named).expect("a file")).expect("JSON");
     let stacks = named.processes[0]
         .stacks

@@ -6,9 +6,8 @@ use std::process::Command;
 
 use weir_report::model::{Process, Report, SiteBlocks};
 
-use crate::support::program::finish;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, scratch, succeed, victim, weir};
 
 const STACKS: (&str, &str) = ("WEIR_STACKS", "all");
 /// All calls have their stacks. Where each byte is a sample, so has each block, on the other path.
@@ -52,10 +51,9 @@ pub fn by_function(report: &Report, pid: u32, metric: &str) -> BTreeMap<String, 
         .args(["export", "--format", "folded", "--metric", metric])
         .args(["--process", &pid.to_string()])
         .arg(&file);
-    let (status, folded, stderr) = finish(&mut command, b"");
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    let folded = succeed(&mut command, b"");
     let mut sums = BTreeMap::new();
-    for line in String::from_utf8_lossy(&folded).lines() {
+    for line in folded.lines() {
         let (stack, sum) = line.rsplit_once(' ').expect("a number");
         let caller = stack.rsplit(';').nth(1).unwrap_or("").to_owned();
         *sums.entry(caller).or_default() += sum.parse::<u64>().expect("a number");

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use weir_report::model::Report;
 
-use crate::support::program::{copy_program, finish, patient};
 use crate::support::terminal::{ENTERS, LEAVES, Terminal, signal};
-use crate::support::{scratch, victim, weir};
+use crate::support::{copy_program, finish, patient, scratch, victim, weir};
 
 /// What `weir top` says where no process is of the program.
 const NOBODY: &str = "weir: no process of ";

@@ -6,8 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::support::built::built;
-use crate::support::program::finish;
-use crate::support::scratch;
+use crate::support::{scratch, succeed};
 
 /// What is not of the package: what dpkg knows and tells, and folders that the kernel fills.
 const OTHERS: [&str; 4] = ["dev", "proc", "var/lib/dpkg", "var/log"];
@@ -19,16 +18,7 @@ fn script(name: &str, arguments: &[&Path]) -> String {
     command
         .args(arguments)
         .env("DPKG_DEB_COMPRESSOR_LEVEL", "0");
-    printed(&mut command, b"")
-}
-
-/// What a command prints that must succeed.
-fn printed(command: &mut Command, input: &[u8]) -> String {
-    let (status, stdout, stderr) = finish(command, input);
-    let stderr = String::from_utf8_lossy(&stderr);
-    let stdout = String::from_utf8(stdout).expect("UTF-8");
-    assert!(status.success(), "{command:?}: {stdout}{stderr}");
-    stdout
+    succeed(&mut command, b"")
 }
 
 /// The package of the build that is tested, made once.
@@ -51,7 +41,7 @@ pub fn clean_root(root: &Path) {
 /// Has a shell execute lines in such a root. What they print.
 pub fn inside(root: &Path, lines: &str) -> String {
     let mut command = entering(root);
-    printed(command.args(["sh", "-eux"]), lines.as_bytes())
+    succeed(command.args(["sh", "-eux"]), lines.as_bytes())
 }
 
 /// A command whose arguments are executed in such a root, as the first process of a namespace, with a /dev/shm as small as Docker's.
@@ -95,7 +85,7 @@ fn in_shell(shell: &[&str], line: &str, root: &Path) -> String {
         .args(&shell[1..])
         .args(["-c", line])
         .env("SHARE", root.join("usr/share"));
-    printed(&mut command, b"")
+    succeed(&mut command, b"")
 }
 
 #[test]
@@ -106,7 +96,7 @@ fn lintian_has_no_objection() {
         // It is about the first upload to Debian, which closes the bug that asks for the package.
         .args(["--suppress-tags", "initial-upload-closes-no-bugs"])
         .arg(package());
-    assert_eq!(printed(&mut lintian, b""), "");
+    assert_eq!(succeed(&mut lintian, b""), "");
 }
 
 #[test]
@@ -160,7 +150,7 @@ fn check_manual(root: &Path) {
     let man = |arguments: &[&str]| {
         let mut command = Command::new("man");
         command.arg("-M").arg(&folder).args(arguments);
-        printed(&mut command, b"")
+        succeed(&mut command, b"")
     };
     assert_eq!(
         man(&["-w", "weir"]).trim_end(),
@@ -214,6 +204,6 @@ fn check_header(root: &Path) {
         .arg(&program)
         .arg("-I")
         .arg(root.join("usr/include"));
-    printed(&mut compiler, source.as_bytes());
-    printed(&mut Command::new(&program), b"");
+    succeed(&mut compiler, source.as_bytes());
+    succeed(&mut Command::new(&program), b"");
 }

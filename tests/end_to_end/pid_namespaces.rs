@@ -5,9 +5,8 @@ use std::process::Command;
 use weir_report::model::{EndKind, Process};
 use weir_report::read;
 
-use crate::support::program::finish;
 use crate::support::recover::recover_all;
-use crate::support::{Account, Mode, Program, scratch, victim, weir};
+use crate::support::{Account, Mode, Program, finish, scratch, victim, weir};
 
 /// Starts the victim in as many pid namespaces as the first argument says.
 const IN_NAMESPACES: &str = r#"

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Mode, Program, scratch, victim};
+use crate::support::{Mode, Program, scratch, succeed, victim};
 
 /// The system calls that `steady_state` makes between its markers, in each of its two threads.
 fn between_markers(mode: Mode, stacks: &str) -> [Vec<String>; 2] {
@@ -26,12 +26,7 @@ fn between_markers(mode: Mode, stacks: &str) -> [Vec<String>; 2] {
         .arg(traced.get_program())
         .args(traced.get_args())
         .current_dir(folder.path());
-    let output = strace.output().expect("strace runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeed(&mut strace, b"");
     let traces: Vec<String> = std::fs::read_dir(folder.path())
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use weir_report::model::Process;
 
-use crate::support::program::{Outcome, finish, patient};
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Outcome, Program, finish, patient, scratch, victim, weir};
 
 fn run(words: &[&str]) -> Outcome {
     let program = Program::new(victim("sets_titles")).args(words);

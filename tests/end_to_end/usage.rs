@@ -6,8 +6,7 @@ use std::process::Command;
 
 use weir_report::model::{EndKind, Process, Usage};
 
-use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, finish, scratch, victim, weir};
 
 /// The kernel's clock tick.
 const TICK_NS: u64 = 10_000_000;

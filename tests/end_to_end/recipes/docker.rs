@@ -10,8 +10,8 @@ use weir_report::read;
 
 use super::examples;
 use crate::package::{clean_root, entering, inside, package};
-use crate::support::program::{finish, report_files};
-use crate::support::scratch;
+use crate::support::program::report_files;
+use crate::support::{finish, scratch};
 
 /// A line's arguments in the form of a list of JSON.
 fn listed(arguments: &str) -> Vec<String> {

@@ -24,8 +24,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::program::finish;
-use crate::support::{patient, scratch, weir};
+use crate::support::{finish, patient, scratch, weir};
 
 /// Waits until something is so.
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {

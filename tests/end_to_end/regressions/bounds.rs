@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use weir_report::model::{EndKind, Process, Report};
 
-use crate::support::program::finish;
-use crate::support::{Mode, Program, copy_program, scratch, victim, weir};
+use crate::support::{Mode, Program, copy_program, finish, scratch, victim, weir};
 
 /// A report whose command is replaced by what `part` writes.
 fn report_with_command(folder: &Path, part: impl FnOnce(&mut dyn Write)) -> std::path::PathBuf {

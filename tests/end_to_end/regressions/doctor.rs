@@ -13,8 +13,7 @@ use std::process::{Command, ExitStatus};
 use tempfile::TempDir;
 use weir_report::model::{IoUringSeen, Process, Report};
 
-use crate::support::program::finish;
-use crate::support::{Mode, NARROW_COMPILER, Program, scratch, victim, weir};
+use crate::support::{Mode, NARROW_COMPILER, Program, finish, scratch, succeed, victim, weir};
 
 const OTHER: u32 = 65_001;
 const HEAP: &str = "the heap will not be known: ";
@@ -267,12 +266,7 @@ fn compiled(folder: &Path, compiler: &[&str], source: &str) -> PathBuf {
         .arg(&program)
         .arg(source)
         .args(&compiler[1..]);
-    let (status, _, stderr) = finish(&mut command, b"");
-    assert!(
-        status.success(),
-        "{compiler:?}: {}",
-        String::from_utf8_lossy(&stderr)
-    );
+    succeed(&mut command, b"");
     program
 }
 

@@ -316,7 +316,7 @@ fn a_killed_child_whose_parent_was_told() {
     all.arg("recover")
         .env("WEIR_REGION_DIR", folder.path())
         .current_dir(folder.path());
-    let (status, _, stderr) = crate::support::program::finish(&mut all, b"");
+    let (status, _, stderr) = crate::support::finish(&mut all, b"");
     assert_eq!((status.code(), stderr), (Some(0), Vec::new()));
     let reports = report_files(folder.path());
     let load = |path: &std::path::PathBuf| weir_report::read::load(path).expect("a report");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::{Mode, NARROW_COMPILER, Program, scratch, victim, weir};
+use crate::support::{Mode, NARROW_COMPILER, Program, scratch, succeed, victim, weir};
 
 /// How many programs `starts_another` starts.
 const STARTS: usize = 39;
@@ -98,14 +98,14 @@ fn in_every_way_to_start_one() {
 fn where_a_sanitizer_must_be_the_first() {
     let folder = scratch();
     let program = folder.path().join("answers");
-    let compiled = Command::new("gcc")
-        .arg("-fsanitize=address")
-        .arg("-o")
-        .arg(&program)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c"))
-        .status()
-        .expect("gcc runs");
-    assert!(compiled.success());
+    succeed(
+        Command::new("gcc")
+            .arg("-fsanitize=address")
+            .arg("-o")
+            .arg(&program)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/answers.c")),
+        b"",
+    );
     let starter = starter(&program);
     let plain = starter.plain().expect_status(0);
     for mode in Mode::MEASURED {
@@ -242,19 +242,20 @@ fn what_hangs_before_it_has_loaded_us_ends_by_sigterm() {
     let linker = folder.path().join("ld-linux-that-hangs.so.2");
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
     let hangs = folder.path().join("hangs");
-    let built = |gcc: &mut Command| assert!(gcc.status().expect("gcc runs").success());
-    built(
+    succeed(
         Command::new("gcc")
             .args(["-nostdlib", "-static", "-o"])
             .arg(&linker)
             .arg(programs.join("hanging_linker.c")),
+        b"",
     );
-    built(
+    succeed(
         Command::new("gcc")
             .arg(format!("-Wl,--dynamic-linker={}", linker.display()))
             .arg("-o")
             .arg(&hangs)
             .arg(programs.join("answers.c")),
+        b"",
     );
     let program = Program::new(&hangs);
     let mut weir = program

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use weir_record::functions::{Family, Function};
 
-use crate::support::{Mode, Program, scratch, victim, weir};
+use crate::support::{Mode, Program, scratch, succeed, victim, weir};
 
 /// The functions that the library counts: not those of the heap, which are called before it could look for the next ones; and those
 /// that the C library has.
@@ -87,9 +87,7 @@ fn compile(functions: &[&str], folder: &Path) -> std::path::PathBuf {
     fs::write(&text, source(functions)).expect("a file");
     let mut gcc = Command::new("gcc");
     gcc.args(["-O1", "-fno-builtin", "-shared", "-fPIC", "-o"]);
-    let done = gcc.arg(&library).arg(&text).output().expect("gcc runs");
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{said}");
+    succeed(gcc.arg(&library).arg(&text), b"");
     library
 }
 

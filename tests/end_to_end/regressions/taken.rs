@@ -5,7 +5,7 @@ use std::process::Command;
 use weir_report::model::Process;
 
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Outcome, Program, scratch, victim};
+use crate::support::{Mode, Outcome, Program, scratch, succeed, victim};
 
 fn taking(what: &str) -> Program {
     Program::new(victim("takes_from_itself")).arg(what)
@@ -160,12 +160,7 @@ fn calls_without_proc(mode: Mode, writes: u32) -> usize {
         .arg(traced.get_program())
         .args(traced.get_args())
         .current_dir(folder.path());
-    let output = command.output().expect("unshare and strace run");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    succeed(&mut command, b"");
     let trace = std::fs::read_to_string(trace).expect("a trace");
     // `weir run` watches the program while it runs: only the program's calls count.
     let own = |line: &&str| line.contains("write(1, \"x\"") || line.contains("/proc/self/fd");

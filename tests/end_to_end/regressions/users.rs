@@ -11,9 +11,10 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::support::program::finish;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Account, Mode, Program, copy_program, scratch, victim, weir};
+use crate::support::{
+    Account, Mode, Program, copy_program, finish, scratch, succeed, victim, weir,
+};
 
 const OTHER: u32 = 65_001;
 
@@ -139,12 +140,7 @@ fn a_set_user_id_program_obeys_no_setting() {
     gcc.args(["-O0", "-fno-builtin", "-o"])
         .arg(&program)
         .arg(source);
-    let linked = gcc
-        .arg("-Wl,--no-as-needed")
-        .arg(&library)
-        .status()
-        .expect("gcc");
-    assert!(linked.success());
+    succeed(gcc.arg("-Wl,--no-as-needed").arg(&library), b"");
     let precious = folder.path().join("file");
     fs::write(&precious, "precious").expect("written");
     let regions = folder.path().join("regions");

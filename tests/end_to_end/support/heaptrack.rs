@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::program::finish;
+use super::finish::finish;
 use super::{Mode, Program, scratch};
 
 /// What was allocated.

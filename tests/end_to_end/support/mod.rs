@@ -4,6 +4,7 @@
 //! built     Weir, built once; the examples' tests include this module, too
 //! weir      the library and the command under test
 //! victim    C programs, compiled once
+//! finish    a command to its end
 //! program   a program to run, how to run it, and its outcome
 //! files     what a program leaves in its folder
 //! real      common programs with fixed inputs
@@ -19,6 +20,7 @@
 
 pub mod built;
 pub mod files;
+pub mod finish;
 pub mod heaptrack;
 pub mod luajit;
 pub mod program;
@@ -33,6 +35,7 @@ pub mod weir;
 pub mod witness;
 
 pub use files::files;
-pub use program::{Mode, Outcome, Program, copy_program, patient, scratch};
+pub use finish::{finish, patient, succeed};
+pub use program::{Mode, Outcome, Program, copy_program, scratch};
 pub use victim::{NARROW_COMPILER, victim};
 pub use witness::Account;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use weir_report::model::Report;
 
+use super::finish::succeed;
 use super::{scratch, weir};
 
 /// The reports that one run of `weir recover` makes from all regions in a folder.
@@ -58,17 +59,8 @@ pub fn region_files(folder: &Path) -> Vec<PathBuf> {
 pub fn recover(region: &Path) -> Report {
     let folder = scratch();
     let report = folder.path().join("recovered.json");
-    let output = Command::new(weir::command())
-        .args(["recover", "--out"])
-        .args([&report, region])
-        .output()
-        .expect("weir runs");
-    assert!(
-        output.status.success(),
-        "weir recover {}: {}: {}",
-        region.display(),
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let mut command = Command::new(weir::command());
+    command.args(["recover", "--out"]).args([&report, region]);
+    succeed(&mut command, b"");
     weir_report::read::load(&report).expect("a report")
 }

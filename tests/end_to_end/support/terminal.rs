@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::program::{patient, scratch};
+use super::finish::patient;
+use super::scratch;
 
 /// What a page that takes the whole terminal begins and ends with.
 pub const ENTERS: &str = "\x1b[?1049h";

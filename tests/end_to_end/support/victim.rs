@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tempfile::TempDir;
 
+use super::finish::succeed;
+
 /// What compiles a 32-bit program. Debian's gcc-multilib would make the kernel's headers known to it, but conflicts with
 /// the compiler for AArch64.
 pub const NARROW_COMPILER: [&str; 4] =
@@ -71,11 +73,6 @@ fn compile(name: &str) -> PathBuf {
             None => gcc.arg(flag),
         };
     }
-    let compiled = gcc.output().expect("the compiler runs");
-    assert!(
-        compiled.status.success(),
-        "{name}.c does not compile:\n{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
+    succeed(&mut gcc, b"");
     target
 }

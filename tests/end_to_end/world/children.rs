@@ -3,17 +3,7 @@
 use std::process::Command;
 
 use super::{World, expect_seen};
-use crate::support::NARROW_COMPILER;
-
-#[track_caller]
-fn compile(compiler: &mut Command) {
-    let done = compiler.output().expect("the compiler runs");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
-}
+use crate::support::{NARROW_COMPILER, succeed};
 
 const SOURCE: &str = r#"
 #include <stdio.h>
@@ -44,24 +34,27 @@ fn of_another_c_library_and_of_32_bits() {
             let source = folder.join("p.c");
             std::fs::write(&source, SOURCE).expect("a file");
             let to = |name| folder.join(name);
-            compile(
+            succeed(
                 Command::new("musl-gcc")
                     .arg("-o")
                     .arg(to("musl"))
                     .arg(&source),
+                b"",
             );
-            compile(
+            succeed(
                 Command::new(NARROW_COMPILER[0])
                     .args(&NARROW_COMPILER[1..])
                     .arg("-o")
                     .arg(to("small"))
                     .arg(&source),
+                b"",
             );
-            compile(
+            succeed(
                 Command::new("gcc")
                     .args(["-static", "-o"])
                     .arg(to("static"))
                     .arg(&source),
+                b"",
             );
         })
         .expect_same(|report| expect_seen(report, "cat"));

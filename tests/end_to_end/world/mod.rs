@@ -28,8 +28,7 @@ use std::sync::Arc;
 
 use weir_report::model::Report;
 
-use crate::support::program::finish;
-use crate::support::{Mode, Program, scratch, weir};
+use crate::support::{Mode, Program, finish, scratch, weir};
 
 /// The time in seconds after which a program counts as hanging. The slowest takes five on a busy machine.
 const PATIENCE: &str = "60";

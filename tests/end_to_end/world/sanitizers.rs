@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::World;
-use crate::support::program::finish;
-use crate::support::{Mode, Outcome, Program, scratch, victim, weir};
+use crate::support::{Mode, Outcome, Program, finish, scratch, succeed, victim, weir};
 
 const SOURCE: &str = r#"
 #include <pthread.h>
@@ -44,12 +43,7 @@ fn compile(folder: &Path, flags: &[&str]) {
         .arg(folder.join("p"))
         .arg(&source)
         .args(flags);
-    let done = gcc.output().expect("gcc runs");
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    succeed(&mut gcc, b"");
 }
 
 #[track_caller]

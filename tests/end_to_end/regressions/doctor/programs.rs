@@ -81,8 +81,7 @@ fn of_a_sanitizer_that_something_else_brings() {
     here()
         .see(&program, &[])
         .expect_refused(126, "AddressSanitizer");
-    let (_, name, _) = finish(Command::new("gcc").arg("-print-file-name=libasan.so"), b"");
-    let name = String::from_utf8(name).expect("UTF-8");
+    let name = succeed(Command::new("gcc").arg("-print-file-name=libasan.so"), b"");
     let program = compiled(folder.path(), &["gcc"], ALLOCATES);
     let seen = here().see(&program, &[("LD_PRELOAD", name.trim())]);
     assert_eq!(seen.doctor.status.code(), Some(126), "{:?}", seen.doctor);
@@ -192,8 +191,7 @@ fn of_a_c_library_that_is_too_old() {
         gcc.args(["-shared", "-fPIC", "-nostdlib"])
             .arg(&path)
             .args(flags);
-        let (status, _, stderr) = finish(&mut gcc, b"");
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        succeed(&mut gcc, b"");
     };
     let mut script = std::ffi::OsString::from("-Wl,--version-script=");
     script.push(&versions);

@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::program::finish;
+use super::finish::finish;
 use super::{Mode, Program, scratch};
 pub use kinds::{moves, of_function};
 use stack::Asker;
