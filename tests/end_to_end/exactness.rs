@@ -4,16 +4,8 @@ use std::collections::BTreeSet;
 
 use weir_record::functions::Function;
 
+use crate::support::witness::expect_exact;
 use crate::support::{Account, Mode, Program, victim};
-
-/// Runs a victim that prints one account, and compares every counter.
-#[track_caller]
-fn expect_exact(name: &str) {
-    for mode in Mode::MEASURED {
-        let outcome = Program::new(victim(name)).run(mode).expect_status(0);
-        Account::of(&outcome.text()).expect_in(outcome.process());
-    }
-}
 
 #[test]
 fn allocation_functions() {

@@ -1,15 +1,12 @@
 //! Code that is loaded before us, after us, or for a limited time.
 
+use crate::support::witness::expect_exact;
 use crate::support::{Account, Mode, Program, victim};
 
 /// Calls before main, before any constructor, and in the constructor of a library.
 #[test]
 fn calls_before_our_constructor() {
-    for mode in Mode::MEASURED {
-        let outcome = Program::new(victim("early")).run(mode).expect_status(0);
-        assert_eq!(outcome.complaints(), "");
-        Account::of(&outcome.text()).expect_in(outcome.process());
-    }
+    expect_exact("early");
 }
 
 /// Calls in atexit handlers, and in destructors after them.

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::support::built::built;
+use crate::support::files::walk;
 use crate::support::{scratch, succeed};
 
 /// What is not of the package: what dpkg knows and tells, and folders that the kernel fills.
@@ -59,23 +60,16 @@ pub fn entering(root: &Path) -> Command {
 
 /// All files below a root, but those of [`OTHERS`].
 fn files(root: &Path) -> BTreeSet<PathBuf> {
-    fn add(folder: &Path, root: &Path, files: &mut BTreeSet<PathBuf>) {
-        for entry in std::fs::read_dir(folder).expect("a folder") {
-            let entry = entry.expect("an entry");
-            let path = entry.path();
-            let name = path.strip_prefix(root).expect("below the root");
-            if OTHERS.iter().any(|other| name == Path::new(other)) {
-                continue;
-            }
-            files.insert(name.to_owned());
-            if entry.file_type().expect("a type").is_dir() {
-                add(&path, root, files);
-            }
+    let mut files = BTreeSet::new();
+    walk(root, &mut |path| {
+        let name = path.strip_prefix(root).expect("below the root");
+        if OTHERS.iter().any(|other| name == Path::new(other)) {
+            return false;
         }
-    }
-    let mut found = BTreeSet::new();
-    add(root, root, &mut found);
-    found
+        files.insert(name.to_owned());
+        path.is_dir() && !path.is_symlink()
+    });
+    files
 }
 
 /// What a shell prints that executes the line; `$SHARE` in it is the package's folder `/usr/share`.

@@ -1,15 +1,7 @@
 //! Signal handlers that call the functions that they interrupt, and that jump away.
 
+use crate::support::witness::expect_exact;
 use crate::support::{Account, Mode, Program, victim};
-
-#[track_caller]
-fn expect_exact(name: &str) {
-    for mode in Mode::MEASURED {
-        let outcome = Program::new(victim(name)).run(mode).expect_status(0);
-        assert_eq!(outcome.complaints(), "");
-        Account::of(&outcome.text()).expect_in(outcome.process());
-    }
-}
 
 /// 5000 alarms. The handler writes, reads and fails, as the interrupted program does.
 #[test]

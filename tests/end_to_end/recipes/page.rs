@@ -1,8 +1,9 @@
 //! The sections of the page, their commands, and the files that it shows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::examples;
+use crate::support::files::walk;
 
 /// A block of the page.
 struct Block {
@@ -48,25 +49,16 @@ pub fn commands(section: &str) -> String {
     commands
 }
 
-fn files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files(&path, into);
-        } else {
-            into.push(path);
-        }
-    }
-}
-
 #[test]
 fn what_the_page_shows_is_in_the_files() {
-    let mut paths = Vec::new();
-    files(&examples(), &mut paths);
-    let texts: Vec<String> = paths
-        .iter()
-        .map(|path| std::fs::read_to_string(path).expect("text"))
-        .collect();
+    let mut texts = Vec::new();
+    walk(&examples(), &mut |path| {
+        if path.is_dir() {
+            return true;
+        }
+        texts.push(std::fs::read_to_string(path).expect("text"));
+        false
+    });
     let shown: Vec<Block> = blocks()
         .into_iter()
         .filter(|block| block.language != "sh")

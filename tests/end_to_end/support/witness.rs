@@ -5,7 +5,17 @@ use std::collections::BTreeMap;
 use weir_record::sizes::SIZE_CLASSES;
 use weir_report::model::{Function, Process};
 
-use super::Outcome;
+use super::{Mode, Outcome, Program, victim};
+
+/// Runs a victim that prints one account, and compares every counter. It says nothing else.
+#[track_caller]
+pub fn expect_exact(name: &str) {
+    for mode in Mode::MEASURED {
+        let outcome = Program::new(victim(name)).run(mode).expect_status(0);
+        assert_eq!(outcome.complaints(), "");
+        Account::of(&outcome.text()).expect_in(outcome.process());
+    }
+}
 
 /// The calls of one function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
