@@ -2,7 +2,7 @@
 
 mod page;
 
-use super::{refusal, sample, text, weir};
+use super::{refusal, sample, success, text, weir};
 
 /// A directory with the report of the tests, a later one, and half of one.
 fn reports() -> tempfile::TempDir {
@@ -55,12 +55,7 @@ fn a_side_is_one_report_or_several() {
             .current_dir(&directory)
             .output()
             .expect("ended");
-        let page = text(&output.stdout);
-        assert_eq!(
-            (output.status.code(), text(&output.stderr).as_str()),
-            (Some(0), ""),
-            "{files:?}"
-        );
+        let page = success(&output);
         assert!(page.contains(shown), "{files:?}\n{page}");
     }
 }

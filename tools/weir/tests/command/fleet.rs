@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::run::Place;
-use super::{python, refusal, sample, text, weir};
+use super::{python, read_json, refusal, sample, success, text, weir};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/fleet.md");
 const A_DAY_NS: u64 = 86_400_000_000_000;
@@ -26,7 +26,7 @@ fn recorded() -> Place {
         let options = ["--stacks", "all", "--time", "all", "--coop"];
         let run_it = place.run(&options, &["sh", "-c", script]).output();
         run_it.expect("ended");
-        let mut report = read(&place.file("report.json"));
+        let mut report = read_json(&place.file("report.json"));
         move_to(&mut report, MIDDAY_NS - A_DAY_NS * (run % 2));
         let path = place.file(&format!("reports/{run}.json"));
         fs::write(path, report.to_string()).expect("written");
@@ -46,18 +46,10 @@ fn move_to(report: &mut Value, start_ns: u64) {
     }
 }
 
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).expect("a report")).expect("JSON")
-}
-
 /// Runs the command, which must say nothing.
 fn quietly(place: &Place, arguments: &[&str]) {
     let output = place.settle(weir(arguments)).output().expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr).as_str()),
-        (Some(0), ""),
-        "{arguments:?}"
-    );
+    assert_eq!(success(&output), "", "{arguments:?}");
 }
 
 fn export(place: &Place, reports: &[&str]) {
@@ -127,7 +119,7 @@ fn a_run_is_replaced_and_others_stay() {
     let two = files(&place);
     assert_eq!(two.len(), 22);
     // Another report of the first run, such as one at an interval.
-    let mut earlier = read(&place.file("reports/1.json"));
+    let mut earlier = read_json(&place.file("reports/1.json"));
     earlier["duration_ns"] = 1.into();
     fs::write(place.file("earlier.json"), earlier.to_string()).expect("written");
     export(&place, &["earlier.json"]);

@@ -19,7 +19,7 @@ use weir_report::model::{
     CodeName, CodePlace, Frame, Function, Module, Report, Site, SiteBlocks, Stacks,
 };
 
-use super::{fed, refusal, sample, text, weir};
+use super::{fed, refusal, sample, success, text, weir};
 
 pub use over_time::with_time;
 
@@ -27,9 +27,7 @@ pub use over_time::with_time;
 fn page(report: &Report) -> String {
     let json = serde_json::to_vec(report).expect("JSON");
     let output = fed(weir(["html", "-"]), &json);
-    assert_eq!(text(&output.stderr), "");
-    assert!(output.status.success());
-    text(&output.stdout)
+    success(&output)
 }
 
 /// Opens a page in a browser, has everything in it made, and takes steps. Says what is seen at first and after each step; see

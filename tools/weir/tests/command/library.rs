@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::run::Place;
-use super::{copy_program, refusal, text, weir};
+use super::{copy_program, refusal, success, text, weir};
 
 /// The one line that the command prints.
 fn printed(command: &mut Command) -> PathBuf {
     let output = command.output().expect("ended");
-    assert_eq!(text(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
-    let stdout = text(&output.stdout);
+    let stdout = success(&output);
     PathBuf::from(stdout.strip_suffix('\n').expect("a line"))
 }
 

@@ -24,7 +24,10 @@ mod usage;
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
 
 /// The command, in surroundings that do not depend on those of the test.
 fn weir<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
@@ -61,9 +64,24 @@ fn text(bytes: &[u8]) -> String {
 
 /// Copies a program. A process of its own does so: what other threads fork meanwhile would have the copy open for writing, and the
 /// kernel refuses to execute it then (ETXTBSY).
-fn copy_program(from: &str, to: &std::path::Path) {
+fn copy_program(from: &str, to: &Path) {
     let status = Command::new("cp").arg(from).arg(to).status();
     assert!(status.expect("started").success());
+}
+
+/// What the command printed, which must have ended with 0 and without a word on standard error.
+#[track_caller]
+fn success(output: &Output) -> String {
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).as_str()),
+        (Some(0), "")
+    );
+    text(&output.stdout)
+}
+
+/// The JSON of a file.
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).expect("a file")).expect("JSON")
 }
 
 /// The one line of a refusal, which must be all there is, and the exit code.

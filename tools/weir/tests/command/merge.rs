@@ -1,12 +1,11 @@
 //! `weir merge`: reports of several runs, and their sum.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::run::Place;
-use super::{refusal, text, weir};
+use super::{read_json, refusal, success, text, weir};
 
 /// A place with reports of as many runs: each writes as many bytes as its number, one by one.
 fn recorded(runs: u32) -> Place {
@@ -36,15 +35,8 @@ fn recorded(runs: u32) -> Place {
 fn merged(place: &Place, reports: &[&str]) -> Value {
     let arguments = [&["merge", "--out", "sum.json"], reports].concat();
     let output = place.settle(weir(&arguments)).output().expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr).as_str()),
-        (Some(0), "")
-    );
-    read(&place.file("sum.json"))
-}
-
-fn read(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).expect("a report")).expect("JSON")
+    assert_eq!(success(&output), "");
+    read_json(&place.file("sum.json"))
 }
 
 /// The count at a path; 0 where there is none.
@@ -72,7 +64,7 @@ fn without_histograms(report: &Value) -> Value {
 fn a_merge_is_the_sum_of_all_counts() {
     let place = recorded(4);
     let parts: Vec<Value> = (1..=4)
-        .map(|run| read(&place.file(&format!("reports/{run}.json"))))
+        .map(|run| read_json(&place.file(&format!("reports/{run}.json"))))
         .collect();
     let whole = merged(&place, &["reports"]);
     assert_eq!(whole["runs"], 4);
@@ -141,11 +133,8 @@ fn a_directory_is_merged_again_and_again() {
     for _ in 0..3 {
         let arguments = ["merge", "--out", "reports/sum.json", "reports"];
         let output = place.settle(weir(arguments)).output().expect("ended");
-        assert_eq!(
-            (output.status.code(), text(&output.stderr).as_str()),
-            (Some(0), "")
-        );
-        assert_eq!(read(&place.file("reports/sum.json"))["runs"], 2);
+        assert_eq!(success(&output), "");
+        assert_eq!(read_json(&place.file("reports/sum.json"))["runs"], 2);
     }
 }
 
@@ -274,7 +263,7 @@ fn what_cannot_be_merged_is_refused_in_a_line_and_nothing_is_written() {
         "{said}"
     );
     assert_eq!(
-        read(&place.file("sum.json"))["functions"]["write"]["calls"],
+        read_json(&place.file("sum.json"))["functions"]["write"]["calls"],
         1
     );
 }
@@ -286,8 +275,8 @@ fn a_directory_is_one_run_for_the_other_commands() {
     let merge = ["merge", "--one-run", "-o", "one.json", "reports"];
     let output = place.settle(weir(merge)).output().expect("ended");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let parts = [1, 2, 3].map(|run| read(&place.file(&format!("reports/{run}.json"))));
-    let one = read(&place.file("one.json"));
+    let parts = [1, 2, 3].map(|run| read_json(&place.file(&format!("reports/{run}.json"))));
+    let one = read_json(&place.file("one.json"));
     assert_eq!(one["processes"].as_array().map(Vec::len), Some(3));
     assert_eq!(one["runs"], Value::Null, "a sum says how many");
     let writes = ["functions", "write", "calls"];

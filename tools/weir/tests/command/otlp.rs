@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use weir_report::model::Report;
 
 use super::run::Place;
-use super::{python, sample, text, weir};
+use super::{python, read_json, sample, success, weir};
 
 /// A place with a report.
 fn place(report: &Report) -> Place {
@@ -21,14 +21,8 @@ fn compare(place: &Place, options: &[&str]) {
     let arguments = ["export", "report.json", "-f", "otlp-json", "-o", "metrics"];
     let output = place.settle(weir(arguments.iter().chain(options))).output();
     let output = output.expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr).as_str()),
-        (Some(0), ""),
-        "{options:?}"
-    );
-    let mut recorded: Value =
-        serde_json::from_slice(&fs::read(place.file("report.json")).expect("a report"))
-            .expect("JSON");
+    assert_eq!(success(&output), "", "{options:?}");
+    let mut recorded = read_json(&place.file("report.json"));
     if let ["--process", pid] = options {
         recorded["of_process"] = json!(pid.parse::<u32>().expect("a number"));
     }

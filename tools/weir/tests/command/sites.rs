@@ -8,7 +8,7 @@ use std::process::Command;
 
 use weir_report::model::{Frame, Module, Report, Site, SiteBlocks, Stacks};
 
-use super::{refusal, sample, text, weir};
+use super::{refusal, sample, success, text, weir};
 
 const SOURCE: &str = r#"
 #include <stdlib.h>
@@ -167,8 +167,7 @@ impl Built {
         let output = weir([arguments, &[&report]].concat())
             .output()
             .expect("ended");
-        assert_eq!(text(&output.stderr), "");
-        text(&output.stdout)
+        success(&output)
     }
 
     /// Where binutils' addr2line says that a call is: functions and lines, the innermost first.
@@ -279,11 +278,7 @@ fn a_report_keeps_the_names_that_symbolize_wrote() {
     let symbolize = |arguments: &[&str]| {
         let output = weir([&["symbolize"], arguments].concat()).output();
         let output = output.expect("ended");
-        assert_eq!(
-            (output.status.code(), text(&output.stderr)),
-            (Some(0), String::new())
-        );
-        text(&output.stdout)
+        success(&output)
     };
     let named = built.path("named.json");
     let said = "4 places: 4 have the name of a function, 4 a line\n";

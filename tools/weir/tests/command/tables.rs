@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{refusal, sample, text, weir};
+use super::{refusal, sample, success, text, weir};
 
 fn place() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
@@ -23,11 +23,7 @@ fn place() -> tempfile::TempDir {
 fn export(place: &Path, arguments: &[&str]) {
     let arguments = [&["export", "report.json"], arguments].concat();
     let output = weir(&arguments).current_dir(place).output().expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr).as_str()),
-        (Some(0), ""),
-        "{arguments:?}"
-    );
+    assert_eq!(success(&output), "", "{arguments:?}");
 }
 
 /// Runs a script that fails where something is not as it should be.

@@ -6,14 +6,12 @@ use serde_json::{Map, Value};
 use weir_report::model::Report;
 
 use super::run::{Place, silent};
-use super::{fed, refusal, sample, text, weir};
+use super::{fed, refusal, sample, success, text, weir};
 
 fn totals(report: &Report) -> Value {
     let json = serde_json::to_vec(report).expect("JSON");
     let output = fed(weir(["report", "--totals", "-"]), &json);
-    assert_eq!(text(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
-    let line = text(&output.stdout);
+    let line = success(&output);
     assert_eq!(line.lines().count(), 1);
     serde_json::from_str(&line).expect("JSON")
 }

@@ -9,7 +9,7 @@ use crate::html::{
     HOSTILE, assert_asks_for_nothing_else, encoded, nothing, rows, shown, strings, units, visited,
     whole_of, with_stacks, with_time,
 };
-use crate::{refusal, sample, text, weir};
+use crate::{refusal, sample, success, weir};
 
 /// A directory with the reports of two sides.
 struct Sides {
@@ -49,9 +49,7 @@ impl Sides {
         let mut command = weir(arguments.chain(given));
         let output = command.current_dir(&self.directory).output();
         let output = output.expect("ended");
-        assert_eq!(text(&output.stderr), "");
-        assert!(output.status.success());
-        text(&output.stdout)
+        success(&output)
     }
 
     fn page(&self) -> String {

@@ -3,7 +3,7 @@
 use weir_report::model::{Lifetimes, SiteBlocks};
 
 use super::{Built, printed};
-use crate::{refusal, text, weir};
+use crate::{refusal, success, text, weir};
 
 #[test]
 fn folded_stacks_are_a_line_each() {
@@ -32,10 +32,7 @@ fn pprof_reads_what_is_exported_for_it() {
     let output = weir(["export", "--format", "pprof", "-o", &profile, &report])
         .output()
         .expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr)),
-        (Some(0), String::new())
-    );
+    assert_eq!(success(&output), "");
     let raw = printed("go", &["tool", "pprof", "-raw", &profile]);
     let line = |caller, callee| {
         let (_, place) = &built.witness(built.returns(caller, callee))[0];
@@ -153,8 +150,7 @@ fn the_viewer_of_dhat_shows_what_is_exported_for_it() {
         command.expect("ended")
     };
     let output = export(&path);
-    assert_eq!(text(&output.stderr), "");
-    let shown = shown_by_the_viewer_of_dhat(&text(&output.stdout));
+    let shown = shown_by_the_viewer_of_dhat(&success(&output));
     for expected in [
         "Total:     96 bytes (100%",
         "in 4 blocks (100%",
@@ -265,10 +261,7 @@ fn a_flame_graph_is_a_picture() {
     let output = weir(["flame", "-o", &picture, &report])
         .output()
         .expect("ended");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr)),
-        (Some(0), String::new())
-    );
+    assert_eq!(success(&output), "");
     let svg = std::fs::read_to_string(&picture).expect("read");
     assert!(
         svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
@@ -298,8 +291,7 @@ fn a_picture_of_what_has_changed() {
             .args(files)
             .output()
             .expect("ended");
-        assert_eq!(text(&output.stderr), "");
-        text(&output.stdout)
+        success(&output)
     };
     let change = "96 B before, 1.07 KiB after: +1000 B";
     let svg = drawn(&[&before, &after]);
