@@ -4,6 +4,9 @@
 #include <pthread.h>
 #include <sys/wait.h>
 
+/* Some things start only when they are first used: such rounds come first. */
+enum { WARM_UP = 1000, ROUNDS = 1500 };
+
 static void all_kinds(int fd, int rounds) {
     static char bytes[4096];
     struct iovec part = {bytes, 100};
@@ -25,9 +28,9 @@ static void all_kinds(int fd, int rounds) {
 }
 
 static void *thread(void *fd) {
-    all_kinds((int)(intptr_t)fd, 3000);
+    all_kinds((int)(intptr_t)fd, WARM_UP);
     syscall(SYS_getpgid, 5000100);
-    all_kinds((int)(intptr_t)fd, 5000);
+    all_kinds((int)(intptr_t)fd, ROUNDS);
     syscall(SYS_getpgid, 5000200);
     return NULL;
 }
@@ -35,9 +38,9 @@ static void *thread(void *fd) {
 int main(void) {
     int fd = open("/proc/self/exe", O_RDONLY);
     MUST(fd >= 0);
-    all_kinds(fd, 3000); /* warm-up: some things start only when they are first used */
+    all_kinds(fd, WARM_UP);
     syscall(SYS_getpgid, 5000000);
-    all_kinds(fd, 5000);
+    all_kinds(fd, ROUNDS);
     syscall(SYS_getpgid, 5000001);
     pthread_t other;
     MUST(!pthread_create(&other, NULL, thread, (void *)(intptr_t)fd));
