@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 use weir_report::model::{EndKind, Function, Process, Report};
@@ -14,6 +15,12 @@ use crate::success;
 /// 301 processes and 601 images: forks that become `cat`, the first one and one that a signal ends.
 const SCRIPT: &str =
     "for i in $(seq 300); do cat /dev/null /nowhere; done 2>/dev/null; sh -c 'kill -9 $$'; exit 3";
+
+/// The recording that keeps each of them, made once.
+fn all() -> &'static Report {
+    static ALL: LazyLock<Report> = LazyLock::new(|| run(&["--all-processes"]).1);
+    &ALL
+}
 
 fn run(options: &[&str]) -> (Place, Report) {
     let place = Place::new();
@@ -39,7 +46,7 @@ fn shown(arguments: &[&str], report: &Path) -> String {
 
 #[test]
 fn the_totals_of_a_run_do_not_depend_on_what_is_folded() {
-    let (_, all) = run(&["--all-processes"]);
+    let all = all();
     let (place, folded) = run(&[]);
     assert_eq!(all.folded_processes, 0);
     assert!(all.processes.len() > 600, "{}", all.processes.len());
@@ -55,9 +62,9 @@ fn the_totals_of_a_run_do_not_depend_on_what_is_folded() {
             functions.map(|(name, of)| (name.clone(), [of.calls, of.errors, of.moved_bytes]));
         counts.collect()
     };
-    assert!(counts(&folded) == counts(&all), "the counts differ");
+    assert!(counts(&folded) == counts(all), "the counts differ");
     let size = |report: &Report| serde_json::to_vec(report).expect("JSON").len();
-    assert!(size(&folded) * 2 < size(&all));
+    assert!(size(&folded) * 2 < size(all));
 
     // The first process, and what did not end well.
     assert!(folded.processes[0].folded.is_none());
@@ -86,11 +93,11 @@ fn figures(functions: &BTreeMap<String, Function>) -> BTreeMap<String, Function>
 /// One recording in both forms: nobody who adds up notices.
 #[test]
 fn all_commands_have_the_same_totals_of_both_forms() {
-    let (place, all) = run(&["--all-processes"]);
+    let (place, all) = (Place::new(), all());
     let mut folded = all.clone();
     fold_what_is_not_of_interest(&mut folded);
     let (one, other) = (place.file("all.json"), place.file("folded.json"));
-    for (file, report) in [(&one, &all), (&other, &folded)] {
+    for (file, report) in [(&one, all), (&other, &folded)] {
         std::fs::write(file, serde_json::to_vec(report).expect("JSON")).expect("written");
     }
     for arguments in [
