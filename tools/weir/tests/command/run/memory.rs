@@ -2,6 +2,7 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Output};
+use std::thread;
 
 use super::{Place, silent, text};
 
@@ -21,6 +22,23 @@ fn limit_data(command: &mut Command, kib: u64, is_hard: bool) {
     }
 }
 
+/// Calls `check` with each of these, four at a time: programs that mostly wait. What it has returned, in their order.
+fn beside_each_other<T: Copy + Send + Sync, R: Send>(
+    cases: &[T],
+    check: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let check = &check;
+    let four = |some: &[T]| -> Vec<R> {
+        thread::scope(|scope| {
+            let start = |&case| scope.spawn(move || check(case));
+            let started: Vec<_> = some.iter().map(start).collect();
+            let ended = started.into_iter();
+            ended.map(|one| one.join().expect("checked")).collect()
+        })
+    };
+    cases.chunks(4).flat_map(four).collect()
+}
+
 /// Starts processes, asks weir to end, and where that is passed on, starts the last one and ends so.
 fn run(kib: u64, is_hard: bool, end: &str) -> (Place, Output) {
     let place = Place::new();
@@ -38,36 +56,40 @@ fn run(kib: u64, is_hard: bool, end: &str) -> (Place, Output) {
 
 #[test]
 fn where_weir_has_no_memory_it_waits_for_the_program_and_ends_as_it_does() {
-    let (mut without_memory, mut without_the_last) = (0, 0);
+    let ends = [
+        ("exit 3", Some(3), None),
+        ("kill -KILL $$", None, Some(libc::SIGKILL)),
+    ];
     // Less than the first, and the shell does not start.
-    for kib in (1600..4000).step_by(150) {
-        for (end, status, signal) in [
-            ("exit 3", Some(3), None),
-            ("kill -KILL $$", None, Some(libc::SIGKILL)),
-        ] {
-            let (place, output) = run(kib, true, end);
-            let said = text(&output.stderr);
-            let ended = (output.status.code(), output.status.signal());
-            assert_eq!(ended, (status, signal), "at {kib} KiB: {said}");
-            match said.as_str() {
-                "" => _ = place.report(),
-                said => {
-                    let words = "weir: not enough memory for the report: ";
-                    // The C library may have a line of its own.
-                    let of_weir = said.lines().filter(|line| line.starts_with(words));
-                    assert_eq!(of_weir.count(), 1, "{said}");
-                    without_memory += 1;
-                    let left = place.settle(super::weir(["recover"])).output();
-                    let listed = text(&left.expect("ended").stdout);
-                    assert!(
-                        listed.contains("(sh), report in "),
-                        "at {kib} KiB: {listed}"
-                    );
-                    without_the_last += u32::from(!listed.contains("(uname), report in "));
-                }
-            }
+    let limits = (1600..4000).step_by(150);
+    let cases: Vec<_> = limits
+        .flat_map(|kib| ends.map(|(end, status, signal)| (kib, end, status, signal)))
+        .collect();
+    // Of those without memory for the report: whether the last process is among what is left.
+    let left = beside_each_other(&cases, |(kib, end, status, signal)| {
+        let (place, output) = run(kib, true, end);
+        let said = text(&output.stderr);
+        let ended = (output.status.code(), output.status.signal());
+        assert_eq!(ended, (status, signal), "at {kib} KiB: {said}");
+        if said.is_empty() {
+            place.report();
+            return None;
         }
-    }
+        let words = "weir: not enough memory for the report: ";
+        // The C library may have a line of its own.
+        let of_weir = said.lines().filter(|line| line.starts_with(words));
+        assert_eq!(of_weir.count(), 1, "{said}");
+        let left = place.settle(super::weir(["recover"])).output();
+        let listed = text(&left.expect("ended").stdout);
+        assert!(
+            listed.contains("(sh), report in "),
+            "at {kib} KiB: {listed}"
+        );
+        Some(listed.contains("(uname), report in "))
+    });
+    let left: Vec<bool> = left.into_iter().flatten().collect();
+    let without_memory = left.len();
+    let without_the_last = left.iter().filter(|has_the_last| !**has_the_last).count();
     assert!(without_memory > 0, "no limit was too small for weir");
     // Most limits are too small for weir before the last process starts: its region is still taken.
     assert!(
@@ -79,8 +101,8 @@ fn where_weir_has_no_memory_it_waits_for_the_program_and_ends_as_it_does() {
 /// The memory is enough while the program runs, and not for the report of all that ran at its end.
 #[test]
 fn what_there_is_no_memory_to_report_is_left() {
-    let mut without_memory = 0;
-    for others in (16..=40).step_by(4) {
+    let others: Vec<usize> = (16..=40).step_by(4).collect();
+    let without_memory = beside_each_other(&others, |others| {
         let place = Place::new();
         let script = format!(
             "i=0; while [ $i -lt {others} ]; do sleep 2 & i=$((i+1)); done; sleep .4; exit 3"
@@ -89,14 +111,16 @@ fn what_there_is_no_memory_to_report_is_left() {
         limit_data(&mut command, 1600, true);
         let output = command.output().expect("ended");
         assert_eq!(output.status.code(), Some(3));
-        if !text(&output.stderr).is_empty() {
-            without_memory += 1;
+        let is_without_memory = !text(&output.stderr).is_empty();
+        if is_without_memory {
             let left = place.settle(super::weir(["recover"])).output();
             let listed = text(&left.expect("ended").stdout);
             let regions = listed.matches(".region").count();
             assert!(regions > others, "{others}: {listed}");
         }
-    }
+        is_without_memory
+    });
+    let without_memory = without_memory.into_iter().filter(|is_so| *is_so).count();
     assert!(without_memory > 1, "{without_memory}");
 }
 
@@ -124,12 +148,13 @@ fn other_commands_say_in_one_line_that_there_is_no_memory() {
 /// It is for the program.
 #[test]
 fn a_soft_limit_does_not_hold_for_weir() {
-    for kib in (1600..4000).step_by(400) {
+    let limits: Vec<u64> = (1600..4000).step_by(400).collect();
+    beside_each_other(&limits, |kib| {
         let (place, output) = run(kib, false, "exit 3");
         assert_eq!(silent(&output), "", "at {kib} KiB");
         assert_eq!(output.status.code(), Some(3));
         assert_eq!(place.report().end.status, Some(3));
-    }
+    });
 }
 
 /// The names of the programs in the reports that `weir recover` makes of what is left, in order.
@@ -179,7 +204,7 @@ fn a_region_that_there_are_no_addresses_for_is_kept() {
 /// The program takes from weir what it needs to write the report.
 #[test]
 fn where_no_report_can_be_written_the_regions_are_kept() {
-    for limit in ["--fsize=0", "--nofile=3"] {
+    beside_each_other(&["--fsize=0", "--nofile=3"], |limit| {
         let place = Place::new();
         let script = format!("sleep 2 & sleep 1; prlimit --pid $PPID {limit}:; exit 3");
         let output = place.run_shell(&script).output().expect("ended");
@@ -192,5 +217,5 @@ fn where_no_report_can_be_written_the_regions_are_kept() {
         for name in ["sh", "sleep"] {
             assert!(left.iter().any(|of| of == name), "{limit}: {left:?}");
         }
-    }
+    });
 }
