@@ -7,7 +7,8 @@ use std::process::Command;
 
 use weir_report::model::{EndKind, Report};
 
-use crate::support::program::{finish, report_files};
+use crate::support::finish;
+use crate::support::program::report_files;
 use crate::support::recover::{recover_all, region_files};
 use crate::support::{Mode, Program, copy_program, scratch, victim, weir};
 
