@@ -186,7 +186,7 @@ fn streams_are_flushed_after_all() {
 
 /// Compares the calls and the signal of each child of `ends_in_many_ways` with what its parent said.
 #[track_caller]
-fn expect_ends(program: Program) {
+pub fn expect_ends(program: Program) {
     let outcome = program.run(Mode::Run).expect_status(0);
     let text = outcome.text();
     let mut expected: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -209,15 +209,4 @@ fn expect_ends(program: Program) {
 #[test]
 fn many_at_once_end_as_their_parent_was_told() {
     expect_ends(Program::new(victim("ends_in_many_ways")).args(["950", "30"]));
-}
-
-/// In the same clock tick, too: the kernel tells when a process began in hundredths of a second.
-#[test]
-fn those_with_one_id_end_as_their_parent_was_told() {
-    let program = Program::new("/usr/bin/unshare").args(["--pid", "--fork"]);
-    expect_ends(
-        program
-            .arg(victim("ends_in_many_ways"))
-            .args(["300", "1", "same"]),
-    );
 }

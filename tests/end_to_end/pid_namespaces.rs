@@ -5,6 +5,7 @@ use std::process::Command;
 use weir_report::model::{EndKind, Process};
 use weir_report::read;
 
+use crate::endings::expect_ends;
 use crate::support::recover::recover_all;
 use crate::support::{Account, Mode, Program, finish, scratch, victim, weir};
 
@@ -126,6 +127,17 @@ fn each_ends_as_its_own_parent_was_told() {
             assert_eq!(last.end.signal, Some(signal), "{name} {pause} {last:?}");
         }
     }
+}
+
+/// In the same clock tick, too: the kernel tells when a process began in hundredths of a second.
+#[test]
+fn those_with_one_id_end_as_their_parent_was_told() {
+    let program = Program::new("/usr/bin/unshare").args(["--pid", "--fork"]);
+    expect_ends(
+        program
+            .arg(victim("ends_in_many_ways"))
+            .args(["300", "1", "same"]),
+    );
 }
 
 /// Without `weir run`, too.
