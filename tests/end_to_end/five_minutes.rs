@@ -43,32 +43,46 @@ fn the_page_shows_what_the_commands_print() {
     let folder = scratch();
     let source = folder.path().join("shop.c");
     std::fs::copy(root.join("examples/shop/shop.c"), &source).expect("a copy");
-    let directory = folder.path().to_str().expect("UTF-8");
     let commands = commands(&page);
     assert!(commands.len() >= 6);
     for (command, shown) in commands {
-        let mut shell = Command::new("/bin/sh");
-        let tools = weir::command().parent().expect("a folder").display();
-        shell
-            .args(["-c", &command])
-            .current_dir(folder.path())
-            .env("PATH", format!("{tools}:/usr/bin:/bin"))
-            .env("COLUMNS", "200");
-        let (status, stdout, stderr) = finish(&mut shell, b"");
-        assert!(
-            status.success(),
-            "{command}: {}",
-            String::from_utf8_lossy(&stderr)
-        );
-        let printed =
-            String::from_utf8_lossy(&[stdout, stderr].concat()).replace(directory, "/src");
-        let printed: Vec<Vec<String>> = printed.lines().map(steady).collect();
+        let mut printed = printed(&command, folder.path());
+        // Which call sites come first is a matter of time: on a disk that is slow at this moment, others do.
+        for _ in 0..2 {
+            if shown.iter().all(|line| is_among(&printed, line)) {
+                break;
+            }
+            printed = self::printed(&command, folder.path());
+        }
         for line in shown {
-            let wanted = steady(&line);
-            let is_there = printed
-                .iter()
-                .any(|line| line.windows(wanted.len().max(1)).any(|part| part == wanted));
+            let is_there = is_among(&printed, &line);
             assert!(is_there, "{command} does not print {line:?}:\n{printed:#?}");
         }
     }
+}
+
+/// What a command prints, line by line.
+fn printed(command: &str, folder: &Path) -> Vec<Vec<String>> {
+    let directory = folder.to_str().expect("UTF-8");
+    let tools = weir::command().parent().expect("a folder").display();
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .args(["-c", command])
+        .current_dir(folder)
+        .env("PATH", format!("{tools}:/usr/bin:/bin"))
+        .env("COLUMNS", "200");
+    let (status, stdout, stderr) = finish(&mut shell, b"");
+    assert!(
+        status.success(),
+        "{command}: {}",
+        String::from_utf8_lossy(&stderr)
+    );
+    let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).replace(directory, "/src");
+    printed.lines().map(steady).collect()
+}
+
+fn is_among(printed: &[Vec<String>], line: &str) -> bool {
+    let wanted = steady(line);
+    let mut lines = printed.iter();
+    lines.any(|line| line.windows(wanted.len().max(1)).any(|part| part == wanted))
 }
