@@ -257,7 +257,7 @@ fn a_program_is_seen_whose_first_thread_has_ended() {
 #[test]
 fn programs_in_other_namespaces_are_seen_by_their_ids_here() {
     let folder = scratch();
-    let program = named(folder.path(), "weir-watched-e");
+    let program = named(folder.path(), "weir-watched-i");
     let mut command = Command::new("unshare");
     command
         .args(["--pid", "--time", "--monotonic", "5000", "--fork"])
@@ -273,7 +273,7 @@ fn programs_in_other_namespaces_are_seen_by_their_ids_here() {
     for (target, writes) in [
         (parent.as_str(), "42"),
         (child, "41"),
-        ("weir-watched-e", "41"),
+        ("weir-watched-i", "41"),
     ] {
         let page = tables(&top(&["--totals", "-n", "0.1", target]));
         assert_eq!(row(&page, "Functions", "write")[1], writes, "{target}");
