@@ -27,7 +27,7 @@ pub use parts::{Part, Parts};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");
 
 /// Raised whenever what stands where changes, other than by the table of functions.
-const LAYOUT_VERSION: u64 = 23;
+const LAYOUT_VERSION: u64 = 24;
 
 /// What a reader must have been built with to read the region: version, sizes and counts.
 pub const LAYOUT: u64 = {
@@ -414,13 +414,13 @@ mod tests {
         let (place, told) = Header::follower_to_tell(150);
         bytes[place as usize..][..told.len()].copy_from_slice(&told);
         assert_eq!(maker(bytes).and_then(|it| it.followed_ticks), Some(150));
-        header.set_told(true);
-        let is_told = |bytes: &[u8]| (header.is_told(), maker(bytes).unwrap().is_told);
-        assert_eq!(is_told(bytes), (false, false), "it runs");
+        header.set_told_calls(Some(0));
+        let told = |bytes: &[u8]| (header.told_calls(), maker(bytes).unwrap().is_told);
+        assert_eq!(told(bytes), (None, false), "it runs");
         header.set_phase(Phase::Replacing);
-        assert_eq!(is_told(bytes), (true, true));
-        header.set_told(false);
-        assert_eq!(is_told(bytes), (false, false));
+        assert_eq!(told(bytes), (Some(0), true));
+        header.set_told_calls(None);
+        assert_eq!(told(bytes), (None, false));
         header.layout.store(LAYOUT + 1, Ordering::Relaxed);
         assert_eq!(maker(bytes), None);
     }

@@ -222,6 +222,12 @@ pub struct Process {
 }
 
 impl Process {
+    /// Calls of all functions.
+    pub fn calls(&self) -> u64 {
+        let calls = self.functions.values().map(|function| function.calls);
+        calls.fold(0, u64::saturating_add)
+    }
+
     /// Where a function leads, where anything is known of it.
     pub fn provenance_of(&self, function: &str) -> Option<&Provenance> {
         let mut groups = self.provenance.iter();

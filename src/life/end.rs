@@ -136,12 +136,12 @@ fn is_more_expected() -> bool {
     !LAST.load(Ordering::Relaxed).is_null() || AGAIN.load(Ordering::Relaxed) >= MOST_AGAIN
 }
 
-/// Called before the image ends or is replaced. Returns whether there is a report now.
-fn write_final_report(header: &Header, phase: Phase) -> bool {
+/// Called before the image ends or is replaced. Returns the number of calls in the report that was written.
+fn write_final_report(header: &Header, phase: Phase) -> Option<u64> {
     inheritance::catch_up(header);
     if sys::is_sealed() {
         header.set_phase(phase);
-        return false;
+        return None;
     }
     look_around(header);
     header.latest.set(sys::now());
@@ -184,8 +184,8 @@ pub struct Replacing {
 ///
 /// If the writer lives in the program, the report is written now, because no code of ours runs after a successful exec.
 /// But an exec that is known to fail changes nothing. The region stays, because the exec may still fail, and says that
-/// the report is written: so the new image removes it, and if that one cannot, `weir recover` makes no second report. If
-/// the program will not load Weir, the region is removed now.
+/// how much the report has: so the new image removes it, and if that one cannot, `weir recover` makes no second report,
+/// unless other threads have counted more. If the program will not load Weir, the region is removed now.
 pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     let header = header()?;
     if sys::is_sealed() {
@@ -204,8 +204,9 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             }
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
-                is_told = write_final_report(header, Phase::Replacing);
-                header.set_told(is_told);
+                let calls = write_final_report(header, Phase::Replacing);
+                header.set_told_calls(calls);
+                is_told = calls.is_some();
                 // A program that does not load Weir would not remove the region.
                 is_removed = is_told && !start.loads_us();
                 if is_removed {
@@ -248,7 +249,7 @@ impl Replacing {
             Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => {
-                self.header.set_told(false);
+                self.header.set_told_calls(None);
                 self.header.set_phase(Phase::Running);
             }
         }

@@ -243,7 +243,7 @@ extern "C" fn run(_: *mut c_void) -> *mut c_void {
 
 /// Writes the report, from the writer's thread.
 fn write_last() {
-    if with_work(PATIENCE, |work| work.write(sys::now())) == Some(true) {
+    if let Some(Some(_)) = with_work(PATIENCE, |work| work.write(sys::now())) {
         leave_region(false);
     }
 }
@@ -321,21 +321,19 @@ fn on_own_stack(patience: Duration, mut work: impl FnMut()) {
 /// Writes the report before the process ends or is replaced.
 ///
 /// If that fails, or if `keeps_region`, the region's file stays, for `weir recover`. No message is printed, because
-/// standard error is the program's. Returns whether the report is written.
-pub fn finish(keeps_region: bool) -> bool {
-    let mut is_written = false;
-    if ours().is_none() {
-        return is_written;
-    }
+/// standard error is the program's. Returns the number of calls in the report that is written.
+pub fn finish(keeps_region: bool) -> Option<u64> {
+    ours()?;
+    let mut written = None;
     thread::ours(|| {
         on_own_stack(PATIENCE, || {
-            is_written = with_work(PATIENCE, |work| work.write(sys::now())) == Some(true);
-            if is_written {
+            written = with_work(PATIENCE, |work| work.write(sys::now())).flatten();
+            if written.is_some() {
                 leave_region(keeps_region);
             }
         });
     });
-    is_written
+    written
 }
 
 /// Called after the report is written. Removes the region, which the report does not need any more, unless `is_kept`:
@@ -401,31 +399,31 @@ impl Work {
         Round { poll, until_report }
     }
 
-    /// Writes the report as of now. Returns false if that fails.
-    fn write(&mut self, now: Moment) -> bool {
-        let Some(header) = process::header() else {
-            return false;
-        };
+    /// Writes the report as of now. Returns the number of calls in it, unless that fails.
+    fn write(&mut self, now: Moment) -> Option<u64> {
+        let header = process::header()?;
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
         self.hindered.take(header);
         self.hindered.tell(&mut process.missed);
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
-        let duration_ns = process.duration_ns;
+        let (calls, duration_ns) = (process.calls(), process.duration_ns);
         let json = emit::to_json(&recording::report(vec![process], end, duration_ns));
         // Once a file is open, the work must not be given up. The names of files then use the memory that is allocated
         // and freed here.
         drop(std::hint::black_box(Vec::<u8>::with_capacity(NAMES_BYTES)));
         // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
         let fits = sys::limit(Resource::Fsize).is_none_or(|limit| json.len() as u64 <= limit);
-        fits && match self.put(header, &json) {
-            Err(Errno::MFILE) => {
-                let again = sys::with_more_descriptors(|| self.put(header, &json));
-                again.is_some_and(|written| written.is_ok())
-            }
-            written => written.is_ok(),
-        }
+        let is_written = fits
+            && match self.put(header, &json) {
+                Err(Errno::MFILE) => {
+                    let again = sys::with_more_descriptors(|| self.put(header, &json));
+                    again.is_some_and(|written| written.is_ok())
+                }
+                written => written.is_ok(),
+            };
+        is_written.then_some(calls)
     }
 
     fn put(&mut self, header: &Header, json: &[u8]) -> Result<(), Errno> {

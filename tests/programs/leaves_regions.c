@@ -1,10 +1,13 @@
-// flags:
+// flags: -pthread
 /* Ends in ways that no hook sees, after pwrite calls:
    "again N": N children with the same process id, each killed or, every third, gone by itself; all within a few ticks. The child i
    makes i + 1 calls. Needs root.
-   "replaced N": replaces itself N times by a system call; each image makes 77 calls. The last one ends by a signal. */
+   "replaced N": replaces itself N times by a system call; each image makes 77 calls. The last one ends by a signal.
+   "held PROGRAM": executes a program, after one call. The kernel waits with that, since this process has a lease on it. Half a second
+   later, another thread makes 77 calls more and kills the process. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -46,8 +49,27 @@ static int again(int children) {
     return 0;
 }
 
+static void *write_on_and_die(void *nothing) {
+    usleep(500000);
+    write_times(77);
+    kill(getpid(), SIGKILL);
+    return nothing;
+}
+
+static int held(char *program) {
+    pthread_t other;
+    int leased = open(program, O_WRONLY | O_CLOEXEC);
+    signal(SIGIO, SIG_IGN);
+    if (leased < 0 || fcntl(leased, F_SETLEASE, F_WRLCK)) return 7;
+    write_times(1);
+    if (pthread_create(&other, NULL, write_on_and_die, NULL)) return 8;
+    execl(program, program, NULL);
+    return 9;
+}
+
 int main(int count, char **arguments) {
     if (count < 3) return 2;
+    if (!strcmp(arguments[1], "held")) return held(arguments[2]);
     int times = atoi(arguments[2]);
     if (!strcmp(arguments[1], "again")) return again(times);
     write_times(77);

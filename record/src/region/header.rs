@@ -215,7 +215,7 @@ pub struct Maker {
     pub began_ticks: u64,
     /// The time-stamp counter when another image with the same identity had started, where one did: this one was gone by then.
     pub followed_ticks: Option<u64>,
-    /// Whether a report has all that the image counted ([`Header::is_told`]).
+    /// Whether the image wrote a report before it executed another program ([`Header::told_calls`]).
     pub is_told: bool,
 }
 
@@ -243,8 +243,8 @@ pub struct Header {
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
     end_told: AtomicU64,
-    /// Not 0 where a report has all that the image counted, written before it executed another program.
-    is_told: AtomicU64,
+    /// Calls in the report that was written before the image executed another program, plus one; 0 where there is none.
+    told_calls: AtomicU64,
     /// The time-stamp counter when another image began under this one's name; 0 where none did. That image writes it to the file.
     followed_ticks: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
@@ -444,20 +444,23 @@ impl Header {
             began_ticks: word(offset_of!(Header, started))?,
             followed_ticks: Some(word(offset_of!(Header, followed_ticks))?)
                 .filter(|&ticks| ticks != 0),
-            is_told: word(offset_of!(Header, is_told))? != 0
+            is_told: word(offset_of!(Header, told_calls))? != 0
                 && half(offset_of!(Header, phase))? == Phase::Replacing as u32,
         })
         .filter(|_| is_region)
     }
 
-    /// Whether the image was about to replace itself, and a report has all that it counted.
-    pub fn is_told(&self) -> bool {
-        self.phase() == Phase::Replacing && self.is_told.load(Ordering::Acquire) != 0
+    /// How many calls there are in the report that the image wrote before it executed another program; none where there is no
+    /// such report. Until the kernel ends the other threads, they count on.
+    pub fn told_calls(&self) -> Option<u64> {
+        let calls = self.told_calls.load(Ordering::Acquire).checked_sub(1);
+        calls.filter(|_| self.phase() == Phase::Replacing)
     }
 
-    /// Notes whether a report has all that the image counted.
-    pub fn set_told(&self, is_told: bool) {
-        self.is_told.store(is_told.into(), Ordering::Release);
+    /// Notes how many calls there are in the report that was written before another program is executed.
+    pub fn set_told_calls(&self, calls: Option<u64>) {
+        let noted = calls.map_or(0, |calls| calls.saturating_add(1));
+        self.told_calls.store(noted, Ordering::Release);
     }
 
     /// What to write to a region's file, and where, to note when another image began under its name.

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -73,6 +74,35 @@ fn replaced_by_a_system_call() {
         .collect();
     signals.sort_unstable();
     assert_eq!(signals, [None, None, None, None, None, Some(libc::SIGKILL)]);
+}
+
+/// A process that is killed while the kernel still opens the program that is to replace it: other threads have counted after the
+/// report, and the region alone has that.
+#[test]
+fn killed_before_it_is_replaced() {
+    let folder = scratch();
+    let program = folder.path().join("true");
+    copy_program(Path::new("/bin/true"), &program);
+    let ended = Program::new(victim("leaves_regions"))
+        .arg("held")
+        .arg(&program)
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .run(Mode::Bare);
+    assert_eq!(ended.status.signal(), Some(libc::SIGKILL));
+    let written = report_files(folder.path());
+    let written: Vec<_> = written
+        .iter()
+        .map(|file| weir_report::read::load(file).expect("a report"))
+        .collect();
+    assert_eq!(written.iter().map(writes).collect::<Vec<_>>(), [1]);
+    let recovered = recover_all(folder.path()).expect("it is recovered");
+    assert_eq!(recovered.iter().map(writes).collect::<Vec<_>>(), [78]);
+    let notes = &recovered[0].missed.notes;
+    assert!(
+        notes.iter().any(|note| note.contains("counted on")),
+        "{notes:?}"
+    );
 }
 
 fn recover_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {

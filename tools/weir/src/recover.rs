@@ -20,7 +20,7 @@ use weir_record::functions::Family;
 use weir_record::region::{
     Circumstance, Header, MAGIC, MAX_SLOTS, Maker, NotARegion, Phase, Region,
 };
-use weir_report::model::Report;
+use weir_report::model::{Process, Report};
 use weir_report::{emit, recording};
 
 use crate::cli::{RecoverArgs, Sort};
@@ -36,6 +36,8 @@ use crate::{output, session, text};
 const MIN_BASELINE_NS: u64 = 1_000_000;
 
 const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are complete, but percentiles are of the last samples only; the writer had the other samples, and ended with the process";
+
+const COUNTED_ON: &str = "the process had also written a report, when it began to execute another program, and then counted on: this report has all of that one";
 
 const END_UNKNOWN: &str = "the time at which the process ended is not known: times end with the last one that it recorded";
 
@@ -207,9 +209,11 @@ fn of_told(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result<Str
     Ok(line + ", removed")
 }
 
-/// Whether a report has all that was counted here: the image wrote it, and no other process counted here, which may have done so later.
-fn is_told(header: &Header) -> bool {
-    header.is_told() && header.sharers.get() == 0
+/// Whether the image wrote a report that has all that was counted here. After that report, other threads count until the kernel ends
+/// them or the process, and processes that share the region until they end.
+fn is_told(header: &Header, report: &Report) -> bool {
+    let counted = report.processes.iter().map(Process::calls);
+    header.told_calls() == Some(counted.fold(0, u64::saturating_add))
 }
 
 /// What was read of a region.
@@ -331,11 +335,15 @@ fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
                 .for_each(|call| call.age_ns = None);
         }
     }
+    let is_told = !runs && is_told(region.header, &report);
+    if !is_told && region.header.told_calls().is_some() {
+        report.missed.notes.push(COUNTED_ON.to_owned());
+    }
     Ok(Recovered {
         report,
         pid,
         runs,
-        is_told: !runs && is_told(region.header),
+        is_told,
     })
 }
 
