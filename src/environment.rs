@@ -48,7 +48,7 @@ pub struct Environment {
     pub has_lifetimes: bool,
     /// Whether call stacks follow frame pointers through code without unwind information.
     pub follows_frame_pointers: bool,
-    /// The program's own segments, as the kernel tells where they are: address and number; 0 where it does not.
+    /// The program's own segments, where the kernel says that they are: address and number; 0 where it does not.
     pub program_headers: (usize, usize),
     /// Whether a setting had a value that is not valid.
     pub has_bad_setting: bool,
@@ -156,7 +156,7 @@ impl Environment {
     }
 
     fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
-        let [is_secure, page, features, segments, segment_count] = auxiliary::told([
+        let [is_secure, page, features, segments, segment_count] = auxiliary::values([
             libc::AT_SECURE,
             libc::AT_PAGESZ,
             libc::AT_HWCAP,

@@ -11,7 +11,7 @@
 //! - Thread-local storage: the library is loaded with the program, so its part stands at a fixed distance from the thread
 //!   pointer. The C library's `__tls_get_addr` would find it too, but may allocate first, or wait for the linker's lock.
 //! - Unwinding: a frame of ours has nothing to do when the C library unwinds through it (pthread_cancel): the hooks
-//!   hold nothing across a real call. So the personality routine is told of no clean-up. Nothing of ours panics, and if it
+//!   hold nothing across a real call. So the personality routine finds no clean-up. Nothing of ours panics, and if it
 //!   did, nothing could catch it.
 //! - What a panic's message would ask (directory, environment, backtrace) is answered with nothing: none is printed.
 
@@ -46,7 +46,7 @@ answers! {
     "pthread_key_create" => 11;
     "pthread_key_delete" => 0;
     "pthread_setspecific" => 11;
-    // No number of a thread or process is told.
+    // No number of a thread or process is asked for.
     "getpid" => 0;
     "gettid" => 0;
 }

@@ -1,4 +1,4 @@
-/* Allocates and frees some blocks (4, or as many as it is told), and says "Good".
+/* Allocates and frees some blocks (4, or as many as its argument says), and says "Good".
    It knows nothing of the library that is preloaded. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -95,8 +95,8 @@ static void end(void)
     close(pair[1]);
 }
 
-/* As end, and tells what a read gave. */
-static void tell(const char *name, const char *text, ssize_t size)
+/* As end, and prints what a read gave. */
+static void print(const char *name, const char *text, ssize_t size)
 {
     const char *error = errno == EAGAIN ? "EAGAIN" : strerror(errno);
     const char *work = pieces > 0 ? ", other work ran" : "";
@@ -141,13 +141,13 @@ int main(int argc, char **argv)
     begin();
     send_after(100, pair[1]);
     size = read(pair[0], text, sizeof text);
-    tell("message", text, size);
+    print("message", text, size);
 
     /* One that comes much later. */
     begin();
     send_after(600, pair[1]);
     size = read(pair[0], text, sizeof text);
-    tell("late", text, size);
+    print("late", text, size);
 
     /* Signals come first. Their handler lets calls go on. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
@@ -160,21 +160,21 @@ int main(int argc, char **argv)
     int error = errno;
     must(setitimer(ITIMER_REAL, &none, NULL) == 0, "setitimer");
     errno = error;
-    tell("signal", text, size);
+    print("signal", text, size);
 
     /* A copy of the descriptor, by another number. */
     begin();
     send_after(300, pair[1]);
     int copy = dup(pair[0]);
     size = read(copy, text, sizeof text);
-    tell("copy", text, size);
+    print("copy", text, size);
     close(copy);
 
     /* Another process that has got the open file: what it calls is no hook. */
     begin();
     send_after(300, pair[1]);
     size = syscall(SYS_read, pair[0], text, sizeof text);
-    tell("other process", text, size);
+    print("other process", text, size);
 
     /* The number becomes that of an empty pipe, where a read is not to wait. */
     int ends[2];
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
     must(dup2(ends[0], pair[0]) == pair[0], "dup2");
     send_after(600, ends[1]);
     size = read(pair[0], text, sizeof text);
-    tell("reused number", text, size);
+    print("reused number", text, size);
     close(ends[0]);
     close(ends[1]);
 

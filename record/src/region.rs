@@ -400,27 +400,27 @@ mod tests {
             namespace: header.namespaces.pid(),
             began_ticks: 100,
             followed_ticks: None,
-            is_told: false,
+            has_report: false,
         };
         assert_eq!(maker(bytes), Some(expected));
         assert!(expected.namespace.is_some());
-        assert_eq!(header.end_told(), None);
+        assert_eq!(header.wait_status(), None);
         for status in [0, 9, 0x300, -1] {
-            let (place, told) = Header::end_to_tell(status);
-            bytes[place as usize..][..told.len()].copy_from_slice(&told);
-            assert_eq!(header.end_told(), Some(status));
+            let (place, patch) = Header::wait_status_patch(status);
+            bytes[place as usize..][..patch.len()].copy_from_slice(&patch);
+            assert_eq!(header.wait_status(), Some(status));
             assert_eq!(maker(bytes), Some(expected));
         }
-        let (place, told) = Header::follower_to_tell(150);
-        bytes[place as usize..][..told.len()].copy_from_slice(&told);
+        let (place, patch) = Header::follower_patch(150);
+        bytes[place as usize..][..patch.len()].copy_from_slice(&patch);
         assert_eq!(maker(bytes).and_then(|it| it.followed_ticks), Some(150));
-        header.set_told_calls(Some(0));
-        let told = |bytes: &[u8]| (header.told_calls(), maker(bytes).unwrap().is_told);
-        assert_eq!(told(bytes), (None, false), "it runs");
+        header.set_reported_calls(Some(0));
+        let reported = |bytes: &[u8]| (header.reported_calls(), maker(bytes).unwrap().has_report);
+        assert_eq!(reported(bytes), (None, false), "it runs");
         header.set_phase(Phase::Replacing);
-        assert_eq!(told(bytes), (Some(0), true));
-        header.set_told_calls(None);
-        assert_eq!(told(bytes), (None, false));
+        assert_eq!(reported(bytes), (Some(0), true));
+        header.set_reported_calls(None);
+        assert_eq!(reported(bytes), (None, false));
         header.layout.store(LAYOUT + 1, Ordering::Relaxed);
         assert_eq!(maker(bytes), None);
     }

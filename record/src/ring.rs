@@ -232,20 +232,20 @@ mod tests {
     #[test]
     fn tells_the_producer_while_a_quarter_waits() {
         let ring = Ring::new();
-        let told = std::cell::Cell::new(0);
+        let calls = std::cell::Cell::new(0);
         let push_quarter = || {
             for ticks in 0..QUARTER {
-                assert!(ring.push(sample(ticks), || told.set(told.get() + 1)));
+                assert!(ring.push(sample(ticks), || calls.set(calls.get() + 1)));
             }
         };
         push_quarter();
-        assert_eq!(told.get(), 0);
+        assert_eq!(calls.get(), 0);
         push_quarter();
         push_quarter();
-        assert_eq!(told.get(), 2);
+        assert_eq!(calls.get(), 2);
         ring.drain(|_| ());
         push_quarter();
-        assert_eq!(told.get(), 2, "the consumer has caught up");
+        assert_eq!(calls.get(), 2, "the consumer has caught up");
     }
 
     #[test]

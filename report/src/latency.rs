@@ -100,7 +100,7 @@ pub struct Timed {
 
 /// The figures.
 pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
-    // The histogram tells a range for its longest; a slow call is exact.
+    // The histogram gives a range for its longest; a slow call is exact.
     let longest = histogram.lowest_equivalent(histogram.max());
     let max_ns = longest.max(timed.slowest_ns);
     let quantile = |quantile| histogram.value_at_quantile(quantile).min(max_ns);
@@ -123,7 +123,7 @@ pub fn figures(histogram: &Histogram<u64>, timed: Timed) -> Latency {
 /// How many of a function's timed calls took longer than a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
-    /// Those that took longer; without those that the histogram, which has two digits, cannot tell from the time itself.
+    /// Those that took longer; without those that the histogram, which has two digits, cannot distinguish from the time itself.
     pub longer: u64,
     /// All that the histogram has.
     pub samples: u64,
@@ -144,7 +144,7 @@ pub fn longer_than(latency: &Latency, ns: u64) -> Option<Tail> {
 /// Timed calls in the order of their time, the shortest first.
 #[derive(Clone, Debug)]
 pub struct Ordered {
-    /// Calls that the histogram cannot tell apart: how many there are up to these, and between which times they lie.
+    /// Calls that the histogram cannot distinguish: how many there are up to these, and between which times they lie.
     classes: Vec<(u64, RangeInclusive<u64>)>,
 }
 

@@ -65,7 +65,7 @@ pub fn report_of(region: Region<'_>, now: Moment, end: End) -> Report {
     let mut process = Writer::new(region).process(now, end.clone());
     let mut hindered = Hindered::default();
     hindered.take(region.header);
-    hindered.tell(&mut process.missed);
+    hindered.report_in(&mut process.missed);
     let duration_ns = process.duration_ns;
     report(vec![process], end, duration_ns)
 }

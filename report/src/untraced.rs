@@ -63,7 +63,7 @@ impl Hindered {
     }
 
     /// Adds them to what an image missed.
-    pub fn tell(&self, missed: &mut Missed) {
+    pub fn report_in(&self, missed: &mut Missed) {
         let listed = self.listed.iter().map(|(_, untraced)| untraced.clone());
         missed.untraced.extend(listed);
         missed.unlisted_starts = missed.unlisted_starts.saturating_add(self.unlisted);
@@ -131,19 +131,19 @@ mod tests {
     fn what_a_program_is_comes_before_the_way_to_it() {
         assert_eq!(hindrance(0, BY_OPTION), None);
         assert_eq!(hindrance(STATIC | NOT_PRELOADED, BY_OPTION), None);
-        assert!(hindrance(FILTERED, BY_OPTION).is_some_and(|told| told.contains("seccomp")));
+        assert!(hindrance(FILTERED, BY_OPTION).is_some_and(|reason| reason.contains("seccomp")));
         assert!(
             hindrance(NOT_PRELOADED | OUT_OF_REACH, BY_OPTION)
-                .is_some_and(|told| told.contains("LD_PRELOAD (see --follow-cleared)"))
+                .is_some_and(|reason| reason.contains("LD_PRELOAD (see --follow-cleared)"))
         );
         assert!(
             hindrance(NOT_PRELOADED | OTHERS_PRELOADED, BY_OPTION)
-                .is_some_and(|told| told.contains("an LD_PRELOAD of its own"))
+                .is_some_and(|reason| reason.contains("an LD_PRELOAD of its own"))
         );
     }
 
     #[test]
-    fn only_what_is_known_is_told_and_what_failed_is_not() {
+    fn only_what_is_known_is_reported_and_what_failed_is_not() {
         // SAFETY: the notes are made of atomics, for which zeroes are valid.
         let notes = unsafe { Box::<Starts>::new_zeroed().assume_init() };
         let mut hindered = Hindered::default();
@@ -158,16 +158,16 @@ mod tests {
         notes.note(CAPACITY, 9, FAILED, 100, []);
         take(&mut hindered);
         let mut missed = Missed::default();
-        hindered.tell(&mut missed);
-        let told = &missed.untraced;
-        assert_eq!(told.len(), 1);
-        assert_eq!((told[0].pid, &*told[0].program), (8, "ls"));
+        hindered.report_in(&mut missed);
+        let untraced = &missed.untraced;
+        assert_eq!(untraced.len(), 1);
+        assert_eq!((untraced[0].pid, &*untraced[0].program), (8, "ls"));
         for pid in 0..MOST as u32 {
             notes.note(CAPACITY, pid, STATIC, 100, [&b"ls"[..]]);
             take(&mut hindered);
         }
         let mut missed = Missed::default();
-        hindered.tell(&mut missed);
+        hindered.report_in(&mut missed);
         assert_eq!((missed.untraced.len(), missed.unlisted_starts), (MOST, 1));
     }
 }

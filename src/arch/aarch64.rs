@@ -14,7 +14,7 @@ pub mod unwinding;
 pub(crate) use freestanding::*;
 pub(crate) use hooks::*;
 
-/// The machine, as the head of an executable file tells it (elf.h).
+/// The number of the machine in the head of an executable file (elf.h).
 pub const MACHINE: u16 = libc::EM_AARCH64;
 /// The machine whose programs the kernel executes, too.
 pub const COMPATIBLE_MACHINE: u16 = libc::EM_ARM;
@@ -236,7 +236,7 @@ pub fn use_features(features: u64) {
     }
 }
 
-/// Nobody can take from a process the right to know its processor here: the kernel told it what it is when it began.
+/// Nobody can take from a process the right to know its processor here: the kernel said what it is when the process began.
 pub fn remember_processor() {}
 
 /// Calls `call(work)`; before it, stores where the stack is. 0, or what [`go_back`] was given.

@@ -1,4 +1,4 @@
-//! What depends on the processor: all assembly of the library, and what it is told of the machine.
+//! What depends on the processor: all assembly of the library, and what it knows of the machine.
 //!
 //! There is a file, and a folder beside it, for each architecture, with items of the same names. A caller sees one of
 //! them, and does not know which.

@@ -14,7 +14,7 @@ pub mod unwinding;
 pub(crate) use freestanding::*;
 pub(crate) use hooks::*;
 
-/// The machine, as the head of an executable file tells it (elf.h).
+/// The number of the machine in the head of an executable file (elf.h).
 pub const MACHINE: u16 = libc::EM_X86_64;
 /// The machine whose programs the kernel executes, too.
 pub const COMPATIBLE_MACHINE: u16 = libc::EM_386;

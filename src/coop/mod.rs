@@ -81,7 +81,7 @@ pub fn begin() {
     if let Some(header) = process::header()
         && has_runtime()
     {
-        runtime::tell(header);
+        runtime::announce(header);
     }
 }
 

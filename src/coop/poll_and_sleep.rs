@@ -141,8 +141,8 @@ fn set_of<I: Iterator<Item = (c_int, c_short)>>(wanted: impl Fn() -> I) -> Optio
             .fold(0, |events, (_, more)| events | more);
         let added = set.add(fd, events);
         // The real call has reported files, which are always ready, and closed descriptors.
-        let is_told = [libc::EEXIST, libc::EPERM, libc::EBADF].map(|errno| -(errno as isize));
-        if added != 0 && !is_told.contains(&added) {
+        let reported = [libc::EEXIST, libc::EPERM, libc::EBADF].map(|errno| -(errno as isize));
+        if added != 0 && !reported.contains(&added) {
             return None;
         }
     }

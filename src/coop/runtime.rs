@@ -112,7 +112,7 @@ pub unsafe fn register(given: *const Table) -> c_int {
     modes::set(modes::COROUTINES);
     thread::hide_slot();
     if let Some(header) = process::header() {
-        tell(header);
+        announce(header);
     }
     0
 }
@@ -151,7 +151,7 @@ pub fn ended(coroutine: *mut c_void) {
 }
 
 /// Writes the runtime's name into a region, and makes the memory for the table of coroutines.
-pub fn tell(header: &'static Header) {
+pub fn announce(header: &'static Header) {
     let Some(table) = table() else { return };
     if !table.name.is_null() {
         // SAFETY: `weir.h` asks for a C string that stays there.
@@ -287,15 +287,15 @@ pub fn fd_closing(fd: c_int) {
     };
     let errno = sys::errno();
     // SAFETY: `weir.h` asks for a function that may be called with any descriptor.
-    let tell = || unsafe { fd_closing(fd) };
+    let notify = || unsafe { fd_closing(fd) };
     match current().filter(|&coroutine| !is_waiting(coroutine)) {
         Some(coroutine) => {
             waiting(coroutine, |_| {
-                tell();
+                notify();
                 Some(())
             });
         }
-        None => tell(),
+        None => notify(),
     }
     sys::set_errno(errno);
 }

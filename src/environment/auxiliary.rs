@@ -9,7 +9,7 @@ use crate::sys;
 const MOST_BYTES: usize = 1024;
 
 /// The values of these kinds; `None` for each kind that the kernel did not pass.
-pub fn told<const N: usize>(kinds: [u64; N]) -> [Option<u64>; N] {
+pub fn values<const N: usize>(kinds: [u64; N]) -> [Option<u64>; N] {
     let mut buffer = [0; MOST_BYTES];
     in_vector(sys::auxiliary_vector(&mut buffer), kinds)
 }
@@ -36,7 +36,7 @@ mod tests {
         assert_eq!(in_vector(&vector, [23, 6]), [Some(1), Some(4096)]);
         assert_eq!(in_vector(&vector, [16]), [None]);
         assert_eq!(in_vector(&vector[..24], [23]), [None]);
-        let [page, secure] = told([libc::AT_PAGESZ, libc::AT_SECURE]);
+        let [page, secure] = values([libc::AT_PAGESZ, libc::AT_SECURE]);
         assert!(page.is_some_and(u64::is_power_of_two));
         assert_eq!(secure, Some(0));
     }

@@ -5,9 +5,10 @@
 
 use rustix::process::{getegid, geteuid, getgid, getuid};
 
-/// Whether the process has such rights. `told` is the value of AT_SECURE.
-pub fn is_secure(told: Option<u64>) -> bool {
-    told.map(|value| value != 0)
+/// Whether the process has such rights. `value` is that of AT_SECURE.
+pub fn is_secure(value: Option<u64>) -> bool {
+    value
+        .map(|value| value != 0)
         // Neither the kernel nor /proc gave the value, so this checks the most frequent reasons.
         .unwrap_or_else(|| getuid() != geteuid() || getgid() != getegid())
 }

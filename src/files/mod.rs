@@ -142,7 +142,7 @@ fn relink(fd: c_int, link: u32) {
             .links
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
-    tell_link(fd, link);
+    publish_link(fd, link);
     match links::set(fd, link) {
         Some(before) => let_go(before),
         None => let_go(link),
@@ -151,7 +151,7 @@ fn relink(fd: c_int, link: u32) {
 
 /// Writes a descriptor's entry into the region, for the region's reader. A process that shares its parent's region
 /// writes nothing: its descriptors differ from the parent's.
-fn tell_link(fd: c_int, link: u32) {
+fn publish_link(fd: c_int, link: u32) {
     if let Some(header) = process::header()
         && !process::is_sharer()
     {
@@ -179,7 +179,7 @@ pub fn unlink(fd: c_int) -> u32 {
     }
     records::forget(fd);
     if link != UNKNOWN {
-        tell_link(fd, UNKNOWN);
+        publish_link(fd, UNKNOWN);
         links::set(fd, UNKNOWN);
         let_go(link);
     }

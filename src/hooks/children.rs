@@ -31,7 +31,7 @@ const fn call(function: Function) -> Call<usize> {
 /// output, room for that output, the options, and what is done with the result. If the program passes NULL for the
 /// output, the hook passes its own room instead.
 macro_rules! hooks {
-    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $told:ident in $room:expr, $options:expr,
+    ($($function:ident = fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty: $output:ident in $room:expr, $options:expr,
         then |$outcome:ident| $then:expr;)+) => {$(
         /// # Safety
         /// The same contract as the C library's function of this name.
@@ -48,7 +48,7 @@ macro_rules! hooks {
             #[inline(always)]
             unsafe extern "C-unwind" fn whole($($argument: $type),*) -> $result {
                 let own = Cell::new($room);
-                let $told = if $told.is_null() { own.as_ptr().cast() } else { $told };
+                let $output = if $output.is_null() { own.as_ptr().cast() } else { $output };
                 let next = || next_call!($function($($argument: $type),*) -> $result);
                 call(Function::$function).make(returns::status, next, |$outcome: $result| $then)
             }
@@ -69,7 +69,7 @@ macro_rules! hooks {
                     return unsafe { straight($($argument),*) };
                 };
                 let own = Cell::new($room);
-                let $told = if $told.is_null() { own.as_ptr().cast() } else { $told };
+                let $output = if $output.is_null() { own.as_ptr().cast() } else { $output };
                 let next = || next_call!($function($($argument: $type),*) -> $result);
                 call.in_two_phases(way, returns::status, |$outcome: $result| $then, |parts| {
                     if $options & libc::WNOHANG != 0 {
@@ -96,7 +96,7 @@ hooks! {
         then |pid| waited(pid, status);
     Waitid = fn waitid(kind: c_uint, id: c_uint, info: *mut siginfo_t, options: c_int) -> c_int:
         info in MaybeUninit::<siginfo_t>::zeroed(), options,
-        then |status| told(status, info);
+        then |status| waited_for_id(status, info);
 }
 
 /// Called after a call that waits; notes the end of the child `pid`, if the call succeeded.
@@ -108,7 +108,7 @@ fn waited(pid: pid_t, status: *mut c_int) {
 }
 
 /// The same for waitid, whose output has more fields.
-fn told(status: c_int, info: *mut siginfo_t) {
+fn waited_for_id(status: c_int, info: *mut siginfo_t) {
     if status == 0 {
         // SAFETY: the call succeeded, so the kernel has written the fields of a child; or zeroes, if no child has
         // changed.

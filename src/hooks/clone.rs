@@ -166,19 +166,19 @@ fn flags_of(arguments: usize) -> Option<u64> {
     (read == flags.len()).then(|| u64::from_ne_bytes(flags))
 }
 
-/// Defines a replacement of syscall(2) that calls `told` with the result and the first argument, in the parent and in
+/// Defines a replacement of syscall(2) that calls `then` with the result and the first argument, in the parent and in
 /// the child. The child has a copy of the stack, and so of our frame; or it begins on a stack of its own, and returns
 /// to the address on top of it, as it would from the C library's function.
-macro_rules! telling {
-    ($($name:ident = $told:path;)+) => {$(
+macro_rules! followed {
+    ($($name:ident = $then:path;)+) => {$(
         #[unsafe(naked)]
         unsafe extern "C" fn $name() {
-            arch::system_call_then!($told)
+            arch::system_call_then!($then)
         }
     )+};
 }
 
-telling! {
+followed! {
     fork = forked;
     clone3 = cloned;
 }
@@ -189,7 +189,7 @@ extern "C" fn forked(result: c_long, _: usize) -> c_long {
         fork::forked();
         return result;
     }
-    told(result)
+    in_parent(result)
 }
 
 /// Handles the result of clone3, and returns what the program gets. A child that shares its parent's memory is left
@@ -204,10 +204,10 @@ extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
         }
         return result;
     }
-    told(result)
+    in_parent(result)
 }
 
-fn told(result: c_long) -> c_long {
+fn in_parent(result: c_long) -> c_long {
     let has_failed = (-4095..0).contains(&result);
     fork::end_fork(has_failed);
     if has_failed {

@@ -19,8 +19,8 @@ use crate::thread;
 /// What sem_init(3) makes.
 type Semaphore = c_void;
 
-/// Defines hooks. A line has the row of the table, the function, what its result means, what tells whether its first argument
-/// is taken, and what tells that of one that is taken the calling thread may take it again.
+/// Defines hooks. A line has the row of the table, the function, what its result means, a test whether its first argument
+/// is taken, and a test whether the calling thread may take it again where it is.
 macro_rules! lock_hooks {
     ($($function:ident = fn $name:ident($lock:ident: $type:ty $(, $argument:ident: $other:ty)*) -> c_int: $judge:expr,
         $is_taken:expr, unless $is_own:expr;)+) => {$(

@@ -363,7 +363,7 @@ fn forking(function: Function, fork: impl FnOnce() -> pid_t) -> pid_t {
     let has_begun = fork::begin_fork();
     let pid = fork();
     if pid == 0 {
-        if !fork::is_told(generation) {
+        if !fork::is_handled(generation) {
             fork::forked();
         }
         return pid;

@@ -29,7 +29,7 @@ pub fn begin_quick_exit(status: i32) {
 pub fn watch() {
     extern "C" fn at_exit(status: c_int, _: *mut c_void) {
         expect_streams(ptr::null_mut());
-        tell_end(status);
+        note_end(status);
         EXITING.store(thread::identity(), Ordering::Relaxed);
     }
     extern "C" fn at_quick_exit(_: *mut c_void) {
@@ -57,10 +57,10 @@ pub fn forked() {
 pub fn end(status: i32) {
     // No stream is expected any more, even if another thread is in exit.
     LAST.store(ptr::null_mut(), Ordering::Relaxed);
-    tell_end(status);
+    note_end(status);
 }
 
-fn tell_end(status: i32) {
+fn note_end(status: i32) {
     // A jump may have left a call; the thread is not in that call any more.
     if let Some(slot) = thread::home() {
         slot.in_flight.end();
@@ -174,7 +174,7 @@ pub struct Replacing {
     whose: Whose,
     note: Option<starts::Note>,
     /// Whether the report was written.
-    is_told: bool,
+    is_written: bool,
     /// Whether the region's file was removed.
     is_removed: bool,
 }
@@ -194,7 +194,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
     Some(sys::with_errno_kept(|| {
         let note = starts::note_exec(header, start);
         let whose = whose(header);
-        let mut is_told = false;
+        let mut is_written = false;
         let mut is_removed = false;
         match whose {
             Whose::Vfork => vfork::end(),
@@ -205,10 +205,10 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
                 let calls = write_final_report(header, Phase::Replacing);
-                header.set_told_calls(calls);
-                is_told = calls.is_some();
+                header.set_reported_calls(calls);
+                is_written = calls.is_some();
                 // A program that does not load Weir would not remove the region.
-                is_removed = is_told && !start.loads_us();
+                is_removed = is_written && !start.loads_us();
                 if is_removed {
                     backing::remove(file());
                 }
@@ -218,7 +218,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             header,
             whose,
             note,
-            is_told,
+            is_written,
             is_removed,
         }
     }))
@@ -237,7 +237,7 @@ fn begin_in_a_sandbox(header: &'static Header, start: &starts::Start) -> Replaci
         header,
         whose,
         note,
-        is_told: false,
+        is_written: false,
         is_removed: false,
     }
 }
@@ -249,7 +249,7 @@ impl Replacing {
             Whose::Vfork => vfork::begin(),
             Whose::Sharer => children::return_to(self.header),
             Whose::Region => {
-                self.header.set_told_calls(None);
+                self.header.set_reported_calls(None);
                 self.header.set_phase(Phase::Running);
             }
         }
@@ -257,7 +257,7 @@ impl Replacing {
             // The region's file is gone, and a new file cannot replace memory that threads count into.
             self.header.note(Circumstance::PrivateMemory);
         }
-        if self.is_told {
+        if self.is_written {
             writer::take_back(self.is_removed);
         }
         if let Some(note) = &self.note {

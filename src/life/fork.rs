@@ -36,7 +36,7 @@ pub fn end_fork(has_failed: bool) {
 }
 
 /// Whether [`forked`] was already called in this process, a child of a fork that began in generation `generation`.
-pub fn is_told(generation: u32) -> bool {
+pub fn is_handled(generation: u32) -> bool {
     match copied::is_copy() {
         Some(is_copy) => !is_copy,
         None => generation != process::generation(),

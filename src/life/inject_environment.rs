@@ -165,11 +165,11 @@ fn need_not_be_first(found: &Found) -> bool {
         return false;
     };
     let separates = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b':' | b',');
-    let mut told = options
+    let mut values = options
         .split(separates)
         .filter_map(|option| option.strip_prefix(b"verify_asan_link_order="));
     let no: [&[u8]; 3] = [b"0", b"no", b"false"];
-    told.next_back().is_some_and(|last| no.contains(&last))
+    values.next_back().is_some_and(|last| no.contains(&last))
 }
 
 /// Returns what an environment lacks.

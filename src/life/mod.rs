@@ -2,6 +2,7 @@
 
 pub mod attach;
 pub mod end;
+mod ends_of_children;
 pub mod fork;
 pub mod inheritance;
 pub mod inject_environment;
@@ -9,6 +10,5 @@ pub mod programs;
 pub mod seal;
 pub mod start;
 pub mod starts;
-mod telling;
 pub mod user;
 pub mod writer;

@@ -26,7 +26,7 @@ use weir_report::writer::{Poll, Writer};
 use weir_report::{emit, recording};
 
 use crate::environment::{self, DEFAULT_OUT, Environment};
-use crate::life::{start, telling};
+use crate::life::{ends_of_children, start};
 use crate::linking::c_library;
 use crate::memory::{
     giving_up::{self, Reason},
@@ -341,7 +341,7 @@ pub fn finish(keeps_region: bool) -> Option<u64> {
 fn leave_region(is_kept: bool) {
     let file = start::file();
     if let Some(header) = process::header() {
-        telling::tell_the_killed(header, file);
+        ends_of_children::write_ends_of_killed(header, file);
     }
     if !is_kept {
         backing::remove(file);
@@ -405,7 +405,7 @@ impl Work {
         let end = end(header);
         let mut process = self.writer.process(now, end.clone());
         self.hindered.take(header);
-        self.hindered.tell(&mut process.missed);
+        self.hindered.report_in(&mut process.missed);
         process.tool.writer_bytes = own_heap::peak_bytes() as u64;
         process.tool.writer_cpu_ns = CPU_NS.load(Ordering::Relaxed);
         let (calls, duration_ns) = (process.calls(), process.duration_ns);

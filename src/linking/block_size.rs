@@ -32,25 +32,25 @@ static CALLED: AtomicUsize = AtomicUsize::new(0);
 pub fn find() -> bool {
     let is_of_one_allocator =
         next::next_place(Function::Malloc) == next::next_place(Function::MallocUsableSize);
-    let is_told = is_of_one_allocator && !next::is_malloc_sanitizers();
+    let is_reliable = is_of_one_allocator && !next::is_malloc_sanitizers();
     let malloc = next::next_place(Function::Malloc);
     let others = (0..).zip(SELDOM_MADE);
     let others = others.filter(|&(_, maker)| next::next_place(maker) != malloc);
     let bits = others.fold(0, |bits, (place, _)| bits | 1 << place);
     OF_ANOTHER.store(bits, Ordering::Relaxed);
-    let function = match is_told {
+    let function = match is_reliable {
         true => next::address(Function::MallocUsableSize),
         false => next::function_address(no_size as *const ()),
     };
     if FUNCTION.set(function).is_ok() {
         CALLED.store(function.get(), Ordering::Relaxed);
         let is_c_librarys = || next::of_another_library(Function::MallocUsableSize).is_none();
-        if is_told && is_c_librarys() && agrees(function.get()) {
+        if is_reliable && is_c_librarys() && agrees(function.get()) {
             HEADERS.begin();
             CALLED.store((compared as *const ()).addr(), Ordering::Relaxed);
         }
     }
-    is_told
+    is_reliable
 }
 
 /// Two blocks as the C library has them, the first one in use.

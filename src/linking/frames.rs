@@ -221,7 +221,7 @@ const IS_KNOWN: usize = 1;
 const ANNOUNCES: usize = 2;
 
 /// Whether the code of an object says where its functions begin. Other code may run where ThreadSanitizer knows nothing of the
-/// thread, and could not bear to be told.
+/// thread, and would crash if it were called.
 fn is_announcing(object: &Object) -> bool {
     let known = KNOWN.iter().map(|entry| entry.load(Ordering::Relaxed));
     let base = object.base();

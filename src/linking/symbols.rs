@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_told_apart() {
+    fn versions_are_distinguished() {
         let tables = c_library();
         let name = Name::new(b"posix_spawn");
         let versions = [c"GLIBC_2.2.5", c"GLIBC_2.15"];

@@ -44,7 +44,7 @@ pub fn forget_header() -> *mut Header {
     HEADER.swap(ptr::null_mut(), Ordering::Relaxed)
 }
 
-/// The number of forks from the first image to this process. It tells code in whose middle a signal handler has forked and returned in
+/// The number of forks from the first image to this process. It lets code know in whose middle a signal handler has forked and returned in
 /// the child that it is in another image now.
 pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)

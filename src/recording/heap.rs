@@ -383,7 +383,7 @@ pub fn query(function: Function, next: impl Fn() -> usize) -> usize {
     next()
 }
 
-/// The size in bytes of a block that this function has made; 0 for NULL, and where nobody can tell.
+/// The size in bytes of a block that this function has made; 0 for NULL, and where nobody knows it.
 #[inline(always)]
 fn made(function: Function, block: *mut c_void) -> u64 {
     if block_size::is_of_another_allocator(function) {

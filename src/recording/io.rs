@@ -260,7 +260,7 @@ impl<S: Requested> Call<S> {
         }
     }
 
-    /// What tells the file that the call was about, for its site: `link`, for a descriptor that it has closed, else the descriptor.
+    /// Which file the call was about, for its site: `link`, for a descriptor that it has closed, else the descriptor.
     /// One number, to take little of the stack.
     #[inline(always)]
     fn about(&self, link: u32) -> u32 {

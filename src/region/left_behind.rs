@@ -1,7 +1,7 @@
 //! The region that lies under the name of this process's own: that of the image which it has replaced; or that of a killed
 //! process which had the same id, and started in the same tick of the kernel's clock.
 //!
-//! The files tell which: an image that executes another program writes its report first, and says so in its region, which nobody needs
+//! The files show which: an image that executes another program writes its report first, and says so in its region, which nobody needs
 //! then. Every other region has the only counts of its image. It stays for `weir recover`, under another name.
 
 use std::ffi::CStr;
@@ -16,21 +16,21 @@ use crate::region::backing::{self, ATTEMPTS};
 use crate::sys::{self, Descriptor};
 
 /// Makes a region's name free, if a file of ours has it: removes that if its report is written, else moves it to one of the names
-/// that `other_name` tells. Touches no other file. Whether there was one of ours. If it cannot be moved, it stays where it is.
+/// that `other_name` gives. Touches no other file. Whether there was one of ours. If it cannot be moved, it stays where it is.
 pub fn make_way(path: &CStr, other_name: impl FnMut(&mut Path) -> bool) -> bool {
     let Some(file) = open(path) else {
         return false;
     };
     let maker = maker(&file);
     match maker {
-        Some(maker) if maker.is_told => backing::remove(path),
+        Some(maker) if maker.has_report => backing::remove(path),
         // A filter may end the process for a system call that it does not make itself.
         _ if sys::is_filtered() => {}
         _ => {
             if maker.is_some() {
-                let (place, bytes) = Header::follower_to_tell(sys::ticks());
+                let (place, bytes) = Header::follower_patch(sys::ticks());
                 // Without it, the end of this process may be taken for the other's.
-                let _ = tell(&file, place, &bytes);
+                let _ = patch(&file, place, &bytes);
             }
             keep(path, other_name);
         }
@@ -86,7 +86,7 @@ fn rename(from: &CStr, to: &CStr) -> rustix::io::Result<()> {
 }
 
 /// Writes into another image's region what it cannot know itself.
-pub fn tell(file: &Descriptor, place: u64, bytes: &[u8]) -> rustix::io::Result<()> {
+pub fn patch(file: &Descriptor, place: u64, bytes: &[u8]) -> rustix::io::Result<()> {
     // Beyond the limit on file sizes the kernel sends SIGXFSZ, which we must not cause.
     let past = place + bytes.len() as u64;
     if sys::limit(Resource::Fsize).is_none_or(|limit| past <= limit) {

@@ -5,7 +5,7 @@
 //! gives such small ones: those at odd multiples of 8 have numbers of their own. The memory is in parts, made when a block in
 //! their range appears.
 //!
-//! A block of more than 16 bytes has the next number, too: no block begins there. It tells when the block was made, where that is
+//! A block of more than 16 bytes has the next number, too: no block begins there. It says when the block was made, where that is
 //! wanted, and nothing needs more memory for it.
 //!
 //! The numbers are private memory, which the kernel empties in a child: what its parent made is at no site there. What is live is
@@ -46,7 +46,7 @@ static IMAGE: AtomicU32 = AtomicU32::new(0);
 /// The lower bits of a number are that of a node, of which there are fewer than this.
 const NODE_BITS: u32 = weir_record::region::MAX_NODES.trailing_zeros();
 
-/// Set in a number that tells when the block before was made.
+/// Set in a number that says when the block before was made.
 const STAMP: u32 = 1 << Stamp::BITS;
 
 /// Begins in a new image, where no block has been made. False where there is no memory for it.
@@ -205,7 +205,7 @@ fn make_place_of(block: *const c_void) -> Option<&'static AtomicU32> {
     let part = part_of(block)?;
     let start = sys::reserve(PART_BYTES)?;
     // SAFETY: private memory of our own without a file. Where the kernel does not know the advice, a child copies the numbers, and
-    // the image in them tells that they are not its own.
+    // the image in them shows that they are not its own.
     let _ = unsafe { rustix::mm::madvise(start, PART_BYTES, Advice::LinuxWipeOnFork) };
     let none = ptr::null_mut();
     let made = part.compare_exchange(none, start.cast(), Ordering::AcqRel, Ordering::Acquire);

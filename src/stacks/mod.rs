@@ -77,7 +77,7 @@ pub fn begin(region: &Region<'static>) {
 }
 
 /// A process of which only samples are taken begins with its first I/O call that takes long, or with this many calls: to begin costs
-/// more than most short programs have to tell.
+/// more than the call sites of most short programs are worth.
 const MANY_CALLS: u32 = 1000;
 
 /// I/O calls before that.

@@ -84,7 +84,7 @@ pub struct Rule(u32);
 pub const BITS: u32 = 30;
 
 const WORD: i32 = 8;
-/// What is left of the bits: one tells a step from the rest, one our own code, two the base.
+/// What is left of the bits: one marks a step, one our own code, two the base.
 const OFFSET_BITS: u32 = 13;
 const SAVED_BITS: u32 = 13;
 const OURS: u32 = 1 << (BITS - 1);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_step_is_told() {
+    fn what_is_no_step_is_reported() {
         let cfa = Cfa::Register(STACK_POINTER, 16);
         let says = |row: Option<Row>| Rule::of(row, false).says();
         assert_eq!(says(None), Says::UnknownCode);

@@ -107,7 +107,7 @@ pub fn find(parent: u32, key: Key) -> Option<u32> {
     number_in(entry, hash, parent, key).or_else(|| find_further(parent, key))
 }
 
-/// The number in an entry of the index, if it is that of the node. Most others are told by the part of the hash that the entry has.
+/// The number in an entry of the index, if it is that of the node. Most others differ in the part of the hash that the entry has.
 #[inline(always)]
 fn number_in(entry: u32, hash: u64, parent: u32, key: Key) -> Option<u32> {
     let number = entry & NUMBER;
@@ -210,7 +210,7 @@ fn begin_node(parent: u32, key: Key, what: What) -> Option<u32> {
     if copied::is_copy() == Some(true) {
         return None;
     }
-    // Another region's, in a child that has not been told.
+    // The nodes are those of another region, in a child that does not know it yet.
     if !ptr::eq(nodes.as_ptr(), NODES.load(Ordering::Relaxed)) {
         return None;
     }

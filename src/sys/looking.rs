@@ -27,7 +27,7 @@ pub fn mode(dir: c_int, path: *const c_char) -> Result<u32, Unseen> {
     status(dir, path).map(|status| status.st_mode)
 }
 
-/// What the kernel says of that file: its type, and what tells it from others.
+/// What the kernel says of that file: its type, and its identity.
 ///
 /// # Errors
 /// The reason why it is not known.
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_path_leads_to_is_told() {
+    fn what_a_path_leads_to_is_reported() {
         let mode = |path: &CStr| mode(libc::AT_FDCWD, path.as_ptr());
         assert_eq!(
             mode(c"/").map(|mode| mode & libc::S_IFMT),

@@ -114,7 +114,7 @@ fn named<'p>(process: &'p Process, name: &str) -> &'p CoroutineUse {
 }
 
 #[test]
-fn each_coroutine_is_told_what_it_did_while_others_waited() {
+fn each_coroutine_has_what_it_did_while_others_waited() {
     for mode in Mode::MEASURED {
         let outcome = Program::new(victim("coop_counts"))
             .run(mode)
@@ -201,7 +201,7 @@ fn signals_and_cancellation_end_a_wait_as_they_would_the_call() {
 
 /// Compares each part of python3's blocking calls with what the program itself measured.
 #[test]
-fn an_unmodified_program_is_told_how_long_its_calls_waited() {
+fn calls_of_an_unmodified_program_have_the_time_they_waited() {
     let script = "\
 import socket, threading, time
 one, other = socket.socketpair()
@@ -255,7 +255,7 @@ except BlockingIOError: print('would block')
 
 /// The waits of stdio appear at its own system calls, and at the file.
 #[test]
-fn what_stdio_waits_for_is_told() {
+fn what_stdio_waits_for_is_reported() {
     let program =
         Program::new("/bin/sh").args(["-c", "(sleep 0.3; echo b; echo a) | /usr/bin/sort"]);
     let outcome = program.env("WEIR_COOP", "on").run(Mode::Run);
@@ -351,7 +351,7 @@ fn a_blocking_client_library_waits_in_200_coroutines_at_once() {
 /// A wait inside the C library is reported as blocking the thread, unless the runtime offers a thread that makes the
 /// call.
 #[test]
-fn what_waits_inside_the_c_library_is_told_or_made_elsewhere() {
+fn what_waits_inside_the_c_library_is_reported_or_made_elsewhere() {
     for mode in Mode::MEASURED {
         for (name, runs, blocked) in [("coop_names", 0, 2), ("coop_names_offered", 2, 0)] {
             let outcome = Program::new(victim(name)).run(mode).expect_status(0);
@@ -407,7 +407,7 @@ fn a_ticker_is_not_late_for_a_read_that_waits() {
 
 /// A runtime can keep what it knows of a descriptor until Weir informs it that the descriptor is closed.
 #[test]
-fn a_runtime_is_told_what_is_closed_that_was_waited_for() {
+fn a_runtime_learns_what_is_closed_that_was_waited_for() {
     let expected = [
         "never waited for: 0",
         "open: 0",

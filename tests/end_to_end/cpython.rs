@@ -218,8 +218,8 @@ impl Pair {
             };
             let differ_again = again.differing();
             differing.retain(|case| {
-                let is_told = again.without.of(case).or(again.with.of(case)).is_some();
-                differ_again.contains(case) || !is_told
+                let is_reported = again.without.of(case).or(again.with.of(case)).is_some();
+                differ_again.contains(case) || !is_reported
             });
         }
         differing

@@ -129,7 +129,7 @@ fn samples_differ_where_they_surely_do() {
 
 /// A program's modules have functions of one name.
 #[test]
-fn functions_of_one_name_are_told_apart_by_their_file() {
+fn functions_of_one_name_are_distinguished_by_their_file() {
     let folder = scratch();
     let folder = folder.path();
     let load = "import os\ndef load(file, count):\n    for _ in range(count):\n        os.pread(file, 1, 0)\n";

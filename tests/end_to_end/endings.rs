@@ -178,7 +178,7 @@ fn streams_are_flushed_after_all() {
             assert_eq!((written.calls, written.moved_bytes), (2, 20), "{mode:?}");
             let other = process.files.listed.iter();
             let mut other = other.filter(|file| file.name.ends_with("/other"));
-            let other = other.next().expect("the file is told");
+            let other = other.next().expect("the file is reported");
             assert_eq!((other.writes, other.written_bytes), (1, 12), "{mode:?}");
         }
     }
@@ -207,6 +207,6 @@ pub fn expect_ends(program: Program) {
 }
 
 #[test]
-fn many_at_once_end_as_their_parent_was_told() {
+fn many_at_once_end_as_their_parent_noted() {
     expect_ends(Program::new(victim("ends_in_many_ways")).args(["950", "30"]));
 }

@@ -145,7 +145,7 @@ fn names_are_absolute() {
 /// A directory is recognised by the flags with which it was opened, or by later calls on it. Weir makes no call to
 /// find out.
 #[test]
-fn directories_are_told_from_files() {
+fn directories_are_distinguished_from_files() {
     in_way("directories", |outcome, files| {
         let kind = |name: &str| {
             let listed = &outcome.process().files.listed;
@@ -159,7 +159,7 @@ fn directories_are_told_from_files() {
             assert_eq!(kind(name), "directory", "{name}");
         }
         assert_eq!(kind("started from/file"), "file");
-        assert_eq!(kind("unknown"), "file", "nothing has told");
+        assert_eq!(kind("unknown"), "file", "nothing shows it");
         assert_eq!(files["opened"].opens, 2, "one entry of both kinds");
     });
 }

@@ -72,7 +72,7 @@ fn each_fault_is_named_with_its_file_or_peer_and_its_place() {
     let program = victim("six_faults");
     let program = program.to_str().expect("UTF-8");
     let (summary, section) = said(folder.path(), &[program, "."]);
-    // The first screen of a small terminal. The lock that is held while the server thinks is told as both.
+    // The first screen of a small terminal. The lock that is held while the server thinks is reported as both.
     let screen: Vec<&str> = summary.lines().take(24).collect();
     let (screen, section) = (unwrapped(&screen.join(" ")), unwrapped(&section));
     let page = first_screen_of_the_page(folder.path());
@@ -151,7 +151,7 @@ fn programs_that_are_well_made_have_no_findings() {
 
 /// Both wait at futexes, by system calls. Only a lock is a fault; the summary has no word of the thread without work.
 #[test]
-fn a_lock_of_rust_s_standard_library_is_told_from_a_thread_without_work() {
+fn a_lock_of_rust_s_standard_library_is_distinguished_from_a_thread_without_work() {
     let folder = scratch();
     let rustc = Path::new(env!("CARGO")).with_file_name("rustc");
     let source = "tests/programs/idle_and_locked.rs";

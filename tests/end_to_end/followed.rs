@@ -46,7 +46,7 @@ fn children_in_another_root_directory() {
         );
         assert_eq!(
             child.files.others.writes, 50,
-            "the files of the last are told together"
+            "the files of the last are folded into one entry"
         );
     }
 }
@@ -99,7 +99,7 @@ fn a_child_that_outlives_the_parent_whose_region_it_counts_in() {
 
 /// The child may still make its first call, or never.
 #[test]
-fn a_child_of_which_nothing_is_known_is_told() {
+fn a_child_of_which_nothing_is_known_is_reported() {
     let outcome = Program::new(victim("leaves_a_child")).run(Mode::Run);
     let outcome = outcome.expect_status(0);
     let notes = &outcome.process().missed.notes;
@@ -180,7 +180,7 @@ fn children_that_are_traced_are_not_listed() {
 }
 
 #[test]
-fn a_cleared_environment_is_told_and_followed_where_that_is_wanted() {
+fn a_cleared_environment_is_reported_and_followed_where_that_is_wanted() {
     let program = Program::new("/usr/bin/env").args(["-i", "A=1", "/usr/bin/env"]);
     let plain = program.plain().expect_status(0);
     assert_eq!(plain.text(), "A=1\n");

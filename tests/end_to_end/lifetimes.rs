@@ -47,7 +47,7 @@ fn number(word: Option<&str>) -> u64 {
 
 /// Each block is where the program says. Where each byte is a sample, so has each block, on the other path.
 #[test]
-fn each_block_is_told_with_its_age() {
+fn each_block_is_reported_with_its_age() {
     let all: &[(&str, &str)] = &[("WEIR_STACKS", "all"), ("WEIR_LIFETIMES", "on")];
     let samples: &[(&str, &str)] = &[("WEIR_STACKS", "sampled:1")];
     for (mode, settings) in [(Mode::Bare, all), (Mode::Run, all), (Mode::Run, samples)] {

@@ -226,12 +226,12 @@ fn a_killed_program_s_blocks_are_known() {
     let sums = live(process);
     assert!(sums.live_bytes > 1_000_000, "{sums:?}");
     let heap = &process.heap;
-    // A thread tells the total what it has in steps, and this one could tell nothing at its end.
+    // A thread adds what it has to the total in steps, and this one could not at its end.
     assert_eq!(sums.live, heap.live_blocks.unsigned_abs());
     assert_eq!(sums.live_bytes, heap.live_bytes.unsigned_abs());
 }
 
-/// There are more stacks than room: calls without a stack of their own are told, and no block is lost.
+/// There are more stacks than room: calls without a stack of their own are reported, and no block is lost.
 #[test]
 fn where_there_is_no_room_for_more_stacks() {
     let program = Program::new(victim("many_stacks")).env(STACKS.0, STACKS.1);

@@ -65,7 +65,7 @@ fn the_way_through_it_is_followed_and_has_names() {
     assert_eq!(outer, (Some("/nowhere/made.js"), Some(12)));
 }
 
-/// Of the two forms in which a program tells perf of its code, one has lines.
+/// Of the two forms in which a program describes its code for perf, one has lines.
 #[test]
 fn a_dump_of_the_code_has_the_line_of_a_call() {
     let folder = scratch();

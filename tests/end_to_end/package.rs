@@ -9,7 +9,7 @@ use crate::support::built::built;
 use crate::support::files::walk;
 use crate::support::{scratch, succeed};
 
-/// What is not of the package: what dpkg knows and tells, and folders that the kernel fills.
+/// What is not of the package: what dpkg knows and prints, and folders that the kernel fills.
 const OTHERS: [&str; 4] = ["dev", "proc", "var/lib/dpkg", "var/log"];
 
 /// Runs a script of this repository.

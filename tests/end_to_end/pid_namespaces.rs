@@ -70,7 +70,7 @@ fn equal_ids_are_different_processes() {
     expect_all(5, 2);
 }
 
-/// Regions have names where weir has few descriptors: then the kernel does not tell who made them.
+/// Regions have names where weir has few descriptors: then the kernel does not say who made them.
 #[test]
 fn those_whose_regions_have_names_are_counted() {
     let folder = scratch();
@@ -93,7 +93,7 @@ fn those_whose_regions_have_names_are_counted() {
 
 /// Each namespace has a process 2 whose parent is process 1.
 #[test]
-fn each_ends_as_its_own_parent_was_told() {
+fn each_ends_as_its_own_parent_noted() {
     let signals = [
         ("KILL", libc::SIGKILL),
         ("ABRT", libc::SIGABRT),
@@ -129,9 +129,9 @@ fn each_ends_as_its_own_parent_was_told() {
     }
 }
 
-/// In the same clock tick, too: the kernel tells when a process began in hundredths of a second.
+/// In the same clock tick, too: the kernel gives the start of a process in hundredths of a second.
 #[test]
-fn those_with_one_id_end_as_their_parent_was_told() {
+fn those_with_one_id_end_as_their_parent_noted() {
     let program = Program::new("/usr/bin/unshare").args(["--pid", "--fork"]);
     expect_ends(
         program
@@ -142,7 +142,7 @@ fn those_with_one_id_end_as_their_parent_was_told() {
 
 /// Without `weir run`, too.
 #[test]
-fn each_recovered_end_is_what_its_own_parent_was_told() {
+fn each_recovered_end_is_what_its_own_parent_noted() {
     let script = r#"
         for signal in KILL ABRT TERM; do
             unshare --pid --fork sh -c 'sh -c "kill -$0 \$\$" "$0"; :' $signal &
@@ -173,7 +173,7 @@ fn each_recovered_end_is_what_its_own_parent_was_told() {
 
 /// A process whose parent is gone is waited for by another.
 #[test]
-fn ends_of_orphans_are_told_by_who_inherits_them() {
+fn ends_of_orphans_are_reported_by_who_inherits_them() {
     for signal in [libc::SIGKILL, libc::SIGABRT] {
         let program = Program::new(victim("subreaper"));
         let outcome = program.args([signal.to_string()]).run(Mode::Run);

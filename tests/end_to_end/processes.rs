@@ -21,9 +21,9 @@ fn expect_every_image(program: &Program, images: usize) {
     }
 }
 
-/// A forked process makes its region in its first call. Of one that fails before that, its parent tells.
+/// A forked process makes its region in its first call. Of one that fails before that, its parent has a note.
 #[test]
-fn children_that_fail_before_their_first_call_are_told() {
+fn children_that_fail_before_their_first_call_are_reported() {
     let outcome = Program::new(victim("children_without_calls"))
         .run(Mode::Run)
         .expect_status(0);

@@ -5,7 +5,7 @@ use weir_report::model::FileUse;
 use crate::support::{Mode, Program, victim};
 
 #[test]
-fn sockets_are_told_by_their_addresses() {
+fn sockets_are_reported_by_their_addresses() {
     for mode in Mode::MEASURED {
         let outcome = Program::new(victim("socket_names"))
             .run(mode)

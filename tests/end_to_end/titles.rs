@@ -1,4 +1,4 @@
-//! What processes call themselves, beside what they were told to.
+//! What processes call themselves, beside the titles that they were asked to set.
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -73,20 +73,20 @@ struct Bounds {
 }
 
 /// The program's own account.
-struct Told {
+struct Account {
     functions: BTreeMap<String, Bounds>,
     end: u64,
     wrong: u64,
 }
 
-impl Told {
-    fn of(account: &Path) -> Told {
+impl Account {
+    fn of(file: &Path) -> Account {
         let output = Command::new(victim("torture"))
             .arg("tell")
-            .arg(account)
+            .arg(file)
             .output()
             .expect("the program tells");
-        let mut told = Told {
+        let mut account = Account {
             functions: BTreeMap::new(),
             end: u64::MAX,
             wrong: u64::MAX,
@@ -96,19 +96,19 @@ impl Told {
             let name = words.next().unwrap_or_default();
             let numbers: Vec<u64> = words.map(|word| word.parse().expect("a number")).collect();
             match (name, &numbers[..]) {
-                ("end", &[end]) => told.end = end,
-                ("wrong", &[wrong]) => told.wrong = wrong,
+                ("end", &[end]) => account.end = end,
+                ("wrong", &[wrong]) => account.wrong = wrong,
                 (name, &[least, most, moved_least, moved_most]) => {
                     let bounds = Bounds {
                         calls: (least, most),
                         moved: (moved_least, moved_most),
                     };
-                    told.functions.insert(name.to_owned(), bounds);
+                    account.functions.insert(name.to_owned(), bounds);
                 }
                 _ => panic!("not an account: {line}"),
             }
         }
-        told
+        account
     }
 
     /// How the reports of all its images differ from the program's account.
@@ -186,11 +186,11 @@ fn end_of(command: &mut Command) -> (Option<ExitStatus>, String) {
 fn run(seed: u64, mode: Mode) -> Result<(), String> {
     let folder = scratch();
     let regions = TempDir::with_prefix_in("weir-test-", "/dev/shm").expect("a folder");
-    let (account, reports) = (folder.path().join("account"), folder.path().join("reports"));
+    let (account_file, reports) = (folder.path().join("account"), folder.path().join("reports"));
     std::fs::create_dir(&reports).expect("a folder");
     let size = |name, default: &str| setting(name).unwrap_or_else(|| default.to_owned());
     let mut program = Program::new(victim("torture"))
-        .arg(&account)
+        .arg(&account_file)
         .arg(victim("torture_plugin"))
         .arg(seed.to_string())
         .arg(size("WEIR_TORTURE_STEPS", "16"))
@@ -212,15 +212,15 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
     let Some(status) = status else {
         return Err(format!("hangs; stderr: {stderr}"));
     };
-    let told = Told::of(&account);
+    let account = Account::of(&account_file);
     let ended = match (status.code(), status.signal()) {
         (Some(code), _) => u64::from(code.cast_unsigned()),
         (None, signal) => 256 + u64::from(signal.unwrap_or_default().cast_unsigned()),
     };
-    if (ended, told.wrong, stderr.as_str()) != (told.end, 0, "") {
+    if (ended, account.wrong, stderr.as_str()) != (account.end, 0, "") {
         return Err(format!(
             "ended with {ended}, meant to with {}; {} wrong; stderr: {stderr}",
-            told.end, told.wrong
+            account.end, account.wrong
         ));
     }
     if mode == Mode::Plain {
@@ -249,7 +249,7 @@ fn run(seed: u64, mode: Mode) -> Result<(), String> {
             .processes
             .retain(|image| seen.insert((image.pid, image.started_unix_ns)));
     }
-    let differences = told.differences(&all);
+    let differences = account.differences(&all);
     if differences.is_empty() {
         Ok(())
     } else {

@@ -16,7 +16,7 @@ fn told(way: &str, mode: Mode) -> (Option<IoUring>, bool) {
 }
 
 #[test]
-fn a_ring_is_told_where_there_was_one() {
+fn a_ring_is_reported_where_there_was_one() {
     for mode in Mode::MEASURED {
         let (io_uring, is_allowed) = told("kept", mode);
         let io_uring = io_uring.expect("the library was loaded");

@@ -1,4 +1,4 @@
-//! What processes take of the machine over time, beside what getrusage tells them.
+//! What processes take of the machine over time, beside what getrusage gives them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -143,7 +143,7 @@ fn expect_usages(program: &Program) {
 /// Nobody looks from outside.
 /// /proc shows the memory of such a process with its other threads only.
 #[test]
-fn it_is_told_where_the_first_thread_has_ended() {
+fn it_is_reported_where_the_first_thread_has_ended() {
     let program = Program::new(victim("first_thread_ends"));
     let outcome = program.run(Mode::Run).expect_status(0);
     let usages = usages(outcome.process());
@@ -152,7 +152,7 @@ fn it_is_told_where_the_first_thread_has_ended() {
 }
 
 #[test]
-fn without_weir_run_nothing_is_told() {
+fn without_weir_run_nothing_is_reported() {
     let outcome = Program::new(victim("takes_memory_and_time"))
         .run(Mode::Bare)
         .expect_status(0);
@@ -162,7 +162,7 @@ fn without_weir_run_nothing_is_told() {
     }
 }
 
-/// Limits just below and above what getrusage tells the processes.
+/// Limits just below and above what getrusage gives the processes.
 #[test]
 fn a_budget_limits_what_processes_take() {
     let folder = scratch();

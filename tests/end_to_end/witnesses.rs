@@ -20,7 +20,7 @@ impl Run {
     fn of(real: &Real) -> Run {
         let folder = real.folder();
         let program = real.program().in_folder(folder.path());
-        // With call stacks: heaptrack has the like of what they tell of blocks.
+        // With call stacks: heaptrack has figures of the same kind for blocks.
         let program = program.env("WEIR_STACKS", "all");
         Run { folder, program }
     }
@@ -135,9 +135,9 @@ const OTHERS: [(&str, &str); 3] = [
     (strace::LINKER, "reads libraries"),
     (
         "syscall",
-        "is told which system call to make: jemalloc reads a setting by it",
+        "is given the number of a system call: jemalloc reads a setting by it",
     ),
-    (strace::BARE, "is how a victim tells its account"),
+    (strace::BARE, "is how a victim prints its account"),
 ];
 
 /// Every process image of the program made the system calls that strace saw, by itself or by stdio: the same number

@@ -95,7 +95,7 @@ static int floating(unsigned state) {
     return status;
 }
 
-// Whether a process holds a lock on a file: another process is told.
+// Whether a process holds a lock on a file: another process finds out.
 static int is_locked(const char *path) {
     pid_t child = fork();
     if (child == 0) {

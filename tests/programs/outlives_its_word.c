@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin -pthread
-/* As many children as it is told live at the same time, until all have been made. Then each calls exit, which comes as far as the last flush:
+/* As many children as its argument says live at the same time, until all have been made. Then each calls exit, which comes as far as the last flush:
  * nobody reads what it writes to. Another thread makes most of the calls, 300 ms later, and ends the process. */
 #include "witness.h"
 #include <sys/wait.h>

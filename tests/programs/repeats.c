@@ -1,5 +1,5 @@
 // flags: -O1 -fno-builtin
-/* Makes as many calls as it is told to, the same ones each time: repeats COUNT MICROSECONDS.
+/* Makes as many calls as its argument says, the same ones each time: repeats COUNT MICROSECONDS.
  *
  * Blocks of 1,000 bytes, of which every second one stays; a write of 100 bytes for each; and 300 sleeps. */
 #include <fcntl.h>

@@ -38,7 +38,7 @@ done
 rm -r "$3"
 """
 
-# The variable in which start_anew tells the new pytest what it has changed.
+# The variable in which start_anew passes to the new pytest what it has changed.
 STARTED = "PYTEST_WEIR_STARTED"
 
 broken_key = pytest.StashKey[list]()

@@ -14,7 +14,7 @@
 //! | --- | --- |
 //! | [`mod@echo`] | the server and its clients, in blocking calls |
 //! | [`scheduler`] | coroutines over an epoll set |
-//! | [`runtime`] | what Weir is told about the scheduler |
+//! | [`runtime`] | what Weir has to know about the scheduler |
 //! | [`show`] | ten thousand connections; what came of it |
 //! | [`compare`], [`epoll_server`], [`load`] | the same server without coroutines, as a measure |
 //! | [`limits`] | descriptors for all |

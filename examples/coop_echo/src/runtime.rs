@@ -1,4 +1,4 @@
-//! What Weir is told about the scheduler: all that makes blocking calls of coroutines let others run.
+//! What Weir has to know about the scheduler: all that makes blocking calls of coroutines let others run.
 
 use std::ffi::CStr;
 use std::fmt::Write;

@@ -26,7 +26,7 @@ use crate::text::Text;
 /// How many loaded objects the header can name.
 pub const MAX_OBJECTS: usize = 15;
 
-/// Of how many descriptors, from the first, the header tells where they lead.
+/// Of how many descriptors, from the first, the header says where they lead.
 pub const MAX_LINKS: usize = 256;
 
 const _: () = assert!(MAX_FILES <= u16::MAX as usize);
@@ -215,8 +215,8 @@ pub struct Maker {
     pub began_ticks: u64,
     /// The time-stamp counter when another image with the same identity had started, where one did: this one was gone by then.
     pub followed_ticks: Option<u64>,
-    /// Whether the image wrote a report before it executed another program ([`Header::told_calls`]).
-    pub is_told: bool,
+    /// Whether the image wrote a report before it executed another program ([`Header::reported_calls`]).
+    pub has_report: bool,
 }
 
 /// The head of a region.
@@ -242,9 +242,9 @@ pub struct Header {
     /// Exit status plus one where it is known, else 0.
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
-    end_told: AtomicU64,
+    wait_status: AtomicU64,
     /// Calls in the report that was written before the image executed another program, plus one; 0 where there is none.
-    told_calls: AtomicU64,
+    reported_calls: AtomicU64,
     /// The time-stamp counter when another image began under this one's name; 0 where none did. That image writes it to the file.
     followed_ticks: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
@@ -444,7 +444,7 @@ impl Header {
             began_ticks: word(offset_of!(Header, started))?,
             followed_ticks: Some(word(offset_of!(Header, followed_ticks))?)
                 .filter(|&ticks| ticks != 0),
-            is_told: word(offset_of!(Header, told_calls))? != 0
+            has_report: word(offset_of!(Header, reported_calls))? != 0
                 && half(offset_of!(Header, phase))? == Phase::Replacing as u32,
         })
         .filter(|_| is_region)
@@ -452,32 +452,32 @@ impl Header {
 
     /// How many calls there are in the report that the image wrote before it executed another program; none where there is no
     /// such report. Until the kernel ends the other threads, they count on.
-    pub fn told_calls(&self) -> Option<u64> {
-        let calls = self.told_calls.load(Ordering::Acquire).checked_sub(1);
+    pub fn reported_calls(&self) -> Option<u64> {
+        let calls = self.reported_calls.load(Ordering::Acquire).checked_sub(1);
         calls.filter(|_| self.phase() == Phase::Replacing)
     }
 
     /// Notes how many calls there are in the report that was written before another program is executed.
-    pub fn set_told_calls(&self, calls: Option<u64>) {
+    pub fn set_reported_calls(&self, calls: Option<u64>) {
         let noted = calls.map_or(0, |calls| calls.saturating_add(1));
-        self.told_calls.store(noted, Ordering::Release);
+        self.reported_calls.store(noted, Ordering::Release);
     }
 
     /// What to write to a region's file, and where, to note when another image began under its name.
-    pub fn follower_to_tell(ticks: u64) -> (u64, [u8; 8]) {
+    pub fn follower_patch(ticks: u64) -> (u64, [u8; 8]) {
         let place = offset_of!(Header, followed_ticks) as u64;
         (place, ticks.to_ne_bytes())
     }
 
     /// What to write to a region's file, and where, to note the process's status for wait(2).
-    pub fn end_to_tell(status: i32) -> (u64, [u8; 8]) {
+    pub fn wait_status_patch(status: i32) -> (u64, [u8; 8]) {
         let bits = u64::from(status.cast_unsigned()) + 1;
-        (offset_of!(Header, end_told) as u64, bits.to_ne_bytes())
+        (offset_of!(Header, wait_status) as u64, bits.to_ne_bytes())
     }
 
     /// The process's status for wait(2), if its parent has noted it.
-    pub fn end_told(&self) -> Option<i32> {
-        let bits = self.end_told.load(Ordering::Relaxed).checked_sub(1)?;
+    pub fn wait_status(&self) -> Option<i32> {
+        let bits = self.wait_status.load(Ordering::Relaxed).checked_sub(1)?;
         u32::try_from(bits).ok().map(u32::cast_signed)
     }
 

@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_leaf_is_told_from_an_address() {
+    fn a_leaf_is_distinguished_from_an_address() {
         let owners = [
             LeafOwner::SHARED,
             LeafOwner::of_number(1),

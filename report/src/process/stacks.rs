@@ -22,7 +22,7 @@ use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteF
 /// Each thread has leaves of its own, and a node that two threads made at the same time may be there twice: such nodes are added up.
 /// A node that nothing was counted below is left out.
 ///
-/// Calls are told by file for the files that the image lists.
+/// Calls are listed by file for the files that the image lists.
 pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Stacks> {
     let region = findings.region;
     let nodes = region.nodes();

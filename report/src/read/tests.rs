@@ -342,7 +342,7 @@ fn a_stream_without_end_is_refused() {
 }
 
 #[test]
-fn paths_that_are_no_files_are_told_apart() {
+fn paths_that_are_no_files_are_distinguished() {
     let directory = tempfile::tempdir().expect("a directory");
     assert_eq!(
         load(directory.path()).expect_err("refused").to_string(),

@@ -184,7 +184,7 @@ fn threads_are_what_each_did() {
 }
 
 #[test]
-fn the_slowest_calls_are_told_with_all_that_is_known_of_them() {
+fn the_slowest_calls_are_reported_with_all_that_is_known_of_them() {
     let memory = Memory::new(2);
     let (first, second) = (memory.thread(0, "a"), memory.thread(1, "b"));
     for step in 1..=30 {

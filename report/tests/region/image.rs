@@ -48,7 +48,7 @@ fn the_image_is_described() {
 }
 
 #[test]
-fn timing_is_told_as_it_is_set() {
+fn timing_is_reported_as_it_is_set() {
     let memory = Memory::new(1);
     for one_in in [0, 1, 1000] {
         memory.header().timed_one_in.store(one_in, RELAXED);
@@ -72,7 +72,7 @@ fn a_command_line_that_was_cut_is_called_so() {
 }
 
 #[test]
-fn circumstances_are_told_in_words() {
+fn circumstances_are_reported_in_words() {
     let memory = Memory::new(1);
     for circumstance in Circumstance::ALL {
         memory.header().note(circumstance);
@@ -108,7 +108,7 @@ fn circumstances_are_told_in_words() {
 }
 
 #[test]
-fn io_uring_is_told_by_its_surest_sign() {
+fn io_uring_is_reported_by_its_surest_sign() {
     let memory = Memory::new(1);
     let told = || {
         let missed = memory.report(2_000_000).missed;
@@ -128,7 +128,7 @@ fn io_uring_is_told_by_its_surest_sign() {
 }
 
 #[test]
-fn who_counts_in_another_s_region_is_told() {
+fn who_counts_in_the_region_of_another_process_is_reported() {
     let memory = Memory::new(1);
     let header = memory.header();
     for (sharers, told) in [(1, "1 forked process "), (3, "3 forked processes ")] {
@@ -142,7 +142,7 @@ fn who_counts_in_another_s_region_is_told() {
 }
 
 #[test]
-fn starts_that_there_was_no_room_to_note_are_told() {
+fn starts_that_there_was_no_room_to_note_are_reported() {
     let memory = Memory::new(1);
     memory.header().unlisted_starts.set(6);
     assert_eq!(memory.report(2_000_000).missed.unlisted_starts, 6);

@@ -124,7 +124,7 @@ fn without_a_clock_there_are_counts_and_no_latencies() {
 }
 
 #[test]
-fn the_writers_own_cost_is_told() {
+fn the_writers_own_cost_is_reported() {
     let memory = Memory::new(1);
     let mut writer = memory.writer();
     writer.set_own_cost(4096, 77);

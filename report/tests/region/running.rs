@@ -160,8 +160,8 @@ fn points_have_what_the_process_took_then() {
     let running = points(writer.process_beside(after(550 * MS), running(), |of| Some(usage(of))));
     assert_eq!(running.len(), 7);
     for (tenth, point) in running.iter().enumerate() {
-        let is_told = tenth != 0 && tenth != 3;
-        assert_eq!(point.usage, is_told.then(|| usage(point)), "{tenth}");
+        let is_reported = tenth != 0 && tenth != 3;
+        assert_eq!(point.usage, is_reported.then(|| usage(point)), "{tenth}");
     }
     let ended = points(writer.process(after(550 * MS), exited()));
     assert_eq!(ended.last().map(|last| last.usage), Some(None));

@@ -180,9 +180,9 @@ macro_rules! jump_without_arguments {
 }
 pub(crate) use jump_without_arguments;
 
-/// syscall(2), but that `told(result, first argument)` gives the result.
+/// syscall(2), but that `then(result, first argument)` gives the result.
 macro_rules! system_call_then {
-    ($told:path) => {
+    ($then:path) => {
         ::std::arch::naked_asm!(
             ".cfi_startproc",
             "mov x8, x0",
@@ -196,9 +196,9 @@ macro_rules! system_call_then {
             "mov x9, x0",
             "svc 0",
             "mov x1, x9",
-            "b {told}",
+            "b {then}",
             ".cfi_endproc",
-            told = sym $told,
+            then = sym $then,
         )
     };
 }

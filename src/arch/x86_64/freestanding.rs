@@ -185,7 +185,7 @@ global_asm!(
 );
 
 // The argument is what the dynamic linker has filled in for one variable: the number of its object, which is always ours, and
-// its place in our part (ELF Handling For Thread-Local Storage, section 3.4.6). Where our part begins is told by one variable of
+// its place in our part (ELF Handling For Thread-Local Storage, section 3.4.6). Where our part begins is known from one variable of
 // which both distances are known to the linker.
 global_asm!(
     ".pushsection .text.weir_threads,\"ax\",@progbits",

@@ -179,9 +179,9 @@ macro_rules! jump_without_arguments {
 }
 pub(crate) use jump_without_arguments;
 
-/// syscall(2), but that `told(result, first argument)` gives the result.
+/// syscall(2), but that `then(result, first argument)` gives the result.
 macro_rules! system_call_then {
-    ($told:path) => {
+    ($then:path) => {
         ::std::arch::naked_asm!(
             ".cfi_startproc",
             "mov rax, rdi",
@@ -194,9 +194,9 @@ macro_rules! system_call_then {
             "syscall",
             "mov rsi, rdi",
             "mov rdi, rax",
-            "jmp {told}",
+            "jmp {then}",
             ".cfi_endproc",
-            told = sym $told,
+            then = sym $then,
         )
     };
 }

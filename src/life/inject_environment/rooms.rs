@@ -32,7 +32,7 @@ static USED_IN_A_SANDBOX: AtomicUsize = AtomicUsize::new(0);
 /// The owner of each room of the pool: the thread's identity, with `BY_VFORK` added for a child of vfork; or `SANDBOX`; or 0 if
 /// the room is free.
 ///
-/// Only a free room is taken. The owner is not enough to tell who may use a room: a child that `clone` makes with its parent's
+/// Only a free room is taken. The owner alone does not show who may use a room: a child that `clone` makes with its parent's
 /// thread area has its parent's identity.
 struct Owners([AtomicUsize; ROOMS]);
 

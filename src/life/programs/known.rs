@@ -7,7 +7,7 @@ use super::Kind;
 use crate::memory::versioned::Versioned;
 use crate::sys::{looking::Looked, time_ns};
 
-/// What tells a file and its content from others, in this order: the device, the number, the size in bytes, and the
+/// The identity of a file and its content, in this order: the device, the number, the size in bytes, and the
 /// times of the last change of its content and of the file, in ns. Then the kind, as its index in [`KINDS`] plus 1.
 type Words = [usize; 6];
 

@@ -77,7 +77,7 @@ fn resize_at_site(
     let has_failed = after.is_null() && (size != 0 || block.is_null());
     let old = (block.cast_const(), taken, before);
     let bytes = usable(after);
-    // A nested call has noted the new block at its own site. Of one of the same size, what is live does not tell.
+    // A nested call has noted the new block at its own site. Whether it did that for one of the same size cannot be seen in what is live.
     let is_noted = match bytes == before {
         true => sites::is_noted(after),
         false => has_counted(Own(slot), live, bytes.wrapping_sub(before)),

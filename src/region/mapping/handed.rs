@@ -79,6 +79,6 @@ pub fn name(file: &Descriptor, path: &CStr) -> bool {
     use std::os::fd::AsRawFd;
     let mut link = Bytes::<64>::new();
     let number = u64::from(file.as_fd().as_raw_fd().unsigned_abs());
-    let is_told = link.push(b"/proc/self/fd/") && link.push_number(number);
-    is_told && rustix::fs::linkat(CWD, link.as_c_str(), CWD, path, AtFlags::SYMLINK_FOLLOW).is_ok()
+    let fits = link.push(b"/proc/self/fd/") && link.push_number(number);
+    fits && rustix::fs::linkat(CWD, link.as_c_str(), CWD, path, AtFlags::SYMLINK_FOLLOW).is_ok()
 }

@@ -51,7 +51,7 @@ const COUNT: usize = Field::Unicode as usize + 1;
 /// In place of an offset: there is no structure between.
 pub const DIRECT: usize = u32::MAX as usize;
 
-/// What tells the frames that the interpreter was called for.
+/// How to know the frames that the interpreter was called for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
     /// A byte of the frame is not 0 (3.11: `is_entry`).
@@ -103,7 +103,7 @@ pub fn of(field: Field) -> usize {
     OFFSETS[field as usize].load(Ordering::Relaxed) as usize
 }
 
-/// How frames are told that the interpreter was called for.
+/// How the frames are known that the interpreter was called for.
 #[inline(always)]
 pub fn beginning() -> Beginning {
     match has_a_lock_for_each_interpreter() {

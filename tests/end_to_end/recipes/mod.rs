@@ -80,7 +80,7 @@ impl Recipe {
             .args(["-euc", lines])
             .current_dir(self.folder.path())
             .env("PATH", format!("{tools}:{path}"));
-        // What cargo tells its tests is not for the cargo of a recipe.
+        // What cargo sets for its tests is not for the cargo of a recipe.
         for (name, _) in std::env::vars_os() {
             let is_cargo_s = name.to_string_lossy().starts_with("CARGO_TARGET");
             if is_cargo_s {

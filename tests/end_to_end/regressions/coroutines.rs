@@ -45,7 +45,7 @@ fn says(name: &str, expected: &[&str]) {
 
 /// A datagram socket reports a shutdown only to a call that may wait.
 #[test]
-fn who_receives_datagrams_is_told_of_a_shutdown() {
+fn who_receives_datagrams_learns_of_a_shutdown() {
     ends_as_the_kernel_has_it("shutdown udp", &["recv 0 -", "recvmsg 0 -"]);
     ends_as_the_kernel_has_it("shutdown unix", &["recv 0 -", "recvmsg 0 -"]);
 }
@@ -115,7 +115,7 @@ fn a_sleep_is_the_runtime_s_to_its_end() {
 
 /// Once the descriptor is closed and its number belongs to another file, the result of wait_fd does not matter.
 #[test]
-fn who_reads_what_is_closed_is_told_at_once() {
+fn who_reads_what_is_closed_learns_it_at_once() {
     let line = "read -1 EBADF at once";
     says("closed", &[line]);
     says("closed for several", &[line, line]);

@@ -21,7 +21,7 @@ fn expect_the_same_end(way: &str, blocks: &str, in_a_thread: bool) {
 
 /// As its first blocks, and after many.
 #[test]
-fn a_damaged_heap_is_told_by_its_allocator() {
+fn a_damaged_heap_is_reported_by_its_allocator() {
     for way in ["twice", "size", "zero", "middle", "odd", "stack", "moved"] {
         for blocks in ["0", "200"] {
             expect_the_same_end(way, blocks, false);

@@ -150,7 +150,7 @@ fn an_exec_of_a_static_program_that_fails_at_last() {
             .arg(victim("static"))
             .arg("too long")
     };
-    let is_told = |process: &weir_report::model::Process| {
+    let is_reported = |process: &weir_report::model::Process| {
         let notes = &process.missed.notes;
         notes
             .iter()
@@ -159,12 +159,12 @@ fn an_exec_of_a_static_program_that_fails_at_last() {
     let plain = program("exits").plain().expect_status(6);
     let outcome = program("exits").run(Mode::Bare).expect_same(&plain);
     assert_eq!(outcome.process().functions["dup"].calls, 1100);
-    assert!(is_told(outcome.process()));
+    assert!(is_reported(outcome.process()));
     let outcome = program("killed").run(Mode::Bare);
     let process = outcome.process();
     assert_eq!(process.functions["dup"].calls, 100);
     assert_eq!(process.end.how, EndKind::Running);
-    assert!(is_told(process));
+    assert!(is_reported(process));
 }
 
 /// The limit at which a program gets no more memory, and how much room it leaves below the limit.
@@ -244,16 +244,16 @@ fn no_memory_left_and_none_reserved() {
             let process = &report.processes[0];
             check_exhausted(process, &plain.stdout);
             let notes = &process.missed.notes;
-            let is_told = notes.iter().any(|note| note.contains("had no memory"));
-            assert_eq!(is_told, !regions.is_empty(), "{exhausted:?} {notes:?}");
-            gave_up += usize::from(is_told);
+            let is_reported = notes.iter().any(|note| note.contains("had no memory"));
+            assert_eq!(is_reported, !regions.is_empty(), "{exhausted:?} {notes:?}");
+            gave_up += usize::from(is_reported);
         }
         assert!(gave_up > 0, "{threads:?}");
     }
 }
 
 #[test]
-fn what_cannot_load_us_is_told_without_weir_run_too() {
+fn what_cannot_load_us_is_reported_without_weir_run_too() {
     let folder = scratch();
     let statically_linked = victim("static");
     let script = format!(
@@ -282,7 +282,7 @@ fn what_cannot_load_us_is_told_without_weir_run_too() {
 
 /// The parent, which is killed itself, has waited for the child.
 #[test]
-fn a_killed_child_whose_parent_was_told() {
+fn a_killed_child_whose_parent_noted() {
     let folder = scratch();
     let program = Program::new("/bin/bash")
         .args(["-c", "( printf x; kill -KILL $BASHPID ); kill -SEGV $$"])

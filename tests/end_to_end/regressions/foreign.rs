@@ -220,7 +220,7 @@ fn where_the_library_cannot_be_read() {
 
 /// A program that is removed by the end was examined when it was started.
 #[test]
-fn what_is_gone_at_the_end_is_told_as_it_was() {
+fn what_is_gone_at_the_end_is_reported_as_it_was() {
     let folder = scratch();
     let gone = folder.path().join("gone");
     fs::copy(MUSL.path(), &gone).expect("copied");

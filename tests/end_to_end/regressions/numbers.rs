@@ -176,14 +176,14 @@ fn calls_have_their_sites_after_jumps_out_of_handlers() {
 /// The number of bytes of wide characters is not known. The report says so, but only if such functions were called.
 #[test]
 fn bytes_that_are_not_known_are_no_zero_without_a_word() {
-    for (program, is_told) in [("wide_calls", true), ("does_little", false)] {
+    for (program, is_reported) in [("wide_calls", true), ("does_little", false)] {
         for mode in Mode::MEASURED {
             let outcome = Program::new(victim(program)).run(mode);
             let notes = &outcome.reports[0].missed.notes;
             let is_it = |note: &String| note.contains("moved bytes: not known");
             assert_eq!(
                 notes.iter().any(is_it),
-                is_told,
+                is_reported,
                 "{mode:?} {program} {notes:?}"
             );
         }
@@ -213,14 +213,14 @@ fn a_heap_that_another_took_over_is_not_known() {
 
 /// A library in a namespace of its own calls that namespace's functions.
 #[test]
-fn another_namespace_is_told_of() {
+fn another_namespace_is_reported() {
     for mode in Mode::MEASURED {
-        for (arguments, is_told) in [(&[][..], false), (&["dlmopen"], true)] {
+        for (arguments, is_reported) in [(&[][..], false), (&["dlmopen"], true)] {
             let program = Program::new(victim("own_namespace")).args(arguments);
             let outcome = program.run(mode).expect_status(0);
             let notes = &outcome.process().missed.notes;
             let told = notes.iter().any(|note| note.contains("(dlmopen)"));
-            assert_eq!(told, is_told, "{mode:?}: {notes:?}");
+            assert_eq!(told, is_reported, "{mode:?}: {notes:?}");
         }
     }
 }
@@ -254,7 +254,7 @@ fn a_heap_that_was_never_ours_is_not_known() {
 
 /// For a child that was killed, or that ended by a bare system call, the parent knows how it ended.
 #[test]
-fn a_child_ended_as_its_parent_was_told() {
+fn a_child_ended_as_its_parent_noted() {
     for coop in [false, true] {
         let mut program = Program::new(victim("killed_children"));
         if coop {
@@ -338,7 +338,7 @@ fn expect_in_flight(process: &Process, text: &str, folder: &str) {
 
 /// The calls in which a program waited when it was killed or exited, and for how long.
 #[test]
-fn calls_in_flight_at_the_end_are_told() {
+fn calls_in_flight_at_the_end_are_reported() {
     for coop in ["off", "on"] {
         for (way, mode) in [
             ("killed", Mode::Run),

@@ -32,7 +32,7 @@ fn ends(reports: &[Report]) -> Vec<(u64, EndKind, Option<i32>)> {
 }
 
 /// A process that was killed has the counts that only its region has, also where the next process has its id, and starts within the
-/// same tick. Its parent tells each how it ended.
+/// same tick. Its parent notes for each how it ended.
 #[test]
 fn one_process_id_many_times() {
     const CHILDREN: i32 = 60;

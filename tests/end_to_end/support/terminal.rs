@@ -195,7 +195,7 @@ impl Terminal {
         (status, shown.to_owned())
     }
 
-    /// Closes the terminal, as a window is. What runs there is told by SIGHUP.
+    /// Closes the terminal, as a window is. What runs there gets SIGHUP.
     pub fn close(self) -> Closed {
         let Terminal { folder, shell, .. } = self;
         Closed {

@@ -62,7 +62,7 @@ impl Arguments {
             Some(path) => Product::at(path)?,
             None => Product::build()?,
         };
-        let executable = std::env::current_exe().context("cannot tell where weir-bench is")?;
+        let executable = std::env::current_exe().context("cannot find out where weir-bench is")?;
         let bench = Bench {
             product: product.install(&executable.with_file_name("bench-installed"))?,
             loads: Loads::compile(executable.with_file_name("bench-loads"))?,

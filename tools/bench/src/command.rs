@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_command_is_told_with_its_last_words() {
+    fn a_failed_command_is_reported_with_its_last_words() {
         let error = succeed(Command::new("sh").args(["-c", "echo one >&2; echo two >&2; exit 3"]));
         assert_eq!(
             error.unwrap_err().to_string(),

@@ -119,7 +119,7 @@ pub struct RunArgs {
     /// Measure wait and transfer of calls that may block separately
     ///
     /// Weir checks whether a call would block: before a receive from a socket by a try with MSG_DONTWAIT, before other calls
-    /// by a poll that does not wait. Where neither can tell, Weir checks after the call whether the thread slept in it. A call
+    /// by a poll that does not wait. Where neither shows it, Weir checks after the call whether the thread slept in it. A call
     /// that did not block is transfer. A call that blocked is wait, with all of its time. In a program with one thread, Weir
     /// waits by poll before it receives from a socket, and so measures both parts of one call. In coroutines of a runtime
     /// that is registered with Weir, both parts are measured without this option.

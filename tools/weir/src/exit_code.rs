@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_program_s_end_is_told_as_shells_tell_it() {
+    fn a_program_s_end_is_reported_as_shells_do() {
         let wait_status = |raw| ProgramEnd::from(ExitStatus::from_raw(raw)).exit_code();
         assert_eq!(wait_status(0), 0);
         assert_eq!(wait_status(7 << 8), 7);

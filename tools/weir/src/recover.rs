@@ -27,7 +27,7 @@ use crate::cli::{RecoverArgs, Sort};
 use crate::failure::Failure;
 use crate::run::identity::Identity;
 use crate::run::mapping::Mapping;
-use crate::run::told::{Told, is_open};
+use crate::run::noted_ends::{NotedEnds, is_open};
 use crate::run::{ending, moment, namespaces};
 use crate::summary::{Look, summary};
 use crate::{output, session, text};
@@ -56,13 +56,13 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let recovered = recover(path, &mut noted(&lying::beside(path)))?;
-    if recovered.is_told {
+    if recovered.has_report {
         if args.out.is_some() {
             return Err(cannot_recover(path)
                 .because("its process wrote its report when it executed another program")
                 .with_remedy("use that report; weir recover --clean removes the region"));
         }
-        let line = of_told(&recovered, path, args)?;
+        let line = of_reported(&recovered, path, args)?;
         let _ = writeln!(io::stderr(), "weir: {}", text::printable(&line));
         return Ok(());
     }
@@ -164,7 +164,7 @@ fn of_unbegun(regions: &[PathBuf], args: &RecoverArgs) -> String {
 }
 
 /// What is said of one of many.
-fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, Failure> {
+fn of_many(path: &Path, args: &RecoverArgs, noted: &mut NotedEnds) -> Result<String, Failure> {
     let region = path.display();
     let recovered = match recover(path, noted) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
@@ -178,8 +178,8 @@ fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, 
     if recovered.runs {
         return Ok(format!("{region}: process {pid} ({program}) still runs"));
     }
-    if recovered.is_told {
-        return of_told(&recovered, path, args);
+    if recovered.has_report {
+        return of_reported(&recovered, path, args);
     }
     let written = write(&recovered.report, path, args)?;
     let mut line = format!(
@@ -194,7 +194,7 @@ fn of_many(path: &Path, args: &RecoverArgs, noted: &mut Told) -> Result<String, 
 }
 
 /// What is said of a region whose image wrote its report itself, and of which no second one is made.
-fn of_told(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
+fn of_reported(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result<String, Failure> {
     let pid = recovered.pid;
     let program = recovered.report.command.first().map_or("", String::as_str);
     let program = text::file_name(program);
@@ -211,9 +211,9 @@ fn of_told(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result<Str
 
 /// Whether the image wrote a report that has all that was counted here. After that report, other threads count until the kernel ends
 /// them or the process, and processes that share the region until they end.
-fn is_told(header: &Header, report: &Report) -> bool {
+fn has_report(header: &Header, report: &Report) -> bool {
     let counted = report.processes.iter().map(Process::calls);
-    header.told_calls() == Some(counted.fold(0, u64::saturating_add))
+    header.reported_calls() == Some(counted.fold(0, u64::saturating_add))
 }
 
 /// What was read of a region.
@@ -223,12 +223,12 @@ struct Recovered {
     /// Whether a process still counts in it.
     runs: bool,
     /// Whether the image has written its report itself, and nothing was counted after that.
-    is_told: bool,
+    has_report: bool,
 }
 
 /// What the images of these regions noted of the ends of their children: for a killed child there is no other source.
-fn noted(regions: &[PathBuf]) -> Told {
-    let mut noted = Told::default();
+fn noted(regions: &[PathBuf]) -> NotedEnds {
+    let mut noted = NotedEnds::default();
     for path in regions {
         let header = open(path)
             .ok()
@@ -295,7 +295,7 @@ impl Copied {
     }
 }
 
-fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
+fn recover(path: &Path, noted: &mut NotedEnds) -> Result<Recovered, Failure> {
     let copied = Copied::of(path)?;
     let region = copied.region()?;
     let pid = region.header.pid.load(Ordering::Relaxed);
@@ -307,9 +307,9 @@ fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
     } else {
         let header = region.header;
         let identity = Identity::noted(header);
-        let end = noted.end(ending::told(header), &identity);
+        let end = noted.end(ending::by_phase(header), &identity);
         (
-            match header.end_told() {
+            match header.wait_status() {
                 // Its parent's region is gone.
                 Some(status) if is_open(&end) => ending::known(ExitStatus::from_raw(status)),
                 _ => end,
@@ -335,15 +335,15 @@ fn recover(path: &Path, noted: &mut Told) -> Result<Recovered, Failure> {
                 .for_each(|call| call.age_ns = None);
         }
     }
-    let is_told = !runs && is_told(region.header, &report);
-    if !is_told && region.header.told_calls().is_some() {
+    let has_report = !runs && has_report(region.header, &report);
+    if !has_report && region.header.reported_calls().is_some() {
         report.missed.notes.push(COUNTED_ON.to_owned());
     }
     Ok(Recovered {
         report,
         pid,
         runs,
-        is_told,
+        has_report,
     })
 }
 

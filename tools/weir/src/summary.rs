@@ -245,7 +245,7 @@ fn time(report: &Report) -> Option<(&'static str, String)> {
         ("other", "in other I/O calls"),
     ];
     let other_sides = time::with_other_sides(&report.files, report.functions.values());
-    let told: Vec<String> = words
+    let parts: Vec<String> = words
         .into_iter()
         .filter_map(|(name, words)| {
             let activity = report.activities.get(name)?;
@@ -260,7 +260,7 @@ fn time(report: &Report) -> Option<(&'static str, String)> {
                 .then(|| format!("{} {words}{of_it}", units::time(activity.total_ns)))
         })
         .collect();
-    (!told.is_empty()).then(|| ("time", told.join(", ")))
+    (!parts.is_empty()).then(|| ("time", parts.join(", ")))
 }
 
 /// The functions at the head of the order, under their titles.

@@ -179,7 +179,7 @@ fn put(tty: &File, mut bytes: &[u8]) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether the terminal takes something within a time, or has an error to tell.
+/// Whether the terminal takes something within a time, or has an error to report.
 fn can_take(tty: &File, time: Duration) -> bool {
     let mut awaited = [PollFd::new(tty, PollFlags::OUT)];
     poll(&mut awaited, Timespec::try_from(time).ok().as_ref()).is_ok_and(|ready| ready > 0)

@@ -95,7 +95,7 @@ fn of_weir_that_is_preloaded_already() {
     let seen = here().see(&program, &[("LD_PRELOAD", &other.display().to_string())]);
     let (said, report) = (seen.doctor.stdout, seen.run.1.expect("a report"));
     assert!(said.contains("is another copy of Weir's library"), "{said}");
-    assert_eq!(report.processes.len(), 2, "each tells of the same process");
+    assert_eq!(report.processes.len(), 2, "each is of the same process");
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn shown_ms(chromium: &Path, page: &Path, rounds: usize) -> Result<Vec<f64>> {
     let mut shown = || {
         browser.open(page)?;
         let ms = browser.value(SHOWN)?;
-        ms.as_f64().context("the page told no time")
+        ms.as_f64().context("the page gave no time")
     };
     shown()?;
     (0..rounds).map(|_| shown()).collect()

@@ -106,7 +106,7 @@ fn rate(csv: &str) -> Result<f64> {
         })
         .collect();
     if rates.len() != 2 {
-        bail!("{CLIENTS} did not tell the rates of SET and GET: {csv}");
+        bail!("{CLIENTS} did not print the rates of SET and GET: {csv}");
     }
     Ok(rates.len() as f64 / rates.iter().map(|rate| 1.0 / rate).sum::<f64>())
 }

@@ -94,7 +94,7 @@ impl Flood<'_> {
         self.timed.set(self.timed.get() + timed);
         self.dropped.set(self.dropped.get() + dropped);
         millions_a_second(timed.saturating_sub(dropped), report.tool.writer_cpu_ns)
-            .context("the report tells no processor time of the writer")
+            .context("the report has no processor time of the writer")
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 use object::elf;
 
-/// The machine, as the head of an executable file tells it.
+/// The number of the machine in the head of an executable file.
 pub const MACHINE: elf::Machine = elf::EM_X86_64;
 /// The GNU C library's dynamic linker, as programs name it.
 pub const DYNAMIC_LINKER: &str = "/lib64/ld-linux-x86-64.so.2";

@@ -307,7 +307,7 @@ ignore = ["libfoo.so!*"]
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn what_is_wrong_is_reported_with_its_line() {
         for (text, line, part) in [
             ("", 1, "no limit"),
             (

@@ -1,4 +1,4 @@
-//! The result as JUnit XML: each limit is a test case; a broken one has failed, and one that cannot be told had an error.
+//! The result as JUnit XML: each limit is a test case; a broken one has failed, and one that is undecided had an error.
 
 use std::path::Path;
 

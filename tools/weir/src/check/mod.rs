@@ -42,7 +42,7 @@ const MOST_NAMED: usize = 10;
 #[derive(Debug)]
 struct Judged<'b> {
     limit: &'b Limit,
-    /// What breaks the limit, or else what cannot be told, or else what came nearest to it; the greatest first.
+    /// What breaks the limit, or else what is undecided, or else what came nearest to it; the greatest first.
     rows: Vec<Row>,
     /// What breaks the limit: a number, and where it is. Nothing where the limit is not broken, or that is not known.
     culprits: Vec<(String, String)>,
@@ -331,14 +331,14 @@ fn worst(rows: Vec<(i128, Row)>) -> Vec<Row> {
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
-/// `4 limits, 1 broken, 1 cannot be told`.
+/// `4 limits, 1 broken, 1 undecided`.
 fn outcome(judged: &[Judged<'_>]) -> String {
     let count = |severity| {
         let severities = judged.iter().map(|one| one.verdict().severity());
         severities.filter(|&one| one == severity).count()
     };
     let all = crate::text::counted(judged.len() as u64, "limit", "limits");
-    let parts = [(count(2), "broken"), (count(1), "cannot be told")];
+    let parts = [(count(2), "broken"), (count(1), "undecided")];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts
         .map(|(count, what)| format!("{count} {what}"))

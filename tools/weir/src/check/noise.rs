@@ -206,8 +206,8 @@ fn is_read(text: &str) -> bool {
         Err((line, message)) => {
             assert!((1..=lines).contains(&line), "line {line}: {message}");
             assert!(!message.trim().is_empty());
-            let told = budget::wrong(path, line, &message).to_string();
-            assert_eq!(told.lines().count(), 1, "{told}");
+            let found = budget::wrong(path, line, &message).to_string();
+            assert_eq!(found.lines().count(), 1, "{found}");
             return false;
         }
     };

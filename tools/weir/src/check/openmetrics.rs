@@ -16,7 +16,7 @@ pub fn write(path: &Path, judged: &[Judged<'_>]) -> Result<(), Failure> {
         .map_err(|error| Failure::of_file("write", path, error.into()))
 }
 
-/// What is told of each limit: the name, and what it means.
+/// The metrics of each limit: the name, and what it means.
 const FAMILIES: [(&str, &str); 3] = [
     (
         "weir_value",
@@ -25,7 +25,7 @@ const FAMILIES: [(&str, &str); 3] = [
     ("weir_limit", "The most that the budget allows."),
     (
         "weir_kept",
-        "Whether the limit is kept: 1, 0, or NaN where that cannot be told.",
+        "Whether the limit is kept: 1, 0, or NaN where that is undecided.",
     ),
 ];
 

@@ -40,7 +40,7 @@ pub fn text(budget: &Path, judged: &[Judged<'_>], width: usize, coloured: bool) 
     page.table(table.without_empty_columns());
     let reasons = reasons(judged);
     if !reasons.is_empty() {
-        page.heading("Cannot be told", "");
+        page.heading("Undecided", "");
         page.sentences(&reasons);
     }
     for one in judged {
@@ -65,7 +65,7 @@ fn verdict(row: &Row) -> Cell {
     }
 }
 
-/// A sentence for each limit of which it cannot be told whether it is kept.
+/// A sentence for each limit that is undecided.
 fn reasons(judged: &[Judged<'_>]) -> Vec<String> {
     let sentences = judged.iter().filter_map(|one| match one.verdict() {
         Verdict::CannotTell(reason) => Some(format!("{}: {reason}", one.limit.metric)),

@@ -13,14 +13,14 @@ fn check(text: &str, report: &Report, baseline: Option<&Report>) -> Vec<(Verdict
     std::fs::write(&path, text).expect("written");
     let budget = Budget::read(&path).expect(text);
     let judged = judged(&path, &budget, report, baseline).expect(text);
-    let told = judged.iter().map(|one| {
+    let found = judged.iter().map(|one| {
         let rows = one.rows.iter();
         let rows: Vec<String> = rows
             .map(|row| format!("{} {} {}", row.of, row.value, row.most))
             .collect();
         (one.verdict().clone(), rows.join("\n"))
     });
-    told.collect()
+    found.collect()
 }
 
 fn verdict(text: &str, report: &Report) -> Verdict {
@@ -142,10 +142,10 @@ fn sites_are_known_where_each_process_has_stacks() {
     report.heap.not_known = None;
     assert_eq!(verdict(&text, &report), Verdict::Kept);
     report.processes[1].stacks = None;
-    let told = verdict(&text, &report);
+    let found = verdict(&text, &report);
     assert!(
-        matches!(&told, Verdict::CannotTell(reason) if reason.contains("1 process has no")),
-        "{told:?}"
+        matches!(&found, Verdict::CannotTell(reason) if reason.contains("1 process has no")),
+        "{found:?}"
     );
 }
 
@@ -206,8 +206,11 @@ fn what_the_report_lacks_keeps_no_limit() {
         let calls = report.functions["read"].calls;
         lack(&mut report);
         let text = limit("functions.read.calls", calls, "");
-        let told = verdict(&text, &report);
-        assert!(matches!(told, Verdict::CannotTell(_)), "{loss:?}: {told:?}");
+        let found = verdict(&text, &report);
+        assert!(
+            matches!(found, Verdict::CannotTell(_)),
+            "{loss:?}: {found:?}"
+        );
         let accepting = format!("accept = [\"{}\"]\n{text}", loss.name());
         assert_eq!(verdict(&accepting, &report), Verdict::Kept, "{loss:?}");
         // What is too much already stays so.
@@ -226,9 +229,9 @@ fn a_heap_that_is_not_known_keeps_no_limit() {
     let mut report = complete();
     report.heap.not_known = Some("it has an allocator of its own".to_owned());
     for metric in ["heap.peak_bytes", "leak_bytes", "leak_blocks"] {
-        let told = verdict(&limit(metric, u32::MAX.into(), ""), &report);
+        let found = verdict(&limit(metric, u32::MAX.into(), ""), &report);
         assert!(
-            matches!(told, Verdict::CannotTell(reason) if reason.contains("own")),
+            matches!(found, Verdict::CannotTell(reason) if reason.contains("own")),
             "{metric}"
         );
     }
@@ -244,9 +247,9 @@ fn a_baseline_with_losses_breaks_nothing() {
     let judged = |before: &Report, text: &str| check(text, &report, Some(before)).remove(0).0;
     assert_eq!(judged(&before, text), Verdict::Broken);
     before.missed.uncounted_calls = 3;
-    let told = judged(&before, text);
-    let Verdict::CannotTell(why) = &told else {
-        panic!("{told:?}");
+    let found = judged(&before, text);
+    let Verdict::CannotTell(why) = &found else {
+        panic!("{found:?}");
     };
     assert!(why.starts_with("in the baseline, "), "{why}");
     // What is allowed to lack, and a limit that is broken whatever was before, are as without.
@@ -290,13 +293,13 @@ fn limits_hold_for_each_process_and_file() {
         verdict(&limit("functions.read.calls", calls, per), &report),
         Verdict::Kept
     );
-    let told = check(
+    let found = check(
         &limit("functions.read.calls", calls - 1, per),
         &report,
         None,
     );
-    assert_eq!(told[0].0, Verdict::Broken);
-    assert_eq!(told[0].1.lines().count(), 1, "{}", told[0].1);
+    assert_eq!(found[0].0, Verdict::Broken);
+    assert_eq!(found[0].1.lines().count(), 1, "{}", found[0].1);
 
     let reads = report
         .files
@@ -363,7 +366,7 @@ fn a_limit_on_nothing_is_refused_with_its_line() {
     }
 }
 
-/// Of processes that are told together only the sum is known: the one that has most has at least the mean.
+/// Of processes that are reported together only the sum is known: the one that has most has at least the mean.
 #[test]
 fn a_limit_of_each_process_is_not_broken_by_several_together() {
     let mut report = complete();

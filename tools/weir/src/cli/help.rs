@@ -76,7 +76,7 @@ Examples:
   weir check -b ci.toml --baseline main.json weir.server.4711.json
   weir check -b ci.toml --junit weir.xml -- ./server --self-test
 
-Exit codes: 0 all limits are kept, 1 one is broken, 125 one cannot be told, or
+Exit codes: 0 all limits are kept, 1 one is broken, 125 one is undecided, or
 the program did not end with status 0.";
 
 pub const EXPORT_EXAMPLES: &str = "\

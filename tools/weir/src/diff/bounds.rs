@@ -133,7 +133,7 @@ pub mod tests {
         for counted in [1.0, 4.0, 100.0, 1e6] {
             let (low, high) = means(counted, 0.001);
             assert!(low < counted && counted < high, "{low} {counted} {high}");
-            // Events are as far from their mean as its root, times a number that the rate tells.
+            // Events are as far from their mean as its root, times a number that the rate gives.
             let (down, up) = (
                 (counted - low) / low.sqrt().max(0.1),
                 (high - counted) / high.sqrt(),

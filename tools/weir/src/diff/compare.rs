@@ -88,8 +88,8 @@ impl Comparison {
         more.product::<f64>() / 2.0
     }
 
-    /// Whether there are enough runs to tell that a number differs which varies from run to run.
-    pub fn tells_times(&self) -> bool {
+    /// Whether there are enough runs to decide that a number differs which varies from run to run.
+    pub fn can_compare_times(&self) -> bool {
         self.one_in() * ERROR_RATE >= 1.0
     }
 }
@@ -133,7 +133,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
             let ranges = side.iter().filter_map(|of| Some(of.get(key)?.range(rate)));
             // Enough runs show what a number varies by from one to the next.
             let ranges: Vec<Range> =
-                match key.section == Section::Latency && comparison.tells_times() {
+                match key.section == Section::Latency && comparison.can_compare_times() {
                     true => ranges.map(|range| Range::only(range.value)).collect(),
                     false => ranges.collect(),
                 };
@@ -169,7 +169,7 @@ pub fn compare(before: &[Numbers], after: &[Numbers]) -> Comparison {
             Section::Latency => before_it.is_apart_by(&after_it, CLOCK_NS),
             _ => before_it.is_apart_by(&after_it, 0),
         };
-        let differs = differs && (!varies || comparison.tells_times());
+        let differs = differs && (!varies || comparison.can_compare_times());
         match key.section {
             Section::Time => comparison.times.push(change.clone()),
             Section::Usage => comparison.usage.push(change.clone()),

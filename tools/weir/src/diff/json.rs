@@ -91,7 +91,7 @@ pub fn text(sides: &Sides, comparison: &Comparison) -> Result<String, Failure> {
 /// With what the page says of latencies below their table.
 fn all_remarks(sides: &Sides, comparison: &Comparison) -> Vec<String> {
     let mut remarks = remarks(sides, comparison);
-    if comparison.changed(Section::Latency) > 0 && !comparison.tells_times() {
+    if comparison.changed(Section::Latency) > 0 && !comparison.can_compare_times() {
         remarks.push(format!("latency: {}", super::page::LATENCY));
     }
     remarks

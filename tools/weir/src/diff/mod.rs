@@ -93,8 +93,8 @@ impl Sides {
             Vec::from_iter(of_runs)
         });
         for (section, lack) in LACKS {
-            let is_told = |of: &Numbers| section == Section::Sites && of.nameless.is_some();
-            let lacks = |of: &Numbers| of.lacks(section) && !is_told(of);
+            let is_explained = |of: &Numbers| section == Section::Sites && of.nameless.is_some();
+            let lacks = |of: &Numbers| of.lacks(section) && !is_explained(of);
             let is_anywhere = before.iter().chain(&after).any(|of| !of.lacks(section));
             for (numbers, side) in [(&before, "before"), (&after, "after")] {
                 if is_anywhere && numbers.iter().any(lacks) {

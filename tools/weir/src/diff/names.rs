@@ -7,7 +7,7 @@ use weir_report::model::{FileUse, Report};
 /// The ports that Linux gives where a program asks for none (ip(7), ip_local_port_range).
 const CHOSEN_PORTS: std::ops::RangeInclusive<u32> = 32_768..=60_999;
 
-/// The smallest process id that is told apart from other numbers in a name: in containers, processes have numbers as shards and
+/// The smallest process id that is distinguished from other numbers in a name: in containers, processes have numbers as shards and
 /// versions have.
 const LEAST_PID: u32 = 1000;
 

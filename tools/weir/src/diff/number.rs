@@ -23,7 +23,7 @@ pub enum Number {
     },
     /// A time that was measured; the next run has another one.
     Time(u64),
-    /// What was read of processes while they ran, as well as that tells it; the next run has another number.
+    /// What was read of processes while they ran, as far as that is known; the next run has another number.
     Read { low: i64, value: i64, high: i64 },
 }
 
@@ -98,7 +98,7 @@ impl Number {
     }
 }
 
-/// A number as the difference of two can be told of it.
+/// A number, in the form in which a difference of two is shown.
 pub fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -145,7 +145,7 @@ impl Numbers {
         let called = match key.section {
             // A function without timed calls has no percentiles.
             Section::Latency => return None,
-            Section::Sites if !self.tells(&key.name, &key.metric) => return None,
+            Section::Sites if !self.has_meaning(&key.name, &key.metric) => return None,
             Section::Sites if loss::is_of_heap(&key.name) => {
                 let none = |distance| Number::Sampled { sum: 0, distance };
                 return Some(self.sampled_bytes.map_or(Number::Exact(0), none));
@@ -330,7 +330,7 @@ impl Numbers {
             }
             for place in &sums {
                 let (by, called) = (place.key.0.as_str(), place.key.1.as_str());
-                if !self.tells(called, metric) {
+                if !self.has_meaning(called, metric) {
                     continue;
                 }
                 let number = match self.sampled_bytes.filter(|_| loss::is_of_heap(called)) {
@@ -355,8 +355,8 @@ impl Numbers {
     }
 
     /// Whether call sites of a function have a number.
-    fn tells(&self, called: &str, metric: &str) -> bool {
-        tells(called, metric, self.sampled_bytes.is_some())
+    fn has_meaning(&self, called: &str, metric: &str) -> bool {
+        has_meaning(called, metric, self.sampled_bytes.is_some())
     }
 
     fn add_programs(&mut self, processes: &[Process]) {
@@ -386,7 +386,7 @@ impl Numbers {
 }
 
 /// Whether call sites of a function have a number: the heap's have no time, samples no number of blocks.
-pub fn tells(called: &str, metric: &str, is_sampled: bool) -> bool {
+pub fn has_meaning(called: &str, metric: &str, is_sampled: bool) -> bool {
     match (loss::is_of_heap(called), is_sampled) {
         (true, true) => matches!(metric, "requested_bytes" | "leak_bytes"),
         (true, false) => !matches!(metric, "moved_bytes" | "time"),

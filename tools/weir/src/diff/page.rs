@@ -95,7 +95,7 @@ pub fn text(sides: &Sides, comparison: &Comparison, options: &Options) -> String
             let more = text::counted((changed - options.top) as u64, one, many);
             page.remark(&format!("and {more} more; --top N shows more"));
         }
-        if section == Section::Latency && !comparison.tells_times() {
+        if section == Section::Latency && !comparison.can_compare_times() {
             page.remark(LATENCY);
         }
     }
@@ -167,7 +167,7 @@ pub fn of_times(comparison: &Comparison) -> String {
         few => units::count(few.round() as u64),
     };
     let differ = labels(comparison, Section::Time);
-    let times = match (comparison.tells_times(), differ.is_empty()) {
+    let times = match (comparison.can_compare_times(), differ.is_empty()) {
         (false, _) => TOO_FEW_RUNS.to_owned(),
         (true, true) => "None of these times differs.".to_owned(),
         (true, false) => format!("Of these times differ: {}.", text::list(&differ)),
@@ -182,13 +182,13 @@ pub fn of_times(comparison: &Comparison) -> String {
 /// What is to be said of what processes took of the machine.
 pub fn of_usage(comparison: &Comparison) -> String {
     let differ = labels(comparison, Section::Usage);
-    let told = match (comparison.tells_times(), differ.is_empty()) {
-        (false, _) => "whether they differ is told from 5 runs of each side on".to_owned(),
+    let when = match (comparison.can_compare_times(), differ.is_empty()) {
+        (false, _) => "5 runs of each side are needed to decide whether they differ".to_owned(),
         (true, true) => "none of them differs".to_owned(),
         (true, false) => format!("of them differ: {}", text::list(&differ)),
     };
     format!(
-        "Read while the processes ran: the least that they took. These numbers vary from run to run; {told}."
+        "Read while the processes ran: the least that they took. These numbers vary from run to run; {when}."
     )
 }
 
@@ -198,7 +198,7 @@ fn labels(comparison: &Comparison, section: Section) -> Vec<String> {
 }
 
 const TIMES: &str = "Times vary from run to run; several reports of each side show by how much.";
-const TOO_FEW_RUNS: &str = "Whether times differ is told from 5 runs of each side on.";
+const TOO_FEW_RUNS: &str = "5 runs of each side are needed to decide whether times differ.";
 
 fn described(runs: &[Run]) -> String {
     let [run] = runs else {

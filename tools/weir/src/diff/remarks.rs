@@ -72,10 +72,10 @@ pub fn remarks(sides: &Sides, comparison: &Comparison) -> Vec<String> {
         let mut runs = sides.before.iter().chain(&sides.after);
         runs.all(|run| shortcomings(&run.report).iter().any(|one| one == sentence))
     };
-    let mut told = BTreeSet::new();
+    let mut said = BTreeSet::new();
     for (name, sentence) in of_sides.into_iter().flatten() {
         match is_everywhere(&sentence) {
-            true if told.insert(sentence.clone()) => remarks.push(format!("both: {sentence}")),
+            true if said.insert(sentence.clone()) => remarks.push(format!("both: {sentence}")),
             true => {}
             false => remarks.push(format!("{name}: {sentence}")),
         }

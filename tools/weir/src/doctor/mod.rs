@@ -116,7 +116,7 @@ pub fn execute(args: &DoctorArgs) -> Result<(), Failure> {
         .extend(verdict::of_valgrind(&findings.chain));
     let around = surroundings::look(&findings)?;
     findings.remarks.extend(around);
-    output::print(&told(&findings))
+    output::print(&text_of(&findings))
 }
 
 /// Finds out whether a program, given as execvp takes it, can be traced; without remarks, which take longer.
@@ -290,7 +290,7 @@ fn variable(name: &str) -> OsString {
     std::env::var_os(name).unwrap_or_default()
 }
 
-fn told(findings: &Findings) -> String {
+fn text_of(findings: &Findings) -> String {
     let mut out = String::new();
     let [first, others @ ..] = findings.chain.as_slice() else {
         return out;

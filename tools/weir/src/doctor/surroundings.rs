@@ -99,18 +99,18 @@ fn can_be_loaded(library: &Path) -> Result<(), Failure> {
 /// What it means that something is preloaded already.
 fn of_preload(preload: &Preload, ours: &Path) -> String {
     let name = preload.name.display();
-    let told =
+    let consequence =
         "the dynamic linker prints a message in the program's name, and continues without it";
     match &preload.found {
         Found::Missing => {
-            format!("{name} is in LD_PRELOAD, and is not found: {told}")
+            format!("{name} is in LD_PRELOAD, and is not found: {consequence}")
         }
         Found::Unsuitable(path, Unsuitable::Foreign(kind)) => format!(
-            "{} is in LD_PRELOAD, and is for {kind} programs: {told}",
+            "{} is in LD_PRELOAD, and is for {kind} programs: {consequence}",
             path.display()
         ),
         Found::Unsuitable(path, _) => format!(
-            "{} is in LD_PRELOAD, and is not a library: {told}",
+            "{} is in LD_PRELOAD, and is not a library: {consequence}",
             path.display()
         ),
         Found::Unknown => format!("{name} is in LD_PRELOAD, and cannot be read"),

@@ -38,7 +38,7 @@ pub fn of(path: &Path, image: &Image) -> Result<PathBuf, String> {
     Ok(dynamic_linker)
 }
 
-/// Whether a program is loaded with nothing but the system's C library: then its libraries tell nothing more of it.
+/// Whether a program is loaded with nothing but the system's C library: then its libraries say nothing more of it.
 pub fn has_only_the_c_library(dynamic_linker: &Path, image: &Image) -> bool {
     const C_LIBRARY: [&str; 6] = [
         "libc.so.6",
@@ -100,12 +100,12 @@ fn insists_on_being_first(loaded: &[Library], options: Option<OsString>) -> Opti
     let options = options.unwrap_or_default();
     let separates = |byte: &u8| byte.is_ascii_whitespace() || b":,".contains(byte);
     // The last word about it is the one that counts.
-    let told = options
+    let value = options
         .as_bytes()
         .split(separates)
         .filter_map(|option| option.strip_prefix(b"verify_asan_link_order="))
         .next_back();
-    let need_not = told.is_some_and(|value| [&b"0"[..], b"no", b"false"].contains(&value));
+    let need_not = value.is_some_and(|value| [&b"0"[..], b"no", b"false"].contains(&value));
     (!need_not).then_some(library)
 }
 

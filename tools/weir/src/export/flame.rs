@@ -159,7 +159,7 @@ impl Picture<'_> {
         writeln!(
             out,
             r#"</g>
-<text id="told" class="aside" x="{MARGIN}" y="{}">{}</text>
+<text id="hint" class="aside" x="{MARGIN}" y="{}">{}</text>
 <script><![CDATA[
 {SCRIPT}]]></script>
 </svg>"#,

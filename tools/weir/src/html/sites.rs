@@ -19,7 +19,7 @@ pub struct SiteTable {
     /// The functions that were called.
     pub called: Vec<String>,
     pub sites: Columns,
-    /// What can be summed, the most telling first.
+    /// What can be summed, the most informative first.
     pub sums: Vec<Sum>,
     /// What is to be known of the numbers: pairs of a word and a phrase.
     pub notes: Vec<(&'static str, String)>,

@@ -222,7 +222,7 @@ fn is_mapped_by(pid: u32, file: &File, path: &Path) -> bool {
     FileId::of(&there).is_mapped_by(pid) == Some(true) || is_named_in_maps(pid, there.ino(), path)
 }
 
-/// The same by the file's number and its name, where a file system tells another device there.
+/// The same by the file's number and its name, where a file system gives another device there.
 fn is_named_in_maps(pid: u32, number: u64, path: &Path) -> bool {
     let Ok(maps) = fs::read(format!("/proc/{pid}/maps")) else {
         return false;

@@ -16,7 +16,7 @@ const SHOWN: usize = 30;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
     let files = subject.files;
-    let others = told(&files.others);
+    let others = in_words(&files.others);
     if files.listed.is_empty() && others.is_none() && files.folded == 0 {
         return;
     }
@@ -31,7 +31,7 @@ pub fn show(page: &mut Page, subject: &Subject<'_>, sort: Sort) {
             sum.add(file);
         }
         let more = units::count((listed.len() - SHOWN) as u64);
-        let sum = told(&sum).unwrap_or_else(|| "never used".to_owned());
+        let sum = in_words(&sum).unwrap_or_else(|| "never used".to_owned());
         page.remark(&format!("and {more} more, in the JSON: {sum}"));
     }
     if let Some(others) = others {
@@ -157,7 +157,7 @@ fn count(number: u64) -> String {
 }
 
 /// Sums in words; none if there is nothing to report.
-fn told(sum: &FileUse) -> Option<String> {
+fn in_words(sum: &FileUse) -> Option<String> {
     let mut words = Vec::new();
     if sum.opens > 0 {
         words.push(text::counted(sum.opens, "open", "opens"));
@@ -216,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_told_without_what_is_none() {
-        assert_eq!(told(&FileUse::default()), None);
+    fn sums_are_reported_without_what_is_none() {
+        assert_eq!(in_words(&FileUse::default()), None);
         assert_eq!(
-            told(&file("/a", 2048, 1500)).as_deref(),
+            in_words(&file("/a", 2048, 1500)).as_deref(),
             Some("1 open, 1 call, 2.00 KiB read, 1.50 µs")
         );
     }

@@ -311,14 +311,18 @@ mod tests {
         assert_eq!((some.ns, some.is_exact), (12_000, false));
         assert_eq!(some.to_string(), "≈ 12.0 µs ±9%");
         assert_eq!(some.plus(all).error_ns, some.error_ns);
-        assert_eq!(Time::estimate(3000, 29, 120, 1.0), None, "too few to tell");
+        assert_eq!(
+            Time::estimate(3000, 29, 120, 1.0),
+            None,
+            "too few to decide"
+        );
         let most = Time::estimate(u64::MAX, 30, u64::MAX, f64::MAX).expect("timed");
         assert_eq!((most.ns, most.error_ns), (u64::MAX, u64::MAX));
         assert_eq!(most.plus(most).ns, u64::MAX);
     }
 
     #[test]
-    fn waiting_and_the_two_levels_of_stdio_are_told_apart() {
+    fn waiting_and_the_two_levels_of_stdio_are_distinguished() {
         let cases = [
             ("read", "file", Part::Plain),
             ("malloc", "alloc", Part::Plain),

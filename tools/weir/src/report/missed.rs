@@ -163,8 +163,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn io_uring_is_told_as_surely_as_it_is_known() {
-        let told = |seen, library: Option<&str>| {
+    fn io_uring_is_reported_as_surely_as_it_is_known() {
+        let sentence = |seen, library: Option<&str>| {
             let library = library.map(str::to_owned);
             let missed = Missed {
                 io_uring: Some(IoUring { seen, library }),
@@ -172,17 +172,17 @@ mod tests {
             };
             shortcomings(&missed).join("\n")
         };
-        let used = told(IoUringSeen::Used, Some("/lib/liburing.so.2"));
+        let used = sentence(IoUringSeen::Used, Some("/lib/liburing.so.2"));
         assert!(
             used.ends_with("(the program used them, by /lib/liburing.so.2)"),
             "{used}"
         );
-        let asked_for = told(IoUringSeen::AskedFor, None);
+        let asked_for = sentence(IoUringSeen::AskedFor, None);
         assert!(
             asked_for.contains("if there was any (the program requested"),
             "{asked_for}"
         );
-        let loaded = told(IoUringSeen::Loaded, Some("/lib/liburing.so.2"));
+        let loaded = sentence(IoUringSeen::Loaded, Some("/lib/liburing.so.2"));
         assert!(
             loaded.ends_with("if there was any (/lib/liburing.so.2 was loaded)"),
             "{loaded}"
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_that_were_not_traced_are_told_once_each() {
+    fn programs_that_were_not_traced_are_reported_once_each() {
         let one = |pid, program: &str, reason: &str| Untraced {
             pid,
             program: program.to_owned(),

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn several_runs_are_told() {
+    fn several_runs_are_reported() {
         let child_of_none_of_them = image(3, 8, 2000, 10);
         let report = report_of(vec![image(1, 9, 1000, 200), child_of_none_of_them]);
         assert!(report.missed.notes.iter().any(|note| note == SEVERAL_RUNS));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_became_and_nobody_has_is_told() {
+    fn what_a_process_became_and_no_report_has_is_reported() {
         let mut became = image(2, 1, 1100, 10);
         became.end.how = EndKind::Exec;
         let report = report_of(vec![image(1, 9, 1000, 200), became.clone()]);

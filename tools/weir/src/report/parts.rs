@@ -92,17 +92,17 @@ fn of_files(page: &mut Page, subject: &Subject<'_>) {
     let high = |spread: &Spread| below(spread, 0.99);
     for (file, wait) in waited.iter().take(SHOWN) {
         let transfer = file.transfer.as_ref();
-        let told = |time: Option<u64>| Cell::new(time.map_or(units::NONE.into(), units::time));
+        let cell = |time: Option<u64>| Cell::new(time.map_or(units::NONE.into(), units::time));
         table.push([
             Cell::new(files::name(file)),
             Cell::new(&file.kind),
             Cell::new(units::count(wait.calls)),
             Cell::new(median(wait)),
             Cell::new(high(wait)),
-            told(Some(wait.max_ns)),
-            told(Some(wait.total_ns)),
+            cell(Some(wait.max_ns)),
+            cell(Some(wait.total_ns)),
             Cell::new(transfer.map_or(units::NONE.into(), median)),
-            told(transfer.map(|transfer| transfer.total_ns)),
+            cell(transfer.map(|transfer| transfer.total_ns)),
         ]);
     }
     page.table(table);

@@ -13,29 +13,29 @@ const NAMED: usize = 6;
 
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
     // Processes with the same provenance share an entry.
-    let mut told: Vec<(Vec<String>, Vec<&Process>)> = Vec::new();
+    let mut grouped: Vec<(Vec<String>, Vec<&Process>)> = Vec::new();
     for &process in &subject.processes {
         let sentences = sentences(process);
-        match told.iter_mut().find(|(same, _)| *same == sentences) {
+        match grouped.iter_mut().find(|(same, _)| *same == sentences) {
             Some((_, processes)) => processes.push(process),
-            None => told.push((sentences, vec![process])),
+            None => grouped.push((sentences, vec![process])),
         }
     }
-    told.retain(|(sentences, _)| !sentences.is_empty());
-    if told.is_empty() {
+    grouped.retain(|(sentences, _)| !sentences.is_empty());
+    if grouped.is_empty() {
         return;
     }
     page.heading(
         "Provenance",
         "the objects that define the interposed functions",
     );
-    let is_unanimous = told
+    let is_unanimous = grouped
         .iter()
         .map(|(_, processes)| processes.len())
         .sum::<usize>()
         == subject.processes.len()
-        && told.len() == 1;
-    for (sentences, processes) in &told {
+        && grouped.len() == 1;
+    for (sentences, processes) in &grouped {
         if !is_unanimous {
             page.line(&speakers(processes));
         }

@@ -18,7 +18,7 @@ const MOST_UNREAD_PART: u64 = 2;
 
 /// The kernel counts pages in batches, for each processor: so much may be missing in a resident size, or too much.
 const BATCHES_BYTES: u64 = 512 << 10;
-/// The kernel tells the time in the program and that in the kernel in ticks of 10 ms, each rounded down.
+/// The kernel gives the time in the program and that in the kernel in ticks of 10 ms, each rounded down.
 const TICKS_NS: u64 = 2 * 10_000_000;
 
 /// What was read. All numbers are the least that it can be: a process takes more between its readings and after the last one.

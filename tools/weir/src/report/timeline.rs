@@ -56,8 +56,8 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         let line = sparkline(&process.timeline, process.duration_ns, columns);
         let space = " ".repeat(left - text::width(before));
         page.line(&format!("{before}{space}{line}{after}"));
-        let told = [usage(&process.timeline), threads(&process.timeline)];
-        let usage = told.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let parts = [usage(&process.timeline), threads(&process.timeline)];
+        let usage = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
         for line in text::wrap(&usage, page.room().saturating_sub(left).max(1)) {
             let line = page.dim(&line);
             page.styled_line(&format!("{}{line}", " ".repeat(left)));
@@ -207,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn the_most_threads_are_told_where_there_were_several() {
+    fn the_most_threads_are_shown_where_there_were_several() {
         let mut points = timeline(&[(0, 0), (10, 10), (20, 40)]);
-        for (seen, told) in [
+        for (seen, shown) in [
             ([None, None, None], None),
             ([None, Some(1), Some(1)], None),
             ([None, Some(1200), Some(3)], Some("up to 1,200 threads")),
@@ -217,12 +217,12 @@ mod tests {
             for (point, threads) in points.points.iter_mut().zip(seen) {
                 point.threads = threads;
             }
-            assert_eq!(threads(&points).as_deref(), told);
+            assert_eq!(threads(&points).as_deref(), shown);
         }
     }
 
     #[test]
-    fn the_largest_memory_and_the_last_counts_are_told() {
+    fn the_largest_memory_and_the_last_counts_are_shown() {
         let mut points = timeline(&[(0, 0), (10, 10), (20, 40), (30, 80)]);
         assert_eq!(usage(&points), None);
         let seen = |mib: u64, minor_faults, major_faults, ms: u64| Usage {
@@ -233,22 +233,22 @@ mod tests {
             system_ns: 20_000_000,
         };
         points.points[1].usage = Some(seen(90, 1, 0, 10));
-        let told = usage(&points).expect("a usage");
+        let shown = usage(&points).expect("a usage");
         assert_eq!(
-            told,
+            shown,
             "up to 90.0 MiB resident, 1 page fault, 30.0 ms CPU time"
         );
         points.points[1].usage = Some(Usage::default());
-        let told = usage(&points).expect("a usage");
+        let shown = usage(&points).expect("a usage");
         assert_eq!(
-            told,
+            shown,
             "up to 0 B resident, 0 page faults, no tick of CPU time"
         );
         points.points[1].usage = Some(seen(90, 1, 0, 10));
         points.points[2].usage = Some(seen(40, 1200, 35, 1480));
-        let told = usage(&points).expect("a usage");
+        let shown = usage(&points).expect("a usage");
         assert_eq!(
-            told,
+            shown,
             "up to 90.0 MiB resident, 1,235 page faults (35 from disk), 1.50 s CPU time"
         );
         points.points[3].usage = Some(seen(u64::MAX >> 20, u64::MAX, u64::MAX, 1));

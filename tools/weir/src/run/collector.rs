@@ -20,12 +20,12 @@ use super::images::Images;
 use super::inbox::Inbox;
 use super::moment;
 use super::names::Names;
+use super::noted_ends::{self, NotedEnds};
 use super::orphans;
 use super::pace;
 use super::progress::Sums;
 use super::seen::Search;
 use super::started::Starts;
-use super::told::{self, Told};
 use super::tree_peak;
 
 /// How many files without a name weir has open at the most: descriptors are limited.
@@ -59,7 +59,7 @@ pub struct Collector {
     names: Names,
     first_started: Option<Moment>,
     starts: Starts,
-    told: Told,
+    noted: NotedEnds,
     tree_peak: tree_peak::Watch,
     /// The counts of the images that have ended.
     ended_counts: TimelinePoint,
@@ -80,7 +80,7 @@ impl Collector {
             names: Names::new(directory),
             first_started: None,
             starts: Starts::default(),
-            told: Told::default(),
+            noted: NotedEnds::default(),
             tree_peak: tree_peak::Watch::default(),
             ended_counts: TimelinePoint::default(),
         }
@@ -104,7 +104,7 @@ impl Collector {
             if note_starts(&mut self.starts, image) > 0 {
                 fullest = fullest.max(pace::BUSY_RING);
             }
-            if note_ends(&mut self.told, image, false) > 0 {
+            if note_ends(&mut self.noted, image, false) > 0 {
                 fullest = fullest.max(pace::BUSY_RING);
             }
         }
@@ -161,7 +161,7 @@ impl Collector {
         self.search(true);
         for image in self.images.iter_mut() {
             note_starts(&mut self.starts, image);
-            note_ends(&mut self.told, image, true);
+            note_ends(&mut self.noted, image, true);
         }
         let running = self.images.count();
         let images = self.images.take_all();
@@ -172,7 +172,7 @@ impl Collector {
                 Some(image.end_with(status))
             } else if image.was_seen() && !image.is_replacing() {
                 // Another may have its id now.
-                let is_ended = self.told.is_ended(&image.identity());
+                let is_ended = self.noted.is_ended(&image.identity());
                 let noted = is_ended.then(|| image.end_by_its_word());
                 noted.or_else(|| image.end())
             } else {
@@ -189,8 +189,8 @@ impl Collector {
             self.last.push(file);
         }
         let ended = std::mem::take(&mut self.ended);
-        let mut processes = ended.finish(&mut self.told);
-        self.told
+        let mut processes = ended.finish(&mut self.noted);
+        self.noted
             .add_failed_without_image(&self.starts, &mut processes);
         self.starts.settle(&mut processes);
         processes
@@ -261,7 +261,7 @@ impl Collector {
             }
             for image in self.images.iter_mut() {
                 note_starts(&mut self.starts, image);
-                note_ends(&mut self.told, image, false);
+                note_ends(&mut self.noted, image, false);
             }
             self.search(false);
             self.fold_ended();
@@ -298,7 +298,7 @@ impl Collector {
     }
 
     fn see(&mut self, image: &Image) {
-        self.told.see(&image.identity());
+        self.noted.see(&image.identity());
         self.starts.see(image.pid(), image.started().ticks);
         // Its parent may have another id of it.
         if image.pid_here() != image.pid() {
@@ -341,7 +341,7 @@ impl Collector {
     /// An image of whose process, or of another that had its id, there is a later one, which began by fork, or not.
     fn succeeded(&mut self, mut image: Image, by_forked: bool) {
         note_starts(&mut self.starts, &image);
-        note_ends(&mut self.told, &mut image, true);
+        note_ends(&mut self.noted, &mut image, true);
         let end = image.kept();
         let end = end.unwrap_or_else(|| match by_forked {
             // So it is another process.
@@ -390,17 +390,17 @@ impl Collector {
         }
     }
 
-    /// How and when an image ended, as was noted of its process, or else so. /proc may have told of a later process with its id, which began
+    /// How and when an image ended, as was noted of its process, or else so. /proc may have shown a later process with its id, which began
     /// in the same clock tick: then the image's own one was waited for before.
     fn noted_end(&mut self, image: &Image, end: End, now: Moment) -> (End, Moment) {
         let identity = image.identity();
         let by_its_word = image.end_by_its_word();
-        if told::is_open(&by_its_word) {
+        if noted_ends::is_open(&by_its_word) {
             self.note_ends_of(identity.parent);
         }
-        match self.told.take(&identity) {
-            Some(noted) if told::is_open(&by_its_word) => {
-                (told::known(&noted), image.moment_at(noted.ticks, now))
+        match self.noted.take(&identity) {
+            Some(noted) if noted_ends::is_open(&by_its_word) => {
+                (noted_ends::known(&noted), image.moment_at(noted.ticks, now))
             }
             Some(noted) => (end, image.moment_at(noted.ticks, now)),
             None => (end, now),
@@ -411,13 +411,13 @@ impl Collector {
     fn note_ends_of(&mut self, parent: u32) {
         let parents = self.images.iter_mut();
         for image in parents.filter(|image| image.pid() == parent) {
-            note_ends(&mut self.told, image, false);
+            note_ends(&mut self.noted, image, false);
         }
     }
 
     fn note_orphans(&mut self) {
         for end in orphans::ends() {
-            self.told.note_orphan(end);
+            self.noted.note_orphan(end);
         }
     }
 
@@ -476,13 +476,13 @@ impl Collector {
             add(&mut self.ended_counts, last);
         }
         self.ended
-            .add(without_repetition(process), identity, &mut self.told);
+            .add(without_repetition(process), identity, &mut self.noted);
     }
 
     /// Folds an image that has no traced successor.
     fn close(&mut self, mut image: Image, now: Moment, end: End) -> RegionFile {
         note_starts(&mut self.starts, &image);
-        note_ends(&mut self.told, &mut image, true);
+        note_ends(&mut self.noted, &mut image, true);
         let identity = image.identity();
         let Identity {
             pid,
@@ -496,7 +496,7 @@ impl Collector {
         };
         let children = match image.children() {
             0 => 0,
-            all => all.saturating_sub(self.told.killed_without_image(&identity, &self.starts)),
+            all => all.saturating_sub(self.noted.killed_without_image(&identity, &self.starts)),
         };
         let (mut process, file) = image.close(now, end);
         if children > 0 {
@@ -539,7 +539,7 @@ fn of_children(count: u64) -> String {
         format!("{count} forked processes")
     };
     format!(
-        "when the program ended, {who} had not made a call, or still counted here: nothing later is told"
+        "when the program ended, {who} had not made a call, or still counted here: nothing later is in this report"
     )
 }
 
@@ -563,10 +563,10 @@ fn note_starts(starts: &mut Starts, image: &Image) -> usize {
 }
 
 /// Notes how the children of an image ended that it has waited for; how many there were.
-fn note_ends(told: &mut Told, image: &mut Image, is_last: bool) -> usize {
+fn note_ends(noted: &mut NotedEnds, image: &mut Image, is_last: bool) -> usize {
     let (by, mut count) = (image.identity(), 0);
     image.take_ends(is_last, |end| {
-        told.note(by.namespace, by.pid, end);
+        noted.note(by.namespace, by.pid, end);
         count += 1;
     });
     count

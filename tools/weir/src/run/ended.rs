@@ -7,7 +7,7 @@ use weir_report::model::Process;
 use weir_report::recording::{Groups, weight};
 
 use super::identity::Identity;
-use super::told::{self, Told};
+use super::noted_ends::{self, NotedEnds};
 
 /// How many images are kept one by one.
 const MOST: usize = 1000;
@@ -31,7 +31,7 @@ pub struct Ended {
 
 impl Ended {
     /// Another one.
-    pub fn add(&mut self, process: Process, identity: Identity, told: &mut Told) {
+    pub fn add(&mut self, process: Process, identity: Identity, noted: &mut NotedEnds) {
         self.kept_bytes += weight(&process);
         self.kept
             .insert((process.started_unix_ns, self.count), (process, identity));
@@ -45,7 +45,7 @@ impl Ended {
             self.pending.push(latest);
         }
         if self.pending.len() >= BATCH {
-            self.fold_pending(told, MOST_OPEN);
+            self.fold_pending(noted, MOST_OPEN);
         }
     }
 
@@ -57,24 +57,24 @@ impl Ended {
     }
 
     /// All of them at the end, in the order of their start.
-    pub fn finish(mut self, told: &mut Told) -> Vec<Process> {
-        self.fold_pending(told, 0);
+    pub fn finish(mut self, noted: &mut NotedEnds) -> Vec<Process> {
+        self.fold_pending(noted, 0);
         let mut kept: Vec<_> = self.kept.into_values().collect();
-        told.settle(&mut kept);
+        noted.settle(&mut kept);
         let mut processes: Vec<Process> = kept.into_iter().map(|(process, _)| process).collect();
         processes.extend(self.folded.into_entries());
         processes
     }
 
     /// Folds what is pending, but for the latest of which it is not known how they ended.
-    fn fold_pending(&mut self, told: &mut Told, most_open: usize) {
-        told.settle(&mut self.pending);
+    fn fold_pending(&mut self, noted: &mut NotedEnds, most_open: usize) {
+        noted.settle(&mut self.pending);
         let mut open = 0;
         let (waiting, due): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending)
             .into_iter()
             .rev()
             .partition(|(process, _)| {
-                let waits = open < most_open && told::is_open(&process.end);
+                let waits = open < most_open && noted_ends::is_open(&process.end);
                 open += usize::from(waits);
                 waits
             });
@@ -113,17 +113,17 @@ mod tests {
         image
     }
 
-    fn add(ended: &mut Ended, image: Process, told: &mut Told) {
+    fn add(ended: &mut Ended, image: Process, noted: &mut NotedEnds) {
         let identity = Identity {
             namespace: Namespace::Here,
             ..Identity::unknown(image.pid, image.parent_pid)
         };
-        ended.add(image, identity, told);
+        ended.add(image, identity, noted);
     }
 
     #[test]
     fn those_that_started_first_are_kept_and_of_the_others_the_sums() {
-        let (mut ended, mut told) = (Ended::default(), Told::default());
+        let (mut ended, mut noted) = (Ended::default(), NotedEnds::default());
         let all = 3 * MOST as u32;
         // The one that started first ends last.
         for pid in (1..all).chain([0]) {
@@ -135,9 +135,9 @@ mod tests {
                 image.heap.not_known = Some("of a reason".to_owned());
             }
             image.missed.notes = vec![format!("note {}", pid % 200)];
-            add(&mut ended, image, &mut told);
+            add(&mut ended, image, &mut noted);
         }
-        let report = recording::report(ended.finish(&mut told), ending::running(), 0);
+        let report = recording::report(ended.finish(&mut noted), ending::running(), 0);
         assert_eq!(report.processes.len(), MOST + 3);
         assert_eq!(report.processes[0].pid, 0);
         assert_eq!(report.folded_processes, u64::from(all) - MOST as u64);
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(nines.map(|count| count.processes).sum::<u64>(), 1);
         let note = "15 of 3000 processes: note 7";
         assert!(
-            report.missed.notes.iter().any(|told| told == note),
+            report.missed.notes.iter().any(|other| other == note),
             "{:?}",
             report.missed.notes
         );
@@ -162,11 +162,11 @@ mod tests {
 
     #[test]
     fn executables_without_number_are_some_entries() {
-        let (mut ended, mut told) = (Ended::default(), Told::default());
+        let (mut ended, mut noted) = (Ended::default(), NotedEnds::default());
         for pid in 0..2 * MOST as u32 {
-            add(&mut ended, image(pid, &format!("/{pid}")), &mut told);
+            add(&mut ended, image(pid, &format!("/{pid}")), &mut noted);
         }
-        let processes = ended.finish(&mut told);
+        let processes = ended.finish(&mut noted);
         assert_eq!(processes.len(), MOST + MOST_GROUPS + 1);
         let all: u64 = processes.iter().map(Process::stands_for).sum();
         assert_eq!(all, 2 * MOST as u64);
@@ -174,18 +174,18 @@ mod tests {
 
     #[test]
     fn what_is_large_is_folded_sooner() {
-        let (mut ended, mut told) = (Ended::default(), Told::default());
+        let (mut ended, mut noted) = (Ended::default(), NotedEnds::default());
         for pid in 0..100 {
             let mut image = image(pid, "/a");
             image.command = vec!["x".repeat(4 << 20)];
-            add(&mut ended, image, &mut told);
+            add(&mut ended, image, &mut noted);
         }
-        assert!(ended.finish(&mut told).len() < 20);
+        assert!(ended.finish(&mut noted).len() < 20);
     }
 
     #[test]
     fn an_end_that_is_not_known_waits_for_the_parent_s_word() {
-        let (mut ended, mut told) = (Ended::default(), Told::default());
+        let (mut ended, mut noted) = (Ended::default(), NotedEnds::default());
         for pid in 0..MOST as u32 + 300 {
             let mut image = image(pid, "/a");
             image.parent_pid = 1;
@@ -193,9 +193,9 @@ mod tests {
             if pid == 1100 {
                 image.end = weir_report::model::End::default();
             }
-            add(&mut ended, image, &mut told);
+            add(&mut ended, image, &mut noted);
         }
-        told.note(
+        noted.note(
             Namespace::Here,
             1,
             weir_record::ends::ChildEnd {
@@ -204,7 +204,7 @@ mod tests {
                 ticks: 5,
             },
         );
-        let processes = ended.finish(&mut told);
+        let processes = ended.finish(&mut noted);
         let folded = processes.last().and_then(|of| of.folded.as_ref());
         let ends = &folded.expect("folded").ends;
         let kinds: Vec<_> = ends

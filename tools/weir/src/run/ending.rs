@@ -27,7 +27,7 @@ pub fn known(status: ExitStatus) -> End {
 }
 
 /// As the image itself noted last, now that it has ended.
-pub fn told(header: &Header) -> End {
+pub fn by_phase(header: &Header) -> End {
     match header.phase() {
         Phase::Replacing => replaced(),
         Phase::Exiting => exited(header.exit_status()),

@@ -19,7 +19,7 @@ pub struct Asked(Arc<AtomicI32>);
 
 impl Asked {
     /// A signal came for the program.
-    pub fn tell(&self, signal: c_int) {
+    pub fn note(&self, signal: c_int) {
         let ends = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
         if ends.contains(&signal) {
             self.0.store(signal, Ordering::Relaxed);
@@ -124,10 +124,10 @@ mod tests {
     fn only_who_is_asked_to_end_is_ended() {
         let asked = Asked::default();
         let mut watch = Watch::new(libc::pid_t::MAX, asked.clone());
-        asked.tell(libc::SIGUSR1);
+        asked.note(libc::SIGUSR1);
         assert_eq!(watch.look(), None);
         assert_eq!(watch.since, None);
-        asked.tell(libc::SIGTERM);
+        asked.note(libc::SIGTERM);
         assert_eq!(watch.look(), None);
         assert!(watch.since.is_some());
         assert_eq!(watch.ended_by(), None);

@@ -1,4 +1,4 @@
-//! Which process is meant where ids are told from inside of pid namespaces: equal ids in two of them are two processes.
+//! Which process is meant where ids come from inside of pid namespaces: equal ids in two of them are two processes.
 
 use std::sync::atomic::Ordering;
 

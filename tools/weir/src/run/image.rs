@@ -64,7 +64,7 @@ pub struct Image {
     seen: Option<Seen>,
     /// Whether it may be one of another pid namespace.
     needs_search: bool,
-    /// The process that sent the region, if the kernel told that.
+    /// The process that sent the region, if the kernel says so.
     sender: Option<u32>,
     /// None where its process is not known, or had ended before it was seen.
     outside: Option<Outside>,
@@ -449,7 +449,7 @@ impl Image {
 
     /// How the image ended, by what it last said of itself.
     pub fn end_by_its_word(&self) -> End {
-        ending::told(self.region.header)
+        ending::by_phase(self.region.header)
     }
 
     /// How the image ended, given that there is a later one with its process's id.

@@ -39,7 +39,7 @@ impl Inbox {
         // A path that is too long for a socket is refused here, and by those who send.
         let path = session.join(INBOX);
         let socket = UnixDatagram::bind(&path).ok()?;
-        // Where the kernel does not tell who sends, it is guessed.
+        // Where the kernel does not say who sends, it is guessed.
         let _ = set_socket_passcred(&socket, true);
         let device = session.metadata().ok()?.dev();
         Some(Inbox {

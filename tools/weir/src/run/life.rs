@@ -66,12 +66,12 @@ impl Life {
     }
 }
 
-/// What /proc tells of the process with this id at this moment.
+/// What /proc shows of the process with this id at this moment.
 pub fn read(pid: u32, text: &mut [u8; MOST_BYTES]) -> Option<Stat<'_>> {
     read_in(&format!("/proc/{pid}"), text)
 }
 
-/// What /proc tells of the process, or the thread, of this directory there.
+/// What /proc shows of the process, or the thread, of this directory there.
 pub fn read_in<'t>(directory: &str, text: &'t mut [u8; MOST_BYTES]) -> Option<Stat<'t>> {
     let mut file = File::open(format!("{directory}/stat")).ok()?;
     let length = file.read(text).ok()?;

@@ -76,7 +76,7 @@ impl Live {
     }
 
     /// Tells where the regions are that had no name at first, once that is known.
-    pub fn tell(&self, named: Option<&Path>) {
+    pub fn show_named(&self, named: Option<&Path>) {
         if let Some(named) = named {
             self.0.named.get_or_init(|| named.to_owned());
         }

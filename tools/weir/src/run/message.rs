@@ -10,7 +10,7 @@ use libc::c_void;
 type Space = [u64; 160];
 
 /// Receives a message, if there is one, and shows each descriptor that it brings. Returns the id, in the pid namespace of this
-/// process, of the process that sent it: the kernel tells, where the socket has SO_PASSCRED (unix(7)). None where the sender has
+/// process, of the process that sent it: the kernel says so, where the socket has SO_PASSCRED (unix(7)). None where the sender has
 /// no id here.
 ///
 /// # Errors
@@ -34,7 +34,7 @@ pub fn receive(socket: BorrowedFd<'_>, mut see: impl FnMut(OwnedFd)) -> io::Resu
         return Err(io::Error::last_os_error());
     }
     let mut sender = None;
-    // SAFETY: the kernel has written the headers that `message` now tells of.
+    // SAFETY: the kernel has written the headers that `message` now describes.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
     // SAFETY: null, or a header in the space.
     while let Some(&header) = unsafe { next.as_ref() } {

@@ -27,7 +27,7 @@
 //!   ending        how it ended
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
-//!   told          how processes ended, as their parents noted
+//!   noted_ends    how processes ended, as their parents noted
 //!     identity      which processes they mean
 //!   namespaces    those of the kernel in which they live
 //!   tree_peak     the largest heap of all of them at one moment
@@ -60,6 +60,7 @@ pub mod moment;
 mod names;
 pub mod namespaces;
 mod no_memory;
+pub mod noted_ends;
 mod orphans;
 mod outside;
 mod pace;
@@ -71,7 +72,6 @@ mod started;
 mod stopping;
 mod supervisor;
 pub mod title;
-pub mod told;
 mod tree_peak;
 pub mod usage;
 
@@ -297,7 +297,7 @@ impl Recording<'_> {
             let may_have_appeared = !matches!(found, Found::Nothing);
             pace.adapt(self.collector.turn(may_have_appeared));
             if let Some(live) = &self.live {
-                live.tell(self.collector.named());
+                live.show_named(self.collector.named());
             }
             if let Some(progress) = &mut progress
                 && progress.is_due()

@@ -183,9 +183,9 @@ fn name_regions(running: &Running) {
         let (mut from, mut to) = (Line::new(), Line::new());
         let session = running.session.display();
         // The C library ends a string by a zero.
-        let is_told = write!(from, "/proc/self/fd/{fd}\0").is_ok()
+        let fits = write!(from, "/proc/self/fd/{fd}\0").is_ok()
             && write!(to, "{session}/kept-{fd}.region\0").is_ok();
-        if is_told {
+        if fits {
             let (from, to) = (from.bytes().as_ptr(), to.bytes().as_ptr());
             let here = libc::AT_FDCWD;
             // SAFETY: strings with their ends. Where it has no name, nothing is left of it.

@@ -1,6 +1,6 @@
 //! The process of an image, as weir sees it: in a pid namespace of its own it has another id here than there (pid_namespaces(7)).
 //!
-//! Of a region that was handed over, the kernel tells which process sent it. For one with a name, a process is searched that has the
+//! Of a region that was handed over, the kernel says which process sent it. For one with a name, a process is searched that has the
 //! image's id in its own namespace, and the region's file mapped.
 
 use std::fs::{self, File};
@@ -38,7 +38,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The process of the image with this header, whose region came from this process, if the kernel told that. None where
+    /// The process of the image with this header, whose region came from this process, if the kernel says so. None where
     /// nothing is known of it: it has ended, or has an id here that is not known.
     pub fn of(header: &Header, sender: Option<u32>, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Seen {
             // It has made the region itself, and so it has sent it.
             Some(namespace) => sender.map(|pid| of.is(pid, namespace)),
             None => sender
-                .and_then(|pid| of.told(pid))
+                .and_then(|pid| of.sent_by(pid))
                 .or_else(|| of.guessed(file)),
         }
     }
@@ -58,7 +58,7 @@ impl Seen {
     pub fn among(namespaced: &Namespaced, header: &Header, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);
         let here = namespaced.find(own, file)?;
-        Candidate { header, own }.told(here)
+        Candidate { header, own }.sent_by(here)
     }
 }
 
@@ -86,9 +86,9 @@ impl Candidate<'_> {
         since <= life::ticks_at(started.monotonic_ns)
     }
 
-    /// The kernel told the id of who sent the region. That may be another process: a child of vfork makes the region of its parent, if
+    /// The kernel gave the id of the process that sent the region. That may be another process: a child of vfork makes the region of its parent, if
     /// it makes the first call. And it may be the id of yet another by now.
-    fn told(&self, pid: u32) -> Option<Seen> {
+    fn sent_by(&self, pid: u32) -> Option<Seen> {
         let is_it = match Life::of(pid).since() {
             Some(since) => self.is_itself(pid) && self.is_older(pid, since),
             // /proc can hide the processes of others (hidepid).
@@ -109,7 +109,7 @@ impl Candidate<'_> {
         let stat = life::read(own, &mut text)?;
         let life = stat.life()?;
         let is_older = self.is_older(own, life.since()?);
-        // Not every file system tells the same number of the file in both places; and in the middle of an exec, or after its end, a
+        // Not every file system gives the same number of the file in both places; and in the middle of an exec, or after its end, a
         // process does not have it mapped any more.
         let is_likely = || {
             let is_child = stat.number(4) == Some(header.parent_pid.load(Ordering::Relaxed));
@@ -187,12 +187,12 @@ impl Search {
     }
 }
 
-/// The id of a process in its own pid namespace. None where the kernel does not tell.
+/// The id of a process in its own pid namespace. None where the kernel does not say.
 fn own_number(pid: u32) -> Option<u32> {
     numbers(pid)?.pop()
 }
 
-/// The ids of a process from weir's pid namespace to its own (proc_pid_status(5)). None where the kernel does not tell.
+/// The ids of a process from weir's pid namespace to its own (proc_pid_status(5)). None where the kernel does not say.
 fn numbers(pid: u32) -> Option<Vec<u32>> {
     let mut status = Vec::new();
     let file = File::open(format!("/proc/{pid}/status")).ok()?;

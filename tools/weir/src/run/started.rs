@@ -226,11 +226,11 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("data");
         std::fs::write(&file, "text").expect("written");
-        let told = reason(file.as_os_str(), None);
-        assert!(told.starts_with("cannot be executed"), "{told}");
+        let why = reason(file.as_os_str(), None);
+        assert!(why.starts_with("cannot be executed"), "{why}");
         let gone = OsStr::new("no-such-program-anywhere");
         assert_eq!(reason(gone, kind(STATIC)), kind(STATIC).expect("a text"));
-        let told = reason(gone, None);
-        assert!(!told.contains("no-such-program"), "{told}");
+        let why = reason(gone, None);
+        assert!(!why.contains("no-such-program"), "{why}");
     }
 }

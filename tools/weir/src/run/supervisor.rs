@@ -151,7 +151,7 @@ impl Child {
                     Waited::Nothing => return Err(Found::Nothing),
                 },
             };
-            self.asked.tell(came.signal);
+            self.asked.note(came.signal);
             if came.signal == libc::SIGCHLD {
                 self.may_have_changed = true;
             } else if came.sent {

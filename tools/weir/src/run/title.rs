@@ -1,8 +1,8 @@
 //! The title that a process has given itself, read from /proc while it runs.
 //!
 //! Servers and runtimes write over their arguments, so that `ps` says what each process does (setproctitle of BSD), or name their first
-//! thread (`PR_SET_NAME` of prctl(2)). The kernel tells who asks for the arguments what is in that memory now (proc_pid_cmdline(5)), and
-//! it tells the thread's name (proc_pid_comm(5)).
+//! thread (`PR_SET_NAME` of prctl(2)). Who asks the kernel for the arguments gets what is in that memory now (proc_pid_cmdline(5)), and
+//! the kernel gives the thread's name (proc_pid_comm(5)).
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -108,7 +108,7 @@ fn is_of_image(pid: u32, region: FileId) -> bool {
     region.is_mapped_by(pid) == Some(true)
 }
 
-/// The title that a process has now, where it has one. None where that is not told, as at its end.
+/// The title that a process has now, where it has one. None where the kernel does not give it, as at its end.
 fn read(pid: u32, started_as: &StartedAs) -> Option<Option<String>> {
     let mut arguments = Vec::new();
     let file = File::open(format!("/proc/{pid}/cmdline")).ok()?;

@@ -177,7 +177,7 @@ impl FileId {
     }
 }
 
-/// The numbers of a process with this id. None where its memory is not told.
+/// The numbers of a process with this id. None where the kernel does not give its memory.
 fn usage(stat: &Stat<'_>, pid: u32) -> Option<Usage> {
     let cpu_ns = |ticks: u64| {
         let ns = u128::from(ticks) * u128::from(SECOND_NS) / u128::from(clock_ticks_per_second());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_are_told_whatever_the_name_is() {
+    fn the_numbers_are_reported_whatever_the_name_is() {
         let tick_ns = SECOND_NS / clock_ticks_per_second();
         let expected = Usage {
             resident_bytes: 42 * page_size() as u64,

@@ -1,4 +1,4 @@
-//! Code that a program has made while it ran, which is in no object: named as far as the program has told perf of it.
+//! Code that a program has made while it ran, which is in no object: named as far as the program has described it for perf.
 
 use std::ffi::OsStr;
 use std::io;

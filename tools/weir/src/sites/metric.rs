@@ -92,7 +92,7 @@ pub struct Choice {
 }
 
 impl Choice {
-    /// All that tell something: no bytes are moved by allocations, and none are requested by waits.
+    /// All that have a meaning: no bytes are moved by allocations, and none are requested by waits.
     pub const ALL: [Choice; 12] = [
         Choice::new(Group::Allocation, Metric::Bytes),
         Choice::new(Group::Allocation, Metric::Calls),

@@ -12,7 +12,7 @@
 //! suppressions  leaks that are known and wanted
 //! shorten     names that fit
 //! tree        the sums, callers above what they call
-//! users       the place of the program that a call is told by
+//! users       the place in the program that a call is reported at
 //! ```
 
 mod ages;

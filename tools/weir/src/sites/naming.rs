@@ -96,7 +96,7 @@ fn write_into(stacks: &mut Stacks, found: &HashMap<(String, u64), CodeName>) {
     }
 }
 
-/// What tells objects apart, as in [`Stacks::together`].
+/// The identity of objects, as in [`Stacks::together`].
 fn key(module: &Module) -> String {
     match &module.build_id {
         Some(id) => format!("id {id}"),

@@ -1,4 +1,4 @@
-//! The places of a program that calls are told by: its own, where it has one on the stack.
+//! The place in a program that a call is reported at: its own, where it has one on the stack.
 
 use super::{PointId, Sites, shortened};
 

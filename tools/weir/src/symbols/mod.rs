@@ -85,7 +85,7 @@ pub enum Lack {
     TooManyParts,
     /// The debug information cannot be read: why.
     NoUse(String),
-    /// Nothing tells whether the file is the one that ran.
+    /// Nothing shows whether the file is the one that ran.
     Unverified,
 }
 

@@ -155,7 +155,7 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
 
     #[test]
-    fn keys_are_told_apart_also_where_they_come_together_or_in_parts() {
+    fn keys_are_distinguished_also_where_they_come_together_or_in_parts() {
         let (reader, mut writer) = pipe().unwrap();
         let mut keyboard = Keyboard::new(reader.as_fd());
         assert_eq!(keyboard.wait(NOW).unwrap(), None);

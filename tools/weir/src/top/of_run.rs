@@ -21,7 +21,7 @@ use crate::recover::lying;
 use crate::run::live::Run;
 use crate::terminal::{self, Page, Taken};
 
-/// What a terminal has that does not tell its columns and rows.
+/// The size of a terminal that does not give its columns and rows.
 const USUAL: (u16, u16) = (80, 24);
 
 /// Shows a run until it is over, or somebody closes the page.

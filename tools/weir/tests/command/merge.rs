@@ -139,7 +139,7 @@ fn a_directory_is_merged_again_and_again() {
 }
 
 #[test]
-fn reports_that_were_made_with_other_settings_are_told() {
+fn reports_that_were_made_with_other_settings_are_reported() {
     let place = recorded(1);
     let dd = [
         "dd",

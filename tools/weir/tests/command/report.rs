@@ -37,7 +37,7 @@ fn a_pipe_has_80_columns_and_no_colour() {
 }
 
 #[test]
-fn the_width_is_asked_for_or_told_by_columns() {
+fn the_width_is_that_of_the_option_or_of_columns() {
     let widest = |page: &str| page.lines().map(|line| line.chars().count()).max();
     let mut told = weir(["report", "-"]);
     told.env("COLUMNS", "120");

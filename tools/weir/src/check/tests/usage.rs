@@ -65,10 +65,10 @@ fn the_largest_size_and_the_sums_have_limits() {
         assert_eq!(of(kept), Verdict::Kept, "{metric}");
         assert_eq!(of(broken), Verdict::Broken, "{metric}");
         if !unclear.is_empty() {
-            let told = of(unclear);
+            let found = of(unclear);
             assert!(
-                is_cannot_tell(&told, "it is known to lie between"),
-                "{told:?}"
+                is_cannot_tell(&found, "it is known to lie between"),
+                "{found:?}"
             );
         }
     }
@@ -78,10 +78,10 @@ fn the_largest_size_and_the_sums_have_limits() {
 fn each_process_has_limits() {
     let report = read();
     let per = "per = \"process\"";
-    let told = check(&at_most("resident", "\"49MiB\"", per), &report, None);
-    assert_eq!(told[0].0, Verdict::Broken);
+    let found = check(&at_most("resident", "\"49MiB\"", per), &report, None);
+    assert_eq!(found[0].0, Verdict::Broken);
     let expected = "101 (p1) ≈70.0 MiB 49.0 MiB\n102 (p2) ≈50.0 MiB 49.0 MiB";
-    assert_eq!(told[0].1, expected);
+    assert_eq!(found[0].1, expected);
     for (metric, kept, broken) in [
         ("resident", "\"71MiB\"", "\"69MiB\""),
         ("cpu", "\"245ms\"", "\"224ms\""),
@@ -105,8 +105,8 @@ fn images_of_one_process_are_one() {
     assert_eq!(of(&report).0, Verdict::Kept);
     assert_eq!(of(&report).1, " ≈80 80");
     let per = "per = \"process\"";
-    let told = check(&at_most("resident", "1", per), &report, None);
-    assert_eq!(told[0].1.lines().count(), 2, "{}", told[0].1);
+    let found = check(&at_most("resident", "1", per), &report, None);
+    assert_eq!(found[0].1.lines().count(), 2, "{}", found[0].1);
 }
 
 #[test]
@@ -142,21 +142,21 @@ fn what_nobody_read_keeps_no_limit() {
                 (&early, "what 1 process took of the machine was not read up"),
             ] {
                 let text = at_most(metric, most, per);
-                let told = verdict(&text, report);
-                assert!(is_cannot_tell(&told, reason), "{metric} {per}: {told:?}");
+                let found = verdict(&text, report);
+                assert!(is_cannot_tell(&found, reason), "{metric} {per}: {found:?}");
                 // What a reading lacks can be accepted, and no reading at all cannot.
                 let accepting = format!("accept = [\"unread\"]\n{text}");
-                let told = verdict(&accepting, report);
+                let found = verdict(&accepting, report);
                 let is_kept = reason.starts_with('w');
-                assert_eq!(told == Verdict::Kept, is_kept, "{metric} {per}: {told:?}");
+                assert_eq!(found == Verdict::Kept, is_kept, "{metric} {per}: {found:?}");
             }
             // What is too much already stays so.
             let text = at_most(metric, least, per);
             assert_eq!(verdict(&text, &early), Verdict::Broken, "{metric} {per}");
-            let told = verdict(&text, &none);
+            let found = verdict(&text, &none);
             assert!(
-                is_cannot_tell(&told, "it was not read"),
-                "{metric} {per}: {told:?}"
+                is_cannot_tell(&found, "it was not read"),
+                "{metric} {per}: {found:?}"
             );
         }
     }
@@ -170,8 +170,8 @@ fn processes_that_were_not_traced_took_something_too() {
     let text = at_most("cpu", "\"1min\"", "");
     assert_eq!(verdict(&text, &report), Verdict::Kept, "no call is in it");
     report.missed.unlisted_starts = 1;
-    let told = verdict(&text, &report);
-    assert!(is_cannot_tell(&told, "perhaps not traced"), "{told:?}");
+    let found = verdict(&text, &report);
+    assert!(is_cannot_tell(&found, "perhaps not traced"), "{found:?}");
 }
 
 #[test]

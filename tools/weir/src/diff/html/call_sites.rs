@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use crate::cli::Group;
-use crate::diff::numbers::{OF_SITES, tells};
+use crate::diff::numbers::{OF_SITES, has_meaning};
 use crate::html::sites::{Nodes, column, group, unit};
 use crate::sites::{Choice, Sites};
 
@@ -25,7 +25,7 @@ pub struct CallSites {
     after: Columns,
     /// How many runs the numbers are of: before, and after.
     runs: [usize; 2],
-    /// What can be summed, the most telling first.
+    /// What can be summed, the most informative first.
     sums: Vec<Sum>,
     /// Whether the numbers of allocations are estimated.
     is_sampled: bool,
@@ -114,7 +114,7 @@ impl CallSites {
                 let numbers = columns.entry(column(metric)).or_default();
                 numbers.resize(numbers.len().max(at + 1), 0);
                 // What is not compared of one run is not compared of any.
-                if tells(&site.function, name, self.is_sampled) {
+                if has_meaning(&site.function, name, self.is_sampled) {
                     numbers[at] = numbers[at].saturating_add(metric.of(site));
                 }
             }

@@ -48,7 +48,7 @@ fn it_is_shown_and_no_change_of_single_runs() {
         "largest resident size ≈20.0 MiB ≈80.0 MiB +60.0 MiB × 4.0",
         "CPU time ≈100 ms ≈400 ms +300 ms × 4.0",
         "page faults with I/O ≈7 ≈7 0 –",
-        "Read while the processes ran: the least that they took. These numbers vary from run to run; whether they differ is told from 5 runs of each side on.",
+        "Read while the processes ran: the least that they took. These numbers vary from run to run; 5 runs of each side are needed to decide whether they differ.",
     ] {
         let mut lines = page.lines();
         let has = |one: &str| one.split_whitespace().collect::<Vec<_>>().join(" ") == line;
@@ -81,7 +81,7 @@ fn runs_differ_by_more_than_readings_are_wrong_by() {
 }
 
 #[test]
-fn four_runs_do_not_tell() {
+fn four_runs_are_too_few() {
     let four = |size| vec![read(50, (size, 100, 1)); 4];
     let sides = sides(four(1 << 10), four(90 << 10));
     assert_eq!(of_usage(&sides.compared()), [""; 0]);

@@ -250,8 +250,12 @@ fn sanitizers_are_remarked_on() {
     };
     built("-fsanitize=thread");
     let findings = inspect_in(directory.path(), "program").expect("traceable");
-    let told = |it: &String| it.contains("sanitizer (libtsan.so");
-    assert!(findings.remarks.iter().any(told), "{:?}", findings.remarks);
+    let names_it = |it: &String| it.contains("sanitizer (libtsan.so");
+    assert!(
+        findings.remarks.iter().any(names_it),
+        "{:?}",
+        findings.remarks
+    );
     built("-fsanitize=address");
     let (code, line) = refusal(directory.path(), "program");
     assert_eq!(code, 126);

@@ -11,8 +11,8 @@
     width: Number(group.dataset.w),
     depth: Number(group.dataset.d),
   }));
-  const told = find("told");
-  const foot = told.textContent;
+  const hint = find("hint");
+  const foot = hint.textContent;
   const margin = Number(svg.dataset.margin);
   const character = Number(svg.dataset.character);
   const inner = svg.viewBox.baseVal.width - 2 * margin;
@@ -65,13 +65,13 @@
       sum += box.width;
       until = box.start + box.width;
     }
-    told.textContent = wanted === "" ? foot : wanted + ": " + (100 * sum).toFixed(1) + " %";
+    hint.textContent = wanted === "" ? foot : wanted + ": " + (100 * sum).toFixed(1) + " %";
   }
 
   for (const box of boxes) {
     box.group.addEventListener("click", () => zoom(box));
-    box.group.addEventListener("mouseenter", () => { told.textContent = box.name.replaceAll("\n", "   "); });
-    box.group.addEventListener("mouseleave", () => { told.textContent = foot; });
+    box.group.addEventListener("mouseenter", () => { hint.textContent = box.name.replaceAll("\n", "   "); });
+    box.group.addEventListener("mouseleave", () => { hint.textContent = foot; });
   }
   find("reset").addEventListener("click", () => zoom(null));
   find("search").addEventListener("click", search);

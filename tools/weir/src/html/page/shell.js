@@ -1,6 +1,6 @@
 // What all pages have: their data, the theme, the links to the sections, keys.
 
-// What the page is about: the data, the report in it, the time of its end, and how sums over call sites are told.
+// What the page is about: the data, the report in it, the time of its end, and how sums over call sites are shown.
 const page = { data: null, report: null, end: 0, telling: null };
 
 async function unpack() {

@@ -1,4 +1,4 @@
-// Call sites of one report: how their sums are told, functions and places, and what is to be known of them.
+// Call sites of one report: how their sums are shown, functions and places, and what is to be known of them.
 
 // Warm colours for the program, cold ones for what is called; the same name has the same colour.
 function colourOfName(name) {

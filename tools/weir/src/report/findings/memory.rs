@@ -54,7 +54,7 @@ fn leak(evidence: &Evidence<'_>, placed: &Placed<'_>) -> Option<Finding> {
     let blocks = placed.sum(|site| site.blocks.unwrap_or_default().live);
     let sampled = evidence.sampled_bytes();
     let least = LEAST_LEAK_BYTES.max(sampled.unwrap_or(0).saturating_mul(LEAST_LEAK_SAMPLES));
-    // Spans that begin in the first quarter are long, and tell nothing of the rest.
+    // Spans that begin in the first quarter are long, and say nothing of the rest.
     let quarter_ms = evidence.duration_ns() / 4_000_000;
     let late = placed.sum(|site| {
         let spans = site.lifetimes.iter().flat_map(|of| &of.live_since);

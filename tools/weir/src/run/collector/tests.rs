@@ -83,7 +83,7 @@ fn the_image_that_started_later_is_what_the_other_became() {
             assert_eq!(watched.len(), 1, "{phase:?}, {order:?}");
             assert_eq!(watched[0].unix_ns, 1000 + last, "{phase:?}, {order:?}");
             let processes = collector.finish(ExitStatus::from_raw(0), moment::now());
-            let told: Vec<_> = processes
+            let ends: Vec<_> = processes
                 .iter()
                 .map(|process| (process.started_unix_ns - 1000, process.end.how))
                 .collect();
@@ -92,7 +92,7 @@ fn the_image_that_started_later_is_what_the_other_became() {
                 .map(|start| (start, EndKind::Exec))
                 .chain([(last, EndKind::Running)])
                 .collect();
-            assert_eq!(told, expected, "{phase:?}, {order:?}");
+            assert_eq!(ends, expected, "{phase:?}, {order:?}");
         }
     }
 }

@@ -138,7 +138,7 @@ fn what_is_left_behind_goes_on_and_is_reported_as_running() {
 
 /// There the shell is process 1, and its children have ids that are others' outside.
 #[test]
-fn processes_in_a_namespace_of_their_own_are_told_by_their_own_word() {
+fn processes_in_a_namespace_of_their_own_are_reported_by_their_own_word() {
     let place = Place::new();
     let script = "cat /dev/null; sh -c 'echo one; kill -KILL $$'; exit 4";
     let program = [

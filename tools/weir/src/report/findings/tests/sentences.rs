@@ -63,7 +63,7 @@ fn a_thread_that_is_stuck_in_a_lock_is_found_also_after_a_normal_end() {
 }
 
 #[test]
-fn each_place_that_waits_for_locks_is_told_with_its_own_time() {
+fn each_place_that_waits_for_locks_is_reported_with_its_own_time() {
     let mut report = quiet();
     let of = |frame, function: &str, ns| Site {
         time_ns: ns,

@@ -30,7 +30,7 @@ const ENTRIES: usize = 4096;
 
 /// Writes the ends of a process's killed children into their regions, if those are in the same directory as its own. If
 /// that fails, their ends stay unknown.
-pub fn tell_the_killed(header: &Header, region: &CStr) {
+pub fn write_ends_of_killed(header: &Header, region: &CStr) {
     let mut room = [NOBODY; MOST];
     let killed = killed(header, &mut room);
     if killed.is_empty() {
@@ -50,7 +50,7 @@ pub fn tell_the_killed(header: &Header, region: &CStr) {
         let pid = pid_of(name.to_bytes());
         if killed.iter().any(|end| Some(end.pid) == pid) {
             // If that fails, the end stays unknown; nothing else can be done.
-            let _ = tell(&directory, name, killed, header);
+            let _ = write_end(&directory, name, killed, header);
         }
     }
 }
@@ -90,7 +90,7 @@ fn pid_of(name: &[u8]) -> Option<u32> {
 }
 
 /// Writes into one region how its process ended, if it is that of a killed child.
-fn tell(
+fn write_end(
     directory: &Descriptor,
     name: &CStr,
     killed: &[ChildEnd],
@@ -112,8 +112,8 @@ fn tell(
     };
     let maker = Header::maker(&first).filter(|maker| is_whole && is_child(maker));
     if let Some(end) = maker.and_then(|maker| end_of(&maker, killed)) {
-        let (place, bytes) = Header::end_to_tell(end.status);
-        left_behind::tell(&file, place, &bytes)?;
+        let (place, bytes) = Header::wait_status_patch(end.status);
+        left_behind::patch(&file, place, &bytes)?;
     }
     Ok(())
 }
@@ -168,7 +168,7 @@ mod tests {
                 namespace: None,
                 began_ticks,
                 followed_ticks,
-                is_told: false,
+                has_report: false,
             };
             end_of(&maker, &killed).map(|end| end.status)
         };

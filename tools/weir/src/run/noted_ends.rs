@@ -19,7 +19,7 @@ const MOST: usize = 10_000;
 /// Of how many images it is known when they began: an end is noted within moments, or with the end of the parent.
 const MOST_BEGUN: usize = 50_000;
 
-/// How many ways to end are told of the children of one process.
+/// How many ways to end a process has notes of, for its children of one process.
 const MOST_WAYS: usize = 8;
 
 /// No process's id: it does not matter whose child it was.
@@ -36,7 +36,7 @@ struct Noted {
 
 /// The ends that parents noted.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct NotedEnds {
     /// By the child's process id, in the parent's namespace.
     ends: HashMap<u32, Vec<Noted>>,
     count: usize,
@@ -44,7 +44,7 @@ pub struct Told {
     begun: BTreeSet<(Namespace, u32, u64)>,
 }
 
-impl Told {
+impl NotedEnds {
     /// A parent with this id in this namespace noted an end.
     pub fn note(&mut self, namespace: Namespace, by: u32, end: ChildEnd) {
         if self.count >= MOST {
@@ -158,7 +158,7 @@ impl Told {
         of_parent.count() as u64
     }
 
-    /// Adds to the processes how children of theirs failed that had no image: nothing else tells of these.
+    /// Adds to the processes how children of theirs failed that had no image: nothing else reports these.
     pub fn add_failed_without_image(&self, starts: &Starts, processes: &mut [Process]) {
         let mut failed: BTreeMap<u32, BTreeMap<i32, u64>> = BTreeMap::new();
         for Noted { by, end, .. } in self.without_image(starts) {
@@ -265,17 +265,17 @@ mod tests {
             status,
             ticks: 50,
         };
-        let told_of = |notes: &[Namespace], namespace, here| {
-            let mut told = Told::default();
-            for (status, noted) in (1..).zip(notes) {
-                told.note(*noted, 1, note(status));
+        let end_of = |notes: &[Namespace], namespace, here| {
+            let mut noted = NotedEnds::default();
+            for (status, by) in (1..).zip(notes) {
+                noted.note(*by, 1, note(status));
             }
             let of = Identity {
                 namespace,
                 here,
                 ..Identity::unknown(7, 1)
             };
-            told.end(End::default(), &of).signal
+            noted.end(End::default(), &of).signal
         };
         for (notes, namespace, signal) in [
             (&[third, fourth][..], fourth, Some(2)),
@@ -293,29 +293,29 @@ mod tests {
             (&[Elsewhere], Here, None),
             (&[Elsewhere, Elsewhere], Elsewhere, None),
         ] {
-            let signal_told = told_of(notes, namespace, None);
+            let signal_told = end_of(notes, namespace, None);
             assert_eq!(signal_told, signal, "{notes:?} {namespace:?}");
         }
         // The first process of a namespace has its parent here, which has another id of it.
-        let mut told = Told::default();
-        told.note(Here, 5, note(libc::SIGKILL));
+        let mut noted = NotedEnds::default();
+        noted.note(Here, 5, note(libc::SIGKILL));
         let first = |here| Identity {
             namespace: third,
             here: Some(here),
             ..Identity::unknown(1, 0)
         };
         let open = || End::default();
-        assert_eq!(told.end(open(), &first(8)).signal, None);
-        assert_eq!(told.end(open(), &first(7)).signal, Some(libc::SIGKILL));
-        assert_eq!(told.count, 0);
+        assert_eq!(noted.end(open(), &first(8)).signal, None);
+        assert_eq!(noted.end(open(), &first(7)).signal, Some(libc::SIGKILL));
+        assert_eq!(noted.count, 0);
     }
 
     #[test]
-    fn what_failed_without_an_image_is_told_once_for_each_way() {
-        let (mut told, mut starts) = (Told::default(), Starts::default());
+    fn what_failed_without_an_image_is_reported_once_for_each_way() {
+        let (mut noted, mut starts) = (NotedEnds::default(), Starts::default());
         let (five, killed) = (5 << 8, libc::SIGKILL);
         for (pid, status) in [(7, five), (8, five), (9, killed), (10, 0), (11, five)] {
-            told.note(
+            noted.note(
                 Namespace::Here,
                 1,
                 ChildEnd {
@@ -332,14 +332,14 @@ mod tests {
             process.pid = pid;
             process.missed.notes.clear();
         }
-        assert_eq!(told.killed_without_image(&here(1, 0), &starts), 1);
-        assert_eq!(told.killed_without_image(&here(3, 0), &starts), 0);
+        assert_eq!(noted.killed_without_image(&here(1, 0), &starts), 1);
+        assert_eq!(noted.killed_without_image(&here(3, 0), &starts), 0);
         let elsewhere = Identity {
             namespace: Namespace::Elsewhere,
             ..here(1, 0)
         };
-        assert_eq!(told.killed_without_image(&elsewhere, &starts), 0);
-        told.add_failed_without_image(&starts, &mut processes);
+        assert_eq!(noted.killed_without_image(&elsewhere, &starts), 0);
+        noted.add_failed_without_image(&starts, &mut processes);
         assert_eq!(processes[0].missed.notes, [""; 0]);
         let notes = &processes[1].missed.notes;
         let of = |part: &str| notes.iter().filter(|note| note.starts_with(part)).count();
@@ -358,55 +358,55 @@ mod tests {
 
     #[test]
     fn the_parent_s_word_holds_where_the_image_said_nothing() {
-        let mut told = Told::default();
+        let mut noted = NotedEnds::default();
         let killed = ChildEnd {
             pid: 7,
             status: libc::SIGKILL,
             ticks: 50,
         };
-        let end_of = |told: &mut Told, end: End, parent, began_ticks| {
+        let end_of = |noted: &mut NotedEnds, end: End, parent, began_ticks| {
             let of = Identity {
                 began_ticks,
                 ..here(7, parent)
             };
-            told.end(end, &of)
+            noted.end(end, &of)
         };
-        told.note(Namespace::Here, 1, killed);
+        noted.note(Namespace::Here, 1, killed);
         let said = ending::exited(Some(3));
-        assert_eq!(end_of(&mut told, said.clone(), 1, 10), said);
+        assert_eq!(end_of(&mut noted, said.clone(), 1, 10), said);
         let unknown = End::default();
         assert_eq!(
-            end_of(&mut told, unknown.clone(), 1, 60),
+            end_of(&mut noted, unknown.clone(), 1, 60),
             unknown,
             "a later process"
         );
-        let end = end_of(&mut told, unknown.clone(), 1, 10);
+        let end = end_of(&mut noted, unknown.clone(), 1, 10);
         assert_eq!(
             (end.how, end.signal),
             (EndKind::Signaled, Some(libc::SIGKILL))
         );
-        assert_eq!(end_of(&mut told, unknown.clone(), 1, 10), unknown, "once");
+        assert_eq!(end_of(&mut noted, unknown.clone(), 1, 10), unknown, "once");
     }
 
     #[test]
     fn another_than_the_parent_may_wait_for_the_latest_process_with_the_id() {
         let end = |namespace, later: Option<u64>| {
-            let mut told = Told::default();
+            let mut noted = NotedEnds::default();
             let note = ChildEnd {
                 pid: 7,
                 status: libc::SIGKILL,
                 ticks: 50,
             };
-            told.note(namespace, 3, note);
+            noted.note(namespace, 3, note);
             let of = Identity {
                 began_ticks: 10,
                 ..here(7, 1)
             };
-            told.see(&of);
+            noted.see(&of);
             if let Some(began_ticks) = later {
-                told.see(&Identity { began_ticks, ..of });
+                noted.see(&Identity { began_ticks, ..of });
             }
-            told.end(End::default(), &of).signal
+            noted.end(End::default(), &of).signal
         };
         assert_eq!(end(Namespace::Here, None), Some(libc::SIGKILL));
         assert_eq!(end(Namespace::Here, Some(20)), None);
