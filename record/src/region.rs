@@ -5,6 +5,7 @@
 
 mod header;
 mod parts;
+mod unmapped;
 
 use std::error::Error;
 use std::fmt;
@@ -20,8 +21,9 @@ use crate::slot::{Counters, Slot};
 use crate::slow;
 use crate::stacks::{InterpretedCode, Module, Node};
 
-pub use header::{Circumstance, Header, MAX_OBJECTS, Maker, Phase, Provenance, Section};
+pub use header::{Circumstance, Header, MAX_OBJECTS, Phase, Provenance, Section};
 pub use parts::{Part, Parts};
+pub use unmapped::Maker;
 
 /// The first eight bytes of a region.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"weir.reg");

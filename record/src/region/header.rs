@@ -1,7 +1,6 @@
 //! The head of a region: its process, how that ended, the objects that its functions lead to, and the common counters.
 
 use std::mem::{offset_of, size_of};
-use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -202,23 +201,6 @@ impl Section {
     }
 }
 
-/// Which process a region is of, by its own word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Maker {
-    /// Process id.
-    pub pid: u32,
-    /// Process id of the parent.
-    pub parent_pid: u32,
-    /// Where these ids are its own ([`Namespaces::pid`]).
-    pub namespace: Option<NonZeroU32>,
-    /// The time-stamp counter when the image started.
-    pub began_ticks: u64,
-    /// The time-stamp counter when another image with the same identity had started, where one did: this one was gone by then.
-    pub followed_ticks: Option<u64>,
-    /// Whether the image wrote a report before it executed another program ([`Header::reported_calls`]).
-    pub has_report: bool,
-}
-
 /// The head of a region.
 #[derive(Debug)]
 #[repr(C, align(4096))]
@@ -229,7 +211,7 @@ pub struct Header {
     pub(super) layout: AtomicU64,
     /// Where the parts are.
     pub(super) parts: Parts,
-    phase: AtomicU32,
+    pub(super) phase: AtomicU32,
     circumstances: AtomicU32,
     /// Which sections have their memory, a bit for each.
     sections: AtomicU32,
@@ -242,11 +224,11 @@ pub struct Header {
     /// Exit status plus one where it is known, else 0.
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
-    wait_status: AtomicU64,
+    pub(super) wait_status: AtomicU64,
     /// Calls in the report that was written before the image executed another program, plus one; 0 where there is none.
-    reported_calls: AtomicU64,
+    pub(super) reported_calls: AtomicU64,
     /// The time-stamp counter when another image began under this one's name; 0 where none did. That image writes it to the file.
-    followed_ticks: AtomicU64,
+    pub(super) followed_ticks: AtomicU64,
     /// One allocation call in so many is timed; 0 is none, and then no I/O call either.
     pub timed_one_in: AtomicU32,
     /// How many of them, from the first, have ever been used.
@@ -423,33 +405,6 @@ impl Header {
         u32::try_from(bits).ok().map(u32::cast_signed)
     }
 
-    /// So many bytes of a region's file are needed to know its maker.
-    pub const MAKER_BYTES: usize = offset_of!(Header, started) + size_of::<SharedMoment>();
-
-    /// Which process a region's file is of, given its first bytes; none where it is no region, or one of another version.
-    pub fn maker(first: &[u8; Self::MAKER_BYTES]) -> Option<Maker> {
-        fn at<const N: usize>(bytes: &[u8], place: usize) -> Option<[u8; N]> {
-            bytes.get(place..)?.first_chunk().copied()
-        }
-        let word = |place| at(first, place).map(u64::from_ne_bytes);
-        let half = |place| at(first, place).map(u32::from_ne_bytes);
-        let is_region = word(offset_of!(Header, magic))? == MAGIC
-            && word(offset_of!(Header, layout))? == LAYOUT;
-        Some(Maker {
-            pid: half(offset_of!(Header, pid))?,
-            parent_pid: half(offset_of!(Header, parent_pid))?,
-            // Namespaces begin with that of ids.
-            namespace: NonZeroU32::new(half(offset_of!(Header, namespaces))?),
-            // A moment begins with its ticks.
-            began_ticks: word(offset_of!(Header, started))?,
-            followed_ticks: Some(word(offset_of!(Header, followed_ticks))?)
-                .filter(|&ticks| ticks != 0),
-            has_report: word(offset_of!(Header, reported_calls))? != 0
-                && half(offset_of!(Header, phase))? == Phase::Replacing as u32,
-        })
-        .filter(|_| is_region)
-    }
-
     /// How many calls there are in the report that the image wrote before it executed another program; none where there is no
     /// such report. Until the kernel ends the other threads, they count on.
     pub fn reported_calls(&self) -> Option<u64> {
@@ -461,18 +416,6 @@ impl Header {
     pub fn set_reported_calls(&self, calls: Option<u64>) {
         let noted = calls.map_or(0, |calls| calls.saturating_add(1));
         self.reported_calls.store(noted, Ordering::Release);
-    }
-
-    /// What to write to a region's file, and where, to note when another image began under its name.
-    pub fn follower_patch(ticks: u64) -> (u64, [u8; 8]) {
-        let place = offset_of!(Header, followed_ticks) as u64;
-        (place, ticks.to_ne_bytes())
-    }
-
-    /// What to write to a region's file, and where, to note the process's status for wait(2).
-    pub fn wait_status_patch(status: i32) -> (u64, [u8; 8]) {
-        let bits = u64::from(status.cast_unsigned()) + 1;
-        (offset_of!(Header, wait_status) as u64, bits.to_ne_bytes())
     }
 
     /// The process's status for wait(2), if its parent has noted it.
