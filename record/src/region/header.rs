@@ -405,6 +405,11 @@ impl Header {
         u32::try_from(bits).ok().map(u32::cast_signed)
     }
 
+    /// The time-stamp counter when another image began under this one's name, if one did.
+    pub fn followed_ticks(&self) -> Option<u64> {
+        Some(self.followed_ticks.load(Ordering::Relaxed)).filter(|&ticks| ticks != 0)
+    }
+
     /// How many calls there are in the report that the image wrote before it executed another program; none where there is no
     /// such report. Until the kernel ends the other threads, they count on.
     pub fn reported_calls(&self) -> Option<u64> {

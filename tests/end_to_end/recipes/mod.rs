@@ -20,20 +20,10 @@ mod service;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::{finish, patient, scratch, weir};
-
-/// Waits until something is so.
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < patient(Duration::from_secs(60)), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use crate::support::{finish, scratch, weir};
 
 /// The folder of all recipes.
 fn examples() -> PathBuf {

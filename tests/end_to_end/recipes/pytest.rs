@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Recipe;
 use super::page::commands;
+use crate::support::wait_until;
 
 /// The recipe, and the commands that have Debian's Python run its tests.
 fn recipe() -> (Recipe, String) {
@@ -64,7 +65,7 @@ fn tests_within_their_limits_pass_and_nothing_is_left() {
     let regions = std::fs::read_dir(recipe.file("tmp/regions"));
     assert_eq!(regions.expect("a folder").count(), 0);
     // The helper removes the folder when pytest has ended.
-    super::wait_until("the folder is removed", || left(&recipe) == 0);
+    wait_until("the folder is removed", || left(&recipe) == 0);
     assert_eq!(
         std::fs::read_dir(recipe.file("")).expect("there").count(),
         4

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A program that has not ended after this time hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
@@ -13,6 +13,15 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 pub fn patient(time: Duration) -> Duration {
     let factor = std::env::var("WEIR_TEST_PATIENCE").ok();
     time * factor.map_or(1, |factor| factor.parse().expect("a whole number"))
+}
+
+/// Waits until something is so. Fails if that takes too long.
+pub fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < patient(Duration::from_secs(60)), "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Runs a command to its end. If it hangs, kills it and fails.

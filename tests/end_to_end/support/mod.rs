@@ -35,7 +35,7 @@ pub mod weir;
 pub mod witness;
 
 pub use files::files;
-pub use finish::{finish, patient, succeed};
+pub use finish::{finish, patient, succeed, wait_until};
 pub use program::{Mode, Outcome, Program, copy_program, scratch};
 pub use victim::{NARROW_COMPILER, victim};
 pub use witness::Account;

@@ -1,5 +1,6 @@
 //! What weir inherits and its program must get unchanged, while weir itself needs something else: three open standard streams,
-//! so that none of its files gets the number of one; and a write to a closed pipe that fails, and does not end it.
+//! so that none of its files gets the number of one; and a write to a closed pipe, or beyond the limit on the size of files, that fails, and
+//! does not end it.
 
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libc::c_int;
 
 static SIGPIPE_IGNORED: AtomicBool = AtomicBool::new(false);
+static SIGXFSZ_IGNORED: AtomicBool = AtomicBool::new(false);
 static STDOUT_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Takes both. For the start of `main`, while there is one thread and nothing has been opened.
+/// Takes them. For the start of `main`, while there is one thread and nothing has been opened.
 pub fn take() {
     for fd in 0..3 {
         // SAFETY: asks about a descriptor, which need not be open.
@@ -21,8 +23,12 @@ pub fn take() {
         }
     }
     SIGPIPE_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
-    // SAFETY: no handler is installed.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    SIGXFSZ_IGNORED.store(is_ignored(libc::SIGXFSZ), Ordering::Relaxed);
+    // SAFETY: no handlers are installed.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
 }
 
 /// Opens the lowest descriptor that is free: to nothing, else so that reading and writing fail. A program finds it closed
@@ -44,7 +50,16 @@ pub fn is_stdout_closed() -> bool {
 
 /// What SIGPIPE did: SIG_IGN or SIG_DFL.
 pub fn sigpipe() -> libc::sighandler_t {
-    if SIGPIPE_IGNORED.load(Ordering::Relaxed) {
+    disposition(&SIGPIPE_IGNORED)
+}
+
+/// What SIGXFSZ did: SIG_IGN or SIG_DFL.
+pub fn sigxfsz() -> libc::sighandler_t {
+    disposition(&SIGXFSZ_IGNORED)
+}
+
+fn disposition(was_ignored: &AtomicBool) -> libc::sighandler_t {
+    if was_ignored.load(Ordering::Relaxed) {
         libc::SIG_IGN
     } else {
         libc::SIG_DFL

@@ -7,8 +7,8 @@ pub mod lying;
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -24,13 +24,16 @@ use weir_report::model::{Process, Report};
 use weir_report::{emit, recording};
 
 use crate::cli::{RecoverArgs, Sort};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::run::identity::Identity;
 use crate::run::mapping::Mapping;
 use crate::run::noted_ends::{NotedEnds, is_open};
+use crate::run::seen::Seen;
+use crate::run::usage::FileId;
 use crate::run::{ending, moment, namespaces};
+use crate::session::{self, Searched};
 use crate::summary::{Look, summary};
-use crate::{output, session, text};
+use crate::{output, text};
 
 /// Over less than this, reading the clocks takes too large a part for a rate.
 const MIN_BASELINE_NS: u64 = 1_000_000;
@@ -79,14 +82,14 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
     let look = Look::new(Sort::default(), None);
     let _ = summary(&recovered.report, &written, look, &mut err);
     if args.clean && !recovered.runs {
-        lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
+        recovered.remove(path)?;
     }
     Ok(())
 }
 
 /// Lists what lies there, a line each, and makes a report of each region whose process has ended.
 fn all(args: &RecoverArgs) -> Result<(), Failure> {
-    let directories = session::own_directories();
+    let directories = directories(args.clean)?;
     let mut lines = String::new();
     let mut failed = 0;
     let regions: Vec<PathBuf> = directories
@@ -98,7 +101,8 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
         regions.into_iter().partition(|path| is_unbegun(path));
     for path in &regions {
         let line = match of_many(path, args, &mut noted) {
-            Ok(line) => line,
+            Ok(Some(line)) => line,
+            Ok(None) => continue,
             Err(failure) => {
                 failed += 1;
                 failure.in_one_line()
@@ -142,6 +146,27 @@ fn all(args: &RecoverArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where regions are looked for. Says so if that is elsewhere than one would expect.
+fn directories(cleans: bool) -> Result<Vec<PathBuf>, Failure> {
+    let Searched { mut set, others } = session::searched()?;
+    if let Some((others, why)) = others {
+        let set_now = set[0].display();
+        let names: Vec<_> = others.iter().map(|of| of.to_string_lossy()).collect();
+        let consequence = match cleans {
+            true => "are left alone: --clean without WEIR_REGION_DIR removes them",
+            false => "are looked at, too",
+        };
+        let names = text::list(&names);
+        failure::complain(&format!(
+            "weir run makes no regions in {set_now} now ({why}); the regions in {names} {consequence}"
+        ));
+        if !cleans {
+            set.extend(others);
+        }
+    }
+    Ok(set)
+}
+
 fn is_unbegun(path: &Path) -> bool {
     open(path).is_ok_and(|file| lying::is_unbegun(&file, path))
 }
@@ -163,23 +188,35 @@ fn of_unbegun(regions: &[PathBuf], args: &RecoverArgs) -> String {
     format!("{} {ended}, removed", words(removed.count()))
 }
 
-/// What is said of one of many.
-fn of_many(path: &Path, args: &RecoverArgs, noted: &mut NotedEnds) -> Result<String, Failure> {
+/// What is said of one of many. Nothing of a region that is gone by now: its process has just ended, and has written its report.
+fn of_many(
+    path: &Path,
+    args: &RecoverArgs,
+    noted: &mut NotedEnds,
+) -> Result<Option<String>, Failure> {
     let region = path.display();
     let recovered = match recover(path, noted) {
         Err(_) if open(path).is_ok_and(|file| lying::is_used(&file, path, 0)) => {
-            return Ok(format!("{region}: a program has just started to use it"));
+            return Ok(Some(format!(
+                "{region}: a program has just started to use it"
+            )));
         }
+        Err(_) if is_gone(path) => return Ok(None),
         recovered => recovered?,
     };
+    if !recovered.is_still_there(path) {
+        return Ok(None);
+    }
     let pid = recovered.pid;
     let program = recovered.report.command.first().map_or("", String::as_str);
     let program = text::file_name(program);
     if recovered.runs {
-        return Ok(format!("{region}: process {pid} ({program}) still runs"));
+        return Ok(Some(format!(
+            "{region}: process {pid} ({program}) still runs"
+        )));
     }
     if recovered.has_report {
-        return of_reported(&recovered, path, args);
+        return of_reported(&recovered, path, args).map(Some);
     }
     let written = write(&recovered.report, path, args)?;
     let mut line = format!(
@@ -187,10 +224,14 @@ fn of_many(path: &Path, args: &RecoverArgs, noted: &mut NotedEnds) -> Result<Str
         written.display()
     );
     if args.clean {
-        lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
+        recovered.remove(path)?;
         line += ", removed";
     }
-    Ok(line)
+    Ok(Some(line))
+}
+
+fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// What is said of a region whose image wrote its report itself, and of which no second one is made.
@@ -202,10 +243,12 @@ fn of_reported(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result
     let line = format!(
         "{region}: process {pid} ({program}) wrote its report when it executed another program"
     );
-    if !args.clean {
-        return Ok(format!("{line}; --clean removes the region"));
+    if !args.clean || recovered.runs {
+        return Ok(format!(
+            "{line}; --clean removes the region once the process has ended"
+        ));
     }
-    lying::remove(path).map_err(|error| Failure::of_file("remove", path, error))?;
+    recovered.remove(path)?;
     Ok(line + ", removed")
 }
 
@@ -220,10 +263,30 @@ fn has_report(header: &Header, report: &Report) -> bool {
 struct Recovered {
     report: Report,
     pid: u32,
-    /// Whether a process still counts in it.
+    /// Held until all is done: another weir recover waits for that.
+    file: File,
+    /// Whether a process still counts in it, or the process executes another program now: that one takes the region's name.
     runs: bool,
     /// Whether the image has written its report itself, and nothing was counted after that.
     has_report: bool,
+}
+
+impl Recovered {
+    /// Whether the name is that of the file that was read. If not, the process has ended just now and written its report, or
+    /// another weir recover was at work.
+    fn is_still_there(&self, path: &Path) -> bool {
+        let read = self.file.metadata().map(|of| FileId::of(&of)).ok();
+        let there = fs::symlink_metadata(path).map(|of| FileId::of(&of)).ok();
+        read.is_some() && read == there
+    }
+
+    /// Removes the file.
+    fn remove(&self, path: &Path) -> Result<(), Failure> {
+        match self.is_still_there(path) {
+            true => lying::remove(path).map_err(|error| Failure::of_file("remove", path, error)),
+            false => Ok(()),
+        }
+    }
 }
 
 /// What the images of these regions noted of the ends of their children: for a killed child there is no other source.
@@ -248,8 +311,12 @@ fn noted(regions: &[PathBuf]) -> NotedEnds {
 
 /// Who made a region file; none where it is none, or none yet.
 pub fn maker(path: &Path) -> Option<Maker> {
+    maker_of(&open(path).ok()?)
+}
+
+fn maker_of(file: &File) -> Option<Maker> {
     let mut first = [0; Header::MAKER_BYTES];
-    open(path).ok()?.read_exact_at(&mut first, 0).ok()?;
+    file.read_exact_at(&mut first, 0).ok()?;
     Header::maker(&first)
 }
 
@@ -261,20 +328,15 @@ pub struct Copied {
 }
 
 impl Copied {
-    /// Copies a region file.
+    /// Copies a region file, in the memory of a copy that is no longer needed, if there is one.
     ///
     /// # Errors
     /// Where it cannot be read, or is no region.
-    pub fn of(path: &Path) -> Result<Copied, Failure> {
-        Copied::over(None, path)
+    pub fn over(before: Option<Copied>, path: &Path) -> Result<Copied, Failure> {
+        Copied::of_file(open(path)?, before, path)
     }
 
-    /// The same, in the memory of a copy that is no longer needed.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn over(before: Option<Copied>, path: &Path) -> Result<Copied, Failure> {
-        let file = open(path)?;
+    fn of_file(file: File, before: Option<Copied>, path: &Path) -> Result<Copied, Failure> {
         let memory = before.map(|before| before.memory);
         let memory = copy(&file, memory).map_err(|trouble| trouble.about(path))?;
         let copied = Copied {
@@ -296,10 +358,15 @@ impl Copied {
 }
 
 fn recover(path: &Path, noted: &mut NotedEnds) -> Result<Recovered, Failure> {
-    let copied = Copied::of(path)?;
+    let file = open(path)?;
+    lying::lock(&file);
+    // Asked first: what a process counts until its end must be in the copy.
+    let is_used = lying::is_used(&file, path, maker_of(&file).map_or(0, |maker| maker.pid));
+    let copied = Copied::of_file(file, None, path)?;
     let region = copied.region()?;
     let pid = region.header.pid.load(Ordering::Relaxed);
-    let runs = lying::is_used(&copied.file, path, pid);
+    let is_replaced = || region.header.followed_ticks().is_none() && Seen::is_there(region.header);
+    let runs = is_used || is_replaced();
     // By the clock of the region.
     let now = moment::now().shifted(-namespaces::clock_shift_ns(region.header, None));
     let (end, at) = if runs {
@@ -335,13 +402,14 @@ fn recover(path: &Path, noted: &mut NotedEnds) -> Result<Recovered, Failure> {
                 .for_each(|call| call.age_ns = None);
         }
     }
-    let has_report = !runs && has_report(region.header, &report);
+    let has_report = !is_used && has_report(region.header, &report);
     if !has_report && region.header.reported_calls().is_some() {
         report.missed.notes.push(COUNTED_ON.to_owned());
     }
     Ok(Recovered {
         report,
         pid,
+        file: copied.file,
         runs,
         has_report,
     })

@@ -100,14 +100,35 @@ pub fn directories() -> Vec<PathBuf> {
     directories
 }
 
-/// The same for who makes reports of what lies there, and removes it. Where WEIR_REGION_DIR names a directory in which `weir run`
-/// would make regions now, what lies in the others was not made with that setting, and is left alone.
-pub fn own_directories() -> Vec<PathBuf> {
-    let mut directories = directories();
-    if variable(settings::REGION_DIR.name).is_some() && in_directory(&directories[0]).is_ok() {
-        directories.truncate(1);
-    }
-    directories
+/// Where regions may be that were made with the settings of now.
+#[derive(Debug, Default)]
+pub struct Searched {
+    /// The directory that WEIR_REGION_DIR names, or else all.
+    pub set: Vec<PathBuf>,
+    /// Where `weir run` cannot make regions in that directory now, the others, and why it cannot.
+    pub others: Option<(Vec<PathBuf>, io::Error)>,
+}
+
+/// The same for who makes reports of what lies there. What lies in directories that WEIR_REGION_DIR does not name was not made with that
+/// setting, unless `weir run` could not make it there.
+///
+/// # Errors
+/// WEIR_REGION_DIR names no directory that can be read.
+pub fn searched() -> Result<Searched, Failure> {
+    let mut set = directories();
+    let others = match variable(settings::REGION_DIR.name) {
+        None => None,
+        Some(named) => {
+            fs::read_dir(&named).map_err(|error| {
+                let name = settings::REGION_DIR.name;
+                Failure::of_file("read", &named, error)
+                    .with_remedy(format!("{name} must name the directory of the regions"))
+            })?;
+            let others = set.split_off(1);
+            in_directory(&named).err().map(|why| (others, why))
+        }
+    };
+    Ok(Searched { set, others })
 }
 
 /// A directory that the environment names.

@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use weir_record::region::{Header, MAGIC};
@@ -25,6 +26,8 @@ use crate::trust;
 const LIBRARY: &str = "libweir.so";
 /// A socket of this age that has no listener will have none.
 const SETTLING: Duration = Duration::from_secs(1);
+/// Another weir recover needs a file for moments only.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A report has no name of its own for moments; on the slowest file system, not for so long.
 const TEMPORARY: Duration = Duration::from_secs(600);
 
@@ -85,9 +88,23 @@ fn maker(name: &[u8]) -> Option<Pid> {
     Pid::from_raw(pid.parse().ok().filter(|&pid: &i32| pid > 0)?)
 }
 
+/// Keeps other weir recover from this file as long as it is open here. After [`PATIENCE`], and where files cannot be locked, it goes
+/// on without.
+pub fn lock(file: &File) {
+    let began = Instant::now();
+    let attempt = || rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+    while attempt() == Err(Errno::WOULDBLOCK) && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Removes a region that is not in use, and its session if that has no other.
 pub fn remove(region: &Path) -> io::Result<()> {
-    fs::remove_file(region)?;
+    match fs::remove_file(region) {
+        // Another weir recover has removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
     if let Some(session) = region
         .parent()
         .filter(|parent| name(parent).starts_with(b"weir."))

@@ -54,6 +54,25 @@ impl Seen {
         }
     }
 
+    /// Whether the process of the image with this header runs, whatever program it executes now.
+    pub fn is_there(header: &Header) -> bool {
+        let own = header.pid.load(Ordering::Relaxed);
+        let of = Candidate { header, own };
+        let runs = |pid| match Life::of(pid) {
+            Life::Running { since } => of.is_older(pid, since),
+            Life::Ended { .. } | Life::Absent => false,
+        };
+        match Namespace::noted(header) {
+            Some(Namespace::Here) => runs(own),
+            _ if !is_proc_ours() => false,
+            Some(namespace) => Namespaced::now().0.iter().any(|ids| {
+                let is_it = ids.own == own && Namespace::shown(ids.here, own) == namespace;
+                is_it && runs(ids.here)
+            }),
+            None => own_number(own) == Some(own) && runs(own),
+        }
+    }
+
     /// The process of the image with this header, with this file for its region, among those in other pid namespaces.
     pub fn among(namespaced: &Namespaced, header: &Header, file: FileId) -> Option<Seen> {
         let own = header.pid.load(Ordering::Relaxed);

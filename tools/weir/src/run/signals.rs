@@ -32,29 +32,21 @@ const TAKEN: [c_int; 7] = [
 pub struct Before {
     mask: sigset_t,
     sigchld: libc::sighandler_t,
-    sigxfsz: libc::sighandler_t,
 }
 
 /// Holds weir's signals back in this thread and in those it starts, so that [`wait`] gets them.
 pub fn hold() -> Before {
     let sigchld = disposition(libc::SIGCHLD);
-    let sigxfsz = disposition(libc::SIGXFSZ);
     let mut mask = MaybeUninit::uninit();
     // SAFETY: no handlers are installed; a mask that may be read and one that may be written. That call
     // does not fail for these arguments, so `mask` is written.
     let mask = unsafe {
         // Where it is ignored, children leave no status.
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-        // A limit on the size of files is an error among others.
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::pthread_sigmask(libc::SIG_BLOCK, &taken(), mask.as_mut_ptr());
         mask.assume_init()
     };
-    Before {
-        mask,
-        sigchld,
-        sigxfsz,
-    }
+    Before { mask, sigchld }
 }
 
 /// Holds back in this thread and in those it starts the signal by which a terminal stops its processes (Ctrl-Z). Weir stops when the
@@ -92,13 +84,13 @@ fn disposition(signal: c_int) -> libc::sighandler_t {
 }
 
 impl Before {
-    /// Puts everything back, SIGPIPE included; for the child between fork and exec.
+    /// Puts everything back, SIGPIPE and SIGXFSZ included; for the child between fork and exec.
     pub fn restore(&self) {
         // SAFETY: dispositions that weir was started with, and a mask that the kernel gave.
         unsafe {
             libc::signal(libc::SIGPIPE, inherited::sigpipe());
             libc::signal(libc::SIGCHLD, self.sigchld);
-            libc::signal(libc::SIGXFSZ, self.sigxfsz);
+            libc::signal(libc::SIGXFSZ, inherited::sigxfsz());
             libc::pthread_sigmask(libc::SIG_SETMASK, &self.mask, ptr::null_mut());
         }
     }

@@ -1,7 +1,8 @@
-//! No command writes over what it reads.
+//! No command writes over what it reads, or beyond a limit on the size of files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 use super::{refusal, weir};
@@ -82,4 +83,34 @@ fn what_is_read_is_not_written_over() {
     let mut page = weir(["html", "run", "-o", "run/page.html"]);
     let output = page.current_dir(folder.path()).output().expect("ended");
     assert_eq!(output.status.code(), Some(0));
+}
+
+/// A file that may not grow is an error as any other: the signal that the kernel sends does not end the command.
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sample = Path::new(DOCS).join("sample.json");
+    for (name, arguments) in [
+        ("page.html", &["html", "-o", "page.html"][..]),
+        ("sum.json", &["merge", "-o", "sum.json"]),
+    ] {
+        let mut command = weir(arguments);
+        command.arg(&sample).current_dir(folder.path());
+        let limit = libc::rlimit {
+            rlim_cur: 1024,
+            rlim_max: 1024,
+        };
+        // SAFETY: between fork and exec it makes one system call, which reads the limit.
+        unsafe {
+            command.pre_exec(move || match libc::setrlimit(libc::RLIMIT_FSIZE, &limit) {
+                0 => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            });
+        }
+        let (code, line) = refusal(&command.output().expect("ended"));
+        assert_eq!(code, 125, "{line}");
+        assert!(line.contains("File too large"), "{line}");
+        assert!(!folder.path().join(name).exists(), "nothing of it is left");
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 0);
+    }
 }
