@@ -35,6 +35,23 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}{ELLIPSIS}", prefix(text, room)))
 }
 
+/// Stands between parts of a line.
+pub const SEPARATOR: &str = " · ";
+
+/// The first parts of a line, as many as there is room for. A part is there as a whole or not at all: half a number is a wrong one. Only
+/// the first is cut where it has no room.
+pub fn join_within(parts: &[String], columns: usize) -> String {
+    let all = parts.join(SEPARATOR);
+    if width(&all) <= columns {
+        return all;
+    }
+    let fitting = (1..parts.len()).rev().find_map(|count| {
+        let line = format!("{}{SEPARATOR}{ELLIPSIS}", parts[..count].join(SEPARATOR));
+        (width(&line) <= columns).then_some(line)
+    });
+    fitting.unwrap_or_else(|| cut(parts.first().map_or("", String::as_str), columns).into_owned())
+}
+
 /// The end of the text, in no more than `columns`: of a path, the file's name and the folders next to it.
 pub fn cut_front(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
@@ -160,6 +177,25 @@ pub fn list<S: AsRef<str>>(items: &[S]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_of_a_line_are_whole() {
+        let parts = ["heap 4.88 MiB", "allocates 349 MiB/s", "reads 1 B/s"].map(str::to_owned);
+        let joined = |columns| join_within(&parts, columns);
+        let all = "heap 4.88 MiB · allocates 349 MiB/s · reads 1 B/s";
+        assert_eq!(
+            (joined(200), joined(width(all))),
+            (all.to_owned(), all.to_owned())
+        );
+        let two = "heap 4.88 MiB · allocates 349 MiB/s · …";
+        assert_eq!((&*joined(48), &*joined(39)), (two, two));
+        assert_eq!(
+            (&*joined(38), &*joined(17)),
+            ("heap 4.88 MiB · …", "heap 4.88 MiB · …")
+        );
+        assert_eq!((&*joined(13), &*joined(9)), ("heap 4.88 MiB", "heap 4.8…"));
+        assert_eq!(join_within(&[], 5), "");
+    }
 
     #[test]
     fn control_characters_never_reach_the_terminal() {

@@ -33,7 +33,7 @@ use crate::cli::TopArgs;
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::recover::lying;
-use crate::{output, session};
+use crate::{output, session, text};
 use looking::{Looking, Tab};
 pub use of_run::of_run;
 use target::Target;
@@ -82,7 +82,8 @@ fn lying_there() -> Vec<PathBuf> {
 
 /// All tables, as text.
 fn page(watch: &Watch, looking: &Looking, width: usize) -> String {
-    let mut page = format!("{}: {}\n", watch.headline(looking.is_whole), looking.mode());
+    let headline = watch.headline(looking.is_whole).join(text::SEPARATOR);
+    let mut page = format!("{headline}: {}\n", looking.mode());
     for tab in Tab::ALL {
         let grid = tables::of_tab(tab, watch, looking.is_whole);
         let table = grid.table(&looking.of_tab(tab)).fitted(width);

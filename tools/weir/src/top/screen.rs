@@ -16,6 +16,7 @@ use super::keyboard::Keyboard;
 use super::looking::{Looking, Tab};
 use super::tables;
 use super::watch::Watch;
+use crate::text;
 
 /// How soon a signal, or the end of a pause, is noticed; and between two looks for the first process.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -149,7 +150,7 @@ impl Screen {
             Constraint::Length(1),
         ])
         .areas(frame.area());
-        frame.render_widget(self.head(), head);
+        frame.render_widget(self.head(head.width.into()), head);
         frame.render_widget(self.tabs(), tabs);
         self.draw_table(frame, table);
         frame.render_widget(self.foot(), foot);
@@ -158,11 +159,15 @@ impl Screen {
         }
     }
 
-    fn head(&self) -> Line<'static> {
+    fn head(&self, width: usize) -> Line<'static> {
+        let title = self.subject.title();
+        let mode = format!("  {}  ", self.looking.mode());
+        let room = width.saturating_sub(text::width(title) + text::width(&mode));
+        let headline = self.watch.headline(self.looking.is_whole);
         Line::from(vec![
-            Span::styled(self.subject.title(), Modifier::BOLD),
-            format!("  {}  ", self.looking.mode()).dim(),
-            Span::raw(self.watch.headline(self.looking.is_whole)),
+            Span::styled(title, Modifier::BOLD),
+            mode.dim(),
+            Span::raw(text::join_within(&headline, room)),
         ])
     }
 

@@ -233,8 +233,8 @@ impl Watch {
         }
     }
 
-    /// What all of them do for each second, or did since their start, in a line.
-    pub fn headline(&self, is_whole: bool) -> String {
+    /// What all of them do for each second, or did since their start: parts of a line, the most important first.
+    pub fn headline(&self, is_whole: bool) -> Vec<String> {
         let name = self.shown.first().map_or("–", |of| {
             let program = of.process.command.first();
             let program = program.unwrap_or(&of.process.executable);
@@ -281,7 +281,7 @@ impl Watch {
                 text::counted(number, "region", "regions")
             ));
         }
-        parts.join(" · ")
+        parts
     }
 }
 
