@@ -147,7 +147,9 @@ fn write_final_report(header: &Header, phase: Phase) -> Option<u64> {
     header.latest.set(sys::now());
     header.set_phase(phase);
     let keeps_region = is_more_expected() || matches!(phase, Phase::Replacing);
-    writer::finish(keeps_region)
+    let calls = writer::finish(keeps_region);
+    header.set_reported_calls(calls);
+    calls
 }
 
 /// Looks for calls that bypass the hooks, if the process may have made any. Works on a stack of our own, because the
@@ -204,9 +206,7 @@ pub fn begin_replacing(start: &starts::Start) -> Option<Replacing> {
             }
             Whose::Region if starts::is_hopeless(start) => {}
             Whose::Region => {
-                let calls = write_final_report(header, Phase::Replacing);
-                header.set_reported_calls(calls);
-                is_written = calls.is_some();
+                is_written = write_final_report(header, Phase::Replacing).is_some();
                 // A program that does not load Weir would not remove the region.
                 is_removed = is_written && !start.loads_us();
                 if is_removed {

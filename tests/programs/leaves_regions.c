@@ -4,7 +4,8 @@
    makes i + 1 calls. Needs root.
    "replaced N": replaces itself N times by a system call; each image makes 77 calls. The last one ends by a signal.
    "held PROGRAM": executes a program, after one call. The kernel waits with that, since this process has a lease on it. Half a second
-   later, another thread makes 77 calls more and kills the process. */
+   later, another thread makes 77 calls more and kills the process.
+   "unread -": makes 77 calls, and exits with 5, but is ended by SIGPIPE when its streams are emptied. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -56,6 +57,18 @@ static void *write_on_and_die(void *nothing) {
     return nothing;
 }
 
+/* The C library empties the stream at the very end. Nobody reads the pipe. */
+static int unread(void) {
+    int ends[2];
+    if (pipe(ends)) return 10;
+    close(ends[0]);
+    signal(SIGPIPE, SIG_DFL);
+    FILE *stream = fdopen(ends[1], "w");
+    write_times(77);
+    fputs("text", stream);
+    exit(5);
+}
+
 static int held(char *program) {
     pthread_t other;
     int leased = open(program, O_WRONLY | O_CLOEXEC);
@@ -69,6 +82,7 @@ static int held(char *program) {
 
 int main(int count, char **arguments) {
     if (count < 3) return 2;
+    if (!strcmp(arguments[1], "unread")) return unread();
     if (!strcmp(arguments[1], "held")) return held(arguments[2]);
     int times = atoi(arguments[2]);
     if (!strcmp(arguments[1], "again")) return again(times);

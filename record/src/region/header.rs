@@ -225,7 +225,7 @@ pub struct Header {
     exit_status: AtomicU64,
     /// The process's status for wait(2), plus one; 0 if it is not known. The parent that waited writes it to the file.
     pub(super) wait_status: AtomicU64,
-    /// Calls in the report that was written before the image executed another program, plus one; 0 where there is none.
+    /// Calls in the report that the image wrote before it executed another program or ended, plus one; 0 where there is none.
     pub(super) reported_calls: AtomicU64,
     /// The time-stamp counter when another image began under this one's name; 0 where none did. That image writes it to the file.
     pub(super) followed_ticks: AtomicU64,
@@ -410,14 +410,14 @@ impl Header {
         Some(self.followed_ticks.load(Ordering::Relaxed)).filter(|&ticks| ticks != 0)
     }
 
-    /// How many calls there are in the report that the image wrote before it executed another program; none where there is no
-    /// such report. Until the kernel ends the other threads, they count on.
+    /// How many calls there are in the report that the image wrote before it executed another program or ended; none where there is
+    /// no such report. Until the kernel ends the other threads, they count on.
     pub fn reported_calls(&self) -> Option<u64> {
         let calls = self.reported_calls.load(Ordering::Acquire).checked_sub(1);
-        calls.filter(|_| self.phase() == Phase::Replacing)
+        calls.filter(|_| matches!(self.phase(), Phase::Replacing | Phase::Exiting))
     }
 
-    /// Notes how many calls there are in the report that was written before another program is executed.
+    /// Notes how many calls there are in the report that was written.
     pub fn set_reported_calls(&self, calls: Option<u64>) {
         let noted = calls.map_or(0, |calls| calls.saturating_add(1));
         self.reported_calls.store(noted, Ordering::Release);

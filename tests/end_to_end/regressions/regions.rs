@@ -104,6 +104,36 @@ fn killed_before_it_is_replaced() {
     );
 }
 
+/// A process that a signal ends after its report, while its streams are emptied. Its region has the last call, and how it ended is not known:
+/// not as it meant to.
+#[test]
+fn ended_by_a_signal_after_its_report() {
+    let folder = scratch();
+    let ended = Program::new(victim("leaves_regions"))
+        .args(["unread", "-"])
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .run(Mode::Bare);
+    assert_eq!(ended.status.signal(), Some(libc::SIGPIPE));
+    let writes = |report: &Report| {
+        let functions = &report.processes[0].functions;
+        functions
+            .get("_IO_file_write")
+            .map_or(0, |write| write.calls)
+    };
+    let [written] = &report_files(folder.path())[..] else {
+        panic!("one report");
+    };
+    let written = weir_report::read::load(written).expect("a report");
+    assert_eq!((writes(&written), written.end.status), (0, Some(5)));
+    let recovered = recover_all(folder.path()).expect("it is recovered");
+    let [recovered] = &recovered[..] else {
+        panic!("one report");
+    };
+    let end = &recovered.processes[0].end;
+    assert_eq!((writes(recovered), end.how), (1, EndKind::Unknown));
+}
+
 fn recover_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(weir::command());
     command

@@ -29,7 +29,7 @@ pub fn recover_all(regions: &Path) -> Result<Vec<Report>, String> {
         .map(|entry| entry.expect("an entry").path())
         .collect();
     let text = String::from_utf8_lossy(&output.stdout);
-    let has_report = |line: &&str| line.contains(" wrote its report when it executed ");
+    let has_report = |line: &&str| line.contains(" wrote its report when it ");
     let told = text.lines().filter(has_report).count();
     if !output.status.success() || reports.len() + told != count {
         return Err(format!(

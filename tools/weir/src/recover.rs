@@ -20,7 +20,7 @@ use weir_record::functions::Family;
 use weir_record::region::{
     Circumstance, Header, MAGIC, MAX_SLOTS, Maker, NotARegion, Phase, Region,
 };
-use weir_report::model::{Process, Report};
+use weir_report::model::{End, Process, Report};
 use weir_report::{emit, recording};
 
 use crate::cli::{RecoverArgs, Sort};
@@ -40,7 +40,7 @@ const MIN_BASELINE_NS: u64 = 1_000_000;
 
 const NO_HISTOGRAMS: &str = "recovered from the region: counts, totals, means and maxima are complete, but percentiles are of the last samples only; the writer had the other samples, and ended with the process";
 
-const COUNTED_ON: &str = "the process had also written a report, when it began to execute another program, and then counted on: this report has all of that one";
+const COUNTED_ON: &str = "the process had also written a report, when it began to end or to execute another program, and then counted on: this report has all of that one";
 
 const END_UNKNOWN: &str = "the time at which the process ended is not known: times end with the last one that it recorded";
 
@@ -62,7 +62,7 @@ fn one(path: &Path, args: &RecoverArgs) -> Result<(), Failure> {
     if recovered.has_report {
         if args.out.is_some() {
             return Err(cannot_recover(path)
-                .because("its process wrote its report when it executed another program")
+                .because(format!("its process {}", recovered.how_reported()))
                 .with_remedy("use that report; weir recover --clean removes the region"));
         }
         let line = of_reported(&recovered, path, args)?;
@@ -240,9 +240,8 @@ fn of_reported(recovered: &Recovered, path: &Path, args: &RecoverArgs) -> Result
     let program = recovered.report.command.first().map_or("", String::as_str);
     let program = text::file_name(program);
     let region = path.display();
-    let line = format!(
-        "{region}: process {pid} ({program}) wrote its report when it executed another program"
-    );
+    let how = recovered.how_reported();
+    let line = format!("{region}: process {pid} ({program}) {how}");
     if !args.clean || recovered.runs {
         return Ok(format!(
             "{line}; --clean removes the region once the process has ended"
@@ -269,9 +268,19 @@ struct Recovered {
     runs: bool,
     /// Whether the image has written its report itself, and nothing was counted after that.
     has_report: bool,
+    /// Whether it was about to execute another program.
+    is_replaced: bool,
 }
 
 impl Recovered {
+    /// When it wrote its report itself.
+    fn how_reported(&self) -> &'static str {
+        match self.is_replaced {
+            true => "wrote its report when it executed another program",
+            false => "wrote its report when it ended",
+        }
+    }
+
     /// Whether the name is that of the file that was read. If not, the process has ended just now and written its report, or
     /// another weir recover was at work.
     fn is_still_there(&self, path: &Path) -> bool {
@@ -374,7 +383,12 @@ fn recover(path: &Path, noted: &mut NotedEnds) -> Result<Recovered, Failure> {
     } else {
         let header = region.header;
         let identity = Identity::noted(header);
-        let end = noted.end(ending::by_phase(header), &identity);
+        let by_phase = match header.phase() {
+            // After its report it would have removed the region, had nothing ended it before.
+            Phase::Exiting if header.reported_calls().is_some() => End::default(),
+            _ => ending::by_phase(header),
+        };
+        let end = noted.end(by_phase, &identity);
         (
             match header.wait_status() {
                 // Its parent's region is gone.
@@ -406,9 +420,11 @@ fn recover(path: &Path, noted: &mut NotedEnds) -> Result<Recovered, Failure> {
     if !has_report && region.header.reported_calls().is_some() {
         report.missed.notes.push(COUNTED_ON.to_owned());
     }
+    let is_replaced = region.header.phase() == Phase::Replacing;
     Ok(Recovered {
         report,
         pid,
+        is_replaced,
         file: copied.file,
         runs,
         has_report,
