@@ -5,6 +5,7 @@
 //! ages        how long blocks lived
 //! files       stacks that end with a file
 //! interpreters  stacks without an interpreter's own functions
+//! known       what frames are, kept for several questions
 //! made_code   code that a program makes while it runs
 //! metric      what is summed, and of which functions
 //! naming      names that are written into a report
@@ -18,6 +19,7 @@
 mod ages;
 mod files;
 mod interpreters;
+mod known;
 mod lock_waits;
 mod made_code;
 mod metric;
@@ -38,14 +40,16 @@ use weir_report::model::{CodeName, Module, Process, Stacks};
 
 use crate::cli::{Group, SiteArgs};
 use crate::failure::Failure;
-use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Lack, Place};
+use crate::symbols::{self, Asked, DEBUG_DIRECTORY, Found, Lack, Place};
 
 pub use ages::Ages;
+use known::KnownPlaces;
+pub use known::Questions;
 pub use made_code::{MADE_WHILE_RUNNING, name_made_code};
 pub use metric::Choice;
 pub use naming::{Named, name};
 pub use pattern::{Patterns, Wanted};
-pub use points::{PointId, Points, is_library};
+pub use points::{Point, PointId, Points, is_library};
 pub use shorten::shortened;
 pub use suppressions::Suppressed;
 use suppressions::Suppressions;
@@ -87,6 +91,36 @@ impl Sites {
         debug_directories: &[PathBuf],
         naming: Naming,
     ) -> Option<Sites> {
+        Sites::named(processes, |module, stacks, frames| match naming {
+            Naming::Quick if points::is_library(&module.path) => Found {
+                places: vec![Vec::new(); frames.len()],
+                lack: None,
+            },
+            _ => places(module, stacks, frames, debug_directories, naming),
+        })
+    }
+
+    /// The same, where files are read only for what is not known yet.
+    fn with_known<'a>(
+        processes: impl IntoIterator<Item = &'a Process>,
+        debug_directories: &[PathBuf],
+        known: &mut KnownPlaces,
+    ) -> Option<Sites> {
+        Sites::named(processes, |module, stacks, frames| {
+            if let Some(places) = known.of(module, stacks, frames) {
+                return Found { places, lack: None };
+            }
+            let found = places(module, stacks, frames, debug_directories, Naming::Whole);
+            known.add(module, stacks, frames, &found.places);
+            found
+        })
+    }
+
+    /// Those of these processes; `look_up` says what frames of an object are.
+    fn named<'a>(
+        processes: impl IntoIterator<Item = &'a Process>,
+        mut look_up: impl FnMut(&Module, &Stacks, &[u32]) -> Found,
+    ) -> Option<Sites> {
         const MS_NS: u64 = 1_000_000;
         let mut longest_ms = 0;
         let stacks = processes.into_iter().filter_map(|of| {
@@ -104,27 +138,11 @@ impl Sites {
             if frames.is_empty() {
                 continue;
             }
-            if naming == Naming::Quick && points::is_library(&module.path) {
-                points.add(
-                    index,
-                    module,
-                    &stacks,
-                    &frames,
-                    vec![Vec::new(); frames.len()],
-                );
-                continue;
+            let found = look_up(module, &stacks, &frames);
+            if let Some(lack) = found.lack {
+                lacks.push((index, lack));
             }
-            let places = match places_in(module, &stacks, &frames) {
-                Some(places) => places,
-                None => {
-                    let found = look_up(module, &stacks, &frames, debug_directories, naming);
-                    if let Some(lack) = found.lack {
-                        lacks.push((index, lack));
-                    }
-                    found.places
-                }
-            };
-            points.add(index, module, &stacks, &frames, places);
+            points.add(index, module, &stacks, &frames, found.places);
         }
         Some(Sites {
             stacks,
@@ -137,19 +155,7 @@ impl Sites {
 
     /// Those that a command line asks for.
     pub fn asked(processes: &[&Process], args: &SiteArgs) -> Result<Sites, Failure> {
-        let debug_directories = debug_directories(&args.debug_dir);
-        let suppressions = args.suppressions.as_deref();
-        let suppressions = suppressions.map(Suppressions::read).transpose()?;
-        let sites = Sites::of(processes.iter().copied(), &debug_directories, Naming::Whole);
-        let mut sites = sites.ok_or_else(no_stacks)?;
-        if args.files {
-            sites.split_by_file();
-        }
-        sites.suppressed = suppressions.map(|of| of.apply(&mut sites.stacks, &sites.points));
-        if !args.native {
-            sites.leave_out_interpreters();
-        }
-        Ok(sites)
+        Questions::new(args)?.ask(processes)
     }
 
     /// The points of a stack, the outermost function first.
@@ -239,6 +245,20 @@ fn no_stacks() -> Failure {
     .with_remedy("weir run --stacks all records them")
 }
 
+/// What frames of an object are: by the word of the report, or else of its files.
+fn places(
+    module: &Module,
+    stacks: &Stacks,
+    frames: &[u32],
+    debug_directories: &[PathBuf],
+    naming: Naming,
+) -> Found {
+    match places_in(module, stacks, frames) {
+        Some(places) => Found { places, lack: None },
+        None => look_up(module, stacks, frames, debug_directories, naming),
+    }
+}
+
 /// What frames of an object are by the word of the report; none where it does not say it of all of them.
 fn places_in(module: &Module, stacks: &Stacks, frames: &[u32]) -> Option<Vec<Vec<Place>>> {
     let names: HashMap<u64, &CodeName> = module
@@ -265,7 +285,7 @@ fn look_up(
     frames: &[u32],
     debug_directories: &[PathBuf],
     naming: Naming,
-) -> symbols::Found {
+) -> Found {
     // A return address is the one behind the call.
     let addresses: Vec<u64> = frames
         .iter()
