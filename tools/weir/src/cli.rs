@@ -547,6 +547,10 @@ pub struct HtmlArgs {
     #[arg(short, long, value_name = "OUT", value_parser = file_to_write())]
     pub out: Option<PathBuf>,
 
+    /// Open the page at this process
+    #[arg(long, value_name = "PID")]
+    pub process: Option<u32>,
+
     /// Show an interpreter's own functions between those of its language
     #[arg(long)]
     pub native: bool,

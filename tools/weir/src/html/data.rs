@@ -3,16 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use weir_report::Ordered;
-use weir_report::model::{Function, Latency, Parts, Process, Report};
+use weir_report::model::{Function, Parts, Process, Report};
 
+use super::details::Details;
 use super::sites::SiteTable;
 use crate::cli::SiteArgs;
 use crate::failure::Failure;
-use crate::report::findings::{self, Finding};
-use crate::report::measure::{CallSums, Time};
-use crate::report::{Subject, ending, heap, missed};
-use crate::sites::Sites;
+use crate::report::{self, Subject, ending};
+use crate::sites::Questions;
 
 /// All that the page is given. It is no format for other readers, and may change with every version.
 #[derive(Debug, Serialize)]
@@ -21,36 +19,16 @@ pub struct Data {
     pub file: String,
     /// The report, without what only tools can read: histograms in their text form, stacks, where functions lead.
     pub report: Report,
-    /// For each process, in the order of the report's.
+    /// For each entry of the report's processes, in their order.
     pub processes: Vec<Extra>,
-    pub findings: Vec<Found>,
-    /// The histograms of each function that has any.
-    pub histograms: BTreeMap<String, Histograms>,
-    /// The time that all calls of a function took, where enough of them were timed: nanoseconds, and the error of an estimate, which
-    /// is 0 where the time is exact.
-    pub times: BTreeMap<String, (u64, u64)>,
-    pub sums: Sums,
+    /// Of all processes together.
+    pub whole: Details,
+    /// The entry that the page shows at first; absent where that is all of them.
+    pub opens_at: Option<usize>,
     /// How the first process ended, as the predicate of a sentence.
     pub ending: String,
-    /// What was not observed or not measured, a sentence each.
-    pub missed: Vec<String>,
     /// Absent where the report has no call stacks.
     pub sites: Option<SiteTable>,
-}
-
-/// What the page shows of the whole, as the summary has it.
-#[derive(Debug, Serialize)]
-pub struct Sums {
-    pub calls: u64,
-    pub errors: u64,
-    pub allocating_calls: u64,
-    pub allocated_bytes: u64,
-    pub read_bytes: u64,
-    pub written_bytes: u64,
-    /// What all processes had at one moment, at least; absent where that is not known.
-    pub peak_at_once_bytes: Option<u64>,
-    /// Whether anything is known of the heap.
-    pub is_heap_known: bool,
 }
 
 /// What the report does not say of a process by itself.
@@ -63,127 +41,79 @@ pub struct Extra {
     pub ending: String,
     /// Of how many images the entry is.
     pub images: u64,
+    /// Its [`Details`], as the text of JSON: the page reads it when the process is chosen, and opens no slower for it. Absent where there
+    /// is one entry, whose details are those of the whole.
+    pub details: Option<String>,
 }
-
-/// A finding, and what to do.
-#[derive(Debug, Serialize)]
-pub struct Found {
-    pub severity: &'static str,
-    pub title: &'static str,
-    pub evidence: String,
-    pub place: Option<String>,
-    pub remedy: &'static str,
-}
-
-/// The histograms of a function.
-#[derive(Debug, Serialize)]
-pub struct Histograms {
-    pub all: Vec<Class>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub wait: Vec<Class>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub transfer: Vec<Class>,
-}
-
-/// From and up to how many nanoseconds, the latter not included, and how many calls.
-type Class = (u64, u64, u64);
 
 impl Data {
-    /// The page's data of a report; `asked` is for its call sites.
-    pub fn of(mut report: Report, file: &str, asked: &SiteArgs) -> Result<Data, Failure> {
-        let processes: Vec<&Process> = report.processes.iter().collect();
-        let has_stacks = processes.iter().any(|of| of.stacks.is_some());
-        let sites = has_stacks.then(|| Sites::asked(&processes, asked));
-        let sites = sites.transpose()?;
-        let subject = Subject::whole(&report);
-        let findings = findings::of(&subject, sites.as_ref());
-        let findings = findings.into_iter().map(found).collect();
-        let histograms = report.functions.iter().filter_map(|(name, of)| {
-            let histograms = histograms(of)?;
-            Some((name.clone(), histograms))
-        });
-        let histograms = histograms.collect();
-        let times = report.functions.iter().filter_map(|(name, of)| {
-            let time = Time::of(of)?;
-            Some((name.clone(), (time.ns, time.error_ns)))
-        });
-        let times = times.collect();
-        let sums = sums(&report);
-        let missed = missed::sentences(&report.missed);
-        let table = sites.map(|sites| SiteTable::of(&processes, &sites));
-        let extras = report.processes.iter().map(|of| Extra {
-            offset_ns: of.started_unix_ns.saturating_sub(report.started_unix_ns),
-            ending: ending(&of.end),
-            images: of.stands_for(),
-        });
-        let processes = extras.collect();
+    /// The page's data of a report; `asked` is for its call sites, and `process` the id of the process that is shown first.
+    ///
+    /// # Errors
+    /// The suppressions cannot be read, or the report has no process with that id.
+    pub fn of(
+        mut report: Report,
+        file: &str,
+        asked: &SiteArgs,
+        process: Option<u32>,
+    ) -> Result<Data, Failure> {
+        let opens_at = opens_at(&report, process)?;
+        let all: Vec<&Process> = report.processes.iter().collect();
+        let mut questions = Questions::new(asked)?;
+        let has_stacks = all.iter().any(|of| of.stacks.is_some());
+        let sites = has_stacks.then(|| questions.ask(&all)).transpose()?;
+        let (mut table, of_all) = sites.as_ref().map(|of| SiteTable::of(&all, of)).unzip();
+        let whole = Details::of(&Subject::whole(&report), sites.as_ref(), of_all);
+        let mut processes = Vec::with_capacity(all.len());
+        for &process in &all {
+            processes.push(Extra {
+                offset_ns: { process.started_unix_ns }.saturating_sub(report.started_unix_ns),
+                ending: ending(&process.end),
+                images: process.stands_for(),
+                details: match all.len() {
+                    1 => None,
+                    _ => Some(details(process, &mut questions, table.as_mut())?),
+                },
+            });
+        }
         let ending = ending(&report.end);
         strip(&mut report);
         Ok(Data {
             file: file.to_owned(),
             report,
             processes,
-            findings,
-            histograms,
-            times,
-            sums,
+            whole,
+            opens_at,
             ending,
-            missed,
             sites: table,
         })
     }
 }
 
-fn sums(report: &Report) -> Sums {
-    let totals = CallSums::of(&report.functions);
-    let processes = report.processes.iter();
-    let peak = report.tree_peak.as_ref();
-    Sums {
-        calls: totals.calls,
-        errors: totals.errors,
-        allocating_calls: totals.allocating_calls,
-        allocated_bytes: totals.allocated_bytes,
-        read_bytes: totals.read_bytes,
-        written_bytes: totals.written_bytes,
-        peak_at_once_bytes: peak.map(|peak| heap::at_once(peak, processes.clone())),
-        is_heap_known: report.heap.not_known.is_none()
-            || processes.clone().any(|of| of.heap.not_known.is_none()),
-    }
+/// The first image of a process.
+fn opens_at(report: &Report, process: Option<u32>) -> Result<Option<usize>, Failure> {
+    let Some(pid) = process else {
+        return Ok(None);
+    };
+    let images = report::processes(report, process)?;
+    let first = images.first().map(|of| of.started_unix_ns);
+    let is_first =
+        |of: &Process| of.pid == pid && of.folded.is_none() && Some(of.started_unix_ns) == first;
+    Ok(report.processes.iter().position(is_first))
 }
 
-fn found(of: Finding) -> Found {
-    Found {
-        severity: of.severity.name(),
-        title: of.rule.title(),
-        evidence: of.evidence,
-        place: of.place,
-        remedy: of.rule.remedy(),
-    }
-}
-
-fn histograms(of: &Function) -> Option<Histograms> {
-    let classes = |latency: &Latency| {
-        let ordered = Ordered::of(latency);
-        let classes = ordered.iter().flat_map(Ordered::classes);
-        let classes = classes
-            .map(|(between, calls)| (*between.start(), between.end().saturating_add(1), calls));
-        classes.collect::<Vec<Class>>()
-    };
-    let histograms = Histograms {
-        all: of.latency.as_deref().map(classes).unwrap_or_default(),
-        wait: of
-            .parts
-            .as_deref()
-            .map(|of| classes(&of.wait))
-            .unwrap_or_default(),
-        transfer: of
-            .parts
-            .as_deref()
-            .map(|of| classes(&of.transfer))
-            .unwrap_or_default(),
-    };
-    let any = [&histograms.all, &histograms.wait, &histograms.transfer];
-    any.iter().any(|of| !of.is_empty()).then_some(histograms)
+fn details(
+    process: &Process,
+    questions: &mut Questions<'_>,
+    table: Option<&mut SiteTable>,
+) -> Result<String, Failure> {
+    let sites = { process.stacks.as_ref() }.map(|_| questions.ask(&[process]));
+    let sites = sites.transpose()?;
+    let of_table = table.zip(sites.as_ref());
+    let of_table = of_table.map(|(table, sites)| table.add(&[process], sites));
+    let details = Details::of(&Subject::image(process), sites.as_ref(), of_table);
+    serde_json::to_string(&details)
+        .map_err(|error| Failure::of_weir("cannot make the page").because(error))
 }
 
 /// Takes out what the page does not show, or has in another form.

@@ -52,6 +52,7 @@ pub struct Kind {
 pub const REPORT: Kind = Kind {
     commands: ["weir html", "weir report"],
     scripts: &[
+        include_str!("page/subject.js"),
         include_str!("page/over_time.js"),
         include_str!("page/heat_map.js"),
         include_str!("page/tables.js"),

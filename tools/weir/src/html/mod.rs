@@ -1,7 +1,8 @@
 //! `weir html`: a report as one page for browsers. The page of `weir diff` has the same frame, and shares what it can.
 //!
 //! ```text
-//! data      what the page shows: the report, findings, histograms
+//! data      what the page shows: the report, and the details of all processes and of each
+//! details   findings, histograms, sums of a subject
 //! sites     call sites, as the page wants them
 //! document  the page around it: style, scripts, the data itself
 //! page/     what runs in the browser
@@ -11,6 +12,7 @@
 //! The page needs no network and no server: all is in the one file, and a policy in it forbids the browser to ask for more.
 
 mod data;
+mod details;
 pub mod document;
 pub mod sites;
 
@@ -36,6 +38,7 @@ pub fn execute(args: &HtmlArgs) -> Result<(), Failure> {
         debug_dir: args.debug_dir.clone(),
         ..SiteArgs::default()
     };
-    let page = document::page(&document::REPORT, &Data::of(report, &name, &asked)?)?;
+    let data = Data::of(report, &name, &asked, args.process)?;
+    let page = document::page(&document::REPORT, &data)?;
     export::to_file(args.out.as_deref(), &|out| out.write_all(page.as_bytes()))
 }

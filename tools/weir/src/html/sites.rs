@@ -1,4 +1,4 @@
-//! Call sites, as the page wants them: columns of numbers, and the stacks as one tree.
+//! Call sites, as the page wants them: columns of numbers, and the stacks of all processes as one tree.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use weir_report::model::Process;
 
 use crate::cli::{Group, Metric};
 use crate::report::sites::{self, lacks};
-use crate::sites::{Choice, Sites};
+use crate::sites::{Choice, Point, Sites};
 use crate::units::Unit;
 
-/// The call sites of all processes.
+/// What the call sites of all processes, and those of each, have in common.
 #[derive(Debug, Default, Serialize)]
 pub struct SiteTable {
     pub points: Points,
@@ -18,15 +18,31 @@ pub struct SiteTable {
     pub nodes: Nodes,
     /// The functions that were called.
     pub called: Vec<String>,
-    pub sites: Columns,
-    /// What can be summed, the most informative first.
+    /// What can be summed, the most informative first: what all processes together have any of.
     pub sums: Vec<Sum>,
-    /// What is to be known of the numbers: pairs of a word and a phrase.
-    pub notes: Vec<(&'static str, String)>,
     /// Which names are missing, and what to do about it, a sentence each.
     pub lacks: Vec<String>,
-    /// Whether the numbers of allocations are estimated.
-    pub is_sampled: bool,
+    #[serde(skip)]
+    known: Known,
+}
+
+/// Where the things of a table are.
+#[derive(Debug, Default)]
+struct Known {
+    points: HashMap<Point, u32>,
+    /// By parent and point.
+    nodes: HashMap<(i64, u32), i64>,
+    called: HashMap<String, u32>,
+}
+
+/// The call sites of all processes, or of one.
+#[derive(Debug, Default, Serialize)]
+pub struct SitesOf {
+    pub sites: Columns,
+    /// The total of each of [`SiteTable::sums`].
+    pub totals: Vec<u64>,
+    /// What is to be known of the numbers: pairs of a word and a phrase.
+    pub notes: Vec<(&'static str, String)>,
 }
 
 /// Places in the program, by index.
@@ -79,61 +95,90 @@ pub struct Sum {
     pub column: &'static str,
     /// `bytes`, `count` or `time`, which is in nanoseconds.
     pub unit: &'static str,
-    pub total: u64,
+    #[serde(skip)]
+    choice: Choice,
 }
 
 impl SiteTable {
-    pub fn of(processes: &[&Process], sites: &Sites) -> SiteTable {
+    /// A table for the call sites of all processes, and these.
+    pub fn of(processes: &[&Process], sites: &Sites) -> (SiteTable, SitesOf) {
         let mut table = SiteTable {
-            notes: sites::notes(processes, sites),
             lacks: lacks::sentences(sites),
-            is_sampled: sites.stacks.sampled_bytes.is_some(),
+            sums: Choice::ALL
+                .into_iter()
+                .filter(|&choice| total(sites, choice) > 0)
+                .map(sum)
+                .collect(),
             ..SiteTable::default()
         };
         let remedies = lacks::remedies(sites);
         table.lacks.extend(remedies.into_iter().map(str::to_owned));
-        for point in sites.points.all() {
-            table.points.function.push(point.function.clone());
-            table.points.place.push(point.whole_place());
-            table.points.object.push(point.path.clone());
-            table.points.is_plumbing.push(point.is_plumbing());
-        }
-        let innermost = table.add_stacks(sites);
-        table.add_sites(sites, &innermost);
-        table.sums = Choice::ALL
-            .into_iter()
-            .filter_map(|choice| sum(sites, choice))
-            .collect();
-        table
+        let of_all = table.add(processes, sites);
+        (table, of_all)
     }
 
-    /// Adds the tree, and says for each frame which node it ends with.
-    fn add_stacks(&mut self, sites: &Sites) -> Vec<i64> {
+    /// Adds the call sites of some of the processes.
+    pub fn add(&mut self, processes: &[&Process], sites: &Sites) -> SitesOf {
+        let points: Vec<u32> = sites.points.all().map(|of| self.point(of)).collect();
+        let innermost = self.add_stacks(sites, &points);
+        SitesOf {
+            sites: self.columns(sites, &innermost),
+            totals: { self.sums.iter() }
+                .map(|of| total(sites, of.choice))
+                .collect(),
+            notes: sites::notes(processes, sites),
+        }
+    }
+
+    fn point(&mut self, of: &Point) -> u32 {
+        // Objects have other numbers in other processes; the path tells which it is.
+        let key = Point {
+            module: None,
+            ..of.clone()
+        };
+        let next = self.points.function.len() as u32;
+        let index = *self.known.points.entry(key).or_insert(next);
+        if index == next {
+            self.points.function.push(of.function.clone());
+            self.points.place.push(of.whole_place());
+            self.points.object.push(of.path.clone());
+            self.points.is_plumbing.push(of.is_plumbing());
+        }
+        index
+    }
+
+    /// Adds the stacks to the tree, and says for each frame which node it ends with.
+    fn add_stacks(&mut self, sites: &Sites, points: &[u32]) -> Vec<i64> {
         let frames = &sites.stacks.frames;
         let mut innermost: Vec<i64> = Vec::with_capacity(frames.len());
         // A caller comes before what it calls.
         for (index, frame) in (0..).zip(frames) {
             let mut node = frame.parent.map_or(-1, |parent| innermost[parent as usize]);
             for &point in sites.points.of_frame(index) {
-                self.nodes.parent.push(node);
-                self.nodes.point.push(point);
-                node = self.nodes.point.len() as i64 - 1;
+                let point = points[point as usize];
+                let next = self.nodes.point.len() as i64;
+                let own = *self.known.nodes.entry((node, point)).or_insert(next);
+                if own == next {
+                    self.nodes.parent.push(node);
+                    self.nodes.point.push(point);
+                }
+                node = own;
             }
             innermost.push(node);
         }
         innermost
     }
 
-    fn add_sites(&mut self, sites: &Sites, innermost: &[i64]) {
-        let mut known: HashMap<&str, u32> = HashMap::new();
+    fn columns(&mut self, sites: &Sites, innermost: &[i64]) -> Columns {
+        let mut columns = Columns::default();
         for site in &sites.stacks.sites {
             let node = site.frame.map_or(-1, |frame| innermost[frame as usize]);
             let next = self.called.len() as u32;
-            let called = *known.entry(&site.function).or_insert(next);
+            let called = self.known.called.entry(site.function.clone());
+            let called = *called.or_insert(next);
             if called == next {
                 self.called.push(site.function.clone());
             }
-            let columns = &mut self.sites;
             columns.node.push(node);
             columns.called.push(called);
             columns.group.push(group(Group::of(&site.function)));
@@ -151,23 +196,27 @@ impl SiteTable {
                 column.push(metric.of(site));
             }
         }
+        columns
     }
 }
 
-/// One of the sums; none where it is 0.
-fn sum(sites: &Sites, choice: Choice) -> Option<Sum> {
+/// What all sites of a group have of a metric.
+fn total(sites: &Sites, choice: Choice) -> u64 {
     let of_group = sites.stacks.sites.iter();
     let of_group = of_group.filter(|site| Group::of(&site.function) == choice.group);
-    let total = of_group.fold(0, |sum: u64, site| {
+    of_group.fold(0, |sum: u64, site| {
         sum.saturating_add(choice.metric.of(site))
-    });
-    (total > 0).then(|| Sum {
+    })
+}
+
+fn sum(choice: Choice) -> Sum {
+    Sum {
         name: choice.name(),
         group: group(choice.group),
         column: column(choice.metric),
         unit: unit(choice.metric),
-        total,
-    })
+        choice,
+    }
 }
 
 /// The name of a column of numbers.

@@ -2,8 +2,12 @@
 
 #[path = "html/browser.rs"]
 mod browser;
+#[path = "html/choosing.rs"]
+mod choosing;
 #[path = "html/over_time.rs"]
 mod over_time;
+#[path = "html/processes.rs"]
+mod processes;
 #[path = "../../src/units.rs"]
 #[allow(dead_code, reason = "the command uses the rest")]
 pub mod units;

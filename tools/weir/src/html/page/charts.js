@@ -97,16 +97,18 @@ function markRange(of) {
   const right = bbox.left + bbox.width;
   ctx.save();
   ctx.fillStyle = colour('outside');
-  ctx.fillRect(bbox.left, bbox.top, Math.max(0, from - bbox.left), bbox.height);
-  ctx.fillRect(Math.min(to, right), bbox.top, Math.max(0, right - to), bbox.height);
+  const inside = (at) => Math.min(Math.max(at, bbox.left), right);
+  ctx.fillRect(bbox.left, bbox.top, inside(from) - bbox.left, bbox.height);
+  ctx.fillRect(inside(to), bbox.top, right - inside(to), bbox.height);
   ctx.restore();
 }
 
 // Looks at a range of time, or at all of it where that is chosen.
 function chooseRange(range) {
-  const from = Math.max(0, Math.min(...range));
-  const to = Math.min(page.end, Math.max(...range));
-  const isAll = from <= 0 && to >= page.end;
+  const [first, last] = page.span();
+  const from = Math.max(first, Math.min(...range));
+  const to = Math.min(last, Math.max(...range));
+  const isAll = from <= first && to >= last;
   look({ range: isAll || to <= from ? null : [from, to] });
 }
 
@@ -116,15 +118,19 @@ function rangeSlider() {
   const handle = (label, value) => element('input', { type: 'range', min: 0, max: STEPS, step: 1, value, 'aria-label': label });
   const from = handle('from', 0);
   const to = handle('up to', STEPS);
-  const chosen = () => chooseRange([from.value, to.value].map((value) => (Number(value) / STEPS) * page.end));
+  const chosen = () => {
+    const [first, last] = page.span();
+    chooseRange([from.value, to.value].map((value) => first + (Number(value) / STEPS) * (last - first)));
+  };
   from.addEventListener('input', chosen);
   to.addEventListener('input', chosen);
   const show = () => {
-    const [low, high] = state.range ?? [0, page.end];
-    from.value = Math.round((low / page.end) * STEPS);
-    to.value = Math.round((high / page.end) * STEPS);
+    const [first, last] = page.span();
+    const [low, high] = state.range ?? [first, last];
+    from.value = Math.round(((low - first) / (last - first)) * STEPS);
+    to.value = Math.round(((high - first) / (last - first)) * STEPS);
   };
   show();
-  watch(['range'], show);
+  watch(['range', 'process'], show);
   return element('div', { class: 'slider' }, element('label', {}, 'from ', from), element('label', {}, 'up to ', to));
 }

@@ -42,10 +42,13 @@ function processName(process) {
   return printable(process.title ?? fileName(process.executable));
 }
 
-// A section of the page, with a heading and a remark beside it.
+// A section of the page, with a heading and a remark beside it. One that is a function follows the process that is looked at.
 function section(id, title, remark = '') {
-  const made = element('section', { id, tabindex: '-1' },
-    element('h2', {}, title, remark ? element('small', {}, remark) : null));
+  const small = remark ? element('small', {}) : null;
+  const show = () => { small.textContent = typeof remark === 'function' ? remark() : remark; };
+  if (small) show();
+  if (typeof remark === 'function') watch(['process'], show);
+  const made = element('section', { id, tabindex: '-1' }, element('h2', {}, title, small));
   byId('page').append(made);
   return made;
 }

@@ -10,12 +10,17 @@ function showFunction(into) {
   drawnHistogram = null;
   into.replaceChildren();
   const name = state.function;
-  const of = page.report.functions[name];
-  if (!of) return;
+  if (name === null) return;
+  const of = subject().functions[name];
   const close = element('button', { type: 'button', click: () => look({ function: null }) }, 'close (Esc)');
+  if (!of) {
+    into.append(element('div', { class: 'opened' }, element('h3', {}, printable(name), close),
+      element('p', { class: 'remark' }, 'This process did not call it.')));
+    return;
+  }
   into.append(element('div', { class: 'opened' },
     element('h3', {}, name, element('small', {}, of.family), close),
-    facts(of), histogramOf(name, of), sizesOf(of), processesOf(name)));
+    facts(of), histogramOf(name, of), sizesOf(of), state.process === null ? processesOf(name) : null));
 }
 
 function facts(of) {
@@ -44,7 +49,7 @@ function logarithmic(classes, from, many) {
 }
 
 function histogramOf(name, of) {
-  const histograms = page.data.histograms[name];
+  const histograms = subject().histograms[name];
   if (!histograms) return element('p', { class: 'remark' }, 'No call was timed.');
   const parts = [['all', 'calls', 'read'], ['wait', 'waits', 'write'], ['transfer', 'transfers', 'heap']]
     .filter(([part]) => histograms[part]?.length);
@@ -89,7 +94,8 @@ function histogramOf(name, of) {
     isLogarithmic = event.target.checked;
     draw();
   } }), ' logarithmic');
-  return element('div', {}, element('div', { class: 'tools' }, 'Latency of the timed calls ', scale), place);
+  const calls = histograms.all.reduce((sum, [, , of]) => sum + of, 0);
+  return element('div', {}, element('div', { class: 'tools' }, `Latency of ${counted(calls, 'timed call', 'timed calls')} `, scale), place);
 }
 
 function markLatency(plot, label, ns, line) {

@@ -44,7 +44,7 @@ function heatOverTime(range) {
 
 function showHeatMaps() {
   if (!page.report.processes.some((process) => process.latency_over_time)) return;
-  const of = section('latency', 'Latency over time', 'how long calls took, by what they were for; follows the chosen range');
+  const of = section('latency', 'Latency over time', () => `how long calls took, by what they were for; ${ofWhat()}, in the chosen range`);
   const maps = element('div', { class: 'charts' });
   of.append(maps);
   let drawn = [];
@@ -52,7 +52,7 @@ function showHeatMaps() {
     drawn.forEach((one) => one.remove());
     maps.replaceChildren();
     drawn = [];
-    const range = state.range ?? [0, page.end];
+    const range = state.range ?? page.span();
     const activities = heatOverTime(range);
     const known = Object.keys(ACTIVITIES);
     const others = Object.keys(activities).filter((name) => !known.includes(name)).sort();

@@ -9,14 +9,18 @@ function endOf(data) {
 openPage(() => {
   page.report = page.data.report;
   page.end = endOf(page.data);
+  page.opensAt = canChooseProcess() ? page.data.opens_at : null;
   page.telling = OF_ONE_REPORT;
+  page.span = () => [subject().from, subject().to];
+  page.sites = sitesOfSubject;
   return {
     end: page.end,
-    processes: page.report.processes.length,
+    processes: canChooseProcess() ? page.report.processes.length : 0,
     functions: Object.keys(page.report.functions),
     sums: page.data.sites?.sums.length ?? 0,
   };
 }, () => {
+  showSubject();
   showHead();
   showFindings();
   showCards();
@@ -25,7 +29,7 @@ openPage(() => {
   showFunctions();
   showErrors();
   showFiles();
-  showStacks('Call sites', 'where in the program the calls came from, in the whole run', (of) => {
+  showStacks('Call sites', () => `where in the program the calls came from; ${ofWhat()}`, (of) => {
     showFlat(of);
     showSites(of);
     notesOf(of);

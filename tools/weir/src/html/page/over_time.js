@@ -3,13 +3,6 @@
 const COUNTERS = ['alloc_calls', 'alloc_bytes', 'io_calls', 'read_bytes', 'written_bytes', 'copied_bytes'];
 const USAGE = ['minor_faults', 'major_faults', 'user_ns', 'system_ns'];
 
-// The images that are looked at, with the time from the start of the recording to theirs.
-function chosenImages() {
-  return page.report.processes
-    .map((process, index) => ({ process, index, offset: page.data.processes[index].offset_ns }))
-    .filter(({ index }) => state.process === null || state.process === index);
-}
-
 // Those that have a timeline.
 function tracked() {
   return chosenImages().filter(({ process }) => process.timeline.points.length > 1);
@@ -50,8 +43,8 @@ function usageOf(index) {
 }
 
 // Sums over processes at evenly spaced times.
-function seriesOverTime(processes, end) {
-  const at = evenly(0, end);
+function seriesOverTime(processes, [from, to]) {
+  const at = evenly(from, to);
   const known = processes.filter(({ process }) => !process.heap.not_known);
   const made = { at, live: levelsAt(known, at, LIVE), resident: levelsAt(processes, at, RESIDENT), threads: levelsAt(processes, at, THREADS), counters: {} };
   for (const name of [...COUNTERS, ...USAGE]) made.counters[name] = at.map(() => 0);
@@ -91,7 +84,7 @@ const perSecond = (unit) => ({
 const PROCESSORS = { unit: undefined, show: (number) => number.toFixed(number < 9.95 ? 2 : 1) };
 
 function showOverTime() {
-  const of = section('time', 'Over time', 'drag in a chart to choose a range');
+  const of = section('time', 'Over time', () => `${ofWhat()}; drag in a chart to choose a range`);
   if (!page.report.processes.some((process) => process.timeline.points.length > 1)) {
     const why = (page.report.runs ?? 1) > 1 ? 'This is the sum of several runs, which has no timeline.' : 'No process ran long enough for a timeline.';
     of.append(element('p', { class: 'remark' }, why));
@@ -99,13 +92,15 @@ function showOverTime() {
   }
   const charts = element('div', { class: 'charts' });
   const chosen = element('div', { class: 'chosen' });
-  of.append(processChoice(), charts, rangeSlider(), chosen);
+  const lacks = element('p', { class: 'remark' });
+  of.append(lacks, charts, rangeSlider(), chosen);
   let drawn = [];
   const draw = () => {
     drawn.forEach((one) => one.remove());
     charts.replaceChildren();
-    const series = seriesOverTime(tracked(), page.end);
-    drawn = chartsOf(series, charts);
+    drawn = chartsOf(seriesOverTime(tracked(), page.span()), charts);
+    lacks.textContent = lacksOverTime();
+    lacks.hidden = !lacks.textContent;
     showChosen(chosen);
   };
   whenSeen(charts, draw);
@@ -114,6 +109,17 @@ function showOverTime() {
     drawCharts();
     showChosen(chosen);
   }));
+}
+
+// What the report does not have of the process that is looked at.
+function lacksOverTime() {
+  const process = chosenProcess();
+  if (!process) return '';
+  const { points } = process.timeline;
+  if (points.length < 2) return 'The report has no timeline of this process: it ran too briefly.';
+  if (points.some((point) => point.usage)) return '';
+  return process.folded ? 'Resident size, CPU time and page faults are not known of processes that share an entry.'
+    : 'Resident size, CPU time and page faults of this process are not known: nobody read them while it ran.';
 }
 
 function chartsOf(series, into) {
@@ -149,20 +155,6 @@ function chartsOf(series, into) {
     { label: 'major', colour: 'write', data: rates(series, 'major_faults') },
   ], perSecond('count'));
   return made;
-}
-
-function processChoice() {
-  const many = page.report.processes
-    .map((process, index) => [String(index),
-      `${process.pid} ${processName(process)}, from ${time(page.data.processes[index].offset_ns)} on`, process])
-    .filter(([, , process]) => process.timeline.points.length > 1);
-  const values = [['', `all ${count(many.length)} that have a timeline`], ...many.slice(0, 1000)];
-  const field = choice('Processes', values, state.process ?? '', (value) => {
-    look({ process: value === '' ? null : Number(value) });
-  });
-  watch(['process'], () => { field.select.value = state.process ?? ''; });
-  field.hidden = many.length < 2;
-  return field;
 }
 
 // The numbers of the range.
@@ -225,7 +217,7 @@ function imagesIn([from, to]) {
 }
 
 function showChosen(into) {
-  const range = state.range ?? [0, page.end];
+  const range = state.range ?? page.span();
   const numbers = numbersOf(range);
   const pairs = [
     ['time', `${time(range[0])} to ${time(range[1])}`],

@@ -1,7 +1,10 @@
 // What all pages have: their data, the theme, the links to the sections, keys.
 
-// What the page is about: the data, the report in it, the time of its end, and how sums over call sites are shown.
-const page = { data: null, report: null, end: 0, telling: null };
+// What the page is about: the data, the report in it, the time of its end, the process that it opens at, and how sums over call sites are
+// shown. Between which times the charts are, and the call sites, may depend on what is looked at.
+const page = {
+  data: null, report: null, end: 0, opensAt: null, telling: null, span: () => [0, page.end], sites: () => page.data.sites,
+};
 
 async function unpack() {
   const packed = Uint8Array.from(atob(byId('data').textContent), (letter) => letter.charCodeAt(0));
@@ -62,7 +65,7 @@ const KEYS = [
   ['/', 'filter the table that is seen'],
   ['Tab ↑ ↓ ← →', 'go to a table or a picture, and from row to row or box to box in it'],
   ['Enter', 'in a table or a picture: open what is reached; on the head of a column: sort by it'],
-  ['Esc', 'close what is open, or look at all of the time again'],
+  ['Esc', 'close what is open, or look at all of the time again, or at all processes'],
   ['t', 'dark or light'],
   ['?', 'these keys'],
 ];
@@ -72,7 +75,7 @@ function showKeys() {
   dialog.replaceChildren(
     element('h2', {}, 'Keys'),
     element('dl', {}, ...KEYS.flatMap(([key, text]) => [element('dt', {}, element('kbd', {}, key)), element('dd', {}, text)])),
-    element('p', {}, 'The address of the page says what is looked at: the range of time, an open function, filters, how tables are sorted.'),
+    element('p', {}, 'The address of the page says what is looked at: the process, the range of time, an open function, filters, how tables are sorted.'),
     element('button', { type: 'button', click: () => dialog.close() }, 'close'));
   dialog.showModal();
 }

@@ -1,5 +1,14 @@
 // Call sites of one report: how their sums are shown, functions and places, and what is to be known of them.
 
+// Those of what is looked at, in the form of the whole: a process has stacks in the common tree, and may have none.
+const sitesOfSubject = perSubject(() => {
+  const { sites: table } = page.data;
+  if (!table) return null;
+  const { sites, totals, notes } = subject().sites ?? { sites: { node: [], called: [], group: [] }, totals: [], notes: [] };
+  const sums = table.sums.map((sum, index) => ({ ...sum, total: totals[index] ?? 0 }));
+  return { ...table, sites, sums, notes };
+});
+
 // Warm colours for the program, cold ones for what is called; the same name has the same colour.
 function colourOfName(name) {
   let hash = 0;
@@ -18,7 +27,7 @@ const OF_ONE_REPORT = {
 // Functions by what they led to, and by what they called themselves.
 function showFlat(of) {
   const rows = () => {
-    const sum = page.data.sites.sums[state.sum];
+    const sum = sumNow();
     const functions = new Map();
     for (const [site, value] of sitesOf(sum)) {
       const points = stacks()[site];
@@ -27,7 +36,7 @@ function showFlat(of) {
         const name = nameOfPoint(point);
         let row = functions.get(name);
         if (!row) {
-          row = { name, object: fileName(page.data.sites.points.object[point]), self: 0, all: 0 };
+          row = { name, object: fileName(page.sites().points.object[point]), self: 0, all: 0 };
           functions.set(name, row);
         }
         if (index === points.length - 1) row.self += value;
@@ -39,14 +48,14 @@ function showFlat(of) {
     }
     return [...functions.values()].map((row) => ({ ...row, allShare: row.all, selfShare: row.self }));
   };
-  const show = (value) => SHOWN[page.data.sites.sums[state.sum].unit](value);
-  const percent = (field) => (cell) => share(cell.getRow().getData()[field], page.data.sites.sums[state.sum].total);
+  const show = (value) => SHOWN[sumNow().unit](value);
+  const percent = (field) => (cell) => share(cell.getRow().getData()[field], sumNow().total);
   of.append(element('h3', {}, 'Functions in the stacks', element('small', {}, 'of what is shown above; click one for its callers and callees')));
   table(of, 'stacks', [
     words('function', 'name', { widthGrow: 4 }), words('object', 'object', { widthGrow: 1 }),
     number('led to', 'all', show), { ...number('%', 'allShare', show), formatter: percent('all'), minWidth: 70 },
     number('by itself', 'self', show), { ...number('%', 'selfShare', show), formatter: percent('self'), minWidth: 70 },
-  ], rows, { sort: 'all', watched: ['sum'], chosen: (row) => {
+  ], rows, { sort: 'all', watched: ['sum', 'process'], chosen: (row) => {
     look({ around: row.name });
     byId('around').scrollIntoView();
   } });
@@ -55,8 +64,8 @@ function showFlat(of) {
 // Each place and what it called, with all numbers.
 function showSites(of) {
   const rows = () => {
-    const { points, sites, sums } = page.data.sites;
-    const { group } = sums[state.sum];
+    const { points, sites } = page.sites();
+    const { group } = sumNow();
     const places = new Map();
     stacks().forEach((stack, site) => {
       if (sites.group[site] !== group) return;
@@ -81,15 +90,21 @@ function showSites(of) {
     number('calls', 'calls'), number('errors', 'errors'), number('requested', 'bytes', bytes), number('moved', 'moved', bytes),
     number('time', 'time', time), number('live at end', 'live', bytes), number('live blocks', 'live_blocks'), number('at peak', 'peak', bytes),
     number('temporary', 'temporary'),
-  ], rows, { sort: page.data.sites.sums[state.sum].column, watched: ['sum'] });
+  ], rows, { sort: sumNow().column, watched: ['sum', 'process'] });
 }
 
 function notesOf(of) {
-  const { notes, lacks } = page.data.sites;
-  const together = page.report.processes.length > 1
-    ? 'Of several processes, live bytes and peaks are sums: each process has its peak at another moment, and what it inherited at a fork is at no site.' : null;
-  of.append(element('ul', { class: 'notes' },
-    ...notes.map(([name, text]) => element('li', {}, element('b', {}, `${name}: `), printable(text))),
-    together ? element('li', {}, together) : null,
-    ...lacks.map((text) => element('li', {}, printable(text)))));
+  const list = element('ul', { class: 'notes' });
+  of.append(list);
+  const show = () => {
+    const { notes, lacks } = page.sites();
+    const together = subject().images > 1
+      ? 'Of several processes, live bytes and peaks are sums: each process has its peak at another moment, and what it inherited at a fork is at no site.' : null;
+    const none = subject().sites ? null : 'The report has no call stacks of this process.';
+    list.replaceChildren(
+      ...notes.map(([name, text]) => element('li', {}, element('b', {}, `${name}: `), printable(text))),
+      ...[together, none, ...lacks].filter((text) => text).map((text) => element('li', {}, printable(text))));
+  };
+  watch(['process'], show);
+  show();
 }

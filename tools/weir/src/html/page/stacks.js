@@ -1,22 +1,25 @@
 // Call sites: a flame graph of any sum, and the callers and callees of a function.
 
-// For each site its stack, the outermost point first, as functions. Made once.
-let stacksOfSites = null;
+// For each site its stack, the outermost point first, as functions. Made once for the sites that are looked at.
+const stacksOfSites = new Map();
 
-function stackOf(site) {
-  const { nodes, sites } = page.data.sites;
+function stackOf(innermost) {
+  const { nodes } = page.sites();
   const stack = [];
-  for (let node = sites.node[site]; node >= 0; node = nodes.parent[node]) stack.push(nodes.point[node]);
+  for (let node = innermost; node >= 0; node = nodes.parent[node]) stack.push(nodes.point[node]);
   return stack.reverse();
 }
 
 function stacks() {
-  stacksOfSites ??= page.data.sites.sites.node.map((_, site) => stackOf(site));
-  return stacksOfSites;
+  const { sites } = page.sites();
+  if (!stacksOfSites.has(sites)) stacksOfSites.set(sites, sites.node.map(stackOf));
+  return stacksOfSites.get(sites);
 }
 
-const nameOfPoint = (point) => page.data.sites.points.function[point];
-const calledOf = (site) => page.data.sites.called[page.data.sites.sites.called[site]];
+const nameOfPoint = (point) => page.sites().points.function[point];
+const calledOf = (site) => page.sites().called[page.sites().sites.called[site]];
+// The sum that is looked at.
+const sumNow = () => page.sites().sums[state.sum];
 
 // The names of a site's stack, with the function that was called at the end.
 function namesOf(site) {
@@ -25,9 +28,9 @@ function namesOf(site) {
 
 // The sites that have something of a sum, with how much, and how much of that was before.
 function sitesOf(sum) {
-  const { sites } = page.data.sites;
+  const { sites } = page.sites();
   const made = [];
-  sites[sum.column].forEach((value, site) => {
+  sites[sum.column]?.forEach((value, site) => {
     if (value > 0 && sites.group[site] === sum.group) made.push([site, value, sites.before?.[sum.column][site] ?? 0]);
   });
   return made;
@@ -45,17 +48,21 @@ function sumsOf(having) {
 
 // The section of call sites; `showRest` adds what stands below the pictures.
 function showStacks(title, remark, showRest) {
-  const { sites } = page.data;
-  if (!sites) return;
+  if (!page.data.sites) return;
   const of = section('stacks', title, remark);
-  if (!sites.sums.length) {
+  const { sums: all } = page.sites();
+  if (!all.length) {
     of.append(element('p', { class: 'remark' }, 'No call site has a number.'));
     return;
   }
-  if (state.sum >= sites.sums.length) state.sum = 0;
-  const sums = choice('Show', sites.sums.map((sum, index) => [String(index), `${sum.name}: ${page.telling.total(sum)}`]), String(state.sum),
+  if (state.sum >= all.length) state.sum = 0;
+  const nameOfSum = (sum) => `${sum.name}: ${page.telling.total(sum)}`;
+  const sums = choice('Show', all.map((sum, index) => [String(index), nameOfSum(sum)]), String(state.sum),
     (value) => look({ sum: Number(value) }));
-  watch(['sum'], () => { sums.select.value = String(state.sum); });
+  watch(['sum', 'process'], () => {
+    page.sites().sums.forEach((sum, index) => { sums.select.options[index].textContent = nameOfSum(sum); });
+    sums.select.value = String(state.sum);
+  });
   const search = element('input', { type: 'search', class: 'filter', placeholder: 'search functions', 'aria-label': 'search functions',
     value: state.search, input: (event) => look({ search: event.target.value }) });
   const found = element('span', { class: 'many', 'aria-live': 'polite' });
@@ -71,15 +78,23 @@ function showStacks(title, remark, showRest) {
     if (!graph) return;
     if (state.search) graph.search(new RegExp(state.search.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'i'));
     else graph.clear();
-    const sum = sites.sums[state.sum];
+    const sum = sumNow();
     const wanted = state.search.toLowerCase();
     const having = state.search ? sitesOf(sum).filter(([site]) => namesOf(site).some((name) => name.toLowerCase().includes(wanted))) : [];
     found.textContent = state.search ? page.telling.amount(sumsOf(having), sum) : '';
   };
   const draw = () => {
     picture.replaceChildren();
-    const sum = sites.sums[state.sum];
-    const tree = treeOf('all', pathsOf(sitesOf(sum)));
+    graph = null;
+    found.textContent = '';
+    const sum = sumNow();
+    const having = sitesOf(sum);
+    if (!having.length) {
+      detail.textContent = `${sum.name}: no call site has any.`;
+      around.disabled = true;
+      return;
+    }
+    const tree = treeOf('all', pathsOf(having));
     detail.textContent = `${sum.name}: ${page.telling.total(sum)}. Click a function to see what it led to in the whole width.`;
     chosen = null;
     around.disabled = true;
@@ -95,13 +110,13 @@ function showStacks(title, remark, showRest) {
     sandwich.scrollIntoView();
   });
   whenSeen(picture, draw);
-  watch(['sum', 'theme'], draw);
+  watch(['sum', 'process', 'theme'], draw);
   watch(['search'], oncePerFrame(mark));
   new ResizeObserver(oncePerFrame(() => {
     if (graph && Math.abs(graph.width() - picture.clientWidth) > 4) draw();
   })).observe(picture);
   const showAround = () => showSandwich(sandwich);
-  watch(['around', 'sum', 'theme'], showAround);
+  watch(['around', 'sum', 'process', 'theme'], showAround);
   showAround();
   fitPicturesToPaper();
   showRest(of);
@@ -112,7 +127,7 @@ function showSandwich(into) {
   into.replaceChildren();
   const name = state.around;
   if (name === null) return;
-  const sum = page.data.sites.sums[state.sum];
+  const sum = sumNow();
   const having = pathsOf(sitesOf(sum)).filter(([names]) => names.includes(name));
   // Of a function that calls itself, from the first call on.
   const callees = treeOf(name, having.map(([names, ...sums]) => [names.slice(names.indexOf(name) + 1), ...sums]));

@@ -3,7 +3,7 @@
 const state = {
   // Between which times, in nanoseconds from the start of the recording; null is all of it.
   range: null,
-  // Index of a process, for what is shown over time; null is all of them.
+  // Index of the process that is looked at; null is all of them.
   process: null,
   // The function whose page is open.
   function: null,
@@ -47,6 +47,8 @@ function writeAddress() {
   for (const name of ['process', 'function', 'around', 'direction', 'theme']) {
     if (state[name] !== null) query.set(name, state[name]);
   }
+  // Where a page opens at a process, all of them have to be asked for.
+  if (state.process === null && page.opensAt !== null) query.set('process', 'all');
   if (state.sum) query.set('sum', state.sum);
   if (state.search) query.set('search', state.search);
   for (const [table, text] of Object.entries(state.filters)) {
@@ -75,7 +77,7 @@ function readAddress(limits) {
   const oneOf = (name, values) => (values.includes(query.get(name)) ? query.get(name) : null);
   return {
     range: isRange ? range : null,
-    process: whole('process', limits.processes),
+    process: query.has('process') ? whole('process', limits.processes) : page.opensAt,
     function: oneOf('function', limits.functions),
     around: query.get('around'),
     sum: whole('sum', limits.sums) ?? 0,

@@ -113,7 +113,7 @@ function reachHeads(place) {
 }
 
 // A table in a section, with a field to filter its rows by their words. `options`: `sort`, a field; `chosen`, called with the row
-// that was clicked; `watched`, what changes the rows, which is then a function.
+// that was clicked; `isMarked`, which rows are those that are looked at; `watched`, what changes the rows, which is then a function.
 function table(into, name, columns, rows, options = {}) {
   const given = () => (typeof rows === 'function' ? rows() : rows);
   const texts = columns.filter((column) => column.sorter === 'string').map((column) => column.field);
@@ -164,6 +164,11 @@ function table(into, name, columns, rows, options = {}) {
       initialSort: sortOf(wantedSort()),
       columnDefaults: { headerTooltip: true, resizable: 'header' },
       placeholder: 'none',
+      rowFormatter: options.isMarked ? (row) => {
+        const isMarked = options.isMarked(row.getData());
+        row.getElement().classList.toggle('marked', isMarked);
+        row.getElement().setAttribute('aria-selected', isMarked);
+      } : undefined,
     });
     made.on('tableBuilt', () => {
       reachHeads(place);

@@ -12,7 +12,7 @@ function hasPercentiles(latency) {
   return Boolean(latency) && latency.timed > latency.dropped;
 }
 
-function functionRows(functions) {
+function functionRows({ functions, times }) {
   return Object.entries(functions).filter(([, of]) => of.calls > 0).map(([name, of]) => ({
     name,
     family: of.family,
@@ -20,8 +20,8 @@ function functionRows(functions) {
     errors: of.errors,
     bytes: of.requested_bytes,
     moved: of.moved_bytes,
-    total: page.data.times[name]?.[0] ?? null,
-    error: page.data.times[name]?.[1] ?? 0,
+    total: times[name]?.[0] ?? null,
+    error: times[name]?.[1] ?? 0,
     p50: hasPercentiles(of.latency) ? of.latency.p50_ns : null,
     p99: hasPercentiles(of.latency) ? of.latency.p99_ns : null,
     max: of.latency?.max_ns,
@@ -29,23 +29,23 @@ function functionRows(functions) {
 }
 
 function showFunctions() {
-  const rows = functionRows(page.report.functions);
-  const of = section('functions', 'Functions', 'of the whole run; click one for its latencies and sizes');
+  const rows = perSubject(() => functionRows(subject()));
+  const of = section('functions', 'Functions', () => `${ofWhat()}; click one for its latencies and sizes`);
   const opened = element('div', { id: 'function' });
   table(of, 'functions', [
     words('function', 'name'), words('family', 'family', { widthGrow: 1 }),
     number('calls', 'calls'), number('errors', 'errors'), number('requested', 'bytes', bytes), number('moved', 'moved', bytes),
     number('time', 'total', time, { formatter: timeOfAll, minWidth: 150 }), number('p50', 'p50', time), number('p99', 'p99', time), number('longest', 'max', time),
-  ], rows, { sort: rows.some((row) => row.total) ? 'total' : 'calls', chosen: (row) => look({ function: row.name }) });
+  ], rows, { sort: rows().some((row) => row.total) ? 'total' : 'calls', watched: ['process'], chosen: (row) => look({ function: row.name }) });
   of.append(opened);
   const show = () => showFunction(opened);
-  watch(['function'], show);
+  watch(['function', 'process'], show);
   show();
 }
 
-function showErrors() {
+function errorRows({ functions }) {
   const rows = [];
-  for (const [name, of] of Object.entries(page.report.functions)) {
+  for (const [name, of] of Object.entries(functions)) {
     let listed = 0;
     for (const [errno, calls] of Object.entries(of.errors_by_errno ?? {})) {
       rows.push({ name, errno, calls, share: share(calls, of.calls) });
@@ -53,16 +53,20 @@ function showErrors() {
     }
     if (of.errors > listed) rows.push({ name, errno: 'not recorded', calls: of.errors - listed, share: share(of.errors - listed, of.calls) });
   }
-  if (!rows.length) return;
-  const of = section('errors', 'Errors', 'of the whole run');
+  return rows;
+}
+
+function showErrors() {
+  if (!errorRows(page.report).length) return;
+  const rows = perSubject(() => errorRows(subject()));
+  const of = section('errors', 'Errors', ofWhat);
   table(of, 'errors', [
     words('function', 'name'), words('errno', 'errno'), number('calls', 'calls'),
     { title: 'of its calls', field: 'share', hozAlign: 'right', headerHozAlign: 'right', headerSort: false },
-  ], rows, { sort: 'calls' });
+  ], rows, { sort: 'calls', watched: ['process'] });
 }
 
-function showFiles() {
-  const { listed, others, folded } = page.report.files;
+function fileRows({ files: { listed, others, folded } }) {
   const row = (name, of) => ({
     name,
     kind: of.kind,
@@ -77,15 +81,22 @@ function showFiles() {
     slowest: of.slowest?.took_ns,
   });
   const rows = listed.map((of) => row(of.name || of.kind, of));
-  if (folded) rows.push(row(`${counted(folded, 'other', 'others')}, together`, others));
-  if (!rows.length) return;
-  const of = section('files', 'Files and sockets', 'of the whole run');
+  const ofOthers = folded ? `${counted(folded, 'other', 'others')}, and descriptors of which nothing is known` : 'descriptors of which nothing is known';
+  const together = row(ofOthers, others);
+  if (folded || together.calls || together.opens || together.mapped) rows.push(together);
+  return rows;
+}
+
+function showFiles() {
+  if (!fileRows(page.report).length) return;
+  const rows = perSubject(() => fileRows(subject()));
+  const of = section('files', 'Files and sockets', ofWhat);
   table(of, 'files', [
     words('name', 'name', { front: true, widthGrow: 4, minWidth: 200 }), words('kind', 'kind', { widthGrow: 1, minWidth: 80 }),
     number('opens', 'opens'), number('calls', 'calls'), number('errors', 'errors'), number('read', 'read', bytes),
     number('written', 'written', bytes), number('mapped', 'mapped', bytes), number('random', 'random'), number('time', 'time', time),
     number('slowest', 'slowest', time),
-  ], rows, { sort: 'time' });
+  ], rows, { sort: 'time', watched: ['process'] });
 }
 
 function sumOf(functions, field) {
@@ -114,7 +125,8 @@ function showProcesses() {
     end: page.data.processes[index].ending,
   }));
   const rows = () => all.filter((row) => isInRange(row.start, row.start + row.took));
-  const of = section('processes', 'Processes', 'that ran in the chosen range; click one to see it alone over time');
+  const of = section('processes', 'Processes', canChooseProcess()
+    ? 'that ran in the chosen range; choose one to see it alone in the whole page' : '');
   table(of, 'processes', [
     number('pid', 'pid', String), number('parent', 'parent', String), words('program', 'name', { front: true }),
     words('command', 'command', { widthGrow: 3 }), ...(all.some((row) => row.title) ? [words('title', 'title', { widthGrow: 2 })] : []),
@@ -122,79 +134,84 @@ function showProcesses() {
     number('calls', 'calls'), number('heap peak', 'peak', bytes), number('live at end', 'live', bytes), words('end', 'end'),
   ], rows, {
     sort: 'calls',
-    watched: ['range'],
-    chosen: (row) => {
-      if (page.report.processes[row.index].timeline.points.length < 2) return;
-      look({ process: row.index });
-      byId('time').scrollIntoView();
-    },
+    watched: ['range', 'process'],
+    isMarked: (row) => row.index === state.process,
+    chosen: canChooseProcess() ? (row) => {
+      chooseProcess(row.index);
+      window.scrollTo(0, 0);
+      byId('all-processes').focus({ preventScroll: true });
+    } : undefined,
   });
 }
 
 function showThreads() {
-  const rows = page.report.processes.flatMap((process, index) => process.threads.map((thread) => ({
+  const many = page.report.processes.reduce((sum, process) => sum + process.threads.length, 0);
+  if (many < 2) return;
+  const rows = perSubject(() => chosenImages().flatMap(({ process, offset }) => process.threads.map((thread) => ({
     pid: process.pid,
     tid: thread.tid,
     name: thread.tid ? thread.name : 'without a slot',
     threads: thread.threads,
-    start: page.data.processes[index].offset_ns + thread.started_ns,
+    start: offset + thread.started_ns,
     calls: sumOf(thread.functions, 'calls'),
     bytes: sumOf(thread.functions, 'requested_bytes'),
     time: sumOf(thread.functions, 'total_ns'),
     live: thread.live_bytes,
-  })));
-  if (rows.length < 2) return;
-  const of = section('threads', 'Threads', 'of the whole run; those without a slot found no room of their own, and are counted together');
+  }))));
+  const of = section('threads', 'Threads', () => `${ofWhat()}; those without a slot found no room of their own, and are counted together`);
   table(of, 'threads', [
     number('pid', 'pid', String), number('tid', 'tid', String), words('name', 'name'), number('threads', 'threads'),
     number('first call', 'start', time), number('calls', 'calls'), number('requested', 'bytes', bytes),
     number('timed calls took', 'time', time), number('allocated − freed', 'live', bytes, { minWidth: 160 }),
-  ], rows, { sort: 'calls' });
+  ], rows, { sort: 'calls', watched: ['process'] });
 }
 
 function showCoroutines() {
-  const coroutines = page.report.coroutines;
-  if (!coroutines) return;
+  if (!page.report.coroutines) return;
   const row = (name, of) => ({
     name, pid: of.pid, calls: of.calls, moved: of.moved_bytes, waits: of.waits, wait: of.wait_ns, allocations: of.allocations, live: of.live_bytes,
   });
-  const rows = coroutines.listed.map((of) => row(of.name || of.id, of));
-  if (coroutines.folded) rows.push(row('others, together', coroutines.others));
-  const of = section('coroutines', 'Coroutines', printable(coroutines.runtime));
+  const rows = perSubject(() => {
+    const { coroutines } = subject();
+    if (!coroutines) return [];
+    const listed = coroutines.listed.map((of) => row(of.name || of.id, of));
+    return coroutines.folded ? [...listed, row('others, together', coroutines.others)] : listed;
+  });
+  const of = section('coroutines', 'Coroutines', () => `${printable(page.report.coroutines.runtime)}; ${ofWhat()}`);
   table(of, 'coroutines', [
     words('name', 'name'), number('pid', 'pid', String), number('calls', 'calls'), number('moved', 'moved', bytes),
     number('waits', 'waits'), number('waited', 'wait', time), number('allocations', 'allocations'), number('allocated − freed', 'live', bytes, { minWidth: 160 }),
-  ], rows, { sort: 'calls' });
+  ], rows, { sort: 'calls', watched: ['process'] });
 }
 
 function showSlowest() {
-  const all = page.report.processes.flatMap((process, index) => [...process.slowest, ...process.longest_waits].map((call) => ({
+  const all = perSubject(() => chosenImages().flatMap(({ process, offset }) => [...process.slowest, ...process.longest_waits].map((call) => ({
     name: call.function,
     took: call.took_ns,
-    at: page.data.processes[index].offset_ns + call.at_ns,
+    at: offset + call.at_ns,
     size: call.size_bytes,
     fd: call.fd,
     pid: call.pid,
     tid: call.tid,
-  })));
-  if (all.length) {
-    const of = section('slowest', 'Slowest calls', 'of each process; those in the chosen range');
+  }))));
+  if (page.report.processes.some((process) => process.slowest.length + process.longest_waits.length)) {
+    const of = section('slowest', 'Slowest calls', () => `${state.process === null ? 'of each process' : ofWhat()}; those in the chosen range`);
     table(of, 'slowest', [
       words('function', 'name'), number('took', 'took', time), number('at', 'at', time), number('size', 'size', bytes),
       number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
-    ], () => all.filter((row) => isInRange(row.at, row.at + row.took)), {
-      sort: 'took', watched: ['range'], chosen: (row) => openFunction(row.name),
+    ], () => all().filter((row) => isInRange(row.at, row.at + row.took)), {
+      sort: 'took', watched: ['range', 'process'], chosen: (row) => openFunction(row.name),
     });
   }
-  const inFlight = page.report.processes.flatMap((process) => (process.in_flight ?? []).map((call) => ({
+  const inFlight = perSubject(() => chosenImages().flatMap(({ process }) => (process.in_flight ?? []).map((call) => ({
     name: call.function, age: call.age_ns, file: call.file ?? call.kind ?? '', fd: call.fd, pid: process.pid, tid: call.tid,
-  })));
-  if (inFlight.length) {
-    const of = section('in-flight', 'Calls in flight', 'that had not returned at the end');
+  }))));
+  if (page.report.processes.some((process) => process.in_flight?.length)) {
+    const of = section('in-flight', 'Calls in flight', () => `that had not returned at the end; ${ofWhat()}`);
     table(of, 'in-flight', [
       words('function', 'name'), number('for', 'age', time), words('file or socket', 'file', { front: true }),
       number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
-    ], inFlight, { sort: 'age' });
+    ], inFlight, { sort: 'age', watched: ['process'] });
   }
 }
 

@@ -23,10 +23,15 @@ const seen = () => ({
   findings: text('.findings li'),
   cards: [...document.querySelectorAll('.card')].map((one) => [...one.children].map((child) => child.textContent)),
   chosen: text('.chosen')[0] ?? '',
+  subject: text('.subject')[0] ?? '',
+  marked: document.querySelectorAll('#table-processes .tabulator-row.marked').length,
+  lacks: text('#time > .remark')[0] ?? '',
+  paper: [...document.querySelectorAll('.table + .paper')].map((one) => `${one.previousSibling.id.replace('table-', '')}: ${Math.max(0, one.querySelectorAll('tr').length - 1)}`),
   charts: text('.chart h3'),
   heat: text('.heat .remark'),
   opened: text('#function .facts .pair'),
   openedTitle: text('#function h3')[0] ?? '',
+  histogram: text('#function .tools')[0] ?? '',
   sizes: text('#function .sizes tr'),
   sums: text('#stacks .choice option'),
   boxes: [...document.querySelectorAll('#stacks > .flame title')].map((title) => title.textContent),
@@ -71,6 +76,11 @@ const steps = {
     const at = { bubbles: true, clientX: left + width * part, clientY: top + height / 2 };
     over.dispatchEvent(new MouseEvent('mouseenter', at));
     over.dispatchEvent(new MouseEvent('mousemove', at));
+  },
+  choose: ([selector, value]) => {
+    const field = document.querySelector(selector);
+    field.value = value;
+    field.dispatchEvent(new Event('change'));
   },
   nothing: () => {},
   sort: ([table, field]) => Tabulator.findTable(`#table-${table}`)[0].setSort(field, 'asc'),
