@@ -6,7 +6,8 @@
 //! page        headings, lists, and tables that fit the width
 //! findings    what is wrong
 //! header, heap, time, functions, parts, sizes, errors, files,
-//! coroutines, programs, processes, threads, slowest, in_flight, timeline, provenance, missed      a section or two each
+//! coroutines, programs, processes, threads, slowest, in_flight, timeline, io_over_time, provenance, missed      a section or two each
+//! sparkline   lines of blocks over time
 //! one_function, one_file  all about one of them
 //! sites       the other page: where in the program the calls came from
 //! totals      the other form: JSON for scripts
@@ -23,6 +24,7 @@ mod functions;
 mod header;
 pub mod heap;
 pub mod in_flight;
+mod io_over_time;
 pub mod loss;
 pub mod measure;
 pub mod missed;
@@ -38,6 +40,7 @@ mod recordings;
 pub mod sites;
 mod sizes;
 mod slowest;
+mod sparkline;
 mod subject;
 pub mod taken;
 mod threads;
@@ -156,6 +159,7 @@ fn rendered(report: &Report, options: &Options) -> Result<String, Failure> {
         slowest::show(&mut page, &subject);
         in_flight::show(&mut page, &subject);
         timeline::show(&mut page, &subject);
+        io_over_time::show(&mut page, &subject);
         provenance::show(&mut page, &subject);
         missed::show(&mut page, &subject);
     }

@@ -1,38 +1,17 @@
 //! The live bytes of the heap over time, as a line of blocks, and what the process took of the machine.
 
-use std::cmp::Reverse;
-
 use weir_report::model::{Process, Timeline};
 
 use super::page::Page;
-use super::subject::{self, Subject};
+use super::sparkline;
+use super::subject::Subject;
 use super::taken::Taken;
 use crate::{text, units};
 
-/// How many processes are shown: of more, those whose heaps were the largest.
-const SHOWN: usize = 8;
-/// The widest label of a process.
-const LABEL: usize = 24;
-/// A page of fewer columns than this has short captions.
-const NARROW: usize = 72;
-/// The widest line.
-const LINE: usize = 100;
-
 pub fn show(page: &mut Page, subject: &Subject<'_>) {
-    let mut processes: Vec<&Process> = subject
-        .processes
-        .iter()
-        .copied()
-        .filter(|process| process.folded.is_none() && process.timeline.points.len() > 1)
-        .collect();
+    let (processes, more) = sparkline::shown(subject, |of| Some(of.heap.peak_bytes));
     if processes.is_empty() {
         return;
-    }
-    let more = processes.len().saturating_sub(SHOWN);
-    if more > 0 {
-        processes.sort_by_key(|process| Reverse(process.heap.peak_bytes));
-        processes.truncate(SHOWN);
-        processes.sort_by_key(|process| process.started_unix_ns);
     }
     page.heading(
         "Live heap over time",
@@ -51,9 +30,10 @@ pub fn show(page: &mut Page, subject: &Subject<'_>) {
         widest(|caption| &caption.before),
         widest(|caption| &caption.after),
     );
-    let columns = page.room().saturating_sub(left + right).clamp(1, LINE);
+    let columns = sparkline::columns(page.room(), left, right);
     for (process, Caption { before, after }) in processes.iter().zip(&captions) {
-        let line = sparkline(&process.timeline, process.duration_ns, columns);
+        let live = live(&process.timeline, process.duration_ns, columns);
+        let line = sparkline::blocks(&live);
         let space = " ".repeat(left - text::width(before));
         page.line(&format!("{before}{space}{line}{after}"));
         let parts = [usage(&process.timeline), threads(&process.timeline)];
@@ -81,14 +61,7 @@ struct Caption {
 
 /// Whose line it is, and what its height and its length stand for; on a narrow page, in short.
 fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<Caption> {
-    let is_narrow = room < NARROW;
     let caption = |process: &&Process| {
-        let name = text::printable(subject::name(process)).into_owned();
-        let before = match (subject.has_many_processes(), is_narrow) {
-            (false, _) => String::new(),
-            (true, true) => format!("{}  ", process.pid),
-            (true, false) => format!("{}  ", text::cut(&format!("{} {name}", process.pid), LABEL)),
-        };
         let most = process
             .timeline
             .points
@@ -97,11 +70,14 @@ fn captions(subject: &Subject<'_>, processes: &[&Process], room: usize) -> Vec<C
             .max()
             .unwrap_or(0);
         let most = units::signed_bytes(most);
-        let after = match is_narrow {
+        let after = match sparkline::is_narrow(room) {
             true => format!("  {most}"),
             false => format!("  up to {most} in {}", units::time(process.duration_ns)),
         };
-        Caption { before, after }
+        Caption {
+            before: sparkline::label(subject, process, room),
+            after,
+        }
     };
     processes.iter().map(caption).collect()
 }
@@ -132,10 +108,8 @@ fn threads(timeline: &Timeline) -> Option<String> {
     Some(format!("up to {} threads", units::count(most.into())))
 }
 
-/// A block for each stretch of time, as high as the most that was live in it. Where no point falls
-/// into a stretch, the last point before it holds.
-fn sparkline(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
-    const BLOCKS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// The most that was live in each of so many stretches of time. Where no point falls into a stretch, the last point before it holds.
+fn live(timeline: &Timeline, duration_ns: u64, columns: usize) -> Vec<u64> {
     let end = timeline
         .points
         .iter()
@@ -152,21 +126,15 @@ fn sparkline(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
         most[place] = Some(most[place].map_or(live, |most| most.max(live)));
         latest[place] = live;
     }
-    let highest = most.iter().flatten().copied().max().unwrap_or(0);
     let mut before = 0;
-    let mut line = String::with_capacity(columns * 3);
-    for (most, latest) in most.into_iter().zip(latest) {
+    let stretches = most.into_iter().zip(latest).map(|(most, latest)| {
         let live = most.unwrap_or(before);
         if most.is_some() {
             before = latest;
         }
-        let height = match (live, highest) {
-            (0, _) | (_, 0) => 0,
-            _ => ((live as f64 / highest as f64 * 8.0).round() as usize).clamp(1, 8),
-        };
-        line.push(BLOCKS[height]);
-    }
-    line
+        live
+    });
+    stretches.collect()
 }
 
 #[cfg(test)]
@@ -187,23 +155,27 @@ mod tests {
         }
     }
 
+    fn line(timeline: &Timeline, duration_ns: u64, columns: usize) -> String {
+        sparkline::blocks(&live(timeline, duration_ns, columns))
+    }
+
     #[test]
     fn a_line_rises_and_falls_with_the_heap() {
         let points = timeline(&[(0, 0), (10, 10), (20, 40), (30, 80), (39, 20)]);
-        assert_eq!(sparkline(&points, 39, 4), " ▁▄█");
+        assert_eq!(line(&points, 39, 4), " ▁▄█");
         assert_eq!(
-            sparkline(&points, 79, 8),
+            line(&points, 79, 8),
             " ▁▄█▂▂▂▂",
             "the last point holds to the end"
         );
-        assert_eq!(sparkline(&points, 39, 1), "█");
+        assert_eq!(line(&points, 39, 1), "█");
     }
 
     #[test]
     fn a_heap_that_is_not_there_has_no_height() {
-        assert_eq!(sparkline(&timeline(&[(0, -5), (9, 0)]), 9, 2), "  ");
+        assert_eq!(line(&timeline(&[(0, -5), (9, 0)]), 9, 2), "  ");
         let extreme = timeline(&[(0, i64::MIN), (u64::MAX, i64::MAX)]);
-        assert_eq!(sparkline(&extreme, u64::MAX, 2), " █");
+        assert_eq!(line(&extreme, u64::MAX, 2), " █");
     }
 
     #[test]
