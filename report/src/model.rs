@@ -11,6 +11,7 @@ mod files;
 mod folded;
 mod in_flight;
 mod latency_over_time;
+mod looks;
 mod parts;
 mod stacks;
 mod usage;
@@ -25,6 +26,7 @@ pub use files::{FileUse, Files, KindUse, SlowestUse};
 pub use folded::{EndCount, Folded, NoteCount};
 pub use in_flight::InFlight;
 pub use latency_over_time::{LatencyCell, LatencyOverTime};
+pub use looks::Looks;
 pub use parts::{Parts, Spread, SpreadClass};
 pub use stacks::{
     BadIndex, CodeName, CodePlace, FilePart, Frame, Lifetimes, MOST as MOST_FRAMES, Module, Since,
@@ -328,6 +330,10 @@ pub struct Function {
     /// there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<Box<Parts>>,
+    /// Whether threads slept in slow calls of the function: all looks at them. Absent where there was none, and without `weir run`. A call
+    /// that was left by a jump counts as in [`InFlight`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
 }
 
 impl Function {
@@ -548,6 +554,9 @@ pub struct SlowCall {
     /// File descriptor, where the function has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fd: Option<i32>,
+    /// Whether the thread slept; absent where there was no look at this call, and without `weir run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
 }
 
 /// Functions that were found in the same object and are bound to the same object.

@@ -14,8 +14,8 @@ use weir_record::region::Region;
 use crate::calendar::Utc;
 use crate::latency::{self, Timed};
 use crate::model::{
-    Coroutines, End, Function, Heap, Latency, Missed, Parts, Process, Report, SCHEMA, SizeClass,
-    SlowCall, TimelinePoint, Tool,
+    Coroutines, End, Function, Heap, Latency, Looks, Missed, Parts, Process, Report, SCHEMA,
+    SizeClass, SlowCall, TimelinePoint, Tool,
 };
 use crate::process::REPORTED_SLOW_CALLS;
 use crate::totals::Totals;
@@ -132,6 +132,7 @@ fn function(parts: &[&Function]) -> Function {
             .collect(),
     )
     .map(Box::new);
+    sum.looks = Looks::together(parts.iter().filter_map(|part| part.looks));
     sum
 }
 

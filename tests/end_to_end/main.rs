@@ -39,6 +39,7 @@
 //! loading              dlopen, and constructors that run before ours
 //! rough_programs       programs that close or change what they share with us
 //! silence              no system call and no allocation of our own
+//! slow_calls           whether threads sleep in slow calls
 //! settings             the environment variables, valid and not valid
 //! machine_code         additions to counters that no signal can split
 //! made_code            stacks through code that a program makes while it runs
@@ -95,6 +96,7 @@ mod sealed;
 mod settings;
 mod signals;
 mod silence;
+mod slow_calls;
 mod sockets;
 mod stacks;
 mod stdio;

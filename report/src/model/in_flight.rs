@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Looks;
+
 /// A call that had not returned when its image ended or the report was made.
 ///
 /// At most one for each thread: its latest call that does I/O or waits. A call that a signal handler interrupted is missing
@@ -30,4 +32,7 @@ pub struct InFlight {
     /// timed, and in reports by `weir recover`: the time of the end is not known there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub age_ns: Option<u64>,
+    /// Whether the thread slept; absent where there was no look at this call, and without `weir run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Looks>,
 }

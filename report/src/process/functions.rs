@@ -37,6 +37,7 @@ pub fn functions(findings: &Findings<'_>) -> BTreeMap<String, model::Function> {
                     .and_then(|latency| estimate::of(total.calls, latency)),
                 latency: latency.map(Box::new),
                 parts: parts(findings, function).map(Box::new),
+                looks: None,
             };
             (function.name().to_owned(), reported)
         })

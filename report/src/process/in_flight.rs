@@ -31,6 +31,7 @@ pub fn in_flight(findings: &Findings<'_>) -> Vec<InFlight> {
                     .filter(|name| !name.is_empty()),
                 at_ns,
                 age_ns: at_ns.map(|at_ns| findings.duration_ns - at_ns),
+                looks: None,
             })
         })
         .collect();

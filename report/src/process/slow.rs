@@ -29,6 +29,7 @@ pub fn slowest(findings: &Findings<'_>, waiting: bool) -> Vec<model::SlowCall> {
             tid: call.tid,
             size_bytes: (function.row().size != Size::None).then_some(call.size),
             fd: function.row().fd.map(|_| call.fd),
+            looks: None,
         })
         .collect()
 }

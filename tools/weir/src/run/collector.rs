@@ -11,6 +11,7 @@ use std::time::Instant;
 use weir_record::clock::Moment;
 use weir_report::model::{End, EndKind, Process, TimelinePoint, TreePeak};
 
+use super::allowance::Allowance;
 use super::arrivals::{Arrivals, Pass};
 use super::ended::Ended;
 use super::ending;
@@ -61,6 +62,10 @@ pub struct Collector {
     starts: Starts,
     noted: NotedEnds,
     tree_peak: tree_peak::Watch,
+    /// What may be spent on looks at threads.
+    allowance: Allowance,
+    /// The place of the image that was looked at first in the last turn.
+    first_looked: usize,
     /// The counts of the images that have ended.
     ended_counts: TimelinePoint,
 }
@@ -82,6 +87,8 @@ impl Collector {
             starts: Starts::default(),
             noted: NotedEnds::default(),
             tree_peak: tree_peak::Watch::default(),
+            allowance: Allowance::default(),
+            first_looked: 0,
             ended_counts: TimelinePoint::default(),
         }
     }
@@ -114,11 +121,23 @@ impl Collector {
         let running = self.images.iter().filter(|image| !image.is_leaving());
         self.tree_peak
             .look(running.map(|image| (image.pid(), image.live_bytes())), now);
+        self.look(now);
         self.note_orphans();
         self.search(false);
         self.fold_ended();
         self.fold_unseen();
         fullest
+    }
+
+    /// Looks at threads that are in slow calls. Every image is the first one in turn.
+    fn look(&mut self, now: Moment) {
+        self.allowance.add_up_to(now.monotonic_ns);
+        let count = self.images.count();
+        self.first_looked = (self.first_looked + 1).checked_rem(count).unwrap_or(0);
+        for places in [self.first_looked..count, 0..self.first_looked] {
+            let images = self.images.iter_mut().skip(places.start).take(places.len());
+            images.for_each(|image| image.look(now, &mut self.allowance));
+        }
     }
 
     /// What all images have counted, and how many run. The live bytes are those of images that run.

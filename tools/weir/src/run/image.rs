@@ -17,6 +17,7 @@ use weir_report::model::{End, Process, TimelinePoint};
 use weir_report::recording;
 use weir_report::writer::{Poll, Writer};
 
+use super::allowance::Allowance;
 use super::ending;
 use super::identity::Identity;
 use super::inbox::Handed;
@@ -208,8 +209,8 @@ impl Image {
         self.clock_shift_ns = shift_ns;
         self.writer.shift(shift_ns);
         self.started = header.started.get().shifted(shift_ns);
-        let (started, file) = (self.started, self.file);
-        self.outside = seen.and_then(|seen| Outside::new(seen, started, file));
+        let (pid, started, file) = (self.pid, self.started, self.file);
+        self.outside = seen.and_then(|seen| Outside::new(seen, pid, started, file));
     }
 
     /// Whether its process is to be [searched](Image::search).
@@ -334,25 +335,34 @@ impl Image {
         })
     }
 
+    /// Looks at threads that are in slow calls, as far as that is allowed.
+    pub fn look(&mut self, now: Moment, allowance: &mut Allowance) {
+        if let Some(outside) = &mut self.outside {
+            outside.look(self.region, now, allowance);
+        }
+    }
+
     /// The image as it is now; it may go on, as one of so many.
     pub fn process(&mut self, now: Moment, end: End, running: usize) -> Process {
         let (header, outside) = (self.region.header, &mut self.outside);
         let process = self.writer.process_beside(now, end, |point| {
             outside.as_mut()?.read(header, now, point, running)
         });
-        self.with_title(process)
+        self.with_outside(process, now)
     }
 
     /// The image at its end, which was found now, and its region's file.
     pub fn close(mut self, now: Moment, end: End) -> (Process, RegionFile) {
         let ended = self.farewell().unwrap_or(now);
         let process = self.writer.process(ended, end);
-        (self.with_title(process), self.leave())
+        (self.with_outside(process, ended), self.leave())
     }
 
-    /// The report of the image, with the title that its process was seen to have.
-    fn with_title(&self, mut process: Process) -> Process {
-        process.title = self.outside.as_ref().and_then(Outside::title);
+    /// The report of the image as it was at this moment, with what was read of its process.
+    fn with_outside(&self, mut process: Process, now: Moment) -> Process {
+        if let Some(outside) = &self.outside {
+            outside.tell(&mut process, now);
+        }
         process
     }
 

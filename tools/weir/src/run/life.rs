@@ -112,12 +112,17 @@ impl<'a> Stat<'a> {
         self.field(number)?.parse().ok()
     }
 
+    /// What the process or thread does, by the letter of the manual.
+    pub fn state(&self) -> Option<&'a str> {
+        self.field(3)
+    }
+
     /// Whether the process runs.
     pub fn life(&self) -> Option<Life> {
         let since = self.number(22)?;
         // The first thread may have ended before the others: that is no end of the process.
         let threads: u64 = self.number(20)?;
-        match self.field(3)? {
+        match self.state()? {
             "Z" | "X" if threads <= 1 => {
                 // 0 also where weir may not know, so then it says nothing.
                 let raw: i32 = self.number(52)?;

@@ -24,6 +24,8 @@
 //!   outside       what is read of its process while it runs
 //!     usage         what it takes of the machine
 //!     title         what it calls itself
+//!     looks         whether its threads sleep in slow calls
+//!       allowance     what all looks may cost
 //!   ending        how it ended
 //!   ended         what is kept of images that have ended
 //!   pace          how long to wait before looking again
@@ -38,6 +40,7 @@
 //! moment        this moment
 //! ```
 
+mod allowance;
 mod arrivals;
 mod collector;
 mod destination;
@@ -54,6 +57,7 @@ mod launch;
 pub mod life;
 mod limits;
 pub mod live;
+mod looks;
 pub mod mapping;
 mod message;
 pub mod moment;

@@ -1,9 +1,12 @@
-//! What weir reads of the process of an image from outside while it runs: what it takes of the machine, and its title.
+//! What weir reads of the process of an image from outside while it runs: what it takes of the machine, and its title, and whether its threads
+//! sleep in slow calls.
 
 use weir_record::clock::Moment;
-use weir_record::region::{Header, Phase};
-use weir_report::model::{TimelinePoint, Usage};
+use weir_record::region::{Header, Phase, Region};
+use weir_report::model::{Process, TimelinePoint, Usage};
 
+use super::allowance::Allowance;
+use super::looks;
 use super::seen::Seen;
 use super::title;
 use super::usage::{self, FileId, Reading};
@@ -14,14 +17,20 @@ pub struct Outside {
     /// None where it cannot be read, or not any more.
     usage: Option<usage::Watch>,
     title: title::Watch,
+    looks: looks::Watch,
+    started: Moment,
 }
 
 impl Outside {
-    /// For the image that started then, with this file for its region, in the process that was seen. None where it had ended by then.
-    pub fn new(seen: Seen, started: Moment, region: FileId) -> Option<Outside> {
+    /// For the image that started then, with this file for its region, in the process that was seen and has this id in its own pid
+    /// namespace. None where it had ended by then.
+    pub fn new(seen: Seen, pid: u32, started: Moment, region: FileId) -> Option<Outside> {
+        let since = seen.since?;
         Some(Outside {
-            usage: Some(usage::Watch::new(seen.pid, seen.since?, started, region)),
+            usage: Some(usage::Watch::new(seen.pid, since, started, region)),
             title: title::Watch::new(seen.pid, started, region),
+            looks: looks::Watch::new(seen, since, pid),
+            started,
         })
     }
 
@@ -52,8 +61,19 @@ impl Outside {
         }
     }
 
-    /// The title that it was seen to have last.
-    pub fn title(&self) -> Option<String> {
-        self.title.last().map(str::to_owned)
+    /// Looks at the threads of the process that are in slow calls, as far as that is allowed. The region is that of the image. Not before
+    /// the process has been [read](Outside::read), nor while it ends or becomes another image.
+    pub fn look(&mut self, region: Region<'_>, now: Moment, allowance: &mut Allowance) {
+        let is_it = self.usage.as_ref().is_some_and(usage::Watch::is_confirmed);
+        if is_it && region.header.phase() == Phase::Running {
+            self.looks
+                .look(region.slots(), self.started, now, allowance);
+        }
+    }
+
+    /// Adds to the report of the image, as it was at this moment, what only weir has seen: its last title, and the looks at slow calls.
+    pub fn tell(&self, process: &mut Process, now: Moment) {
+        process.title = self.title.last().map(str::to_owned);
+        self.looks.tell(process, self.started, now);
     }
 }

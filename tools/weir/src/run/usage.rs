@@ -69,6 +69,11 @@ impl Watch {
         }
     }
 
+    /// Whether it is known to be the process: it was when it was first read.
+    pub fn is_confirmed(&self) -> bool {
+        self.is_confirmed
+    }
+
     /// What the process takes now, after so many calls, where so many processes run.
     pub fn read(&mut self, now: Moment, calls: u64, running: usize) -> Reading {
         let now_ns = now.monotonic_ns;

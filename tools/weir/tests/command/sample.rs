@@ -501,6 +501,7 @@ fn slow(
         tid,
         size_bytes,
         fd,
+        looks: None,
     }
 }
 

@@ -191,6 +191,7 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
                     file: Some("to 10.0.0.1:80".to_owned()),
                     at_ns: None,
                     age_ns: Some(RUN / 4),
+                    looks: None,
                 });
             },
             vec![
