@@ -55,6 +55,7 @@ pub const REPORT: Kind = Kind {
         include_str!("page/subject.js"),
         include_str!("page/over_time.js"),
         include_str!("page/heat_map.js"),
+        include_str!("page/looks.js"),
         include_str!("page/tables.js"),
         include_str!("page/function.js"),
         include_str!("page/sites.js"),

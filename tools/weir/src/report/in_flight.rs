@@ -2,6 +2,7 @@
 
 use weir_report::model::{EndKind, InFlight, Process};
 
+use super::looks;
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
 use crate::{text, units};
@@ -29,6 +30,7 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
         Column::path("file or socket", 2, 16),
         Column::number("tid", 3),
         Column::name("thread", 4, 8),
+        Column::name("looks", 2, 20),
     ];
     if has_pid {
         columns.insert(4, Column::number("pid", 1));
@@ -43,6 +45,7 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
             Cell::new(file(call).unwrap_or(units::NONE)),
             Cell::new(call.tid.to_string()),
             Cell::new(thread_name(process, call)),
+            Cell::new(looks::in_a_table(call.looks.as_ref())),
         ];
         if has_pid {
             row.insert(4, Cell::new(process.pid.to_string()));

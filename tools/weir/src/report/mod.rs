@@ -13,6 +13,7 @@
 //! totals      the other form: JSON for scripts
 //! recordings  which recordings reports are of
 //! loss        why numbers may be too small
+//! looks       whether threads slept in slow calls
 //! taken       what processes took of the machine
 //! ```
 
@@ -25,6 +26,7 @@ mod header;
 pub mod heap;
 pub mod in_flight;
 mod io_over_time;
+mod looks;
 pub mod loss;
 pub mod measure;
 pub mod missed;

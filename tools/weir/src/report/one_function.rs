@@ -12,7 +12,7 @@ use super::measure::{self, Time};
 use super::page::{Cell, Column, Page, Table};
 use super::sites::places::{Place, Places};
 use super::subject::{self, Subject};
-use super::{in_flight, loss, sizes, slowest};
+use super::{in_flight, looks, loss, sizes, slowest};
 use crate::cli::Metric;
 use crate::exit_code;
 use crate::failure::Failure;
@@ -153,6 +153,9 @@ fn facts(function: &Function) -> Vec<(&'static str, String)> {
         );
         figures.push(format!("max {}", units::time(latency.max_ns)));
         facts.push(("a call", figures.join(", ")));
+    }
+    if let Some(looks) = function.looks.as_ref().and_then(looks::in_full) {
+        facts.push(("slow calls", looks));
     }
     facts
 }

@@ -2,6 +2,7 @@
 
 use weir_report::model::{Process, SlowCall};
 
+use super::looks;
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
 use crate::{text, units};
@@ -50,7 +51,11 @@ fn section(page: &mut Page, subject: &Subject<'_>, calls: &[SlowCall], heading: 
         Column::name("thread", 2, 8),
     ];
     let has_pid = subject.has_many_processes();
+    let has_looks = shown.iter().any(|call| call.looks.is_some());
     let has_size = shown.iter().any(|call| call.size_bytes.is_some());
+    if has_looks {
+        columns.push(Column::name("looks", 2, 20));
+    }
     if has_pid {
         columns.insert(4, Column::number("pid", 2));
     }
@@ -68,6 +73,9 @@ fn section(page: &mut Page, subject: &Subject<'_>, calls: &[SlowCall], heading: 
             Cell::new(call.tid.to_string()),
             Cell::new(thread_name(subject, call)),
         ];
+        if has_looks {
+            row.push(Cell::new(looks::in_a_table(call.looks.as_ref())));
+        }
         if has_pid {
             row.insert(4, Cell::new(call.pid.to_string()));
         }

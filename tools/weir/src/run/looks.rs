@@ -22,6 +22,8 @@ const LEAST_AGE_NS: u64 = 2_000_000;
 const APART_NS: u64 = 2_000_000;
 /// How far apart looks at a call are at least, as a part of its age.
 const PART_OF_AGE: u64 = 16;
+/// The same of a call that waits: that it sleeps is known before, and it may take hours.
+const PART_OF_WAIT: u64 = 2;
 /// A call may have begun so many ticks later than its thread's slot says.
 const STEP_TICKS: u64 = 1 << 20;
 /// By how much more the times of a call may differ: they are rounded.
@@ -226,7 +228,11 @@ impl Watch {
 impl Looked {
     /// Whether another look is due at this age of the call.
     fn is_due(&self, age_ns: u64) -> bool {
-        let apart_ns = APART_NS.max(self.age_ns / PART_OF_AGE);
+        let part = match waits(self.call.function) {
+            true => PART_OF_WAIT,
+            false => PART_OF_AGE,
+        };
+        let apart_ns = APART_NS.max(self.age_ns / part);
         age_ns >= self.age_ns.saturating_add(apart_ns)
     }
 }

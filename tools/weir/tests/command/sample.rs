@@ -6,6 +6,8 @@
 mod files;
 #[path = "sample/functions.rs"]
 mod functions;
+#[path = "sample/looks.rs"]
+mod looks;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +31,7 @@ const STARTED: u64 = 1_790_000_000 * S;
 
 /// The report.
 pub fn report() -> Report {
-    let processes = vec![shell(), python(), child()];
+    let processes = Vec::from([shell(), python(), child()].map(looks::looked_at));
     let mut functions: BTreeMap<String, Function> = BTreeMap::new();
     let mut heap = Heap::default();
     let mut slowest = Vec::new();

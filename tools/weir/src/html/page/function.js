@@ -36,6 +36,7 @@ function facts(of) {
     if (timed.dropped) pairs.push(['not in the percentiles', counted(timed.dropped, 'call', 'calls')]);
   }
   if (of.estimated) pairs.push(['all calls, estimated', `${time(of.estimated.total_ns)} ± ${time(of.estimated.error_ns)}`]);
+  if (of.looks) pairs.push(['slow calls', looksInFull(of.looks)]);
   return element('div', { class: 'facts' }, ...pairs.map(([label, text]) => element('span', { class: 'pair' }, `${label} `, element('b', {}, text))));
 }
 

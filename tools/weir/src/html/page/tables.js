@@ -193,24 +193,26 @@ function showSlowest() {
     fd: call.fd,
     pid: call.pid,
     tid: call.tid,
+    ...lookedAt(call),
   }))));
+  const everyLook = page.report.processes.flatMap((process) => [...process.slowest, ...process.longest_waits, ...(process.in_flight ?? [])].map(lookedAt));
   if (page.report.processes.some((process) => process.slowest.length + process.longest_waits.length)) {
     const of = section('slowest', 'Slowest calls', () => `${state.process === null ? 'of each process' : ofWhat()}; those in the chosen range`);
     table(of, 'slowest', [
       words('function', 'name'), number('took', 'took', time), number('at', 'at', time), number('size', 'size', bytes),
-      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
+      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String), ...looksColumns(everyLook),
     ], () => all().filter((row) => isInRange(row.at, row.at + row.took)), {
       sort: 'took', watched: ['range', 'process'], chosen: (row) => openFunction(row.name),
     });
   }
   const inFlight = perSubject(() => chosenImages().flatMap(({ process }) => (process.in_flight ?? []).map((call) => ({
-    name: call.function, age: call.age_ns, file: call.file ?? call.kind ?? '', fd: call.fd, pid: process.pid, tid: call.tid,
+    name: call.function, age: call.age_ns, file: call.file ?? call.kind ?? '', fd: call.fd, pid: process.pid, tid: call.tid, ...lookedAt(call),
   }))));
   if (page.report.processes.some((process) => process.in_flight?.length)) {
     const of = section('in-flight', 'Calls in flight', () => `that had not returned at the end; ${ofWhat()}`);
     table(of, 'in-flight', [
       words('function', 'name'), number('for', 'age', time), words('file or socket', 'file', { front: true }),
-      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String),
+      number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String), ...looksColumns(everyLook),
     ], inFlight, { sort: 'age', watched: ['process'] });
   }
 }

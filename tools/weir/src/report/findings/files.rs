@@ -1,9 +1,10 @@
 //! Writes and reads that are too small, too many, or out of order.
 
 use weir_record::functions::{Family, Function as Known, Role};
-use weir_report::model::FileUse;
+use weir_report::model::{FileUse, Looks};
 
 use super::super::files::short_name;
+use super::super::looks;
 use super::evidence::Evidence;
 use super::{Finding, Rule, Severity};
 use crate::{text, units};
@@ -140,6 +141,7 @@ fn mean(sum: u64, calls: u64) -> u64 {
 /// The file that was synced most, of all that were.
 fn syncs(evidence: &Evidence<'_>) -> Option<Finding> {
     let (mut calls, mut ns, mut timed) = (0_u64, 0_u64, true);
+    let looks = Looks::together(evidence.functions(is_sync).filter_map(|(_, of)| of.looks));
     for (_, function) in evidence.functions(is_sync) {
         calls = calls.saturating_add(function.calls);
         match &function.latency {
@@ -168,9 +170,10 @@ fn syncs(evidence: &Evidence<'_>) -> Option<Finding> {
         cost_ns: ns,
         size: calls,
         evidence: format!(
-            "{}{of}, {written}took {}",
+            "{}{of}, {written}took {}{}",
             text::counted(calls, "sync", "syncs"),
             evidence.of_run(ns),
+            looks::in_brackets(looks),
         ),
         place: evidence.place_of(is_sync, |site| site.calls),
     })

@@ -1,6 +1,6 @@
 use weir_report::model::{
     CodeName, CodePlace, End, EndKind, FilePart, FileUse, Files, Frame, Function, InFlight,
-    Latency, Lifetimes, Module, Report, Since, Site, SiteBlocks, SiteFile, Stacks,
+    Latency, Lifetimes, Looks, Module, Report, Since, Site, SiteBlocks, SiteFile, Stacks,
 };
 
 use super::*;

@@ -6,6 +6,7 @@ use weir_record::functions::{Family, Function as Known, Role};
 use weir_report::model::{EndKind, FileUse, InFlight, Process, Site};
 
 use super::super::files::short_name;
+use super::super::looks;
 use super::evidence::Evidence;
 use super::{Finding, Rule, Severity};
 use crate::{text, units};
@@ -152,11 +153,12 @@ fn stuck(process: &Process) -> Option<Finding> {
         cost_ns: age_ns,
         size: 1,
         evidence: format!(
-            "{}{of} of process {}, thread {}, was under way for {} and had not returned",
+            "{}{of} of process {}, thread {}, was under way for {} and had not returned{}",
             call.function,
             process.pid,
             call.tid,
             units::time(age_ns),
+            looks::in_brackets(call.looks),
         ),
         // A call that has not returned is at no site yet.
         place: None,

@@ -197,6 +197,7 @@ pub fn add(sum: &mut Function, function: &Function) {
     sum.errors += function.errors;
     sum.requested_bytes += function.requested_bytes;
     sum.moved_bytes += function.moved_bytes;
+    sum.looks = Looks::together([sum.looks, function.looks].into_iter().flatten());
     for (errno, calls) in &function.errors_by_errno {
         *sum.errors_by_errno.entry(errno.clone()).or_default() += calls;
     }

@@ -29,6 +29,14 @@ fn a_finding_names_the_place_and_what_it_is_about() {
         sentence(synced),
         "sync in a loop: 100 syncs of /data/file, 100 B written for each, took 100 ms of 10.0 s, in a.out+0x1"
     );
+    let mut looked_at = quiet();
+    synced(&mut looked_at);
+    call(&mut looked_at, "fsync", 100, 1_000_000).looks = Some(asleep(5));
+    assert_eq!(
+        found(&looked_at)[0].sentence(),
+        "sync in a loop: 100 syncs of /data/file, 100 B written for each, took 100 ms of 10.0 s (of 6 looks 5 found the thread asleep, 1 \
+         running), in a.out+0x1"
+    );
 }
 
 #[test]
@@ -60,6 +68,18 @@ fn a_thread_that_is_stuck_in_a_lock_is_found_also_after_a_normal_end() {
     assert_eq!(findings.len(), 1);
     let said = "pthread_mutex_lock of process 4711, thread 8, was under way for 5.00 s and had not returned";
     assert_eq!(findings[0].evidence, said);
+    report.processes[0].in_flight[1].looks = Some(asleep(79));
+    let said = format!("{said} (of 80 looks 79 found the thread asleep, 1 running)");
+    assert_eq!(found(&report)[0].evidence, said);
+}
+
+/// So many looks found the thread asleep, and one running.
+fn asleep(asleep: u64) -> Looks {
+    Looks {
+        asleep,
+        running: 1,
+        ..Looks::default()
+    }
 }
 
 #[test]
