@@ -77,7 +77,7 @@ fn slices(image: &Process, offset_ns: u64, events: &mut Vec<Value>) {
             to_ns: at_ns.saturating_add(age_ns),
             name: call.function.clone(),
             category: "in flight",
-            arguments: json!({ "fd": call.fd, "file": call.file }),
+            arguments: json!({ "fd": call.fd, "file": call.file, "looks": call.looks }),
         });
     }
     for slice in nested(slices) {
@@ -101,7 +101,7 @@ fn slow(call: &SlowCall, category: &'static str) -> Slice {
         to_ns: call.at_ns.saturating_add(call.took_ns),
         name: call.function.clone(),
         category,
-        arguments: json!({ "size_bytes": call.size_bytes, "fd": call.fd }),
+        arguments: json!({ "size_bytes": call.size_bytes, "fd": call.fd, "looks": call.looks }),
     }
 }
 

@@ -4,6 +4,8 @@
 mod browser;
 #[path = "html/choosing.rs"]
 mod choosing;
+#[path = "html/looks.rs"]
+mod looks;
 #[path = "html/over_time.rs"]
 mod over_time;
 #[path = "html/processes.rs"]

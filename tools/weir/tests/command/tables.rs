@@ -243,6 +243,9 @@ for of in report["processes"]:
         if "age_ns" in call:
             expected.append((of["pid"], call["tid"], call["function"], (offset + call["at_ns"]) / 1000, call["age_ns"] / 1000))
 found = [(event["pid"], event["tid"], event["name"], event["ts"], event["dur"]) for event in slices]
+looks = [call.get("looks") for of in report["processes"] for call in of["slowest"] + of.get("longest_waits", []) + of.get("in_flight", [])]
+told = [event["args"].get("looks") for event in slices if event["cat"] != "image"]
+assert sorted(map(str, told)) == sorted(map(str, looks)), (told, looks)
 assert sorted(found) == sorted(expected), (sorted(found), sorted(expected))
 # Of two slices of a thread, one holds the other, or they do not touch.
 threads = {}

@@ -345,3 +345,29 @@ fn of_many_calls_the_longest_are_kept() {
     // A tenth of each kind.
     assert_eq!((kept(false), kept(true)), (50, 50));
 }
+
+#[test]
+fn each_thread_has_its_turn() {
+    let slots = slots(40);
+    slots.iter().for_each(|slot| take(slot, own_id()));
+    let (started, mut now) = moments();
+    let mut watch = watch();
+    let mut seen = vec![0_u64; slots.len()];
+    for _ in 0..slots.len() {
+        // All are in new calls, and each is due; there may be one look at least.
+        for slot in &slots {
+            slot.in_flight.begin(Function::Read, 3, now.ticks);
+        }
+        now = later(now, 4 * MS);
+        let mut little = Allowance::default();
+        little.add_up_to(now.monotonic_ns - 1_000);
+        little.add_up_to(now.monotonic_ns);
+        watch.look(&slots, started, now, &mut little);
+        for (&place, looked) in &watch.under_way {
+            seen[place] += u64::from(looked.age_ns > 0);
+        }
+    }
+    assert!(seen.iter().all(|&looks| looks > 0), "{seen:?}");
+    let sum = sum(&watch).sum();
+    assert_eq!(sum, slots.len() as u64, "one in each turn");
+}
