@@ -276,6 +276,7 @@ fn three_entries() -> Report {
         file: None,
         at_ns: Some(5),
         age_ns: Some(1_500_000),
+        looks: None,
     }];
     let mut shared = report.processes[1].clone();
     shared.pid += 1000;
