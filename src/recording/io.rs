@@ -17,6 +17,7 @@ use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
 use crate::region;
+use crate::stacks::Leaf;
 
 /// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
@@ -157,6 +158,10 @@ impl<S: Requested> Call<S> {
             count_size_in::<Alone>(counters, function, requested);
         }
         let link = self.link_before();
+        let leaf = match changes_mappings(function) && sites::may_count() {
+            true => sites::leaf_before(slot, function, self.about(link)),
+            false => None,
+        };
         let is_timed = !slot.countdown.is_off();
         let began_ticks = if is_timed { clock::ticks() } else { 0 };
         slot.in_flight.begin(function, self.fd, began_ticks);
@@ -206,14 +211,11 @@ impl<S: Requested> Call<S> {
             self.subject()
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
-                also_count(
-                    slot,
-                    function,
-                    self.about(link),
-                    requested,
-                    took_ticks,
-                    outcome,
-                );
+                let about = self.about(link);
+                match changes_mappings(function) {
+                    true => count_mapping(slot, leaf, requested, took_ticks, outcome),
+                    false => also_count(slot, function, about, requested, took_ticks, outcome),
+                }
             }
         }
         result
@@ -433,6 +435,29 @@ fn also_count(
             has_failed,
         );
     }
+}
+
+/// The same for a call that [changes what is mapped](changes_mappings).
+#[inline(always)]
+fn count_mapping(
+    slot: &Slot,
+    leaf: Option<Leaf>,
+    requested: u64,
+    took_ticks: u64,
+    outcome: Outcome,
+) {
+    let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
+    if coop::has_runtime() {
+        count_for_coroutine(slot, moved);
+    }
+    if sites::may_count() {
+        sites::count_mapping(slot, leaf, requested, took_ticks, moved, has_failed);
+    }
+}
+
+/// Whether a call can unmap memory. Its stack is taken before it: afterwards what describes the stack may be gone.
+const fn changes_mappings(function: Function) -> bool {
+    matches!(function.constant_row().role, Role::Map | Role::Unmap)
 }
 
 #[cold]

@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 
 use weir_record::counter::{Adder, Alone, Counter, Shared};
-use weir_record::functions::{Function, Role};
+use weir_record::functions::Function;
 use weir_record::sampling::{SCALE, Weight};
 use weir_record::slot::Slot;
 use weir_record::stacks::lifetimes::{self, Counted, Stamp};
@@ -82,6 +82,40 @@ pub fn count_call(
     count(slot, called, requested, took_ticks, moved, has_failed);
 }
 
+/// The leaf of a call that is about to change what is mapped; none where its site cannot be counted.
+///
+/// CPython unmaps memory that its current frame is still in: where a generator begins, its function's frame is given back before the
+/// frame below it is the current one (`_PyThreadState_PopFrame`, ceval.c, 3.11 to 3.13).
+#[cold]
+#[inline(never)]
+pub fn leaf_before(slot: &Slot, function: Function, about: u32) -> Option<Leaf> {
+    if !stacks::are_taken() || !region::has(slot) {
+        return None;
+    }
+    let called = super::io::called(function, about, false);
+    match modes::are(modes::SAMPLES) {
+        true => stacks::leaf_aside(called, slot.leaf_owner()),
+        false => stacks::leaf(called, slot.leaf_owner()),
+    }
+}
+
+/// Counts that call, which has been made, where [`may_count`] says so.
+#[cold]
+#[inline(never)]
+pub fn count_mapping(
+    slot: &Slot,
+    leaf: Option<Leaf>,
+    requested: u64,
+    took_ticks: u64,
+    moved: u64,
+    has_failed: bool,
+) {
+    stacks::mappings_have_changed();
+    if region::has(slot) && (stacks::are_taken() || stacks::begin_with_call(took_ticks)) {
+        add_call(leaf, requested, took_ticks, moved, has_failed);
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn count_call_aside(
@@ -92,7 +126,6 @@ fn count_call_aside(
     moved: u64,
     has_failed: bool,
 ) {
-    note_mapping(called);
     if slot.is_none_or(region::has) && (stacks::are_taken() || stacks::begin_with_call(took_ticks))
     {
         let leaf = stacks::leaf_aside(called, owner_of(slot));
@@ -110,18 +143,9 @@ fn count_call_here(
     moved: u64,
     has_failed: bool,
 ) {
-    note_mapping(called);
     if slot.is_none_or(region::has) {
         let leaf = stacks::leaf(called, owner_of(slot));
         add_call(leaf, requested, took_ticks, moved, has_failed);
-    }
-}
-
-#[inline(always)]
-fn note_mapping(called: Called) {
-    let role = called.function().map(|function| function.row().role);
-    if matches!(role, Some(Role::Map | Role::Unmap)) {
-        stacks::mappings_have_changed();
     }
 }
 

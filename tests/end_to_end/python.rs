@@ -163,6 +163,36 @@ fn expect_whole_stack(stacks: &Stacks, who: &str) {
 }
 
 /// Where the heap is sampled, I/O is exact.
+/// The interpreter unmaps memory that its current frame is in.
+#[test]
+fn frames_may_go_with_the_call() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let script = tests.join("generators_of_python.py");
+    for interpreter in interpreters() {
+        let who = interpreter.display();
+        let program = || Program::new(&interpreter).arg(&script);
+        let plain = program().run(Mode::Plain).expect_status(0);
+        for stacks in ["all", "sampled", "sampled:1K"] {
+            for mode in [Mode::Run, Mode::Bare] {
+                let outcome = program().env("WEIR_STACKS", stacks).run(mode);
+                let outcome = outcome.expect_same(&plain);
+                if stacks != "all" || interpreter != Path::new(DEBIAN_S) {
+                    continue;
+                }
+                let stacks = outcome.process().stacks.as_ref().expect("stacks");
+                let mut sites = stacks.sites.iter();
+                let is_below = |site: &Site| {
+                    let chain = chain(stacks, site.frame);
+                    let function = chain.first().and_then(|place| place.function.as_deref());
+                    site.function == "munmap"
+                        && matches!(function, Some("nothing" | "below.<locals>.<genexpr>"))
+                };
+                assert!(sites.any(is_below), "{who}, {mode:?}: no munmap there");
+            }
+        }
+    }
+}
+
 #[test]
 fn samples_have_lines_of_python() {
     let program = program(Path::new(DEBIAN_S)).env("WEIR_STACKS", "sampled:16384");
