@@ -41,7 +41,7 @@ unsafe extern "C" fn read(fd: c_int, buffer: *mut c_void, size: usize) -> isize 
     if let (Some(wait), Some(waits)) = (WAIT.get(), TABLE.get(fd as usize))
         && waits.load(Relaxed)
     {
-        // Ready, too late, or a signal: whatever came of it, the call will tell.
+        // Ready, too late, or a signal: the call will show which.
         wait(fd, libc::POLLIN, PATIENCE_MS);
     }
     // SAFETY: passed on as the program called us.

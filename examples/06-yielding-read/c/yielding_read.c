@@ -39,7 +39,7 @@ ssize_t read(int fd, void *buffer, size_t size)
     /* The first call asks dlsym, wherever it is made. */
     *(void **)&real = next_address(&next_read);
     if (wait_by != NULL && has_place(fd) && table[fd]) {
-        /* Ready, too late, or a signal: whatever came of it, the call will tell. */
+        /* Ready, too late, or a signal: the call will show which. */
         wait_by(fd, POLLIN, PATIENCE_MS);
     }
     return real(fd, buffer, size);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// `weir run` looks from outside at calls that have been under way for 2 ms, every 2 ms at most, and after 32 ms each time that a call has
 /// become older by a 16th. Calls of functions that wait (`wait` and `lock` in `activities`) come last, and each time that they have become
-/// older by half. All looks together take at most a hundredth of a processor. So the looks are samples: the shares of the states tell how a
-/// call spent its time, and the number of looks tells how far that can be relied on.
+/// older by half. All looks together take at most a hundredth of a processor. So the looks are samples: the shares of the states show how a
+/// call spent its time, and the number of looks shows how far that can be relied on.
 ///
 /// There are none where `weir run` cannot be sure of the process or the thread: /proc does not show it, the process ended within 5 ms, or
 /// the thread is not the first one of a process in another pid namespace.

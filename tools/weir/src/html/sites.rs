@@ -131,7 +131,7 @@ impl SiteTable {
     }
 
     fn point(&mut self, of: &Point) -> u32 {
-        // Objects have other numbers in other processes; the path tells which it is.
+        // Objects have other numbers in other processes; the path says which it is.
         let key = Point {
             module: None,
             ..of.clone()

@@ -361,7 +361,7 @@ impl Image {
     /// The report of the image as it was at this moment, with what was read of its process.
     fn with_outside(&self, mut process: Process, now: Moment) -> Process {
         if let Some(outside) = &self.outside {
-            outside.tell(&mut process, now);
+            outside.report_in(&mut process, now);
         }
         process
     }

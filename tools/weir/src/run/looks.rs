@@ -143,8 +143,8 @@ impl Watch {
         }
     }
 
-    /// Tells the looks in the report of the process, as of an image that started then and is reported as it was at this moment.
-    pub fn tell(&self, process: &mut Process, started: Moment, now: Moment) {
+    /// Adds the looks to the report of the process, as of an image that started then and is reported as it was at this moment.
+    pub fn report_in(&self, process: &mut Process, started: Moment, now: Moment) {
         for (name, looks) in &self.of_functions {
             if let Some(function) = process.functions.get_mut(*name) {
                 function.looks = Some(*looks);

@@ -72,8 +72,8 @@ impl Outside {
     }
 
     /// Adds to the report of the image, as it was at this moment, what only weir has seen: its last title, and the looks at slow calls.
-    pub fn tell(&self, process: &mut Process, now: Moment) {
+    pub fn report_in(&self, process: &mut Process, now: Moment) {
         process.title = self.title.last().map(str::to_owned);
-        self.looks.tell(process, self.started, now);
+        self.looks.report_in(process, self.started, now);
     }
 }

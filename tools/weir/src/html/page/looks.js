@@ -1,4 +1,4 @@
-// Whether threads slept in slow calls, as `report/looks.rs` tells it.
+// Whether threads slept in slow calls, as `report/looks.rs` says it.
 
 const LOOKS = { asleep: 'asleep', disk: 'waiting for a disk', running: 'running', stopped: 'stopped' };
 

@@ -66,9 +66,9 @@ function showSubject() {
   const field = choice('Show', [['', `all ${count(all)} processes`], ...listed], '',
     (value) => chooseProcess(value === '' ? null : Number(value)));
   field.select.id = 'process';
-  const told = element('span', { class: 'told', 'aria-live': 'polite' });
+  const whose = element('span', { class: 'whose', 'aria-live': 'polite' });
   const back = element('button', { type: 'button', id: 'all-processes', click: () => chooseProcess(null) }, 'all processes (Esc)');
-  const bar = element('div', { class: 'subject' }, field, told, back);
+  const bar = element('div', { class: 'subject' }, field, whose, back);
   byId('sections').before(bar);
   const show = () => {
     const { process } = state;
@@ -77,7 +77,7 @@ function showSubject() {
     }
     field.select.value = process ?? '';
     back.hidden = process === null;
-    told.textContent = process === null ? '' : `The page is ${ofWhat()} alone; the table of processes has all.`;
+    whose.textContent = process === null ? '' : `The page is ${ofWhat()} alone; the table of processes has all.`;
     bar.classList.toggle('alone', process !== null);
   };
   watch(['process'], show);

@@ -132,11 +132,11 @@ function table(into, name, columns, rows, options = {}) {
   const height = (number) => `${Math.min(Math.max(number, 1), MOST_ROWS) * ROW + 38}px`;
   place.style.minHeight = height(given().length);
   let made = null;
-  const tell = (number) => {
+  const showCount = (number) => {
     const all = given().length;
     many.textContent = number === all ? counted(all, 'row', 'rows') : `${count(number)} of ${counted(all, 'row', 'rows')}`;
   };
-  tell(shown().length);
+  showCount(shown().length);
   // By which field the rows are sorted, unless the address says another one.
   const usual = () => (options.sort && shown().some((row) => row[options.sort]) ? `${options.sort}.desc` : '');
   const sortOf = (text) => {
@@ -183,12 +183,12 @@ function table(into, name, columns, rows, options = {}) {
       made.on('rowClick', (_, row) => options.chosen(row.getData()));
       place.classList.add('can-choose');
     }
-    tell(data.length);
+    showCount(data.length);
   });
   printedAs(place, columns, () => (made ? made.getRows('active').map((row) => row.getData()) : inOrder(shown(), options.sort)));
   const renew = () => {
     const data = shown();
-    tell(data.length);
+    showCount(data.length);
     if (!made) return;
     place.style.minHeight = height(data.length);
     made.setHeight(height(data.length));

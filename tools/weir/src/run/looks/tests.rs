@@ -244,7 +244,7 @@ fn the_first_thread_has_its_process_id_in_any_namespace() {
 }
 
 /// What the report says of a call of this thread that began so long after the image.
-fn told(watch: &Watch, started: Moment, now: Moment, call: &SlowCall) -> [Option<Looks>; 3] {
+fn looks_of(watch: &Watch, started: Moment, now: Moment, call: &SlowCall) -> [Option<Looks>; 3] {
     let mut process = crate::sample::report().processes[0].clone();
     process.slowest = vec![call.clone()];
     process.longest_waits = vec![call.clone()];
@@ -254,7 +254,7 @@ fn told(watch: &Watch, started: Moment, now: Moment, call: &SlowCall) -> [Option
         at_ns: Some(call.at_ns),
         ..InFlight::default()
     }];
-    watch.tell(&mut process, started, now);
+    watch.report_in(&mut process, started, now);
     [
         process.slowest[0].looks,
         process.longest_waits[0].looks,
@@ -288,7 +288,7 @@ fn looks_are_told_of_the_call_that_they_were_at() {
             looks: None,
         };
         let of = |watch: &Watch, now: Moment, call: &SlowCall| {
-            let looks = told(watch, started, now, call);
+            let looks = looks_of(watch, started, now, call);
             assert_eq!(looks, [looks[0]; 3]);
             looks[0].map(|looks| looks.running)
         };
@@ -312,7 +312,7 @@ fn looks_are_told_of_the_call_that_they_were_at() {
         }
     }
     let mut process = crate::sample::report().processes[0].clone();
-    watch.tell(&mut process, started, now);
+    watch.report_in(&mut process, started, now);
     let all = process.functions["read"].looks.expect("looks");
     assert_eq!((all.running, all.sum()), (15, 15));
     assert_eq!(process.functions["write"].looks, None);
