@@ -47,6 +47,7 @@
 //! uring                I/O that does not use the C library, and what the report says about it
 //! package              the Debian package: installed, used and removed
 //! recipes              the recipes of docs/recipes.md
+//! choices              the tests that scripts choose by name are there
 //! exports              the dynamic symbols are exactly the table of functions
 //! torture              a program that does everything dangerous in random order, with many seeds
 //! regressions          faults found in programs outside these tests, a file for each kind
@@ -58,6 +59,7 @@
 
 mod support;
 
+mod choices;
 mod coop;
 mod cpython;
 mod data_frames;
