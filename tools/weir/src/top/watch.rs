@@ -13,7 +13,8 @@ use weir_report::writer::Writer;
 
 use super::target::{Known, Target};
 use crate::failure::Failure;
-use crate::recover::{self, Copied, lying};
+use crate::recover::copied::{self, Copied};
+use crate::recover::lying;
 use crate::report::measure::CallSums;
 use crate::run::title::{self, StartedAs};
 use crate::run::{ending, life, moment, namespaces};
@@ -172,7 +173,7 @@ impl Watch {
     fn meant(&mut self, mut used: Vec<(PathBuf, u32)>) -> Vec<(PathBuf, u32)> {
         let mut before = std::mem::take(&mut self.found);
         used.retain(|(path, pid)| {
-            let began_ticks = recover::maker(path).map(|maker| maker.began_ticks);
+            let began_ticks = copied::maker(path).map(|maker| maker.began_ticks);
             let found = before.remove(path);
             let found = found.filter(|found| Some(found.began_ticks) == began_ticks);
             let found = found.or_else(|| {
