@@ -50,6 +50,10 @@ pub struct Environment {
     pub follows_frame_pointers: bool,
     /// The program's own segments, where the kernel says that they are: address and number; 0 where it does not.
     pub program_headers: (usize, usize),
+    /// An address behind all frames of the first thread's stack; 0 where the kernel says none.
+    pub stack_end: usize,
+    /// What [`crate::thread::identity`] is in the first thread.
+    pub first_thread: usize,
     /// Whether a setting had a value that is not valid.
     pub has_bad_setting: bool,
     /// Whether the process has rights that its caller does not have. Then it obeys no setting, because the settings
@@ -124,6 +128,8 @@ impl Environment {
             has_lifetimes: false,
             follows_frame_pointers: false,
             program_headers: (0, 0),
+            stack_end: 0,
+            first_thread: 0,
             has_bad_setting: false,
             out_is_directory: false,
             is_secure: false,
@@ -156,17 +162,28 @@ impl Environment {
     }
 
     fn fill(&mut self, own: impl FnOnce() -> Option<&'static CStr>) {
-        let [is_secure, page, features, segments, segment_count] = auxiliary::values([
+        let [
+            is_secure,
+            page,
+            features,
+            segments,
+            segment_count,
+            random_bytes,
+        ] = auxiliary::values([
             libc::AT_SECURE,
             libc::AT_PAGESZ,
             libc::AT_HWCAP,
             libc::AT_PHDR,
             libc::AT_PHNUM,
+            libc::AT_RANDOM,
         ]);
         self.program_headers = match (segments, segment_count) {
             (Some(at), Some(count)) => (at as usize, count as usize),
             _ => (0, 0),
         };
+        // They stand behind the program's arguments.
+        self.stack_end = random_bytes.map_or(0, |at| at as usize);
+        self.first_thread = arch::thread_state().addr();
         self.is_secure = secure::is_secure(is_secure);
         if let Some(page) = page {
             sys::pages::set_page_bytes(page);

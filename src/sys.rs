@@ -130,6 +130,27 @@ pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
     word_at(from.addr()) && word_at(from.addr().wrapping_add(last))
 }
 
+/// Whether the page of an address is mapped and in memory; true where the kernel does not say. To read it takes no time then.
+/// The kernel writes what it says to `state`.
+#[inline(always)]
+pub fn is_resident(address: usize, state: &mut u8) -> bool {
+    const IN_MEMORY: u8 = 1;
+    let page = page_bytes();
+    let arguments = [
+        address & !(page - 1),
+        page,
+        ptr::from_mut(state).addr(),
+        0,
+        0,
+    ];
+    // SAFETY: the kernel writes a byte for one page (mincore(2)).
+    let result = unsafe { call(libc::SYS_mincore, arguments) };
+    match result {
+        0 => *state & IN_MEMORY != 0,
+        error => error == -(libc::ENOSYS as isize),
+    }
+}
+
 /// Copies memory of the calling process that may not be mapped: these parts one after the other, as far as they can
 /// be read. Returns how many bytes were copied; `None` if the kernel refuses the call.
 pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
@@ -137,14 +158,24 @@ pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
         iov_base: into.as_mut_ptr().cast(),
         iov_len: into.len(),
     };
+    // SAFETY: ours alone.
+    unsafe { peek_to(&local, parts) }
+}
+
+/// The same, where what describes the room for it stands in memory of the caller's: it takes less of the stack.
+///
+/// # Safety
+/// The room can be written, and nobody else reads or writes it.
+#[inline(always)]
+pub unsafe fn peek_to(room: &libc::iovec, parts: &[libc::iovec]) -> Option<usize> {
     let arguments = [
         pid() as usize,
-        (&raw const local).addr(),
+        ptr::from_ref(room).addr(),
         1,
         parts.as_ptr().addr(),
         parts.len(),
     ];
-    // SAFETY: the kernel writes at most as many bytes as `into` holds, and checks what it reads
+    // SAFETY: the kernel writes no more than the room, as the caller promises, and checks what it reads
     // (process_vm_readv(2)).
     let result = unsafe { call(libc::SYS_process_vm_readv, arguments) };
     match usize::try_from(result) {

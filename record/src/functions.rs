@@ -151,7 +151,7 @@ pub enum Role {
     Sleep,
     /// Waits for what another thread holds.
     Lock,
-    /// Makes or moves a memory map.
+    /// Makes or moves a memory map, or changes who may use it.
     Map,
     /// Gives a memory map back.
     Unmap,

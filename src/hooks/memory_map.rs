@@ -21,6 +21,10 @@ io_hooks! {
         before stacks::before_unmapping();
     Mremap = fn mremap(place: *mut c_void, before: size_t, size: size_t, flags: c_int, to: *mut c_void) -> *mut c_void: returns::address,
         size size;
+    Mprotect = fn mprotect(place: *mut c_void, size: size_t, protection: c_int) -> c_int: returns::status,
+        size size;
+    PkeyMprotect = fn pkey_mprotect(place: *mut c_void, size: size_t, protection: c_int, key: c_int) -> c_int: returns::status,
+        size size;
     Msync = fn msync(place: *mut c_void, size: size_t, flags: c_int) -> c_int: returns::status,
         size size;
     Madvise = fn madvise(place: *mut c_void, size: size_t, advice: c_int) -> c_int: returns::status,

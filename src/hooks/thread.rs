@@ -7,7 +7,7 @@ use weir_record::functions::Function;
 
 use crate::life::writer;
 use crate::linking::next;
-use crate::recording;
+use crate::{recording, stacks};
 
 /// # Safety
 /// The same contract as pthread_create(3).
@@ -20,6 +20,8 @@ unsafe extern "C-unwind" fn pthread_create(
 ) -> c_int {
     let counted = recording::count(Function::PthreadCreate);
     next::ensure(Function::PthreadCreate);
+    // SAFETY: our caller keeps the contract of pthread_create.
+    unsafe { stacks::thread_is_made(attributes) };
     // SAFETY: the next function has the same contract, and our caller keeps it; `ensure` has found it.
     let result = unsafe { next::pthread_create(thread, attributes, run, argument) };
     if result == 0 {

@@ -76,6 +76,8 @@ functions! {
     AttrDestroy: fn pthread_attr_destroy(attributes: *mut libc::pthread_attr_t) -> c_int;
     /// pthread_attr_setstacksize(3).
     AttrSetStackSize: fn pthread_attr_setstacksize(attributes: *mut libc::pthread_attr_t, bytes: usize) -> c_int;
+    /// pthread_attr_getstacksize(3).
+    AttrGetStackSize: fn pthread_attr_getstacksize(attributes: *const libc::pthread_attr_t, bytes: *mut usize) -> c_int;
     /// pthread_attr_setdetachstate(3).
     AttrSetDetachState: fn pthread_attr_setdetachstate(attributes: *mut libc::pthread_attr_t, state: c_int) -> c_int;
     /// pthread_create(3). It allocates.

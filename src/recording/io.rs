@@ -455,7 +455,7 @@ fn count_mapping(
     }
 }
 
-/// Whether a call can unmap memory. Its stack is taken before it: afterwards what describes the stack may be gone.
+/// Whether a call can unmap memory, or take the right to read it. Its stack is taken before it: afterwards what describes the stack may be gone.
 const fn changes_mappings(function: Function) -> bool {
     matches!(function.constant_row().role, Role::Map | Role::Unmap)
 }

@@ -5,11 +5,12 @@
 //! unwound from there on, and the number of its node in the trie is known.
 
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use weir_record::stacks::{Called, Cut};
 
+use super::copies::Copies;
 use super::python::Remembered;
+use super::spans::{Span, Spans};
 use super::trie::ROOT;
 use crate::arch::State;
 use crate::process::modes;
@@ -69,30 +70,6 @@ impl Frame {
     }
 }
 
-/// Addresses that can be read: a part of a stack, from some frame to its bottom.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    /// The first byte.
-    pub from: usize,
-    /// Behind the last.
-    pub to: usize,
-    /// What [`MAPPINGS`] was when it was found out.
-    mappings: u32,
-}
-
-/// Changes whenever the program has given back memory, or the right to read it.
-static MAPPINGS: AtomicU32 = AtomicU32::new(0);
-
-/// The program has given back memory, or the right to read it.
-pub fn mappings_have_changed() {
-    MAPPINGS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// How much of a stack is looked at.
-const MOST_SPAN: usize = 256 * 1024 * 1024;
-/// Of how many stacks a thread remembers what can be read.
-const SPANS: usize = 4;
-
 /// The innermost frames of a stack, down to one that the last stack has too: a program often comes to two or three calls of the same
 /// function in turn.
 #[derive(Clone, Copy)]
@@ -135,6 +112,16 @@ const BRANCH_SETS: usize = 16;
 const BRANCH_TRIES: u32 = 8;
 const BRANCH_PERIOD: u32 = 64;
 
+/// A word of a stack, which is copied where it is not within the span.
+pub fn word_of(span: &Span, copies: &mut Copies<1>, place: usize) -> Option<usize> {
+    let is_within = place >= span.from && place.saturating_add(size_of::<usize>()) <= span.to;
+    match is_within {
+        // SAFETY: what is within a span can be read.
+        true => Some(unsafe { ptr::with_exposed_provenance::<usize>(place).read() }),
+        false => copies.word(place),
+    }
+}
+
 /// The leaves that were found last: the parent of each, what was called, its number.
 const LEAVES: usize = 8;
 
@@ -176,8 +163,10 @@ pub struct Memo {
     branch_epoch: u32,
     /// How many stacks in a row led by none of them.
     branch_misses: u32,
-    spans: [Span; SPANS],
-    next_span: usize,
+    /// What can be read of its stacks.
+    pub spans: Spans,
+    /// What was copied of them.
+    pub copies: Copies<1>,
     /// A stack of our own, for what takes much of it.
     room: Room,
     /// What is remembered of Python's frames.
@@ -239,7 +228,7 @@ impl Memo {
     /// The node of a state whose frames lead to one of the last stack's by a way that is remembered. `kept` is as
     /// [`Memo::kept`] has it.
     #[inline(always)]
-    pub fn branch(&mut self, state: &State, set: usize, kept: usize) -> Option<u32> {
+    pub fn branch(&mut self, state: &State, span: &Span, set: usize, kept: usize) -> Option<u32> {
         self.branch_misses = self.branch_misses.wrapping_add(1);
         if kept >= Self::ROOM || !self.tries_branches() {
             return None;
@@ -248,12 +237,12 @@ impl Memo {
             let branch = &self.branch_sets[set].branches[index];
             if branch.count == 0
                 || branch.epoch != self.branch_epoch
-                || branch.top > self.top
+                || branch.top > span.to
                 || !branch.frames[0].is(state)
             {
                 continue;
             }
-            // SAFETY: something is kept, so the stack can be read from the stack pointer to the memo's top; the words stand there.
+            // SAFETY: the words stand between the stack pointer, which is in the span, and the branch's top.
             if unsafe { self.leads_on(branch, kept) } {
                 let node = branch.frames[0].node;
                 let next = &mut self.branch_sets[set].next;
@@ -320,18 +309,48 @@ impl Memo {
     /// # Safety
     /// `span` can be read.
     #[inline(always)]
-    pub unsafe fn kept(&self, stack_pointer: usize, span: &Span) -> (usize, usize) {
-        let none = (Self::ROOM, Self::ROOM);
-        if stack_pointer < span.from || self.top > span.to {
-            return none;
+    pub unsafe fn kept(&mut self, stack_pointer: usize, span: &Span) -> (usize, usize) {
+        if stack_pointer < span.from {
+            return (Self::ROOM, Self::ROOM);
         }
+        if self.top > span.to {
+            return self.kept_elsewhere(stack_pointer, span);
+        }
+        let from = self.first_from(stack_pointer);
+        let mut kept = Self::ROOM;
+        // SAFETY: their places are between the stack pointer and the top, and so within the span.
+        while kept > from && unsafe { self.frames[kept - 1].holds() } {
+            kept -= 1;
+        }
+        (from, kept)
+    }
+
+    /// The first frame that is at least as far out as this stack pointer.
+    #[inline(always)]
+    fn first_from(&self, stack_pointer: usize) -> usize {
         let mut from = self.first;
         while from < Self::ROOM && self.frames[from].stack_pointer < stack_pointer {
             from += 1;
         }
+        from
+    }
+
+    /// The same where the words are not all within the span.
+    #[cold]
+    #[inline(never)]
+    fn kept_elsewhere(&mut self, stack_pointer: usize, span: &Span) -> (usize, usize) {
+        if !span.is_of_another_stack() {
+            return (Self::ROOM, Self::ROOM);
+        }
+        self.copies.forget();
+        let from = self.first_from(stack_pointer);
         let mut kept = Self::ROOM;
-        // SAFETY: their places are between the stack pointer and the top, and so within the span.
-        while kept > from && unsafe { self.frames[kept - 1].holds() } {
+        while kept > from {
+            let Frame { places, words, .. } = self.frames[kept - 1];
+            let word = places.map(|place| word_of(span, &mut self.copies, place.addr()));
+            if word != words.map(Some) {
+                break;
+            }
             kept -= 1;
         }
         (from, kept)
@@ -345,61 +364,6 @@ impl Memo {
         self.leaves = [(ROOT, 0, ROOT); LEAVES];
         // To empty them all would touch their memory.
         self.branch_epoch = self.branch_epoch.wrapping_add(1);
-    }
-
-    /// What can be read of the stack that a stack pointer of the calling thread leads to, as far as is known.
-    #[inline(always)]
-    pub fn span(&mut self, stack_pointer: usize) -> Span {
-        let mappings = MAPPINGS.load(Ordering::Relaxed);
-        for span in &self.spans {
-            let is_it = (span.from..span.to).contains(&stack_pointer);
-            if is_it && span.mappings == mappings {
-                return *span;
-            }
-        }
-        self.new_span(stack_pointer, mappings)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn new_span(&mut self, stack_pointer: usize, mappings: u32) -> Span {
-        // The thread is on it, or has just been.
-        let page = sys::page_bytes();
-        let from = stack_pointer & !(page - 1);
-        let span = Span {
-            from,
-            to: from + page,
-            mappings,
-        };
-        self.next_span = (self.next_span + 1) % SPANS;
-        self.spans[self.next_span] = span;
-        span
-    }
-
-    /// Makes a span reach up to an address, if the kernel says that all between can be read.
-    #[cold]
-    #[inline(never)]
-    pub fn extend(&mut self, span: &mut Span, to: usize) -> bool {
-        let page = sys::page_bytes();
-        if to <= span.from || to - span.from > MOST_SPAN || sys::is_sealed() {
-            return false;
-        }
-        while span.to < to {
-            // What is known of the same stack from an earlier call.
-            let known = self.spans.iter().find(|other| {
-                (other.from..other.to).contains(&span.to) && other.mappings == span.mappings
-            });
-            span.to = match known {
-                Some(other) => other.to,
-                None if sys::is_readable(ptr::without_provenance(span.to), 1) => span.to + page,
-                None => return false,
-            };
-        }
-        let is_it = |other: &&mut Span| other.from == span.from;
-        if let Some(kept) = self.spans.iter_mut().find(is_it) {
-            *kept = *span;
-        }
-        true
     }
 
     /// Whether a memo is free for a frame with this stack pointer. A signal handler that has jumped away has left it taken: then
@@ -420,12 +384,8 @@ impl Memo {
     unsafe fn is_left(memo: *mut Memo, user: usize, stack_pointer: usize) -> bool {
         // SAFETY: a memo of the calling thread, whose other call does not go on before this one is over.
         let spans = unsafe { (&raw const (*memo).spans).read() };
-        let is_on = |span: &Span, place: usize| (span.from..span.to).contains(&place);
         // A handler's frame is further in: not even at the same place.
-        let is_left = user <= stack_pointer
-            && spans
-                .iter()
-                .any(|span| is_on(span, user) && is_on(span, stack_pointer));
+        let is_left = user <= stack_pointer && spans.are_on_one(user, stack_pointer);
         if is_left {
             // SAFETY: nobody uses it.
             unsafe { (*memo).clear() };

@@ -7,6 +7,9 @@
 //! modules       the loaded objects
 //! trie          the nodes in the region, and how they are found
 //! live          at which leaf each live block was made
+//! own_stack     the stack that was made for the calling thread
+//! copies        memory that may be taken away while it is read
+//! spans         what can be read of stacks without the kernel
 //! memo          what a thread remembers of its last stack
 //! python        the frames of CPython, which are in no stack
 //! leaving       from code of ours to the program, for calls that look for their callers
@@ -14,13 +17,16 @@
 //! ```
 
 mod call_frames;
+mod copies;
 pub mod leaving;
 pub mod live;
 mod memo;
 mod modules;
+mod own_stack;
 mod python;
 mod rule;
 mod rules;
+mod spans;
 mod trie;
 mod walk;
 
@@ -39,8 +45,10 @@ use crate::sys::{self, Turn};
 use crate::thread;
 
 use memo::Memo;
-pub use memo::{leave, mappings_have_changed, share};
+pub use memo::{leave, share};
+pub use own_stack::thread_is_made;
 pub use python::before_unmapping;
+pub use spans::mappings_have_changed;
 use trie::What;
 pub use trie::node;
 
@@ -119,6 +127,8 @@ pub fn begin_late() -> bool {
 }
 
 fn begin_in(region: &Region<'static>) -> bool {
+    own_stack::begin();
+    copies::begin();
     modules::begin();
     python::begin();
     walk::forget_stacks();

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use weir_record::stacks::{Cut, Key, Place};
 
 use super::call_frames::Row;
-use super::memo::{Frame, MOST_FRAMES, Memo, Sought, Span};
+use super::memo::{Frame, MOST_FRAMES, Memo, Sought};
 use super::modules::{self, Code};
 use super::rule::{self, Base, Rule, Says, Step};
 use super::rules;
+use super::spans::{MOST_SPAN, Span};
 use super::trie::{self, ROOT, What};
 use crate::arch::State;
 use crate::arch::unwinding::INTERRUPTED;
@@ -56,7 +57,7 @@ pub fn recalled(memo: &mut Memo, state: &State, function: u32) -> Option<u32> {
         frame_pointer: word(&state.frame_pointer),
         link: word(&state.link),
     };
-    let span = memo.span(state.stack_pointer);
+    let span = memo.spans.of(state.stack_pointer);
     // SAFETY: the span can be read.
     let (at, kept) = unsafe { memo.kept(state.stack_pointer, &span) };
     if at < Memo::ROOM && at >= kept && memo.frames[at].is(&state) {
@@ -64,7 +65,7 @@ pub fn recalled(memo: &mut Memo, state: &State, function: u32) -> Option<u32> {
         return Some(memo.frames[at].node);
     }
     let set = Memo::branch_set(&state, function);
-    let node = memo.branch(&state, set, kept);
+    let node = memo.branch(&state, &span, set, kept);
     if node.is_none() {
         memo.sought = Sought {
             state,
@@ -94,7 +95,7 @@ fn unwound(memo: &mut Memo) -> (u32, Option<Cut>) {
 #[cold]
 #[inline(never)]
 pub fn callers_in_full(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
-    let span = memo.span(state.stack_pointer);
+    let span = memo.spans.of(state.stack_pointer);
     Walk::new(*state, span, true).go_alone(memo)
 }
 
@@ -107,6 +108,8 @@ struct Walk {
     top: usize,
     /// Whether the frames may be remembered.
     is_whole: bool,
+    /// Whether what is copied of the stack is of this walk.
+    has_copied: bool,
 }
 
 /// How a step went.
@@ -130,6 +133,7 @@ impl Walk {
             fresh: 0,
             top: 0,
             is_whole,
+            has_copied: false,
         }
     }
 
@@ -148,7 +152,7 @@ impl Walk {
                 Stepped::Interrupted => {
                     self.is_whole = false;
                     memo.is_behind_handler = true;
-                    self.span = memo.span(self.state.stack_pointer);
+                    self.span = memo.spans.of_interrupted(self.state.stack_pointer);
                     // SAFETY: the span can be read.
                     (at, kept) = unsafe { memo.kept(self.state.stack_pointer, &self.span) };
                 }
@@ -174,7 +178,7 @@ impl Walk {
                 Stepped::On => {}
                 Stepped::Interrupted => {
                     self.is_whole = false;
-                    self.span = memo.span(self.state.stack_pointer);
+                    self.span = memo.spans.of_interrupted(self.state.stack_pointer);
                 }
                 Stepped::Outermost => break None,
                 Stepped::Cut(cut) => break Some(cut),
@@ -393,13 +397,32 @@ impl Walk {
         {
             return None;
         }
-        if end > self.span.to && !memo.extend(&mut self.span, end) {
-            return None;
+        if end > self.span.to && !memo.spans.extend(&mut self.span, end) {
+            return self.read_copy(memo, place);
         }
         self.top = self.top.max(end);
         let place: *const usize = ptr::with_exposed_provenance(place);
         // SAFETY: within the span, which can be read.
         Some(unsafe { place.read() })
+    }
+
+    /// The same on a stack that is not the thread's own.
+    #[cold]
+    #[inline(never)]
+    fn read_copy(&mut self, memo: &mut Memo, place: usize) -> Option<usize> {
+        let is_near = place - self.span.from <= MOST_SPAN;
+        if !self.span.is_of_another_stack() || !is_near {
+            return None;
+        }
+        if !self.has_copied {
+            memo.copies.forget();
+            self.has_copied = true;
+        }
+        let word = memo.copies.word(place)?;
+        let end = place + size_of::<usize>();
+        self.top = self.top.max(end);
+        memo.spans.reached(&mut self.span, end);
+        Some(word)
     }
 
     /// The stack ends at this frame, which belongs to it.

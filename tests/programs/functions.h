@@ -34,7 +34,7 @@
     F(sem_clockwait) F(mtx_lock) F(mtx_timedlock) \
     F(pthread_cond_wait) F(pthread_cond_timedwait) F(pthread_cond_clockwait) F(cnd_wait) F(cnd_timedwait) \
     F(pthread_barrier_wait) F(pthread_join) F(pthread_timedjoin_np) F(pthread_clockjoin_np) F(thrd_join) F(futex) \
-    F(mmap64) F(munmap) F(mremap) F(msync) F(madvise) F(posix_madvise) F(brk) F(sbrk) F(__sbrk) \
+    F(mmap64) F(munmap) F(mremap) F(mprotect) F(pkey_mprotect) F(msync) F(madvise) F(posix_madvise) F(brk) F(sbrk) F(__sbrk) \
     F(stat) F(stat64) F(lstat) F(lstat64) F(fstat) F(fstat64) F(fstatat) F(fstatat64) F(__xstat) \
     F(__xstat64) F(__lxstat) F(__lxstat64) F(__fxstat) F(__fxstat64) F(__fxstatat) \
     F(__fxstatat64) F(statx) F(access) F(euidaccess) F(eaccess) F(faccessat) F(readlink) \

@@ -20,6 +20,9 @@ int main(void) {
         MUST(place != MAP_FAILED);
         place = MAP(mremap, 2 * i * page, mremap(place, i * page, 2 * i * page, MREMAP_MAYMOVE));
         MUST(place != MAP_FAILED);
+        MUST(!SIZED(mprotect, page, mprotect(place, page, PROT_READ)));
+        /* Without a key it is mprotect, on any processor. */
+        MUST(!SIZED(pkey_mprotect, page, pkey_mprotect(place, page, both, -1)));
         MUST(!SIZED(madvise, page, madvise(place, page, MADV_DONTNEED)));
         note_size(DOES_posix_madvise, page);
         MUST(!NUMBER(posix_madvise, posix_madvise(place, page, POSIX_MADV_WILLNEED)));
@@ -39,6 +42,8 @@ int main(void) {
     MUST(MAP(mmap64, 10, mmap64(NULL, 10, both, MAP_SHARED, 987, 0)) == MAP_FAILED && errno == EBADF);
     MUST(MAP(mremap, page, mremap((void *)page, page, page, 0)) == MAP_FAILED && errno == EFAULT);
     MUST(SIZED(munmap, 1, munmap((void *)1, 1)) < 0 && errno == EINVAL);
+    MUST(SIZED(mprotect, page, mprotect((void *)1, page, both)) < 0 && errno == EINVAL);
+    MUST(SIZED(pkey_mprotect, page, pkey_mprotect((void *)1, page, both, -1)) < 0 && errno == EINVAL);
     MUST(SIZED(msync, 1, msync((void *)1, 1, MS_SYNC)) < 0 && errno == EINVAL);
     MUST(SIZED(madvise, page, madvise((void *)1, page, 0)) < 0 && errno == EINVAL);
     note_size(DOES_posix_madvise, page);

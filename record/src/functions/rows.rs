@@ -246,6 +246,8 @@ functions! {
     Mmap64 = "mmap64": Map Map Address, size Argument(1), fd 4;
     Munmap = "munmap": Map Unmap Status, size Argument(1);
     Mremap = "mremap": Map Map Address, size Argument(2);
+    Mprotect = "mprotect": Map Map Status, size Argument(1);
+    PkeyMprotect = "pkey_mprotect": Map Map Status, size Argument(1);
     Msync = "msync": Map Sync Status, size Argument(1);
     Madvise = "madvise": Map Control Status, size Argument(1);
     PosixMadvise = "posix_madvise": Map Control ErrorNumber, size Argument(1);

@@ -3,11 +3,9 @@
 
 use std::ptr;
 
-use crate::sys;
+use super::super::copies::Copies;
 
 const PAGE: usize = 4096;
-/// Pages that are kept.
-const PAGES: usize = 2;
 
 /// A word that cannot go; none where there can be no word.
 ///
@@ -26,10 +24,7 @@ pub unsafe fn word_directly(at: usize) -> Option<usize> {
 #[repr(C)]
 pub struct Memory {
     is_direct: bool,
-    next: usize,
-    /// The pages' addresses; 0 where there is none.
-    at: [usize; PAGES],
-    pages: [[u8; PAGE]; PAGES],
+    copies: Copies<2>,
 }
 
 impl Memory {
@@ -37,7 +32,7 @@ impl Memory {
     #[inline(always)]
     pub fn begin(&mut self, is_direct: bool) {
         self.is_direct = is_direct;
-        self.at = [0; PAGES];
+        self.copies.forget();
     }
 
     /// Whether it is read without the kernel.
@@ -90,42 +85,6 @@ impl Memory {
             }
             return Some(());
         }
-        self.copy_through_kernel(at, into)
-    }
-
-    #[inline(never)]
-    fn copy_through_kernel(&mut self, mut at: usize, mut into: &mut [u8]) -> Option<()> {
-        while !into.is_empty() {
-            let page = self.page(at & !(PAGE - 1))?;
-            let part = &page[at & (PAGE - 1)..];
-            let count = part.len().min(into.len());
-            let (now, rest) = into.split_at_mut(count);
-            now.copy_from_slice(&part[..count]);
-            at += count;
-            into = rest;
-        }
-        Some(())
-    }
-
-    fn page(&mut self, at: usize) -> Option<&[u8; PAGE]> {
-        let known = self.at.iter().position(|&known| known == at);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let index = self.next % PAGES;
-                self.next = index + 1;
-                self.at[index] = 0;
-                let part = libc::iovec {
-                    iov_base: ptr::with_exposed_provenance_mut(at),
-                    iov_len: PAGE,
-                };
-                if sys::is_sealed() || sys::peek(&[part], &mut self.pages[index])? != PAGE {
-                    return None;
-                }
-                self.at[index] = at;
-                index
-            }
-        };
-        Some(&self.pages[index])
+        self.copies.copy(at, into)
     }
 }

@@ -16,3 +16,4 @@ mod stacks;
 mod taken;
 mod users;
 mod versions;
+mod wrong_unwinding;

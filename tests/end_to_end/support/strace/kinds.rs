@@ -117,6 +117,7 @@ pub const ALL: &[Kind] = &[
     calls("mmap", &["mmap", "mmap64"], &["mmap"]),
     calls("munmap", &["munmap"], &["munmap"]),
     calls("mremap", &["mremap"], &["mremap"]),
+    calls("mprotect", &["mprotect", "pkey_mprotect"], &["mprotect", "pkey_mprotect"]),
     calls("msync", &["msync"], &["msync"]),
     calls("madvise", &["madvise", "posix_madvise"], &["madvise"]),
     calls("brk", &["brk"], &["brk"]),
@@ -169,7 +170,10 @@ pub fn of_stdio(call: &str) -> Option<&'static Kind> {
 
 /// Whether the call is about memory maps. The C library makes as many of these as its addresses require.
 pub fn is_of_maps(call: &str) -> bool {
-    matches!(call, "mmap" | "munmap" | "mremap" | "madvise" | "brk")
+    matches!(
+        call,
+        "mmap" | "munmap" | "mremap" | "mprotect" | "madvise" | "brk"
+    )
 }
 
 /// Whether a system call moves bytes.
