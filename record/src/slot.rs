@@ -47,6 +47,8 @@ pub struct Slot {
     pub made_at_last_block: Counter,
     /// Its place among the slots plus one.
     number: AtomicU32,
+    /// The leaf of the call that the thread is in, where call stacks are taken; 0 where it has none. Else of an earlier call.
+    in_flight_leaf: AtomicU32,
     /// Whose it is.
     pub owner: Owner,
     /// The counters.
@@ -63,6 +65,17 @@ impl Slot {
     /// Says which of the slots it is, before a thread takes it.
     pub fn set_number(&self, index: usize) {
         self.number.store(index as u32 + 1, Ordering::Relaxed);
+    }
+
+    /// At which leaf the call will be counted that the thread is about to make; for the owner.
+    #[inline(always)]
+    pub fn set_in_flight_leaf(&self, leaf: u32) {
+        self.in_flight_leaf.store(leaf, Ordering::Relaxed);
+    }
+
+    /// The number that was set last.
+    pub fn in_flight_leaf(&self) -> u32 {
+        self.in_flight_leaf.load(Ordering::Relaxed)
     }
 
     /// Whose leaves of call stacks its thread counts at.

@@ -46,7 +46,8 @@ pub fn process(findings: Findings<'_>) -> Process {
     let provenance = provenance::provenance(findings.region);
     let heap = heap::heap(&findings, &provenance);
     let files = files(&findings);
-    let stacks = stacks::stacks(&findings, &heap, &files);
+    let mut begun = in_flight::in_flight(&findings);
+    let stacks = stacks::stacks(&findings, &heap, &files, &mut begun);
     Process {
         pid: header.pid.load(Relaxed),
         parent_pid: header.parent_pid.load(Relaxed),
@@ -67,7 +68,7 @@ pub fn process(findings: Findings<'_>) -> Process {
         stacks,
         slowest: slow::slowest(&findings, false),
         longest_waits: slow::slowest(&findings, true),
-        in_flight: in_flight::in_flight(&findings),
+        in_flight: begun.into_iter().map(|begun| begun.call).collect(),
         functions,
         provenance,
         end: findings.end,

@@ -108,6 +108,16 @@ fn number_of_found(fd: c_int) -> u16 {
     number_of(links::get(fd))
 }
 
+/// Whether a descriptor still leads to the file of this number; whether it is none, where the number is 0. False where that has to be
+/// looked up.
+#[inline(always)]
+pub fn leads_to(fd: c_int, number: usize) -> bool {
+    match number {
+        0 => fd < 0,
+        number => links::get(fd) as usize == number,
+    }
+}
+
 /// The same of the entry that a link leads to.
 pub fn number_of(link: u32) -> u16 {
     let has_its_first_name = table::entry(link).is_some_and(FileEntry::has_its_first_name);

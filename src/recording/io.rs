@@ -8,16 +8,15 @@ use weir_record::counter::{Alone, Shared};
 use weir_record::file::{Access, Deed};
 use weir_record::functions::{Family, Function, Role};
 use weir_record::slot::Slot;
-use weir_record::stacks::Called;
 
-use super::{Outcome, count_size_in, pass, settle, sites, slot_or_target};
+use super::sites::{self, Before};
+use super::{Outcome, count_size_in, pass, settle, slot_or_target};
 use crate::coop;
 use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
 use crate::region;
-use crate::stacks::Leaf;
 
 /// The descriptor of a call that has none.
 pub const NO_FD: c_int = -1;
@@ -158,15 +157,19 @@ impl<S: Requested> Call<S> {
             count_size_in::<Alone>(counters, function, requested);
         }
         let link = self.link_before();
-        let leaf = match changes_mappings(function) && sites::may_count() {
-            true => sites::leaf_before(slot, function, self.about(link)),
-            false => None,
+        let before = match modes::are(modes::STACKS) {
+            true => sites::before(slot, function, self.about(link), changes_mappings(function)),
+            false => Before::NOT_TAKEN,
         };
-        let is_timed = !slot.countdown.is_off();
-        let began_ticks = if is_timed { clock::ticks() } else { 0 };
+        let began_ticks = match slot.countdown.is_off() {
+            true => 0,
+            false => clock::ticks(),
+        };
         slot.in_flight.begin(function, self.fd, began_ticks);
         let result = next();
         slot.in_flight.end();
+        // One number less is kept during the call.
+        let is_timed = began_ticks != 0;
         let took_ticks = if is_timed {
             clock::ticks().wrapping_sub(began_ticks)
         } else {
@@ -195,13 +198,9 @@ impl<S: Requested> Call<S> {
             };
             end.record(function, self.fd);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
+                let about = self.about(link);
                 also_count(
-                    slot,
-                    function,
-                    self.about(link),
-                    requested,
-                    took_ticks,
-                    outcome,
+                    slot, function, about, before, requested, took_ticks, outcome,
                 );
             }
             then(result);
@@ -212,10 +211,9 @@ impl<S: Requested> Call<S> {
                 .end(self.fd, slot, self.at, link, requested, outcome, time);
             if modes::are(modes::COROUTINES | modes::STACKS | modes::SAMPLES) {
                 let about = self.about(link);
-                match changes_mappings(function) {
-                    true => count_mapping(slot, leaf, requested, took_ticks, outcome),
-                    false => also_count(slot, function, about, requested, took_ticks, outcome),
-                }
+                also_count(
+                    slot, function, about, before, requested, took_ticks, outcome,
+                );
             }
         }
         result
@@ -398,17 +396,6 @@ impl Subject {
     }
 }
 
-/// What a site knows of a call: the function, and the file, by what [`Call::about`] gave.
-#[cold]
-#[inline(never)]
-pub(super) fn called(function: Function, about: u32, has_failed: bool) -> Called {
-    let file = match function.row().role {
-        Role::Close => files::number_of(about),
-        _ => files::number(about.cast_signed(), has_failed),
-    };
-    Called::about(function, file)
-}
-
 /// Counts a call for what not every process has: its coroutine, its site. Called when [`Subject::end`] has returned: it takes some
 /// of the stack.
 #[inline(always)]
@@ -416,6 +403,7 @@ fn also_count(
     slot: &Slot,
     function: Function,
     about: u32,
+    before: Before,
     requested: u64,
     took_ticks: u64,
     outcome: Outcome,
@@ -424,38 +412,22 @@ fn also_count(
     if coop::has_runtime() {
         count_for_coroutine(slot, moved);
     }
-    if sites::may_count() {
-        // Numbers, which stay in registers.
-        sites::count_call(
-            Some(slot),
-            called(function, about, has_failed),
-            requested,
-            took_ticks,
-            moved,
-            has_failed,
-        );
+    if !sites::may_count() {
+        return;
+    }
+    // Numbers, which stay in registers.
+    let end = sites::End::of(moved, has_failed);
+    if changes_mappings(function) {
+        sites::count_mapping(slot, before, requested, took_ticks, end);
+    } else if before.is_taken() {
+        sites::count_after(slot, before, function, about, requested, took_ticks, end);
+    } else {
+        let called = sites::called(function, about, has_failed);
+        sites::count_call(Some(slot), called, requested, took_ticks, moved, has_failed);
     }
 }
 
-/// The same for a call that [changes what is mapped](changes_mappings).
-#[inline(always)]
-fn count_mapping(
-    slot: &Slot,
-    leaf: Option<Leaf>,
-    requested: u64,
-    took_ticks: u64,
-    outcome: Outcome,
-) {
-    let (moved, has_failed) = (outcome.moved(), outcome.has_failed());
-    if coop::has_runtime() {
-        count_for_coroutine(slot, moved);
-    }
-    if sites::may_count() {
-        sites::count_mapping(slot, leaf, requested, took_ticks, moved, has_failed);
-    }
-}
-
-/// Whether a call can unmap memory, or take the right to read it. Its stack is taken before it: afterwards what describes the stack may be gone.
+/// Whether a call can unmap memory, or take the right to read it. Afterwards what describes its stack may be gone.
 const fn changes_mappings(function: Function) -> bool {
     matches!(function.constant_row().role, Role::Map | Role::Unmap)
 }

@@ -11,7 +11,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
-use super::io::{Requested, Subject, called};
+use super::io::{Requested, Subject};
 use super::{Call, Outcome, count_size_in, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
@@ -50,7 +50,7 @@ impl<S: Requested> Call<S> {
             // From here, because it takes some of the stack.
             sites::count_call(
                 slot_or_target().ok(),
-                called(
+                sites::called(
                     subject.function,
                     subject.file.cast_unsigned(),
                     outcome.has_failed(),
@@ -101,6 +101,8 @@ impl Subject {
                 if let WaitMode::Thread = way {
                     let is_timed = !slot.countdown.is_off();
                     let began_ticks = if is_timed { sys::ticks() } else { 0 };
+                    // Its stack is taken after it.
+                    slot.set_in_flight_leaf(0);
                     slot.in_flight.begin(self.function, self.file, began_ticks);
                 }
             }

@@ -77,6 +77,12 @@ impl Mark {
     pub fn new(image: u32, leaf: u32) -> Mark {
         Mark(((image << NODE_BITS) | leaf) & !STAMP)
     }
+
+    /// The number of the leaf.
+    #[inline(always)]
+    pub fn leaf(self) -> u32 {
+        self.0 & ((1 << NODE_BITS) - 1)
+    }
 }
 
 /// What was noted of a block: a leaf, which is never 0, and the stamp if it has one. One word, in a register.

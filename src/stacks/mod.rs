@@ -298,6 +298,20 @@ pub fn leaf_beside(leaf: &'static Node, owner: LeafOwner) -> Option<&'static Nod
     on_own_stack(leaf.parent(), Key::leaf(Called::of(function), owner))
 }
 
+/// The leaf of another call from where a leaf is, which may be of the same.
+#[inline(always)]
+pub fn leaf_of_the_same_stack(
+    leaf: &'static Node,
+    called: Called,
+    owner: LeafOwner,
+) -> Option<&'static Node> {
+    let key = Key::leaf(called, owner);
+    match leaf.key() == key {
+        true => Some(leaf),
+        false => on_own_stack(leaf.parent(), key),
+    }
+}
+
 /// A node with further counters of a leaf with blocks.
 #[cold]
 #[inline(never)]

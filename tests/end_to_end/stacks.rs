@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use weir_record::functions::Function;
-use weir_report::model::{Process, Stacks};
+use weir_report::model::{Process, Site, Stacks};
 
 use crate::live_blocks::{expect_the_peak, live};
 use crate::support::real::Real;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Outcome, Program, scratch, victim};
+use crate::support::{Mode, Outcome, Program, scratch, succeed, victim, weir};
 
 /// With each stack unwound a second time, in full.
 const VERIFIED: (&str, &str) = ("WEIR_STACKS", "verify");
@@ -230,4 +230,79 @@ fn many_threads_and_their_children() {
             expect_all_calls(process);
         }
     }
+}
+
+/// The function that an innermost frame is of, as addr2line says.
+fn function_at(stacks: &Stacks, frame: u32) -> String {
+    let frame = stacks.frames[frame as usize];
+    let module = &stacks.modules[frame.module.expect("an object") as usize];
+    let address = format!("{:#x}", frame.offset - 1);
+    let mut command = weir::binutils("addr2line");
+    let text = succeed(command.args(["-f", "-e", &module.path, &address]), b"");
+    text.lines().next().expect("a function").to_owned()
+}
+
+/// Each thread of the victim waits in a function of its own: `reads` in read, `opens` in open.
+#[track_caller]
+fn expect_the_function_of_each(process: &Process) {
+    assert_eq!(process.in_flight.len(), 6, "{:?}", process.in_flight);
+    for call in &process.in_flight {
+        let frame = call.frame.expect("its stack is known");
+        let function = function_at(stacks(process), frame);
+        let expected = match &*call.function {
+            "wait" | "waitpid" => "waits".to_owned(),
+            called => format!("{called}s"),
+        };
+        assert_eq!(function, expected, "{call:?}");
+        let sites = stacks(process).sites.iter();
+        let is_it = |site: &&Site| site.frame == Some(frame) && site.function == call.function;
+        assert_eq!(sites.filter(is_it).count(), 0, "it has not returned");
+    }
+}
+
+#[test]
+fn a_call_that_has_not_returned_has_its_stack() {
+    let program = |way: &str| {
+        Program::new(victim("waits_for_ever"))
+            .arg(way)
+            .env(VERIFIED.0, VERIFIED.1)
+    };
+    for (way, mode) in [
+        ("killed", Mode::Run),
+        ("exits", Mode::Run),
+        ("exits", Mode::Bare),
+    ] {
+        let folder = scratch();
+        let outcome = program(way).in_folder(folder.path()).run(mode);
+        let processes = outcome.processes();
+        let process = processes.iter().find(|process| !process.forked);
+        expect_the_function_of_each(process.expect("the program"));
+    }
+    let folder = scratch();
+    let _ = program("killed")
+        .env("WEIR_REGION_DIR", folder.path())
+        .in_folder(folder.path())
+        .without_reports()
+        .run(Mode::Bare);
+    let left = region_files(folder.path());
+    let mut reports = left.iter().map(|region| recover(region));
+    let report = reports.find(|report| !report.processes[0].forked);
+    expect_the_function_of_each(&report.expect("the region stays").processes[0]);
+}
+
+/// In parts, the stack is taken after the call: there is none, not that of another call.
+#[test]
+fn a_call_in_two_parts_has_none() {
+    let folder = scratch();
+    let program = Program::new(victim("waits_for_ever")).arg("killed");
+    let program = program.env(VERIFIED.0, VERIFIED.1).env("WEIR_COOP", "on");
+    let outcome = program.in_folder(folder.path()).run(Mode::Run);
+    let processes = outcome.processes();
+    let process = processes.iter().find(|process| !process.forked);
+    let calls = &process.expect("the program").in_flight;
+    let has_none = |name: &str| {
+        let call = calls.iter().find(|call| call.function == name);
+        assert_eq!(call.expect("it is in flight").frame, None, "{name}");
+    };
+    ["read", "accept", "poll"].into_iter().for_each(has_none);
 }

@@ -25,6 +25,10 @@ pub struct InFlight {
     /// Name of the file or socket, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Index in `stacks.frames` of the innermost frame of its stack, which is the caller of the function. Absent where call stacks were
+    /// not taken when it began, and for calls that are made in two parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
     /// Time from the start of its image to the start of the call, within 1 ms; absent where calls were not timed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ns: Option<u64>,

@@ -314,6 +314,34 @@ impl Stacks {
         Ok(())
     }
 
+    /// The frame here that is the same as one of others, with the same callers; none where there is none. Objects are the same
+    /// as in [`Stacks::together`].
+    pub fn matching(&self, others: &Stacks, frame: u32) -> Option<u32> {
+        let object = |of: &Stacks, module: Option<u32>| {
+            let module = of.modules.get(module? as usize)?;
+            Some(match &module.build_id {
+                Some(id) => (true, id.clone()),
+                None => (false, module.path.clone()),
+            })
+        };
+        let mut chain: Vec<&Frame> = others.chain(Some(frame)).map(|(_, of)| of).collect();
+        chain.reverse();
+        let mut found = None;
+        for frame in chain {
+            let wanted = object(others, frame.module);
+            // Callers come first.
+            let first = found.map_or(0, |caller| caller as usize + 1);
+            let mut rest = (first..).zip(self.frames.get(first..)?);
+            let (index, _) = rest.find(|(_, own)| {
+                own.parent == found
+                    && own.offset == frame.offset
+                    && object(self, own.module) == wanted
+            })?;
+            found = u32::try_from(index).ok();
+        }
+        found
+    }
+
     /// The frames of a stack from the innermost on, each with its index.
     pub fn chain(&self, innermost: Option<u32>) -> impl Iterator<Item = (u32, &Frame)> {
         let frame = |index: u32| Some((index, self.frames.get(index as usize)?));
@@ -330,6 +358,46 @@ fn leads_below(index: Option<u32>, end: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_is_found_again_among_those_of_others() {
+        let object = |path: &str, build_id: Option<&str>| Module {
+            path: path.to_owned(),
+            build_id: build_id.map(str::to_owned),
+            ..Module::default()
+        };
+        let frame = |parent, module, offset| Frame {
+            parent,
+            module,
+            offset,
+        };
+        let one = Stacks {
+            modules: vec![object("/bin/one", None)],
+            frames: vec![frame(None, Some(0), 0x10), frame(Some(0), None, 0x20)],
+            ..Stacks::default()
+        };
+        let other = Stacks {
+            modules: vec![object("/lib/a", Some("ab")), object("/bin/other", None)],
+            frames: vec![
+                frame(None, Some(1), 0x10),
+                frame(Some(0), Some(0), 0x20),
+                frame(Some(0), None, 0x20),
+            ],
+            ..Stacks::default()
+        };
+        let all = Stacks::together([&one, &other], usize::MAX).expect("some");
+        for (of, frames) in [(&one, 2), (&other, 3)] {
+            for index in 0..frames {
+                let found = all.matching(of, index).expect("it is there");
+                let chain = |of: &Stacks, index: u32| -> Vec<u64> {
+                    of.chain(Some(index)).map(|(_, of)| of.offset).collect()
+                };
+                assert_eq!(chain(&all, found), chain(of, index));
+            }
+        }
+        assert_eq!(one.matching(&other, 0), None, "another object");
+        assert_eq!(one.matching(&one, 2), None, "no frame");
+    }
 
     fn frame(parent: Option<u32>, offset: u64) -> Frame {
         Frame {

@@ -5,23 +5,34 @@ use weir_record::file::FileEntry;
 use super::{Findings, text};
 use crate::model::InFlight;
 
-/// The call of each thread that was in one, the oldest first.
+/// A call that had not returned, and the leaf in the region that it would be counted at.
+pub struct Begun {
+    /// The call.
+    pub call: InFlight,
+    /// The number of its leaf, if it has one; not checked.
+    pub leaf: Option<u32>,
+}
+
+/// The call of each thread that was in one, the oldest first; without their frames.
 ///
 /// A thread that has ended is in no call. If a thread left a call by a jump and has made no call since, it looks as if it
 /// were still in that call.
-pub fn in_flight(findings: &Findings<'_>) -> Vec<InFlight> {
+pub fn in_flight(findings: &Findings<'_>) -> Vec<Begun> {
     let region = findings.region;
     let started = findings.started.ticks;
     let threads = region.slots().iter().filter(|slot| slot.owner.is_taken());
-    let mut calls: Vec<InFlight> = threads
+    let mut calls: Vec<Begun> = threads
         .filter_map(|slot| {
             let call = slot.in_flight.get(started)?;
+            let leaf = slot.in_flight_leaf();
+            // Where the program still runs, the thread may have gone on to another call meanwhile.
+            let is_still_there = slot.in_flight.get(started) == Some(call);
             let at_ns = findings.rate.zip(call.began_ticks);
             // The report's moment may be a little before the call, where the program still runs.
             let at_ns =
                 at_ns.map(|(rate, ticks)| rate.ns(ticks - started).min(findings.duration_ns));
             let file = call.fd.and_then(|fd| file(findings, fd));
-            Some(InFlight {
+            let call = InFlight {
                 tid: slot.owner.tid(),
                 function: call.function.name().to_owned(),
                 fd: call.fd,
@@ -32,11 +43,16 @@ pub fn in_flight(findings: &Findings<'_>) -> Vec<InFlight> {
                 at_ns,
                 age_ns: at_ns.map(|at_ns| findings.duration_ns - at_ns),
                 looks: None,
+                frame: None,
+            };
+            Some(Begun {
+                call,
+                leaf: Some(leaf).filter(|&leaf| leaf != 0 && is_still_there),
             })
         })
         .collect();
     // Those of which no age is known come last.
-    calls.sort_by_key(|call| (call.at_ns.is_none(), call.at_ns, call.tid));
+    calls.sort_by_key(|Begun { call, .. }| (call.at_ns.is_none(), call.at_ns, call.tid));
     calls
 }
 

@@ -14,6 +14,7 @@ use weir_record::stacks::{Cut, Group, InterpretedCode, Node, Place};
 use self::joined::Joined;
 use self::lifetimes::Lived;
 use self::sources::Sources;
+use super::in_flight::Begun;
 use super::{Findings, text};
 use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteFile, Stacks};
 
@@ -22,8 +23,13 @@ use crate::model::{FilePart, Files, Frame, Heap, Module, Site, SiteBlocks, SiteF
 /// Each thread has leaves of its own, and a node that two threads made at the same time may be there twice: such nodes are added up.
 /// A node that nothing was counted below is left out.
 ///
-/// Calls are listed by file for the files that the image lists.
-pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Stacks> {
+/// Calls are listed by file for the files that the image lists. Calls that had not returned get their frames here.
+pub fn stacks(
+    findings: &Findings<'_>,
+    heap: &Heap,
+    files: &Files,
+    begun: &mut [Begun],
+) -> Option<Stacks> {
     let region = findings.region;
     let nodes = region.nodes();
     if nodes.is_empty() {
@@ -38,6 +44,14 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
             .filter(|&parent| parent < index)
     };
     let mut is_wanted = vec![false; nodes.len()];
+    for Begun { call, leaf } in &mut *begun {
+        let node = leaf.and_then(|leaf| nodes.get(leaf as usize));
+        let function = node.and_then(|node| node.key().function());
+        match leaf.filter(|_| function.is_some_and(|of| of.name() == call.function)) {
+            Some(leaf) => is_wanted[leaf as usize] = true,
+            None => *leaf = None,
+        }
+    }
     for (index, node) in nodes.iter().enumerate().skip(1).rev() {
         // A leaf with blocks may have nothing but frees of what other threads made.
         is_wanted[index] |= node.is_counted();
@@ -69,6 +83,8 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
             continue;
         };
         match node.key().function() {
+            // Only a call that has not returned is there.
+            Some(_) if !node.is_counted() => {}
             Some(function) => {
                 let file = node
                     .key()
@@ -90,6 +106,10 @@ pub fn stacks(findings: &Findings<'_>, heap: &Heap, files: &Files) -> Option<Sta
                 }
             },
         }
+    }
+    for Begun { call, leaf } in begun {
+        let parent = leaf.and_then(|leaf| parent(leaf as usize, nodes.get(leaf as usize)?));
+        call.frame = parent.and_then(|parent| found.numbers[parent]);
     }
     let scale = if sampled_bytes == 0 { 1 } else { SCALE };
     let sites = found.sites.into_values();

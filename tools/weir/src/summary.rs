@@ -120,7 +120,7 @@ fn lines(report: &Report, json_path: &Path, look: &Look) -> Vec<String> {
     lines.extend(functions(report, look));
     lines.extend(used_files(report, look));
     lines.extend(sites.iter().flat_map(|sites| call_sites(sites, look)));
-    let call = in_flight::in_a_line(&report.processes);
+    let call = in_flight::in_a_line(&report.processes, sites.as_ref());
     lines.extend(
         call.iter()
             .flat_map(|call| look.pair("in", &text::printable(call))),

@@ -10,7 +10,7 @@ use super::sites::SiteTable;
 use crate::cli::SiteArgs;
 use crate::failure::Failure;
 use crate::report::{self, Subject, ending};
-use crate::sites::Questions;
+use crate::sites::{Questions, Sites};
 
 /// All that the page is given. It is no format for other readers, and may change with every version.
 #[derive(Debug, Serialize)]
@@ -39,6 +39,8 @@ pub struct Extra {
     pub offset_ns: u64,
     /// How it ended, as the predicate of a sentence.
     pub ending: String,
+    /// For each of its calls in flight where it was called, as far as that is known.
+    pub callers: Vec<Option<String>>,
     /// Of how many images the entry is.
     pub images: u64,
     /// Its [`Details`], as the text of JSON: the page reads it when the process is chosen, and opens no slower for it. Absent where there
@@ -69,6 +71,7 @@ impl Data {
             processes.push(Extra {
                 offset_ns: { process.started_unix_ns }.saturating_sub(report.started_unix_ns),
                 ending: ending(&process.end),
+                callers: callers(process, sites.as_ref()),
                 images: process.stands_for(),
                 details: match all.len() {
                     1 => None,
@@ -88,6 +91,13 @@ impl Data {
             sites: table,
         })
     }
+}
+
+fn callers(process: &Process, sites: Option<&Sites>) -> Vec<Option<String>> {
+    let calls = process.in_flight.iter();
+    calls
+        .map(|call| sites?.place_of_call(process, call))
+        .collect()
 }
 
 /// The first image of a process.

@@ -5,6 +5,8 @@ use weir_report::model::{EndKind, InFlight, Process};
 use super::looks;
 use super::page::{Cell, Column, Page, Table};
 use super::subject::Subject;
+use crate::sites::{Naming, Sites};
+use crate::symbols::DEBUG_DIRECTORY;
 use crate::{text, units};
 
 /// How many are shown.
@@ -22,6 +24,9 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
         return;
     }
     page.heading("Calls in flight", "that had not returned");
+    let with_stacks = all.iter().filter(|(_, call)| call.frame.is_some());
+    let with_stacks = with_stacks.map(|(process, _)| *process);
+    let sites = Sites::of(with_stacks, &[DEBUG_DIRECTORY.into()], Naming::Quick);
     let has_pid = subject.has_many_processes();
     let mut columns = vec![
         Column::number("for", 0),
@@ -31,6 +36,7 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
         Column::number("tid", 3),
         Column::name("thread", 4, 8),
         Column::name("looks", 2, 20),
+        Column::name("called by", 1, 20),
     ];
     if has_pid {
         columns.insert(4, Column::number("pid", 1));
@@ -38,6 +44,7 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
     let mut table = Table::new(columns);
     for (process, call) in all.iter().take(SHOWN) {
         let none = || units::NONE.to_owned();
+        let place = { sites.as_ref() }.and_then(|sites| sites.place_of_call(process, call));
         let mut row = vec![
             Cell::new(call.age_ns.map_or_else(none, units::time)),
             Cell::new(&call.function),
@@ -46,6 +53,7 @@ pub fn show_of(page: &mut Page, subject: &Subject<'_>, function: Option<&str>) {
             Cell::new(call.tid.to_string()),
             Cell::new(thread_name(process, call)),
             Cell::new(looks::in_a_table(call.looks.as_ref())),
+            Cell::new(place.unwrap_or_else(none)),
         ];
         if has_pid {
             row.insert(4, Cell::new(process.pid.to_string()));
@@ -73,7 +81,7 @@ fn in_order<'a>(processes: impl Iterator<Item = &'a Process>) -> Vec<(&'a Proces
 
 /// The oldest call that shows why a program did not end by itself, in a line, if there is one: of processes that
 /// were killed, or are still running.
-pub fn in_a_line(processes: &[Process]) -> Option<String> {
+pub fn in_a_line(processes: &[Process], sites: Option<&Sites>) -> Option<String> {
     let cut_off = processes.iter().filter(|process| {
         matches!(
             process.end.how,
@@ -91,6 +99,9 @@ pub fn in_a_line(processes: &[Process]) -> Option<String> {
     }
     if let Some(age) = call.age_ns {
         line += &format!(" for {}", units::time(age));
+    }
+    if let Some(place) = sites.and_then(|sites| sites.place_of_call(process, call)) {
+        line += &format!(", called by {place}");
     }
     line += &format!(", thread {}", call.tid);
     if processes.len() > 1 {

@@ -1,5 +1,7 @@
 //! The place in a program that a call is reported at: its own, where it has one on the stack.
 
+use weir_report::model::{InFlight, Process};
+
 use super::{PointId, Sites, shortened};
 
 /// Names of functions are not longer, as long as there is another way to write them.
@@ -29,6 +31,15 @@ impl Sites {
             users.push(own.copied().or(caller).unwrap_or(last));
         }
         users
+    }
+
+    /// Where a process had made a call that had not returned; none where its stack is not known. The process is one of those
+    /// of these sites.
+    pub fn place_of_call(&self, process: &Process, call: &InFlight) -> Option<String> {
+        let frame = self
+            .stacks
+            .matching(process.stacks.as_ref()?, call.frame?)?;
+        Some(self.place(self.users().get(frame as usize).copied()))
     }
 
     /// A place in a few words: function, file and line.

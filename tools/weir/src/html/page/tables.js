@@ -205,13 +205,22 @@ function showSlowest() {
       sort: 'took', watched: ['range', 'process'], chosen: (row) => openFunction(row.name),
     });
   }
-  const inFlight = perSubject(() => chosenImages().flatMap(({ process }) => (process.in_flight ?? []).map((call) => ({
-    name: call.function, age: call.age_ns, file: call.file ?? call.kind ?? '', fd: call.fd, pid: process.pid, tid: call.tid, ...lookedAt(call),
+  const inFlight = perSubject(() => chosenImages().flatMap(({ process, index }) => (process.in_flight ?? []).map((call, at) => ({
+    name: call.function,
+    age: call.age_ns,
+    file: call.file ?? call.kind ?? '',
+    caller: page.data.processes[index].callers[at] ?? '',
+    fd: call.fd,
+    pid: process.pid,
+    tid: call.tid,
+    ...lookedAt(call),
   }))));
+  const haveCallers = page.data.processes.some(({ callers }) => callers.some((caller) => caller !== null));
   if (page.report.processes.some((process) => process.in_flight?.length)) {
     const of = section('in-flight', 'Calls in flight', () => `that had not returned at the end; ${ofWhat()}`);
     table(of, 'in-flight', [
       words('function', 'name'), number('for', 'age', time), words('file or socket', 'file', { front: true }),
+      ...(haveCallers ? [words('called by', 'caller')] : []),
       number('fd', 'fd', String), number('pid', 'pid', String), number('tid', 'tid', String), ...looksColumns(everyLook),
     ], inFlight, { sort: 'age', watched: ['process'] });
   }

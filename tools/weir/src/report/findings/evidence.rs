@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use weir_record::functions::{Function as Known, Role};
-use weir_report::model::{FilePart, FileUse, Function, Process, Site};
+use weir_report::model::{FilePart, FileUse, Function, InFlight, Process, Site};
 
 use super::super::subject::Subject;
 use crate::sites::{PointId, Sites};
@@ -194,6 +194,11 @@ impl<'a> Evidence<'a> {
             Some((listed.find(is_it)?, calls))
         });
         listed.collect()
+    }
+
+    /// Where a call was made that had not returned.
+    pub fn place_of_call(&self, process: &Process, call: &InFlight) -> Option<String> {
+        self.sites?.place_of_call(process, call)
     }
 
     /// What a place is called: its function, and the line with most calls. None where nothing of its stacks is known.

@@ -30,7 +30,7 @@ pub fn find(evidence: &Evidence<'_>, findings: &mut Vec<Finding>) {
     findings.extend(evidence.files().filter_map(|file| peer(evidence, file)));
     findings.extend(locks(evidence));
     for process in evidence.processes() {
-        findings.extend(stuck(process));
+        findings.extend(stuck(evidence, process));
     }
 }
 
@@ -129,7 +129,7 @@ fn lock(evidence: &Evidence<'_>, calls: u64, ns: u64, place: Option<String>) -> 
 
 /// The oldest call of a process that was under way when it was ended from outside; one that waits for a lock, also where it
 /// ended by itself.
-fn stuck(process: &Process) -> Option<Finding> {
+fn stuck(evidence: &Evidence<'_>, process: &Process) -> Option<Finding> {
     let is_cut_off = matches!(process.end.how, EndKind::Signaled | EndKind::Running);
     let waits_for_lock = |call: &InFlight| Known::from_name(&call.function).is_some_and(is_lock);
     let calls = process.in_flight.iter();
@@ -160,8 +160,7 @@ fn stuck(process: &Process) -> Option<Finding> {
             units::time(age_ns),
             looks::in_brackets(call.looks),
         ),
-        // A call that has not returned is at no site yet.
-        place: None,
+        place: evidence.place_of_call(process, call),
     })
 }
 

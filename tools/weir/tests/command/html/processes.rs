@@ -277,6 +277,7 @@ fn three_entries() -> Report {
         at_ns: Some(5),
         age_ns: Some(1_500_000),
         looks: None,
+        frame: Some(1),
     }];
     let mut shared = report.processes[1].clone();
     shared.pid += 1000;
@@ -318,6 +319,10 @@ fn an_entry_of_many_and_calls_in_flight_are_looked_at_alone() {
     let flying = |page: &Value| rows(page, "in-flight").len();
     let counts: Vec<usize> = pages.iter().map(flying).collect();
     assert_eq!(counts, [1, 0, 1, 0, 0, 1]);
+    assert_eq!(
+        rows(&pages[2], "in-flight")[0]["caller"],
+        "outer (outer.c:32)"
+    );
     for (index, process) in report.processes.iter().enumerate().skip(1) {
         assert_over_time(&pages[index + 1], process);
         assert_functions(&pages[index + 1], process);

@@ -192,6 +192,7 @@ fn cases() -> Vec<(Rule, Change, Vec<Change>)> {
                     at_ns: None,
                     age_ns: Some(RUN / 4),
                     looks: None,
+                    frame: None,
                 });
             },
             vec![
