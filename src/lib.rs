@@ -8,6 +8,7 @@
 //! stacks        call stacks: which way the program came to a call
 //! files         which file or socket a call is about
 //! region        the region's memory, and which thread has which slot of it
+//! program_memory  what the arguments of calls lead to
 //! linking       the loaded objects, the functions behind ours, stdio's tables
 //! thread        the state of one thread: its slot, its guard
 //! process       which process this is, and the region that it counts in
@@ -42,6 +43,7 @@ mod life;
 mod linking;
 mod memory;
 mod process;
+mod program_memory;
 mod recording;
 mod region;
 mod stacks;

@@ -78,6 +78,11 @@ impl Slot {
         self.in_flight_leaf.load(Ordering::Relaxed)
     }
 
+    /// Its place among the slots.
+    pub fn index(&self) -> usize {
+        (self.number.load(Ordering::Relaxed) as usize).saturating_sub(1)
+    }
+
     /// Whose leaves of call stacks its thread counts at.
     #[inline(always)]
     pub fn leaf_owner(&self) -> LeafOwner {

@@ -8,6 +8,7 @@ use weir_record::file::Kind;
 use super::links::{self, OVERFLOW_ENTRY, UNKNOWN};
 use super::{find, lead_to, made_for, names, push_name, table};
 use crate::memory::bytes::Bytes;
+use crate::program_memory::given;
 use crate::sys::{self, End, rooms::with_room_if_possible};
 
 /// Records the new socket `fd`. Does nothing if the call failed (`fd` < 0).
@@ -24,15 +25,32 @@ fn kind_of(fd: c_int) -> Kind {
 
 /// Records the address that a socket was bound to. Does nothing if the call failed (`status` is not 0).
 #[inline(never)]
-pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
-    if status != 0 {
-        return;
-    }
+pub fn bound(fd: c_int, address: *const sockaddr, status: c_int) {
+    given::with(address.cast(), |given| {
+        if status == 0 {
+            bound_to(fd, given);
+        }
+    });
+}
+
+#[inline(never)]
+fn bound_to(fd: c_int, given: Option<&[u8]>) {
     with_room_if_possible(|room: *mut names::EndRoom| {
         // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
         let room = unsafe { &mut *room };
-        // SAFETY: bind succeeded, so the kernel has just read `length` bytes at `address`.
-        unsafe { names::write_address(&mut room.address, address, length, true) };
+        match given {
+            // SAFETY: the address has so many bytes.
+            Some(given) => unsafe {
+                names::write_address(
+                    &mut room.address,
+                    given.as_ptr().cast(),
+                    given.len() as socklen_t,
+                    true,
+                );
+            },
+            None if sys::is_sealed() => {}
+            None => room.ask(fd, End::Own, true),
+        }
         if room.address.as_bytes().ends_with(b":0") && !sys::is_sealed() {
             // The program asked for any port, and the kernel has chosen one.
             room.ask(fd, End::Own, true);
@@ -45,28 +63,26 @@ pub fn bound(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_i
 
 /// Records the peer of a socket that is connected or is being connected.
 #[inline(never)]
-pub fn connected(fd: c_int, address: *const sockaddr, length: socklen_t, status: c_int) {
+pub fn connected(fd: c_int, address: *const sockaddr, status: c_int) {
     let errno = if status == 0 { 0 } else { sys::errno() };
-    if is_address_read(errno, address, length) {
-        lead_to_peer(fd, address, length, errno);
-    }
+    given::with(address.cast(), |given| {
+        if is_address_read(errno) {
+            lead_to_peer(fd, given, errno);
+        }
+    });
 }
 
-/// Whether the kernel got as far as the address in a connect that ended with this `errno`, so that the address can be
-/// read.
-#[inline(never)]
-fn is_address_read(errno: c_int, address: *const sockaddr, length: socklen_t) -> bool {
+/// Whether the kernel got as far as the address in a connect that ended with this `errno`.
+fn is_address_read(errno: c_int) -> bool {
     match errno {
-        0 => true,
         libc::EBADF
         | libc::EFAULT
         | libc::EINVAL
         | libc::ENOTSOCK
         | libc::EISCONN
         | libc::EALREADY => false,
-        // A seccomp filter may have chosen the error.
-        _ if sys::is_sealed() => errno == libc::EINPROGRESS,
-        _ => sys::is_readable(address.cast(), length as usize),
+        // A seccomp filter may have chosen another error.
+        _ => matches!(errno, 0 | libc::EINPROGRESS) || !sys::is_sealed(),
     }
 }
 
@@ -92,10 +108,9 @@ struct Connecting {
     errno: c_int,
 }
 
-/// Makes a socket lead to this address. The address is readable: the kernel has just read it, or has reported that it
-/// can be read.
+/// Makes a socket lead to this address; to the one that the kernel says where it was not kept.
 #[inline(never)]
-fn lead_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t, errno: c_int) {
+fn lead_to_peer(fd: c_int, given: Option<&[u8]>, errno: c_int) {
     with_room_if_possible(|room: *mut Connecting| {
         // SAFETY: the room is zeroed; zeroes are an empty line and valid numbers.
         let room = unsafe { &mut *room };
@@ -103,9 +118,33 @@ fn lead_to_peer(fd: c_int, address: *const sockaddr, length: socklen_t, errno: c
         room.link_before = links::get(fd);
         room.errno = errno;
         room.text.push_what_fits(b"to ");
-        // SAFETY: the caller has checked that `length` bytes at `address` can be read.
-        unsafe { names::write_address(&mut room.text, address, length, true) };
+        match given {
+            // SAFETY: the address has so many bytes.
+            Some(given) => unsafe {
+                names::write_address(
+                    &mut room.text,
+                    given.as_ptr().cast(),
+                    given.len() as socklen_t,
+                    true,
+                );
+            },
+            None => ask_for_peer(room),
+        }
         connect_by_name(room);
+    });
+}
+
+#[cold]
+#[inline(never)]
+fn ask_for_peer(connecting: &mut Connecting) {
+    if sys::is_sealed() {
+        return;
+    }
+    with_room_if_possible(|room: *mut names::EndRoom| {
+        // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
+        let room = unsafe { &mut *room };
+        room.ask(connecting.fd, End::Peer, true);
+        connecting.text.push_what_fits(room.address.as_bytes());
     });
 }
 

@@ -29,6 +29,7 @@ use weir_record::region::{Header, Region};
 use crate::linking::{c_library, streams};
 use crate::memory::bytes::Bytes;
 use crate::process::{self, vfork};
+use crate::program_memory::{given, is_still_there};
 use crate::region::mapping;
 use crate::sys::{self, rooms::with_room_if_possible};
 use links::OVERFLOW_ENTRY;
@@ -252,6 +253,12 @@ pub fn opened(fd: c_int, dir: c_int, path: *const c_char) {
     opened_as(None, fd, dir, path);
 }
 
+/// The same as [`opened`], of a path that the call itself has written (mkstemp(3)).
+pub fn opened_now(fd: c_int, template: *const c_char) {
+    given::note_text(template);
+    opened(fd, libc::AT_FDCWD, template);
+}
+
 /// The same as [`opened`], with the flags of the call: `O_DIRECTORY` opens directories only. `O_TMPFILE` contains the
 /// bit of `O_DIRECTORY`, but opens a file without a name.
 pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
@@ -264,11 +271,44 @@ pub fn opened_with(flags: c_int, fd: c_int, dir: c_int, path: *const c_char) {
 
 #[inline(never)]
 fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
-    if fd < 0 || path.is_null() {
+    if fd >= 0 && !path.is_null() {
+        given::with(path.cast(), |text| match text {
+            Some(text) => opened_by_name(kind, fd, dir, text),
+            None => opened_unseen(kind, fd, dir, path),
+        });
+    }
+}
+
+/// The same of a path that was not kept: the kernel knows which file it was. In a sealed process it cannot be asked.
+#[cold]
+#[inline(never)]
+fn opened_unseen(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
+    if sys::is_sealed() {
+        // SAFETY: the open succeeded, so the kernel has just read the path.
+        return opened_by_name(kind, fd, dir, unsafe { CStr::from_ptr(path) }.to_bytes());
+    }
+    // Where the thread had no slot before the call.
+    given::note_text(path);
+    let is_known = given::with(path.cast(), |text| match text {
+        Some(text) => {
+            opened_by_name(kind, fd, dir, text);
+            true
+        }
+        None => false,
+    });
+    if is_known {
         return;
     }
-    // SAFETY: the open succeeded, so the kernel has just read the path.
-    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
+    unlink(fd);
+    find(fd);
+    opened_at(fd, links::get(fd));
+    if kind == Some(Kind::Directory) {
+        is_directory(fd);
+    }
+}
+
+#[inline(never)]
+fn opened_by_name(kind: Option<Kind>, fd: c_int, dir: c_int, path: &[u8]) {
     let kind = kind.unwrap_or_else(|| names::kind_of_path(path));
     if path.starts_with(b"/") {
         return made_for(fd, kind, &[path]);
@@ -418,16 +458,17 @@ pub fn made(kind: Kind, fd: c_int) {
 /// Records a new file in memory (memfd_create) with its name. Does nothing if the call failed (`fd` < 0).
 pub fn made_memory(fd: c_int, name: *const c_char) {
     if fd >= 0 && !name.is_null() {
-        // SAFETY: the call succeeded, so the kernel has just read the name.
-        let name = unsafe { CStr::from_ptr(name) };
-        made_for(fd, Kind::Memory, &[name.to_bytes()]);
+        given::with(name.cast(), |given| match given {
+            Some(name) => made_for(fd, Kind::Memory, &[name]),
+            None => opened_unseen(None, fd, libc::AT_FDCWD, name),
+        });
     }
 }
 
 /// Records two new descriptors. Does nothing if the call failed (`status` is not 0).
 pub fn made_pair(kind: Kind, ends: *const c_int, status: c_int) {
-    if status == 0 {
-        // SAFETY: the call succeeded, so the kernel has just written both.
+    if status == 0 && is_still_there(ends, 2 * size_of::<c_int>()) {
+        // SAFETY: they can be read.
         let [one, other] = unsafe { ends.cast::<[c_int; 2]>().read_unaligned() };
         made(kind, one);
         made(kind, other);

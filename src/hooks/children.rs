@@ -12,6 +12,7 @@ use weir_record::functions::Function;
 use weir_record::region::Section;
 
 use crate::linking::next::next_call;
+use crate::program_memory::is_still_there;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
 use crate::region::mapping;
 use crate::{coop, process, sys};
@@ -100,18 +101,17 @@ hooks! {
 }
 
 /// Called after a call that waits; notes the end of the child `pid`, if the call succeeded.
-fn waited(pid: pid_t, status: *mut c_int) {
-    if pid > 0 {
-        // SAFETY: the call succeeded, so the kernel has written the status.
+pub fn waited(pid: pid_t, status: *mut c_int) {
+    if pid > 0 && is_still_there(status, size_of::<c_int>()) {
+        // SAFETY: it can be read.
         ended(pid, unsafe { status.read_unaligned() });
     }
 }
 
 /// The same for waitid, whose output has more fields.
 fn waited_for_id(status: c_int, info: *mut siginfo_t) {
-    if status == 0 {
-        // SAFETY: the call succeeded, so the kernel has written the fields of a child; or zeroes, if no child has
-        // changed.
+    if status == 0 && is_still_there(info, size_of::<siginfo_t>()) {
+        // SAFETY: it can be read: the fields of a child; or zeroes, if no child has changed.
         let (pid, code, status) = unsafe {
             let info = ptr::read_unaligned(info);
             (info.si_pid(), info.si_code, info.si_status())

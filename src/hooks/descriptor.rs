@@ -10,6 +10,7 @@ use super::io_hooks;
 use crate::coop;
 use crate::files;
 use crate::files::records::Direction;
+use crate::program_memory::given;
 use crate::recording::returns;
 
 /// Called after `from` was duplicated to `to`; a negative `to` is a failure. `to` may have been open before.
@@ -96,6 +97,7 @@ io_hooks! {
     InotifyInit1 = fn inotify_init1(flags: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Other, result);
     MemfdCreate = fn memfd_create(name: *const c_char, flags: c_uint) -> c_int: returns::status,
+        before given::note_text(name),
         then |result| files::made_memory(result, name);
     EpollCreate = fn epoll_create(size: c_int) -> c_int: returns::status,
         then |result| files::made(Kind::Epoll, result);

@@ -11,53 +11,66 @@ use libc::{iovec, mode_t, off_t, off64_t, size_t, ssize_t};
 use super::{io_hooks, reissue};
 use crate::coop;
 use crate::files;
+use crate::program_memory::given;
 use crate::recording::{Vector, returns};
 
 io_hooks! {
     Open = fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64 = fn open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     OpenChk = fn __open_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64Chk = fn __open64_2(path: *const c_char, flags: c_int) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     OpenAlias = fn __open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Open64Alias = fn __open64(path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, libc::AT_FDCWD, path);
     Openat = fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, dir, path);
     Openat64 = fn openat64(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int: returns::status,
         dir dir,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, dir, path);
     OpenatChk = fn __openat_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, dir, path);
     Openat64Chk = fn __openat64_2(dir: c_int, path: *const c_char, flags: c_int) -> c_int: returns::status,
         dir dir,
+        before given::note_text(path),
         then |result| files::opened_with(flags, result, dir, path);
     Creat = fn creat(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened(result, libc::AT_FDCWD, path);
     Creat64 = fn creat64(path: *const c_char, mode: mode_t) -> c_int: returns::status,
+        before given::note_text(path),
         then |result| files::opened(result, libc::AT_FDCWD, path);
     Mkstemp = fn mkstemp(template: *mut c_char) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkstemp64 = fn mkstemp64(template: *mut c_char) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkostemp = fn mkostemp(template: *mut c_char, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkostemp64 = fn mkostemp64(template: *mut c_char, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkstemps = fn mkstemps(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkstemps64 = fn mkstemps64(template: *mut c_char, suffix: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkostemps = fn mkostemps(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Mkostemps64 = fn mkostemps64(template: *mut c_char, suffix: c_int, flags: c_int) -> c_int: returns::status,
-        then |result| files::opened(result, libc::AT_FDCWD, template);
+        then |result| files::opened_now(result, template);
     Close = fn close(fd: c_int) -> c_int: returns::status,
         fd fd;
     CloseAlias = fn __close(fd: c_int) -> c_int: returns::status,

@@ -6,6 +6,7 @@ use libc::{gid_t, mode_t, off_t, off64_t, size_t, ssize_t, timespec, uid_t};
 
 use super::io_hooks;
 use crate::files::{self, directory_fd};
+use crate::program_memory::given;
 use crate::recording::returns;
 
 io_hooks! {
@@ -91,6 +92,7 @@ io_hooks! {
     Chroot = fn chroot(path: *const c_char) -> c_int: returns::status,
         then |result| files::changed_root(result);
     Opendir = fn opendir(path: *const c_char) -> *mut c_void: returns::handle,
+        before given::note_text(path),
         then |result| files::opened_directory(result, path);
     Fdopendir = fn fdopendir(fd: c_int) -> *mut c_void: returns::handle,
         fd fd,

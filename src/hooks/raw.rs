@@ -9,7 +9,7 @@
 use std::ffi::{c_char, c_int, c_long, c_uint};
 use std::ptr;
 
-use libc::{sockaddr, socklen_t};
+use libc::sockaddr;
 use weir_record::file::Kind;
 
 use super::{children, descriptor, wait_for_threads};
@@ -17,6 +17,7 @@ use crate::arch::numbers;
 use crate::coop;
 use crate::files;
 use crate::linking::next;
+use crate::program_memory::{can_be_read, given};
 
 /// Returns the address of the function that makes a system call whose result matters; `None` if the result does not
 /// matter. A descriptor that the call closes is forgotten now. If the call then fails, the descriptor is looked up when
@@ -124,20 +125,31 @@ unsafe extern "C-unwind" fn follow(
     fourth: usize,
     fifth: usize,
 ) -> c_long {
+    let mut flags = 0;
+    match number {
+        numbers::OPEN | numbers::CREAT | libc::SYS_memfd_create => given::note_text(text(first)),
+        libc::SYS_openat => given::note_text(text(second)),
+        libc::SYS_openat2 => {
+            given::note_text(text(second));
+            let how = ptr::with_exposed_provenance::<u64>(third);
+            if can_be_read(how, size_of::<u64>()) {
+                // SAFETY: it can be read; it begins with the flags.
+                flags = unsafe { how.read_unaligned() } as c_int;
+            }
+        }
+        libc::SYS_connect | libc::SYS_bind => given::note(address(second), third as u32 as usize),
+        _ => {}
+    }
     // SAFETY: the program's arguments of `syscall`, unchanged; the next function has the same contract.
     let result = unsafe { next::syscall(number, first, second, third, fourth, fifth) };
     let (fd, made) = (first as c_int, result as c_int);
     match number {
-        libc::SYS_connect => files::connected(fd, address(second), third as socklen_t, made),
+        libc::SYS_connect => files::connected(fd, address(second), made),
         _ if result == -1 => {}
         numbers::OPEN => files::opened_with(second as c_int, made, libc::AT_FDCWD, text(first)),
         numbers::CREAT => files::opened(made, libc::AT_FDCWD, text(first)),
         libc::SYS_openat => files::opened_with(third as c_int, made, fd, text(second)),
-        libc::SYS_openat2 => {
-            // SAFETY: the call succeeded, so the kernel has read the structure, which begins with the flags.
-            let flags = unsafe { ptr::with_exposed_provenance::<u64>(third).read_unaligned() };
-            files::opened_with(flags as c_int, made, fd, text(second));
-        }
+        libc::SYS_openat2 => files::opened_with(flags, made, fd, text(second)),
         libc::SYS_dup => files::duplicated(fd, made),
         numbers::DUP2 | libc::SYS_dup3 => descriptor::duplicated(fd, made),
         libc::SYS_fcntl => files::controlled(fd, second as c_int, made),
@@ -146,13 +158,11 @@ unsafe extern "C-unwind" fn follow(
         libc::SYS_socket => files::made_socket(fd, second as c_int, made),
         libc::SYS_accept | libc::SYS_accept4 => files::accepted(fd, made),
         libc::SYS_memfd_create => files::made_memory(made, text(first)),
-        libc::SYS_bind => files::bound(fd, address(second), third as socklen_t, made),
+        libc::SYS_bind => files::bound(fd, address(second), made),
         libc::SYS_fchdir => files::changed_directory_to(fd, made),
         libc::SYS_chdir | libc::SYS_chroot | libc::SYS_pivot_root => files::changed_directory(made),
         libc::SYS_wait4 if second != 0 && made > 0 => {
-            // SAFETY: the call succeeded, so the kernel has written the status there.
-            let status = unsafe { ptr::with_exposed_provenance::<c_int>(second).read_unaligned() };
-            children::ended(made, status);
+            children::waited(made, ptr::with_exposed_provenance_mut(second));
         }
         // signalfd may have changed an existing descriptor instead of making one.
         numbers::SIGNALFD | libc::SYS_signalfd4 if fd >= 0 => {}

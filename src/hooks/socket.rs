@@ -8,6 +8,7 @@ use weir_record::file::Kind;
 use super::{io_hooks, reissue};
 use crate::coop;
 use crate::files;
+use crate::program_memory::given;
 use crate::recording::{Message, returns};
 
 io_hooks! {
@@ -17,17 +18,20 @@ io_hooks! {
         then |result| files::made_pair(Kind::SocketPair, ends, result);
     Bind = fn bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
         fd fd,
-        then |result| files::bound(fd, address, length, result);
+        before given::note(address, length as usize),
+        then |result| files::bound(fd, address, result);
     Listen = fn listen(fd: c_int, backlog: c_int) -> c_int: returns::status,
         fd fd;
     Connect = fn connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
         fd fd,
         parts |parts, next| coop::connect(parts, fd, next),
-        then |result| files::connected(fd, address, length, result);
+        before given::note(address, length as usize),
+        then |result| files::connected(fd, address, result);
     ConnectAlias = fn __connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int: returns::status,
         fd fd,
         parts |parts, next| coop::connect(parts, fd, next),
-        then |result| files::connected(fd, address, length, result);
+        before given::note(address, length as usize),
+        then |result| files::connected(fd, address, result);
     Accept = fn accept(fd: c_int, address: *mut sockaddr, length: *mut socklen_t) -> c_int: returns::status,
         fd fd,
         parts |parts, next| coop::accept(parts, fd, next),

@@ -6,6 +6,7 @@ use libc::{FILE, off_t, off64_t, size_t, ssize_t};
 
 use super::stdio_hooks;
 use crate::linking::streams;
+use crate::program_memory::given;
 use crate::recording::{returns, stdio_returns};
 use crate::{coop, files};
 
@@ -17,22 +18,30 @@ fn closing(stream: *mut FILE) {
     }
 }
 
+fn reopening(stream: *mut FILE, path: *const c_char) {
+    closing(stream);
+    given::note_text(path);
+}
+
 stdio_hooks! {
     Fopen = fn fopen(path: *const c_char, mode: *const c_char) -> *mut FILE: returns::handle,
+        before given::note_text(path),
         then |result| files::opened_stream(result, path);
     Fopen64 = fn fopen64(path: *const c_char, mode: *const c_char) -> *mut FILE: returns::handle,
+        before given::note_text(path),
         then |result| files::opened_stream(result, path);
     IoFopen = fn _IO_fopen(path: *const c_char, mode: *const c_char) -> *mut FILE: returns::handle,
+        before given::note_text(path),
         then |result| files::opened_stream(result, path);
     Fdopen = fn fdopen(fd: c_int, mode: *const c_char) -> *mut FILE: returns::handle,
         then |result| streams::see(result);
     IoFdopen = fn _IO_fdopen(fd: c_int, mode: *const c_char) -> *mut FILE: returns::handle,
         then |result| streams::see(result);
     Freopen = fn freopen(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE: returns::handle,
-        before closing(stream),
+        before reopening(stream, path),
         then |result| files::opened_stream(result, path);
     Freopen64 = fn freopen64(path: *const c_char, mode: *const c_char, stream: *mut FILE) -> *mut FILE: returns::handle,
-        before closing(stream),
+        before reopening(stream, path),
         then |result| files::opened_stream(result, path);
     Tmpfile = fn tmpfile() -> *mut FILE: returns::handle,
         then |result| streams::see(result);

@@ -6,8 +6,9 @@ use std::ffi::{c_int, c_void};
 use weir_record::functions::Function;
 
 use crate::life::writer;
-use crate::linking::next;
-use crate::{recording, stacks};
+use crate::linking::{c_library, next};
+use crate::program_memory::own_stack;
+use crate::recording;
 
 /// # Safety
 /// The same contract as pthread_create(3).
@@ -20,8 +21,13 @@ unsafe extern "C-unwind" fn pthread_create(
 ) -> c_int {
     let counted = recording::count(Function::PthreadCreate);
     next::ensure(Function::PthreadCreate);
-    // SAFETY: our caller keeps the contract of pthread_create.
-    unsafe { stacks::thread_is_made(attributes) };
+    if !attributes.is_null() {
+        let mut bytes = 0;
+        // SAFETY: our caller keeps the contract of pthread_create.
+        let status =
+            unsafe { c_library::pthread_attr_getstacksize(attributes.cast(), &raw mut bytes) };
+        own_stack::thread_is_made(if status == Some(0) { bytes } else { 0 });
+    }
     // SAFETY: the next function has the same contract, and our caller keeps it; `ensure` has found it.
     let result = unsafe { next::pthread_create(thread, attributes, run, argument) };
     if result == 0 {

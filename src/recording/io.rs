@@ -16,6 +16,7 @@ use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
+use crate::program_memory::can_be_read;
 use crate::region;
 
 /// The descriptor of a call that has none.
@@ -25,28 +26,25 @@ pub const NO_SIZE: usize = 0;
 
 /// The size in bytes that an I/O call asks for.
 pub trait Requested: Copy {
-    /// The size, if it is known before the call.
-    fn before(self) -> Option<u64>;
-    /// The size, if it is in memory that only a successful call shows to be readable.
-    fn after(self, result: Outcome) -> Option<u64>;
+    /// Whether it counts also where the call fails.
+    const COUNTS_ALWAYS: bool;
+
+    /// The size, asked for before the call.
+    fn bytes(self) -> u64;
 }
 
 /// A number of bytes; 0 if the call has no size.
 impl Requested for usize {
-    #[inline(always)]
-    fn before(self) -> Option<u64> {
-        Some(self as u64)
-    }
+    const COUNTS_ALWAYS: bool = true;
 
     #[inline(always)]
-    fn after(self, _: Outcome) -> Option<u64> {
-        None
+    fn bytes(self) -> u64 {
+        self as u64
     }
 }
 
-/// The size of a vector. Its array is read only if the call succeeded, because success shows that it is readable. A
-/// program may pass a bad array, and gets EFAULT; Weir must not fault then. Another error shows nothing: a filter of
-/// system calls may return any error before the kernel has read the array.
+/// The size of a vector. A program may pass a bad array, and gets EFAULT: Weir must not fault then, and nothing is counted. After the
+/// call the array may be gone, or hold what the call has read.
 #[derive(Clone, Copy)]
 pub struct Vector {
     array: *const iovec,
@@ -61,16 +59,15 @@ impl Vector {
         Vector { array, count }
     }
 
-    /// The sum of the elements' lengths, in bytes.
-    ///
-    /// # Safety
-    /// The kernel has just read the array.
-    pub(super) unsafe fn sum(self) -> u64 {
-        if self.array.is_null() || self.count > Self::MOST {
+    /// The sum of the elements' lengths, in bytes; 0 where it cannot be read.
+    #[inline(never)]
+    pub(super) fn sum(self) -> u64 {
+        let bytes = self.count.saturating_mul(size_of::<iovec>());
+        if self.count == 0 || self.count > Self::MOST || !can_be_read(self.array, bytes) {
             return 0;
         }
         (0..self.count).fold(0, |sum: u64, part| {
-            // SAFETY: the caller guarantees the array; the read needs no alignment.
+            // SAFETY: the array can be read; the read needs no alignment.
             let part = unsafe { self.array.add(part).read_unaligned() };
             sum.wrapping_add(part.iov_len as u64)
         })
@@ -78,37 +75,28 @@ impl Vector {
 }
 
 impl Requested for Vector {
-    fn before(self) -> Option<u64> {
-        None
-    }
+    const COUNTS_ALWAYS: bool = false;
 
-    fn after(self, outcome: Outcome) -> Option<u64> {
-        if let Outcome::Failed(_) = outcome {
-            return Some(0);
-        }
-        // SAFETY: the call succeeded, so the kernel has just read the array.
-        Some(unsafe { self.sum() })
+    fn bytes(self) -> u64 {
+        self.sum()
     }
 }
 
-/// The size of a message's vector, which is also read only if the call succeeded.
+/// The size of a message's vector, in the same way.
 #[derive(Clone, Copy)]
 pub struct Message(pub *const msghdr);
 
 impl Requested for Message {
-    fn before(self) -> Option<u64> {
-        None
-    }
+    const COUNTS_ALWAYS: bool = false;
 
-    fn after(self, outcome: Outcome) -> Option<u64> {
-        if let Outcome::Failed(_) = outcome {
-            return Some(0);
+    #[inline(never)]
+    fn bytes(self) -> u64 {
+        if !can_be_read(self.0, size_of::<msghdr>()) {
+            return 0;
         }
-        // SAFETY: the call succeeded, so the kernel has just read the message and its vector.
-        unsafe {
-            let message = self.0.read_unaligned();
-            Some(Vector::new(message.msg_iov, message.msg_iovlen).sum())
-        }
+        // SAFETY: it can be read; the read needs no alignment.
+        let message = unsafe { self.0.read_unaligned() };
+        Vector::new(message.msg_iov, message.msg_iovlen).sum()
     }
 }
 
@@ -153,8 +141,9 @@ impl<S: Requested> Call<S> {
         let Call { function, size, .. } = self;
         let counters = &slot.counters;
         counters.of(function).calls.add(1);
-        if let Some(requested) = size.before() {
-            count_size_in::<Alone>(counters, function, requested);
+        let asked = size.bytes();
+        if S::COUNTS_ALWAYS {
+            count_size_in::<Alone>(counters, function, asked);
         }
         let link = self.link_before();
         let before = match modes::are(modes::STACKS) {
@@ -180,13 +169,10 @@ impl<S: Requested> Call<S> {
             then(result);
         }
         let outcome = judge(result);
-        let requested = match size.after(outcome) {
-            Some(requested) => {
-                count_size_in::<Alone>(counters, function, requested);
-                requested
-            }
-            None => size.before().unwrap_or(0),
-        };
+        let requested = requested::<S>(asked, outcome);
+        if !S::COUNTS_ALWAYS {
+            count_size_in::<Alone>(counters, function, requested);
+        }
         if is_hot(function) {
             let end = End {
                 slot,
@@ -234,12 +220,11 @@ impl<S: Requested> Call<S> {
             return next();
         };
         counters.of(self.function).calls.add_shared(1);
+        let asked = self.size.bytes();
         let link = self.link_before();
         let result = next();
         let outcome = judge(result);
-        if let Some(requested) = self.size.before().or(self.size.after(outcome)) {
-            count_size_in::<Shared>(counters, self.function, requested);
-        }
+        count_size_in::<Shared>(counters, self.function, requested::<S>(asked, outcome));
         settle::<Shared>(counters, self.function, outcome);
         then(result);
         if region::has(counters) {
@@ -296,6 +281,15 @@ impl<S: Requested> Call<S> {
             took_ticks: end.took_ticks,
         };
         files::count_here(self.file, address(end.slot), access);
+    }
+}
+
+/// The size that counts as requested, of what was asked for.
+#[inline(always)]
+pub(super) fn requested<S: Requested>(asked: u64, outcome: Outcome) -> u64 {
+    match outcome {
+        Outcome::Failed(_) if !S::COUNTS_ALWAYS => 0,
+        _ => asked,
     }
 }
 

@@ -5,7 +5,9 @@ use std::ffi::{c_int, c_long};
 
 use libc::{mmsghdr, msghdr};
 
+use super::io::{Message, Requested};
 use super::{Outcome, Vector};
+use crate::program_memory::is_still_there;
 use crate::sys;
 
 /// The number of bytes that were moved; -1 is a failure.
@@ -34,22 +36,9 @@ pub fn received(result: isize, room: usize, flags: c_int) -> Outcome {
 pub fn received_message(result: isize, message: *const msghdr, flags: c_int) -> Outcome {
     match bytes(result) {
         Outcome::Bytes(bytes) if flags & libc::MSG_TRUNC != 0 => {
-            // SAFETY: the call succeeded, so the kernel has just read the message and its vector.
-            Outcome::Bytes(bytes.min(unsafe { room_of(message) }))
+            Outcome::Bytes(bytes.min(Message(message).bytes()))
         }
         outcome => outcome,
-    }
-}
-
-/// How many bytes a message's vector has room for.
-///
-/// # Safety
-/// The kernel has just read the message and its vector.
-unsafe fn room_of(message: *const msghdr) -> u64 {
-    // SAFETY: the caller guarantees it.
-    unsafe {
-        let message = message.read_unaligned();
-        Vector::new(message.msg_iov, message.msg_iovlen).sum()
     }
 }
 
@@ -175,16 +164,18 @@ pub fn messages(result: c_int, array: *const mmsghdr, flags: c_int) -> Outcome {
     let Ok(count) = usize::try_from(result) else {
         return Outcome::Failed(sys::errno());
     };
+    if !is_still_there(array, count.saturating_mul(size_of::<mmsghdr>())) {
+        // It is gone: its lengths are not known.
+        return Outcome::Bytes(0);
+    }
     let sum = (0..count).fold(0, |sum: u64, index| {
-        // SAFETY: the call succeeded, so the kernel has just written the lengths of `count` messages.
+        // SAFETY: it can be read.
         let message = unsafe { array.add(index).read_unaligned() };
         let length = u64::from(message.msg_len);
         if flags & libc::MSG_TRUNC == 0 {
             return sum.wrapping_add(length);
         }
-        // SAFETY: the kernel has read the message and its vector before it wrote the length.
-        let room =
-            unsafe { Vector::new(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen).sum() };
+        let room = Vector::new(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen).sum();
         sum.wrapping_add(length.min(room))
     });
     Outcome::Bytes(sum)

@@ -11,7 +11,7 @@
 use weir_record::counter::{Alone, Shared};
 use weir_record::slot::Slot;
 
-use super::io::{Requested, Subject};
+use super::io::{Requested, Subject, requested};
 use super::{Call, Outcome, count_size_in, settle, sites, slot_or_target};
 use crate::coop::{self, TwoPhaseCall, WaitMode};
 use crate::life::attach::Target;
@@ -40,10 +40,10 @@ impl<S: Requested> Call<S> {
         let parts = TwoPhaseCall::new(way);
         let subject = self.subject();
         subject.begin(way);
+        let asked = self.size.bytes();
         let result = performed(&parts, perform);
         let outcome = judge(result);
-        let requested = self.size.before().or_else(|| self.size.after(outcome));
-        let requested = requested.unwrap_or(0);
+        let requested = requested::<S>(asked, outcome);
         subject.record(&parts, &outcome, requested);
         subject.push(&parts, requested);
         if sites::may_count() && parts.is_of_this_image() {

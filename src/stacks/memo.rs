@@ -40,6 +40,17 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// No frame.
+    pub const NONE: Frame = Frame {
+        return_address: 0,
+        stack_pointer: 0,
+        frame_pointer: 0,
+        places: [ptr::null(); 2],
+        words: [0; 2],
+        node: 0,
+        needs_frame_pointer: false,
+    };
+
     /// Whether the words are what they were.
     ///
     /// # Safety
@@ -153,6 +164,8 @@ pub struct Memo {
     pub top: usize,
     /// Why the stack ends, if that is not at its outermost caller.
     pub cut: Option<Cut>,
+    /// A frame in the middle of the last stack that was too deep. Its stack pointer is 0 where there is none.
+    pub deep: Frame,
     /// Whether a signal handler's frame was found in the stack that was looked for last.
     pub is_behind_handler: bool,
     /// The stack that is looked for.

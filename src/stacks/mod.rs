@@ -7,7 +7,6 @@
 //! modules       the loaded objects
 //! trie          the nodes in the region, and how they are found
 //! live          at which leaf each live block was made
-//! own_stack     the stack that was made for the calling thread
 //! copies        memory that may be taken away while it is read
 //! spans         what can be read of stacks without the kernel
 //! memo          what a thread remembers of its last stack
@@ -22,7 +21,6 @@ pub mod leaving;
 pub mod live;
 mod memo;
 mod modules;
-mod own_stack;
 mod python;
 mod rule;
 mod rules;
@@ -46,7 +44,6 @@ use crate::thread;
 
 use memo::Memo;
 pub use memo::{leave, share};
-pub use own_stack::thread_is_made;
 pub use python::before_unmapping;
 pub use spans::mappings_have_changed;
 use trie::What;
@@ -127,7 +124,6 @@ pub fn begin_late() -> bool {
 }
 
 fn begin_in(region: &Region<'static>) -> bool {
-    own_stack::begin();
     copies::begin();
     modules::begin();
     python::begin();

@@ -7,7 +7,8 @@
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{copies, own_stack};
+use super::copies;
+use crate::program_memory::own_stack;
 use crate::sys;
 
 /// Addresses that can be read: a part of a stack, from some frame outwards.

@@ -44,6 +44,7 @@ pub fn recalled(memo: &mut Memo, state: &State, function: u32) -> Option<u32> {
     let epoch = EPOCH.load(Ordering::Acquire);
     if memo.epoch != epoch {
         memo.clear();
+        memo.deep = Frame::NONE;
         memo.epoch = epoch;
     }
     // Word by word, as the words have been written just before: a wider load would have to wait until they are in the cache.
@@ -95,6 +96,8 @@ fn unwound(memo: &mut Memo) -> (u32, Option<Cut>) {
 #[cold]
 #[inline(never)]
 pub fn callers_in_full(memo: &mut Memo, state: &State) -> (u32, Option<Cut>) {
+    // What is compared with this is followed to its end, too.
+    memo.deep = Frame::NONE;
     let span = memo.spans.of(state.stack_pointer);
     Walk::new(*state, span, true).go_alone(memo)
 }
@@ -140,7 +143,12 @@ impl Walk {
     /// `at` and `kept` are as [`Memo::kept`] has them.
     #[inline(always)]
     fn go(&mut self, memo: &mut Memo, mut at: usize, mut kept: usize) -> (u32, Option<Cut>) {
+        let is_deep = memo.deep.stack_pointer > self.state.stack_pointer && self.is_deep(memo);
         let cut = loop {
+            if is_deep && self.fresh >= INNERMOST {
+                self.is_whole = false;
+                break Some(Cut::TooDeep);
+            }
             while at < Memo::ROOM && memo.frames[at].stack_pointer < self.state.stack_pointer {
                 at += 1;
             }
@@ -160,6 +168,9 @@ impl Walk {
                 Stepped::Cut(cut) => break Some(cut),
             }
         };
+        if cut == Some(Cut::TooDeep) {
+            self.cut_to_innermost(memo);
+        }
         let node = self.name(memo, ROOT, false);
         match cut {
             Some(Cut::TooDeep | Cut::NotReadable) => memo.clear(),
@@ -184,6 +195,9 @@ impl Walk {
                 Stepped::Cut(cut) => break Some(cut),
             }
         };
+        if cut == Some(Cut::TooDeep) {
+            self.fresh = INNERMOST;
+        }
         let node = self.name(memo, ROOT, false);
         (
             node.unwrap_or(ROOT),
@@ -502,8 +516,29 @@ impl Walk {
     #[cold]
     fn give_up_depth(&mut self) -> Stepped {
         self.is_whole = false;
-        self.fresh = INNERMOST;
         Stepped::Cut(Cut::TooDeep)
+    }
+
+    /// Leaves the innermost frames. While the frame in the middle is still there, the next stacks are not followed to their end: half as
+    /// deep, they are too deep as well.
+    #[cold]
+    #[inline(never)]
+    fn cut_to_innermost(&mut self, memo: &mut Memo) {
+        if self.fresh > MOST_FRAMES / 2 {
+            let mut inner = memo.fresh[..=MOST_FRAMES / 2].iter().rev();
+            let whole = inner.find(|frame| frame.return_address != 0);
+            memo.deep = whole.copied().unwrap_or(Frame::NONE);
+        }
+        self.fresh = self.fresh.min(INNERMOST);
+    }
+
+    /// Whether the frame in the middle of a stack that was too deep is further out, and still there.
+    #[cold]
+    #[inline(never)]
+    fn is_deep(&mut self, memo: &mut Memo) -> bool {
+        let Frame { places, words, .. } = memo.deep;
+        let mut holds = |index: usize| self.read(memo, places[index].addr()) == Some(words[index]);
+        holds(0) && holds(1)
     }
 }
 

@@ -37,7 +37,7 @@ int main(void) {
         pthread_t other;
         const int both = PROT_READ | PROT_WRITE;
         char *memory = (char *)SIZED(mmap, page + 8192, (long)mmap(NULL, page + 8192, both, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-        MUST(memory != MAP_FAILED && !mprotect(memory, page, PROT_NONE));
+        MUST(memory != MAP_FAILED && !SIZED(mprotect, page, mprotect(memory, page, PROT_NONE)));
         MUST(!pthread_create(&other, NULL, thread, memory));
         MUST(!pthread_join(other, NULL));
     }

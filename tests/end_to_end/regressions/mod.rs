@@ -1,6 +1,7 @@
 //! Faults that were found in programs outside these tests, a file for each kind.
 
 mod alone;
+mod arguments;
 mod bounds;
 mod coroutines;
 mod damaged_heaps;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Resource;
 
-use crate::linking::c_library;
 use crate::{environment, sys, thread};
 
 /// How large the stack of the process's first thread is at most, in bytes.
@@ -19,27 +18,20 @@ const MOST_OF_FIRST: usize = 128 << 20;
 const WITHOUT_LIMIT: usize = 2 << 20;
 
 /// Finds out how large stacks are.
-pub fn begin() {
+#[cold]
+#[inline(never)]
+fn begin() {
     let limit = sys::limit(Resource::Stack).and_then(|bytes| usize::try_from(bytes).ok());
     FIRST.store(
-        limit.unwrap_or(MOST_OF_FIRST).min(MOST_OF_FIRST),
+        limit.unwrap_or(MOST_OF_FIRST).clamp(1, MOST_OF_FIRST),
         Ordering::Relaxed,
     );
     OTHERS.fetch_min(limit.unwrap_or(WITHOUT_LIMIT), Ordering::Relaxed);
 }
 
-/// A thread is about to be made with these attributes, if any.
-///
-/// # Safety
-/// NULL, or attributes that pthread_create(3) may have.
-pub unsafe fn thread_is_made(attributes: *const libc::pthread_attr_t) {
-    if attributes.is_null() {
-        return;
-    }
-    let mut bytes = 0;
-    // SAFETY: as the caller promises.
-    let status = unsafe { c_library::pthread_attr_getstacksize(attributes, &raw mut bytes) };
-    OTHERS.fetch_min(if status == Some(0) { bytes } else { 0 }, Ordering::Relaxed);
+/// A thread is about to be made with a stack of so many bytes.
+pub fn thread_is_made(bytes: usize) {
+    OTHERS.fetch_min(bytes, Ordering::Relaxed);
 }
 
 /// Where the calling thread's own stack ends, which begins at lower addresses; none if the thread is on another one, or this is not
@@ -49,6 +41,9 @@ pub fn end(stack_pointer: usize) -> Option<usize> {
         let left = end.checked_sub(stack_pointer);
         left.is_some_and(|left| left > 0 && left <= bytes.load(Ordering::Relaxed))
     };
+    if FIRST.load(Ordering::Relaxed) == 0 {
+        begin();
+    }
     let environment = environment::get();
     if is_below(environment.stack_end, &FIRST) {
         return Some(environment.stack_end);
