@@ -279,7 +279,8 @@ fn opened_as(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
     }
 }
 
-/// The same of a path that was not kept: the kernel knows which file it was. In a sealed process it cannot be asked.
+/// The same of a path that was not kept. Where the thread had no slot before the call, it is read now; else the kernel knows which file
+/// it was. In a sealed process it cannot be asked.
 #[cold]
 #[inline(never)]
 fn opened_unseen(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char) {
@@ -287,24 +288,26 @@ fn opened_unseen(kind: Option<Kind>, fd: c_int, dir: c_int, path: *const c_char)
         // SAFETY: the open succeeded, so the kernel has just read the path.
         return opened_by_name(kind, fd, dir, unsafe { CStr::from_ptr(path) }.to_bytes());
     }
-    // Where the thread had no slot before the call.
     given::note_text(path);
-    let is_known = given::with(path.cast(), |text| match text {
-        Some(text) => {
-            opened_by_name(kind, fd, dir, text);
-            true
-        }
-        None => false,
+    let is_known = given::with(path.cast(), |text| {
+        text.map(|text| opened_by_name(kind, fd, dir, text))
     });
-    if is_known {
+    if is_known.is_some() {
         return;
     }
-    unlink(fd);
-    find(fd);
-    opened_at(fd, links::get(fd));
+    opened_as_found(fd);
     if kind == Some(Kind::Directory) {
         is_directory(fd);
     }
+}
+
+/// Records a new descriptor for what the kernel says that it is.
+#[cold]
+#[inline(never)]
+fn opened_as_found(fd: c_int) {
+    unlink(fd);
+    find(fd);
+    opened_at(fd, links::get(fd));
 }
 
 #[inline(never)]
@@ -460,7 +463,7 @@ pub fn made_memory(fd: c_int, name: *const c_char) {
     if fd >= 0 && !name.is_null() {
         given::with(name.cast(), |given| match given {
             Some(name) => made_for(fd, Kind::Memory, &[name]),
-            None => opened_unseen(None, fd, libc::AT_FDCWD, name),
+            None => opened_as_found(fd),
         });
     }
 }
