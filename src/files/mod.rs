@@ -226,12 +226,15 @@ fn lead_to(fd: c_int, kind: Kind, name: &[&[u8]]) {
 }
 
 /// Asks the kernel what a descriptor is. If that is impossible (there is no `/proc`, a filter forbids it, there is no
-/// memory), the descriptor is counted with all that have no entry of their own, and is not looked up again.
+/// memory, the table is held by what a signal handler interrupted), the descriptor is counted with all that have no entry of their own, and is not looked up again.
 #[cold]
 #[inline(never)]
 fn find(fd: c_int) {
     if fd < 0 || sys::is_sealed() {
         return;
+    }
+    if table::is_held_by_caller() {
+        return relink(fd, OVERFLOW_ENTRY);
     }
     let mut is_found = false;
     sys::with_errno_kept(|| {

@@ -79,6 +79,13 @@ pub fn with<T>(work: impl FnOnce(&Table) -> T) -> Option<T> {
     hold().then(|| held(work))
 }
 
+/// Whether the calling thread holds the table further out on its stack: then this is a signal handler that interrupted the holder. To be
+/// asked on the thread's own stack: from another, [`with`] could not know.
+pub fn is_held_by_caller() -> bool {
+    let is_left = || sys::is_left(FRAME.load(Ordering::Relaxed), thread::stack_pointer());
+    HOLDER.load(Ordering::Relaxed) == thread::identity() && !is_left()
+}
+
 /// Holds the table. False if there is none, or it cannot be held. Its own function, so that the wait takes nothing of the stack
 /// while the table is held.
 #[inline(never)]
