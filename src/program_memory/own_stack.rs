@@ -17,7 +17,14 @@ const MOST_OF_FIRST: usize = 128 << 20;
 /// The size where there is no limit (glibc, `ARCH_STACK_DEFAULT_SIZE`).
 const WITHOUT_LIMIT: usize = 2 << 20;
 
-/// Finds out how large stacks are.
+/// Finds out how large stacks are, unless that is known. In a sealed process that cannot be asked.
+#[inline(always)]
+pub fn prepare() {
+    if FIRST.load(Ordering::Relaxed) == 0 {
+        begin();
+    }
+}
+
 #[cold]
 #[inline(never)]
 fn begin() {
@@ -41,8 +48,11 @@ pub fn end(stack_pointer: usize) -> Option<usize> {
         let left = end.checked_sub(stack_pointer);
         left.is_some_and(|left| left > 0 && left <= bytes.load(Ordering::Relaxed))
     };
+    if !sys::is_sealed() {
+        prepare();
+    }
     if FIRST.load(Ordering::Relaxed) == 0 {
-        begin();
+        return None;
     }
     let environment = environment::get();
     if is_below(environment.stack_end, &FIRST) {
