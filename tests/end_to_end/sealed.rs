@@ -151,3 +151,19 @@ fn without_the_kernel_s_function_for_its_clock_the_time_is_computed() {
     // One of them lives while the program counts to 30 million, which takes less than a minute.
     assert!((5_000_000..60_000_000_000).contains(&ns), "{ns}");
 }
+
+/// What hooks need to know of the process is found out before, also where no call has needed it yet.
+#[test]
+fn the_first_path_and_the_first_vector_may_come_there() {
+    for stacks in ["off", "sampled", "all"] {
+        for mode in Mode::MEASURED {
+            let regions = scratch();
+            let program = Program::new(victim("first_vector_in_sandbox"))
+                .env("WEIR_STACKS", stacks)
+                .env("WEIR_REGION_DIR", regions.path())
+                .without_reports();
+            let plain = program.plain().expect_status(4);
+            let _ = program.run(mode).expect_same(&plain);
+        }
+    }
+}
