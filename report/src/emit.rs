@@ -288,11 +288,19 @@ impl Temporary<'_> {
     }
 
     /// Gives it a name, in place of what has it.
+    ///
+    /// What has it is held open meanwhile. Otherwise the kernel frees its content with the directory locked, and that can wait
+    /// for a slow disk: ext4 begins to write a file that takes the place of another (ext4(5), `auto_da_alloc`). All who
+    /// look up a name in that directory would wait too, such as a child that writes its own report there.
     fn rename_to(&mut self, name: &CStr) -> Result<(), Errno> {
         let Some(own) = self.name.as_deref() else {
             return Err(Errno::NOENT);
         };
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let before = openat(self.directory, name, flags, Mode::empty());
+        let before = before.ok().map(Descriptor::from);
         renameat(self.directory, own, self.directory, name)?;
+        drop(before);
         self.name = None;
         Ok(())
     }

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::strace::run_under;
 use crate::support::{Mode, Program, scratch, succeed, victim};
 
 /// The system calls that `steady_state` makes between its markers, in each of its two threads.
@@ -17,17 +18,8 @@ fn between_markers(mode: Mode, stacks: &str) -> [Vec<String>; 2] {
     strace
         .args(["-ff", "-qq", "-s", "0", "-o"])
         .arg(folder.path().join("trace"));
-    for (name, value) in traced.get_envs() {
-        // For the program, not for strace.
-        match value {
-            Some(value) => strace.arg("-E").arg([name, value].join("=".as_ref())),
-            None => strace.arg("-E").arg(name),
-        };
-    }
-    strace
-        .arg(traced.get_program())
-        .args(traced.get_args())
-        .current_dir(folder.path());
+    run_under(&mut strace, &traced);
+    strace.current_dir(folder.path());
     succeed(&mut strace, b"");
     let traces: Vec<String> = std::fs::read_dir(folder.path())
         .expect("a folder")

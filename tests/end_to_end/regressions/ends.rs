@@ -7,7 +7,8 @@ use weir_report::model::EndKind;
 
 use crate::support::program::report_files;
 use crate::support::recover::{recover, region_files};
-use crate::support::{Mode, Program, scratch, victim};
+use crate::support::strace::run_under;
+use crate::support::{Mode, Program, scratch, succeed, victim};
 
 /// How many reports a program writes that ends with this many streams of each kind.
 fn reports_written(streams: u32) -> usize {
@@ -27,15 +28,8 @@ fn reports_written(streams: u32) -> usize {
             "-o",
         ])
         .arg(&trace);
-    for (name, value) in traced.get_envs() {
-        match value {
-            Some(value) => strace.arg("-E").arg([name, value].join("=".as_ref())),
-            None => strace.arg("-E").arg(name),
-        };
-    }
+    run_under(&mut strace, &traced);
     let status = strace
-        .arg(traced.get_program())
-        .args(traced.get_args())
         .current_dir(folder.path())
         .status()
         .expect("strace runs");
@@ -57,6 +51,35 @@ fn many_streams_at_exit() {
     let few = reports_written(3);
     assert!(few <= 6, "{few} reports");
     assert_eq!(reports_written(100), few);
+}
+
+/// ext4 writes a file that takes the place of another to the disk at once, and the next one that takes its place waits for
+/// that, with the directory locked: then a child of the program waits too, that writes its own report there.
+#[test]
+fn a_replaced_report_is_freed_when_the_directory_is_unlocked() {
+    let folder = scratch();
+    let report = folder.path().join("replaced.json");
+    std::fs::write(&report, "{}").expect("a file");
+    let trace = folder.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["-f", "-qq", "-e", "trace=openat,renameat,close", "-o"])
+        .arg(&trace);
+    let program = Program::new("/bin/true").command(Mode::Run, &report);
+    run_under(&mut strace, &program);
+    succeed(&mut strace, b"");
+    let trace = std::fs::read_to_string(trace).expect("a trace");
+    let calls: Vec<&str> = trace.lines().collect();
+    let of = |what: &str, from: usize| {
+        let found = calls[from..].iter().position(|call| call.contains(what));
+        from + found.unwrap_or_else(|| panic!("no {what} in {trace}"))
+    };
+    let replaced = of("renameat(", 0);
+    let opens = |call: &&str| call.contains("\"replaced.json\"") && call.contains("O_PATH");
+    let held = calls[..replaced].iter().rposition(opens).expect("an open");
+    let (_, fd) = calls[held].rsplit_once("= ").expect("a descriptor");
+    let close = format!("close({fd})");
+    assert!(of(&close, held) > replaced, "{trace}");
 }
 
 /// Paths of what cannot be executed: nothing, a file without the right, a directory, and programs that the kernel refuses when

@@ -5,6 +5,7 @@ use std::process::Command;
 use weir_report::model::Process;
 
 use crate::support::recover::{recover, region_files};
+use crate::support::strace::run_under;
 use crate::support::{Mode, Outcome, Program, scratch, succeed, victim};
 
 fn taking(what: &str) -> Program {
@@ -150,16 +151,8 @@ fn calls_without_proc(mode: Mode, writes: u32) -> usize {
     command
         .args(["--user", "--map-root-user", "strace", "-f", "-qq", "-o"])
         .arg(&trace);
-    for (name, value) in traced.get_envs() {
-        match value {
-            Some(value) => command.arg("-E").arg([name, value].join("=".as_ref())),
-            None => command.arg("-E").arg(name),
-        };
-    }
-    command
-        .arg(traced.get_program())
-        .args(traced.get_args())
-        .current_dir(folder.path());
+    run_under(&mut command, &traced);
+    command.current_dir(folder.path());
     succeed(&mut command, b"");
     let trace = std::fs::read_to_string(trace).expect("a trace");
     // `weir run` watches the program while it runs: only the program's calls count.

@@ -60,6 +60,18 @@ pub fn starts(program: &Program, folder: &Path) -> Vec<Image> {
     trace(program, folder, &STARTS, &[])
 }
 
+/// Gives strace the program of a command, its arguments and its environment. The environment is the program's alone: it may have
+/// Weir loaded, and strace shall not.
+pub fn run_under(strace: &mut Command, program: &Command) {
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => strace.arg("-E").arg([name, value].join("=".as_ref())),
+            None => strace.arg("-E").arg(name),
+        };
+    }
+    strace.arg(program.get_program()).args(program.get_args());
+}
+
 fn trace(program: &Program, folder: &Path, names: &[&str], options: &[&str]) -> Vec<Image> {
     let traces = scratch();
     let plain = program.command(Mode::Plain, Path::new(""));
