@@ -20,6 +20,7 @@ mod deadline;
 mod locks;
 pub mod looking;
 pub mod pages;
+mod peeking;
 pub mod process;
 pub mod rooms;
 mod sealed;
@@ -31,6 +32,7 @@ pub use clock::time_ns;
 pub use counter::{now, ticks};
 pub use deadline::Deadline;
 pub use pages::page_bytes;
+pub use peeking::{is_readable, is_resident, peek, peek_to};
 pub use sealed::{is_sealed, set_sealed};
 pub use stacks::{
     OWN_STACK, is_left, on_first_stack, on_own_stack, on_own_stack_if_possible,
@@ -111,77 +113,6 @@ pub fn access(path: *const c_char, mode: i32) -> i32 {
         0 => 0,
         error if error == -(libc::EFAULT as isize) => -1,
         error => (-error) as i32,
-    }
-}
-
-/// Whether the kernel can read `bytes` bytes from here on. Of more than 4096 bytes, only the first 4096 are checked.
-pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
-    const WORD: usize = 8;
-    const NO_SUCH_WAY: usize = usize::MAX;
-    // Eight aligned bytes are within one page. The kernel reads the set before it looks at the operation
-    // (kernel/signal.c, `sys_rt_sigprocmask`). Then it fails, because there is no such operation.
-    let word_at = |address: usize| {
-        let arguments = [NO_SUCH_WAY, address & !(WORD - 1), 0, WORD, 0];
-        // SAFETY: the call changes nothing, because it fails for one reason or the other.
-        let result = unsafe { call(libc::SYS_rt_sigprocmask, arguments) };
-        result == -(libc::EINVAL as isize)
-    };
-    let last = bytes.saturating_sub(1).min(4095);
-    word_at(from.addr()) && word_at(from.addr().wrapping_add(last))
-}
-
-/// Whether the page of an address is mapped and in memory; true where the kernel does not say. To read it takes no time then.
-/// The kernel writes what it says to `state`.
-#[inline(always)]
-pub fn is_resident(address: usize, state: &mut u8) -> bool {
-    const IN_MEMORY: u8 = 1;
-    let page = page_bytes();
-    let arguments = [
-        address & !(page - 1),
-        page,
-        ptr::from_mut(state).addr(),
-        0,
-        0,
-    ];
-    // SAFETY: the kernel writes a byte for one page (mincore(2)).
-    let result = unsafe { call(libc::SYS_mincore, arguments) };
-    match result {
-        0 => *state & IN_MEMORY != 0,
-        error => error == -(libc::ENOSYS as isize),
-    }
-}
-
-/// Copies memory of the calling process that may not be mapped: these parts one after the other, as far as they can
-/// be read. Returns how many bytes were copied; `None` if the kernel refuses the call.
-pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
-    let local = libc::iovec {
-        iov_base: into.as_mut_ptr().cast(),
-        iov_len: into.len(),
-    };
-    // SAFETY: ours alone.
-    unsafe { peek_to(&local, parts) }
-}
-
-/// The same, where what describes the room for it stands in memory of the caller's: it takes less of the stack.
-///
-/// # Safety
-/// The room can be written, and nobody else reads or writes it.
-#[inline(always)]
-pub unsafe fn peek_to(room: &libc::iovec, parts: &[libc::iovec]) -> Option<usize> {
-    let arguments = [
-        pid() as usize,
-        ptr::from_ref(room).addr(),
-        1,
-        parts.as_ptr().addr(),
-        parts.len(),
-    ];
-    // SAFETY: the kernel writes no more than the room, as the caller promises, and checks what it reads
-    // (process_vm_readv(2)).
-    let result = unsafe { call(libc::SYS_process_vm_readv, arguments) };
-    match usize::try_from(result) {
-        Ok(bytes) => Some(bytes),
-        Err(_) if result == -(libc::EFAULT as isize) => Some(0),
-        Err(_) => None,
     }
 }
 
