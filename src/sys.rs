@@ -32,7 +32,7 @@ pub use clock::time_ns;
 pub use counter::{now, ticks};
 pub use deadline::Deadline;
 pub use pages::page_bytes;
-pub use peeking::{is_readable, is_resident, peek, peek_to};
+pub use peeking::{can_peek, heap_end, is_readable, is_resident, peek, peek_at, peek_to};
 pub use sealed::{is_sealed, set_sealed};
 pub use stacks::{
     OWN_STACK, is_left, on_first_stack, on_own_stack, on_own_stack_if_possible,

@@ -72,7 +72,6 @@ pub fn has_runtime() -> bool {
 
 /// Makes calls in two parts from now on.
 pub fn begin_parted() {
-    observing::look_for_threads();
     modes::set(modes::TWO_PARTS);
 }
 

@@ -5,9 +5,7 @@
 //! tried, in a program with one thread. Only there the wait is a call of its own. In all other cases a call that had to
 //! wait counts as a wait as a whole, and its transfer takes no time.
 
-use std::ffi::{c_char, c_int};
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::ffi::c_int;
 
 use libc::ssize_t;
 
@@ -17,7 +15,7 @@ use super::waiting::{self, TwoPhaseCall};
 use super::{WaitMode, signals};
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
-use crate::linking::c_library;
+use crate::linking::single_thread;
 use crate::sys::waiting::{poll_now, sleeps};
 
 /// Makes a call. If the thread slept in it, all its time is a wait.
@@ -66,29 +64,12 @@ pub fn receive_after_try(parts: &TwoPhaseCall, fd: c_int, next: impl Fn() -> ssi
     if mode.is_nonblocking {
         return fail(libc::EAGAIN);
     }
-    if mode.bound_ns.is_some() || !is_single_threaded() || signals::are_mixed() {
+    // No other thread can close the descriptor that this one waits for.
+    if mode.bound_ns.is_some() || !single_thread::is_so() || signals::are_mixed() {
         return parts.waiting(next);
     }
     match parts.waiting(|| waiting::wait_in_thread(fd, libc::POLLIN)) {
         Err(libc::EINTR) => fail(libc::EINTR),
         _ => next(),
     }
-}
-
-/// The C library's variable that is not 0 as long as there has been only one thread (sys/single_threaded.h). NULL if
-/// the C library has none.
-static SINGLE_THREADED: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
-
-/// Looks up that variable.
-pub fn look_for_threads() {
-    let found = c_library::variable(c"__libc_single_threaded");
-    SINGLE_THREADED.store(ptr::with_exposed_provenance_mut(found), Ordering::Relaxed);
-}
-
-/// Whether the program has one thread, so that no other can close the descriptor that this one waits for. The writer's
-/// thread counts, too, if it is in the program.
-fn is_single_threaded() -> bool {
-    let word = SINGLE_THREADED.load(Ordering::Relaxed);
-    // SAFETY: NULL was checked; else it is a variable of the C library, which is always mapped.
-    !word.is_null() && unsafe { word.read_volatile() } != 0
 }

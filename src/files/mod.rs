@@ -29,7 +29,7 @@ use weir_record::region::{Header, Region};
 use crate::linking::{c_library, streams};
 use crate::memory::bytes::Bytes;
 use crate::process::{self, vfork};
-use crate::program_memory::{given, is_still_there};
+use crate::program_memory::{given, read_after};
 use crate::region::mapping;
 use crate::sys::{self, rooms::with_room_if_possible};
 use links::OVERFLOW_ENTRY;
@@ -473,9 +473,9 @@ pub fn made_memory(fd: c_int, name: *const c_char) {
 
 /// Records two new descriptors. Does nothing if the call failed (`status` is not 0).
 pub fn made_pair(kind: Kind, ends: *const c_int, status: c_int) {
-    if status == 0 && is_still_there(ends, 2 * size_of::<c_int>()) {
-        // SAFETY: they can be read.
-        let [one, other] = unsafe { ends.cast::<[c_int; 2]>().read_unaligned() };
+    if status == 0
+        && let Some([one, other]) = read_after(ends.cast::<[c_int; 2]>())
+    {
         made(kind, one);
         made(kind, other);
     }

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::ffi::{c_int, c_uint, c_void};
 use std::mem::MaybeUninit;
-use std::ptr;
 
 use libc::{pid_t, siginfo_t};
 use weir_record::ends::ChildEnd;
@@ -12,7 +11,7 @@ use weir_record::functions::Function;
 use weir_record::region::Section;
 
 use crate::linking::next::next_call;
-use crate::program_memory::is_still_there;
+use crate::program_memory::read_after;
 use crate::recording::{Call, NO_FD, NO_SIZE, returns};
 use crate::region::mapping;
 use crate::{coop, process, sys};
@@ -102,21 +101,21 @@ hooks! {
 
 /// Called after a call that waits; notes the end of the child `pid`, if the call succeeded.
 pub fn waited(pid: pid_t, status: *mut c_int) {
-    if pid > 0 && is_still_there(status, size_of::<c_int>()) {
-        // SAFETY: it can be read.
-        ended(pid, unsafe { status.read_unaligned() });
+    if pid > 0
+        && let Some(status) = read_after(status)
+    {
+        ended(pid, status);
     }
 }
 
 /// The same for waitid, whose output has more fields.
 fn waited_for_id(status: c_int, info: *mut siginfo_t) {
-    if status == 0 && is_still_there(info, size_of::<siginfo_t>()) {
-        // SAFETY: it can be read: the fields of a child; or zeroes, if no child has changed.
-        let (pid, code, status) = unsafe {
-            let info = ptr::read_unaligned(info);
-            (info.si_pid(), info.si_code, info.si_status())
-        };
-        match code {
+    if status == 0
+        && let Some(info) = read_after(info)
+    {
+        // SAFETY: the fields of a child; or zeroes, if no child has changed.
+        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+        match info.si_code {
             libc::CLD_EXITED => ended(pid, (status & 0xff) << 8),
             libc::CLD_KILLED | libc::CLD_DUMPED => ended(pid, status & 0x7f),
             _ => {}

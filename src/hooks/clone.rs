@@ -9,8 +9,9 @@ use weir_record::region::Circumstance;
 
 use crate::arch;
 use crate::life::{end, fork, inject_environment};
-use crate::linking::next;
+use crate::linking::{next, single_thread};
 use crate::process::{self, vfork};
+use crate::program_memory::read;
 use crate::{recording, stacks, sys};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
@@ -50,6 +51,7 @@ fn note_shared_area(flags: u64) {
     let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
     if has(libc::CLONE_VM) && !has(libc::CLONE_SETTLS) && !has(libc::CLONE_VFORK) {
         vfork::begin_beside();
+        single_thread::end();
         stacks::share();
         if let Some(header) = process::header() {
             header.note(Circumstance::SharedThreadArea);
@@ -133,13 +135,16 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
             return None;
         }
         libc::SYS_clone3 => {
-            // If the kernel cannot read the structure, neither can we.
-            match flags_of(first) {
-                Some(flags) if has_own_memory(flags) => begin_fork(),
-                Some(flags) => note_shared_area(flags),
-                None => {}
+            // The flags are the first word of its argument (sched.h, `struct clone_args`).
+            match read(ptr::with_exposed_provenance::<u64>(first)) {
+                Some(flags) if has_own_memory(flags) => {}
+                Some(flags) => {
+                    note_shared_area(flags);
+                    return None;
+                }
+                // A sandbox may be why. Otherwise the kernel cannot read it either.
+                None => return Some((clone3 as *const ()).addr()),
             }
-            return Some((clone3 as *const ()).addr());
         }
         _ => return None,
     }
@@ -149,21 +154,6 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
 
 fn begin_fork() {
     fork::begin_fork();
-}
-
-/// The flags of clone3, which are the first word of its argument (sched.h, `struct clone_args`). `None` if they cannot
-/// be read.
-fn flags_of(arguments: usize) -> Option<u64> {
-    if sys::is_sealed() {
-        return None;
-    }
-    let mut flags = [0; size_of::<u64>()];
-    let part = libc::iovec {
-        iov_base: ptr::with_exposed_provenance_mut(arguments),
-        iov_len: flags.len(),
-    };
-    let read = sys::peek(&[part], &mut flags)?;
-    (read == flags.len()).then(|| u64::from_ne_bytes(flags))
 }
 
 /// Defines a replacement of syscall(2) that calls `then` with the result and the first argument, in the parent and in
@@ -192,8 +182,8 @@ extern "C" fn forked(result: c_long, _: usize) -> c_long {
     in_parent(result)
 }
 
-/// Handles the result of clone3, and returns what the program gets. A child that shares its parent's memory is left
-/// unchanged.
+/// Handles the result of clone3 whose flags could not be read, and returns what the program gets. A child that shares its parent's
+/// memory is left unchanged.
 extern "C" fn cloned(result: c_long, arguments: usize) -> c_long {
     if result == 0 {
         // SAFETY: the call succeeded, so the kernel has read the flags there; the child has the same memory or a copy

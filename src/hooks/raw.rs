@@ -17,7 +17,7 @@ use crate::arch::numbers;
 use crate::coop;
 use crate::files;
 use crate::linking::next;
-use crate::program_memory::{can_be_read, given};
+use crate::program_memory::{given, read};
 
 /// Returns the address of the function that makes a system call whose result matters; `None` if the result does not
 /// matter. A descriptor that the call closes is forgotten now. If the call then fails, the descriptor is looked up when
@@ -132,10 +132,8 @@ unsafe extern "C-unwind" fn follow(
         libc::SYS_openat2 => {
             given::note_text(text(second));
             let how = ptr::with_exposed_provenance::<u64>(third);
-            if can_be_read(how, size_of::<u64>()) {
-                // SAFETY: it can be read; it begins with the flags.
-                flags = unsafe { how.read_unaligned() } as c_int;
-            }
+            // It begins with the flags.
+            flags = read(how).unwrap_or(0) as c_int;
         }
         libc::SYS_connect | libc::SYS_bind => given::note(address(second), third as u32 as usize),
         _ => {}

@@ -83,11 +83,11 @@ stdio_hooks! {
     Gets = fn gets(buffer: *mut c_char) -> *mut c_char: stdio_returns::Line::without_newline();
     GetsChk = fn __gets_chk(buffer: *mut c_char, room: size_t) -> *mut c_char: stdio_returns::Line::without_newline();
     IoGets = fn _IO_gets(buffer: *mut c_char) -> *mut c_char: stdio_returns::Line::without_newline();
-    Fputs = fn fputs(text: *const c_char, stream: *mut FILE) -> c_int: move |status| stdio_returns::text(status, text, 0);
-    FputsUnlocked = fn fputs_unlocked(text: *const c_char, stream: *mut FILE) -> c_int: move |status| stdio_returns::text(status, text, 0);
-    IoFputs = fn _IO_fputs(text: *const c_char, stream: *mut FILE) -> c_int: move |status| stdio_returns::text(status, text, 0);
-    Puts = fn puts(text: *const c_char) -> c_int: move |status| stdio_returns::text(status, text, 1);
-    IoPuts = fn _IO_puts(text: *const c_char) -> c_int: move |status| stdio_returns::text(status, text, 1);
+    Fputs = fn fputs(text: *const c_char, stream: *mut FILE) -> c_int: stdio_returns::text(text, 0);
+    FputsUnlocked = fn fputs_unlocked(text: *const c_char, stream: *mut FILE) -> c_int: stdio_returns::text(text, 0);
+    IoFputs = fn _IO_fputs(text: *const c_char, stream: *mut FILE) -> c_int: stdio_returns::text(text, 0);
+    Puts = fn puts(text: *const c_char) -> c_int: stdio_returns::text(text, 1);
+    IoPuts = fn _IO_puts(text: *const c_char) -> c_int: stdio_returns::text(text, 1);
     Fgetc = fn fgetc(stream: *mut FILE) -> c_int: move |character| stdio_returns::character(character, stream);
     FgetcUnlocked = fn fgetc_unlocked(stream: *mut FILE) -> c_int: move |character| stdio_returns::character(character, stream);
     Getc = fn getc(stream: *mut FILE) -> c_int: move |character| stdio_returns::character(character, stream);

@@ -8,7 +8,7 @@ use weir_record::region::{Circumstance, Section};
 use crate::arch;
 use crate::life::writer;
 use crate::process::{Whose, header, is_sharer, whose};
-use crate::program_memory::own_stack;
+use crate::program_memory;
 use crate::region::{mapping, slots};
 use crate::sys::{self, is_sealed, set_sealed};
 use crate::{stacks, thread};
@@ -89,7 +89,7 @@ fn seal(circumstance: Circumstance) -> bool {
             header.latest.set(sys::now());
         }
         slots::complete_rings();
-        own_stack::prepare();
+        program_memory::prepare();
         stacks::prepare_for_sandbox();
         for section in Section::ALL {
             mapping::make_section(header, section);

@@ -15,10 +15,12 @@ use weir_record::region::{Circumstance, Header};
 use crate::environment::{self, Path};
 use crate::life::{attach, inheritance};
 use crate::linking::{
-    block_size, c_library, entries, frames, linker, next, objects, provenance, streams, uring,
+    block_size, c_library, entries, frames, linker, next, objects, provenance, single_thread,
+    streams, uring,
 };
 use crate::memory::marked_blocks;
 use crate::process::{self, NAMELESS, copied, header, namespaces, vfork};
+use crate::program_memory::heap;
 use crate::region::{backing, mapping, slots};
 use crate::stacks::leaving;
 use crate::{coop, files, stacks, sys, thread};
@@ -106,6 +108,8 @@ fn begin(generation: u32) -> Option<()> {
     if !is_forked {
         next::resolve_all();
         sys::arguments::find(c_library::variable(c"__libc_stack_end"));
+        single_thread::begin();
+        heap::begin();
         copied::begin();
         linker::begin();
         // SAFETY: called once, by the thread that starts the first image.

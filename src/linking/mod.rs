@@ -10,6 +10,7 @@ pub mod linker;
 pub mod next;
 pub mod objects;
 pub mod provenance;
+pub mod single_thread;
 pub mod streams;
 pub mod symbols;
 pub mod uring;

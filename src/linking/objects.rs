@@ -216,21 +216,7 @@ fn walk_from(first: usize, visit: &mut impl FnMut(Object) -> bool) {
 
 /// Copies memory that may not be mapped. Returns how many bytes were copied.
 pub fn peek(address: usize, into: &mut [u8]) -> usize {
-    // The mapping may end at the end of a page. The copy touches two pages at most.
-    const PAGE: usize = 4096;
-    let first = into.len().min(PAGE - address % PAGE);
-    let parts = [
-        iovec(address, first),
-        iovec(address + first, into.len() - first),
-    ];
-    sys::peek(&parts, into).unwrap_or(0)
-}
-
-fn iovec(from: usize, length: usize) -> libc::iovec {
-    libc::iovec {
-        iov_base: ptr::with_exposed_provenance_mut(from),
-        iov_len: length,
-    }
+    sys::peek_at(address, into).unwrap_or(0)
 }
 
 impl Object {
@@ -275,7 +261,7 @@ impl Object {
             return None;
         }
         let mut head = [0; HEAD];
-        match sys::peek(&[iovec(self.base, HEAD)], &mut head) {
+        match sys::peek_at(self.base, &mut head) {
             Some(HEAD) => {}
             Some(_) => return None,
             // Sandboxes and emulators may forbid a process to copy its own memory by this system call.

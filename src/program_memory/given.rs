@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, compiler_fence};
 
 use weir_record::region::MAX_SLOTS;
 
-use super::can_be_read;
+use super::copy;
 use crate::environment::PATH_MAX;
 use crate::{sys, thread};
 
@@ -60,12 +60,8 @@ pub fn note_text(text: *const c_char) {
 #[inline(never)]
 pub fn note<T>(from: *const T, bytes: usize) {
     note_with(from.addr(), |into| {
-        if bytes > into.len() || !can_be_read(from, bytes) {
-            return None;
-        }
-        // SAFETY: it can be read, and the two are apart.
-        unsafe { ptr::copy_nonoverlapping(from.cast(), into.as_mut_ptr(), bytes) };
-        Some(bytes)
+        let into = into.get_mut(..bytes)?;
+        (copy(from.addr(), into) == bytes).then_some(bytes)
     });
 }
 
@@ -88,24 +84,21 @@ fn note_with(of: usize, copy: impl FnOnce(&mut [u8; PATH_MAX]) -> Option<usize>)
     room.of.store(of, Ordering::Relaxed);
 }
 
-/// Copies a text up to its NUL, page by page. Returns its length; none where it cannot be read, or is longer than any path.
+/// Copies a text up to its NUL. Returns its length; none where it cannot be read, or is longer than any path.
 fn copy_text(text: *const u8, into: &mut [u8; PATH_MAX]) -> Option<usize> {
-    let page = sys::page_bytes();
-    let mut readable = text.addr();
-    for (index, byte) in into.iter_mut().enumerate() {
-        let at = text.addr() + index;
-        if at >= readable {
-            let end = (at & !(page - 1)) + page;
-            if !can_be_read(text.wrapping_add(index), 1) {
-                return None;
-            }
-            readable = end;
+    // Most are short.
+    const AT_FIRST: usize = 256;
+    let mut done = 0;
+    for end in [AT_FIRST, PATH_MAX] {
+        let part = &mut into[done..end];
+        let copied = copy(text.addr().checked_add(done)?, part);
+        if let Some(length) = part[..copied].iter().position(|&byte| byte == 0) {
+            return Some(done + length);
         }
-        // SAFETY: its page can be read.
-        *byte = unsafe { text.wrapping_add(index).read_volatile() };
-        if *byte == 0 {
-            return Some(index);
+        if copied < part.len() {
+            return None;
         }
+        done = end;
     }
     None
 }

@@ -12,15 +12,17 @@ const MOST: usize = 8;
 static SEGMENTS: [[AtomicUsize; 2]; MOST] = [const { [const { AtomicUsize::new(0) }; 2] }; MOST];
 static ARE_KNOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether all addresses between these two are the image's.
-pub fn has(from: usize, end: usize) -> bool {
+/// Where the readable segment ends that has an address; none if none has.
+pub fn end_from(address: usize) -> Option<usize> {
     if !ARE_KNOWN.load(Ordering::Acquire) {
         look();
     }
-    let is_within = |[start, stop]: &[AtomicUsize; 2]| {
-        start.load(Ordering::Relaxed) <= from && end <= stop.load(Ordering::Relaxed)
-    };
-    SEGMENTS.iter().any(is_within)
+    SEGMENTS.iter().find_map(|[start, end]| {
+        let end = end.load(Ordering::Relaxed);
+        (start.load(Ordering::Relaxed)..end)
+            .contains(&address)
+            .then_some(end)
+    })
 }
 
 #[cold]

@@ -7,46 +7,180 @@
 //! ```text
 //! image       the program's own image: it stays
 //! own_stack   the stack that was made for the calling thread: it cannot go
+//! heap        the C library's heap: it can go only where there are other threads
 //! given       paths and addresses, kept over a call
 //! ```
 
 pub mod given;
+pub mod heap;
 mod image;
 pub mod own_stack;
 
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
 use std::ptr;
 
-use crate::{sys, thread};
+use libc::{iovec, mmsghdr, msghdr, siginfo_t};
 
-/// Whether so many bytes can be read now. It takes a system call for each page, but for the thread's own stack and the program's image. In a
-/// sealed process, where the kernel cannot be asked, only those can.
-pub fn can_be_read<T>(from: *const T, bytes: usize) -> bool {
-    let from = from.addr();
-    let Some(end) = from.checked_add(bytes) else {
-        return false;
-    };
-    if stays(from, end) {
-        return true;
+use crate::sys::{self, rooms::with_room_if_possible};
+use crate::thread;
+
+/// What is read from the program's memory.
+///
+/// # Safety
+/// Any bytes are a valid value.
+pub unsafe trait Plain: Copy {}
+
+macro_rules! plain {
+    ($($type:ty),*) => {$(
+        // SAFETY: numbers, and pointers that nobody takes for good.
+        unsafe impl Plain for $type {}
+    )*};
+}
+
+plain!(c_int, [c_int; 2], u64, iovec, msghdr, mmsghdr, siginfo_t);
+
+/// How far the program's memory can be relied on.
+#[derive(Clone, Copy)]
+enum When {
+    /// The kernel has not read it yet.
+    Before,
+    /// The kernel has just read or written it. In a sealed process, where it cannot be asked, it is taken to be there still.
+    After,
+}
+
+/// Copies what is there, up to the first page that cannot be read. Returns how many bytes. It takes a system call for some pages, but for
+/// the thread's own stack and the program's image. In a sealed process, where the kernel cannot be asked, only those are read.
+pub fn copy(from: usize, into: &mut [u8]) -> usize {
+    copy_when(When::Before, from, into)
+}
+
+/// The value at an address; none where it cannot be read.
+pub fn read<T: Plain>(from: *const T) -> Option<T> {
+    read_when(When::Before, from)
+}
+
+/// The same of what the kernel has just read or written.
+pub fn read_after<T: Plain>(from: *const T) -> Option<T> {
+    read_when(When::After, from)
+}
+
+/// Calls `visit` with each element of an array. None where they cannot all be read.
+pub fn each<T: Plain>(array: *const T, count: usize, visit: impl FnMut(T)) -> Option<()> {
+    each_when(When::Before, array, count, visit)
+}
+
+/// The same of what the kernel has just read or written.
+pub fn each_after<T: Plain>(array: *const T, count: usize, visit: impl FnMut(T)) -> Option<()> {
+    each_when(When::After, array, count, visit)
+}
+
+#[inline(always)]
+fn read_when<T: Plain>(when: When, from: *const T) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: as long as the value, which any bytes make; nobody reads it before all are written.
+    let bytes =
+        unsafe { std::slice::from_raw_parts_mut(value.as_mut_ptr().cast(), size_of::<T>()) };
+    let is_whole = copy_when(when, from.addr(), bytes) == size_of::<T>();
+    // SAFETY: all bytes have been written, and any are a value.
+    is_whole.then(|| unsafe { value.assume_init() })
+}
+
+#[inline(always)]
+fn each_when<T: Plain>(
+    when: When,
+    array: *const T,
+    count: usize,
+    mut visit: impl FnMut(T),
+) -> Option<()> {
+    const ROOM: usize = 512;
+    let start = array.addr();
+    let bytes = count.checked_mul(size_of::<T>())?;
+    if is_certain(when, start, start.checked_add(bytes)?) {
+        for index in 0..count {
+            // SAFETY: it can be read; the read needs no alignment.
+            visit(unsafe { array.add(index).read_unaligned() });
+        }
+        return Some(());
     }
-    if sys::is_sealed() {
-        return false;
+    with_room_if_possible(|room: *mut [u8; ROOM]| {
+        // SAFETY: the room is this call's, and zeroed.
+        let room = unsafe { &mut *room };
+        let at_once = ROOM / size_of::<T>() * size_of::<T>();
+        for done in (0..bytes).step_by(at_once) {
+            let part = &mut room[..at_once.min(bytes - done)];
+            if copy_uncertain(start + done, part) < part.len() {
+                return None;
+            }
+            for element in part.chunks_exact(size_of::<T>()) {
+                // SAFETY: so many bytes, and any are a value.
+                visit(unsafe { element.as_ptr().cast::<T>().read_unaligned() });
+            }
+        }
+        Some(())
+    })?
+}
+
+#[inline(never)]
+fn copy_when(when: When, from: usize, into: &mut [u8]) -> usize {
+    let certain = match when {
+        When::After if sys::is_sealed() => into.len(),
+        _ => stays_until(from).map_or(0, |end| (end - from).min(into.len())),
+    };
+    // SAFETY: it can be read, and the two are apart.
+    unsafe {
+        let from = ptr::with_exposed_provenance::<u8>(from);
+        from.copy_to_nonoverlapping(into.as_mut_ptr(), certain);
+    }
+    match &mut into[certain..] {
+        [] => certain,
+        rest => certain + copy_uncertain(from + certain, rest),
+    }
+}
+
+/// Copies what may not be there. The kernel copies what another thread may take away in this moment. Of the rest it says what can be
+/// read, which is faster. So it is where the kernel does not copy: there, memory may go in between.
+#[inline(never)]
+fn copy_uncertain(from: usize, into: &mut [u8]) -> usize {
+    if sys::is_sealed() || from.checked_add(into.len()).is_none() {
+        return 0;
+    }
+    if !heap::has(from, from + into.len()) && sys::can_peek() {
+        return sys::peek_at(from, into).unwrap_or(0);
     }
     let page = sys::page_bytes();
-    let pages = (from & !(page - 1)..end).step_by(page);
-    pages
-        .map(|at| at.max(from))
-        .all(|at| sys::is_readable(ptr::without_provenance(at), 1))
+    let mut done = 0;
+    while done < into.len() {
+        let at = ptr::with_exposed_provenance::<u8>(from + done);
+        if !sys::is_readable(at.cast(), 1) {
+            break;
+        }
+        let count = (page - at.addr() % page).min(into.len() - done);
+        // SAFETY: its page can be read, and the two are apart.
+        unsafe { at.copy_to_nonoverlapping(into[done..].as_mut_ptr(), count) };
+        done += count;
+    }
+    done
 }
 
-/// The same of what the kernel has just read or written. In a sealed process it is taken for granted.
-pub fn is_still_there<T>(from: *const T, bytes: usize) -> bool {
-    sys::is_sealed() || can_be_read(from, bytes)
+fn is_certain(when: When, from: usize, end: usize) -> bool {
+    match when {
+        When::After if sys::is_sealed() => true,
+        _ => stays_until(from).is_some_and(|last| end <= last),
+    }
 }
 
-/// Whether memory is there for as long as the call: frames of the calling thread, or the program's image.
-fn stays(from: usize, end: usize) -> bool {
+/// Up to which address memory stays for as long as the call: frames of the calling thread, or the program's image.
+fn stays_until(from: usize) -> Option<usize> {
     let stack_pointer = thread::stack_pointer();
-    let is_on_own_stack =
-        from >= stack_pointer && own_stack::end(stack_pointer).is_some_and(|last| end <= last);
-    is_on_own_stack || image::has(from, end)
+    let own_stack = own_stack::end(stack_pointer);
+    own_stack
+        .filter(|&end| (stack_pointer..end).contains(&from))
+        .or_else(|| image::end_from(from))
+}
+
+/// Finds out what cannot be found out in a sealed process.
+pub fn prepare() {
+    own_stack::prepare();
+    sys::can_peek();
 }

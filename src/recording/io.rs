@@ -16,7 +16,7 @@ use crate::files;
 use crate::life::attach::Target;
 use crate::life::writer;
 use crate::process::modes;
-use crate::program_memory::can_be_read;
+use crate::program_memory::{each, read};
 use crate::region;
 
 /// The descriptor of a call that has none.
@@ -62,15 +62,12 @@ impl Vector {
     /// The sum of the elements' lengths, in bytes; 0 where it cannot be read.
     #[inline(never)]
     pub(super) fn sum(self) -> u64 {
-        let bytes = self.count.saturating_mul(size_of::<iovec>());
-        if self.count == 0 || self.count > Self::MOST || !can_be_read(self.array, bytes) {
+        if self.count == 0 || self.count > Self::MOST {
             return 0;
         }
-        (0..self.count).fold(0, |sum: u64, part| {
-            // SAFETY: the array can be read; the read needs no alignment.
-            let part = unsafe { self.array.add(part).read_unaligned() };
-            sum.wrapping_add(part.iov_len as u64)
-        })
+        let mut sum: u64 = 0;
+        let add = |part: iovec| sum = sum.wrapping_add(part.iov_len as u64);
+        each(self.array, self.count, add).map_or(0, |()| sum)
     }
 }
 
@@ -91,12 +88,9 @@ impl Requested for Message {
 
     #[inline(never)]
     fn bytes(self) -> u64 {
-        if !can_be_read(self.0, size_of::<msghdr>()) {
-            return 0;
-        }
-        // SAFETY: it can be read; the read needs no alignment.
-        let message = unsafe { self.0.read_unaligned() };
-        Vector::new(message.msg_iov, message.msg_iovlen).sum()
+        read(self.0).map_or(0, |message| {
+            Vector::new(message.msg_iov, message.msg_iovlen).sum()
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use libc::{mmsghdr, msghdr};
 
 use super::io::{Message, Requested};
 use super::{Outcome, Vector};
-use crate::program_memory::is_still_there;
+use crate::program_memory::each_after;
 use crate::sys;
 
 /// The number of bytes that were moved; -1 is a failure.
@@ -164,21 +164,19 @@ pub fn messages(result: c_int, array: *const mmsghdr, flags: c_int) -> Outcome {
     let Ok(count) = usize::try_from(result) else {
         return Outcome::Failed(sys::errno());
     };
-    if !is_still_there(array, count.saturating_mul(size_of::<mmsghdr>())) {
-        // It is gone: its lengths are not known.
-        return Outcome::Bytes(0);
-    }
-    let sum = (0..count).fold(0, |sum: u64, index| {
-        // SAFETY: it can be read.
-        let message = unsafe { array.add(index).read_unaligned() };
+    let mut sum: u64 = 0;
+    let add = |message: mmsghdr| {
         let length = u64::from(message.msg_len);
         if flags & libc::MSG_TRUNC == 0 {
-            return sum.wrapping_add(length);
+            sum = sum.wrapping_add(length);
+            return;
         }
         let room = Vector::new(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen).sum();
-        sum.wrapping_add(length.min(room))
-    });
-    Outcome::Bytes(sum)
+        sum = sum.wrapping_add(length.min(room));
+    };
+    // If it is gone, its lengths are not known.
+    let is_there = each_after(array, count, add).is_some();
+    Outcome::Bytes(if is_there { sum } else { 0 })
 }
 
 #[inline(always)]

@@ -124,14 +124,19 @@ pub fn wide_line(line: *mut wchar_t, stream: *mut FILE) -> Outcome {
     Outcome::Bytes(0)
 }
 
-/// A text that was written, and `more` bytes after it; less than 0 is a failure.
+/// A text that is about to be written, and `more` bytes after it; less than 0 is a failure. Its length is counted before the call, as
+/// stdio does: whoever receives it may free it before the call returns.
 #[inline(always)]
-pub fn text(status: c_int, text: *const c_char, more: u64) -> Outcome {
-    if status < 0 {
-        return failed();
+pub fn text(text: *const c_char, more: u64) -> impl Fn(c_int) -> Outcome {
+    let length = match text.is_null() {
+        true => 0,
+        // SAFETY: the program's text, of which stdio is about to count the length, too.
+        false => unsafe { CStr::from_ptr(text) }.count_bytes() as u64,
+    };
+    move |status| match status {
+        0.. => Outcome::Bytes(length + more),
+        _ => failed(),
     }
-    // SAFETY: the C library has just read it up to its NUL.
-    Outcome::Bytes(unsafe { CStr::from_ptr(text) }.count_bytes() as u64 + more)
 }
 
 /// A character, which is one byte; EOF is a failure if the stream has had an error.

@@ -1,7 +1,6 @@
 //! Memory that may be taken away while it is read: it is copied by the kernel, page by page.
 
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys;
 
@@ -18,26 +17,6 @@ pub struct Copies<const PAGES: usize> {
     to: libc::iovec,
     state: u8,
     pages: [[u8; PAGE]; PAGES],
-}
-
-/// Whether the kernel copies.
-static ARE_MADE: AtomicBool = AtomicBool::new(false);
-
-/// Finds out whether the kernel copies. A filter that the process was started with may end it for a call that it does not expect.
-pub fn begin() {
-    let word = [1_u8; size_of::<usize>()];
-    let mut copy = [0; size_of::<usize>()];
-    let part = libc::iovec {
-        iov_base: word.as_ptr().cast_mut().cast(),
-        iov_len: word.len(),
-    };
-    let are_made = !sys::is_filtered() && sys::peek(&[part], &mut copy) == Some(word.len());
-    ARE_MADE.store(are_made, Ordering::Relaxed);
-}
-
-/// Whether the kernel copies.
-pub fn are_made() -> bool {
-    ARE_MADE.load(Ordering::Relaxed)
 }
 
 impl<const PAGES: usize> Copies<PAGES> {

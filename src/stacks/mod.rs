@@ -124,7 +124,6 @@ pub fn begin_late() -> bool {
 }
 
 fn begin_in(region: &Region<'static>) -> bool {
-    copies::begin();
     modules::begin();
     python::begin();
     walk::forget_stacks();

@@ -7,7 +7,6 @@
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::copies;
 use crate::program_memory::own_stack;
 use crate::sys;
 
@@ -158,7 +157,7 @@ impl Spans {
 fn most(stack_pointer: usize) -> usize {
     match own_stack::end(stack_pointer) {
         Some(end) => end,
-        None if copies::are_made() => 0,
+        None if sys::can_peek() => 0,
         None => usize::MAX,
     }
 }

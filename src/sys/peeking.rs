@@ -3,7 +3,9 @@
 use std::ffi::c_void;
 use std::ptr;
 
-use super::{call, page_bytes, pid};
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use super::{call, is_filtered, is_sealed, page_bytes, pid};
 
 /// Whether the kernel can read `bytes` bytes from here on. Of more than 4096 bytes, only the first 4096 are checked.
 pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
@@ -18,7 +20,8 @@ pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
         result == -(libc::EINVAL as isize)
     };
     let last = bytes.saturating_sub(1).min(4095);
-    word_at(from.addr()) && word_at(from.addr().wrapping_add(last))
+    let (first, last) = (from.addr(), from.addr().wrapping_add(last));
+    word_at(first) && (first / WORD == last / WORD || word_at(last))
 }
 
 /// Whether the page of an address is mapped and in memory; true where the kernel does not say. To read it takes no time then.
@@ -74,4 +77,64 @@ pub unsafe fn peek_to(room: &libc::iovec, parts: &[libc::iovec]) -> Option<usize
         Err(_) if result == -(libc::EFAULT as isize) => Some(0),
         Err(_) => None,
     }
+}
+
+/// The same of so many bytes from an address on, up to the first page that cannot be read.
+pub fn peek_at(from: usize, into: &mut [u8]) -> Option<usize> {
+    const SMALLEST_PAGE: usize = 4096;
+    let part = |at, bytes| libc::iovec {
+        iov_base: ptr::with_exposed_provenance_mut(at),
+        iov_len: bytes,
+    };
+    let mut done = 0;
+    while done < into.len() {
+        let at = from.wrapping_add(done);
+        let left = into.len() - done;
+        // The kernel may copy none of a part that it cannot copy to its end, so no part has bytes of two pages.
+        let first = left.min(SMALLEST_PAGE - at % SMALLEST_PAGE);
+        let second = (left - first).min(SMALLEST_PAGE);
+        let parts = [part(at, first), part(at.wrapping_add(first), second)];
+        let asked = first + second;
+        let copied = peek(&parts, &mut into[done..done + asked])?;
+        done += copied;
+        if copied < asked {
+            break;
+        }
+    }
+    Some(done)
+}
+
+/// Where the heap ends now that brk(2) extends; 0 where the kernel does not say.
+pub fn heap_end() -> usize {
+    // SAFETY: no heap can end there, so the kernel only returns where it ends.
+    let end = unsafe { call(libc::SYS_brk, [0; 5]) };
+    usize::try_from(end).unwrap_or(0)
+}
+
+/// Whether the kernel copies: 0 as long as nobody has asked.
+static COPIES: AtomicU8 = AtomicU8::new(0);
+const YES: u8 = 1;
+const NO: u8 = 2;
+
+/// Whether the kernel copies the process's memory for it. Found out once, before the process is sealed: a filter that it was started
+/// with may end it for a call that it does not expect.
+#[inline(always)]
+pub fn can_peek() -> bool {
+    match COPIES.load(Ordering::Relaxed) {
+        0 => find_out(),
+        known => known == YES,
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn find_out() -> bool {
+    if is_sealed() {
+        return false;
+    }
+    let word = [1; size_of::<usize>()];
+    let mut copy = [0; size_of::<usize>()];
+    let can = !is_filtered() && peek_at(word.as_ptr().addr(), &mut copy) == Some(word.len());
+    COPIES.store(if can { YES } else { NO }, Ordering::Relaxed);
+    can
 }

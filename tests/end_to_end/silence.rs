@@ -1,6 +1,6 @@
 //! After its start, a hook makes no system call of its own, and it never allocates from the program's heap. One kind of call is an
 //! exception: the path, address or vector of a call that is neither on the thread's stack nor in the program's image may not be there, and
-//! the kernel is asked.
+//! the kernel is asked, or copies it.
 
 use std::path::Path;
 use std::process::Command;

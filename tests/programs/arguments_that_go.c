@@ -31,6 +31,7 @@ enum { MEMORY = 65536, LARGE = 1 << 20 };
 static char *memory;
 static int is_other;
 static int ends[2];
+static size_t waits;
 static pid_t caller;
 static const char *call;
 
@@ -62,8 +63,8 @@ static void *other_side(void *unused) {
     take_away();
     if (!strcmp(call, "readv") || !strcmp(call, "recvmsg")) {
         MUST(write(ends[1], "abcde", 5) == 5);
-    } else if (!strcmp(call, "writev") || !strcmp(call, "sendmsg")) {
-        for (size_t left = LARGE; left > 0;) {
+    } else if (waits) {
+        for (size_t left = waits; left > 0;) {
             ssize_t got = read(ends[0], room, left < LARGE ? left : LARGE);
             MUST(got > 0);
             left -= (size_t)got;
@@ -97,6 +98,9 @@ int main(int count, char **arguments) {
     strcpy(memory + 8192, "fifo");
     struct sockaddr_un *address = (struct sockaddr_un *)(memory + 12288);
     *address = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "listener"};
+    /* A line that a stream copies before it waits for room. */
+    char *text = memory + 16384;
+    strcpy(text, "a line of text\n");
     int fd = -1;
     if (!strcmp(call, "connect")) {
         unlink("listener");
@@ -107,6 +111,17 @@ int main(int count, char **arguments) {
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
     } else {
         MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+    }
+    if (!strcmp(call, "writev") || !strcmp(call, "sendmsg"))
+        waits = LARGE;
+    FILE *stream = NULL;
+    if (!strcmp(call, "fputs")) {
+        static char buffer[4096];
+        stream = fdopen(ends[1], "w");
+        MUST(stream && !setvbuf(stream, buffer, _IOLBF, sizeof buffer));
+        for (ssize_t sent; (sent = send(ends[1], room, 4096, MSG_DONTWAIT)) > 0;)
+            waits += (size_t)sent;
+        waits += strlen(text);
     }
     pthread_t other;
     MUST(!pthread_create(&other, NULL, other_side, NULL));
@@ -127,6 +142,8 @@ int main(int count, char **arguments) {
         result = (fd = openat(AT_FDCWD, memory + 8192, O_RDONLY)) < 0;
     else if (!strcmp(call, "syscall"))
         result = (fd = (int)syscall(SYS_openat, AT_FDCWD, memory + 8192, O_RDONLY)) < 0;
+    else if (!strcmp(call, "fputs"))
+        result = fputs(text, stream) < 0;
     else if (!strcmp(call, "fopen"))
         result = !fopen(memory + 8192, "r");
     MUST(!pthread_join(other, NULL));

@@ -1,6 +1,8 @@
 //! The memory that a call was given may be gone before it returns, or hold something else. The program goes on; sizes and names are
 //! those of the call's beginning.
 
+use weir_report::model::Process;
+
 use crate::support::{Mode, Outcome, Program, scratch, victim};
 
 /// What the program asks for in the large vector, and in the one that its own call overwrites.
@@ -59,6 +61,14 @@ fn paths() {
 }
 
 #[test]
+fn texts() {
+    in_every_way("fputs", |outcome| {
+        let moved = outcome.process().functions["fputs"].moved_bytes;
+        assert_eq!(moved, "a line of text\n".len() as u64);
+    });
+}
+
+#[test]
 fn addresses() {
     in_every_way("connect", |outcome| {
         let files = &outcome.process().files.listed;
@@ -66,4 +76,43 @@ fn addresses() {
         let opens: u64 = connected.map(|file| file.opens).sum();
         assert_eq!(opens, 2, "{files:#?}");
     });
+}
+
+/// How many calls `arguments_taken_away` makes.
+const TAKEN_AWAY: u64 = 20_000;
+
+/// Another thread, or process, takes them away at any moment, also between a look of Weir's and the next.
+#[test]
+fn arguments_that_may_go_at_any_moment() {
+    let calls = [
+        "open",
+        "memfd_create",
+        "syscall",
+        "connect",
+        "writev",
+        "sendmsg",
+        "sendmmsg",
+        "waitid",
+        "pipe",
+        "socketpair",
+    ];
+    for call in calls {
+        for how in ["unmapped", "shortened"] {
+            let program = Program::new(victim("arguments_taken_away")).args([call, how]);
+            program.plain().expect_status(0);
+            for mode in Mode::MEASURED {
+                let outcome = program.run(mode).expect_status(0);
+                let processes = outcome.processes();
+                let of =
+                    |process: &&Process| process.functions.get(call).map_or(0, |row| row.calls);
+                let counted: u64 = processes.iter().map(of).sum();
+                // Those with which the program prepares.
+                let others = match (call, how) {
+                    ("open" | "socketpair", _) | ("memfd_create", "shortened") => 1,
+                    _ => 0,
+                };
+                assert_eq!(counted, TAKEN_AWAY + others, "{call}, {how}");
+            }
+        }
+    }
 }
