@@ -32,8 +32,10 @@ pub use clock::time_ns;
 pub use counter::{now, ticks};
 pub use deadline::Deadline;
 pub use pages::page_bytes;
-pub use peeking::{can_peek, heap_end, is_readable, is_resident, peek, peek_at, peek_to};
-pub use sealed::{is_sealed, set_sealed};
+pub use peeking::{
+    can_peek, heap_end, is_readable, is_resident, peek, peek_at, peek_to, try_to_peek,
+};
+pub use sealed::{allowed, forget_others, is_sealed, seal, unseal};
 pub use stacks::{
     OWN_STACK, is_left, on_first_stack, on_own_stack, on_own_stack_if_possible,
     on_ready_stack_if_possible, on_stack, undisturbed_on_own_stack,
@@ -169,6 +171,10 @@ pub fn with_signals_blocked<T>(work: impl FnOnce() -> T) -> T {
     if is_sealed() {
         return work();
     }
+    // Also for the call that unblocks them.
+    let Some(_allowed) = allowed() else {
+        return work();
+    };
     let before = set_blocked(ALL_SIGNALS);
     let result = work();
     if let Some(before) = before {
@@ -307,9 +313,7 @@ pub struct Memory {
 impl Memory {
     /// Maps `bytes` zeroed bytes. `None` if the kernel refuses, or if the process is sealed.
     pub fn new(bytes: usize) -> Option<Memory> {
-        if is_sealed() {
-            return None;
-        }
+        let _allowed = allowed()?;
         Self::for_the_program(bytes)
     }
 
@@ -363,9 +367,7 @@ impl Drop for Memory {
 /// Addresses for so many bytes, which read as zeroes and get their memory as they are used; none where the kernel refuses, or may
 /// not be asked. They are never given back.
 pub fn reserve(bytes: usize) -> Option<*mut c_void> {
-    if is_sealed() {
-        return None;
-    }
+    let _allowed = allowed()?;
     let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
     // SAFETY: a new mapping, wherever the kernel has room, affects nothing else.
     let start =
@@ -392,7 +394,7 @@ pub fn reserve(bytes: usize) -> Option<*mut c_void> {
 /// # Safety
 /// Nothing leads there any more.
 pub unsafe fn unreserve(start: *mut c_void, bytes: usize) {
-    if !is_sealed() {
+    if let Some(_allowed) = allowed() {
         // SAFETY: as the caller promises.
         let _ = unsafe { rustix::mm::munmap(start, bytes) };
     }
@@ -401,7 +403,7 @@ pub unsafe fn unreserve(start: *mut c_void, bytes: usize) {
 /// Empties what [`reserve`] has reserved: it reads as zeroes again. What is in it are numbers of which any are valid. In a sealed
 /// process nothing is done.
 pub fn empty(start: *mut c_void, bytes: usize) {
-    if !is_sealed() {
+    if let Some(_allowed) = allowed() {
         // SAFETY: private memory of our own without a file: the kernel gives zeroes there from now on.
         let _ = unsafe { rustix::mm::madvise(start, bytes, rustix::mm::Advice::LinuxDontNeed) };
     }
@@ -435,9 +437,9 @@ pub fn with_more_descriptors<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 /// The working directory. Empty if it is unreachable or too long, or if the process is sealed.
 pub fn working_directory(buffer: &mut [u8]) -> &[u8] {
-    if is_sealed() {
+    let Some(_allowed) = allowed() else {
         return &[];
-    }
+    };
     // SAFETY: the kernel writes no more than the buffer holds, and ends it by NUL.
     let length = unsafe {
         call(
@@ -485,8 +487,24 @@ pub fn thread_cpu_ns() -> u64 {
     time_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Sleeps for this time, or until a signal handler has run.
+/// Lets other threads run, unless the process is sealed.
+#[inline(never)]
+fn give_way() {
+    if let Some(_allowed) = allowed() {
+        rustix::thread::sched_yield();
+    }
+}
+
+/// Sleeps for this time, or until a signal handler has run. In a sealed process it does not sleep.
+#[inline(never)]
 pub fn pause(duration: Duration) {
+    match allowed() {
+        Some(_allowed) => sleep(duration),
+        None => std::hint::spin_loop(),
+    }
+}
+
+fn sleep(duration: Duration) {
     let request = Timespec {
         tv_sec: duration.as_secs().cast_signed(),
         tv_nsec: duration.subsec_nanos().into(),
@@ -509,7 +527,7 @@ pub fn await_turn(patience: Duration, is_so: impl Fn() -> bool, turns: impl Fn()
         if is_so() {
             return true;
         }
-        rustix::thread::sched_yield();
+        give_way();
     }
     let mut waited = Duration::ZERO;
     let mut seen = turns();

@@ -48,10 +48,9 @@ fn bound_to(fd: c_int, given: Option<&[u8]>) {
                     true,
                 );
             },
-            None if sys::is_sealed() => {}
             None => room.ask(fd, End::Own, true),
         }
-        if room.address.as_bytes().ends_with(b":0") && !sys::is_sealed() {
+        if room.address.as_bytes().ends_with(b":0") {
             // The program asked for any port, and the kernel has chosen one.
             room.ask(fd, End::Own, true);
         }
@@ -137,9 +136,6 @@ fn lead_to_peer(fd: c_int, given: Option<&[u8]>, errno: c_int) {
 #[cold]
 #[inline(never)]
 fn ask_for_peer(connecting: &mut Connecting) {
-    if sys::is_sealed() {
-        return;
-    }
     with_room_if_possible(|room: *mut names::EndRoom| {
         // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
         let room = unsafe { &mut *room };
@@ -178,9 +174,7 @@ pub fn accepted(listener: c_int, fd: c_int) {
 
 #[inline(never)]
 fn name_accepted(end: &mut names::EndRoom, name: &mut Bytes<248>, listener: c_int, fd: c_int) {
-    if !sys::is_sealed() {
-        end.ask(fd, End::Peer, false);
-    }
+    end.ask(fd, End::Peer, false);
     name.push_what_fits(b"accepted ");
     if !end.address.is_empty() {
         name.push_what_fits(b"from ");

@@ -28,11 +28,16 @@ pub struct EndRoom {
 }
 
 impl EndRoom {
-    /// Asks the kernel for the address of a socket's end. Leaves `address` empty if the end has none.
+    /// Asks the kernel for the address of a socket's end. Leaves `address` as it is if the end has none, or in a sealed process.
     #[inline(never)]
     pub fn ask(&mut self, fd: c_int, end: End, with_port: bool) {
-        self.address.clear();
-        if let Some(length) = sys::socket_address(fd, end, &mut self.raw) {
+        #[inline(never)]
+        fn asked(fd: c_int, end: End, room: &mut libc::sockaddr_storage) -> Option<socklen_t> {
+            let _allowed = sys::allowed()?;
+            sys::socket_address(fd, end, room)
+        }
+        if let Some(length) = asked(fd, end, &mut self.raw) {
+            self.address.clear();
             // SAFETY: the kernel has just written `length` bytes.
             unsafe {
                 write_address(

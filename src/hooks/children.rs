@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_uint, c_void};
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 
 use libc::{pid_t, siginfo_t};
 use weir_record::ends::ChildEnd;
@@ -110,12 +110,16 @@ pub fn waited(pid: pid_t, status: *mut c_int) {
 
 /// The same for waitid, whose output has more fields.
 fn waited_for_id(status: c_int, info: *mut siginfo_t) {
+    // The fields of a child's `siginfo_t` (sigaction(2)); zeroes, if no child has changed. The whole is larger.
+    const CODE: usize = 2;
+    const PID: usize = 4;
+    const STATUS: usize = 6;
+    const { assert!(offset_of!(siginfo_t, si_code) == CODE * size_of::<c_int>()) };
     if status == 0
-        && let Some(info) = read_after(info)
+        && let Some(fields) = read_after(info.cast::<[c_int; STATUS + 1]>())
     {
-        // SAFETY: the fields of a child; or zeroes, if no child has changed.
-        let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-        match info.si_code {
+        let (pid, status) = (fields[PID], fields[STATUS]);
+        match fields[CODE] {
             libc::CLD_EXITED => ended(pid, (status & 0xff) << 8),
             libc::CLD_KILLED | libc::CLD_DUMPED => ended(pid, status & 0x7f),
             _ => {}

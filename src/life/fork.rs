@@ -53,6 +53,7 @@ pub fn inherit_anew() {
 /// Called in a child of fork, whose region is still the parent's. The child makes a region of its own at its next call:
 /// a child that makes no call costs little. A sealed child stays in the parent's region.
 pub fn forked() {
+    sys::forget_others();
     sys::with_signals_blocked(|| {
         inheritance::begin(thread::inherited());
         let parents = process::forget_header();

@@ -10,7 +10,7 @@ use crate::life::writer;
 use crate::process::{Whose, header, is_sharer, whose};
 use crate::program_memory;
 use crate::region::{mapping, slots};
-use crate::sys::{self, is_sealed, set_sealed};
+use crate::sys::{self, is_sealed};
 use crate::{stacks, thread};
 
 /// What a call takes from the process if it succeeds.
@@ -96,13 +96,13 @@ fn seal(circumstance: Circumstance) -> bool {
         }
         writer::pause();
     });
-    set_sealed(true);
+    sys::seal();
     true
 }
 
 /// Undoes [`seal`] after the call has failed.
 fn unseal(circumstance: Circumstance) {
-    set_sealed(false);
+    sys::unseal();
     let Some(header) = header() else { return };
     sys::with_errno_kept(|| {
         header.forget(circumstance);

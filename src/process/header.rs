@@ -39,7 +39,7 @@ pub fn set_header(header: *mut Header, sharer: Option<u32>) {
 /// [`generation`].
 pub fn forget_header() -> *mut Header {
     GENERATION.fetch_add(1, Ordering::Relaxed);
-    let process = if sys::is_sealed() { 0 } else { sys::pid() };
+    let process = sys::allowed().map_or(0, |_allowed| sys::pid());
     FORKED.store(process, Ordering::Relaxed);
     HEADER.swap(ptr::null_mut(), Ordering::Relaxed)
 }
@@ -104,10 +104,9 @@ fn process_of(header: &Header) -> (u32, Whose) {
 /// taken for its parent there.
 pub fn whose(header: &Header) -> Whose {
     let (process, is) = process_of(header);
-    if sys::is_sealed() || process == sys::pid() {
-        is
-    } else {
-        Whose::Vfork
+    match sys::allowed() {
+        Some(_allowed) if process != sys::pid() => Whose::Vfork,
+        _ => is,
     }
 }
 

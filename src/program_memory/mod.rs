@@ -20,7 +20,7 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use libc::{iovec, mmsghdr, msghdr, siginfo_t};
+use libc::{iovec, mmsghdr, msghdr};
 
 use crate::sys::{self, rooms::with_room_if_possible};
 use crate::thread;
@@ -38,7 +38,7 @@ macro_rules! plain {
     )*};
 }
 
-plain!(c_int, [c_int; 2], u64, iovec, msghdr, mmsghdr, siginfo_t);
+plain!(c_int, [c_int; 2], [c_int; 7], u64, iovec, msghdr, mmsghdr);
 
 /// How far the program's memory can be relied on.
 #[derive(Clone, Copy)]
@@ -127,27 +127,42 @@ fn copy_when(when: When, from: usize, into: &mut [u8]) -> usize {
         When::After if sys::is_sealed() => into.len(),
         _ => stays_until(from).map_or(0, |end| (end - from).min(into.len())),
     };
+    // Mostly all or nothing. Then this function's frame does not stay, because the stack may be small.
+    if certain == 0 {
+        return copy_uncertain(from, into);
+    }
     // SAFETY: it can be read, and the two are apart.
     unsafe {
         let from = ptr::with_exposed_provenance::<u8>(from);
         from.copy_to_nonoverlapping(into.as_mut_ptr(), certain);
     }
-    match &mut into[certain..] {
-        [] => certain,
-        rest => certain + copy_uncertain(from + certain, rest),
+    if certain == into.len() {
+        return certain;
     }
+    certain + copy_uncertain(from + certain, &mut into[certain..])
 }
 
 /// Copies what may not be there. The kernel copies what another thread may take away in this moment. Of the rest it says what can be
 /// read, which is faster. So it is where the kernel does not copy: there, memory may go in between.
 #[inline(never)]
 fn copy_uncertain(from: usize, into: &mut [u8]) -> usize {
-    if sys::is_sealed() || from.checked_add(into.len()).is_none() {
+    let Some(end) = from.checked_add(into.len()) else {
         return 0;
+    };
+    if sys::can_peek()
+        && !heap::has(from, end)
+        && let Some(copied) = sys::peek_at(from, into)
+    {
+        return copied;
     }
-    if !heap::has(from, from + into.len()) && sys::can_peek() {
-        return sys::peek_at(from, into).unwrap_or(0);
-    }
+    copy_asked(from, into)
+}
+
+#[inline(never)]
+fn copy_asked(from: usize, into: &mut [u8]) -> usize {
+    let Some(_allowed) = sys::allowed() else {
+        return 0;
+    };
     let page = sys::page_bytes();
     let mut done = 0;
     while done < into.len() {
@@ -182,5 +197,5 @@ fn stays_until(from: usize) -> Option<usize> {
 /// Finds out what cannot be found out in a sealed process.
 pub fn prepare() {
     own_stack::prepare();
-    sys::can_peek();
+    sys::try_to_peek();
 }

@@ -28,6 +28,9 @@ pub fn prepare() {
 #[cold]
 #[inline(never)]
 fn begin() {
+    let Some(_allowed) = sys::allowed() else {
+        return;
+    };
     let limit = sys::limit(Resource::Stack).and_then(|bytes| usize::try_from(bytes).ok());
     FIRST.store(
         limit.unwrap_or(MOST_OF_FIRST).clamp(1, MOST_OF_FIRST),
@@ -48,9 +51,7 @@ pub fn end(stack_pointer: usize) -> Option<usize> {
         let left = end.checked_sub(stack_pointer);
         left.is_some_and(|left| left > 0 && left <= bytes.load(Ordering::Relaxed))
     };
-    if !sys::is_sealed() {
-        prepare();
-    }
+    prepare();
     if FIRST.load(Ordering::Relaxed) == 0 {
         return None;
     }

@@ -53,9 +53,7 @@ pub fn visible(region: &Region<'static>) -> &'static [Slot] {
 
 /// Takes a slot for the calling thread, which is being attached and has its signals blocked. `None` if there is none left.
 pub fn claim() -> Option<&'static Slot> {
-    if sys::is_sealed() {
-        return None;
-    }
+    let _allowed = sys::allowed()?;
     let region = process::mapped_region()?;
     let thread = Thread::this();
     let used = region.header.slots_used();
@@ -184,7 +182,7 @@ fn reveal(used: usize) {
 /// Makes the rest of the calling thread's ring, unless it is there.
 pub fn complete_ring() {
     if let Some(slot) = thread::home()
-        && !sys::is_sealed()
+        && let Some(_allowed) = sys::allowed()
     {
         complete(slot);
     }
@@ -208,7 +206,7 @@ pub fn release(slot: &'static Slot) -> bool {
     if let Some(header) = process::header() {
         slot.counters.publish(&header.heap);
     }
-    if !sys::is_sealed() {
+    if let Some(_allowed) = sys::allowed() {
         slot.owner.rename(sys::thread_name());
     }
     slot.in_flight.end();

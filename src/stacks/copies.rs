@@ -63,8 +63,9 @@ impl<const PAGES: usize> Copies<PAGES> {
     #[cold]
     #[inline(never)]
     fn fetch(&mut self, page: usize) -> Option<usize> {
+        let _allowed = sys::allowed()?;
         // The kernel would wait for what fills a page (userfaultfd(2)) which nobody has touched yet.
-        if page == 0 || sys::is_sealed() || !sys::is_resident(page, &mut self.state) {
+        if page == 0 || !sys::is_resident(page, &mut self.state) {
             return None;
         }
         let index = self.next % PAGES;

@@ -124,6 +124,7 @@ pub fn begin_late() -> bool {
 }
 
 fn begin_in(region: &Region<'static>) -> bool {
+    sys::try_to_peek();
     modules::begin();
     python::begin();
     walk::forget_stacks();

@@ -114,9 +114,9 @@ impl Spans {
     pub fn extend(&mut self, span: &mut Span, to: usize) -> bool {
         let page = sys::page_bytes();
         let is_near = (span.from..span.most).contains(&to) && to - span.from <= MOST_SPAN;
-        if !is_near || sys::is_sealed() {
+        let Some(_allowed) = is_near.then(sys::allowed).flatten() else {
             return false;
-        }
+        };
         while span.to < to {
             // What is known of the same stack from an earlier call.
             let known = self.all.iter().find(|other| {

@@ -5,7 +5,7 @@ use std::ptr;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use super::{call, is_filtered, is_sealed, page_bytes, pid};
+use super::{allowed, call, is_filtered, page_bytes, pid};
 
 /// Whether the kernel can read `bytes` bytes from here on. Of more than 4096 bytes, only the first 4096 are checked.
 pub fn is_readable(from: *const c_void, bytes: usize) -> bool {
@@ -62,6 +62,7 @@ pub fn peek(parts: &[libc::iovec], into: &mut [u8]) -> Option<usize> {
 /// The room can be written, and nobody else reads or writes it.
 #[inline(always)]
 pub unsafe fn peek_to(room: &libc::iovec, parts: &[libc::iovec]) -> Option<usize> {
+    let _allowed = allowed()?;
     let arguments = [
         pid() as usize,
         ptr::from_ref(room).addr(),
@@ -75,27 +76,27 @@ pub unsafe fn peek_to(room: &libc::iovec, parts: &[libc::iovec]) -> Option<usize
     match usize::try_from(result) {
         Ok(bytes) => Some(bytes),
         Err(_) if result == -(libc::EFAULT as isize) => Some(0),
-        Err(_) => None,
+        Err(_) => {
+            COPIES.store(NO, Ordering::Relaxed);
+            None
+        }
     }
 }
 
 /// The same of so many bytes from an address on, up to the first page that cannot be read.
+#[inline(always)]
 pub fn peek_at(from: usize, into: &mut [u8]) -> Option<usize> {
     const SMALLEST_PAGE: usize = 4096;
-    let part = |at, bytes| libc::iovec {
-        iov_base: ptr::with_exposed_provenance_mut(at),
-        iov_len: bytes,
-    };
     let mut done = 0;
     while done < into.len() {
         let at = from.wrapping_add(done);
-        let left = into.len() - done;
-        // The kernel may copy none of a part that it cannot copy to its end, so no part has bytes of two pages.
-        let first = left.min(SMALLEST_PAGE - at % SMALLEST_PAGE);
-        let second = (left - first).min(SMALLEST_PAGE);
-        let parts = [part(at, first), part(at.wrapping_add(first), second)];
-        let asked = first + second;
-        let copied = peek(&parts, &mut into[done..done + asked])?;
+        // The kernel may copy none of what it cannot copy to its end, so it is never asked for bytes of two pages.
+        let asked = (into.len() - done).min(SMALLEST_PAGE - at % SMALLEST_PAGE);
+        let part = libc::iovec {
+            iov_base: ptr::with_exposed_provenance_mut(at),
+            iov_len: asked,
+        };
+        let copied = peek(&[part], &mut into[done..done + asked])?;
         done += copied;
         if copied < asked {
             break;
@@ -116,25 +117,32 @@ static COPIES: AtomicU8 = AtomicU8::new(0);
 const YES: u8 = 1;
 const NO: u8 = 2;
 
-/// Whether the kernel copies the process's memory for it. Found out once, before the process is sealed: a filter that it was started
-/// with may end it for a call that it does not expect.
+/// Whether the kernel copies the process's memory for it, as far as is known: it has not refused. A filter that the process was started
+/// with may end it for a call that it does not expect: then it is not tried. In a sealed process it is not asked.
 #[inline(always)]
 pub fn can_peek() -> bool {
     match COPIES.load(Ordering::Relaxed) {
-        0 => find_out(),
+        0 => may_try(),
         known => known == YES,
     }
 }
 
 #[cold]
 #[inline(never)]
-fn find_out() -> bool {
-    if is_sealed() {
+fn may_try() -> bool {
+    let Some(_allowed) = allowed() else {
         return false;
-    }
+    };
+    let may = !is_filtered();
+    COPIES.store(if may { YES } else { NO }, Ordering::Relaxed);
+    may
+}
+
+/// Finds out whether the kernel copies, unless that is known.
+pub fn try_to_peek() {
     let word = [1; size_of::<usize>()];
     let mut copy = [0; size_of::<usize>()];
-    let can = !is_filtered() && peek_at(word.as_ptr().addr(), &mut copy) == Some(word.len());
-    COPIES.store(if can { YES } else { NO }, Ordering::Relaxed);
-    can
+    if can_peek() && peek_at(word.as_ptr().addr(), &mut copy) != Some(word.len()) {
+        COPIES.store(NO, Ordering::Relaxed);
+    }
 }

@@ -101,10 +101,7 @@ fn signal_stack() -> Option<libc::stack_t> {
 /// Whether the calling thread, with this stack pointer, has left a frame of its own by a jump. If not, a signal handler has
 /// interrupted the frame. A handler may have a stack of its own, and that may lie above the frame.
 pub fn is_left(frame: usize, stack_pointer: usize) -> bool {
-    let signals = match super::is_sealed() {
-        true => None,
-        false => signal_stack(),
-    };
+    let signals = super::allowed().and_then(|_allowed| signal_stack());
     let is_for_signals = |place: usize| {
         signals.is_some_and(|stack| place.wrapping_sub(stack.ss_sp.addr()) < stack.ss_size)
     };

@@ -167,3 +167,17 @@ fn the_first_path_and_the_first_vector_may_come_there() {
         }
     }
 }
+
+/// A thread may be in the middle of system calls of ours when another takes the right to make them from all threads.
+#[test]
+fn all_threads_at_once() {
+    for mode in Mode::MEASURED {
+        let regions = scratch();
+        let program = Program::new(victim("seals_all_threads"))
+            .env("WEIR_REGION_DIR", regions.path())
+            .without_reports();
+        let plain = program.plain().expect_status(0);
+        assert_eq!(plain.stdout, b"0 were killed\n");
+        let _ = program.run(mode).expect_same(&plain);
+    }
+}
