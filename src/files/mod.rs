@@ -26,7 +26,7 @@ use libc::FILE;
 use weir_record::file::{Access, FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, Region};
 
-use crate::linking::{c_library, streams};
+use crate::linking::{c_library, single_thread, streams};
 use crate::memory::bytes::Bytes;
 use crate::process::{self, vfork};
 use crate::program_memory::{given, read_after};
@@ -546,6 +546,11 @@ pub fn changed_root(status: c_int) {
     changed_directory(status);
 }
 
+/// The calling thread, or one that it makes, gets a working directory of its own.
+pub fn part_directories() {
+    names::have_several_working_directories(!single_thread::is_so());
+}
+
 /// Begins the table of a new region, which is empty.
 pub fn begin(header: &Header, files: &'static [FileEntry]) {
     table::begin(header, files);
@@ -587,4 +592,5 @@ fn inherit_one(fd: c_int, entry: &FileEntry) {
 /// Forgets the table in a child of fork: it was that of the parent's region.
 pub fn forked() {
     table::forget();
+    names::have_several_working_directories(false);
 }

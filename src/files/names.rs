@@ -301,6 +301,14 @@ unsafe impl Sync for WorkingDirectory {}
 static WORKING_DIRECTORY: WorkingDirectory =
     WorkingDirectory(UnsafeCell::new([0; PATH_MAX]), UnsafeCell::new(0));
 static IS_KNOWN: AtomicBool = AtomicBool::new(false);
+/// Whether threads may have working directories of their own.
+static ARE_SEVERAL: AtomicBool = AtomicBool::new(false);
+
+/// Records that a thread gets a working directory of its own, or no thread has one any more.
+pub fn have_several_working_directories(have: bool) {
+    ARE_SEVERAL.store(have, Ordering::Relaxed);
+    forget_working_directory();
+}
 
 /// Records that the working directory has changed.
 pub fn forget_working_directory() {
@@ -320,7 +328,7 @@ pub unsafe fn working_directory<'a>() -> &'a [u8] {
         );
         // A child of vfork has a working directory of its own. It marks the stored one as unknown, so that the parent
         // asks again.
-        let is_lent = vfork::is_child();
+        let is_lent = vfork::is_child() || ARE_SEVERAL.load(Ordering::Relaxed);
         if !IS_KNOWN.swap(!is_lent, Ordering::Relaxed) || is_lent {
             let found = sys::working_directory(bytes);
             *length = found.strip_suffix(b"/").unwrap_or(found).len();

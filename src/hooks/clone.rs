@@ -12,7 +12,7 @@ use crate::life::{end, fork, inject_environment};
 use crate::linking::{next, single_thread};
 use crate::process::{self, vfork};
 use crate::program_memory::read;
-use crate::{recording, stacks, sys};
+use crate::{files, recording, stacks, sys};
 
 type Body = unsafe extern "C-unwind" fn(*mut c_void) -> c_int;
 
@@ -45,13 +45,19 @@ fn borrows_memory(flags: u64) -> bool {
     flags & libc::CLONE_VM as u64 != 0 && flags & libc::CLONE_FILES as u64 == 0
 }
 
-/// Notes that a child runs at the same time as its parent, with the same thread-local storage. Both count into the
-/// parent's slot without locked instructions, so each may lose what the other adds. Neither takes stacks any more.
-fn note_shared_area(flags: u64) {
+/// Notes that a child runs at the same time as its parent, in the same memory. If it also has the same thread-local storage, both
+/// count into the parent's slot without locked instructions, so each may lose what the other adds. Neither takes stacks any more.
+fn note_thread(flags: u64) {
     let has = |flag: c_int| flags & u64::from(flag.cast_unsigned()) != 0;
-    if has(libc::CLONE_VM) && !has(libc::CLONE_SETTLS) && !has(libc::CLONE_VFORK) {
+    if !has(libc::CLONE_VM) || has(libc::CLONE_VFORK) {
+        return;
+    }
+    single_thread::end();
+    if !has(libc::CLONE_FS) {
+        files::part_directories();
+    }
+    if !has(libc::CLONE_SETTLS) {
         vfork::begin_beside();
-        single_thread::end();
         stacks::share();
         if let Some(header) = process::header() {
             header.note(Circumstance::SharedThreadArea);
@@ -111,7 +117,7 @@ fn make(
         }
         pid
     } else {
-        note_shared_area(flags);
+        note_thread(flags);
         if borrows_memory(flags) {
             inject_environment::begin_vfork();
             vfork::begin();
@@ -131,7 +137,7 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
         arch::numbers::FORK => {}
         libc::SYS_clone if has_own_memory(first as u64) => {}
         libc::SYS_clone => {
-            note_shared_area(first as u64);
+            note_thread(first as u64);
             return None;
         }
         libc::SYS_clone3 => {
@@ -139,7 +145,7 @@ pub fn going_on(number: c_long, first: usize) -> Option<usize> {
             match read(ptr::with_exposed_provenance::<u64>(first)) {
                 Some(flags) if has_own_memory(flags) => {}
                 Some(flags) => {
-                    note_shared_area(flags);
+                    note_thread(flags);
                     return None;
                 }
                 // A sandbox may be why. Otherwise the kernel cannot read it either.

@@ -97,8 +97,11 @@ fn by_prctl(option: c_int, a: usize, b: usize) -> Taking {
 fn by_unshare(flags: c_int) -> Taking {
     const ALONE: c_int =
         libc::CLONE_NEWUSER | libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_VM;
+    // Also with the two kinds of namespaces (kernel/fork.c, `check_unshare_flags` and `ksys_unshare`).
+    const OWN_DIRECTORY: c_int = libc::CLONE_FS | libc::CLONE_NEWNS | libc::CLONE_NEWUSER;
     Taking {
         needs_one_thread: flags & ALONE != 0,
+        directory: flags & OWN_DIRECTORY != 0,
         ..Taking::default()
     }
 }
@@ -107,6 +110,7 @@ fn by_unshare(flags: c_int) -> Taking {
 fn by_setns() -> Taking {
     Taking {
         needs_one_thread: true,
+        directory: true,
         ..Taking::default()
     }
 }

@@ -11,7 +11,7 @@ use crate::process::{Whose, header, is_sharer, whose};
 use crate::program_memory;
 use crate::region::{mapping, slots};
 use crate::sys::{self, is_sealed};
-use crate::{stacks, thread};
+use crate::{files, stacks, thread};
 
 /// What a call takes from the process if it succeeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Taking {
     pub clock: bool,
     /// The right to identify the processor (CPUID), from the calling thread.
     pub processor: bool,
+    /// The working directory that all threads have, from the calling thread: it gets its own.
+    pub directory: bool,
     /// Nothing, but the call fails if the process has a second thread.
     pub needs_one_thread: bool,
 }
@@ -37,6 +39,9 @@ impl Taking {
         if self.processor {
             sys::counter::is_steady();
             arch::remember_processor();
+        }
+        if self.directory {
+            files::part_directories();
         }
         let clock = self.clock.then(take_clock).flatten();
         let calls = self.calls.filter(|&circumstance| seal(circumstance));

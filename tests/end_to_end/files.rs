@@ -142,6 +142,15 @@ fn names_are_absolute() {
     });
 }
 
+/// A thread may have a working directory of its own.
+#[test]
+fn paths_are_relative_to_the_thread_s_directory() {
+    in_way("parted", |_, files| {
+        assert_eq!(written(files, "sub/inside"), (3, 3, 3));
+        assert_eq!(written(files, "outside"), (4, 4, 8));
+    });
+}
+
 /// A directory is recognised by the flags with which it was opened, or by later calls on it. Weir makes no call to
 /// find out.
 #[test]

@@ -1,8 +1,9 @@
-// flags: -O1 -fno-builtin -D_GNU_SOURCE
+// flags: -O1 -fno-builtin -D_GNU_SOURCE -pthread
 /* Uses files in the way that its argument names. The test knows what the report must say about each name. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <pthread.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
@@ -161,6 +162,32 @@ static void relative(void) {
     MUST(stream && fputs("16 bytes of text", stream) >= 0 && !fclose(stream));
 }
 
+/* A thread with a working directory of its own. The two take turns. */
+static pthread_barrier_t turns;
+
+static void *elsewhere(void *unused) {
+    MUST(!unshare(CLONE_FS) && !chdir("sub"));
+    for (int turn = 0; turn < 3; turn++) {
+        put(made("inside"), 1);
+        pthread_barrier_wait(&turns);
+        pthread_barrier_wait(&turns);
+    }
+    return unused;
+}
+
+static void parted(void) {
+    pthread_t thread;
+    MUST(!mkdir("sub", 0700) && !pthread_barrier_init(&turns, NULL, 2));
+    put(made("outside"), 2);
+    MUST(!pthread_create(&thread, NULL, elsewhere, NULL));
+    for (int turn = 0; turn < 3; turn++) {
+        pthread_barrier_wait(&turns);
+        put(made("outside"), 2);
+        pthread_barrier_wait(&turns);
+    }
+    MUST(!pthread_join(thread, NULL));
+}
+
 static void many(void) {
     for (int i = 0; i < 20000; i++) {
         char name[32];
@@ -225,6 +252,7 @@ int main(int argc, char **argv) {
     } ways[] = {
         {"duplicated", duplicated}, {"renamed", renamed}, {"forked", forked}, {"relative", relative}, {"vforked", vforked},   {"cloned", cloned},
         {"many", many},             {"high", high},       {"closed", closed},     {"directories", directories},
+        {"parted", parted},
     };
     MUST(argc == 2);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
