@@ -466,6 +466,14 @@ pub fn made_memory(fd: c_int, name: *const c_char) {
     if fd >= 0 && !name.is_null() {
         given::with(name.cast(), |given| match given {
             Some(name) => made_for(fd, Kind::Memory, &[name]),
+            // SAFETY: the call succeeded, so the kernel has just read the name.
+            None if sys::is_sealed() => {
+                made_for(
+                    fd,
+                    Kind::Memory,
+                    &[unsafe { CStr::from_ptr(name) }.to_bytes()],
+                );
+            }
             None => opened_as_found(fd),
         });
     }
@@ -549,6 +557,11 @@ pub fn changed_root(status: c_int) {
 /// The calling thread, or one that it makes, gets a working directory of its own.
 pub fn part_directories() {
     names::have_several_working_directories(!single_thread::is_so());
+}
+
+/// Prepares for what is opened in a sandbox.
+pub fn prepare_for_sandbox() {
+    table::prepare_for_sandbox();
 }
 
 /// Begins the table of a new region, which is empty.

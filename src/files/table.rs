@@ -19,6 +19,7 @@ use weir_record::file::{FileEntry, Kind, NAME_BYTES};
 use weir_record::region::{Header, MAX_FILES};
 
 use super::links::OVERFLOW_ENTRY;
+use super::names;
 use crate::process::{self, copied};
 use crate::region::mapping;
 use crate::{sys, thread};
@@ -136,6 +137,18 @@ pub fn begin(header: &Header, files: &'static [FileEntry]) {
         header.use_files(FIRST);
         set_made(made.min(files.len()));
     }
+}
+
+/// Makes the memory of some more entries, and asks for the working directory: in a sandbox, that cannot be done.
+pub fn prepare_for_sandbox() {
+    const NAMES: usize = 64;
+    let make = |table: &Table| {
+        // SAFETY: the table is held.
+        let _ = unsafe { names::working_directory() };
+        let enough = (table.used() + NAMES).min(room());
+        while MADE.load(Ordering::Relaxed) < enough && table.grow(MADE.load(Ordering::Relaxed)) {}
+    };
+    sys::with_signals_blocked(|| with(make));
 }
 
 /// Stores how many entries have memory.

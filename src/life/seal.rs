@@ -96,6 +96,7 @@ fn seal(circumstance: Circumstance) -> bool {
         slots::complete_rings();
         program_memory::prepare();
         stacks::prepare_for_sandbox();
+        files::prepare_for_sandbox();
         for section in Section::ALL {
             mapping::make_section(header, section);
         }

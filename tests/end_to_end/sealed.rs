@@ -181,3 +181,23 @@ fn all_threads_at_once() {
         let _ = program.run(mode).expect_same(&plain);
     }
 }
+
+/// What is opened there has its names, also in threads that begin there.
+#[test]
+fn names_of_what_is_opened_there() {
+    let folder = scratch();
+    let program = Program::new(victim("names_in_sandbox")).in_folder(folder.path());
+    program.plain().expect_status(4);
+    let outcome = program.run(Mode::Run).expect_status(4);
+    let listed = &outcome.process().files.listed;
+    for of in ["before", "after"] {
+        let opens = |name: &str| {
+            let named = listed.iter().filter(|file| file.name.ends_with(name));
+            named.map(|file| file.opens).sum::<u64>()
+        };
+        for number in 0..25 {
+            assert_eq!(opens(&format!("/{of}-{number}")), 1, "{listed:#?}");
+        }
+        assert_eq!(opens(&format!("memory-{of}")), 1, "{listed:#?}");
+    }
+}
