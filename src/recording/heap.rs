@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use weir_record::counter::{Adder, Alone};
 use weir_record::functions::Function;
 
-use super::{count_in, count_unseen, pass, sites, timed};
+use super::{block_sites, count_in, count_unseen, pass, timed};
 use crate::coop::{self, Heap};
 use crate::life::{
     attach::{self, Target},
@@ -133,7 +133,7 @@ fn resize_marked(
     }
     match thread::slot() {
         Some(slot) => {
-            let sample = sites::taken_sample(block);
+            let sample = block_sites::taken_sample(block);
             resize_into(Own(slot), function, block, size, sample, next).0
         }
         None => resize_unseen(function, block, size, next),
@@ -182,7 +182,7 @@ fn resize_unseen(
 ) -> *mut c_void {
     match attach::target() {
         Target::Own(slot) => {
-            let sample = sites::taken_sample(block);
+            let sample = block_sites::taken_sample(block);
             let (after, outcome) = resize_into(Own(slot), function, block, size, sample, next);
             fork::inherit_anew();
             if coop::has_runtime() {
@@ -199,7 +199,7 @@ fn resize_unseen(
         }
         Target::Ours(_) if block.is_null() => from_arena(size, 1),
         other => {
-            let moved = sites::Moved::before(block, usable);
+            let moved = block_sites::Moved::before(block, usable);
             pass(other, function);
             let after = next();
             if !after.is_null() || size == Some(0) {
@@ -360,7 +360,7 @@ fn release_unseen(function: Function, block: *mut c_void, size: usize, next: imp
         }
         Target::Common(counters) => release_into(Common(counters), function, block, size, next),
         other => {
-            let moved = sites::Moved::before(block, usable);
+            let moved = block_sites::Moved::before(block, usable);
             pass(other, function);
             next();
             moved.went();

@@ -5,6 +5,7 @@
 //! the real call: no guard (with an exception that [`thread`] explains), no lock, no destructor. So the call may block,
 //! be cancelled, or be left by a jump. What is known before the call is counted before it.
 
+mod block_sites;
 mod buffered;
 mod heap;
 mod io;

@@ -10,7 +10,7 @@ use super::nested::{has_counted, live_before};
 use super::sink::Own;
 use super::{made, usable};
 use crate::life::inheritance;
-use crate::recording::sites::{self, By};
+use crate::recording::block_sites::{self, By};
 use crate::recording::{timed_in_turn, timed_now};
 use crate::{process, region};
 
@@ -42,7 +42,7 @@ fn make_at_site(
     // A nested call has noted the block at its own site.
     let is_noted = has_counted(Own(slot), before, bytes);
     let block_of_site = Some(block.cast_const()).filter(|_| !is_noted);
-    sites::count_making(slot, function, size, took_ticks, block_of_site, bytes);
+    block_sites::count_making(slot, function, size, took_ticks, block_of_site, bytes);
     block
 }
 
@@ -71,7 +71,7 @@ fn resize_at_site(
     block: *mut c_void,
     before: u64,
 ) -> *mut c_void {
-    let taken = sites::taken(block);
+    let taken = block_sites::taken(block);
     let live = live_before(Own(slot), function);
     let (after, took_ticks) = timed_in_turn(next, slot, function, size);
     let has_failed = after.is_null() && (size != 0 || block.is_null());
@@ -79,11 +79,11 @@ fn resize_at_site(
     let bytes = usable(after);
     // A nested call has noted the new block at its own site. Whether it did that for one of the same size cannot be seen in what is live.
     let is_noted = match bytes == before {
-        true => sites::is_noted(after),
+        true => block_sites::is_noted(after),
         false => has_counted(Own(slot), live, bytes.wrapping_sub(before)),
     };
     let new = (Some(after.cast_const()).filter(|_| !is_noted), bytes);
-    sites::count_resizing(slot, function, size, took_ticks, has_failed, old, new);
+    block_sites::count_resizing(slot, function, size, took_ticks, has_failed, old, new);
     after
 }
 
@@ -104,8 +104,8 @@ pub(super) fn free_due(
 
 #[inline(never)]
 fn free_at_site(next: impl Fn(), slot: &Slot, function: Function, size: u64, block: *mut c_void) {
-    if let Some(taken) = sites::taken(block) {
-        sites::count_freeing(slot, block, Some(taken), usable(block), By::Freeing);
+    if let Some(taken) = block_sites::taken(block) {
+        block_sites::count_freeing(slot, block, Some(taken), usable(block), By::Freeing);
     }
     timed_in_turn(next, slot, function, size);
 }
@@ -141,7 +141,7 @@ pub(super) fn count_sample(
     bytes: u64,
 ) -> *mut c_void {
     if !block.is_null() && slot.counters.has_passed_sample() {
-        sites::count_sample(slot, function, size, block, bytes);
+        block_sites::count_sample(slot, function, size, block, bytes);
     }
     publish(slot);
     block
@@ -163,6 +163,6 @@ fn publish(slot: &Slot) {
     {
         inheritance::catch_up(header);
         slot.counters.publish(&header.heap);
-        sites::mark_peak();
+        block_sites::mark_peak();
     }
 }

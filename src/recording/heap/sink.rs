@@ -8,7 +8,7 @@ use weir_record::slot::{Counters, Slot};
 
 use super::due::{count_sample, free_due, make_due, resize_due, settle_freeing, settle_making};
 use super::usable;
-use crate::recording::sites::{self, By};
+use crate::recording::block_sites::{self, By};
 use crate::stacks::live::Taken;
 use crate::{process, region};
 
@@ -130,15 +130,15 @@ impl Sink for Own<'_> {
 
     #[inline(always)]
     fn free_sample(self, block: *mut c_void) {
-        sites::count_freeing_of_sample(self.0, block, usable);
+        block_sites::count_freeing_of_sample(self.0, block, usable);
     }
 
     #[cold]
     #[inline(never)]
     fn end_resizing_sample(self, block: *mut c_void, sample: Taken, bytes: u64, is_gone: bool) {
         match is_gone {
-            true => sites::count_freeing(self.0, block, Some(sample), bytes, By::Resizing),
-            false => sites::put_back(self.0, block, sample),
+            true => block_sites::count_freeing(self.0, block, Some(sample), bytes, By::Resizing),
+            false => block_sites::put_back(self.0, block, sample),
         }
     }
 }
@@ -166,7 +166,7 @@ impl Sink for Common {
         before: u64,
         next: impl Fn() -> *mut c_void,
     ) -> *mut c_void {
-        let moved = sites::Moved::before(block, |_| before);
+        let moved = block_sites::Moved::before(block, |_| before);
         let after = next();
         if !after.is_null() || size == 0 {
             moved.went();
@@ -177,7 +177,7 @@ impl Sink for Common {
     }
 
     fn free(self, _: Function, _: u64, block: *mut c_void, next: impl Fn()) {
-        let moved = sites::Moved::before(block, usable);
+        let moved = block_sites::Moved::before(block, usable);
         next();
         moved.went();
     }
@@ -200,7 +200,7 @@ impl Sink for Common {
         self.shift(bytes.wrapping_sub(freed));
     }
 
-    /// [`sites::Moved`] does it.
+    /// [`block_sites::Moved`] does it.
     fn free_sample(self, _: *mut c_void) {}
 
     fn end_resizing_sample(self, _: *mut c_void, _: Taken, _: u64, _: bool) {}
