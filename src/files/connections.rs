@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use libc::{sockaddr, socklen_t};
+use libc::sockaddr;
 use weir_record::file::Kind;
 
 use super::links::{self, OVERFLOW_ENTRY, UNKNOWN};
@@ -39,15 +39,7 @@ fn bound_to(fd: c_int, given: Option<&[u8]>) {
         // SAFETY: the room is zeroed, and zeroes are an empty `EndRoom`.
         let room = unsafe { &mut *room };
         match given {
-            // SAFETY: the address has so many bytes.
-            Some(given) => unsafe {
-                names::write_address(
-                    &mut room.address,
-                    given.as_ptr().cast(),
-                    given.len() as socklen_t,
-                    true,
-                );
-            },
+            Some(given) => names::write_address(&mut room.address, given, true),
             None => room.ask(fd, End::Own, true),
         }
         if room.address.as_bytes().ends_with(b":0") {
@@ -118,15 +110,7 @@ fn lead_to_peer(fd: c_int, given: Option<&[u8]>, errno: c_int) {
         room.errno = errno;
         room.text.push_what_fits(b"to ");
         match given {
-            // SAFETY: the address has so many bytes.
-            Some(given) => unsafe {
-                names::write_address(
-                    &mut room.text,
-                    given.as_ptr().cast(),
-                    given.len() as socklen_t,
-                    true,
-                );
-            },
+            Some(given) => names::write_address(&mut room.text, given, true),
             None => ask_for_peer(room),
         }
         connect_by_name(room);

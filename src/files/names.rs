@@ -3,7 +3,7 @@
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
 use std::fmt::Write;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sockaddr, socklen_t};
@@ -38,82 +38,65 @@ impl EndRoom {
         }
         if let Some(length) = asked(fd, end, &mut self.raw) {
             self.address.clear();
-            // SAFETY: the kernel has just written `length` bytes.
-            unsafe {
-                write_address(
-                    &mut self.address,
-                    (&raw const self.raw).cast(),
-                    length,
-                    with_port,
-                )
-            }
+            // SAFETY: the kernel has written no more than the room has, whose bytes are all valid.
+            let address = unsafe {
+                let bytes = (&raw const self.raw).cast::<u8>();
+                std::slice::from_raw_parts(bytes, length as usize)
+            };
+            write_address(&mut self.address, address, with_port);
         }
     }
 }
 
-/// Writes an address as text. Writes nothing for other families than IPv4, IPv6 and Unix.
-///
-/// # Safety
-/// `address` has `length` bytes, or is NULL.
+/// Writes an address (`struct sockaddr`) as text. Writes nothing for other families than IPv4, IPv6 and Unix.
 #[inline(never)]
-pub unsafe fn write_address(
-    text: &mut Address,
-    address: *const sockaddr,
-    length: socklen_t,
-    with_port: bool,
-) {
-    let length = length as usize;
-    if address.is_null() || length < size_of::<libc::sa_family_t>() {
+pub fn write_address(text: &mut Address, address: &[u8], with_port: bool) {
+    let Some(family) = part(address, offset_of!(sockaddr, sa_family)) else {
         return;
-    }
+    };
     // Each family has a function of its own, so that only one of their frames is on the stack.
-    // SAFETY: the address has `length` bytes, as the caller promises. That is enough for the family, and each arm
-    // checks or limits what it reads besides. All reads are unaligned.
-    unsafe {
-        match c_int::from((&raw const (*address).sa_family).read_unaligned()) {
-            libc::AF_INET if length >= size_of::<libc::sockaddr_in>() => {
-                write_ipv4(text, address.cast(), with_port);
-            }
-            libc::AF_INET6 if length >= size_of::<libc::sockaddr_in6>() => {
-                write_ipv6(text, address.cast(), with_port);
-            }
-            libc::AF_UNIX => {
-                let path = address.cast::<u8>().add(size_of::<libc::sa_family_t>());
-                let room = length - size_of::<libc::sa_family_t>();
-                write_unix(text, std::slice::from_raw_parts(path, room.min(108)));
-            }
-            _ => {}
+    match c_int::from(libc::sa_family_t::from_ne_bytes(family)) {
+        libc::AF_INET if address.len() >= size_of::<libc::sockaddr_in>() => {
+            write_ipv4(text, address, with_port);
         }
+        libc::AF_INET6 if address.len() >= size_of::<libc::sockaddr_in6>() => {
+            write_ipv6(text, address, with_port);
+        }
+        libc::AF_UNIX => {
+            let path = &address[family.len()..];
+            write_unix(text, &path[..path.len().min(108)]);
+        }
+        _ => {}
     }
 }
 
-/// # Safety
-/// `address` points to a whole `sockaddr_in`, of any alignment.
+/// So many bytes of an address from here on.
+fn part<const N: usize>(address: &[u8], at: usize) -> Option<[u8; N]> {
+    address.get(at..)?.first_chunk().copied()
+}
+
 #[inline(never)]
-unsafe fn write_ipv4(text: &mut Address, address: *const libc::sockaddr_in, with_port: bool) {
-    // SAFETY: as the caller promises.
-    let address = unsafe { address.read_unaligned() };
-    push_ipv4(text, address.sin_addr.s_addr.to_ne_bytes());
+fn write_ipv4(text: &mut Address, address: &[u8], with_port: bool) {
+    if let Some(host) = part(address, offset_of!(libc::sockaddr_in, sin_addr)) {
+        push_ipv4(text, host);
+    }
     if with_port {
-        push_port(text, address.sin_port);
+        push_port(text, part(address, offset_of!(libc::sockaddr_in, sin_port)));
     }
 }
 
-/// # Safety
-/// `address` points to a whole `sockaddr_in6`, of any alignment.
 #[inline(never)]
-unsafe fn write_ipv6(text: &mut Address, address: *const libc::sockaddr_in6, with_port: bool) {
+fn write_ipv6(text: &mut Address, address: &[u8], with_port: bool) {
     text.push_what_fits(b"[");
-    // SAFETY: as the caller promises.
-    push_ipv6(text, unsafe {
-        (&raw const (*address).sin6_addr.s6_addr).read_unaligned()
-    });
+    if let Some(host) = part(address, offset_of!(libc::sockaddr_in6, sin6_addr)) {
+        push_ipv6(text, host);
+    }
     text.push_what_fits(b"]");
     if with_port {
-        // SAFETY: as above.
-        push_port(text, unsafe {
-            (&raw const (*address).sin6_port).read_unaligned()
-        });
+        push_port(
+            text,
+            part(address, offset_of!(libc::sockaddr_in6, sin6_port)),
+        );
     }
 }
 
@@ -131,9 +114,9 @@ fn write_unix(text: &mut Address, path: &[u8]) {
 
 // These do not use `core::fmt`, which takes hundreds of bytes of the stack.
 
-fn push_port(text: &mut Address, port: u16) {
+fn push_port(text: &mut Address, port: Option<[u8; 2]>) {
     text.push_what_fits(b":");
-    push_number(text, u16::from_be(port), 10);
+    push_number(text, port.map_or(0, u16::from_be_bytes), 10);
 }
 
 fn push_ipv4(text: &mut Address, [first, rest @ ..]: [u8; 4]) {
@@ -367,7 +350,7 @@ mod tests {
             let bytes = (which as u32).to_be_bytes();
             let mut text = Address::new();
             push_ipv4(&mut text, bytes);
-            push_port(&mut text, (random as u16).to_be());
+            push_port(&mut text, Some((random as u16).to_be_bytes()));
             let expected = format!("{}:{}", Ipv4Addr::from(bytes), random as u16);
             assert_eq!(text.as_bytes(), expected.as_bytes());
         }

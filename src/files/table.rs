@@ -309,6 +309,7 @@ impl Table {
     }
 
     /// Makes memory for more entries, including this one. False if there is none left. Signals are blocked.
+    #[inline(always)]
     fn grow(&self, index: usize) -> bool {
         if !self.is_current() {
             return false;
