@@ -466,13 +466,10 @@ pub fn made_memory(fd: c_int, name: *const c_char) {
     if fd >= 0 && !name.is_null() {
         given::with(name.cast(), |given| match given {
             Some(name) => made_for(fd, Kind::Memory, &[name]),
-            // SAFETY: the call succeeded, so the kernel has just read the name.
             None if sys::is_sealed() => {
-                made_for(
-                    fd,
-                    Kind::Memory,
-                    &[unsafe { CStr::from_ptr(name) }.to_bytes()],
-                );
+                // SAFETY: the call succeeded, so the kernel has just read the name.
+                let name = unsafe { CStr::from_ptr(name) };
+                made_for(fd, Kind::Memory, &[name.to_bytes()]);
             }
             None => opened_as_found(fd),
         });

@@ -17,14 +17,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MUST(condition)                                   \
-    do {                                                  \
-        if (!(condition)) {                               \
-            dprintf(2, "%d: " #condition "\n", __LINE__); \
-            _exit(3);                                     \
-        }                                                 \
-    } while (0)
+#include "must.h"
 
 enum { CALLS = 20000, PAGE = 4096, LAST = 99 };
 

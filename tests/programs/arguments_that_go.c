@@ -17,14 +17,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define MUST(condition)                                   \
-    do {                                                  \
-        if (!(condition)) {                               \
-            dprintf(2, "%d: " #condition "\n", __LINE__); \
-            _exit(3);                                     \
-        }                                                 \
-    } while (0)
+#include "must.h"
 
 enum { MEMORY = 65536, LARGE = 1 << 20 };
 

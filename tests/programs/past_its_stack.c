@@ -16,14 +16,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
-
-#define MUST(condition)                                   \
-    do {                                                  \
-        if (!(condition)) {                               \
-            dprintf(2, "%d: " #condition "\n", __LINE__); \
-            _exit(3);                                     \
-        }                                                 \
-    } while (0)
+#include "must.h"
 
 /* Calls `function` with this stack pointer and this frame pointer. Its unwind information says that the caller's frame is found by the
  * frame pointer, as in any function that has one. */

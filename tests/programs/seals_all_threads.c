@@ -4,18 +4,15 @@
  * killed. */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "allow_only.h"
 
 enum { CHILDREN = 100, THREADS = 8 };
 
@@ -28,22 +25,6 @@ static const int allowed[] = {
     SYS_mmap, SYS_munmap, SYS_mprotect, SYS_brk, SYS_madvise, SYS_futex, SYS_getrandom, SYS_rt_sigprocmask, SYS_set_robust_list,
     SYS_rseq, SYS_sched_getaffinity, SYS_read,
 };
-enum { ALLOWED = sizeof allowed / sizeof *allowed };
-
-static void seal(void) {
-    struct sock_filter steps[ALLOWED + 3];
-    steps[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    for (int i = 0; i < ALLOWED; i++)
-        steps[i + 1] =
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], (unsigned char)(ALLOWED - i), 0);
-    steps[ALLOWED + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-    steps[ALLOWED + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    struct sock_fprog filter = {ALLOWED + 3, steps};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter))
-        _exit(9);
-}
-
 static volatile int go;
 
 static void *works(void *number) {
@@ -76,7 +57,7 @@ int main(void) {
             for (volatile int i = 0; i < 1000000 + child * 30000; i++) {
             }
             go = 1;
-            seal();
+            allow_only(allowed, sizeof allowed / sizeof *allowed);
             for (volatile int i = 0; i < 3000000; i++) {
             }
             _exit(0);
