@@ -309,10 +309,10 @@ pub unsafe fn working_directory<'a>() -> &'a [u8] {
             &mut *WORKING_DIRECTORY.0.get(),
             &mut *WORKING_DIRECTORY.1.get(),
         );
-        // A child of vfork has a working directory of its own. It marks the stored one as unknown, so that the parent
-        // asks again.
-        let is_lent = vfork::is_child() || ARE_SEVERAL.load(Ordering::Relaxed);
-        if !IS_KNOWN.swap(!is_lent, Ordering::Relaxed) || is_lent {
+        // A child of vfork has a working directory of its own, and a thread may have one. They mark the stored one as unknown,
+        // so that the others ask again.
+        let is_own = vfork::is_child() || ARE_SEVERAL.load(Ordering::Relaxed);
+        if !IS_KNOWN.swap(!is_own, Ordering::Relaxed) || is_own {
             let found = sys::working_directory(bytes);
             *length = found.strip_suffix(b"/").unwrap_or(found).len();
         }
