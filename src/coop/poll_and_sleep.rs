@@ -15,6 +15,7 @@ use super::temporary_fd::Passing;
 use super::waiting::{SOON_NS, TwoPhaseCall};
 use super::{WaitMode, runtime};
 use crate::linking::next;
+use crate::program_memory::read;
 use crate::sys;
 use crate::sys::Deadline;
 use crate::sys::Memory;
@@ -399,28 +400,25 @@ pub unsafe fn select(
     )
 }
 
-/// Converts a `timeval` to nanoseconds; `None` for NULL.
-///
-/// # Safety
-/// `time` is NULL, or points to a `timeval`.
-pub unsafe fn ns_of_timeval(time: *const timeval) -> Option<u64> {
-    // SAFETY: the caller guarantees it.
-    let time = unsafe { time.as_ref() }?;
-    // The kernel accepts a million microseconds and more.
-    let microseconds = time.tv_usec;
-    Some(ns_of(timespec {
-        tv_sec: time.tv_sec.saturating_add(microseconds / 1_000_000),
-        tv_nsec: microseconds % 1_000_000 * 1000,
-    }))
+/// Converts a `timeval` to nanoseconds; `None` for NULL. 0 where it cannot be read: then the call is made as it is, and fails.
+pub fn ns_of_timeval(time: *const timeval) -> Option<u64> {
+    if time.is_null() {
+        return None;
+    }
+    let ns = read(time).map_or(0, |time| {
+        // The kernel accepts a million microseconds and more.
+        let microseconds = time.tv_usec;
+        ns_of(timespec {
+            tv_sec: time.tv_sec.saturating_add(microseconds / 1_000_000),
+            tv_nsec: microseconds % 1_000_000 * 1000,
+        })
+    });
+    Some(ns)
 }
 
-/// Converts a `timespec` to nanoseconds; `None` for NULL.
-///
-/// # Safety
-/// `time` is NULL, or points to a `timespec`.
-pub unsafe fn ns_of_timespec(time: *const timespec) -> Option<u64> {
-    // SAFETY: the caller guarantees it.
-    unsafe { time.as_ref() }.map(|time| ns_of(*time))
+/// The same of a `timespec`.
+pub fn ns_of_timespec(time: *const timespec) -> Option<u64> {
+    (!time.is_null()).then(|| read(time).map_or(0, ns_of))
 }
 
 /// `getaddrinfo`, which waits inside the C library. In a coroutine, the runtime makes the call where it may block, if

@@ -11,6 +11,7 @@ use super::vector::Vector;
 use super::waiting::{SOON_NS, TwoPhaseCall};
 use crate::files::records::Direction;
 use crate::files::records::{self, Class};
+use crate::program_memory;
 use crate::sys::Deadline;
 use crate::sys::waiting;
 
@@ -327,19 +328,14 @@ pub unsafe fn receive_many(
     if parts.way() == WaitMode::Thread {
         return observe(parts, next);
     }
-    // SAFETY: the caller guarantees that it is NULL or a time.
-    let bound = unsafe { timeout.as_mut() };
+    let bound = program_memory::read(timeout);
     let is_time =
-        |time: &libc::timespec| time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec);
-    if bound.as_deref().is_some_and(|time| !is_time(time)) {
+        |time: libc::timespec| time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec);
+    if !timeout.is_null() && !bound.is_some_and(is_time) {
         return next();
     }
     // As in the kernel, the timeout is checked only after each message (recvmmsg(2), BUGS).
-    let deadline = Deadline::after(
-        bound
-            .as_deref()
-            .map(|time| super::poll_and_sleep::ns_of(*time)),
-    );
+    let deadline = Deadline::after(bound.map(super::poll_and_sleep::ns_of));
     let mut patience = Patience::new(fd, Direction::In);
     let mut done = 0;
     let result = loop {
@@ -356,11 +352,15 @@ pub unsafe fn receive_many(
             break done as c_int;
         }
     };
-    if let (Some(time), Some(left)) = (bound, deadline.left_ns())
+    if let Some(left) = deadline.left_ns()
         && result >= 0
     {
-        time.tv_sec = (left / 1_000_000_000) as i64;
-        time.tv_nsec = (left % 1_000_000_000) as i64;
+        let left = libc::timespec {
+            tv_sec: (left / 1_000_000_000) as i64,
+            tv_nsec: (left % 1_000_000_000) as i64,
+        };
+        // The messages have come, whether or not the program learns this.
+        waiting::put(timeout, left);
     }
     result
 }

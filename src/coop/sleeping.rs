@@ -10,8 +10,9 @@ use libc::timespec;
 use super::WaitMode;
 use super::poll_and_sleep::ns_of;
 use super::waiting::TwoPhaseCall;
+use crate::program_memory::read;
 use crate::sys;
-use crate::sys::waiting::{get, put};
+use crate::sys::waiting::put;
 
 /// Sleeps for `ns` nanoseconds in a coroutine. The error is how many nanoseconds were left when a signal ended the
 /// sleep. `None` if the runtime cannot sleep.
@@ -91,7 +92,7 @@ pub fn clock_nanosleep(
         libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME
     );
     // If the time is unreadable or invalid, the real call returns the error.
-    let Some(given) = get(time)
+    let Some(given) = read(time)
         .filter(|time| is_known && time.tv_sec >= 0 && (0..1_000_000_000).contains(&time.tv_nsec))
     else {
         return next();

@@ -283,8 +283,7 @@ pub fn select(
     timeout: *mut timeval,
     next: impl Fn() -> c_int,
 ) -> c_int {
-    // SAFETY: the program's timeout, or NULL.
-    let ns = unsafe { coop::ns_of_timeval(timeout) };
+    let ns = coop::ns_of_timeval(timeout);
     let began_ns = sys::monotonic_ns();
     // SAFETY: the program's own arguments; the program keeps the contract of the call.
     let result = unsafe { coop::select(parts, count, sets, ns, ptr::null(), next) };
@@ -304,12 +303,6 @@ pub fn select(
 /// Converts a timeout from milliseconds to nanoseconds. `None` is no limit.
 pub fn ns_of_ms(timeout_ms: c_int) -> Option<u64> {
     u64::try_from(timeout_ms).ok().map(|ms| ms * 1_000_000)
-}
-
-/// Converts a timeout to nanoseconds. `None` is no limit.
-pub fn ns_of(timeout: *const timespec) -> Option<u64> {
-    // SAFETY: the program's timeout, or NULL.
-    unsafe { coop::ns_of_timespec(timeout) }
 }
 
 /// `epoll_pwait` with a timeout of 0.

@@ -56,7 +56,7 @@ io_hooks! {
         parts |parts, next| coop::epoll(parts, epoll, reissue::ns_of_ms(timeout), !mask.is_null(), || reissue::epoll_pwait(epoll, events, count, mask), next);
     EpollPwait2 = fn epoll_pwait2(epoll: c_int, events: *mut c_void, count: c_int, timeout: *const timespec, mask: *const c_void) -> c_int: returns::status,
         fd epoll,
-        parts |parts, next| coop::epoll(parts, epoll, reissue::ns_of(timeout), !mask.is_null(), || reissue::epoll_pwait(epoll, events, count, mask), next);
+        parts |parts, next| coop::epoll(parts, epoll, coop::ns_of_timespec(timeout), !mask.is_null(), || reissue::epoll_pwait(epoll, events, count, mask), next);
     Sleep = fn sleep(seconds: c_uint) -> c_uint: returns::size,
         parts |parts, next| coop::sleep_seconds(parts, seconds, next);
     Usleep = fn usleep(microseconds: c_uint) -> c_int: returns::status,

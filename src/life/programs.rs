@@ -13,6 +13,7 @@ use std::ffi::{CStr, c_char, c_int};
 
 use crate::arch;
 use crate::memory::bytes::Bytes;
+use crate::program_memory::with_text_after;
 use crate::sys::looking::{self, Looked, Unseen};
 
 mod known;
@@ -322,15 +323,16 @@ fn is_glibc(path: &[u8]) -> bool {
 
 /// The kind of a file that no dynamic linker starts, by its path: it may be a dynamic linker itself.
 fn of_name(path: *const c_char) -> Kind {
-    // SAFETY: the kernel has just read the path.
-    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
-    if is_glibc(path) {
-        Kind::Dynamic
-    } else if last_part(path).starts_with(b"ld-musl") {
-        Kind::OtherLibc
-    } else {
-        Kind::Static
-    }
+    let kind = with_text_after(path, |path| {
+        if is_glibc(path) {
+            Kind::Dynamic
+        } else if last_part(path).starts_with(b"ld-musl") {
+            Kind::OtherLibc
+        } else {
+            Kind::Static
+        }
+    });
+    kind.unwrap_or(Kind::Unreadable)
 }
 
 /// The last part of a path.

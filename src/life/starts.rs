@@ -17,6 +17,7 @@ use weir_record::starts::{
 
 use crate::life::programs::{Kind, Program};
 use crate::memory::bytes::Bytes;
+use crate::program_memory::with_text_after;
 use crate::region::mapping;
 use crate::sys::rooms;
 use crate::{environment, process, sys};
@@ -81,8 +82,7 @@ pub fn note_exec(header: &'static Header, start: &Start) -> Option<Note> {
     }
     let flags = Some(flags(start)).filter(is_worth_noting)?;
     let (pid, ticks) = (sys::pid(), sys::ticks());
-    // SAFETY: the kernel has just read the path, when the program was examined.
-    let ticket = unsafe { note(header, pid, flags, ticks, start.program) }?;
+    let ticket = note(header, pid, flags, ticks, start.program)?;
     Some(Note {
         header,
         ticket,
@@ -125,27 +125,16 @@ pub unsafe fn note_spawned(pid: u32, ticks: u64, start: &Start) {
     let Some(header) = process::header().filter(|_| is_worth_noting(&flags)) else {
         return;
     };
-    // SAFETY: the kernel has read the path.
-    unsafe { note(header, pid, flags, ticks, start.program) };
+    note(header, pid, flags, ticks, start.program);
 }
 
-/// Notes a program. A program without a note is counted.
-///
-/// # Safety
-/// The program's path can be read.
-unsafe fn note(
-    header: &Header,
-    pid: u32,
-    flags: u32,
-    ticks: u64,
-    program: Program,
-) -> Option<Ticket> {
+/// Notes a program, of whose path the kernel has just read what can be read. A program without a note is counted.
+fn note(header: &Header, pid: u32, flags: u32, ticks: u64, program: Program) -> Option<Ticket> {
     // In a sandbox this works on the thread's stack, which may be small.
     let entered = rooms::with_room_if_possible(|text: *mut Text| {
         // SAFETY: the room is ours, and all zeroes, which are an empty text.
         let text = unsafe { &mut *text };
-        // SAFETY: the caller guarantees the path.
-        unsafe { describe(program, text) };
+        describe(program, text);
         enter(header, pid, flags, ticks, text.as_bytes())
     });
     if entered.is_none() {
@@ -222,30 +211,27 @@ fn flags(start: &Start) -> u32 {
 /// Room for a program's path.
 type Text = Bytes<{ PROGRAM_BYTES + 1 }>;
 
-/// Writes the program's path, from the root directory if that is known.
-///
-/// # Safety
-/// The path can be read.
-unsafe fn describe(program: Program, text: &mut Text) {
+/// Writes the program's path, from the root directory if that is known. Nothing where it cannot be read.
+fn describe(program: Program, text: &mut Text) {
     let (path, base) = match program {
         Program::Path(path) | Program::Searched(path) => (path, libc::AT_FDCWD),
         Program::At(dir, path) => (path, dir),
         Program::Open(_) if sys::is_sealed() => return,
         Program::Open(fd) => return push_open(fd, text),
     };
-    // SAFETY: the caller guarantees the path.
-    let path = unsafe { CStr::from_ptr(path) }.to_bytes();
-    let is_name = matches!(program, Program::Searched(_)) && !path.contains(&b'/');
-    let path = path.strip_prefix(b"./").unwrap_or(path);
-    if !path.starts_with(b"/") && !is_name {
-        if !sys::is_sealed() {
-            push_directory(base, text);
+    with_text_after(path, |path| {
+        let is_name = matches!(program, Program::Searched(_)) && !path.contains(&b'/');
+        let path = path.strip_prefix(b"./").unwrap_or(path);
+        if !path.starts_with(b"/") && !is_name {
+            if !sys::is_sealed() {
+                push_directory(base, text);
+            }
+            if !path.is_empty() && !text.as_bytes().is_empty() {
+                text.push_what_fits(b"/");
+            }
         }
-        if !path.is_empty() && !text.as_bytes().is_empty() {
-            text.push_what_fits(b"/");
-        }
-    }
-    text.push_what_fits(path);
+        text.push_what_fits(path);
+    });
 }
 
 /// Writes the path of the directory from which relative paths start.

@@ -16,11 +16,11 @@ pub mod heap;
 mod image;
 pub mod own_stack;
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use libc::{iovec, mmsghdr, msghdr};
+use libc::{iovec, mmsghdr, msghdr, timespec, timeval};
 
 use crate::sys::{self, rooms::with_room_if_possible};
 use crate::thread;
@@ -38,7 +38,9 @@ macro_rules! plain {
     )*};
 }
 
-plain!(c_int, [c_int; 2], [c_int; 7], u64, iovec, msghdr, mmsghdr);
+plain!(
+    c_int, [c_int; 2], [c_int; 7], u64, iovec, msghdr, mmsghdr, timespec, timeval
+);
 
 /// How far the program's memory can be relied on.
 #[derive(Clone, Copy)]
@@ -75,6 +77,28 @@ pub fn each_after<T: Plain>(array: *const T, count: usize, visit: impl FnMut(T))
     each_when(When::After, array, count, visit)
 }
 
+/// Calls `work` with the text at an address that the kernel has just read, up to its NUL, or of a longer one so many bytes as there is room
+/// for. None where it cannot be read.
+pub fn with_text_after<R>(from: *const c_char, work: impl FnOnce(&[u8]) -> R) -> Option<R> {
+    if sys::is_sealed() {
+        // SAFETY: the kernel has just read it.
+        return Some(work(unsafe { CStr::from_ptr(from) }.to_bytes()));
+    }
+    with_room_if_possible(|room: *mut [u8; ROOM]| {
+        // SAFETY: the room is this call's, and zeroed.
+        let room = unsafe { &mut *room };
+        let copied = copy(from.addr(), room);
+        let length = room[..copied].iter().position(|&byte| byte == 0);
+        match length {
+            None if copied < room.len() => None,
+            length => Some(work(&room[..length.unwrap_or(copied)])),
+        }
+    })?
+}
+
+/// How many bytes a room has ([`with_room_if_possible`]).
+const ROOM: usize = 512;
+
 #[inline(always)]
 fn read_when<T: Plain>(when: When, from: *const T) -> Option<T> {
     let mut value = MaybeUninit::<T>::uninit();
@@ -93,7 +117,6 @@ fn each_when<T: Plain>(
     count: usize,
     mut visit: impl FnMut(T),
 ) -> Option<()> {
-    const ROOM: usize = 512;
     let start = array.addr();
     let bytes = count.checked_mul(size_of::<T>())?;
     if is_certain(when, start, start.checked_add(bytes)?) {

@@ -1,7 +1,7 @@
 //! What the kernel knows about waiting, asked directly.
 
-use std::mem::MaybeUninit;
 use std::num::NonZeroU64;
+use std::ptr;
 
 use super::rooms::with_room_for;
 use super::{call, socket_option};
@@ -279,44 +279,12 @@ pub fn handler_restarts(signal: i32) -> Option<bool> {
     is_handled.then_some(action.flags & libc::SA_RESTART as u64 != 0)
 }
 
-/// The value at an address of the program's. `None` if it cannot be read.
-#[inline(never)]
-pub fn get<T: Copy>(from: *const T) -> Option<T> {
-    let mut value = MaybeUninit::<T>::uninit();
-    match copy(
-        libc::SYS_process_vm_readv,
-        value.as_mut_ptr().addr(),
-        from.addr(),
-        size_of::<T>(),
-    ) {
-        // SAFETY: the kernel has written all of it.
-        Some(true) => Some(unsafe { value.assume_init() }),
-        Some(false) => None,
-        // SAFETY: the kernel refuses the call, so the program's pointer is trusted, except NULL.
-        None => (!from.is_null()).then(|| unsafe { from.read_unaligned() }),
-    }
-}
-
 /// Writes to an address of the program's. False if it cannot be written.
 #[inline(never)]
 pub fn put<T: Copy>(to: *mut T, value: T) -> bool {
-    let from = (&raw const value).addr();
-    match copy(libc::SYS_process_vm_writev, from, to.addr(), size_of::<T>()) {
-        Some(is_done) => is_done,
-        None if to.is_null() => false,
-        None => {
-            // SAFETY: as above.
-            unsafe { to.write_unaligned(value) };
-            true
-        }
-    }
-}
-
-/// Copies memory of the calling process between a value of ours and an address that may not be mapped. Returns
-/// whether all bytes were copied; `None` if the kernel refuses the call.
-fn copy(number: i64, ours: usize, program_s: usize, bytes: usize) -> Option<bool> {
-    let [ours, program_s] = [ours, program_s].map(|address| libc::iovec {
-        iov_base: std::ptr::without_provenance_mut(address),
+    let bytes = size_of::<T>();
+    let [ours, program_s] = [ptr::from_ref(&value).addr(), to.addr()].map(|at| libc::iovec {
+        iov_base: ptr::without_provenance_mut(at),
         iov_len: bytes,
     });
     let arguments = [
@@ -327,11 +295,14 @@ fn copy(number: i64, ours: usize, program_s: usize, bytes: usize) -> Option<bool
         1,
     ];
     // SAFETY: one end is a value of ours; the kernel checks the other.
-    let result = unsafe { call(number, arguments) };
+    let result = unsafe { call(libc::SYS_process_vm_writev, arguments) };
     match result {
-        copied if copied == bytes as isize => Some(true),
-        0.. => Some(false),
-        error if error == -(libc::EFAULT as isize) => Some(false),
-        _ => None,
+        0.. => result == bytes as isize,
+        error if error == -(libc::EFAULT as isize) || to.is_null() => false,
+        _ => {
+            // SAFETY: the kernel refuses the call, so the program's pointer is trusted.
+            unsafe { to.write_unaligned(value) };
+            true
+        }
     }
 }

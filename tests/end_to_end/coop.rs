@@ -104,6 +104,19 @@ fn what_libco_gets_wrong_is_right() {
     }
 }
 
+#[test]
+fn times_that_cannot_be_read_are_errors_as_before() {
+    let program = Program::new(victim("coop_bad_times"));
+    let plain = program.plain().expect_status(0);
+    for mode in Mode::MEASURED {
+        let in_thread = program.clone().env("WEIR_COOP", "on");
+        let in_coroutine = program.clone().arg("x");
+        for way in [in_thread, in_coroutine] {
+            let _ = way.run(mode).expect_same(&plain);
+        }
+    }
+}
+
 fn named<'p>(process: &'p Process, name: &str) -> &'p CoroutineUse {
     let coroutines = process.coroutines.as_ref().expect("a runtime");
     let mut found = coroutines.listed.iter().filter(|one| one.name == name);

@@ -23,6 +23,8 @@ enum { CALLS = 20000, PAGE = 4096, LAST = 99 };
 
 struct arguments {
     char path[256];
+    /* It exists, but cannot be executed. */
+    char folder[8];
     struct sockaddr_un address;
     struct open_how how;
     struct iovec vector[2];
@@ -38,6 +40,7 @@ static struct arguments *volatile shared;
 static void fill(struct arguments *at) {
     memset(&content, 0, sizeof content);
     strcpy(content.path, "some/file");
+    strcpy(content.folder, "/");
     content.address.sun_family = AF_UNIX;
     strcpy(content.address.sun_path, "no/socket");
     content.how.flags = O_RDONLY;
@@ -105,6 +108,8 @@ int main(int count, char **arguments) {
             made = memfd_create(at->path, 0);
         else if (!strcmp(call, "syscall"))
             made = syscall(SYS_openat2, AT_FDCWD, at->path, &at->how, sizeof at->how);
+        else if (!strcmp(call, "execve"))
+            execve(at->folder, arguments, environ);
         else if (!strcmp(call, "connect"))
             connect(client, (void *)&at->address, sizeof at->address);
         else if (!strcmp(call, "writev"))

@@ -88,6 +88,7 @@ fn arguments_that_may_go_at_any_moment() {
         "open",
         "memfd_create",
         "syscall",
+        "execve",
         "connect",
         "writev",
         "sendmsg",
